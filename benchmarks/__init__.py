@@ -1,0 +1,1 @@
+"""The measured cases. `python -m benchmarks --help` tells how to run them."""

@@ -1,0 +1,238 @@
+"""The cases, measured with the `stackscope` that this interpreter imports.
+
+Started by `python -m benchmarks`, once for this library and once for another one of the
+same interface. Needs nothing else from this folder. Prints one JSON object: for every case a
+list of times in seconds per call, and the same for what it is compared with.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import functools
+import gc
+import json
+import sys
+import time
+import traceback
+import types
+
+import stackscope
+
+CHAIN_FRAMES = 21
+RECURSION_FRAMES = 100
+SAMPLE_SECONDS = 0.05  # a sample repeats the call for at least this long
+
+
+class Manager:
+    """A context manager that does nothing."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        return None
+
+
+def sample(function) -> float:
+    """Seconds per call."""
+    calls = 1
+    while True:
+        start = time.perf_counter()
+        for _ in range(calls):
+            function()
+        spent = time.perf_counter() - start
+        if spent >= SAMPLE_SECONDS:
+            return spent / calls
+        calls = max(calls + 1, int(1.2 * calls * SAMPLE_SECONDS / max(spent, 1e-9)))
+
+
+def interleaved(functions, repeat) -> dict:
+    """Samples of several functions by name, taken in turns after one warm-up each."""
+    for function in functions.values():
+        function()
+    times = {name: [] for name in functions}
+    for _ in range(repeat):
+        for name, function in functions.items():
+            gc.collect()
+            times[name].append(sample(function))
+    return times
+
+
+def summary_of(frames):
+    """What `traceback` makes of the same frames."""
+    pairs = [(frame, frame.f_lineno) for frame in frames]
+    return traceback.StackSummary.extract(iter(pairs), lookup_lines=False)
+
+
+# ------------------------------------------------------------- suspended
+
+
+@types.coroutine
+def suspend():
+    """Suspends the coroutine that awaits this."""
+    yield
+
+
+async def chain(depth):
+    """A chain of coroutines with two context managers in each one."""
+    with Manager(), Manager():
+        if depth > 1:
+            await chain(depth - 1)
+        else:
+            await suspend()
+
+
+def measure_chain(args) -> dict:
+    coroutine = chain(CHAIN_FRAMES)
+    coroutine.send(None)
+    frames = [frame.pyframe for frame in stackscope.extract(coroutine).frames]
+    # The last frame is that of `suspend`.
+    assert len(frames) == CHAIN_FRAMES + 1, len(frames)
+    contexts = [frame.contexts for frame in stackscope.extract(coroutine).frames]
+    complete = [len(found) for found in contexts] == [2] * CHAIN_FRAMES + [0]
+    functions = {
+        "with contexts": lambda: stackscope.extract(coroutine),
+        "without contexts": lambda: stackscope.extract(coroutine, with_contexts=False),
+        "baseline": lambda: summary_of(frames),
+    }
+    times = interleaved(functions, args.repeat)
+    coroutine.close()
+    return {"times": times, "baseline": "StackSummary.extract", "complete": complete}
+
+
+# --------------------------------------------------------------- running
+
+
+def recurse(depth, at_the_bottom):
+    """Frames that are running, with two context managers in each one."""
+    with Manager(), Manager():
+        if depth > 1:
+            return recurse(depth - 1, at_the_bottom)
+        return at_the_bottom()
+
+
+def measure_recursion(args) -> dict:
+    def at_the_bottom():
+        stack = stackscope.extract_since(None)
+        counts = [len(frame.contexts) for frame in stack.frames if frame.funcname == "recurse"]
+        functions = {
+            "with contexts": lambda: stackscope.extract_since(None),
+            "without contexts": lambda: stackscope.extract_since(None, with_contexts=False),
+            "baseline": traceback.extract_stack,
+        }
+        return interleaved(functions, args.repeat), counts == [2] * RECURSION_FRAMES
+
+    times, complete = recurse(RECURSION_FRAMES, at_the_bottom)
+    return {"times": times, "baseline": "extract_stack", "complete": complete}
+
+
+# ----------------------------------------------------------------- tasks
+
+
+async def asyncio_task(stop, depth=3):
+    """The body of a task: three frames, each with a context manager."""
+    with Manager():
+        if depth > 1:
+            await asyncio_task(stop, depth - 1)
+        else:
+            await stop.wait()
+
+
+def extract_task(task):
+    """The stack of an asyncio task; of its coroutine, where tasks are not known."""
+    stack = stackscope.extract(task)
+    return stack if stack.frames else stackscope.extract(task.get_coro())
+
+
+def measure_asyncio(args) -> dict:
+    async def main():
+        stop = asyncio.Event()
+        tasks = [asyncio.ensure_future(asyncio_task(stop)) for _ in range(args.tasks)]
+        await asyncio.sleep(0)
+        stack = extract_task(tasks[0])
+        complete = sum(len(frame.contexts) for frame in stack.frames) == 3
+        functions = {"with contexts": lambda: [extract_task(task) for task in tasks]}
+        baseline = "StackSummary.extract"
+        if sys.version_info >= (3, 14):
+            baseline = "capture_call_graph"
+            functions["baseline"] = lambda: [asyncio.capture_call_graph(task) for task in tasks]
+        else:
+            frames = [[frame.pyframe for frame in extract_task(task).frames] for task in tasks]
+            functions["baseline"] = lambda: [summary_of(each) for each in frames]
+        times = per_task(interleaved(functions, args.repeat), args.tasks)
+        stop.set()
+        await asyncio.gather(*tasks)
+        return {"times": times, "baseline": baseline, "complete": complete}
+
+    return asyncio.run(main())
+
+
+def per_task(times, tasks) -> dict:
+    """Divide the samples of every function by the number of tasks."""
+    return {name: [each / tasks for each in values] for name, values in times.items()}
+
+
+def measure_trio(args) -> dict:
+    import trio
+    import trio.testing
+
+    width = 10  # children of one nursery
+
+    async def leaf():
+        with Manager():
+            await trio.sleep_forever()
+
+    async def branch(count):
+        async with trio.open_nursery() as nursery:
+            for _ in range(count):
+                nursery.start_soon(leaf)
+
+    async def main():
+        async with trio.open_nursery() as nursery:
+            for _ in range(args.tasks // (width + 1)):
+                nursery.start_soon(branch, width)
+            await trio.testing.wait_all_tasks_blocked()
+            root = trio.lowlevel.current_task()
+            whole = functools.partial(stackscope.extract, root, recurse_child_tasks=True)
+            tasks = count_tasks(whole())
+            complete = tasks == 1 + args.tasks // (width + 1) * (width + 1)
+            times = interleaved({"with contexts": whole}, args.repeat)
+            nursery.cancel_scope.cancel()
+        return {"times": per_task(times, tasks), "baseline": "", "complete": complete}
+
+    return trio.run(main)
+
+
+def count_tasks(stack) -> int:
+    """How many tasks a tree of trio's has, found through the nurseries of its frames."""
+    waiting, count = [stack], 0
+    while waiting:
+        count += 1
+        for frame in waiting.pop().frames:
+            for context in frame.contexts:
+                waiting.extend(child for child in context.children if hasattr(child, "frames"))
+    return count
+
+
+CASES = {
+    "chain": measure_chain,
+    "recursion": measure_recursion,
+    "asyncio": measure_asyncio,
+    "trio": measure_trio,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("case", choices=CASES)
+    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--tasks", type=int, default=10_000)
+    args = parser.parse_args()
+    result = CASES[args.case](args)
+    result["version"] = stackscope.__version__
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

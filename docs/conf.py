@@ -1,0 +1,40 @@
+"""How Sphinx builds this documentation: `nox -s docs`."""
+
+from __future__ import annotations
+
+import sys
+from importlib import metadata
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+
+project = "stackscope"
+author = "The stackscope authors"
+copyright = author
+release = metadata.version("stackscope")
+version = release
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.doctest",
+    "sphinx.ext.napoleon",
+    "debugger_commands",
+]
+html_theme = "furo"
+html_title = f"stackscope {release}"
+exclude_patterns = ["_build", "_ext"]
+highlight_language = "default"
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented"
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+
+# What the examples in docstrings take for granted.
+doctest_global_setup = """
+import dis, sys
+import stackscope
+from stackscope import *
+from stackscope.lowlevel import *
+"""

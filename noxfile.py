@@ -1,0 +1,121 @@
+"""The jobs of this repository, for one machine and one after another: `nox -l` lists them.
+
+`.ci/run` and the GitHub workflow run the same jobs. Every job installs what it needs into
+an environment of its own below `.nox`.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import shutil
+import sys
+import tempfile
+
+import nox
+
+CPYTHONS = ["3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3.15"]
+TOOLS_PYTHONS = ["3.14", "3.13", "3.12"]  # the first one found is used
+
+nox.needs_version = ">=2024.10.9"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.sessions = ["lint", "imports", "types", "pyright", "docs", "package", "tests"]
+nox.options.error_on_missing_interpreters = False
+
+
+def tools_python() -> str:
+    """The interpreter for jobs that need just one: this one, if no favourite is there."""
+    for version in TOOLS_PYTHONS:
+        if shutil.which(f"python{version}"):
+            return version
+    return f"{sys.version_info[0]}.{sys.version_info[1]}"
+
+
+@nox.session(python=[*CPYTHONS, "pypy3.11"])
+def tests(session: nox.Session) -> None:
+    """Run the tests; what stands behind `--` goes to pytest."""
+    session.install("-e", ".[all,test]")
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session(python=tools_python())
+def lint(session: nox.Session) -> None:
+    """Check style and layout by ruff, and the rest by the other pre-commit hooks."""
+    session.install("pre-commit")
+    session.run("pre-commit", "run", "--all-files", "--show-diff-on-failure", *session.posargs)
+
+
+@nox.session(python=tools_python())
+def imports(session: nox.Session) -> None:
+    """Check that imports go from floor to floor, downwards only."""
+    session.install("import-linter", "-e", ".[all]", "trio", "anyio", "greenlet")
+    session.run("lint-imports", "--no-cache")
+
+
+@nox.session(python=tools_python())
+def types(session: nox.Session) -> None:
+    """Check the types by mypy, for the oldest version that it knows and for the newest."""
+    session.install("mypy", "types-pygments", "pytest", "trio", "anyio", "-e", ".[all]")
+    for version in ["3.10", "3.15"]:
+        session.run("mypy", "--python-version", version)
+
+
+@nox.session(python=tools_python())
+def pyright(session: nox.Session) -> None:
+    """Check the types by pyright."""
+    session.install("pyright[nodejs]", "pytest", "trio", "anyio", "-e", ".[all]")
+    session.run("pyright", env={"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"})
+
+
+@nox.session(python=tools_python())
+def docs(session: nox.Session) -> None:
+    """Build the documentation, run its examples, and draft the changelog."""
+    session.install("-e", ".[all,docs]", "towncrier")
+    out = pathlib.Path(session.create_tmp())
+    session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", str(out / "html"))
+    session.run("sphinx-build", "-W", "-b", "doctest", "docs", str(out / "doctest"))
+    session.run("towncrier", "build", "--draft", "--version", "next")
+
+
+@nox.session(python=tools_python())
+def package(session: nox.Session) -> None:
+    """Build sdist and wheel, and use the wheel with nothing else installed."""
+    session.install("build", "twine")
+    out = pathlib.Path(session.create_tmp()) / "dist"
+    shutil.rmtree(out, ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", str(out), silent=True)
+    files = [str(path) for path in sorted(out.iterdir())]
+    session.run("twine", "check", "--strict", *files)
+    session.install("--force-reinstall", *(path for path in files if path.endswith(".whl")))
+    with tempfile.TemporaryDirectory() as elsewhere, session.chdir(elsewhere):
+        session.run("python", "-W", "error", "-c", USE_INSTALLED)
+
+
+USE_INSTALLED = """
+from importlib import metadata
+import stackscope, stackscope_pdb, stackscope_ipython
+
+print("stackscope", stackscope.__version__)
+assert stackscope.__version__ == metadata.version("stackscope")
+names = {str(path) for path in metadata.files("stackscope")}
+for package in ["stackscope", "stackscope_pdb", "stackscope_ipython"]:
+    assert f"{package}/py.typed" in names, f"{package} has no py.typed"
+assert any(name.endswith("LICENSE-MIT") for name in names)
+assert any(name.endswith("LICENSE-APACHE") for name in names)
+assert not any(name.startswith(("tests", "docs", "examples")) for name in names)
+print(stackscope.extract((n for n in range(3))))
+"""
+
+
+@nox.session(python=tools_python(), default=False)
+def coverage(session: nox.Session) -> None:
+    """Run the tests and show which lines they don't reach."""
+    session.install("coverage[toml]", "-e", ".[all,test]")
+    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    session.run("coverage", "report", "--show-missing", "--skip-covered")
+
+
+@nox.session(python=tools_python(), default=False)
+def bench(session: nox.Session) -> None:
+    """Run the benchmarks; what stands behind `--` are their options."""
+    session.install("-e", ".[all]", "trio")
+    session.run("python", "-m", "benchmarks", *session.posargs)

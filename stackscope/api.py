@@ -1,0 +1,173 @@
+"""The entry points: each makes glue ready, and then walks."""
+
+from __future__ import annotations
+
+import sys
+from types import FrameType
+
+from stackscope.glue import make_ready
+from stackscope.model import Frame, Stack, StackSlice
+from stackscope.running import callers
+from stackscope.walk import Extraction, child_stack, current_extraction
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Optional, Union
+
+    from stackscope.model import Context, StackItem
+
+__all__ = [
+    "extract",
+    "extract_child",
+    "extract_outermost",
+    "extract_since",
+    "extract_until",
+    "fill_context",
+]
+
+
+def extract(
+    stackitem: StackItem, *, with_contexts: bool = True, recurse_child_tasks: bool = False
+) -> Stack:
+    """Extract the stack of anything that has one.
+
+    Args:
+        stackitem: A coroutine, generator, async generator or what it returns to be awaited; a thread;
+            a task; a greenlet; a frame, traceback or exception; a `StackSlice`; or anything that a hook
+            can unwrap. What nothing can unwrap is the leaf of a stack without frames.
+        with_contexts: Find the context managers that are active in each frame.
+        recurse_child_tasks: Also extract the stacks of child tasks, such as those in a nursery that is
+            among the context managers.
+
+    Returns:
+        The stack. Whatever goes wrong in finding it is in its ``error``, and what was found before is
+        kept.
+
+    Example:
+        >>> def count():
+        ...     yield 1
+        >>> counter = count()
+        >>> next(counter)
+        1
+        >>> [frame.funcname for frame in extract(counter)]
+        ['count']
+    """
+    make_ready()
+    extraction = Extraction(with_contexts, recurse_child_tasks, sys._getframe(1))
+    return extraction.complete(extraction.stack, stackitem)
+
+
+def extract_since(
+    outer_frame: Optional[FrameType],
+    *,
+    with_contexts: bool = True,
+    recurse_child_tasks: bool = False,
+) -> Stack:
+    """Extract a frame that is running, and all that it is now calling.
+
+    Args:
+        outer_frame: The outermost frame; ``None`` for that of the current thread.
+        with_contexts: As for `extract`.
+        recurse_child_tasks: As for `extract`.
+
+    Returns:
+        The stack from ``outer_frame`` to the caller of this function, or to wherever the thread is that
+        ``outer_frame`` is running on.
+
+    Raises:
+        TypeError: ``outer_frame`` is neither a frame nor ``None``.
+    """
+    if outer_frame is not None and not isinstance(outer_frame, FrameType):
+        raise TypeError(f"'outer_frame' argument must be a frame or None, not {type(outer_frame)}")
+    make_ready()
+    extraction = Extraction(with_contexts, recurse_child_tasks, sys._getframe(1))
+    return extraction.complete(extraction.stack, StackSlice(outer=outer_frame))
+
+
+def extract_until(
+    inner_frame: FrameType,
+    *,
+    limit: Union[int, FrameType, None] = None,
+    with_contexts: bool = True,
+    recurse_child_tasks: bool = False,
+) -> Stack:
+    """Extract a frame and its callers.
+
+    Args:
+        inner_frame: The innermost frame.
+        limit: At most how many frames, counted from ``inner_frame``, or the frame to start at.
+        with_contexts: As for `extract`.
+        recurse_child_tasks: As for `extract`.
+
+    Raises:
+        RuntimeError: The frame ``limit`` has not called ``inner_frame``, neither directly nor indirectly.
+        TypeError: ``limit`` is neither a frame nor an integer, or ``inner_frame`` is no frame.
+    """
+    if not isinstance(inner_frame, FrameType):
+        raise TypeError(f"'inner_frame' argument must be a frame, not {type(inner_frame)}")
+    if limit is None or isinstance(limit, int):
+        piece = StackSlice(inner=inner_frame, limit=limit)
+    elif not isinstance(limit, FrameType):
+        raise TypeError(f"'limit' argument must be a frame or integer, not {type(limit)}")
+    elif callers(inner_frame, limit):
+        piece = StackSlice(outer=limit, inner=inner_frame)
+    else:
+        raise RuntimeError(f"{limit!r} is not an indirect caller of {inner_frame!r}")
+    make_ready()
+    extraction = Extraction(with_contexts, recurse_child_tasks, sys._getframe(1))
+    return extraction.complete(extraction.stack, piece)
+
+
+def extract_outermost(
+    stackitem: StackItem, *, with_contexts: bool = True, recurse_child_tasks: bool = False
+) -> Frame:
+    """Extract only the outermost frame of a stack.
+
+    Args:
+        stackitem: As for `extract`.
+        with_contexts: As for `extract`.
+        recurse_child_tasks: As for `extract`.
+
+    Raises:
+        Exception: What was raised in looking for the frame, if there is none.
+        RuntimeError: There is no frame.
+    """
+    make_ready()
+    extraction = Extraction(with_contexts, recurse_child_tasks, sys._getframe(1))
+    return extraction.complete(extraction.first_frame, stackitem)
+
+
+def extract_child(stackitem: StackItem, *, for_task: bool) -> Stack:
+    """Extract a stack that is part of another one. To be called in hooks.
+
+    Args:
+        stackitem: As for `extract`.
+        for_task: Whether it is the stack of a child task. If these were not asked for, the result has
+            nothing but its ``root``.
+
+    Returns:
+        The stack, with the options that the stack around it is extracted with. It is filled in later if
+        a lot of stacks contain each other, and remains empty if it would contain itself.
+
+    Raises:
+        RuntimeError: No hook is running.
+    """
+    return child_stack(stackitem, for_task)
+
+
+def fill_context(context: Context) -> None:
+    """Run the context hooks on a context, so that it looks as those that `extract` finds.
+
+    Args:
+        context: The context, to be changed.
+
+    Raises:
+        Exception: Whatever a hook raises.
+    """
+    extraction = current_extraction()
+    if extraction is not None:
+        extraction.fill(context)
+        return
+    make_ready()
+    extraction = Extraction(True, False, sys._getframe(1))
+    extraction.complete(extraction.fill, context)

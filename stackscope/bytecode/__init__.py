@@ -1,0 +1,13 @@
+"""What the code says: which ``with`` blocks a code object has, and where each is active.
+
+`analyze` interprets a code object once (see `stackscope.bytecode.flow`) and keeps the result as
+long as the code object lives.
+"""
+
+from __future__ import annotations
+
+from stackscope.bytecode.analyze import analyze
+from stackscope.bytecode.blocks import Block, CodeAnalysis, Exiting, Handler, Live, Site
+from stackscope.bytecode.flow import slot_names
+
+__all__ = ["Block", "CodeAnalysis", "Exiting", "Handler", "Live", "Site", "analyze", "slot_names"]

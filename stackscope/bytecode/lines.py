@@ -1,0 +1,72 @@
+"""The line of a ``with`` keyword, where the bytecode doesn't tell it.
+
+From 3.13 on every instruction of a ``with`` item carries the position of the item's expression
+(``codegen_with_inner`` in Python/codegen.c), so an item on a line of its own leads to its keyword
+only through the source. ``with`` is a reserved word: the last one before the item is the item's.
+Without source the item's own line stands.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import CodeType
+from typing import Dict, List, Optional
+
+from stackscope.bytecode.blocks import Block
+
+AT_EXPRESSION = sys.version_info >= (3, 13)
+
+
+def correct_start_lines(
+    code: CodeType, blocks: List[Block], columns: Dict[int, Optional[int]]
+) -> None:
+    """Move the `start_line` of blocks from their item to their keyword.
+
+    Args:
+        code: the code that the blocks belong to.
+        blocks: its blocks.
+        columns: by `Block.opener`, where the item begins in its line, in UTF-8 bytes.
+    """
+    if not AT_EXPRESSION or not blocks:
+        return
+    try:
+        import linecache
+    except ImportError:  # The interpreter is shutting down.
+        return
+    lines = linecache.getlines(code.co_filename)
+    keywords: Optional[List[int]] = None
+    for block in blocks:
+        line = block.start_line
+        if line is None or not 0 < line <= len(lines):
+            continue
+        if _keyword_before(lines[line - 1], columns[block.opener]):
+            continue
+        if keywords is None:
+            keywords = _keyword_lines(lines, code.co_firstlineno, blocks)
+        above = [keyword for keyword in keywords if keyword < line]
+        if above:
+            block.start_line = above[-1]
+
+
+def _keyword_before(text: str, column: Optional[int]) -> bool:
+    """Whether a line opens a ``with`` statement before ``column``, going by its first words."""
+    if column is not None:
+        text = text.encode("utf-8", "surrogatepass")[:column].decode("utf-8", "replace")
+    words = text.replace("(", " ").split()
+    return words[:1] == ["with"] or words[:2] == ["async", "with"]
+
+
+def _keyword_lines(lines: List[str], first: int, blocks: List[Block]) -> List[int]:
+    """Lines with a ``with`` keyword, from line ``first`` to the last item."""
+    import tokenize
+
+    last = max(block.start_line or 0 for block in blocks)
+    source = iter(lines[first - 1 : last])
+    found = []
+    try:
+        for token in tokenize.generate_tokens(lambda: next(source, "")):
+            if token.type == tokenize.NAME and token.string == "with":
+                found.append(token.start[0] + first - 1)
+    except (tokenize.TokenError, SyntaxError):
+        pass  # The source ends amid a statement; the keywords before that are found.
+    return found

@@ -1,0 +1,144 @@
+"""Single findings about code objects and frames, as data of their own."""
+
+from __future__ import annotations
+
+import dis
+from dataclasses import dataclass, field
+from types import CodeType, FrameType
+from typing import ClassVar, Dict, List, Optional, Sequence, Type
+
+from stackscope.bytecode import Site, analyze
+from stackscope.bytecode.instructions import from_dis
+from stackscope.bytecode.targets import describe
+from stackscope.contexts import TRIES, FrameKeepsMoving
+from stackscope.frames import reader
+from stackscope.frames.memory import FrameMoved
+from stackscope.model import Context
+
+
+def analyze_with_blocks(code: CodeType) -> Dict[int, Context]:
+    """All ``with`` and ``async with`` items of a code object.
+
+    Args:
+        code: the code object; those nested in it are not looked at.
+
+    Returns:
+        By the bytecode offset of the handler that calls the block's exit method on an exception: a
+        `Context` with `is_async`, `varname` and `start_line`; its `obj` is `None`.
+    """
+    return {
+        block.handler: Context(None, block.is_async, False, block.varname, block.start_line)
+        for block in analyze(code).blocks
+    }
+
+
+@dataclass(frozen=True)
+class FinallyBlock:
+    """An exception handler that is in force.
+
+    Attributes:
+        handler: its bytecode offset.
+        level: the depth that the value stack is cut to before it runs.
+    """
+
+    handler: int
+    level: int
+
+
+@dataclass
+class FrameDetails:
+    """What a frame holds besides its variables.
+
+    Attributes:
+        blocks: exception handlers in force, outermost first.
+        stack: the value stack, bottom first, without local variables; `None` for NULL and for what
+            is no object. Of a running frame, what the present instruction works on is left out.
+    """
+
+    FinallyBlock: ClassVar[Type[FinallyBlock]] = FinallyBlock
+
+    blocks: List[FinallyBlock] = field(default_factory=list)
+    stack: List[object] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class ExitingContext:
+    """A block whose exit method is running.
+
+    Attributes:
+        is_async: whether it belongs to an ``async with``.
+        cleanup_offset: the offset of its handler, the key of `analyze_with_blocks`.
+    """
+
+    is_async: bool
+    cleanup_offset: int
+
+
+def inspect_frame(frame: FrameType) -> FrameDetails:
+    """The exception handlers in force in a frame, and its value stack.
+
+    Code without ``with`` blocks is not analysed; its details are empty.
+
+    Args:
+        frame: a running or suspended frame. One that has ended gives empty details.
+
+    Raises:
+        RuntimeError: frames of this interpreter can't be read, or the frame runs in another thread
+            and did not hold still.
+    """
+    exact = reader()
+    if exact is None:
+        raise RuntimeError("frames can't be read exactly: see set_trickery_enabled()")
+    analysis = analyze(frame.f_code)
+    for _ in range(TRIES):
+        moment = exact.moment(frame, frame.f_code)
+        if moment is None:
+            return FrameDetails()
+        site = moment.pick(analysis.at(moment.lasti))
+        if site is None:
+            return FrameDetails()
+        try:
+            slots = range(len(analysis.names), len(analysis.names) + site.intact)
+            stack = moment.nullable(slots)
+        except FrameMoved:
+            continue
+        handlers = [FinallyBlock(*handler) for handler in site.handlers if handler.offset >= 0]
+        return FrameDetails(handlers, stack)
+    raise FrameKeepsMoving(f"{frame.f_code.co_name}() runs too fast to be inspected")
+
+
+def currently_exiting_context(frame: FrameType) -> Optional[ExitingContext]:
+    """The block of ``frame`` whose exit method has been called and has not returned.
+
+    Args:
+        frame: a running or suspended frame.
+    """
+    sites: Sequence[Site] = analyze(frame.f_code).at(frame.f_lasti)
+    for site in sites:
+        if site.exiting is not None:
+            block = site.exiting.block
+            return ExitingContext(block.is_async, block.handler)
+    return None
+
+
+def describe_assignment_target(
+    instructions: Sequence[dis.Instruction], start_index: int
+) -> Optional[str]:
+    """The assignment target that a run of instructions stores to.
+
+    Args:
+        instructions: from `dis.get_instructions`.
+        start_index: index of the first instruction after the value has been computed.
+
+    Returns:
+        The target in normal form, e.g. ``"(a, b.c)"``, or `None` if there is none or it can't be
+        written back.
+
+    Example:
+        >>> code = compile("a.b = 1", "", "exec")
+        >>> instructions = list(dis.get_instructions(code))
+        >>> names = [instruction.opname for instruction in instructions]
+        >>> describe_assignment_target(instructions, names.index("LOAD_NAME"))
+        'a.b'
+    """
+    return describe(list(from_dis(instructions)), start_index).text

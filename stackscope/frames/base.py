@@ -1,0 +1,70 @@
+"""What a frame reader offers, whatever the interpreter."""
+
+from __future__ import annotations
+
+from types import CodeType, FrameType
+from typing import List, Optional, Sequence, Tuple
+
+from stackscope.bytecode import Site
+
+
+class Moment:
+    """A frame at one instruction. Its methods raise `FrameMoved` once it has gone on.
+
+    Slots are counted from the first local variable.
+
+    Attributes:
+        lasti: offset of the instruction, as ``f_lasti``.
+        depth: how many slots are in use, the variables' included; -1 if that can't be told.
+    """
+
+    __slots__ = ("lasti", "depth")
+
+    lasti: int
+    depth: int
+
+    def pick(self, sites: Tuple[Site, ...]) -> Optional[Site]:
+        """Which of the possible sites is the frame's; `None` if that can't be told."""
+        return sites[0] if len(sites) == 1 else None
+
+    def objects(self, slots: Sequence[int]) -> List[object]:
+        """The objects in slots, none of which may be NULL."""
+        raise NotImplementedError
+
+    def exits(self, slots: Sequence[int]) -> List[object]:
+        """The exit callables in slots, `None` for one that is no bound method.
+
+        The list is shorter if the frame has left the upper blocks already.
+        """
+        return self.objects(slots)
+
+    def nullable(self, slots: Sequence[int]) -> List[object]:
+        """As `objects`, with `None` for NULL and for what is no object."""
+        raise NotImplementedError
+
+    def addresses(self, count: int) -> List[int]:
+        """The addresses of the objects in the first ``count`` slots, 0 for NULL."""
+        raise NotImplementedError
+
+
+class Reader:
+    """Reads frames of one generation of interpreters."""
+
+    def moment(self, frame: FrameType, code: CodeType) -> Optional[Moment]:
+        """Where ``frame`` stands now; `None` if it has ended or not begun."""
+        raise NotImplementedError
+
+    def proves(self, frame: FrameType) -> bool:
+        """Whether ``frame``, which runs in this thread, looks in memory as it should."""
+        return True
+
+    def is_alive(self, frame: FrameType) -> bool:
+        """Whether ``frame`` is still running or suspended."""
+        raise NotImplementedError
+
+    def local(self, frame: FrameType, index: int) -> Tuple[bool, object]:
+        """The object in the slot of a local variable, and whether there is one.
+
+        Works for frames that have ended as well.
+        """
+        raise NotImplementedError

@@ -1,0 +1,73 @@
+"""Which manager an exit callable belongs to, without running any code of its class."""
+
+from __future__ import annotations
+
+import sys
+from types import (
+    BuiltinMethodType,
+    CodeType,
+    FrameType,
+    FunctionType,
+    MethodDescriptorType,
+    MethodType,
+    MethodWrapperType,
+    WrapperDescriptorType,
+)
+from typing import Any, Callable, Tuple
+
+from stackscope.frames.variables import first_argument
+
+_mro_of: Callable[[type], Tuple[type, ...]] = type.__dict__["__mro__"].__get__
+_namespace_of: Callable[[type], Any] = type.__dict__["__dict__"].__get__
+_MISSING = object()
+
+
+def class_attribute(cls: type, name: str) -> object:
+    """What the class or one of its bases has under ``name``, unbound; `_MISSING` if nothing."""
+    for base in _mro_of(cls):
+        namespace = _namespace_of(base)
+        if name in namespace:
+            return namespace[name]
+    return _MISSING
+
+
+def manager_of(exit_callable: object, name: str) -> Tuple[bool, object]:
+    """The manager that a bound exit method belongs to, and whether that is sure.
+
+    Args:
+        exit_callable: what the interpreter found as ``manager.__exit__``.
+        name: ``"__exit__"`` or ``"__aexit__"``.
+    """
+    kind = type(exit_callable)
+    if kind is MethodType:
+        method: Any = exit_callable
+        manager = method.__self__
+        if class_attribute(type(manager), name) is method.__func__:
+            return True, manager
+    elif kind is BuiltinMethodType or kind is MethodWrapperType:
+        builtin: Any = exit_callable
+        manager = builtin.__self__
+        defined = type(class_attribute(type(manager), name))
+        if defined is MethodDescriptorType or defined is WrapperDescriptorType:
+            return True, manager
+    return False, None
+
+
+def is_exit_of(function: object, manager: object, name: str) -> bool:
+    """Whether ``function`` is the unbound exit method of ``manager``."""
+    kind = type(function)
+    if kind not in (FunctionType, MethodDescriptorType, WrapperDescriptorType):
+        return False
+    return class_attribute(type(manager), name) is function
+
+
+def manager_in_exit(frame: FrameType, name: str) -> Tuple[bool, object]:
+    """The manager whose exit method ``frame`` runs: its first argument, if that fits."""
+    found, manager = first_argument(frame)
+    if found and _runs(class_attribute(type(manager), name), frame.f_code):
+        return True, manager
+    return False, None
+
+
+def _runs(attribute: object, code: CodeType) -> bool:
+    return type(attribute) is FunctionType and attribute.__code__ is code

@@ -1,0 +1,128 @@
+"""Glue: what this package knows about other libraries, and the runner that installs it.
+
+Each library that is known has a module here, with the functions that are hooks for it and an `install()`
+that registers them. It imports its library at the top, for it is itself imported only when an extraction
+finds the library in ``sys.modules``. A library that brings glue of its own, as a function
+``_stackscope_install_glue_()``, is asked to install that instead.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import time
+import warnings
+from _thread import get_ident
+from types import ModuleType
+
+from stackscope.walk import interrupts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, Optional, Tuple
+
+__all__ = ["make_ready"]
+
+BUILT_IN = frozenset(["asyncio", "builtins", "contextlib", "outcome", "threading", "trio"])
+"""The libraries that a module of this package is glue for. These modules bear the same names."""
+
+OWN_GLUE = "_stackscope_install_glue_"
+"""The name of the function by which a module installs its own glue."""
+
+PATIENCE = 1.0
+"""How many seconds to wait for other threads that install glue."""
+
+_namespace: Callable[[ModuleType], Dict[str, Any]] = ModuleType.__dict__["__dict__"].__get__
+_bases: Callable[[type], Tuple[type, ...]] = type.__dict__["__mro__"].__get__
+
+_dealt_with: Dict[str, int] = {}
+"""The modules that need no further look, each with the thread that has looked at it.
+
+`dict.setdefault` claims one of them for a thread. There is no lock: a signal handler that extracts might
+have interrupted the very code that holds it.
+"""
+
+_installing: Dict[str, int] = {}
+"""The modules whose glue is being installed, and the threads that do it."""
+
+_settled_state: Optional[Tuple[int, str]] = None
+"""The `_state` of ``sys.modules`` when all that was in it was dealt with."""
+
+
+def make_ready() -> None:
+    """Install the glue for what has been imported since the last time."""
+    state = _state()
+    if state is None or state != _settled_state:
+        _deal_with_modules(state)
+
+
+def _state() -> Optional[Tuple[int, str]]:
+    """Something that changes when a module is imported, and that costs little to find out."""
+    try:
+        return len(sys.modules), next(reversed(sys.modules))
+    except RuntimeError:  # another thread is just importing something
+        return None
+
+
+def _deal_with_modules(state: Optional[Tuple[int, str]]) -> None:
+    global _settled_state  # noqa: PLW0603
+    failures = []
+    settled = True
+    for name, module in list(sys.modules.items()):
+        if name in _dealt_with:
+            continue
+        namespace = _namespace(module) if _is_module(module) else {}
+        if _is_being_imported(namespace):
+            settled = False  # its time is the next extraction
+        elif _dealt_with.setdefault(name, get_ident()) == get_ident():
+            failure = _install(name, dict.get(namespace, OWN_GLUE))
+            if failure is not None:
+                failures.append(failure)
+    _wait_for_other_threads()
+    if settled:
+        _settled_state = state
+    for failure in failures:
+        warnings.warn(failure, RuntimeWarning, stacklevel=4)
+
+
+def _is_module(thing: object) -> bool:
+    # Not isinstance(), which asks for the __class__ of whatever somebody has put into sys.modules.
+    return any(base is ModuleType for base in _bases(type(thing)))
+
+
+def _is_being_imported(namespace: Dict[str, Any]) -> bool:
+    spec = dict.get(namespace, "__spec__")
+    # Set while the module's code is running: importlib._bootstrap._load_unlocked, 3.8 to 3.15
+    return getattr(spec, "_initializing", False) is True
+
+
+def _install(name: str, own_glue: Optional[Callable[[], object]]) -> Optional[str]:
+    """Install the glue for a module, if there is any. Gives a warning if that fails."""
+    if own_glue is None and name not in BUILT_IN:
+        return None
+    _installing[name] = get_ident()
+    try:
+        if own_glue is not None:
+            own_glue()
+        else:
+            importlib.import_module(f"{__name__}.{name}").install()
+    except BaseException as exc:
+        if interrupts(exc):
+            raise
+        kind = "built-in" if own_glue is None else "module-provided"
+        return (
+            f"Failed to initialize {kind} glue for {name}: {type(exc).__name__}: {exc}. "
+            "Some stacks may be shown in less detail, or with details missing."
+        )
+    finally:
+        del _installing[name]
+    return None
+
+
+def _wait_for_other_threads() -> None:
+    """Let other threads finish what they install, but don't insist: they may be waiting for us."""
+    deadline = time.monotonic() + PATIENCE
+    while any(thread != get_ident() for thread in list(_installing.values())):
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.001)

@@ -1,0 +1,152 @@
+"""Generators, coroutines, async generators, the awaitables that they make, tracebacks and exceptions.
+
+A suspended one of these is its frame, and what it awaits or yields from. A running one is a piece of
+whatever stack its frame is running on.
+"""
+
+from __future__ import annotations
+
+import builtins
+import gc
+import sys
+from types import (
+    AsyncGeneratorType,
+    CoroutineType,
+    FrameType,
+    GeneratorType,
+    TracebackType,
+)
+
+from stackscope.hooks import unwrap_stackitem, yields_frames
+from stackscope.model import Frame, StackSlice
+from stackscope.running import slice_frames
+from stackscope.walk import current_extraction
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Iterator, List, Optional, Tuple
+
+_traceback = BaseException.__dict__["__traceback__"].__get__
+
+
+def unwrap_generator(generator: GeneratorType[Any, Any, Any]) -> Any:
+    """A generator: its frame, and what it yields from."""
+    if generator.gi_running:
+        return StackSlice(generator.gi_frame)
+    return [generator.gi_frame, generator.gi_yieldfrom]
+
+
+def unwrap_coroutine(coroutine: CoroutineType[Any, Any, Any]) -> Any:
+    """A coroutine: its frame, and what it awaits."""
+    if coroutine.cr_running:
+        return StackSlice(coroutine.cr_frame)
+    return [coroutine.cr_frame, coroutine.cr_await]
+
+
+def unwrap_async_generator(generator: AsyncGeneratorType[Any, Any]) -> Any:
+    """An async generator: its frame, and what it awaits."""
+    awaited = generator.ag_await
+    # ag_running also tells that an asend() or the like is unfinished, since 3.8.
+    if generator.ag_running and awaited is None:
+        return StackSlice(generator.ag_frame)
+    return [generator.ag_frame, awaited]
+
+
+def unwrap_coroutine_wrapper(wrapper: object) -> object:
+    """What ``coroutine.__await__()`` gives: the coroutine."""
+    return _referent(wrapper, (CoroutineType, GeneratorType), "a cr_frame")
+
+
+def unwrap_async_generator_method(awaitable: object) -> object:
+    """What ``asend()``, ``athrow()`` and ``aclose()`` of an async generator give: the generator."""
+    return _referent(awaitable, (AsyncGeneratorType,), "an ag_frame")
+
+
+def unwrap_anext_with_default(awaitable: object) -> object:
+    """What ``anext(iterator, default)`` gives: the awaitable of the iterator."""
+    return gc.get_referents(awaitable)[:1]
+
+
+def _referent(item: object, types: Tuple[type, ...], attribute: str) -> object:
+    for referent in gc.get_referents(item):
+        if type(referent) in types:
+            return referent
+    raise RuntimeError(f"{item!r} doesn't refer to anything with {attribute} attribute")
+
+
+@yields_frames
+def unwrap_slice(piece: StackSlice) -> Iterator[FrameType]:
+    """A piece of a running stack."""
+    extraction = current_extraction()
+    # Without an extraction, somebody has called the hook.
+    return slice_frames(piece, sys._getframe(1) if extraction is None else extraction.caller)
+
+
+def unwrap_traceback(traceback: TracebackType) -> List[Frame]:
+    """A traceback: its frames, at the lines where the exception came by."""
+    frames = []
+    step: Any = traceback
+    while step is not None:
+        frames.append(Frame(step.tb_frame, step.tb_lineno))
+        step = step.tb_next
+    return frames
+
+
+def unwrap_exception(exception: BaseException) -> Any:
+    """An exception: its traceback. Without one, it is a leaf."""
+    return _traceback(exception)
+
+
+def install() -> None:
+    unwrap_stackitem.register(GeneratorType, unwrap_generator)
+    unwrap_stackitem.register(CoroutineType, unwrap_coroutine)
+    unwrap_stackitem.register(AsyncGeneratorType, unwrap_async_generator)
+    unwrap_stackitem.register(StackSlice, unwrap_slice)
+    unwrap_stackitem.register(TracebackType, unwrap_traceback)
+    unwrap_stackitem.register(BaseException, unwrap_exception)
+    unwrap_stackitem.register(_type_of_coroutine_wrapper(), unwrap_coroutine_wrapper)
+    methods, anext_with_default = _types_of_async_generator_awaitables()
+    for cls in methods:
+        unwrap_stackitem.register(cls, unwrap_async_generator_method)
+    if anext_with_default is not None:
+        unwrap_stackitem.register(anext_with_default, unwrap_anext_with_default)
+
+
+def _type_of_coroutine_wrapper() -> type:
+    async def sample() -> None:
+        pass
+
+    coroutine = sample()
+    try:
+        return type(coroutine.__await__())
+    finally:
+        coroutine.close()
+
+
+def _types_of_async_generator_awaitables() -> Tuple[List[type], Optional[type]]:
+    """The types of what the methods of an async generator give, and of ``anext(generator, default)``."""
+
+    async def sample() -> Any:
+        yield
+
+    # An event loop must not learn of the samples.
+    hooks = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(None, None)
+    try:
+        generator = sample()
+        awaitables: List[Any] = [
+            generator.asend(None),
+            generator.athrow(GeneratorExit),
+            generator.aclose(),
+        ]
+        methods = [type(awaitable) for awaitable in awaitables]
+        anext_with_default = None
+        if hasattr(builtins, "anext"):  # 3.10+
+            awaitables.append(builtins.anext(sample(), None))
+            if type(awaitables[-1]) is not CoroutineType:  # as it is on PyPy
+                anext_with_default = type(awaitables[-1])
+        for awaitable in awaitables:
+            awaitable.close()  # 3.13+ warns of one that is neither awaited nor closed
+        return methods, anext_with_default
+    finally:
+        sys.set_asyncgen_hooks(*hooks)

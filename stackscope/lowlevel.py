@@ -1,0 +1,29 @@
+"""The parts that `extract` is made of, for tools that need them one by one."""
+
+from __future__ import annotations
+
+from stackscope.codes import IdentityDict, code_dispatch, get_code
+from stackscope.contexts import contexts_active_in_frame
+from stackscope.details import (
+    ExitingContext,
+    FrameDetails,
+    analyze_with_blocks,
+    currently_exiting_context,
+    describe_assignment_target,
+    inspect_frame,
+)
+from stackscope.frames import set_trickery_enabled
+
+__all__ = [
+    "ExitingContext",
+    "FrameDetails",
+    "IdentityDict",
+    "analyze_with_blocks",
+    "code_dispatch",
+    "contexts_active_in_frame",
+    "currently_exiting_context",
+    "describe_assignment_target",
+    "get_code",
+    "inspect_frame",
+    "set_trickery_enabled",
+]

@@ -1,0 +1,184 @@
+"""Text of objects and names that nobody vouches for.
+
+The objects that we show are somebody else's, often half built or broken. Their ``repr`` may raise, be
+huge, or hold characters that would repaint a terminal or break a tree apart. `safe_repr` and `safe_text`
+always give one line of printable characters. No other module here calls ``repr`` on such an object.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Iterable, Set, Tuple
+
+REPR_LIMIT = 400
+"""Characters of a representation that are shown by default."""
+
+DEEPEST_CONTAINER = 40
+"""Containers nested deeper than that are left to the built-in ``repr``."""
+
+SHORTEST_LIMIT = 200
+"""The contract: a cut representation keeps at least that many characters."""
+
+ELLIPSIS = "..."
+
+_type_name: Callable[[type], str] = type.__dict__["__name__"].__get__
+_exact: Callable[[str], str] = str.__str__  # also of a subclass with methods of its own
+
+
+def class_name(obj: object) -> str:
+    """The name of the type of ``obj``, found without running code of its metaclass."""
+    return safe_text(_type_name(type(obj)))
+
+
+def safe_text(text: str) -> str:
+    r"""One printable line: all that ``str.isprintable`` excludes is escaped, as ``repr`` does.
+
+    That goes for control characters, newlines, terminal escapes, lone surrogates and marks that change the
+    direction of writing.
+
+    Example:
+        >>> print(safe_text("red: \x1b[31m"))
+        red: \x1b[31m
+    """
+    text = _exact(text)
+    if text.isprintable():
+        return text
+    return "".join([c if c.isprintable() else repr(c)[1:-1] for c in text])
+
+
+def safe_line(line: str) -> str:
+    """A line of source text: as `safe_text`, but tabs are kept, for they do no harm."""
+    return "\t".join(map(safe_text, _exact(line).split("\t")))
+
+
+def cut(text: str, limit: int) -> str:
+    """``text``, or its first ``limit`` characters and an ellipsis."""
+    return text if len(text) <= limit else text[:limit] + ELLIPSIS
+
+
+def safe_repr(obj: object, limit: int = REPR_LIMIT) -> str:
+    """``repr(obj)`` as one line of printable characters that is bounded in length, whatever ``obj`` does.
+
+    Args:
+        obj: Anything.
+        limit: How many characters to show at most, at least 200. An ellipsis comes on top.
+
+    Returns:
+        The representation, or ``<ClassName object at 0x… (repr raised ValueError)>``. In a list, tuple,
+        dictionary or set that is done for each element.
+
+    Example:
+        >>> safe_repr([1, "two"])
+        "[1, 'two']"
+    """
+    limit = max(limit, SHORTEST_LIMIT)
+    try:
+        return cut(safe_text(_Describer(limit).describe(obj, limit)), limit)
+    except BaseException as exc:
+        return _failure(obj, exc)
+
+
+def _failure(obj: object, exc: BaseException) -> str:
+    return f"<{class_name(obj)} object at {id(obj):#x} (repr raised {class_name(exc)})>"
+
+
+class _Describer:
+    """``repr`` for the built-in containers, which stops where the limit is reached.
+
+    So a list of a million elements costs no more than what is shown of it, and an element that can't be
+    represented spoils only its own place.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.inside: Set[int] = set()
+
+    def describe(self, obj: Any, room: int) -> str:
+        """Represent ``obj``, whole if that takes at most ``room`` characters, else at least that much."""
+        kind = type(obj)
+        if kind is str or kind is bytes:
+            return repr(obj if len(obj) <= room else obj[: max(room, 0)])
+        if kind is int and obj.bit_length() > 4 * self.limit:
+            return cut(f"{obj:#x}", self.limit)  # decimal digits take quadratic time, or raise
+        # by identity, for hashing or comparing a type may run code of its metaclass
+        is_container = kind is list or kind is tuple or kind is dict or kind is set
+        if is_container and len(self.inside) < DEEPEST_CONTAINER:
+            return self._container(obj, room)
+        try:
+            return _exact(repr(obj))
+        except RecursionError:
+            raise  # caught where there is room on the stack again; see record_repr
+        except BaseException as exc:
+            return _failure(obj, exc)
+
+    def _container(self, obj: Any, room: int) -> str:
+        opening, closing = _brackets(type(obj))
+        if id(obj) in self.inside:
+            return f"{opening}...{closing}"
+        if not obj:
+            return repr(obj)
+        if room <= 0:
+            return opening + ELLIPSIS
+        self.inside.add(id(obj))
+        try:
+            return opening + self._elements(obj, room) + closing
+        finally:
+            self.inside.discard(id(obj))
+
+    def _elements(self, obj: Any, room: int) -> str:
+        is_dict = type(obj) is dict
+        # list() at once, since another thread may change the container between two elements
+        elements: Iterable[Any] = list(islice(obj.items() if is_dict else obj, room))
+        parts = []
+        for element in elements:
+            if is_dict:
+                key = self.describe(element[0], room)
+                parts.append(f"{key}: {self.describe(element[1], room - len(key))}")
+            else:
+                parts.append(self.describe(element, room))
+            room -= len(parts[-1]) + 2
+            if room < 0:
+                break
+        if type(obj) is tuple and len(parts) == 1 and len(obj) == 1:
+            return parts[0] + ","
+        return ", ".join(parts)
+
+
+def _brackets(kind: type) -> Tuple[str, str]:
+    if kind is list:
+        return "[", "]"
+    return ("(", ")") if kind is tuple else ("{", "}")
+
+
+def record_repr(record: Any, levels: int = 30) -> str:
+    """The representation of a `Stack`, `Frame` or `Context`, in the form that dataclasses have.
+
+    What it holds of other people's objects is guarded as in `safe_repr`. Records inside records are left
+    out below so many ``levels``: catching a RecursionError instead would abort Python 3.8, if it happened
+    again ("Cannot recover from stack overflow" in ceval.c).
+    """
+    kind = type(record)
+    if not levels:
+        return f"{kind.__qualname__}({ELLIPSIS})"
+    values = [
+        f"{name}={_value_repr(getattr(record, name), levels - 1)}" for name in kind.__match_args__
+    ]
+    return f"{kind.__qualname__}({', '.join(values)})"
+
+
+def _value_repr(value: Any, levels: int) -> str:
+    if _is_record(value):
+        return record_repr(value, levels)
+    if type(value) is list and value and all(map(_is_record, value)):
+        return "[" + ", ".join([record_repr(each, levels) for each in value]) + "]"
+    return safe_repr(value)
+
+
+def _is_record(value: object) -> bool:
+    from stackscope.model import Context, Frame, Stack, StackSlice
+
+    # not isinstance(), which would ask the value for its __class__
+    return issubclass(type(value), (Stack, Frame, Context, StackSlice))

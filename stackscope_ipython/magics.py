@@ -1,0 +1,108 @@
+"""The ``%stackscope`` magic."""
+
+from __future__ import annotations
+
+import sys
+
+from IPython.core.magic import Magics, line_magic, magics_class
+from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Iterable, Iterator, List
+
+    from stackscope import Stack
+    from stackscope.render.text import Line
+    from stackscope.snapshot import ThreadNode
+    from stackscope_pdb.console import Console
+
+
+@magics_class
+class StackscopeMagics(Magics):  # type: ignore[misc,unused-ignore]
+    """The magics of this package."""
+
+    @magic_arguments()
+    @argument(
+        "--hidden", action="store_true", help="Also show the frames that libraries mark as hidden."
+    )
+    @argument("--no-contexts", action="store_true", help="Leave out the context managers.")
+    @argument("expr", nargs="*", help="A task, coroutine, generator, thread, frame or exception.")
+    @line_magic  # type: ignore[untyped-decorator,unused-ignore]
+    def stackscope(self, line: str) -> None:
+        """Show the stack of an object; without one, all tasks and threads of the process.
+
+        ``%stackscope task`` shows where ``task`` is, with the context managers that are active in each
+        frame.
+        """
+        options = parse_argstring(self.stackscope, line)
+        console = self._console()
+        expression = " ".join(options.expr)
+        if not expression:
+            self._write(_everything(console), console)
+            return
+        try:
+            item = self.shell.ev(expression)
+        except Exception as exc:
+            print(f"*** {type(exc).__name__}: {exc}")
+            return
+        self._show(item, console, contexts=not options.no_contexts, hidden=options.hidden)
+
+    def _show(self, item: object, console: Console, *, contexts: bool, hidden: bool) -> None:
+        import stackscope
+        from stackscope.render import text, tree
+        from stackscope_pdb.views.frames import with_short_paths
+
+        stack = stackscope.extract(item, with_contexts=contexts)
+        if not stack.frames and stack.error is None:
+            print(_why_empty(stack))
+            return
+        node = tree.StackNode(stack, tree.View(show_contexts=contexts, show_hidden=hidden))
+        lines = text.draw(text.stack_block(node, console.layout), console.layout)
+        self._write(map(with_short_paths, lines), console)
+
+    def _console(self) -> Console:
+        from stackscope_pdb.console import Console
+
+        colors = str(getattr(self.shell, "colors", "")).lower()
+        return Console(sys.stdout, colors=colors != "nocolor")
+
+    def _write(self, lines: Iterable[Line], console: Console) -> None:
+        print(console.text(lines))
+
+
+def _why_empty(stack: Stack) -> str:
+    from stackscope.render.safe import class_name, safe_repr
+
+    if stack.leaf is not None:
+        name = class_name(stack.leaf)
+        article = "An" if name[:1].lower() in "aeiou" else "A"
+        return f"{article} {name} has no stack: {safe_repr(stack.leaf)}"
+    return f"Nothing runs in {safe_repr(stack.root)}: it has ended, or not begun."
+
+
+def _everything(console: Console) -> Iterator[Line]:
+    """All tasks, then all threads."""
+    from stackscope.snapshot import extract_all
+    from stackscope_pdb.views.tasks import task_lines
+
+    snapshot = extract_all(with_contexts=False)
+    lines: List[Line] = list(task_lines(snapshot, None, None, console))
+    yield from lines or [[("note", "No task is alive in this process.")]]
+    yield [("header", "Threads: "), ("text", str(len(snapshot.threads)))]
+    yield from _thread_lines(snapshot.threads)
+
+
+def _thread_lines(threads: List[ThreadNode]) -> Iterator[Line]:
+    from stackscope.render.safe import safe_text
+    from stackscope.snapshot import innermost_user_frame
+    from stackscope_pdb.views.tasks import place_text
+
+    width = max(len(node.name) for node in threads)
+    for node in threads:
+        frame = innermost_user_frame(node.stack)
+        place = "runs this command" if node.is_here else place_text(frame)
+        yield [
+            ("number", f"{node.number or '':>4} "),
+            ("taskname", safe_text(node.name).ljust(width) + "  "),
+            ("func", place),
+        ]

@@ -1,0 +1,62 @@
+"""A `pdb` that knows tasks and context managers.
+
+Use it like `pdb`::
+
+    PYTHONBREAKPOINT=stackscope_pdb.set_trace python app.py
+    python -m stackscope_pdb app.py
+
+or by ``stackscope_pdb.set_trace()`` in the program. All commands of `pdb` work, and these beside them:
+``where --contexts``, ``ctx``, ``tasks``, ``task``, ``unfocus``, ``frame``. ``help stackscope`` at the
+prompt says more.
+
+Importing this package costs nothing; the debugger is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, List
+
+    from stackscope_pdb.adapter import Pdb
+    from stackscope_pdb.entry import (
+        pm,
+        post_mortem,
+        run,
+        runcall,
+        runctx,
+        runeval,
+        set_trace,
+        set_trace_async,
+    )
+
+__all__ = [
+    "Pdb",
+    "pm",
+    "post_mortem",
+    "run",
+    "runcall",
+    "runctx",
+    "runeval",
+    "set_trace",
+    "set_trace_async",
+]
+
+if sys.version_info < (3, 14):
+    __all__.remove("set_trace_async")
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        from stackscope_pdb import entry
+
+        return getattr(entry, name)
+    if name == "set_trace_async":
+        raise AttributeError("stackscope_pdb.set_trace_async needs Python 3.14 or later")
+    raise AttributeError(f"module 'stackscope_pdb' has no attribute {name!r}")
+
+
+def __dir__() -> List[str]:
+    return sorted([*globals(), *__all__])

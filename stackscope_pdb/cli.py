@@ -1,0 +1,295 @@
+"""``python -m stackscope_pdb``: runs a program under the debugger, again and again until one quits.
+
+It behaves like the newest ``python -m pdb`` on every version, but for what comes after the program's name:
+that is all the program's, ``-c`` included. `pdb.main` itself is not used, for it differs by version and
+makes the standard debugger; nor is `pdb.Pdb` replaced for its sake, which the program would notice.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import pdb
+import sys
+import traceback
+
+from stackscope_pdb import entry
+from stackscope_pdb.adapter import Pdb
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import CodeType, TracebackType
+    from typing import Any, Dict, List, NoReturn, Optional, Sequence, Tuple
+
+DESCRIPTION = """\
+Debug a Python program: a file, or with -m a module or package.
+
+Commands come from .pdbrc files in the home folder and in the current one, then from -c, then from you.
+To let the program run until it raises an exception, use "-c continue"; up to line 20, "-c 'until 20'".
+"""
+
+
+class Target:
+    """The program to debug.
+
+    Args:
+        name: What was typed.
+        filename: Its file.
+        namespace: Its module's first variables.
+    """
+
+    def __init__(self, name: str, filename: str, namespace: Dict[str, Any]) -> None:
+        self.name = name
+        self.filename = filename
+        self.namespace = {"__name__": "__main__", "__builtins__": __builtins__, **namespace}
+
+    def code(self) -> CodeType:
+        """The program, read anew for each run."""
+        raise NotImplementedError
+
+
+class Script(Target):
+    """A file.
+
+    Args:
+        name: Its path as typed.
+    """
+
+    def __init__(self, name: str) -> None:
+        if not os.path.exists(name):
+            _exit(f"Error: {name} does not exist")
+        if os.path.isdir(name):
+            _exit(f"Error: {name} is a directory")
+        real = os.path.realpath(name)
+        path = real if os.path.exists(real) else name  # the link may be one to a pipe
+        if not getattr(sys.flags, "safe_path", False):
+            sys.path[0] = os.path.dirname(path)
+        super().__init__(name, path, {"__file__": path, "__package__": None, "__spec__": None})
+
+    def code(self) -> CodeType:
+        with io.open_code(self.filename) as file:
+            return compile(file.read(), self.filename, "exec")
+
+
+class Module(Target):
+    """A module, or a package with a ``__main__``.
+
+    Args:
+        name: Its full name.
+    """
+
+    def __init__(self, name: str) -> None:
+        import runpy
+
+        try:
+            # private, but what `python -m pdb` uses from 3.7 to 3.15
+            _, self.spec, self.first_code = runpy._get_module_details(name)  # type: ignore[attr-defined]
+        except ImportError as exc:
+            _exit(f"ImportError: {exc}")
+        except SystemExit:
+            raise
+        except Exception:
+            traceback.print_exc()
+            _exit(None)
+        filename = self.first_code.co_filename
+        super().__init__(
+            name,
+            filename,
+            {
+                "__file__": os.path.abspath(filename),
+                "__package__": self.spec.parent,
+                "__loader__": self.spec.loader,
+                "__spec__": self.spec,
+            },
+        )
+
+    def code(self) -> CodeType:
+        code: Optional[CodeType] = None
+        if hasattr(self.spec.loader, "get_code"):
+            code = self.spec.loader.get_code(self.spec.name)
+        return code or self.first_code
+
+
+class ZipApplication(Target):
+    """A ``.pyz`` file, as the standard debugger runs from 3.13 on.
+
+    Args:
+        name: Its path as typed.
+    """
+
+    def __init__(self, name: str) -> None:
+        import runpy
+
+        path = os.path.realpath(name)
+        sys.path.insert(0, path)
+        try:
+            _, self.spec, self.main = runpy._get_main_module_details()  # type: ignore[attr-defined]
+        except ImportError as exc:
+            _exit(f"ImportError: {exc}")
+        filename = self.main.co_filename
+        super().__init__(
+            name,
+            filename,
+            {
+                "__file__": filename,
+                "__package__": self.spec.parent,
+                "__loader__": self.spec.loader,
+                "__spec__": self.spec,
+            },
+        )
+
+    def code(self) -> CodeType:
+        return self.main  # type: ignore[no-any-return]
+
+
+def _exit(message: Optional[str]) -> NoReturn:
+    if message:
+        print(message)
+    sys.exit(1)
+
+
+def parse(arguments: Sequence[str]) -> Tuple[List[str], bool, List[str]]:
+    """Read the command line.
+
+    Returns:
+        The debugger commands; whether the program is a module; its name and its arguments.
+    """
+    import argparse
+
+    parser = argparse.ArgumentParser(
+        prog="python -m stackscope_pdb",
+        usage="%(prog)s [-h] [--version] [-c COMMAND]... (-m MODULE | FILE) [ARGS]...",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="store_true", help="say which version this is")
+    parser.add_argument(
+        "-c",
+        "--command",
+        action="append",
+        default=[],
+        metavar="COMMAND",
+        help="a debugger command to run at first, as if it stood in a .pdbrc",
+    )
+    parser.add_argument("-m", dest="module", metavar="MODULE", help="debug a module or package")
+    own, program = _split(arguments)
+    options = parser.parse_args(own)
+    if options.version:
+        import stackscope
+
+        print(f"stackscope {stackscope.__version__}, Python {sys.version.split()[0]}")
+        sys.exit()
+    if options.module is not None:
+        return options.command, True, [options.module, *program]
+    if program:
+        return options.command, False, program
+    if own:
+        parser.error("the program to debug is missing")
+    parser.print_help()
+    sys.exit(2)
+
+
+def _split(arguments: Sequence[str]) -> Tuple[List[str], List[str]]:
+    """Our options, and the program with its own."""
+    own: List[str] = []
+    rest = list(arguments)
+    while rest and rest[0].startswith("-") and rest[0] != "-":
+        word = rest.pop(0)
+        if word == "--":
+            break
+        own.append(word)
+        if word in ("-c", "--command", "-m") and rest:
+            own.append(rest.pop(0))
+        if word.startswith("-m"):
+            break
+    return own, rest
+
+
+def main(arguments: Optional[Sequence[str]] = None) -> None:
+    """Run the program that the command line names.
+
+    Args:
+        arguments: The command line; that of the process by default.
+    """
+    commands, is_module, program = parse(sys.argv[1:] if arguments is None else arguments)
+    name = program[0]
+    if is_module:
+        target: Target = Module(name)
+    elif name.endswith(".pyz"):
+        target = ZipApplication(name)
+    else:
+        target = Script(name)
+    sys.argv[:] = program
+    debugger = Pdb(mode="cli")
+    debugger.rcLines.extend(commands)
+    entry.adopt(debugger)
+    sys.breakpointhook = _breakpoint
+    try:
+        while _run_once(debugger, target):
+            pass
+    finally:
+        sys.breakpointhook = sys.__breakpointhook__
+
+
+def _breakpoint(*args: Any, **kwargs: Any) -> Any:
+    """What `breakpoint` does in the program: stop in the debugger that runs it, unless told otherwise."""
+    if os.environ.get("PYTHONBREAKPOINT"):
+        return sys.__breakpointhook__(*args, **kwargs)
+    return entry.stop(sys._getframe().f_back, *args, **kwargs)
+
+
+def _run_once(debugger: Pdb, target: Target) -> bool:
+    """Run the program to its end, and say whether to run it again."""
+    try:
+        code = target.code()
+    except (SyntaxError, ValueError, OSError) as exc:
+        traceback.print_exception(type(exc), exc, None)
+        _exit(None)
+    try:
+        debugger.run_code(code, target.namespace)
+    except pdb.Restart:
+        _announce_restart(target)
+        return True
+    except SystemExit as exc:
+        # Seldom a case for a closer look.
+        print("The program exited via sys.exit(). Exit status:", exc)
+    except BaseException as exc:
+        if debugger._user_requested_quit:
+            return False  # the exception is how the program took the end of the debugger
+        if _look_into(debugger, exc):
+            _announce_restart(target)
+            return True
+    if debugger._user_requested_quit:
+        return False
+    print("The program finished and will be restarted")
+    return True
+
+
+def _announce_restart(target: Target) -> None:
+    print("Restarting", target.name, "with arguments:")
+    print("\t" + " ".join(sys.argv[1:]))
+
+
+def _look_into(debugger: Pdb, exc: BaseException) -> bool:
+    """Show an exception that nobody has caught, and its frames. Says whether a restart was asked for."""
+    exc.__traceback__ = _without_debugger(exc.__traceback__)
+    traceback.print_exception(type(exc), exc, exc.__traceback__)
+    print("Uncaught exception. Entering post mortem debugging")
+    print("Running 'cont' or 'step' will restart the program")
+    try:
+        debugger.interaction(None, exc)
+    except pdb.Restart:
+        return True
+    return False
+
+
+def _without_debugger(tb: Optional[TracebackType]) -> Optional[TracebackType]:
+    """The part of a traceback that begins with the program's own frames."""
+    import bdb
+
+    own = {__file__, sys.modules[Pdb.__module__].__file__, bdb.__file__}
+    inner = tb
+    while inner is not None and inner.tb_frame.f_code.co_filename in own:
+        inner = inner.tb_next
+    return inner or tb

@@ -1,0 +1,119 @@
+"""`ctx`: the context managers that are active in the current frame, and a way into them."""
+
+from __future__ import annotations
+
+from stackscope_pdb.commands.arguments import single
+from stackscope_pdb.commands.table import CommandError, command
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import List, Optional
+
+    from stackscope import Frame
+    from stackscope_pdb.commands.debugger import Commands
+    from stackscope_pdb.views.contexts import Node
+
+
+def _complete(debugger: Commands, _text: str) -> List[str]:
+    from stackscope_pdb.views.contexts import by_number
+
+    return list(by_number(_numbered(debugger)))
+
+
+@command("context managers active in this frame; move into one", complete=_complete)
+def ctx(debugger: Commands, argument: str) -> None:
+    """ctx [PATH]
+
+    Show the context managers that are active in the current frame: its
+    'with' and 'async with' blocks, what is inside of each one, and the
+    tasks that it owns. Each has a number, such as 2 or 2.1.
+
+    With such a number, move into that context: into the frames of its
+    @contextmanager function, or to the child task. 'unfocus' leads back.
+    """
+    path = single(argument.split(), "number")
+    nodes = _numbered(debugger)
+    if path is not None:
+        _move_into(debugger, _find(nodes, path))
+        return
+    if not nodes:
+        debugger.message(_why_none(debugger))
+        return
+    from stackscope_pdb.views.contexts import context_lines
+
+    console = debugger.console
+    lines = list(context_lines(nodes, console))
+    debugger.message(f"Active in {_name(debugger)}, outermost first:")
+    debugger.show(lines, console)
+
+
+def _numbered(debugger: Commands) -> List[Node]:
+    from stackscope_pdb.views.contexts import number_contexts
+
+    frame = _current(debugger)
+    return number_contexts(frame) if frame is not None else []
+
+
+def _current(debugger: Commands) -> Optional[Frame]:
+    """What the library says about the current frame."""
+    frames = list(debugger.session.extract(with_contexts=True).frames)
+    found = next((frame for frame in frames if frame.pyframe is debugger.curframe), None)
+    if found is None and debugger.session.is_live(debugger.curframe):
+        import stackscope
+
+        # A hook has left it out. It still has contexts.
+        found = next(iter(stackscope.extract_until(debugger.curframe, limit=1)), None)
+    return found
+
+
+def _name(debugger: Commands) -> str:
+    code = debugger.curframe.f_code
+    return str(code.co_name)
+
+
+def _why_none(debugger: Commands) -> str:
+    if not debugger.session.is_live(debugger.curframe):
+        return f"{_name(debugger)} has ended: no context manager is active in it any more."
+    return f"No context manager is active in {_name(debugger)}."
+
+
+def _find(nodes: List[Node], path: str) -> Node:
+    from stackscope_pdb.views.contexts import by_number
+
+    numbers = by_number(nodes)
+    found = numbers.get(path.rstrip("."))
+    if found is not None:
+        return found
+    if not numbers:
+        raise CommandError(f"There is no context {path}: none is active in this frame.")
+    names = list(numbers)
+    shown = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
+    raise CommandError(f"There is no context {path} in this frame. There are: {shown}.")
+
+
+def _move_into(debugger: Commands, node: Node) -> None:
+    stack = node.inner_stack
+    if stack is None:
+        task = node.task
+        if task is None:
+            parts = ", ".join(child.number for child in node.below())
+            raise CommandError(
+                f"There is nothing to move into: context {node.number}, '{node.title}', "
+                f"is no @contextmanager and no task.{f' Inside of it are {parts}.' if parts else ''}"
+            )
+        from stackscope_pdb.commands.tasks import focus_task
+
+        focus_task(debugger, task)
+        return
+    from stackscope_pdb.commands.tasks import index_of_user_frame
+    from stackscope_pdb.session import Focus
+
+    item = stack.root if stack.root is not None else stack.frames[0].origin
+    focus = Focus(
+        stack.frames[0].pyframe if item is None else item,
+        stack,
+        name=f"ctx {node.number}",
+        noun=f"context {node.number}, '{node.title}'",
+        is_task=False,
+    )
+    debugger.enter(focus, index_of_user_frame(stack))

@@ -1,0 +1,269 @@
+"""What a debugger inherits to have our commands: `Commands`, a mixin for `pdb.Pdb` and its subclasses.
+
+It knows what all of them share (``stack``, ``curindex``, ``curframe``, ``_select_frame``, ``message``,
+``error``), and neither which one it is part of nor where that reads its lines.
+"""
+
+from __future__ import annotations
+
+import pdb
+
+from stackscope_pdb import lines, prompt
+from stackscope_pdb.assignments import CO_OPTIMIZED, Watch
+from stackscope_pdb.commands import table
+from stackscope_pdb.session import Session
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Any, Callable, Dict, List, MutableMapping, Optional, Sequence, Tuple
+
+    from stackscope.render.text import Line
+    from stackscope_pdb.console import Console
+    from stackscope_pdb.session import Entry, Focus
+
+    Base = pdb.Pdb
+else:
+    Base = object
+
+
+class Commands(Base):
+    """Our commands, and what the standard ones need to work in focused frames."""
+
+    counts_frames = False
+    """Whether ``where N`` shows N frames, as the version's own debugger does."""
+
+    allows_colors = True
+    """Whether output may be coloured, if the terminal takes it."""
+
+    @property
+    def session(self) -> Session:
+        """Where the user has navigated to."""
+        # Made at first use: the base class's __init__ may already stop, or forget a stop.
+        found: Optional[Session] = self.__dict__.get("_stackscope_session")
+        if found is None:
+            found = self.__dict__["_stackscope_session"] = Session()
+        return found
+
+    @property
+    def console(self) -> Console:
+        """The terminal as it is now."""
+        from stackscope_pdb.console import Console
+
+        return Console(self.stdout, colors=self.allows_colors)
+
+    def show(self, shown: Sequence[Line], console: Optional[Console] = None) -> None:
+        """Write lines of spans."""
+        if shown:
+            self.message((console or self.console).text(shown))
+
+    def refuse(self, sentence: str) -> None:
+        """Say why something can't be done."""
+        self.error(self.console.wrapped(sentence))
+
+    # ------------------------------------------------------------------ stopping and going on
+
+    def get_stack(self, f: Any, t: Optional[TracebackType]) -> Tuple[List[Entry], int]:
+        """The frames of a stop, which are remembered for `unfocus`."""
+        stack, index = super().get_stack(f, t)
+        self.session.arrive(stack, index)
+        return stack, index
+
+    def forget(self) -> None:
+        """Let go of the stop."""
+        if self.session.focus is not None:
+            self._show_focus(None)
+        self.session.reset()
+        super().forget()
+        # Up to 3.12 the base class keeps the locals of the last frame.
+        self.__dict__.pop("curframe_locals", None)
+
+    # ------------------------------------------------------------------ focus
+
+    def enter(self, focus: Focus, index: int) -> None:
+        """Make the frames of something suspended the ones that all commands work in.
+
+        Args:
+            focus: What to move into. It has frames.
+            index: Which of them to begin with.
+        """
+        self._show_focus(focus)
+        self.stack = focus.entries()
+        self.select(index)
+
+    def leave(self) -> None:
+        """Go back to where the program stopped."""
+        self._show_focus(None)
+        stack, index = self.session.stop
+        self.stack = list(stack)
+        self.select(index)
+
+    def select(self, index: int) -> None:
+        """Make one of the frames the current one."""
+        self._select_frame(index)
+
+    def _show_focus(self, focus: Optional[Focus]) -> None:
+        """Change the focus, and let the prompt say what it is."""
+        if self.session.focus is None:
+            self.__dict__["_stackscope_prompt"] = self.prompt
+        self.session.focus = focus
+        base = self.__dict__["_stackscope_prompt"]
+        self.set_prompt(prompt.with_name(base, focus.name) if focus else base)
+
+    def set_prompt(self, text: str) -> None:
+        """Change the prompt of the next line."""
+        self.prompt = text
+
+    # ------------------------------------------------------------------ lines
+
+    def onecmd(self, line: str) -> bool:
+        """Run one line, unless it only looks like a command of ours."""
+        if not self.commands_defining and self._is_python(line):
+            self.lastcmd = line.strip()
+            return bool(self.default(line))  # an `await` at the prompt ends the loop that reads it
+        return bool(super().onecmd(line))
+
+    def _is_python(self, line: str) -> bool:
+        word = lines.first_word(line)
+        if not self.curframe or not hasattr(self, f"do_{word}"):
+            return False
+        entry = table.find(word)
+        if entry is None:
+            return lines.is_assignment(line)  # "n = 1", which the standard debugger takes for "next"
+        return lines.is_python(line, entry.options, self.has_variable)
+
+    def has_variable(self, name: str) -> bool:
+        """Whether ``name`` is a variable of the current frame or its module."""
+        return name in self.frame_locals() or name in self.curframe.f_globals
+
+    def frame_locals(self) -> MutableMapping[str, Any]:
+        """The locals of the current frame, with what was assigned at the prompt."""
+        # Up to 3.12 the dictionary that the base class has read; reading it again would lose assignments.
+        found: Optional[MutableMapping[str, Any]] = self.__dict__.get("curframe_locals")
+        return self.curframe.f_locals if found is None else found  # type: ignore[return-value]
+
+    def default(self, line: str) -> Any:
+        """Run a Python statement in the current frame."""
+        return self._assigning(super().default, line)
+
+    def _getval(self, arg: str) -> Any:
+        return self._assigning(super()._getval, arg)
+
+    def _assigning(self, run: Callable[[str], Any], text: str) -> Any:
+        """Call ``run``, then see to it that the assignments that it made reach the frame."""
+        frame = self.curframe
+        if frame is None or not frame.f_code.co_flags & CO_OPTIMIZED:
+            return run(text)
+        watch = Watch(frame, self.frame_locals())
+        try:
+            return run(text)
+        finally:
+            lost = watch.write_back()
+            if lost:
+                self.refuse(
+                    f"{', '.join(lost)} stayed as before: this version of Python has no way to "
+                    "change that variable of a frame so."
+                )
+
+    # ------------------------------------------------------------------ dispatch
+
+    def run_command(self, name: str, argument: str) -> Optional[bool]:
+        """Run one of our commands. Whatever happens in it ends in a sentence."""
+        entry = table.find(name)
+        assert entry is not None
+        try:
+            return entry.action(self, argument.strip())
+        except table.CommandError as exc:
+            self.refuse(str(exc))
+        except Exception as exc:
+            self.refuse(f"{name} failed, which is a bug in stackscope: {type(exc).__name__}: {exc}")
+        return None
+
+    def complete_command(self, name: str, text: str, line: str, begidx: int, endidx: int) -> List[str]:
+        """What Tab offers for the last word of ``line``, which is an argument of one of our commands."""
+        entry = table.find(name)
+        if entry is None or entry.complete is None:
+            return []
+        # A name with spaces in it is several words to readline, which replaces the last one only.
+        before = line[:begidx].partition(" ")[2].lstrip()
+        try:
+            found = entry.complete(self, before + text)
+        except Exception:
+            return []
+        return [item[len(before) :] for item in found if item.startswith(before + text)]
+
+    def help_stackscope(self) -> None:
+        """Say which commands this debugger adds."""
+        self.message("Commands beyond those of pdb ('help COMMAND' tells more):")
+        entries = sorted(table.commands(), key=lambda entry: entry.name)
+        width = max(len(entry.usage) for entry in entries)
+        for entry in entries:
+            self.message(f"  {entry.usage.ljust(width)}  {entry.brief}")
+
+
+STEPPING = {
+    # commands that run the program on from the current frame, with their short forms
+    "step": ("s",),
+    "next": ("n",),
+    "return": ("r",),
+    "until": ("unt",),
+    "jump": ("j",),
+}
+
+
+def install(cls: type) -> None:
+    """Give ``cls`` the methods ``do_X`` and ``complete_X`` by which `cmd.Cmd` finds commands."""
+    for entry in table.commands():
+        members: Dict[str, Any] = {f"do_{entry.name}": _do(entry)}
+        if entry.complete is not None:
+            members[f"complete_{entry.name}"] = _complete(entry)
+        for name, member in members.items():
+            for alias in entry.names:
+                setattr(cls, name.partition("_")[0] + "_" + alias, member)
+    for name, aliases in STEPPING.items():
+        for alias in (name, *aliases):
+            setattr(cls, f"do_{alias}", _step(name))
+
+
+def _do(entry: table.Command) -> Callable[[Commands, str], Optional[bool]]:
+    def run(self: Commands, argument: str) -> Optional[bool]:
+        return self.run_command(entry.name, argument)
+
+    run.__name__ = f"do_{entry.name}"
+    run.__doc__ = entry.help
+    return run
+
+
+def _complete(entry: table.Command) -> Callable[..., List[str]]:
+    def complete(self: Commands, text: str, line: str, begidx: int, endidx: int) -> List[str]:
+        return self.complete_command(entry.name, text, line, begidx, endidx)
+
+    complete.__name__ = f"complete_{entry.name}"
+    return complete
+
+
+def _step(name: str) -> Callable[[Commands, str], Optional[bool]]:
+    """A command that runs the program on: the standard one, but not in a frame that is suspended."""
+
+    def run(self: Commands, argument: str) -> Optional[bool]:
+        focus = self.session.focus
+        if focus is None:
+            return getattr(super(Commands, self), f"do_{name}")(argument)  # type: ignore[no-any-return]
+        self.refuse(f"'{name}' can't run {focus.noun}: {_why_not(focus)} {_INSTEAD}")
+        return None
+
+    run.__name__ = f"do_{name}"
+    run.__doc__ = getattr(pdb.Pdb, f"do_{name}").__doc__
+    return run
+
+
+_INSTEAD = (
+    "Use 'unfocus' to step where the program stopped, "
+    "or 'break' to stop here next time and 'continue'."
+)
+
+
+def _why_not(focus: Focus) -> str:
+    if focus.is_task:
+        return "it is suspended, and only its event loop can resume it."
+    return "it is suspended until its 'with' block ends."

@@ -1,0 +1,90 @@
+"""Which frames are folded: those that are there on every stack of their kind, and never the cause.
+
+These are the frames that the library hides (its hooks say which), those of event loops between the
+program's entry and a task, those that start a thread or a module, and the debugger's own.
+"""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import Dict, FrozenSet, List, Optional, Sequence
+
+    from stackscope import Frame
+    from stackscope_pdb.session import Entry
+
+MACHINERY: Dict[str, Optional[FrozenSet[str]]] = {
+    # the functions of each module that run other people's code; None stands for all of them
+    "anyio._backends._asyncio": frozenset({"run", "wrapper", "_run_wrapped_task", "_run_coro"}),
+    "anyio._backends._trio": frozenset({"run"}),
+    "anyio._core._eventloop": frozenset({"run"}),
+    "asyncio.base_events": frozenset({"run_forever", "run_until_complete", "_run_once"}),
+    "asyncio.events": frozenset({"_run"}),
+    "asyncio.runners": None,
+    "asyncio.windows_events": frozenset({"run_forever"}),
+    "bdb": None,
+    "cmd": None,
+    "concurrent.futures.thread": frozenset({"_worker", "run"}),
+    "contextvars": None,
+    "IPython.core.debugger": None,
+    "pdb": None,
+    "runpy": None,
+    "threading": frozenset({"_bootstrap", "_bootstrap_inner"}),
+    "trio._core._run": frozenset({"run", "unrolled_run", "guest_tick"}),
+    "trio._threads": frozenset({"run", "run_sync", "unprotected_fn"}),
+    "uvloop": frozenset({"run", "wrapper"}),
+}
+
+OWN_PACKAGE = __name__.partition(".")[0]
+OWN_PACKAGES = ("stackscope", OWN_PACKAGE, "stackscope_ipython")
+OWN_FOLDER = os.path.dirname(os.path.abspath(__file__)) + os.sep
+
+
+def module_name(frame: FrameType) -> str:
+    """The name of the module that a frame's globals belong to; empty if it has none."""
+    name = frame.f_globals.get("__name__")
+    return name if isinstance(name, str) else ""
+
+
+def is_machinery(frame: FrameType) -> bool:
+    """Whether a frame belongs to an event loop, a starter of threads or modules, or a debugger."""
+    if _package(frame) in OWN_PACKAGES:
+        return True
+    functions = MACHINERY.get(module_name(frame), frozenset())
+    return functions is None or frame.f_code.co_name in functions
+
+
+def folded(entries: Sequence[Entry], frames: Sequence[Frame]) -> List[bool]:
+    """For each entry of a stack whether it is folded.
+
+    Args:
+        entries: The frames as the debugger has them.
+        frames: What the library says about them. A frame that it left out is folded.
+
+    The innermost frame is never folded: it is where things stand.
+    """
+    known = {id(frame.pyframe): frame for frame in frames}
+    result = []
+    for pyframe, _ in entries:
+        frame = known.get(id(pyframe))
+        is_hidden = frame.hide if frame is not None else bool(known)
+        result.append(is_hidden or is_machinery(pyframe))
+    if result:
+        result[-1] = False
+    return result
+
+
+def _package(frame: FrameType) -> str:
+    """The package that a frame's code is from. Our own ``__main__`` has become the program's."""
+    if frame.f_code.co_filename.startswith(OWN_FOLDER):
+        return OWN_PACKAGE
+    return module_name(frame).partition(".")[0]
+
+
+def packages(entries: Sequence[Entry]) -> str:
+    """The packages that frames come from, for the line that stands for them: "asyncio, contextlib"."""
+    names = dict.fromkeys(_package(frame) for frame, _ in entries)
+    return ", ".join(name for name in names if name)

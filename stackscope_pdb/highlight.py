@@ -1,0 +1,108 @@
+"""Colours for source text, by Pygments where it is installed.
+
+The environment variable ``STACKSCOPE_PDB_STYLE`` names a style of Pygments. Without it the 16 colours of
+the terminal are used, and of those only such as can be read on a dark and on a light background.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable, Optional
+
+STYLE_VARIABLE = "STACKSCOPE_PDB_STYLE"
+
+_SIXTEEN = (
+    # token types of Pygments, the special ones before the general
+    ("Token.Comment", "2"),
+    ("Token.Keyword.Constant", "35"),
+    ("Token.Keyword", "1"),
+    ("Token.Literal.String.Interpol", "36"),
+    ("Token.Literal.String", "32"),
+    ("Token.Literal.Number", "35"),
+    ("Token.Operator.Word", "1"),
+    ("Token.Name.Decorator", "36"),
+    ("Token.Name.Builtin.Pseudo", ""),  # self
+    ("Token.Name.Builtin", "36"),
+    ("Token.Name.Class", "1;36"),
+    ("Token.Name.Function", "1;36"),
+)
+
+
+def highlight(source: str) -> Optional[str]:
+    """A piece of one line of Python with escape sequences; ``None`` without Pygments."""
+    render = _renderer()
+    if render is None:
+        return None
+    try:
+        return render(source)
+    except Exception:  # a lexer or style that someone has registered
+        return None
+
+
+def missing_extra() -> Optional[str]:
+    """A sentence about what was asked for and can't be had for want of Pygments."""
+    style = os.environ.get(STYLE_VARIABLE)
+    if style and _renderer() is None:
+        return (
+            f"{STYLE_VARIABLE}={style} needs Pygments, which is not installed: "
+            "pip install 'stackscope[pdb]'"
+        )
+    return None
+
+
+@functools.lru_cache(maxsize=1)
+def _renderer() -> Optional[Callable[[str], str]]:
+    try:
+        from pygments import lex
+        from pygments.formatters import Terminal256Formatter
+        from pygments.lexers import PythonLexer
+        from pygments.util import ClassNotFound
+    except ImportError:
+        return None
+    lexer = PythonLexer(stripnl=False, ensurenl=False)
+    style = os.environ.get(STYLE_VARIABLE)
+    if style:
+        try:
+            formatter = Terminal256Formatter(style=style)
+        except ClassNotFound:
+            return None
+        return lambda source: _format(formatter, lex(source, lexer))
+    return lambda source: "".join([_sixteen(str(kind), text) for kind, text in lex(source, lexer)])
+
+
+def _format(formatter: object, tokens: object) -> str:
+    import io
+
+    out = io.StringIO()
+    formatter.format(tokens, out)  # type: ignore[attr-defined]
+    return out.getvalue()
+
+
+def _sixteen(kind: str, text: str) -> str:
+    for prefix, code in _SIXTEEN:
+        if kind.startswith(prefix):
+            return f"\x1b[{code}m{text}\x1b[0m" if code else text
+    return text
+
+
+def wants_highlighting(stream: object, *, allowed: bool) -> bool:
+    """Whether source text for ``stream`` shall be coloured, and can be."""
+    if not allowed or _is_surely_plain(stream):
+        return False
+    from stackscope.render.style import wants_color
+
+    return wants_color(stream) and _renderer() is not None
+
+
+def _is_surely_plain(stream: object) -> bool:
+    """Whether there is no need to look closer, which would take imports at the first stop."""
+    if any(name in os.environ for name in ("PYTHON_COLORS", "FORCE_COLOR")):
+        return False
+    try:
+        return not stream.isatty()  # type: ignore[attr-defined]
+    except (AttributeError, ValueError):  # no file, or a closed one
+        return True

@@ -1,0 +1,27 @@
+"""The prompt: what it says. Where a line is read is the business of the standard debugger, for now.
+
+This is the place for other ways to read a line, which are to give a menu of completions, a history that is
+kept, and colours while typing.
+"""
+
+from __future__ import annotations
+
+LONGEST_NAME = 30
+
+STANDARD = "(stackscope_pdb) "
+
+
+def with_name(prompt: str, name: str) -> str:
+    """The prompt with the name of what is focused.
+
+    Example:
+        >>> with_name("(stackscope_pdb) ", "client-3")
+        '(stackscope_pdb client-3) '
+    """
+    shown = "".join([char if char.isprintable() else "?" for char in name])
+    if len(shown) > LONGEST_NAME:
+        shown = shown[: LONGEST_NAME - 3] + "..."
+    body = prompt.rstrip()
+    if body.endswith(")"):
+        return f"{body[:-1]} {shown}) "
+    return f"{body} {shown} "

@@ -1,0 +1,111 @@
+"""Where one is: at the place where the program stopped, or in the frames of something that is suspended.
+
+A debugger always has one list of frames that its commands work in. At a stop these are the frames that
+are running. Focusing a task swaps them for the frames of the task; `unfocus` brings the others back. This
+module keeps the two apart. It knows frames, but no debugger.
+"""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import List, Optional, Set, Tuple
+
+    from stackscope import Stack
+
+    Entry = Tuple[FrameType, int]
+
+
+class Focus:
+    """The frames of something suspended, which the user has moved into.
+
+    Args:
+        item: What they are the frames of; ``stackscope.extract(item)`` gives them again.
+        stack: The frames as they were when the focus was set.
+        name: What the prompt calls it.
+        noun: What to call it in a sentence: "task client-3".
+        is_task: Whether an event loop will run it on.
+    """
+
+    def __init__(self, item: object, stack: Stack, name: str, noun: str, *, is_task: bool) -> None:
+        self.item = item
+        self.stack = stack
+        self.name = name
+        self.noun = noun
+        self.is_task = is_task
+
+    def entries(self) -> List[Entry]:
+        """The frames as pdb keeps them: with their line numbers, outermost first."""
+        return [(frame.pyframe, frame.lineno) for frame in self.stack.frames]
+
+
+class Session:
+    """The state of navigation between two moments when the program runs."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything, when the program goes on or stops anew. Nothing of it is kept alive."""
+        self._stop: List[Entry] = []
+        self._stop_index = 0
+        self.focus: Optional[Focus] = None
+
+    def arrive(self, stack: List[Entry], index: int) -> None:
+        """The program has stopped.
+
+        Args:
+            stack: Its frames, outermost first.
+            index: Which of them it stopped in.
+        """
+        self._stop = stack
+        self._stop_index = index
+
+    @property
+    def stop(self) -> Tuple[List[Entry], int]:
+        """The frames where the program stopped, and the index of the one that it stopped in."""
+        return self._stop, self._stop_index
+
+    def extract(self, *, with_contexts: bool) -> Stack:
+        """What the library says about the frames that the commands work in now.
+
+        It says nothing about frames that have ended, as those of a traceback have.
+        """
+        import stackscope
+
+        if self.focus is not None:
+            return self._refresh(self.focus, with_contexts=with_contexts)
+        inner = self._innermost_live()
+        if inner is None:
+            return stackscope.Stack(None, [])
+        try:
+            return stackscope.extract_until(inner, with_contexts=with_contexts)
+        except RuntimeError:  # "is not an indirect caller": the program was stopped in some odd way
+            return stackscope.extract(inner, with_contexts=with_contexts)
+
+    def _refresh(self, focus: Focus, *, with_contexts: bool) -> Stack:
+        import stackscope
+
+        stack = stackscope.extract(focus.item) if with_contexts else focus.stack
+        return stack if stack.frames else focus.stack
+
+    def _innermost_live(self) -> Optional[FrameType]:
+        live = _live_frames()
+        return next((frame for frame, _ in reversed(self._stop) if id(frame) in live), None)
+
+    def is_live(self, frame: FrameType) -> bool:
+        """Whether ``frame`` can still go on: it is running, or it is one of the focused ones."""
+        return self.focus is not None or id(frame) in _live_frames()
+
+
+def _live_frames() -> Set[int]:
+    """The identities of the frames that this thread is running."""
+    found = set()
+    frame: Optional[FrameType] = sys._getframe(1)
+    while frame is not None:
+        found.add(id(frame))
+        frame = frame.f_back
+    return found

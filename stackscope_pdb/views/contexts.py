@@ -1,0 +1,146 @@
+"""The context managers of one frame as a tree whose nodes have numbers: 1, 1.2, 1.2.1."""
+
+from __future__ import annotations
+
+from stackscope import Frame, Stack
+from stackscope.render import text, tree
+from stackscope_pdb.views.frames import with_short_paths
+from stackscope_pdb.views.tasks import KnownTasks, brief_line
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, Iterator, List, Optional, Tuple, Union
+
+    from stackscope.render.text import Line
+    from stackscope_pdb.console import Console
+
+MOST_CHILDREN = 20
+"""Of more children of one context, only so many are drawn."""
+
+
+class Node:
+    """A context, or a child task of one, with its number.
+
+    Args:
+        path: Its number: ``(1, 2)`` for 1.2.
+        shown: What is to be drawn of it.
+    """
+
+    def __init__(self, path: Tuple[int, ...], shown: Union[tree.ContextNode, tree.StackNode]) -> None:
+        self.path = path
+        self.shown = shown
+        self.frames: List[Tuple[tree.FrameNode, List[Node]]] = []
+        self.children: List[Node] = []
+        if isinstance(shown, tree.ContextNode):
+            self._number(shown)
+
+    def _number(self, shown: tree.ContextNode) -> None:
+        """Number what is inside: the contexts of the frames in it, then its children."""
+        count = 0
+        if shown.inner is not None:
+            for frame in shown.inner.frames():
+                inside = []
+                for context in frame.contexts():
+                    count += 1
+                    inside.append(Node((*self.path, count), context))
+                self.frames.append((frame, inside))
+        for child in shown.children():
+            count += 1
+            self.children.append(Node((*self.path, count), child))
+
+    @property
+    def number(self) -> str:
+        """The number as it is typed."""
+        return ".".join(map(str, self.path))
+
+    @property
+    def title(self) -> str:
+        """What it is, on one line."""
+        if isinstance(self.shown, tree.StackNode):
+            return self.shown.name
+        return (self.shown.source or self.shown.description).rstrip(":")
+
+    @property
+    def inner_stack(self) -> Optional[Stack]:
+        """The stack inside the context, if it has one with frames."""
+        if isinstance(self.shown, tree.StackNode):
+            return None
+        stack = self.shown.context.inner_stack
+        return stack if stack is not None and stack.frames else None
+
+    @property
+    def task(self) -> object:
+        """The task that it is, if it is one."""
+        return self.shown.stack.root if isinstance(self.shown, tree.StackNode) else None
+
+    def below(self) -> Iterator[Node]:
+        """The nodes one level down."""
+        for _, inside in self.frames:
+            yield from inside
+        yield from self.children
+
+    def walk(self) -> Iterator[Node]:
+        """This node and all below it."""
+        yield self
+        for node in self.below():
+            yield from node.walk()
+
+
+def number_contexts(frame: Frame) -> List[Node]:
+    """The contexts that are active in a frame, numbered."""
+    contexts = tree.FrameNode(frame, tree.View()).contexts()
+    return [Node((number,), context) for number, context in enumerate(contexts, 1)]
+
+
+def by_number(nodes: List[Node]) -> Dict[str, Node]:
+    """All nodes by their numbers."""
+    return {node.number: node for top in nodes for node in top.walk()}
+
+
+def context_lines(nodes: List[Node], console: Console) -> Iterator[Line]:
+    """The lines that show numbered contexts."""
+    drawing = _Drawing(console)
+    drawn = [line for node in nodes for line in drawing.node(node, "", "")]
+    width = max((len(number) for number, _ in drawn), default=0)
+    for number, line in drawn:
+        yield [("text", "  "), ("number", number.ljust(width)), ("text", " "), *line]
+
+
+class _Drawing:
+    """Draws nodes as pairs of a number and a line."""
+
+    def __init__(self, console: Console) -> None:
+        self.tasks = KnownTasks()
+        self.guides = console.guides
+        self.ellipsis = console.ellipsis
+
+    def node(self, node: Node, first: str, rest: str) -> Iterator[Tuple[str, Line]]:
+        """A node and all below it. ``first`` goes before its first line, ``rest`` before the others."""
+        yield node.number, [("guide", first), *self._title(node)]
+        last = len(node.children) == 0
+        for index, (frame, inside) in enumerate(node.frames):
+            is_last = last and index + 1 == len(node.frames)
+            yield from self._frame(frame, inside, rest, is_last=is_last)
+        for index, child in enumerate(node.children):
+            if index == MOST_CHILDREN:
+                words = f"{self.ellipsis} {len(node.children) - index} more"
+                yield "", [("guide", rest), ("note", words)]
+                return
+            yield from self.node(child, rest + self.guides.context[0], rest + self.guides.context[1])
+
+    def _title(self, node: Node) -> Line:
+        if isinstance(node.shown, tree.ContextNode):
+            return text.context_title(node.shown)
+        known = self.tasks.find(node.task)
+        return brief_line(known) if known is not None else [("root", node.shown.name)]
+
+    def _frame(
+        self, frame: tree.FrameNode, inside: List[Node], rest: str, *, is_last: bool
+    ) -> Iterator[Tuple[str, Line]]:
+        guides = self.guides
+        yield "", [("guide", rest + guides.frame[0]), *with_short_paths(text.frame_title(frame))]
+        rest += guides.frame[1]
+        for node in inside:
+            yield from self.node(node, rest + guides.context[0], rest + guides.context[1])
+        if frame.source:
+            yield "", [("guide", rest + guides.source), ("source", frame.source)]

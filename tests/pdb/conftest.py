@@ -1,0 +1,56 @@
+"""Runs a program in this process under our debugger, which gets its commands from a string."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from stackscope_pdb import Pdb
+
+
+class Session:
+    """A debugger with scripted input.
+
+    Attributes:
+        output: All that it wrote.
+        replies: What it wrote in answer to each command, without the prompts.
+    """
+
+    PROMPT_END = ") "
+
+    def __init__(self, *commands, **kwargs):
+        self._out = io.StringIO()
+        lines = "".join(f"{command}\n" for command in commands)
+        self.pdb = Pdb(
+            stdin=io.StringIO(lines), stdout=self._out, nosigint=True, readrc=False, **kwargs
+        )
+        self.pdb.use_rawinput = False
+
+    def stop(self):
+        """Stop in the caller, as a breakpoint does."""
+        import sys
+
+        self.pdb.set_trace(sys._getframe(1))
+
+    @property
+    def output(self):
+        return self._out.getvalue()
+
+    @property
+    def replies(self):
+        parts = self.output.split("(stackscope_pdb")[1:]
+        return [part.partition(self.PROMPT_END)[2].rstrip("\n") for part in parts]
+
+    @property
+    def prompts(self):
+        parts = self.output.split("(stackscope_pdb")[1:]
+        return ["(stackscope_pdb" + part.partition(self.PROMPT_END)[0] + ")" for part in parts]
+
+
+@pytest.fixture
+def scripted(monkeypatch):
+    """Makes a `Session`. The output is 80 columns wide and has no colours."""
+    for name in ("COLUMNS", "FORCE_COLOR", "PYTHON_COLORS"):
+        monkeypatch.delenv(name, raising=False)
+    return Session

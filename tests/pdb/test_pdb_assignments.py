@@ -1,0 +1,146 @@
+"""What is assigned at the prompt reaches the program, through every command of ours."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import pytest
+
+COMMANDS = [
+    "where",
+    "where --contexts",
+    "where --hidden",
+    "w",
+    "ctx",
+    "ctx 1",
+    "ctx 9",
+    "tasks",
+    "tasks x",
+    "task 1",
+    "task sleeper",
+    "unfocus",
+    "frame 0",
+    "up",
+    "down",
+    "u\nd",
+    "help where",
+    "list",
+    "args",
+]
+
+
+class Manager:
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        return None
+
+
+async def sleeper(n):
+    value = n
+    await asyncio.sleep(0)
+    await asyncio.sleep(0.01)
+    return value
+
+
+def run_stopping(session):
+    """Stop in a coroutine beside which one task sleeps. Gives what both return."""
+
+    async def stopping():
+        x = 1
+        with Manager():
+            session.stop()
+            y = x
+        return x, y
+
+    async def main():
+        task = asyncio.ensure_future(sleeper(5))
+        if sys.version_info >= (3, 8):
+            task.set_name("sleeper")
+        await asyncio.sleep(0)
+        return (await stopping(), await task)
+
+    return asyncio.run(main())
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_assignment_in_the_current_frame_survives(scripted, command):
+    session = scripted("x = 42", *command.split("\n"), "unfocus", "c")
+    (x, y), _ = run_stopping(session)
+    assert (x, y) == (42, 42), session.output
+
+
+@pytest.mark.parametrize("statement", ["value = 7", "!value = 7", "value, z = 7, 8", "p (value := 7)"])
+def test_assignment_in_a_focused_frame_reaches_it(scripted, statement):
+    session = scripted("task sleeper", statement, "p value", "unfocus", "x = 2", "c")
+    (x, _), value = run_stopping(session)
+    assert (x, value) == (2, 7), session.output
+    assert session.replies[2] == "7"
+
+
+def test_several_assignments_in_a_row(scripted):
+    session = scripted("task sleeper", "value = 6", "value += 1", "unfocus", "x = 2", "x += 1", "c")
+    (x, _), value = run_stopping(session)
+    assert (x, value) == (3, 7), session.output
+
+
+def test_assignment_in_a_caller(scripted):
+    session = scripted("up", "x = 3", "down", "c")
+
+    def caller():
+        x = 1
+        callee()
+        return x
+
+    def callee():
+        y = 2
+        session.stop()
+        return y
+
+    assert caller() == 3, session.output
+
+
+def test_variable_that_a_called_function_changes_keeps_its_value(scripted):
+    session = scripted("bump()", "other = 5", "c")
+
+    def function():
+        x = 1
+        other = 0
+
+        def bump():
+            nonlocal x
+            x += 1
+
+        session.stop()
+        return x, other
+
+    assert function() == (2, 5), session.output
+
+
+def test_deletion(scripted):
+    session = scripted("task sleeper", "del value", "c")
+    if (3, 11) <= sys.version_info < (3, 13):
+        assert run_stopping(session)[1] == 5
+        assert session.replies[1].startswith("*** value stayed as before: ")
+        return
+    if sys.version_info >= (3, 13):
+        assert run_stopping(session)[1] == 5
+        assert session.replies[1].startswith("*** ValueError: cannot remove local variables")
+        return
+    with pytest.raises(UnboundLocalError):
+        run_stopping(session)
+
+
+def test_name_that_the_function_does_not_know_stays_for_the_session(scripted):
+    session = scripted("note = 1", "where", "note += 1", "p note", "c")
+    run_stopping(session)
+    assert session.replies[3] == "2"
+
+
+@pytest.mark.parametrize("name", ["n", "s", "r", "c", "l"])
+def test_variable_named_like_a_standard_command(scripted, name):
+    session = scripted(f"{name} = 3", f"!print({name} + 1)", "c")
+    run_stopping(session)
+    assert session.replies[1] == "4", session.output

@@ -1,0 +1,436 @@
+"""The commands, in a program with a small tree of asyncio tasks."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import sys
+import weakref
+from contextlib import asynccontextmanager, contextmanager
+
+import pytest
+
+
+@asynccontextmanager
+async def resource(name):
+    held = asyncio.Lock()
+    async with held:
+        yield name
+
+
+@contextmanager
+def plain():
+    yield "plain"
+
+
+async def worker(number, gate):
+    async with resource(number) as got:
+        await gate.wait()
+    return got
+
+
+async def program(session, workers=2, names="worker-%d"):
+    gate = asyncio.Event()
+    group = []
+    for i in range(workers):
+        task = asyncio.ensure_future(worker(i, gate))
+        task.set_name(names % i if "%" in names else names)
+        group.append(task)
+    await asyncio.sleep(0.005)
+    with plain():
+        session.stop()
+        gate.set()
+    return [await task for task in group]
+
+
+def run(session, **kwargs):
+    return asyncio.run(program(session, **kwargs))
+
+
+class TestWhere:
+    def test_numbers_frames_and_marks_the_current_one(self, scripted):
+        session = scripted("where", "up", "where", "c")
+        run(session)
+        marked = [line for line in session.replies[0].splitlines() if line.startswith(">")]
+        assert len(marked) == 1
+        assert "program in " in marked[0]
+        moved = [line for line in session.replies[2].splitlines() if line.startswith(">")]
+        assert "run in " in moved[0]
+
+    def test_folds_the_event_loop(self, scripted):
+        session = scripted("where", "where --hidden", "c")
+        run(session)
+        assert session.replies[0].count("'where --hidden' shows them") == 1
+        assert "asyncio folded" in session.replies[0]
+        assert "run_until_complete" not in session.replies[0]
+        assert "run_until_complete" in session.replies[1]
+        assert "folded" not in session.replies[1]
+
+    def test_up_skips_folded_frames_and_frame_does_not(self, scripted):
+        session = scripted("where", "up", "frame 0", "frame", "frame -1", "c")
+        run(session)
+        assert "run()" in session.replies[1]
+        assert session.replies[2] == session.replies[3]
+        assert "program()" in session.replies[4]
+
+    def test_contexts(self, scripted):
+        session = scripted("where --contexts", "w", "w -c", "c")
+        run(session)
+        assert "with plain():" in session.replies[0]
+        assert "with plain():" not in session.replies[1]
+        assert session.replies[2] == session.replies[0]
+
+    def test_fits_the_width(self, scripted):
+        session = scripted("where --contexts --hidden", "tasks", "ctx", "c")
+        run(session)
+        assert max(map(len, session.output.splitlines())) <= 80
+
+    def test_count_is_that_of_the_version(self, scripted):
+        session = scripted("where 0", "where 1", "where", "c")
+        run(session)
+        if sys.version_info >= (3, 14):
+            assert session.replies[0] == session.replies[1]
+            assert session.replies[0].count("╠") == 1
+        else:
+            assert session.replies[0] == session.replies[1] == session.replies[2]
+
+    @pytest.mark.parametrize(
+        ("command", "answer"),
+        [
+            ("where x", "'x' is not a number of frames."),
+            ("where --foo", "There is no option --foo here. There are: --contexts, -c, --hidden."),
+            ("where 1 2", "One number of frames is enough: '1 2' is more."),
+            ("frame x", "'x' is not the number of a frame."),
+            ("up x", "'x' is not a number of frames."),
+            ("down", "Newest frame"),
+        ],
+    )
+    def test_wrong_arguments(self, scripted, command, answer):
+        session = scripted(command, "p 1 + 1", "c")
+        run(session)
+        assert session.replies[0] == f"*** {answer}"
+        assert session.replies[1] == "2"
+
+    def test_frame_out_of_range(self, scripted):
+        session = scripted("frame 999", "c")
+        run(session)
+        assert "There is no frame 999. The numbers go from 0 to " in session.replies[0]
+
+
+class TestCtx:
+    def test_tree_and_the_way_in(self, scripted):
+        session = scripted("ctx", "ctx 1", "where", "unfocus", "c")
+        run(session)
+        assert "1 with plain():" in session.replies[0]
+        assert "plain()" in session.replies[1]
+        assert session.prompts[2] == "(stackscope_pdb ctx 1)"
+        assert 'yield "plain"' in session.replies[2]
+        assert session.prompts[4] == "(stackscope_pdb)"
+
+    def test_levels(self, scripted):
+        session = scripted("task worker-1", "ctx", "ctx 1.1", "ctx 1", "ctx", "c")
+        run(session)
+        assert "1   async with resource(number) as got:" in session.replies[1]
+        assert "1.1 " in session.replies[1]
+        assert "async with held:" in session.replies[1]
+        assert "There is nothing to move into: context 1.1" in session.replies[2]
+        assert "1 async with held:" in session.replies[4]
+
+    def test_unknown_number(self, scripted):
+        session = scripted("ctx 7", "ctx x", "up", "ctx", "ctx 1", "c")
+        run(session)
+        assert session.replies[0] == "*** There is no context 7 in this frame. There are: 1."
+        assert session.replies[1] == "*** There is no context x in this frame. There are: 1."
+        assert session.replies[3] == "No context manager is active in run."
+        assert session.replies[4] == "*** There is no context 1: none is active in this frame."
+
+
+class TestTasks:
+    def test_shows_number_name_state_and_place(self, scripted):
+        session = scripted("tasks", "c")
+        run(session)
+        lines = session.replies[0].splitlines()
+        assert lines[0].startswith("asyncio loop in MainThread, stopped: 3 tasks")
+        workers = [line for line in lines if "worker-" in line]
+        assert len(workers) == 2
+        assert all("waiting: Event.wait()" in line for line in workers)
+        assert all("worker:" in line for line in workers)
+        assert sum("running" in line and line.startswith(">") for line in lines) == 1
+
+    def test_numbers_are_never_used_again(self, scripted):
+        def numbers():
+            session = scripted("tasks", "c")
+            run(session)
+            lines = session.replies[0].splitlines()[1:]
+            return {int(line.lstrip("> ").split()[0]) for line in lines}
+
+        first = numbers()
+        gc.collect()
+        second = numbers()
+        assert len(first) == len(second) == 3
+        assert not first & second
+
+    def test_alike_tasks_are_folded_from_six_on(self, scripted):
+        session = scripted("tasks", "c")
+        run(session, workers=5)
+        assert len(session.replies[0].splitlines()) == 7
+        session = scripted("tasks", "c")
+        run(session, workers=30)
+        lines = session.replies[0].splitlines()
+        assert len(lines) == 3
+        assert "30 × worker-0, worker-1, worker-2, …" in lines[2]
+
+    def test_text_filters(self, scripted):
+        session = scripted("tasks WORKER-1", "tasks event", "tasks nothing", "c")
+        run(session)
+        assert len(session.replies[0].splitlines()) == 2
+        assert len(session.replies[1].splitlines()) == 3
+        assert session.replies[2] == (
+            "No task has 'nothing' in its name, state or place. 'tasks' shows all 3 tasks."
+        )
+
+    def test_without_any(self, scripted):
+        session = scripted("tasks", "task 1", "c")
+        session.stop()
+        assert session.replies[0] == "No task is alive in this process."
+        assert session.replies[1] == "*** No task is alive in this process."
+
+    @pytest.mark.skipif(sys.version_info < (3, 11), reason="asyncio has task groups since 3.11")
+    def test_under_their_task_group(self, scripted):
+        session = scripted("tasks", "ctx", "ctx 1.2", "unfocus", "c")
+
+        async def sleep():
+            await asyncio.sleep(0.01)
+
+        async def main():
+            async with asyncio.TaskGroup() as group:
+                group.create_task(sleep(), name="one")
+                group.create_task(sleep(), name="two")
+                await asyncio.sleep(0)
+                session.stop()
+
+        asyncio.run(main())
+        lines = session.replies[0].splitlines()
+        assert "async with asyncio.TaskGroup() as group  # main, line " in lines[2]
+        assert "├ one" in lines[3]
+        assert "├ two" in lines[4]
+        assert session.replies[1].splitlines()[2].strip().startswith("1.1 ├ task ")
+        assert session.prompts[3] == "(stackscope_pdb two)"
+
+
+class TestTask:
+    def test_commands_work_in_its_frames(self, scripted):
+        session = scripted(
+            "task worker-1", "p number", "args", "list", "ll", "display number", "pp gate", "up", "c"
+        )
+        run(session)
+        assert session.prompts[1] == "(stackscope_pdb worker-1)"
+        assert session.replies[1] == "1"
+        assert session.replies[2].startswith("number = 1\ngate = <asyncio.locks.Event")
+        assert "->" in session.replies[3]
+        assert "await gate.wait()" in session.replies[4]
+        assert session.replies[5] == "display number: 1"
+        assert "Event" in session.replies[6]
+        assert session.replies[7] == "*** Oldest frame"
+
+    def test_by_number_and_part_of_the_name(self, scripted):
+        session = scripted("tasks ker-1", "task ker-1", "unfocus", "c")
+        run(session)
+        number = session.replies[0].splitlines()[1].split()[0]
+        assert session.prompts[2] == "(stackscope_pdb worker-1)"
+        assert session.replies[1].startswith(f"task {number} worker-1  waiting: Event.wait()")
+
+    def test_it_stays_put_while_the_prompt_waits(self, scripted):
+        session = scripted("task worker-0", "where", "p 1", "where", "c")
+        assert run(session) == [0, 1]
+        assert session.replies[1] == session.replies[3]
+
+    def test_the_task_that_stopped(self, scripted):
+        session = scripted("task worker-0", "task Task-", "p session", "c")
+        run(session)
+        assert "itself" in session.replies[1]
+        assert session.prompts[2] == "(stackscope_pdb)"
+
+    @pytest.mark.parametrize("command", ["step", "s", "next", "n", "return", "until", "jump 3", "j 3"])
+    def test_refuses_to_step(self, scripted, command):
+        session = scripted("task worker-0", command, "p number", "c")
+        assert run(session) == [0, 1]
+        assert "can't run task" in session.replies[1]
+        assert "Use 'unfocus'" in session.replies[1]
+        assert session.replies[2] == "0"
+
+    def test_names_that_do_not_say_which(self, scripted):
+        session = scripted("task", "task nobody", "task worker", "task 999999", "c")
+        run(session)
+        assert session.replies[0].startswith("*** Which task?")
+        assert session.replies[1].startswith("*** No task is called 'nobody'. There are: ")
+        assert session.replies[2].startswith("*** 2 tasks fit 'worker': ")
+        assert session.replies[3].startswith("*** No living task has the number 999999. ")
+
+    def test_same_name(self, scripted):
+        session = scripted("task twin", "c")
+        run(session, names="twin")
+        assert session.replies[0].startswith("*** 2 tasks fit 'twin': ")
+        assert session.replies[0].endswith("Give a number.")
+
+    def test_name_that_is_the_number_of_another(self, scripted):
+        out = []
+
+        async def main():
+            tasks = [asyncio.ensure_future(asyncio.sleep(0.01)) for _ in range(2)]
+            await asyncio.sleep(0)
+            look = scripted("tasks sleep", "c")
+            look.stop()
+            number = look.replies[0].splitlines()[1].split()[0]
+            tasks[1].set_name(number)
+            session = scripted(f"task {number}", f"task #{number}", "c")
+            session.stop()
+            out.extend(session.replies)
+            await asyncio.gather(*tasks)
+
+        asyncio.run(main())
+        assert "is the number of task " in out[0]
+        assert "and the name of task" in out[0]
+        assert out[1].startswith("task ")
+
+    def test_unfocus(self, scripted):
+        session = scripted("unfocus", "task worker-0", "unfocus", "unfocus x", "c")
+        run(session)
+        assert session.replies[0] == "Nothing is focused: this is where the program stopped."
+        assert "program()" in session.replies[2]
+        assert session.replies[3] == "*** 'unfocus' takes no argument: 'x' is one."
+
+    def test_a_new_stop_ends_it(self, scripted):
+        session = scripted("task worker-0", "c", "p 1", "c")
+
+        async def twice():
+            await program(session)
+            session.stop()
+
+        asyncio.run(twice())
+        assert session.prompts[1:3] == ["(stackscope_pdb worker-0)", "(stackscope_pdb)"]
+
+    def test_strange_names(self, scripted):
+        session = scripted("tasks xxx", "task xxx", "where", "c")
+        name = "a\nb\x1b[31m" + "x" * 200
+        run(session, workers=1, names=name)
+        assert "\x1b" not in session.output
+        assert session.prompts[2] == "(stackscope_pdb a?b?[31mxxxxxxxxxxxxxxxxxxxx...)"
+        assert max(map(len, session.replies[0].splitlines())) <= 80
+
+
+class TestNames:
+    def test_variables_named_like_commands(self, scripted):
+        session = scripted(
+            "tasks[0]", "tasks = [4]", "!tasks", "tasks + [5]", "ctx.real", "ctx is None", "tasks", "c"
+        )
+
+        def function():
+            tasks = [3]
+            ctx = 7
+            session.stop()
+            return tasks, ctx
+
+        assert function() == ([4], 7)
+        assert session.replies[0] == "3"
+        assert session.replies[2] == "[4]"
+        assert session.replies[3] == "[4, 5]"
+        assert session.replies[4] == "7"
+        assert session.replies[5] == "False"
+        assert session.replies[6] == "No task is alive in this process."
+
+
+class TestHelp:
+    @pytest.mark.parametrize(
+        "name", ["where", "w", "bt", "ctx", "tasks", "task", "unfocus", "frame", "up", "down"]
+    )
+    def test_every_command_has_help(self, scripted, name):
+        session = scripted(f"help {name}", "c")
+        session.stop()
+        assert "No help" not in session.replies[0]
+        assert len(session.replies[0].splitlines()) > 3
+
+    def test_overview(self, scripted):
+        session = scripted("help stackscope", "help", "c")
+        session.stop()
+        for name in ("where", "ctx", "tasks", "task ", "unfocus", "frame"):
+            assert f"  {name}" in session.replies[0]
+        assert "unfocus" in session.replies[1]
+
+
+class TestCompletion:
+    def complete(self, pdb, line):
+        """What Tab offers at the end of ``line``, as `cmd.Cmd.complete` finds it."""
+        name = line.split()[0]
+        begin = len(line) if line.endswith(" ") else line.rfind(" ") + 1
+        return getattr(pdb, f"complete_{name}")(line[begin:], line, begin, len(line))
+
+    def test_arguments(self, scripted):
+        session = scripted("c")
+        found = {}
+        stop = session.pdb.interaction
+
+        def interaction(frame, tb):
+            session.pdb.setup(frame, tb)
+            for line in ("task work", "task ", "tasks wor", "where --", "w -c --h", "ctx ", "task a n"):
+                found[line] = self.complete(session.pdb, line)
+            stop(frame, tb)
+
+        session.pdb.interaction = interaction
+
+        async def main():
+            named = asyncio.ensure_future(asyncio.sleep(0))
+            named.set_name("a name")
+            await program(session)
+            await named
+
+        asyncio.run(main())
+        assert found["task work"] == ["worker-0", "worker-1"]
+        assert {"worker-0", "worker-1"} < set(found["task "])
+        assert any(entry.isdecimal() for entry in found["task "])
+        assert found["tasks wor"] == ["worker-0", "worker-1"]
+        assert found["where --"] == ["--contexts", "--hidden"]
+        assert found["w -c --h"] == ["--hidden"]
+        assert found["ctx "] == ["1"]
+
+
+class TestAfterwards:
+    def test_nothing_is_kept_alive(self, scripted):
+        class Thing:
+            pass
+
+        refs = []
+        session = scripted("task worker-0", "where -c", "ctx", "tasks", "display number", "unfocus", "up", "c")
+
+        async def main():
+            thing = Thing()
+            refs.append(weakref.ref(thing))
+            await program(session)
+
+        asyncio.run(main())
+        session.pdb.stdin = None
+        gc.collect()
+        assert refs[0]() is None
+
+    def test_tracing_is_off(self, scripted):
+        before = sys.gettrace()
+        session = scripted("c")
+
+        def function():
+            session.stop()
+            return sys.gettrace(), sys._getframe().f_trace
+
+        assert function() == (None, None)
+        sys.settrace(before)
+
+    def test_a_failing_command_does_not_end_the_session(self, scripted, monkeypatch):
+        from stackscope_pdb.session import Session
+
+        def broken(self, **kwargs):
+            raise OSError("broken on purpose")
+
+        monkeypatch.setattr(Session, "extract", broken)
+        session = scripted("where", "p 1", "c")
+        session.stop()
+        assert "where failed, which is a bug in stackscope: OSError: broken on purpose" in session.output
+        assert session.replies[1] == "1"

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import traceback
+
+from stackscope.model import Context, Frame, Stack
+from tests.render.scenes import SCENES, client_frame, connection_stack, line_of
+
+
+def test_types():
+    stack = SCENES["exit_stacks"]()
+    summary = stack.as_stdlib_summary(show_contexts=True)
+    assert type(summary) is traceback.StackSummary
+    assert {type(entry) for entry in summary} == {traceback.FrameSummary}
+    assert type(stack.frames[0].as_stdlib_summary()) is traceback.FrameSummary
+    entries = stack.frames[0].as_stdlib_summary_with_contexts()
+    assert iter(entries) is entries
+
+
+def test_without_contexts_it_is_what_traceback_makes_of_the_frames():
+    stack = SCENES["hidden"]()
+    frames = [(frame.pyframe, frame.lineno) for frame in stack.frames]
+    for hidden in (False, True):
+        ours = stack.as_stdlib_summary(show_hidden_frames=hidden)
+        shown = frames if hidden else frames[1:]
+        expected = traceback.StackSummary.extract(iter(shown))
+        assert [tuple(entry) for entry in ours] == [tuple(entry) for entry in expected]
+        assert ours.format() == expected.format()
+
+
+def test_flat_text_is_header_traceback_leaf_and_error():
+    stack = SCENES["error"]()
+    assert "".join(stack.format_flat()) == (
+        "stackscope.Stack of <Task main> (most recent call last):\n"
+        + "".join(stack.as_stdlib_summary().format())
+        + "  Target of innermost frame: <Task awaited>\n"
+        + "".join(stack.format()[4:])
+    )
+
+
+def test_locals():
+    frame = client_frame()
+    inner = connection_stack()
+    frame.contexts = [Context([1], False, inner_stack=inner)]
+    context, connection, entry = frame.as_stdlib_summary_with_contexts(capture_locals=True)
+    assert context.locals == {"<context manager>": "[1]"}
+    assert connection.locals == {}
+    assert entry.locals["name"] == "'a'"
+    assert entry.locals.keys() == {"name", "first"}
+    assert frame.as_stdlib_summary(capture_locals=True).locals == entry.locals
+    assert frame.as_stdlib_summary().locals is None
+    stack = Stack(None, [frame])
+    assert [e.locals for e in stack.as_stdlib_summary(capture_locals=True)] == [entry.locals]
+    assert [e.locals for e in stack.as_stdlib_summary()] == [None]
+
+
+def test_hide_line_changes_nothing():
+    frame = client_frame(hide_line=True)
+    assert frame.as_stdlib_summary().line == "await pause()"
+    assert [e.line for e in Stack(None, [frame]).as_stdlib_summary()] == ["await pause()"]
+
+
+def test_a_context_that_is_exiting_stands_for_its_frame():
+    line = line_of("with Manager() as first, Manager()")
+    frame = client_frame(contexts=[Context(1, False, is_exiting=True, start_line=line)])
+    (entry,) = frame.as_stdlib_summary_with_contexts()
+    assert (entry.lineno, entry.name) == (line, "client (_: int)")
+    stack = Stack(None, [frame])
+    assert [e.name for e in stack.as_stdlib_summary(show_contexts=True)] == ["client (_: int)"]
+    assert [e.name for e in stack.as_stdlib_summary()] == ["client"]
+
+
+def test_hidden_contexts_and_inner_frames():
+    inner = connection_stack()
+    inner.frames.append(Frame(inner.frames[0].pyframe, hide=True))
+    shown = Context(1, False, inner_stack=inner)
+    hidden = Context(2, False, hide=True, children=[Context(3, False, hide=True)])
+    frame = client_frame(contexts=[shown, hidden])
+
+    def names(**options):
+        return [entry.name for entry in frame.as_stdlib_summary_with_contexts(**options)]
+
+    assert names() == ["client (_: int)", "connection", "client"]
+    assert names(show_hidden_frames=True) == [
+        "client (_: int)",
+        "connection",
+        "connection",
+        "client (_: int)",
+        "client (_: int)",
+        "client",
+    ]
+
+
+def test_child_stacks_have_no_entry():
+    stack = SCENES["child_tasks"]()
+    names = [entry.name for entry in stack.as_stdlib_summary(show_contexts=True)]
+    assert names == ["serve (nursery: Manager)", "serve"]
