@@ -10,6 +10,7 @@ another library named `stackscope`, the cases run there as well, in turns with o
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import subprocess
@@ -126,7 +127,7 @@ def print_table(table) -> None:
 def measure(ours: Side, peer: Side | None, args: argparse.Namespace) -> list:
     """Run all cases on both sides, in turns; gives the table."""
     table = [("case", "ours", "against the standard library", "peer", "ours/peer", "peer/ours")]
-    for case in args.cases or CASES:
+    for case in args.cases:
         for _ in range(args.rounds):
             for side in filter(None, [ours, peer]):
                 side.measure(case, args)
@@ -146,6 +147,11 @@ def main() -> None:
     if unknown := set(args.cases) - set(CASES):
         parser.error(f"unknown cases {sorted(unknown)} (known: {CASES})")
 
+    cases = args.cases or list(CASES)
+    if "trio" in cases and not importlib.util.find_spec("trio"):
+        cases.remove("trio")
+        print("trio is not installed: its case is left out")
+    args.cases = cases
     with tempfile.TemporaryDirectory() as folder:
         ours = Side("ours", sys.executable, ROOT, Path(folder, "ours"))
         peer = None

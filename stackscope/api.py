@@ -12,7 +12,7 @@ from stackscope.walk import Extraction, child_stack, current_extraction
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Optional, Union
+    from typing import Optional, Union
 
     from stackscope.model import Context, StackItem
 

@@ -7,14 +7,17 @@ from typing import List, Optional, Tuple
 
 from stackscope.bytecode import Block, CodeAnalysis, Exiting, Live, Site, analyze
 from stackscope.frames import gate
-from stackscope.frames.base import Moment, Reader
-from stackscope.frames.memory import FrameMoved
+from stackscope.frames.base import COROUTINES, METHODS, FrameMoved, Moment, Reader
 from stackscope.frames.methods import manager_in_exit, manager_of
 from stackscope.frames.variables import name_of_local
 from stackscope.model import Context
 
 # How often a frame that keeps moving is looked at before we give up.
 TRIES = 50
+
+
+# CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERATOR.
+_CO_ANY_GENERATOR = 0x20 | 0x80 | 0x200
 
 
 class FrameKeepsMoving(RuntimeError):
@@ -53,6 +56,9 @@ def contexts_active_in_frame(
     reader = gate.reader()
     if reader is None:
         return _suspended_contexts(frame, origin, analysis)
+    waiting = reader.waiting(frame, analysis)
+    if waiting is not None and waiting[0].exiting is None:
+        return _live_contexts(reader, frame, analysis, *waiting)
     for _ in range(TRIES):
         try:
             return _read(reader, frame, analysis, next_inner)
@@ -61,16 +67,45 @@ def contexts_active_in_frame(
     raise FrameKeepsMoving(f"{frame.f_code.co_name}() runs too fast to see its context managers")
 
 
+def _live_contexts(
+    reader: Reader,
+    frame: FrameType,
+    analysis: CodeAnalysis,
+    site: Site,
+    found: List[object],
+) -> List[Context]:
+    """The contexts of a frame that leaves no block, from what is in its slots."""
+    contexts = []
+    for (block, _, self_slot), item in zip(site.live, found):
+        known, manager = (True, item) if self_slot >= 0 else manager_of(item, block.exit_name)
+        context = Context(manager, block.is_async, False, block.varname, block.start_line)
+        if known and not block.has_target:
+            context.varname = _name(reader, frame, analysis, manager)
+        contexts.append(context)
+    return contexts
+
+
+def _name(
+    reader: Reader, frame: FrameType, analysis: CodeAnalysis, manager: object
+) -> Optional[str]:
+    for _ in range(TRIES):
+        try:
+            moment = reader.moment(frame, frame.f_code)
+            return moment and name_of_local(frame, analysis.names, moment, manager)
+        except FrameMoved:
+            continue
+    return None
+
+
 def _read(
     reader: Reader, frame: FrameType, analysis: CodeAnalysis, next_inner: Optional[FrameType]
 ) -> List[Context]:
     moment = reader.moment(frame, frame.f_code)
     if moment is None:
         return []
-    sites = analysis.at(moment.lasti)
-    if not sites:
+    if not analysis.at(moment.lasti):
         return []
-    site = moment.pick(sites)
+    site = moment.pick(analysis)
     if site is None:
         raise FrameMoved
     if not site.live and site.exiting is None:
@@ -82,11 +117,7 @@ def _read(
         if known and not live.block.has_target:
             contexts[-1].varname = name_of_local(frame, analysis.names, moment, manager)
     if site.exiting is not None and len(contexts) == len(site.live):
-        found = _exiting_manager(reader, moment, frame, site.exiting, stack, next_inner)
-        block = site.exiting.block
-        contexts.append(_context(block, found[1], True))
-        if found[0] and not block.has_target:
-            contexts[-1].varname = name_of_local(frame, analysis.names, moment, found[1])
+        contexts += _exiting_context(reader, moment, frame, analysis, site, next_inner)
     return contexts
 
 
@@ -94,9 +125,7 @@ def _context(block: Block, manager: object, is_exiting: bool) -> Context:
     return Context(manager, block.is_async, is_exiting, block.varname, block.start_line)
 
 
-def _managers(
-    moment: Moment, live: Tuple[Live, ...], stack: int
-) -> List[Tuple[bool, object]]:
+def _managers(moment: Moment, live: Tuple[Live, ...], stack: int) -> List[Tuple[bool, object]]:
     """For each live block: whether its manager is known, and the manager.
 
     Upper blocks that the frame has left already, although ``f_lasti`` says otherwise, are left out.
@@ -126,38 +155,89 @@ def _bound_manager(moment: Moment, slot: int, block: Block) -> Tuple[bool, objec
     return manager_of(exit_callable, block.exit_name)
 
 
-def _exiting_manager(
+def _exiting_context(
     reader: Reader,
     moment: Moment,
     frame: FrameType,
-    exiting: Exiting,
-    stack: int,
+    analysis: CodeAnalysis,
+    site: Site,
     next_inner: Optional[FrameType],
-) -> Tuple[bool, object]:
-    """The manager whose exit method is running, and whether it is known."""
-    block = exiting.block
+) -> List[Context]:
+    """The context that is being left, in a list; none if that has failed and the frame unwinds."""
+    exiting = site.exiting
+    assert exiting is not None
+    stack = len(analysis.names)
+    if moment.depth >= 0:
+        # A call that is going on has its operands on the stack or has moved them all away. Else it
+        # has failed and the frame unwinds, or it is done and the thread handles a signal.
+        calling = moment.depth == site.used or moment.depth >= stack + site.depth
+        awaiting = 0 <= exiting.awaitable < moment.depth - stack
+        if not awaiting and (exiting.awaitable >= 0 or not calling):
+            return []
+    found = (False, None)
+    proved = moment.depth >= 0
+    for slot in (exiting.slot, exiting.awaitable):
+        # Operands of the call may have moved into the callee's frame.
+        moved = 0 <= moment.depth <= stack + slot
+        if slot >= 0 and not moved and not found[0]:
+            in_use, is_known, found = _exiting_manager(moment, stack, exiting, slot)
+            proved |= is_known
+            if not in_use:
+                return []
+    if not found[0] and next_inner is not None:
+        if not proved and _is_finalizer(next_inner):
+            return []
+        found = _manager_in_callee(reader, moment, frame, next_inner, exiting.block)
+    known, manager = found
+    context = _context(exiting.block, manager, True)
+    if known and not exiting.block.has_target:
+        context.varname = name_of_local(frame, analysis.names, moment, manager)
+    return [context]
+
+
+def _exiting_manager(
+    moment: Moment, stack: int, exiting: Exiting, slot: int
+) -> Tuple[bool, bool, Tuple[bool, object]]:
+    """What a slot says that leads to the manager.
+
+    Returns:
+        Whether it is in use, whether it holds what was to be expected, and the manager.
+    """
+    name = exiting.block.exit_name
+    if slot == exiting.awaitable:
+        in_use, awaitable = moment.peek(stack + slot, COROUTINES)
+        inner = _frame_of_awaitable(awaitable)
+        found = (False, None) if inner is None else manager_in_exit(inner, name)
+        return in_use, awaitable is not None, found
     if exiting.self_slot >= 0:
         [manager] = moment.nullable([stack + exiting.self_slot])
         if manager is not None:
-            return True, manager
-    if exiting.slot >= 0:
-        found = _bound_manager(moment, stack + exiting.slot, block)
-        if found[0]:
-            return found
-    if exiting.awaitable >= 0:
-        [awaitable] = moment.nullable([stack + exiting.awaitable])
-        inner = _frame_of_awaitable(awaitable)
-        found = (False, None) if inner is None else manager_in_exit(inner, block.exit_name)
-        if found[0]:
-            return found
-    if next_inner is not None:
-        found = manager_in_exit(next_inner, block.exit_name)
-        # A frame that is still at work has been called from here all the time. One that has ended
-        # may belong to an exit before this one.
-        if found[0] and next_inner.f_back is frame and reader.is_alive(next_inner):
-            moment.objects(())
-            return found
+            return True, True, (True, manager)
+    in_use, exit_callable = moment.peek(stack + slot, METHODS)
+    return in_use, exit_callable is not None, manager_of(exit_callable, name)
+
+
+def _manager_in_callee(
+    reader: Reader, moment: Moment, frame: FrameType, callee: FrameType, block: Block
+) -> Tuple[bool, object]:
+    """The manager that ``callee`` is the exit method of, if it is one that ``frame`` now calls."""
+    found = manager_in_exit(callee, block.exit_name)
+    # A callee that is still at work has been called from here all the time. One that has ended may
+    # belong to an exit before this one.
+    if found[0] and callee.f_back is frame and reader.is_alive(callee):
+        moment.objects(())
+        return found
     return False, None
+
+
+def _is_finalizer(frame: FrameType) -> bool:
+    """Whether a frame that was called from C is rather a finalizer than an exit method.
+
+    Only asked where nothing in the caller's stack shows that the exit method is still running: it
+    may have failed, and the caller be unwinding.
+    """
+    code = frame.f_code
+    return bool(code.co_flags & _CO_ANY_GENERATOR) or code.co_name == "__del__"
 
 
 def _frame_of_awaitable(awaitable: object) -> Optional[FrameType]:
@@ -168,9 +248,7 @@ def _frame_of_awaitable(awaitable: object) -> Optional[FrameType]:
     return None
 
 
-def _suspended_contexts(
-    frame: FrameType, origin: object, analysis: CodeAnalysis
-) -> List[Context]:
+def _suspended_contexts(frame: FrameType, origin: object, analysis: CodeAnalysis) -> List[Context]:
     """What public interfaces tell, on interpreters whose frames can't be read."""
     from stackscope.frames.safe import exits_in
 

@@ -12,7 +12,7 @@ from stackscope.bytecode.instructions import from_dis
 from stackscope.bytecode.targets import describe
 from stackscope.contexts import TRIES, FrameKeepsMoving
 from stackscope.frames import reader
-from stackscope.frames.memory import FrameMoved
+from stackscope.frames.base import FrameMoved
 from stackscope.model import Context
 
 
@@ -94,7 +94,7 @@ def inspect_frame(frame: FrameType) -> FrameDetails:
         moment = exact.moment(frame, frame.f_code)
         if moment is None:
             return FrameDetails()
-        site = moment.pick(analysis.at(moment.lasti))
+        site = moment.pick(analysis)
         if site is None:
             return FrameDetails()
         try:

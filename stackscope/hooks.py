@@ -12,12 +12,11 @@ from stackscope.codes import code_dispatch, get_code
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import CodeType
-    from typing import Any, Callable, Iterator, Optional, Sequence, Tuple, TypeVar, Union, overload
+    from types import CodeType, FrameType
+    from typing import Any, Callable, Iterator, Optional, Tuple, TypeVar, overload
 
-    from stackscope.model import Context, Frame, StackItem
+    from stackscope.model import Context, Frame
 
-    Unwrapped = Union[StackItem, Sequence[StackItem], Iterator[Frame], None]
     Elaborator = Callable[[Frame, Any], Any]
     T = TypeVar("T")
     YieldsItems = TypeVar("YieldsItems", bound=Callable[..., Iterator[Any]])
@@ -118,12 +117,28 @@ def elaborate_frame(frame: Frame, next_inner: Any) -> Any:
         ``None`` to go on; a stack item, or a sequence of them, to have instead of what comes below; a
         sequence ending in ``next_inner`` to insert the others before it; or `PRUNE`.
     """
-    from stackscope.frames import local_value
-
-    found, value = local_value(frame.pyframe, HIDING_VARIABLE)
-    if found and _is_true(value):
-        frame.hide = True
+    if may_hide_itself(frame.pyframe.f_code):
+        found, value = read_local(frame.pyframe, HIDING_VARIABLE)
+        if found and _is_true(value):
+            frame.hide = True
     return None
+
+
+def may_hide_itself(code: CodeType) -> bool:
+    """Whether the code has a variable ``__tracebackhide__``, or uses a global one."""
+    return (
+        HIDING_VARIABLE in code.co_varnames
+        or HIDING_VARIABLE in code.co_names
+        or HIDING_VARIABLE in code.co_cellvars
+    )
+
+
+def _know_no_variables(frame: FrameType, name: str) -> Tuple[bool, object]:
+    return False, None
+
+
+read_local: Callable[[FrameType, str], Tuple[bool, object]] = _know_no_variables
+"""Reads a local variable, as (bound, value). `stackscope.walk` sets a reader that knows the interpreter."""
 
 
 _SAFE_TRUTH = (bool, int, float, str, bytes, tuple, list, dict, set, frozenset, type(None))

@@ -10,6 +10,7 @@ private attribute that some version lacks costs the detail that it gives, nothin
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import sys
@@ -273,7 +274,11 @@ _RUNTIMES = ("anyio", "outcome", "trio", "uvloop")
 
 def _library_rank(frame: FrameType) -> int:
     """0 for code of the user's, 1 for an installed library, 2 for asyncio and its like and this package."""
-    name = frame.f_code.co_filename
+    return _rank_of_file(frame.f_code.co_filename)
+
+
+@functools.lru_cache(maxsize=4096)
+def _rank_of_file(name: str) -> int:
     if name.startswith("<frozen "):
         return 2
     for folder in ("site-packages", "dist-packages"):
@@ -424,8 +429,8 @@ class _Asyncio(_Library):
 
     def owner(self, task: Any) -> Tuple[object, object]:
         """A task of a TaskGroup reports its end to it (Lib/asyncio/taskgroups.py, 3.11 to 3.15)."""
-        for callback in getattr(task, "_callbacks", None) or ():
-            callback = callback[0] if type(callback) is tuple else callback
+        for entry in getattr(task, "_callbacks", None) or ():
+            callback = entry[0] if type(entry) is tuple else entry
             group = getattr(callback, "__self__", None)
             if getattr(callback, "__name__", "") == "_on_task_done" and group is not None:
                 return group, getattr(group, "_parent_task", None)
@@ -438,6 +443,8 @@ class _Asyncio(_Library):
         is_cancelling = bool(cancelling and cancelling()) or getattr(task, "_must_cancel", False)
         waiter = getattr(task, "_fut_waiter", None)
         if waiter is None or waiter.done():
+            # up to 3.10, what tells is that the future it waited for was cancelled
+            is_cancelling = is_cancelling or (waiter is not None and waiter.cancelled())
             return ("cancelling" if is_cancelling else "ready"), None
         return ("cancelling" if is_cancelling else "waiting"), self._waits_for(waiter, stack)
 
@@ -524,9 +531,10 @@ def _coroutine_runs(task: Any) -> bool:
 
 
 def _subclasses(base: type) -> List[type]:
-    found = [base]
+    found: List[type] = [base]
     for cls in found:
-        found += [sub for sub in type.__subclasses__(cls) if not any(sub is old for old in found)]
+        derived: List[type] = type.__subclasses__(cls)
+        found += [one for one in derived if not any(one is old for old in found)]
     return found
 
 
@@ -577,7 +585,10 @@ def _task_nodes(library: _Library, loop: object, with_contexts: bool) -> List[Ta
     for task in order:
         _task_numbers.of(task)
     current = _or(None, library.current, loop)
-    nodes = {id(task): _task_node(library, task, task is current, names, owners, with_contexts) for task in order}
+    nodes = {
+        id(task): _task_node(library, task, task is current, names, owners, with_contexts)
+        for task in order
+    }
     for task in order:
         nodes[id(task)].children.extend(nodes[id(child)] for child in below.get(id(task), ()))
     return [nodes[id(task)] for task in below.get(0, ())]
@@ -610,7 +621,9 @@ def _task_node(
     with_contexts: bool,
 ) -> TaskNode:
     stack = extract(task, with_contexts=with_contexts)
-    state, waits_for = ("running", None) if is_current else _or(("?", None), library.state, task, stack)
+    state, waits_for = (
+        ("running", None) if is_current else _or(("?", None), library.state, task, stack)
+    )
     number = _task_numbers.of(task)
     return TaskNode(task, number, names[id(task)], state, waits_for, stack, owners[id(task)][0], [])
 

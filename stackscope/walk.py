@@ -13,13 +13,21 @@ import sys
 from _thread import get_ident
 from collections import deque
 from collections.abc import Sequence
-from types import AsyncGeneratorType, CoroutineType, FrameType, FunctionType, GeneratorType, MethodType
+from types import (
+    AsyncGeneratorType,
+    CoroutineType,
+    FrameType,
+    FunctionType,
+    GeneratorType,
+    MethodType,
+)
 
+from stackscope import hooks
 from stackscope.hooks import (
-    HIDING_VARIABLE,
     FrameIterator,
     elaborate_context,
     elaborate_frame,
+    may_hide_itself,
     unwrap_context,
     unwrap_stackitem,
 )
@@ -27,9 +35,12 @@ from stackscope.model import Frame, Stack, StackSlice
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
+    from types import CodeType
+    from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, TypeVar
 
     from stackscope.model import Context
+
+    R = TypeVar("R")
 
     Entry = Tuple[Any, object, int, int]
     """An item to come: the item, the origin of its frames, its group and its age.
@@ -42,6 +53,7 @@ if TYPE_CHECKING:
     """
     Chain = Optional[Tuple[object, Optional[Stack], Any]]
     Postponed = Tuple[Callable[..., None], Tuple[Any, ...], Chain]
+    FrameHook = Callable[[Frame, Any], Any]
     ContextHooks = Tuple[Optional[Callable[..., None]], Optional[Callable[..., Any]]]
 
 __all__ = ["Extraction", "Leaf", "child_stack", "current_extraction", "interrupts"]
@@ -135,7 +147,9 @@ def as_one(errors: List[BaseException]) -> BaseException:
     if sys.version_info >= (3, 11):
         group = BaseExceptionGroup
     else:
-        from exceptiongroup import BaseExceptionGroup as group
+        import exceptiongroup
+
+        group = exceptiongroup.BaseExceptionGroup
     return group("multiple errors encountered while extracting stack", list(errors))
 
 
@@ -181,6 +195,23 @@ def _as_items(result: Any) -> Sequence[Any]:
 
 # ------------------------------------------------------------- extractions
 
+_find_contexts: Optional[Callable[..., List[Context]]] = None
+
+
+def context_finder() -> Callable[..., List[Context]]:
+    """`contexts_active_in_frame`, imported when it is first needed.
+
+    What reads bytecode and frames takes longer to import than all the rest.
+    """
+    global _find_contexts  # noqa: PLW0603
+    if _find_contexts is None:
+        from stackscope.contexts import contexts_active_in_frame
+        from stackscope.frames import local_value
+
+        hooks.read_local = local_value
+        _find_contexts = contexts_active_in_frame
+    return _find_contexts
+
 
 class Extraction:
     """What is common to all the stacks that one call of ``extract()`` leads to.
@@ -196,6 +227,7 @@ class Extraction:
         "chain",
         "classes",
         "depth",
+        "elaborators",
         "find_contexts",
         "later",
         "managers",
@@ -208,10 +240,7 @@ class Extraction:
     def __init__(
         self, with_contexts: bool, recurse_child_tasks: bool, caller: Optional[FrameType]
     ) -> None:
-        # What reads bytecode and frames costs most of the time that importing everything takes.
-        from stackscope.contexts import contexts_active_in_frame
-
-        self.find_contexts = contexts_active_in_frame
+        self.find_contexts = context_finder()
         self.with_contexts = with_contexts
         self.recurse_child_tasks = recurse_child_tasks
         self.caller = caller
@@ -225,13 +254,15 @@ class Extraction:
         # of the program.
         self.unwrappers: Dict[int, Optional[Callable[[Any], Any]]] = {}
         self.managers: Dict[int, Optional[ContextHooks]] = {}
+        self.elaborators: Dict[int, Tuple[Optional[FrameHook], CodeType]] = {}
         self.classes: List[type] = []  # keeps these ids from being used again
 
-    def complete(self, work: Callable[..., Any], *args: Any) -> Any:
+    def complete(self, work: Callable[..., R], *args: Any) -> R:
         """Do ``work`` as the current extraction of this thread, with all that it puts off."""
         ident = get_ident()
         outer = _current.get(ident)
         _current[ident] = self
+        result: Optional[R] = None
         try:
             result = work(*args)
             while self.later:
@@ -242,7 +273,7 @@ class Extraction:
                 del _current[ident]
             else:
                 _current[ident] = outer
-            result = None  # see `without_our_frames`
+            del result  # see `without_our_frames`
 
     def postpone(self, work: Callable[..., None], *args: Any) -> None:
         """Put off ``work`` until the levels above are complete."""
@@ -344,10 +375,10 @@ class Extraction:
         """
         first = manager = context.obj
         for _ in range(UNWRAP_LIMIT + 1):
-            hooks = self.context_hooks(type(manager))
-            if hooks is None:
+            implementations = self.context_hooks(type(manager))
+            if implementations is None:
                 return
-            elaborate, unwrap = hooks
+            elaborate, unwrap = implementations
             if elaborate is not None:
                 elaborate(manager, context)
             inner = None if unwrap is None else unwrap(manager, context)
@@ -410,14 +441,14 @@ class Extraction:
             pass
         elaborate = implementation(elaborate_context, cls)
         unwrap = implementation(unwrap_context, cls)
-        hooks = None if elaborate is None and unwrap is None else (elaborate, unwrap)
+        found = None if elaborate is None and unwrap is None else (elaborate, unwrap)
         if cls is type(None):
-            hooks = None  # a manager that couldn't be found
+            found = None  # a manager that couldn't be found
         self.classes.append(cls)
-        self.managers[id(cls)] = hooks
-        return hooks
+        self.managers[id(cls)] = found
+        return found
 
-    # -------------------------------------------------------------- items
+    # --------------------------------------------------- items and frames
 
     def unwrapper(self, cls: type) -> Optional[Callable[[Any], Any]]:
         """The implementation of `unwrap_stackitem` for a class; ``None`` for the default one."""
@@ -429,6 +460,14 @@ class Extraction:
         self.classes.append(cls)
         self.unwrappers[id(cls)] = found
         return found  # type: ignore[no-any-return]
+
+    def elaborator(self, code: CodeType) -> Tuple[Optional[FrameHook], CodeType]:
+        """The implementation of `elaborate_frame` to call, if that would do anything, and ``code``."""
+        hook = elaborate_frame.for_code(code)
+        if hook is None and may_hide_itself(code):
+            hook = elaborate_frame.default
+        self.elaborators[id(code)] = found = (hook, code)
+        return found
 
 
 def current_extraction() -> Optional[Extraction]:
@@ -503,6 +542,7 @@ class Walk:
         """Fill in the stack."""
         frames: List[Frame] = self.stack.frames  # type: ignore[assignment]
         with_contexts = self.extraction.with_contexts
+        elaborators = self.extraction.elaborators
         try:
             frame = self.advance()
             while frame is not None:
@@ -511,7 +551,8 @@ class Walk:
                 if with_contexts:
                     self.add_contexts(frame, following)
                 frames.append(frame)
-                hook = self.elaborator(frame)
+                code = frame.pyframe.f_code
+                hook, _ = elaborators.get(id(code)) or self.extraction.elaborator(code)
                 if hook is not None:
                     following = self.elaborate(hook, frame, group, following)
                 if self.doubts:
@@ -552,20 +593,26 @@ class Walk:
                 continue
             if cls is CoroutineType or cls is GeneratorType or cls is AsyncGeneratorType:
                 origin = item
-            if age < self.epoch:
+            if age < self.epoch:  # noqa: PLR1730 (max() takes longer)
                 age = self.epoch
             try:
-                if age - self.epoch > UNWRAP_LIMIT:
+                if age > self.epoch + UNWRAP_LIMIT:
                     raise too_many_unwrappings(item, item)
-                unwrap = unwrappers[id(cls)] if id(cls) in unwrappers else self.extraction.unwrapper(cls)
+                known = id(cls) in unwrappers
+                unwrap = unwrappers[id(cls)] if known else self.extraction.unwrapper(cls)
                 result = None if unwrap is None else unwrap(item)
                 if result is None:
                     pending.append((Leaf(item), origin, group, age))
                     continue
-                age += 1
-                for part in reversed(result if type(result) is list else _as_items(result)):
-                    if part is not None:
-                        pending.append((part, origin, group, age))
+                parts = result if type(result) is list else _as_items(result)
+                if len(parts) == 2 and type(parts[0]) is FrameType:
+                    # As below, but at once: a frame and what it awaits are by far the most usual.
+                    if parts[1] is not None:
+                        pending.append((parts[1], origin, group, age))
+                    self.group = group
+                    self.epoch += UNWRAP_LIMIT + 2
+                    return Frame(parts[0], -1, origin, [])
+                self.push(parts, origin, group, age + 1)
             except BaseException as exc:
                 if interrupts(exc):
                     raise
@@ -620,7 +667,8 @@ class Walk:
         extraction = self.extraction
         callee = None if following is None else following.pyframe
         try:
-            frame.contexts = contexts = extraction.find_contexts(frame.pyframe, frame.origin, callee)
+            contexts = extraction.find_contexts(frame.pyframe, frame.origin, callee)
+            frame.contexts = contexts
         except BaseException as exc:
             self.record(exc)
             return
@@ -641,19 +689,9 @@ class Walk:
 
     # ---------------------------------------------------------- elaborate
 
-    def elaborator(self, frame: Frame) -> Optional[Callable[[Frame, Any], Any]]:
-        """The implementation of `elaborate_frame` to call; ``None`` if that would do nothing."""
-        code = frame.pyframe.f_code
-        found = elaborate_frame.for_code(code)
-        if found is not None:
-            return found
-        if HIDING_VARIABLE in code.co_varnames or HIDING_VARIABLE in code.co_names + code.co_cellvars:
-            return elaborate_frame.default
-        return None
-
     def elaborate(
         self,
-        hook: Callable[[Frame, Any], Any],
+        hook: FrameHook,
         frame: Frame,
         group: int,
         following: Optional[Frame],
@@ -670,7 +708,7 @@ class Walk:
         except BaseException as exc:
             self.record(exc)
             frame.hide = False
-            self.pending.clear()
+            self.drop(0)
             return None
         if following is not None:
             self.pending.append((following, _PUT_BACK, self.group, 0))

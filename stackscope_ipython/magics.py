@@ -41,7 +41,7 @@ class StackscopeMagics(Magics):  # type: ignore[misc,unused-ignore]
             self._write(_everything(console), console)
             return
         try:
-            item = self.shell.ev(expression)
+            item = self.shell.ev(expression)  # type: ignore[union-attr,unused-ignore]
         except Exception as exc:
             print(f"*** {type(exc).__name__}: {exc}")
             return

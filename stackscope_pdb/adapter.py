@@ -11,8 +11,10 @@ Found by trying on 3.8 to 3.15; the sources are Lib/pdb.py and Lib/bdb.py.
 from __future__ import annotations
 
 import pdb
+import signal
 import sys
 import threading
+from contextlib import contextmanager
 
 from stackscope_pdb import prompt
 from stackscope_pdb.commands import Commands
@@ -20,10 +22,13 @@ from stackscope_pdb.commands import Commands
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType, FrameType
-    from typing import Any, Dict, List, Optional, Sequence
+    from typing import Any, Dict, Iterator, List, Optional, Sequence
 
 HAS_BACKENDS = sys.version_info >= (3, 14)
-STOPS_AT_EXCEPTIONS = sys.version_info >= (3, 13)  # interaction() takes them, and `exceptions` lists them
+STOPS_AT_EXCEPTIONS = sys.version_info >= (
+    3,
+    13,
+)  # interaction() takes them, and `exceptions` lists them
 
 
 class Pdb(Commands, pdb.Pdb):
@@ -39,6 +44,8 @@ class Pdb(Commands, pdb.Pdb):
     """
 
     counts_frames = HAS_BACKENDS
+
+    displaying: Dict[FrameType, Any]
 
     def __init__(
         self,
@@ -77,7 +84,7 @@ class Pdb(Commands, pdb.Pdb):
         if has_readline or not _is_terminal(self.stdout):
             self.pyrepl_input = None
         else:
-            self.pyrepl_input.prompt = self.prompt
+            self.set_prompt(self.prompt)
 
     # ------------------------------------------------------------------ stopping and going on
 
@@ -102,6 +109,10 @@ class Pdb(Commands, pdb.Pdb):
         finally:
             self.is_busy = False
 
+    def _cmdloop(self) -> None:
+        with _plain_interrupts():
+            super()._cmdloop()
+
     def reset(self) -> None:
         """Get ready to trace."""
         self.__dict__.pop("trace_dispatch", None)
@@ -120,7 +131,7 @@ class Pdb(Commands, pdb.Pdb):
     def set_convenience_variable(self, frame: FrameType, name: str, value: object) -> None:
         """Set a ``$`` variable. Which modules they are put in is noted, for they keep frames alive."""
         # not there up to 3.11
-        super().set_convenience_variable(frame, name, value)
+        super().set_convenience_variable(frame, name, value)  # type: ignore[misc,unused-ignore]
         self._dirty_globals.append(frame.f_globals)
 
     def forget(self) -> None:
@@ -173,7 +184,7 @@ class Pdb(Commands, pdb.Pdb):
         # From 3.12 on help is indented by the length of the prompt, which here may be long.
         prompt_now, self.prompt = self.prompt, "  "
         try:
-            return str(super()._help_message_from_doc(*args, **kwargs))
+            return str(super()._help_message_from_doc(*args, **kwargs))  # type: ignore[misc]
         finally:
             self.prompt = prompt_now
 
@@ -195,7 +206,7 @@ class Pdb(Commands, pdb.Pdb):
         inner = self._create_recursive_debugger()
         inner.prompt = f"({self.prompt.strip()}) "
         self.message("ENTERING RECURSIVE DEBUGGER")
-        frame = self.curframe
+        frame = self.current_frame
         try:
             sys.call_tracing(inner.run, (statement, frame.f_globals, self.frame_locals()))
         except Exception as exc:
@@ -205,6 +216,32 @@ class Pdb(Commands, pdb.Pdb):
         self.message("LEAVING RECURSIVE DEBUGGER")
         sys.settrace(self.trace_dispatch)
         self.lastcmd = inner.lastcmd
+
+
+@contextmanager
+def _plain_interrupts() -> Iterator[None]:
+    """While the prompt waits, let Ctrl-C give up the line and nothing else.
+
+    `asyncio.run` (from 3.11 on) and `trio.run` have handlers that would cancel the program's main task.
+    """
+    previous = signal.getsignal(signal.SIGINT)
+    standard = signal.default_int_handler
+    if not callable(previous) or previous is standard or not _in_main_thread():
+        yield
+        return
+    base: Any = pdb.Pdb
+    signal.signal(signal.SIGINT, standard)
+    try:
+        yield
+    finally:
+        if signal.getsignal(signal.SIGINT) is standard:
+            signal.signal(signal.SIGINT, previous)
+        elif base._previous_sigint_handler is standard:  # `continue` has put it aside
+            base._previous_sigint_handler = previous
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
 
 
 def _is_terminal(stream: Any) -> bool:

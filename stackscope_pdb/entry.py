@@ -9,7 +9,7 @@ from stackscope_pdb.adapter import HAS_BACKENDS, STOPS_AT_EXCEPTIONS, Pdb
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType, FrameType, TracebackType
-    from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, TypeVar, Union
+    from typing import Any, Callable, Dict, Mapping, Optional, Sequence, TypeVar, Union
 
     T = TypeVar("T")
 
@@ -28,7 +28,9 @@ def set_trace(*, header: Optional[str] = None, commands: Optional[Sequence[str]]
 
 
 def stop(
-    frame: Optional[FrameType], header: Optional[str] = None, commands: Optional[Sequence[str]] = None
+    frame: Optional[FrameType],
+    header: Optional[str] = None,
+    commands: Optional[Sequence[str]] = None,
 ) -> None:
     """Stop in ``frame``. The other arguments are those of `set_trace`."""
     debugger = _debugger(header)
@@ -140,7 +142,8 @@ def runcall(func: Callable[..., T], *args: Any, **kwargs: Any) -> Optional[T]:
 
     Args:
         func: The function.
-        args, kwargs: Its arguments.
+        *args: Its arguments.
+        **kwargs: Its keyword arguments.
 
     Returns:
         What the function returned.

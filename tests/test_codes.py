@@ -87,9 +87,13 @@ def test_get_code_nested():
 
 
 def test_get_code_unknown_name():
-    with pytest.raises(ValueError, match="Couldn't find a function or class named 'nowhere' in outer"):
+    with pytest.raises(
+        ValueError, match="Couldn't find a function or class named 'nowhere' in outer"
+    ):
         get_code(outer, "nowhere")
-    with pytest.raises(ValueError, match="Couldn't find a function or class named 'n' in outer.inner"):
+    with pytest.raises(
+        ValueError, match="Couldn't find a function or class named 'n' in outer.inner"
+    ):
         get_code(outer, "inner", "n")
 
 

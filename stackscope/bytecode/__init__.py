@@ -8,6 +8,5 @@ from __future__ import annotations
 
 from stackscope.bytecode.analyze import analyze
 from stackscope.bytecode.blocks import Block, CodeAnalysis, Exiting, Handler, Live, Site
-from stackscope.bytecode.flow import slot_names
 
-__all__ = ["Block", "CodeAnalysis", "Exiting", "Handler", "Live", "Site", "analyze", "slot_names"]
+__all__ = ["Block", "CodeAnalysis", "Exiting", "Handler", "Live", "Site", "analyze"]

@@ -19,7 +19,16 @@ class Block:
         exit_name: ``"__exit__"`` or ``"__aexit__"``.
     """
 
-    __slots__ = ("opener", "is_async", "exit_name", "start_line", "varname", "has_target", "handler", "body")
+    __slots__ = (
+        "opener",
+        "is_async",
+        "exit_name",
+        "start_line",
+        "varname",
+        "has_target",
+        "handler",
+        "body",
+    )
 
     def __init__(self, opener: int, is_async: bool) -> None:
         self.opener = opener
@@ -39,7 +48,8 @@ class Block:
 
 class Live(NamedTuple):
     """An active block, and the slots of the value stack that hold its exit callable and, where the
-    interpreter keeps them apart (3.14+; else -1), the manager or NULL."""
+    interpreter keeps them apart (3.14+; else -1), the manager or NULL.
+    """
 
     block: Block
     slot: int
@@ -79,6 +89,9 @@ class Site(NamedTuple):
         intact: how many of them the instruction leaves alone while it runs.
         handlers: exception handlers in force, outermost first. Up to 3.10 this is the block stack,
             with an offset of -1 for each exception that is being handled.
+        reads: for each live block, which slot of the frame, the variables' included, leads to its
+            manager: the manager's own or else its exit callable's.
+        used: how many slots of the frame are in use while the frame waits for a callee.
     """
 
     live: Tuple[Live, ...]
@@ -86,6 +99,8 @@ class Site(NamedTuple):
     depth: int
     intact: int
     handlers: Tuple[Handler, ...]
+    reads: Tuple[int, ...]
+    used: int
 
     @property
     def has_contexts(self) -> bool:

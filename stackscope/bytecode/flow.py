@@ -13,12 +13,17 @@ or six values on top; states that differ in shape are kept apart.
 from __future__ import annotations
 
 import enum
-import sys
 from types import CodeType
 from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from stackscope.bytecode.blocks import Block, CodeAnalysis, Exiting, Handler, Live, Site
-from stackscope.bytecode.instructions import HandlerEntry, Instruction, exception_table, stack_effect
+from stackscope.bytecode.instructions import (
+    HandlerEntry,
+    Instruction,
+    exception_table,
+    stack_effect,
+)
+from stackscope.slots import slot_names
 
 
 class Role(enum.Enum):
@@ -112,26 +117,9 @@ class State:
         """The topmost slot with this role, or -1."""
         for i in range(len(self.stack) - 1, -1, -1):
             mark = self.stack[i]
-            if (
-                mark is not None
-                and mark.role is role
-                and (block is None or mark.block is block)
-            ):
+            if mark is not None and mark.role is role and (block is None or mark.block is block):
                 return i
         return -1
-
-
-def slot_names(code: CodeType) -> Tuple[str, ...]:
-    """Names of the variables that a frame of ``code`` has slots for, in order of the slots.
-
-    Up to 3.10 an argument that is also a cell has two slots (its first one is empty then); from
-    3.11 on it has one (``co_localsplusnames``).
-    """
-    cells = code.co_cellvars
-    if sys.version_info >= (3, 11):
-        local = set(code.co_varnames)
-        cells = tuple(name for name in cells if name not in local)
-    return code.co_varnames + cells + code.co_freevars
 
 
 Successor = Tuple[int, State]
@@ -161,7 +149,8 @@ class Generation:
 
     def exit_callee(self, instruction: Instruction, state: State) -> int:
         """How deep below the top the callee lies (from 1), for operations that may call an exit
-        callable; 0 for others."""
+        callable; 0 for others.
+        """
         raise NotImplementedError
 
     def callee_stays(self, instruction: Instruction) -> bool:
@@ -185,7 +174,7 @@ class Flow:
     def __init__(
         self, code: CodeType, generation: Generation, instructions: Sequence[Instruction]
     ) -> None:
-        self.code = code
+        self.names = slot_names(code)
         self.generation = generation
         self.instructions = instructions
         self.size = len(code.co_code)
@@ -310,7 +299,9 @@ class Flow:
         interned: Dict[Site, Site] = {}
         table: List[Tuple[Site, ...]] = [()] * (self.size // 2)
         for instruction in self.instructions:
-            found = tuple(self.site(instruction, s) for s in self.states.get(instruction.offset, ()))
+            found = tuple(
+                self.site(instruction, s) for s in self.states.get(instruction.offset, ())
+            )
             sites = tuple(interned.setdefault(site, site) for site in dict.fromkeys(found))
             for i in range(instruction.offset // 2, self.following(instruction) // 2):
                 table[i] = sites
@@ -326,12 +317,16 @@ class Flow:
             and mark.role is Role.EXIT
             and not (exiting is not None and exiting.block is mark.block)
         )
+        variables = len(self.names)
+        intact = self.intact(instruction, state)
         return Site(
             live,
             exiting,
             len(state.stack),
-            self.intact(instruction, state),
+            intact,
             self.generation.handlers_at(self, instruction.offset, state),
+            tuple(variables + max(block.slot, block.self_slot) for block in live),
+            variables + intact,
         )
 
     def intact(self, instruction: Instruction, state: State) -> int:
@@ -365,9 +360,7 @@ class Flow:
             awaitable,
         )
 
-    def called_exit(
-        self, instruction: Instruction, state: State
-    ) -> Optional[Tuple[int, Block]]:
+    def called_exit(self, instruction: Instruction, state: State) -> Optional[Tuple[int, Block]]:
         """The block whose exit ``instruction`` calls, and its slot if that stays in place."""
         depth = self.generation.exit_callee(instruction, state)
         mark = state.peek(depth)
@@ -379,5 +372,4 @@ class Flow:
 
     def analysis(self) -> CodeAnalysis:
         blocks = sorted(self.blocks.values(), key=lambda block: block.opener)
-        return CodeAnalysis(blocks, self.sites(), slot_names(self.code))
-
+        return CodeAnalysis(blocks, self.sites(), self.names)

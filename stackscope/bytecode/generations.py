@@ -20,7 +20,16 @@ import sys
 from typing import Dict, List, Tuple
 
 from stackscope.bytecode.blocks import Handler
-from stackscope.bytecode.flow import BlockEntry, Flow, Generation, Mark, Role, Rule, State, Successor
+from stackscope.bytecode.flow import (
+    BlockEntry,
+    Flow,
+    Generation,
+    Mark,
+    Role,
+    Rule,
+    State,
+    Successor,
+)
 from stackscope.bytecode.instructions import HandlerEntry, Instruction
 
 _TERMINAL = {

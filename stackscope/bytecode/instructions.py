@@ -14,7 +14,8 @@ from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tu
 # Column and line of each instruction came with PEP 657.
 HAS_POSITIONS = sys.version_info >= (3, 11)
 
-_JUMPS = frozenset(dis.hasjrel) | frozenset(dis.hasjabs)
+# From 3.14 on the argument of END_ASYNC_FOR tells where its loop began; it never jumps there.
+_JUMPS = (frozenset(dis.hasjrel) | frozenset(dis.hasjabs)) - {dis.opmap.get("END_ASYNC_FOR")}
 
 
 class Instruction(NamedTuple):
@@ -95,7 +96,8 @@ def stack_effect(instruction: Instruction, jump: bool) -> int:
 
 class HandlerEntry(NamedTuple):
     """A line of the exception table: offsets ``start`` to ``end`` (exclusive) are handled at
-    ``target``, with the value stack cut to ``depth`` and, if ``lasti``, the offset pushed."""
+    ``target``, with the value stack cut to ``depth`` and, if ``lasti``, the offset pushed.
+    """
 
     start: int
     end: int

@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
-from types import CodeType, FrameType
-from typing import List, Optional, Sequence, Tuple
+from types import (
+    BuiltinMethodType,
+    CodeType,
+    CoroutineType,
+    FrameType,
+    GeneratorType,
+    MethodType,
+    MethodWrapperType,
+)
+from typing import FrozenSet, List, Optional, Sequence, Tuple
 
-from stackscope.bytecode import Site
+from stackscope.bytecode import CodeAnalysis, Site
+
+
+class FrameMoved(Exception):
+    """The frame has moved on while it was being read."""
+
+
+#: Ids of the types that exit methods and the awaitables of exit methods usually have.
+METHODS = frozenset(map(id, (MethodType, BuiltinMethodType, MethodWrapperType)))
+COROUTINES = frozenset(map(id, (CoroutineType, GeneratorType)))
 
 
 class Moment:
@@ -23,12 +40,29 @@ class Moment:
     lasti: int
     depth: int
 
-    def pick(self, sites: Tuple[Site, ...]) -> Optional[Site]:
-        """Which of the possible sites is the frame's; `None` if that can't be told."""
+    def pick(self, analysis: CodeAnalysis) -> Optional[Site]:
+        """What holds for the frame now; `None` if that can't be told."""
+        sites = analysis.at(self.lasti)
         return sites[0] if len(sites) == 1 else None
 
     def objects(self, slots: Sequence[int]) -> List[object]:
         """The objects in slots, none of which may be NULL."""
+        raise NotImplementedError
+
+    def peek(self, slot: int, types: FrozenSet[int]) -> Tuple[bool, object]:
+        """What a slot holds that may no longer be in use.
+
+        A frame that is unwinding has still the ``f_lasti`` of the call that failed (or, after
+        RERAISE, that of where the exception came from), while its stack is being taken down. What
+        is dropped from the stack may run code, and that code may look at the frame.
+
+        Args:
+            slot: the slot.
+            types: ids of the types of which the object may be.
+
+        Returns:
+            Whether the slot is in use, and the object if it is of one of the types.
+        """
         raise NotImplementedError
 
     def exits(self, slots: Sequence[int]) -> List[object]:
@@ -57,6 +91,15 @@ class Reader:
     def proves(self, frame: FrameType) -> bool:
         """Whether ``frame``, which runs in this thread, looks in memory as it should."""
         return True
+
+    def waiting(
+        self, frame: FrameType, analysis: CodeAnalysis
+    ) -> Optional[Tuple[Site, List[object]]]:
+        """The site of a frame that waits for a callee or is suspended, and what `Site.reads` holds.
+
+        A short cut for the usual case. `None` means nothing but: look closer.
+        """
+        return None
 
     def is_alive(self, frame: FrameType) -> bool:
         """Whether ``frame`` is still running or suspended."""

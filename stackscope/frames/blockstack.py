@@ -10,19 +10,18 @@ import ctypes
 import struct
 import sys
 from types import CodeType, FrameType
-from typing import Any, List, Optional, Sequence, Tuple
+from typing import Any, Iterator, List, Optional, Sequence, Tuple
 
-from stackscope.bytecode import Exiting, Handler, Live, Site
-from stackscope.frames.base import Moment, Reader
+from stackscope.bytecode import CodeAnalysis, Exiting, Live, Site
+from stackscope.frames.base import METHODS, Moment, Reader
 from stackscope.frames.memory import (
     WORD,
-    FrameMoved,
+    MemoryMoment,
     bytes_at,
     flatten,
     if_equal,
     objects_at,
     raw_bytes,
-    take,
     words_at,
 )
 
@@ -100,39 +99,57 @@ def _common(sites: List[Site]) -> Optional[Site]:
     return first._replace(exiting=Exiting(exiting.block, -1, -1, -1))
 
 
-class _Moment(Moment):
-    __slots__ = ("frame", "view", "seen", "iblock")
+class _Moment(MemoryMoment):
+    __slots__ = ("frame", "view", "seen", "iblock", "variables")
 
     def __init__(self, frame: FrameType, view: Any, seen: bytes) -> None:
         lasti, _, self.iblock = _NUMBERS.unpack_from(seen)
         self.lasti = lasti * _UNIT
         self.depth = -1
+        self.localsplus = id(frame) + _LOCALS
+        self.variables = (words_at(id(frame))[_VALUESTACK] - self.localsplus) // WORD
         self.frame = frame
         self.view = view
         self.seen = seen
 
-    def pick(self, sites: Tuple[Site, ...]) -> Optional[Site]:
+    def pick(self, analysis: CodeAnalysis) -> Optional[Site]:
         """The site whose block stack is the frame's.
 
-        If none is, the frame is unwinding: RERAISE has set ``f_lasti`` back to where the exception
-        came from, or what is being dropped from the stack runs a finalizer. Then the block stack
-        alone tells what is active.
+        ``f_lasti`` may be that of the instruction before: a thread gives the GIL away, or handles a
+        signal, after one instruction and before it notes the next one. Or the frame is unwinding:
+        RERAISE has set ``f_lasti`` back to where the exception came from, or what is being dropped
+        from the stack runs a finalizer.
         """
+        sites = analysis.at(self.lasti)
         entries = self.entries(self.iblock)
-        fitting = [site for site in sites if site.handlers == entries]
-        if len(fitting) == 1:
-            return fitting[0]
-        if not fitting:
+        fitting = [site for site in sites if site.handlers == entries] or [
             # WITH_CLEANUP_START (3.8) lowers the level of the exception's entry before it calls.
-            fitting = [site for site in sites if _lowered(site.handlers) == entries]
-        if not fitting:
-            return self.unwinding(sites)
-        # 3.8: a finally body may be entered at several depths with the same block stack.
+            site
+            for site in sites
+            if _lowered(site.handlers) == entries
+        ]
+        for offset in () if fitting else self.next_offsets(sites):
+            fitting = [site for site in analysis.at(offset) if site.handlers == entries]
+            if fitting:
+                break
+        return self.one_of(fitting) if fitting else self.unwinding(sites)
+
+    def next_offsets(self, sites: Tuple[Site, ...]) -> Iterator[int]:
+        """Where the frame may be if not at ``f_lasti``: at the next instruction or a handler."""
+        yield self.lasti + 2
+        for site in sites:
+            for handler, _ in reversed(site.handlers):
+                yield handler
+
+    def one_of(self, sites: List[Site]) -> Optional[Site]:
+        """One of several sites with the same block stack."""
+        if len(sites) == 1:
+            return sites[0]
+        # 3.8: a finally body may be entered at several depths. What yields takes one value off.
         depth = self.suspended_depth()
         if depth >= 0:
-            # What yields takes one value off the stack.
-            fitting = [site for site in fitting if site.intact == depth]
-        return _common(fitting) if fitting else None
+            sites = [site for site in sites if site.intact == depth]
+        return _common(sites) if sites else None
 
     def entries(self, count: int) -> Entries:
         """The lowest entries of the block stack: handler (-1 for an exception) and level."""
@@ -148,12 +165,12 @@ class _Moment(Moment):
         if not sites:
             return None
         blocks = {live.block.handler: live.block for site in sites for live in site.live}
-        live = tuple(
-            Live(blocks[handler], level - 1, -1)
-            for handler, level in self.entries(min(self.iblock + 1, 20))
-            if handler in blocks
-        )
-        return sites[0]._replace(live=live, exiting=None)
+        live = []
+        for handler, level in self.entries(min(self.iblock + 1, 20)):
+            slot = level - 1
+            if handler in blocks and self.peek(self.variables + slot, METHODS)[0]:
+                live.append(Live(blocks[handler], slot, -1))
+        return sites[0]._replace(live=tuple(live), exiting=None)
 
     def suspended_depth(self) -> int:
         """How deep the value stack of a suspended frame is (3.8); -1 if it runs."""
@@ -161,33 +178,8 @@ class _Moment(Moment):
         top = words[_STACKTOP] if _STACKTOP >= 0 else 0
         return (top - words[_VALUESTACK]) // WORD if top else -1
 
-    def guarded(self, slots: Sequence[int]) -> Any:
+    def guarded(self, slots: Sequence[int]) -> Iterator[int]:
         return flatten(if_equal((iter(slots),), map(raw_bytes, (self.view,)), self.seen))
-
-    def objects(self, slots: Sequence[int]) -> List[object]:
-        source = objects_at(id(self.frame) + _LOCALS)
-        try:
-            found = list(take(source, self.guarded(slots)))
-        except ValueError:
-            raise FrameMoved from None
-        if len(found) != len(slots):
-            raise FrameMoved
-        return found
-
-    def nullable(self, slots: Sequence[int]) -> List[object]:
-        addresses = self.words(slots)
-        filled = iter(self.objects([s for s, address in zip(slots, addresses) if address]))
-        return [next(filled) if address else None for address in addresses]
-
-    def addresses(self, count: int) -> List[int]:
-        return self.words(range(count))
-
-    def words(self, slots: Sequence[int]) -> List[int]:
-        source = words_at(id(self.frame) + _LOCALS)
-        found = list(take(source, self.guarded(slots)))
-        if len(found) != len(slots):
-            raise FrameMoved
-        return found
 
 
 class BlockStackReader(Reader):

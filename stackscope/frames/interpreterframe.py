@@ -10,19 +10,22 @@ From 3.13 on the interpreter publishes the layout of its structures in ``_PyRunt
 
 from __future__ import annotations
 
+import _ctypes
 import ctypes
 import sys
 from itertools import compress, repeat
-from operator import add, and_, contains, eq, getitem, mul, rshift
-from types import BuiltinMethodType, CodeType, FrameType, MethodType, MethodWrapperType
+from operator import and_, eq, getitem
+from types import CodeType, FrameType
 from typing import Any, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
-from stackscope.frames.base import Moment, Reader
+from stackscope.bytecode import CodeAnalysis, Site
+from stackscope.frames.base import FrameMoved, Moment, Reader
 from stackscope.frames.memory import (
     WORD,
-    FrameMoved,
+    MemoryMoment,
     flatten,
     if_equal,
+    ints_at,
     last_instruction,
     objects_at,
     take,
@@ -79,7 +82,7 @@ def _published_layout(start: int) -> Optional[Layout]:
     if sys.version_info < (3, 14):
         # int stacktop follows instr_ptr (3.13: pycore_frame.h).
         return Layout(executable, instr_ptr + WORD, localsplus, 0)
-    return Layout(executable, stackpointer, localsplus, 3)
+    return Layout(executable, stackpointer, localsplus, _TAGS)
 
 
 # The frame object: its header, f_back, f_frame.
@@ -94,14 +97,16 @@ _new_reference = (
     if sys.version_info >= (3, 14) and sys.implementation.name == "cpython"
     else None
 )
-# All memory, as words, and the types of exit callables that tell their manager.
-_MEMORY = (ctypes.c_size_t * (1 << 44)).from_address(0) if WORD == 8 else None
-_METHODS = frozenset(map(id, (MethodType, BuiltinMethodType, MethodWrapperType)))
+# The same as ctypes' own helper, three times as fast; tried by the self-test.
+_pointer_to_object = _new_reference and getattr(_ctypes, "PyObj_FromPtr", _new_reference)
+_TAGS = 3
+_NO_TAGS = repeat(~_TAGS)
+_ZERO = (0,)
 # A slot tagged with both bits is an integer (Py_INT_TAG).
 _INT_TAG = 3
 
 
-class _Moment(Moment):
+class _Moment(MemoryMoment):
     __slots__ = ("frame", "head", "base", "layout", "depth_word")
 
     def __init__(self, frame: FrameType, head: Any, base: int, layout: Layout) -> None:
@@ -109,9 +114,12 @@ class _Moment(Moment):
         self.frame = frame
         self.head = head
         self.base = base
+        self.localsplus = base + layout.localsplus
         self.layout = layout
         # Only a view so far; it is read behind the first check.
-        depth_word = list(take(words_at(base + layout.depth), if_equal((0,), take(head, (0,)), base)))
+        depth_word = list(
+            take(words_at(base + layout.depth), if_equal((0,), take(head, (0,)), base))
+        )
         if not depth_word:
             raise FrameMoved
         self.depth_word = depth_word[0]
@@ -128,86 +136,31 @@ class _Moment(Moment):
         A generator's frame keeps its instruction when it is deallocated, but not its place. A frame
         that unwinds may have set its instruction back (RERAISE), but not its depth.
         """
-        here = compress((iter(slots),), map(eq, map(last_instruction, (self.frame,)), (self.lasti,)))
+        here = compress(
+            (iter(slots),), map(eq, map(last_instruction, (self.frame,)), (self.lasti,))
+        )
         there = compress(here, map(eq, map(getitem, (self.head,), (0,)), (self.base,)))
         depth = (words_at(self.base + self.layout.depth),)
         return flatten(compress(there, map(eq, map(getitem, depth, (0,)), (self.depth_word,))))
 
-    def raw(self, slots: Sequence[int]) -> Iterator[int]:
-        """The words in slots, each read when it is asked for."""
-        return map(
-            getitem, repeat(words_at(self.base + self.layout.localsplus)), self.guarded(slots)
-        )
+
+class _TaggedMoment(_Moment):
+    """3.14 and later: what is in the slots is no plain pointer."""
+
+    __slots__ = ()
 
     def objects(self, slots: Sequence[int]) -> List[object]:
-        if _new_reference is not None:
-            pointers = map(and_, self.raw(slots), repeat(~self.layout.tags))
-            found = list(map(_new_reference, filter(None, pointers)))
-        else:
-            view = objects_at(self.base + self.layout.localsplus)
-            try:
-                found = list(map(getitem, repeat(view), self.guarded(slots)))
-            except ValueError:
-                raise FrameMoved from None
+        assert _pointer_to_object is not None
+        words = take(words_at(self.localsplus), self.guarded(slots))
+        found = list(map(_pointer_to_object, filter(None, map(and_, words, _NO_TAGS))))
         if len(found) != len(slots):
             raise FrameMoved
         return found
 
-    def exits(self, slots: Sequence[int]) -> List[object]:
-        if self.depth >= 0 or not slots:
-            return self.objects(slots)
-        # 3.11 to 3.13: the frame works, or C code that it called does. If it is unwinding and what
-        # it drops from its stack runs a finalizer, f_lasti may be that of a block already left, and
-        # the slot stale. So only what has references and is a bound method is taken.
-        if not all(self.pointers(slots)):
-            raise FrameMoved
-        view = objects_at(self.base + self.layout.localsplus)
-        found: List[object] = list(take(view, self.bound(slots)))
-        if len(found) == len(slots):
-            return found
-        found = []
-        for slot in slots:
-            method = list(take(view, self.bound((slot,))))
-            if not method:
-                [count] = list(self.counts(self.guarded((slot,)))) or [-1]
-                if count < 0:
-                    raise FrameMoved
-                if count == 0:
-                    break
-                method = [None]
-            found += method
-        return found
-
-    def bound(self, slots: Sequence[int]) -> Iterator[int]:
-        """Those of ``slots`` that hold a bound method which is alive."""
-        types = take(_MEMORY, map(add, self.blocks(iter(slots)), repeat(1)))
-        is_method = map(contains, repeat(_METHODS), types)
-        return compress(self.guarded(slots), map(mul, self.counts(iter(slots)), is_method))
-
-    def counts(self, slots: Iterator[int]) -> Iterator[int]:
-        """The reference counts of the objects in ``slots``: the first word of an object."""
-        return take(_MEMORY, self.blocks(slots))
-
-    def blocks(self, slots: Iterator[int]) -> Iterator[int]:
-        """The addresses of the objects in ``slots``, in words."""
-        return map(rshift, take(words_at(self.base + self.layout.localsplus), slots), repeat(3))
-
-    def nullable(self, slots: Sequence[int]) -> List[object]:
-        addresses = self.pointers(slots)
-        filled = iter(self.objects([s for s, address in zip(slots, addresses) if address]))
-        return [next(filled) if address else None for address in addresses]
-
-    def addresses(self, count: int) -> List[int]:
-        return self.pointers(range(count))
-
     def pointers(self, slots: Sequence[int]) -> List[int]:
-        tags = self.layout.tags
-        words = list(self.raw(slots))
-        if len(words) != len(slots):
-            raise FrameMoved
-        if not tags:
-            return words
-        return [0 if word & tags == _INT_TAG else word & ~tags for word in words]
+        return [
+            0 if word & _TAGS == _INT_TAG else word & ~_TAGS for word in super().pointers(slots)
+        ]
 
 
 class InterpreterFrameReader(Reader):
@@ -215,17 +168,50 @@ class InterpreterFrameReader(Reader):
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
+        self.localsplus = layout.localsplus
+        self.depth = layout.depth
 
     def moment(self, frame: FrameType, code: CodeType) -> Optional[Moment]:
         head = words_at(id(frame) + _HEADER)
         base = head[0]
         if 0 <= base - id(frame) < _OWN_DATA:
             return None
-        return _Moment(frame, head, base, self.layout)
+        kind = _TaggedMoment if self.layout.tags else _Moment
+        return kind(frame, head, base, self.layout)
+
+    def waiting(
+        self, frame: FrameType, analysis: CodeAnalysis
+    ) -> Optional[Tuple[Site, List[object]]]:
+        head = words_at(id(frame) + _HEADER)
+        base = head[0]
+        if 0 <= base - id(frame) < _OWN_DATA:
+            return None
+        lasti = frame.f_lasti
+        sites = analysis.sites[lasti >> 1] if lasti >= 0 else ()
+        if len(sites) != 1:
+            return None
+        site = sites[0]
+        slots = site.reads
+        localsplus = base + self.localsplus
+        # As in Moment.guarded, with the depth that is to be expected here.
+        there = compress((iter(slots),), map(eq, map(getitem, (head,), _ZERO), (base,)))
+        here = compress(there, map(eq, map(last_instruction, (frame,)), (lasti,)))
+        if _pointer_to_object is None:
+            depth = map(getitem, (ints_at(base + self.depth),), _ZERO)
+            guarded = flatten(compress(here, map(eq, depth, (site.used,))))
+            found = list(map(getitem, repeat(objects_at(localsplus)), guarded))
+        else:
+            depth = map(getitem, (words_at(base + self.depth),), _ZERO)
+            top = localsplus + site.used * WORD
+            guarded = flatten(compress(here, map(eq, depth, (top,))))
+            words = map(getitem, repeat(words_at(localsplus)), guarded)
+            found = list(map(_pointer_to_object, filter(None, map(and_, words, _NO_TAGS))))
+        return (site, found) if len(found) == len(slots) else None
 
     def proves(self, frame: FrameType) -> bool:
         """Whether the interpreter frame of ``frame``, which runs in this thread, is where the
-        layout says: its code object must be the frame's."""
+        layout says: its code object must be the frame's.
+        """
         base = words_at(id(frame) + _HEADER)[0]
         executable = words_at(base + self.layout.executable)[0]
         return bool(executable & ~self.layout.tags == id(frame.f_code))

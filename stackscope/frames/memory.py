@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import ctypes
 from itertools import chain, compress, repeat
-from operator import attrgetter, eq, getitem
-from typing import Any, Iterable, Iterator
+from operator import add, attrgetter, contains, eq, getitem, mul, rshift
+from typing import Any, FrozenSet, Iterable, Iterator, List, Sequence, Tuple
+
+from stackscope.frames.base import METHODS, FrameMoved, Moment
 
 # Arrays are only views: this is an upper limit of an index, not a size.
 _LIMIT = 1 << 20
@@ -27,12 +29,11 @@ last_instruction = attrgetter("f_lasti")
 raw_bytes = attrgetter("raw")
 
 
-class FrameMoved(Exception):
-    """The frame has moved on while it was being read."""
-
-
 #: A view of memory at an address as an array of words. Reads nothing yet.
 words_at = _Words.from_address
+
+#: The same as an array of C ints.
+ints_at = (ctypes.c_int * _LIMIT).from_address
 
 #: A view of memory at an address as an array of object pointers. Reads nothing yet. Subscribing
 #: it gives a new reference; for NULL it raises `ValueError`.
@@ -55,3 +56,101 @@ def take(view: Any, slots: Iterable[Any]) -> Iterator[Any]:
 def if_equal(data: Iterable[Any], value: Iterable[Any], expected: object) -> Iterator[Any]:
     """The one element of ``data``, if ``value``, which is asked for just then, is ``expected``."""
     return compress(data, map(eq, value, (expected,)))
+
+
+# All memory as words: views take an index, which is an address divided by their size.
+_MEMORY = (ctypes.c_size_t * (1 << 44)).from_address(0) if WORD == 8 else None
+_SHIFT = WORD.bit_length() - 1
+
+
+class MemoryMoment(Moment):
+    """A moment whose slots are an array in memory.
+
+    Attributes:
+        localsplus: the address of the first slot.
+    """
+
+    __slots__ = ("localsplus",)
+
+    localsplus: int
+
+    def guarded(self, slots: Sequence[int]) -> Iterator[int]:
+        """The slots, if the frame is still where it was when they are first asked for."""
+        raise NotImplementedError
+
+    def objects(self, slots: Sequence[int]) -> List[object]:
+        try:
+            found = list(take(objects_at(self.localsplus), self.guarded(slots)))
+        except ValueError:
+            raise FrameMoved from None
+        if len(found) != len(slots):
+            raise FrameMoved
+        return found
+
+    def nullable(self, slots: Sequence[int]) -> List[object]:
+        addresses = self.pointers(slots)
+        filled = iter(self.objects([s for s, address in zip(slots, addresses) if address]))
+        return [next(filled) if address else None for address in addresses]
+
+    def addresses(self, count: int) -> List[int]:
+        return self.pointers(range(count))
+
+    def pointers(self, slots: Sequence[int]) -> List[int]:
+        """The addresses in slots, 0 for what is no object."""
+        found = list(take(words_at(self.localsplus), self.guarded(slots)))
+        if len(found) != len(slots):
+            raise FrameMoved
+        return found
+
+    def peek(self, slot: int, types: FrozenSet[int]) -> Tuple[bool, object]:
+        if self.depth >= 0:
+            if slot >= self.depth:
+                return False, None
+            [value] = self.nullable((slot,))
+            return True, value if id(type(value)) in types else None
+        # A stale slot may hold the address of what is gone. Memory of objects stays mapped, and an
+        # object without references is (being) deallocated.
+        if not all(self.pointers((slot,))):
+            return False, None
+        found = list(take(objects_at(self.localsplus), self.alive((slot,), types)))
+        if found:
+            return True, found[0]
+        count = list(take(_MEMORY, self.count_words(self.guarded((slot,)))))
+        if not count:
+            raise FrameMoved
+        return count[0] > 0, None
+
+    def exits(self, slots: Sequence[int]) -> List[object]:
+        if self.depth >= 0 or not all(self.pointers(slots)):
+            return self.objects(slots)
+        found: List[object] = list(take(objects_at(self.localsplus), self.alive(slots, METHODS)))
+        if len(found) == len(slots):
+            return found
+        found = []
+        for slot in slots:
+            in_use, method = self.peek(slot, METHODS)
+            if not in_use:
+                break
+            found.append(method)
+        return found
+
+    def alive(self, slots: Sequence[int], types: FrozenSet[int]) -> Iterator[int]:
+        """Those of ``slots`` that hold an object with references and of one of the types."""
+        counts = take(_MEMORY, self.count_words(iter(slots)))
+        of_type = take(_MEMORY, map(add, self.blocks(iter(slots)), repeat(_TYPE_WORD)))
+        return compress(
+            self.guarded(slots), map(mul, counts, map(contains, repeat(types), of_type))
+        )
+
+    def count_words(self, slots: Iterator[int]) -> Iterator[int]:
+        return map(add, self.blocks(slots), repeat(_COUNT_WORD))
+
+    def blocks(self, slots: Iterator[int]) -> Iterator[int]:
+        """The addresses of the objects in ``slots``, in words."""
+        return map(rshift, take(words_at(self.localsplus), slots), repeat(_SHIFT))
+
+
+# The reference count is the last word but one of an object's header, its type the last: a debug
+# build that traces references has more in front.
+_COUNT_WORD = object().__sizeof__() // WORD - 2
+_TYPE_WORD = _COUNT_WORD + 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from types import (
     BuiltinMethodType,
     CodeType,
@@ -20,6 +19,8 @@ from stackscope.frames.variables import first_argument
 _mro_of: Callable[[type], Tuple[type, ...]] = type.__dict__["__mro__"].__get__
 _namespace_of: Callable[[type], Any] = type.__dict__["__dict__"].__get__
 _MISSING = object()
+# How many decorators of a method are looked behind.
+_WRAPPERS = 20
 
 
 def class_attribute(cls: type, name: str) -> object:
@@ -70,4 +71,11 @@ def manager_in_exit(frame: FrameType, name: str) -> Tuple[bool, object]:
 
 
 def _runs(attribute: object, code: CodeType) -> bool:
-    return type(attribute) is FunctionType and attribute.__code__ is code
+    """Whether a method, or what it wraps (`functools.wraps`), has this code."""
+    for _ in range(_WRAPPERS):
+        if type(attribute) is not FunctionType:
+            return False
+        if attribute.__code__ is code:
+            return True
+        attribute = attribute.__dict__.get("__wrapped__")
+    return False

@@ -7,8 +7,7 @@ from types import FrameType
 from typing import Generator, List, Optional
 
 from stackscope.bytecode import analyze
-from stackscope.frames.base import Reader
-from stackscope.frames.memory import FrameMoved
+from stackscope.frames.base import FrameMoved, Reader
 
 
 class _Manager:
@@ -24,7 +23,7 @@ def _managers(reader: Reader, frame: FrameType) -> Optional[List[object]]:
     moment = reader.moment(frame, frame.f_code)
     if moment is None:
         return None
-    site = moment.pick(analyze(frame.f_code).at(moment.lasti))
+    site = moment.pick(analyze(frame.f_code))
     if site is None:
         return None
     base = len(analyze(frame.f_code).names)

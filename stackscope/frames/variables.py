@@ -12,6 +12,7 @@ from types import CellType, CodeType, FrameType
 from typing import TYPE_CHECKING, Dict, List, Optional, Tuple
 
 from stackscope.frames import gate
+from stackscope.slots import slot_names
 
 if TYPE_CHECKING:
     from stackscope.frames.base import Moment
@@ -61,8 +62,6 @@ def local_value(frame: FrameType, name: str) -> Tuple[bool, object]:
 
 
 def _slots_of(code: CodeType, name: str) -> List[int]:
-    from stackscope.bytecode import slot_names
-
     return [i for i, other in enumerate(slot_names(code)) if other == name]
 
 

@@ -32,7 +32,7 @@ OWN_GLUE = "_stackscope_install_glue_"
 PATIENCE = 1.0
 """How many seconds to wait for other threads that install glue."""
 
-_namespace: Callable[[ModuleType], Dict[str, Any]] = ModuleType.__dict__["__dict__"].__get__
+_namespace: Callable[[ModuleType], Dict[str, Any]] = vars(ModuleType)["__dict__"].__get__
 _bases: Callable[[type], Tuple[type, ...]] = type.__dict__["__mro__"].__get__
 
 _dealt_with: Dict[str, int] = {}

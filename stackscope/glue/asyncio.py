@@ -45,12 +45,12 @@ EVENT_LOOP_PLUMBING = (
 
 def task_unwrapper(cls: Type[asyncio.Task[Any]]) -> Callable[[asyncio.Task[Any]], object]:
     """Make the hook for a class of tasks. It won't call what a subclass overrides."""
-    get_coro = cls.get_coro
+    done, get_coro = cls.done, cls.get_coro
 
     def unwrap_task(task: asyncio.Task[Any]) -> object:
-        """A task: its coroutine. Nothing if it is eager and finished at once."""
-        coroutine = get_coro(task)
-        return [] if coroutine is None else coroutine
+        """A task: its coroutine. Nothing if it is finished."""
+        # get_coro() of an eager task that finished at once crashes some releases of CPython 3.12.
+        return [] if done(task) else get_coro(task)
 
     return unwrap_task
 

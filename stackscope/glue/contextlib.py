@@ -11,10 +11,12 @@ from collections import deque
 from types import (
     AsyncGeneratorType,
     BuiltinFunctionType,
+    BuiltinMethodType,
     FunctionType,
     GeneratorType,
     MethodDescriptorType,
     MethodType,
+    MethodWrapperType,
     WrapperDescriptorType,
 )
 
@@ -47,11 +49,12 @@ if TYPE_CHECKING:
 def elaborate_generator_manager(manager: Any, context: Context) -> None:
     """A manager made by ``@contextmanager``: what it was called with, and what its generator is doing."""
     attributes = instance_attributes(manager)
-    generator = attributes.get("gen")
+    generator: Any = attributes.get("gen")
     if _code_of(generator) is None:
         return
     args, kwds = attributes.get("args"), attributes.get("kwds")
-    if type(args) is tuple and type(kwds) is dict:  # as a rule, these are deleted when it is entered
+    # As a rule, these are deleted when the manager is entered.
+    if type(args) is tuple and type(kwds) is dict:
         arguments = ", ".join(argument_texts(args, kwds))
         context.description = f"{name_of(attributes.get('func'))}({arguments})"
     else:
@@ -122,26 +125,39 @@ def elaborate_exit_stack(stack: Any, context: Context) -> None:
 
 def _call_that_added(callback: Any, is_sync: bool) -> Call:
     """The call that must have added an entry to an exit stack."""
-    if type(callback) is MethodType:
-        manager = callback.__self__
-        if _is_method_of(callback.__func__, type(manager), "__exit__" if is_sync else "__aexit__"):
-            return ("enter_context" if is_sync else "enter_async_context"), manager, None
-        return ("push" if is_sync else "push_async_exit"), manager, name_of(callback)
+    manager = _manager_of(callback, "__exit__" if is_sync else "__aexit__")
+    if manager is not None:
+        return ("enter_context" if is_sync else "enter_async_context"), manager, None
     wrapped = _wrapped_callback(callback)
     if wrapped is not None:
         return ("callback" if is_sync else "push_async_callback"), callback, wrapped
-    return ("push" if is_sync else "push_async_exit"), callback, name_of(callback)
+    owner = callback.__self__ if type(callback) is MethodType else callback
+    return ("push" if is_sync else "push_async_exit"), owner, name_of(callback)
 
 
-def _is_method_of(function: object, cls: type, name: str) -> bool:
+def _manager_of(callback: Any, name: str) -> object:
+    """The context manager that ``callback`` is the exit method of, if it is one."""
+    # Up to 3.14, an exit stack makes a MethodType of whatever the class of the manager has.
+    if type(callback) is MethodType:
+        if _is_method_of(callback.__func__, type(callback.__self__), name):
+            return callback.__self__
+    # From 3.15, it keeps what this gives when bound to the manager.
+    elif type(callback) in (BuiltinMethodType, MethodWrapperType) and callback.__name__ == name:
+        return callback.__self__
+    return None
+
+
+def _is_method_of(function: Any, cls: type, name: str) -> bool:
     """Whether ``cls.name`` gives ``function``."""
     defined = class_attribute(cls, name)
     if type(defined) in (staticmethod, classmethod):
         defined = defined.__func__
+    if type(function) is MethodType:  # of the class
+        function = function.__func__
     if defined is None or defined is function:
         return defined is not None
     # Some other descriptor may make a function each time.
-    return type(function) in FUNCTIONS and function.__name__ == name  # type: ignore[attr-defined]
+    return type(function) in FUNCTIONS and bool(function.__name__ == name)
 
 
 def _wrapped_callback(wrapper: Any) -> Optional[str]:
@@ -164,7 +180,7 @@ def _codes_of_callback_wrappers() -> List[CodeType]:
     stack.callback(int)
     stack.push_async_callback(int)  # type: ignore[arg-type]
     entries = instance_attributes(stack).get("_exit_callbacks", ())
-    return [getattr(callback, "__code__", None) for is_sync, callback in entries]
+    return [callback.__code__ for is_sync, callback in entries if type(callback) is FunctionType]
 
 
 FUNCTIONS = (FunctionType, BuiltinFunctionType, MethodDescriptorType, WrapperDescriptorType)

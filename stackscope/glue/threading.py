@@ -28,13 +28,14 @@ def unwrap_thread(thread: threading.Thread) -> Any:
 
 def _is_alive(thread: threading.Thread) -> bool:
     """Whether the thread is running. Its identifier alone may belong to a later thread."""
-    # Also for the thread objects of a kind that `threading` makes for threads that it hasn't started; but
-    # not by methods of the program.
+    ident = threading.Thread.ident.__get__(thread)
+    if getattr(threading, "_active", {}).get(ident, thread) is not thread:
+        return False
+    # Not the program's method if it has one, but that of the kind of thread object that `threading` makes
+    # for a thread that somebody else has started.
     for cls in _bases(type(thread)):
         if cls.__module__ == "threading" and "is_alive" in cls.__dict__:
-            alive = cls.__dict__["is_alive"](thread)
-            active = getattr(threading, "_active", {})
-            return bool(alive) and active.get(threading.Thread.ident.__get__(thread), thread) is thread
+            return bool(cls.__dict__["is_alive"](thread))
     return False
 
 

@@ -57,22 +57,21 @@ def _numbered(debugger: Commands) -> List[Node]:
 def _current(debugger: Commands) -> Optional[Frame]:
     """What the library says about the current frame."""
     frames = list(debugger.session.extract(with_contexts=True).frames)
-    found = next((frame for frame in frames if frame.pyframe is debugger.curframe), None)
-    if found is None and debugger.session.is_live(debugger.curframe):
+    found = next((frame for frame in frames if frame.pyframe is debugger.current_frame), None)
+    if found is None and debugger.session.is_live(debugger.current_frame):
         import stackscope
 
         # A hook has left it out. It still has contexts.
-        found = next(iter(stackscope.extract_until(debugger.curframe, limit=1)), None)
+        found = next(iter(stackscope.extract_until(debugger.current_frame, limit=1)), None)
     return found
 
 
 def _name(debugger: Commands) -> str:
-    code = debugger.curframe.f_code
-    return str(code.co_name)
+    return debugger.current_frame.f_code.co_name
 
 
 def _why_none(debugger: Commands) -> str:
-    if not debugger.session.is_live(debugger.curframe):
+    if not debugger.session.is_live(debugger.current_frame):
         return f"{_name(debugger)} has ended: no context manager is active in it any more."
     return f"No context manager is active in {_name(debugger)}."
 

@@ -15,7 +15,7 @@ from stackscope_pdb.session import Session
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import TracebackType
+    from types import FrameType, TracebackType
     from typing import Any, Callable, Dict, List, MutableMapping, Optional, Sequence, Tuple
 
     from stackscope.render.text import Line
@@ -44,6 +44,13 @@ class Commands(Base):
         if found is None:
             found = self.__dict__["_stackscope_session"] = Session()
         return found
+
+    @property
+    def current_frame(self) -> FrameType:
+        """The frame that commands work in. There is one whenever a command runs."""
+        frame: Optional[FrameType] = self.curframe
+        assert frame is not None
+        return frame
 
     @property
     def console(self) -> Console:
@@ -129,18 +136,20 @@ class Commands(Base):
             return False
         entry = table.find(word)
         if entry is None:
-            return lines.is_assignment(line)  # "n = 1", which the standard debugger takes for "next"
+            return lines.is_assignment(
+                line
+            )  # "n = 1", which the standard debugger takes for "next"
         return lines.is_python(line, entry.options, self.has_variable)
 
     def has_variable(self, name: str) -> bool:
         """Whether ``name`` is a variable of the current frame or its module."""
-        return name in self.frame_locals() or name in self.curframe.f_globals
+        return name in self.frame_locals() or name in self.current_frame.f_globals
 
     def frame_locals(self) -> MutableMapping[str, Any]:
         """The locals of the current frame, with what was assigned at the prompt."""
         # Up to 3.12 the dictionary that the base class has read; reading it again would lose assignments.
         found: Optional[MutableMapping[str, Any]] = self.__dict__.get("curframe_locals")
-        return self.curframe.f_locals if found is None else found  # type: ignore[return-value]
+        return self.current_frame.f_locals if found is None else found  # type: ignore[return-value,unused-ignore]
 
     def default(self, line: str) -> Any:
         """Run a Python statement in the current frame."""
@@ -179,7 +188,9 @@ class Commands(Base):
             self.refuse(f"{name} failed, which is a bug in stackscope: {type(exc).__name__}: {exc}")
         return None
 
-    def complete_command(self, name: str, text: str, line: str, begidx: int, endidx: int) -> List[str]:
+    def complete_command(
+        self, name: str, text: str, line: str, begidx: int, endidx: int
+    ) -> List[str]:
         """What Tab offers for the last word of ``line``, which is an argument of one of our commands."""
         entry = table.find(name)
         if entry is None or entry.complete is None:

@@ -58,7 +58,9 @@ def tasks(debugger: Commands, argument: str) -> None:
     lines = list(task_lines(snapshot, wanted, marked, console))
     if not lines:
         count = f"{len(nodes)} task{'s' * (len(nodes) != 1)}"
-        debugger.message(f"No task has {argument!r} in its name, state or place. 'tasks' shows all {count}.")
+        debugger.message(
+            f"No task has {argument!r} in its name, state or place. 'tasks' shows all {count}."
+        )
         return
     debugger.show(lines, console)
 

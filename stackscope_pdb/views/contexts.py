@@ -26,7 +26,9 @@ class Node:
         shown: What is to be drawn of it.
     """
 
-    def __init__(self, path: Tuple[int, ...], shown: Union[tree.ContextNode, tree.StackNode]) -> None:
+    def __init__(
+        self, path: Tuple[int, ...], shown: Union[tree.ContextNode, tree.StackNode]
+    ) -> None:
         self.path = path
         self.shown = shown
         self.frames: List[Tuple[tree.FrameNode, List[Node]]] = []
@@ -126,7 +128,9 @@ class _Drawing:
                 words = f"{self.ellipsis} {len(node.children) - index} more"
                 yield "", [("guide", rest), ("note", words)]
                 return
-            yield from self.node(child, rest + self.guides.context[0], rest + self.guides.context[1])
+            yield from self.node(
+                child, rest + self.guides.context[0], rest + self.guides.context[1]
+            )
 
     def _title(self, node: Node) -> Line:
         if isinstance(node.shown, tree.ContextNode):

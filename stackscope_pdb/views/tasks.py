@@ -11,7 +11,7 @@ from stackscope.snapshot import extract_all, innermost_user_frame
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Dict, Iterator, List, Optional, Set, Tuple
+    from typing import Callable, Dict, Iterator, List, Optional, Set, Tuple, Union
 
     from stackscope import Context, Frame, Stack
     from stackscope.render.text import Line
@@ -168,7 +168,7 @@ class _Table:
                 ("source", row.source if room >= NARROWEST_SOURCE else ""),
             ]
 
-    def _siblings(self, nodes: List[TaskNode], tree: str) -> Iterator[object]:
+    def _siblings(self, nodes: List[TaskNode], tree: str) -> Iterator[Union[Row, OwnerRow]]:
         """The rows for tasks that have the same owner, and for what is below them."""
         visible = [node for node in nodes if self.shown is None or id(node) in self.shown]
         groups = _alike(visible)
@@ -181,7 +181,9 @@ class _Table:
             yield self._row(group, tree)
             yield from self._below(group[0], tree, is_group=len(group) > 1)
 
-    def _below(self, node: TaskNode, tree: str, *, is_group: bool) -> Iterator[object]:
+    def _below(
+        self, node: TaskNode, tree: str, *, is_group: bool
+    ) -> Iterator[Union[Row, OwnerRow]]:
         owners: Dict[int, List[TaskNode]] = {}
         for child in node.children:
             if self.shown is None or id(child) in self.shown:

@@ -186,7 +186,7 @@ def render(target: ast.AST, class_name: str = "") -> Any:
             index = index.value  # type: ignore[attr-defined]
         return _join("{}[{}]", [target.value, index], class_name)
     if isinstance(target, ast.Constant):
-        return repr(target.value).replace("{", "{{").replace("}", "}}") and repr(target.value)
+        return repr(target.value)
     if isinstance(target, ast.Call):
         if target.keywords:
             return None

@@ -15,7 +15,7 @@ from typing import Any, Dict, Iterator, List, Tuple
 from stackscope.bytecode import analyze
 from stackscope.lowlevel import analyze_with_blocks
 
-from .exits import exit_calls
+from .exits import EXITS_HAVE_LINES, ExitCall, exit_calls
 from .expected import UNSURE, Item, Key, scopes_of
 
 
@@ -161,10 +161,8 @@ def compare_exits(
                 )
 
 
-def _may_be_of(call: Any, block: Any, items: List[Item]) -> bool:
+def _may_be_of(call: ExitCall, block: Any, items: List[Item]) -> bool:
     # Exits have the line of the statement from 3.10 on, of the item from 3.12 on.
-    from .exits import EXITS_HAVE_LINES
-
     if call.line is None or not EXITS_HAVE_LINES:
         return True
     return any(

@@ -74,7 +74,7 @@ class Plain(Member):
         self.runtime.in_enter()
         return self.entered()
 
-    def __exit__(self, *exc: object) -> bool:
+    def __exit__(self, *exc: object) -> Any:
         with self.leaving():
             return self.runtime.in_exit(exc)
 
@@ -82,7 +82,12 @@ class Plain(Member):
 class ThreeArguments(Plain):
     """Named arguments, and a `self` by another name."""
 
-    def __exit__(me, exc_type: Any, exc: Any, traceback: Any) -> bool:  # noqa: N805
+    def __exit__(  # type: ignore[override]
+        me,
+        exc_type: Any,
+        exc: Any,
+        traceback: Any,  # noqa: N805
+    ) -> Any:
         with me.leaving():
             return me.runtime.in_exit((exc_type, exc, traceback))
 
@@ -90,8 +95,8 @@ class ThreeArguments(Plain):
 class SelfInCell(Plain):
     """`self` is a cell variable of the exit method."""
 
-    def __exit__(self, *exc: object) -> bool:
-        def leave() -> bool:
+    def __exit__(self, *exc: object) -> Any:
+        def leave() -> Any:
             with self.leaving():
                 return self.runtime.in_exit(exc)
 
@@ -101,7 +106,7 @@ class SelfInCell(Plain):
 class Inherited(Plain):
     """The exit calls that of the base class."""
 
-    def __exit__(self, *exc: object) -> bool:
+    def __exit__(self, *exc: object) -> Any:
         return super().__exit__(*exc)
 
 
@@ -114,7 +119,7 @@ class Slots(Plain):
 class Returner(Plain):
     """Runs functions of the program in its exit more often."""
 
-    def __exit__(self, *exc: object) -> bool:
+    def __exit__(self, *exc: object) -> Any:
         with self.leaving():
             self.runtime.call_program()
             return self.runtime.in_exit(exc)
@@ -132,7 +137,7 @@ class Wrapped(Plain):
     """The exit method is decorated."""
 
     @_decorated
-    def __exit__(self, *exc: object) -> bool:
+    def __exit__(self, *exc: object) -> Any:
         with self.leaving():
             return self.runtime.in_exit(exc)
 
@@ -145,7 +150,7 @@ class Stack(Member, contextlib.ExitStack):
         self.callback(self.runtime.probe)
         return self.entered()
 
-    def __exit__(self, *exc: Any) -> bool:
+    def __exit__(self, *exc: Any) -> Any:
         with self.leaving():
             super().__exit__(*exc)
             return self.runtime.in_exit(exc)
@@ -180,7 +185,7 @@ class _HostileMember(Member):
         return "<hostile>"
 
     @property
-    def __class__(self) -> Any:
+    def __class__(self) -> Any:  # type: ignore[misc]
         self._touched("__class__")
         return int
 
@@ -196,9 +201,9 @@ class _Meta(type):
         cls.runtime.in_enter()  # type: ignore[attr-defined]
         return Member.entered(cls)  # type: ignore[arg-type]
 
-    def __exit__(cls, *exc: object) -> bool:
+    def __exit__(cls, *exc: object) -> Any:
         with _Leaving(cls):
-            return cls.runtime.in_exit(exc)  # type: ignore[attr-defined,no-any-return]
+            return cls.runtime.in_exit(exc)  # type: ignore[attr-defined]
 
 
 class _OfMetaclass(Member, metaclass=_Meta):
@@ -216,11 +221,11 @@ class SelfDeleted(Plain):
 
     none_allowed = "exiting"
 
-    def __exit__(self, *exc: object) -> bool:
+    def __exit__(self, *exc: object) -> Any:
         with self.leaving():
             runtime = self.runtime
             del self
-            return runtime.in_exit(exc)  # type: ignore[no-any-return]
+            return runtime.in_exit(exc)
 
 
 class StarArguments(Plain):
@@ -228,9 +233,9 @@ class StarArguments(Plain):
 
     none_allowed = "exiting"
 
-    def __exit__(*args: Any) -> bool:
+    def __exit__(*args: Any) -> Any:
         with args[0].leaving():
-            return args[0].runtime.in_exit(args[1:])  # type: ignore[no-any-return]
+            return args[0].runtime.in_exit(args[1:])
 
 
 class ClosedInC(Member, io.RawIOBase):
@@ -259,9 +264,9 @@ class _Unbound(Member):
         return self.entered()
 
 
-def _leave_last(runtime: Any, manager: Any, exc: Any) -> bool:
+def _leave_last(runtime: Any, manager: Any, exc: Any) -> Any:
     with manager.leaving():
-        return runtime.in_exit(exc)  # type: ignore[no-any-return]
+        return runtime.in_exit(exc)
 
 
 def _unbound_class(name: str, make_exit: Callable[[Callable[[], Any]], Any]) -> Callable[[], Any]:
@@ -278,7 +283,7 @@ def _unbound_class(name: str, make_exit: Callable[[Callable[[], Any]], Any]) -> 
 
 
 def _static(get: Callable[[], Any]) -> Any:
-    def leave(*exc: object) -> bool:
+    def leave(*exc: object) -> Any:
         manager = get()
         return _leave_last(manager.runtime, manager, exc)
 
@@ -295,7 +300,7 @@ class _Callable:
 
 
 def _partial(get: Callable[[], Any]) -> Any:
-    def leave(_: int, *exc: object) -> bool:
+    def leave(_: int, *exc: object) -> Any:
         manager = get()
         return _leave_last(manager.runtime, manager, exc)
 
@@ -304,7 +309,7 @@ def _partial(get: Callable[[], Any]) -> Any:
 
 
 def _class_method(get: Callable[[], Any]) -> Any:
-    def leave(cls: type, *exc: object) -> bool:
+    def leave(cls: type, *exc: object) -> Any:
         manager = get()
         return _leave_last(manager.runtime, manager, exc)
 
@@ -344,7 +349,7 @@ class GeneratorManager(Member, contextlib._GeneratorContextManager):  # type: ig
         super().__enter__()
         return self.entered()
 
-    def __exit__(self, *exc: Any) -> Optional[bool]:
+    def __exit__(self, *exc: Any) -> Any:
         with self.leaving():
             return super().__exit__(*exc)
 
@@ -359,7 +364,7 @@ class AsyncGeneratorManager(
         await super().__aenter__()
         return self.entered()
 
-    async def __aexit__(self, *exc: Any) -> Optional[bool]:
+    async def __aexit__(self, *exc: Any) -> Any:
         with self.leaving():
             return await super().__aexit__(*exc)
 
@@ -374,7 +379,7 @@ class AsyncPlain(Member):
         await self.runtime.in_aenter()
         return self.entered()
 
-    async def __aexit__(self, *exc: object) -> bool:
+    async def __aexit__(self, *exc: object) -> Any:
         with self.leaving():
             return await self.runtime.in_aexit(exc)
 
@@ -386,15 +391,15 @@ class AsyncHostile(_HostileMember, AsyncPlain):
 class AsyncInherited(AsyncPlain):
     """The exit awaits that of the base class."""
 
-    async def __aexit__(self, *exc: object) -> bool:
+    async def __aexit__(self, *exc: object) -> Any:
         return await super().__aexit__(*exc)
 
 
 class AsyncSelfInCell(AsyncPlain):
     """`self` is a cell variable of the exit method."""
 
-    async def __aexit__(self, *exc: object) -> bool:
-        async def leave() -> bool:
+    async def __aexit__(self, *exc: object) -> Any:
+        async def leave() -> Any:
             with self.leaving():
                 return await self.runtime.in_aexit(exc)
 
@@ -409,7 +414,7 @@ class AsyncReturnsCoroutine(AsyncPlain):
     def __aexit__(self, *exc: object) -> Any:
         return self._finish(exc)
 
-    async def _finish(self, exc: Any) -> bool:
+    async def _finish(self, exc: Any) -> Any:
         with self.leaving():
             return await self.runtime.in_aexit(exc)
 
@@ -441,14 +446,11 @@ class _Iterable:
         self._left = -1
 
     def __await__(self) -> Iterator[Any]:
-        iterator = iter(self._step, 0)
-        self._manager.runtime.iterators[id(iterator)] = self
-        return iterator
+        return iter(self._step, 0)
 
-    def abandon(self) -> None:
-        """The driver is about to throw: that passes by a C iterator without its knowing."""
+    def __del__(self) -> None:
+        # An exception thrown in goes past a C iterator. Then the frame drops it, and that says so.
         if self._left > 0:
-            self._left = 0
             self._leaving.__exit__()
 
     def _step(self) -> int:
@@ -457,10 +459,10 @@ class _Iterable:
             self._leaving.__enter__()
             self._left = manager.runtime.rng.randrange(1, 3)
         self._left -= 1
-        if self._left == 0:
-            self._leaving.__exit__()
-        else:
+        if self._left > 0:
             manager.runtime.probe()
+        else:
+            self._leaving.__exit__()
         return self._left
 
 
@@ -490,7 +492,7 @@ class AsyncStack(Member, contextlib.AsyncExitStack):
         self.push_async_callback(self.runtime.in_aenter, 1)
         return self.entered()
 
-    async def __aexit__(self, *exc: Any) -> bool:
+    async def __aexit__(self, *exc: Any) -> Any:
         with self.leaving():
             await super().__aexit__(*exc)
             return await self.runtime.in_aexit(exc)
@@ -507,9 +509,9 @@ class _AsyncUnbound(Member):
 def AsyncStatic() -> Any:  # noqa: N802
     """A manager whose exit is a static method."""
 
-    async def leave(*exc: object) -> bool:
+    async def leave(*exc: object) -> Any:
         with manager.leaving():
-            return await manager.runtime.in_aexit(exc)  # type: ignore[no-any-return]
+            return await manager.runtime.in_aexit(exc)
 
     cls = type("AsyncStatic", (_AsyncUnbound,), {"__aexit__": staticmethod(leave)})
     manager = cls()

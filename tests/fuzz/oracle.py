@@ -26,7 +26,14 @@ _SUSPENDABLE = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorTy
 class Entry:
     """One active (or exiting) manager of one activation."""
 
-    __slots__ = ("block_id", "events_before_exit", "exiting", "is_active", "manager", "none_allowed")
+    __slots__ = (
+        "block_id",
+        "events_before_exit",
+        "exiting",
+        "is_active",
+        "manager",
+        "none_allowed",
+    )
 
     def __init__(self, manager: Any, block_id: int, none_allowed: str = "never") -> None:
         self.manager = manager
@@ -116,7 +123,7 @@ class Mismatch:
     got: List[str]
 
     def __str__(self) -> str:
-        name = opcode.opname[self.code.co_code[self.lasti]] if self.lasti >= 0 else "start"
+        name = instruction_at(self.code, self.lasti)
         lines = [f"{self.where}, line {self.lineno}, instruction {self.lasti} ({name})"]
         lines += ["  expected:"]
         lines += [f"    {text}" for text in self.expected] or ["    nothing"]
@@ -253,9 +260,7 @@ class Oracle:
                 return False
         return True
 
-    def _agrees(
-        self, frame: types.FrameType, entry: Entry, context: Any, vague: bool
-    ) -> bool:
+    def _agrees(self, frame: types.FrameType, entry: Entry, context: Any, vague: bool) -> bool:
         block = self.program.blocks[entry.block_id]
         if context.is_exiting is not entry.exiting and not vague:
             return False
@@ -323,6 +328,16 @@ def _describe(
     shown = "None" if obj is None else f"<{type(obj).__name__} at {id(obj):#x}>"
     words = "async " * is_async + "with " + shown + " exiting" * is_exiting
     return f"{words} as {name} (line {line})"
+
+
+def instruction_at(code: types.CodeType, offset: int) -> str:
+    """The name of the instruction at an offset, or of that whose cache is there."""
+    while offset >= 0:
+        name = opcode.opname[code.co_code[offset]]
+        if name != "CACHE":
+            return name
+        offset -= 2
+    return "start"
 
 
 def frame_of(thing: Any) -> Optional[types.FrameType]:
@@ -419,7 +434,12 @@ class SelfCheck:
         activation = self._oracle.activation_of(frame)
         entries = activation.active() if activation is not None else []
         around = self._static.get(frame.f_lineno)
-        if activation is None or around is None or _is_artificial(frame) or any(e.exiting for e in entries):
+        if (
+            activation is None
+            or around is None
+            or _is_artificial(frame)
+            or any(e.exiting for e in entries)
+        ):
             self._oracle.figures.skipped += 1
         elif tuple(e.block_id for e in entries) != around:
             if tuple(e.block_id for e in entries) != around[: len(entries)]:
@@ -436,10 +456,10 @@ def _is_artificial(frame: types.FrameType) -> bool:
 
     What is dropped may be a generator, whose closing runs code of the program.
     """
-    if frame.f_lasti < 0:
-        return True
-    name = opcode.opname[frame.f_code.co_code[frame.f_lasti]]
-    return name.startswith(("POP_", "JUMP_", "DELETE_", "STORE_", "RESUME", "END_", "RERAISE"))
+    name = instruction_at(frame.f_code, frame.f_lasti)
+    return name.startswith(
+        ("POP_", "JUMP_", "DELETE_", "STORE_", "RESUME", "END_", "RERAISE", "start")
+    )
 
 
 class _Echo:

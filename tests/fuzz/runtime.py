@@ -13,7 +13,7 @@ import weakref
 from typing import Any, Callable, Dict, Iterator, List, Optional, Set
 
 from . import managers
-from .oracle import Oracle, Token, awaited_by, chain_of, frame_of
+from .oracle import Oracle, Token, chain_of, frame_of
 
 #: How often a program may choose, loop or call before everything ends.
 _FUEL = 250
@@ -76,6 +76,8 @@ class _Sink:
 class _Touchy:
     """Probes when it's assigned to."""
 
+    _probe: Callable[[], int]
+
     def __init__(self, probe: Callable[[], int]) -> None:
         object.__setattr__(self, "_probe", probe)
 
@@ -119,8 +121,6 @@ class Runtime:
         self.known: List[Any] = []
         #: Left suspended by the driver, to be continued later.
         self.parked: List[Any] = []
-        #: C iterators that an `async with` exit waits for, by id.
-        self.iterators: Dict[int, Any] = {}
         self.unexpected: List[BaseException] = []
         self.touched: List[str] = []
         self._sink = _Sink()
@@ -144,10 +144,10 @@ class Runtime:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 code = compile(source, filename, "exec")
-                self._guarded(lambda: exec(code, self.namespace))
+                self._guarded(exec, code, self.namespace)
                 for function in self.program.functions:
                     self.fuel = _FUEL
-                    self._guarded(lambda f=function: self._run_function(f))
+                    self._guarded(self._run_function, function)
                 self._finish()
         finally:
             sys.set_asyncgen_hooks(*hooks)
@@ -168,14 +168,14 @@ class Runtime:
         self.fuel = 0
         while self.parked:
             thing = self.parked.pop()
-            self._guarded(lambda t=thing: self._run_out(t))
+            self._guarded(self._run_out, thing)
             del thing
         # Cycles end here, while the hooks are in place, not in another program.
         gc.collect()
 
-    def _guarded(self, action: Callable[[], Any]) -> None:
+    def _guarded(self, action: Callable[..., Any], *args: Any) -> None:
         try:
-            action()
+            action(*args)
         except BaseException as exc:
             self._note(exc)
 
@@ -272,8 +272,12 @@ class Runtime:
 
     def _boom(self) -> int:
         if self.rng.random() < 0.2:
-            raise self.rng.choice((Oops, SubOops, OtherOops))()
+            raise self._error()
         return 1
+
+    def _error(self) -> Oops:
+        error: Oops = self.rng.choice((Oops, SubOops, OtherOops))()
+        return error
 
     def keep(self, thing: Any) -> Any:
         """Note something that may be suspended; give it back."""
@@ -365,7 +369,7 @@ class Runtime:
         if choice < 0.6:
             self.probe()
         if choice < 0.05:
-            raise self.rng.choice((Oops, SubOops))()
+            raise self._error()
         if choice > 0.9:
             self.call_program()
 
@@ -406,19 +410,20 @@ class Runtime:
     def _step(self, thing: Any, choice: float) -> bool:
         """Resume once; return whether there's more to come."""
         is_async_generator = isinstance(thing, types.AsyncGeneratorType)
-        started = frame_of(thing) is not None and frame_of(thing).f_lasti >= 0  # type: ignore[union-attr]
+        frame = frame_of(thing)
+        started = frame is not None and frame.f_lasti >= 0
+        del frame
         try:
             if choice > 0.88 and started and not self.ended:
-                error = self.rng.choice((Oops, SubOops, OtherOops))()
+                error = self._error()
                 if is_async_generator:
                     self._complete(thing.athrow(error))
                 else:
-                    self._throw(thing, error)
+                    thing.throw(error)
             elif choice > 0.82 and not self.ended:
                 if is_async_generator:
                     self._complete(thing.aclose())
                 else:
-                    self._before_throw(thing)
                     thing.close()
                 return False
             elif is_async_generator:
@@ -440,7 +445,7 @@ class Runtime:
             try:
                 if thrown:
                     thrown = False
-                    self._throw(awaitable, Oops())
+                    awaitable.throw(Oops())
                 else:
                     awaitable.send(None)
             except StopIteration:
@@ -448,18 +453,6 @@ class Runtime:
             self._check_chain(awaitable)
             thrown = self.rng.random() < 0.1 and not self.ended
         raise AssertionError("an async generator doesn't get on")
-
-    def _throw(self, thing: Any, error: BaseException) -> None:
-        self._before_throw(thing)
-        thing.throw(error)
-
-    def _before_throw(self, thing: Any) -> None:
-        last = None
-        for last in chain_of(thing):
-            pass
-        iterator = self.iterators.get(id(awaited_by(last)))
-        if iterator is not None:
-            iterator.abandon()
 
     def _check_chain(self, thing: Any) -> None:
         """Compare a suspended thing with all that it waits for."""

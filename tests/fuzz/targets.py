@@ -90,9 +90,7 @@ def _place(rng: random.Random, scope: Scope) -> Target:
     return Target(*rng.choice(_PLACES))
 
 
-def _sequence(
-    rng: random.Random, scope: Scope, fresh: Callable[[str], str], depth: int
-) -> Target:
+def _sequence(rng: random.Random, scope: Scope, fresh: Callable[[str], str], depth: int) -> Target:
     count = rng.choice((0, 1, 1, 2, 2, 3, 3))
     starred = rng.randrange(count) if count and rng.random() < 0.3 else None
     parts: List[Target] = []

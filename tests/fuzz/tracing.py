@@ -22,7 +22,6 @@ from typing import Any, List, NamedTuple, Optional, Tuple
 
 from .oracle import Activation, Entry, Mismatch, Oracle
 
-
 #: How many events at most lie between the call of an exit and its first step: CALL (on 3.11 after
 #: PRECALL),
 #: and for an awaitable those of GET_AWAITABLE, LOAD_CONST, PUSH_NULL (3.15) and SEND.

@@ -221,7 +221,15 @@ class TestTasks:
 class TestTask:
     def test_commands_work_in_its_frames(self, scripted):
         session = scripted(
-            "task worker-1", "p number", "args", "list", "ll", "display number", "pp gate", "up", "c"
+            "task worker-1",
+            "p number",
+            "args",
+            "list",
+            "ll",
+            "display number",
+            "pp gate",
+            "up",
+            "c",
         )
         run(session)
         assert session.prompts[1] == "(stackscope_pdb worker-1)"
@@ -251,7 +259,9 @@ class TestTask:
         assert "itself" in session.replies[1]
         assert session.prompts[2] == "(stackscope_pdb)"
 
-    @pytest.mark.parametrize("command", ["step", "s", "next", "n", "return", "until", "jump 3", "j 3"])
+    @pytest.mark.parametrize(
+        "command", ["step", "s", "next", "n", "return", "until", "jump 3", "j 3"]
+    )
     def test_refuses_to_step(self, scripted, command):
         session = scripted("task worker-0", command, "p number", "c")
         assert run(session) == [0, 1]
@@ -315,14 +325,21 @@ class TestTask:
         name = "a\nb\x1b[31m" + "x" * 200
         run(session, workers=1, names=name)
         assert "\x1b" not in session.output
-        assert session.prompts[2] == "(stackscope_pdb a?b?[31mxxxxxxxxxxxxxxxxxxxx...)"
+        assert session.prompts[2] == "(stackscope_pdb a?b?[31m" + "x" * 19 + "...)"
         assert max(map(len, session.replies[0].splitlines())) <= 80
 
 
 class TestNames:
     def test_variables_named_like_commands(self, scripted):
         session = scripted(
-            "tasks[0]", "tasks = [4]", "!tasks", "tasks + [5]", "ctx.real", "ctx is None", "tasks", "c"
+            "tasks[0]",
+            "tasks = [4]",
+            "!tasks",
+            "tasks + [5]",
+            "ctx.real",
+            "ctx is None",
+            "tasks",
+            "c",
         )
 
         def function():
@@ -372,7 +389,15 @@ class TestCompletion:
 
         def interaction(frame, tb):
             session.pdb.setup(frame, tb)
-            for line in ("task work", "task ", "tasks wor", "where --", "w -c --h", "ctx ", "task a n"):
+            for line in (
+                "task work",
+                "task ",
+                "tasks wor",
+                "where --",
+                "w -c --h",
+                "ctx ",
+                "task a n",
+            ):
                 found[line] = self.complete(session.pdb, line)
             stop(frame, tb)
 
@@ -400,7 +425,9 @@ class TestAfterwards:
             pass
 
         refs = []
-        session = scripted("task worker-0", "where -c", "ctx", "tasks", "display number", "unfocus", "up", "c")
+        session = scripted(
+            "task worker-0", "where -c", "ctx", "tasks", "display number", "unfocus", "up", "c"
+        )
 
         async def main():
             thing = Thing()
@@ -432,5 +459,8 @@ class TestAfterwards:
         monkeypatch.setattr(Session, "extract", broken)
         session = scripted("where", "p 1", "c")
         session.stop()
-        assert "where failed, which is a bug in stackscope: OSError: broken on purpose" in session.output
+        assert (
+            "where failed, which is a bug in stackscope: OSError: broken on purpose"
+            in session.output
+        )
         assert session.replies[1] == "1"

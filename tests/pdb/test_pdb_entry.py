@@ -59,7 +59,7 @@ def test_breakpoint(typed, monkeypatch):
     monkeypatch.setattr(sys, "breakpointhook", sys.__breakpointhook__)
     monkeypatch.setenv("PYTHONBREAKPOINT", "stackscope_pdb.set_trace")
     printed = typed("p 3 + 4", "c")
-    breakpoint()
+    breakpoint()  # noqa: T100
     assert "(stackscope_pdb) 7" in printed()
 
 
@@ -153,7 +153,7 @@ def test_set_trace_async(typed):
     import asyncio
 
     async def main():
-        x = 1
+        x = asyncio.sleep and 1
         await stackscope_pdb.set_trace_async(header="async")
         return x
 
@@ -191,6 +191,9 @@ def test_a_stop_imports_neither_runtimes_nor_the_library():
         " if n in sys.modules])\n"
     )
     run = subprocess.run(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, check=True
+        [sys.executable, "-c", program],
+        stdout=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        check=True,
     )
     assert run.stdout.splitlines()[-1] == b"[]"

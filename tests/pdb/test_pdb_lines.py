@@ -65,6 +65,8 @@ def test_assignment(line):
     assert is_assignment(line)
 
 
-@pytest.mark.parametrize("line", ["n", "b 12, x == 3", "p x == 1", "alias pi print(1)", "n == 1", ""])
+@pytest.mark.parametrize(
+    "line", ["n", "b 12, x == 3", "p x == 1", "alias pi print(1)", "n == 1", ""]
+)
 def test_no_assignment(line):
     assert not is_assignment(line)

@@ -1,0 +1,23 @@
+"""The slots of a frame: one for each variable, then the value stack."""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import CodeType
+    from typing import Tuple
+
+
+def slot_names(code: CodeType) -> Tuple[str, ...]:
+    """Names of the variables that a frame of ``code`` has slots for, in order of the slots.
+
+    Up to 3.10 an argument that is also a cell has two slots (its first one is empty then); from
+    3.11 on it has one (``co_localsplusnames``).
+    """
+    cells = code.co_cellvars
+    if sys.version_info >= (3, 11):
+        local = set(code.co_varnames)
+        cells = tuple(name for name in cells if name not in local)
+    return code.co_varnames + cells + code.co_freevars

@@ -1,0 +1,185 @@
+"""``%stackscope`` in a real IPython, and in a real terminal."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("IPython")
+
+ROOT = str(Path(__file__).resolve().parents[2])
+
+
+@pytest.fixture
+def ipython(tmp_path, monkeypatch):
+    """Runs lines in a new IPython, and gives what it printed."""
+    monkeypatch.setenv("PYTHONPATH", ROOT)
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    for name in ("COLUMNS", "FORCE_COLOR", "PYTHON_COLORS"):
+        monkeypatch.delenv(name, raising=False)
+
+    def run(*lines):
+        command = [sys.executable, "-W", "ignore", "-m", "IPython", "--no-banner", "--quick"]
+        run = subprocess.run(
+            [*command, "--simple-prompt", "--colors=NoColor"],
+            input="".join(f"{line}\n" for line in [*lines, "exit"]).encode(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=str(tmp_path),
+            timeout=100,
+            check=False,
+        )
+        return run.stdout.decode("utf-8").replace("\r", "")
+
+    return run
+
+
+LOAD = "%load_ext stackscope_ipython"
+
+
+def test_stack_of_an_object(ipython):
+    out = ipython(
+        LOAD,
+        "from contextlib import contextmanager",
+        "@contextmanager",
+        "def manager():",
+        "    yield 1",
+        "",
+        "def generator():",
+        "    with manager() as one:",
+        "        yield one",
+        "",
+        "g = generator()",
+        "next(g)",
+        "%stackscope g",
+        'd = {"the key": g}',
+        'print("again")',
+        '%stackscope d["the key"]',
+        "%stackscope --no-contexts g",
+    )
+    first, _, rest = out.partition("again")
+    assert "╠ generator in __main__ at " in first
+    assert "with manager() as one:  # one: _GeneratorContextManager" in first
+    assert "╠ generator in __main__ at " in rest
+    assert rest.count("with manager() as one:") == 1
+    assert "\x1b" not in out
+
+
+def test_tasks_and_threads_without_an_expression(ipython):
+    out = ipython(
+        LOAD,
+        "import asyncio, threading",
+        "async def sleeper(): await asyncio.sleep(100)",
+        "",
+        "async def main():",
+        "    task = asyncio.ensure_future(sleeper())",
+        "    await asyncio.sleep(0.01)",
+        "    get_ipython().run_line_magic('stackscope', '')",
+        "    task.cancel()",
+        "",
+        "event = threading.Event()",
+        "def work(): event.wait()",
+        "",
+        "thread = threading.Thread(target=work, name='a-worker')",
+        "thread.start()",
+        "asyncio.run(main())",
+        "event.set()",
+        "thread.join()",
+    )
+    assert "asyncio loop in MainThread, stopped: 2 tasks" in out
+    assert "waiting: asyncio.sleep()" in out
+    assert "a-worker" in out
+    assert "work:" in out
+    assert "runs this command" in out
+
+
+def test_what_can_not_be_shown_ends_in_a_sentence(ipython):
+    out = ipython(
+        LOAD,
+        "%stackscope nowhere",
+        "%stackscope 17",
+        "%stackscope 1 +",
+        "%stackscope --bogus",
+        "g = (i for i in ())",
+        "list(g)",
+        "%stackscope g",
+        "print('still here')",
+    )
+    assert "*** NameError: name 'nowhere' is not defined" in out
+    assert "An int has no stack: 17" in out
+    assert "*** SyntaxError: " in out
+    assert "unrecognized arguments: --bogus" in out
+    assert "Nothing runs in <generator object " in out
+    assert "Traceback" not in out
+    assert "still here" in out
+
+
+def test_nothing_to_show(ipython):
+    assert "No task is alive in this process." in ipython(LOAD, "%stackscope")
+
+
+def test_help_and_loading_twice(ipython):
+    out = ipython(
+        LOAD,
+        "%reload_ext stackscope_ipython",
+        LOAD,
+        "print(get_ipython().find_line_magic('stackscope').__doc__)",
+    )
+    assert "--no-contexts" in out
+    assert "Show the stack of an object" in out
+
+
+def test_unloading_undoes_loading(ipython):
+    state = "(sorted(m.magics['line']), sorted(m.registry))"
+    out = ipython(
+        "m = get_ipython().magics_manager",
+        LOAD,
+        "%unload_ext stackscope_ipython",
+        f"before = {state}",
+        LOAD,
+        f"print('loaded', before != {state})",
+        "%unload_ext stackscope_ipython",
+        f"print('unloaded', before == {state})",
+        "%stackscope",
+        LOAD,
+        "%stackscope",
+    )
+    assert "loaded True\n" in out
+    assert "unloaded True\n" in out
+    assert "`%stackscope` not found" in out
+    assert "No task is alive in this process." in out
+
+
+def test_in_a_terminal(tmp_path):
+    if sys.platform == "win32":
+        pytest.skip("a pseudo-terminal")
+    import os
+    import warnings
+
+    import pexpect
+
+    env = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS")}
+    env.update(PYTHONPATH=ROOT, IPYTHONDIR=str(tmp_path), TERM="xterm-256color")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = pexpect.spawn(
+            sys.executable,
+            ["-W", "ignore", "-m", "IPython", "--no-banner", "--simple-prompt", "--quick"],
+            env=env,
+            encoding="utf-8",
+            dimensions=(50, 90),
+            timeout=60,
+        )
+    child.expect_exact("In [1]: ")
+    child.sendline(LOAD)
+    child.expect_exact("In [2]: ")
+    child.sendline("async def f(): pass")
+    child.sendline("")
+    child.expect_exact("In [3]: ")
+    child.sendline("%stackscope f()")
+    child.expect_exact("In [4]: ")
+    assert "f\x1b[0m" in child.before or "f in __main__" in child.before
+    child.close(force=True)

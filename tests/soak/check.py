@@ -1,0 +1,120 @@
+"""Compares an extracted stack of a busy thread with the books of its managers."""
+
+from __future__ import annotations
+
+from _thread import LockType
+from typing import Any, Dict, Iterator, Optional
+
+from .workers import ACTIVATIONS, CHECKED, LOCKS, Activation, Watched
+
+
+class Figures:
+    """Counts over a run."""
+
+    def __init__(self) -> None:
+        self.extractions = 0
+        self.frames = 0
+        self.contexts = 0
+        self.wrong = 0
+        #: Exiting managers reported without their object.
+        self.unknown = 0
+        self.errors: Dict[str, int] = {}
+
+    def __str__(self) -> str:
+        errors = ", ".join(f"{name} {count}" for name, count in sorted(self.errors.items()))
+        return (
+            f"extractions {self.extractions}, frames {self.frames}, contexts {self.contexts}, "
+            f"wrong {self.wrong}, exiting without object {self.unknown}, with Stack.error {sum(self.errors.values())} ({errors or 'none'})"
+        )
+
+
+def note_error(error: BaseException, figures: Figures) -> None:
+    """Count a `Stack.error` by its types."""
+    parts = getattr(error, "exceptions", None) or [error]
+    name = "+".join(sorted({type(part).__name__ for part in parts}))
+    figures.errors[name] = figures.errors.get(name, 0) + 1
+
+
+def problems(stack: Any, thread_id: int, start: int, end: int, figures: Figures) -> Iterator[str]:
+    """What is wrong with a stack that was extracted between two moments.
+
+    Args:
+        stack: The extracted `stackscope.Stack`.
+        thread_id: The thread that was extracted.
+        start: Before the extraction, in nanoseconds of `perf_counter_ns`.
+        end: After it.
+        figures: Counts frames and contexts.
+    """
+    figures.extractions += 1
+    if stack.error is not None:
+        note_error(stack.error, figures)
+    for frame in stack.frames:
+        if frame.pyframe.f_code not in CHECKED:
+            continue
+        figures.frames += 1
+        figures.contexts += len(frame.contexts)
+        where = f"{frame.pyframe.f_code.co_name}, line {frame.lineno}"
+        has_error = stack.error is not None
+        for problem in _problems_of_frame(frame, thread_id, start, end, has_error, figures):
+            reported = ", ".join(map(_describe, frame.contexts)) or "nothing"
+            yield f"{where}: {problem}; reported: {reported}; error: {stack.error!r}"
+
+
+def _describe(context: Any) -> str:
+    exiting = " exiting" * context.is_exiting
+    return f"{context.varname} of line {context.start_line}{exiting} ({type(context.obj).__name__})"
+
+
+def _problems_of_frame(
+    frame: Any, thread_id: int, start: int, end: int, has_error: bool, figures: Figures
+) -> Iterator[str]:
+    frame_id = id(frame.pyframe)
+    seen = []
+    for context in frame.contexts:
+        manager = context.obj
+        if manager is None and context.is_exiting:
+            seen.append(None)
+            continue
+        if type(manager) is LockType:
+            seen.append(manager)
+            if LOCKS.get(id(manager)) != thread_id or context.varname != "got":
+                yield "the lock is another"
+            continue
+        if type(manager) is not Watched:
+            yield f"{type(manager).__name__} is no manager"
+            continue
+        seen.append(manager)
+        if manager.activation.frame_id != frame_id or manager.activation.thread != thread_id:
+            yield "the manager is of another frame"
+        elif manager.created > end or (manager.gone is not None and manager.gone < start):
+            yield "the manager was not active then"
+        if context.start_line != manager.line:
+            yield f"line {context.start_line} instead of {manager.line}"
+        if context.varname != manager.name:
+            yield f"name {context.varname!r} instead of {manager.name!r}"
+    known = [manager for manager in seen if type(manager) is Watched]
+    if any(one.created >= two.created for one, two in zip(known, known[1:])):
+        yield "the order is wrong"
+    if not (has_error and not frame.contexts):
+        yield from _missing(ACTIVATIONS.get(frame_id), seen, start, end, figures)
+
+
+def _missing(
+    activation: Optional[Activation], seen: Any, start: int, end: int, figures: Figures
+) -> Iterator[str]:
+    """Managers that were certainly active all the time and weren't reported."""
+    if activation is None or activation.begun > start:
+        return
+    for manager in activation.managers[:]:
+        certain = (
+            manager.inside is not None
+            and manager.inside <= start
+            and (manager.leaving is None or manager.leaving >= end)
+        )
+        if not certain or any(manager.manager is one for one in seen):
+            continue
+        if None in seen:
+            # Its exit has been called, and the frame of that can't be seen yet.
+            figures.unknown += 1
+        else:
+            yield f"the manager of line {manager.line} is missing"

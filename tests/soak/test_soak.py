@@ -1,0 +1,35 @@
+"""A few seconds of the soak; run `python -m tests.soak` for more."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.skipif(
+    sys.implementation.name != "cpython", reason="contexts of running frames need CPython"
+)
+def test_busy_threads() -> None:
+    """In a process of its own, which must survive."""
+    environment = {**os.environ, "PYTHONPATH": str(_ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-X", "faulthandler", "-m", "tests.soak", "--here"]
+        + ["--extractions", "100000", "--seconds", "4"],
+        cwd=_ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        universal_newlines=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout
+    figures = re.search(r"extractions (\d+), frames (\d+), contexts (\d+)", done.stdout)
+    assert figures is not None, done.stdout
+    assert all(int(count) > 50 for count in figures.groups()), done.stdout

@@ -1,0 +1,132 @@
+"""``python -m stackscope_pdb``, without a terminal."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = str(Path(__file__).resolve().parents[2])
+
+
+@pytest.fixture
+def cli(tmp_path, monkeypatch):
+    """Runs ``python -m stackscope_pdb ARGUMENTS`` in a folder with some programs."""
+    for name in ("PYTHONBREAKPOINT", "COLUMNS", "FORCE_COLOR", "PYTHON_COLORS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PYTHONPATH", ROOT)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "fine.py").write_text("import sys\nx = 1\nprint('argv', sys.argv[1:])\n")
+    (tmp_path / "fails.py").write_text("def f(n):\n    return 1 / n\nf(0)\n")
+    (tmp_path / "exits.py").write_text("import sys\nsys.exit(3)\n")
+    (tmp_path / "broken.py").write_text("def f(:\n")
+    (tmp_path / "stops.py").write_text("y = 2\nbreakpoint()\nz = 3\n")
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "__init__.py").write_text("")
+    (tmp_path / "package" / "__main__.py").write_text(
+        "import sys\nprint(__package__, sys.argv[1:])\n"
+    )
+
+    def run(*arguments, stdin=""):
+        return subprocess.run(
+            [sys.executable, "-m", "stackscope_pdb", *arguments],
+            input=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            universal_newlines=True,
+            cwd=str(tmp_path),
+            timeout=60,
+            check=False,
+        )
+
+    return run
+
+
+def test_commands_and_arguments(cli):
+    run = cli(
+        "-c", "next", "-c", "p 20 + 1", "--command=continue", "-c", "q", "fine.py", "-c", "mine"
+    )
+    assert "21\n" in run.stdout
+    assert "argv ['-c', 'mine']" in run.stdout
+    assert "The program finished and will be restarted" in run.stdout
+    assert run.returncode == 0
+    assert run.stderr == ""
+
+
+def test_module(cli):
+    run = cli("-c", "c", "-m", "package", "--arg", stdin="q\n")
+    assert "package ['--arg']" in run.stdout
+    assert run.returncode == 0
+
+
+def test_post_mortem(cli):
+    run = cli("-c", "c", "fails.py", stdin="p n\nwhere\nctx\nup\nq\n")
+    assert "ZeroDivisionError: division by zero" in run.stderr
+    assert "bdb" not in run.stderr
+    assert "Uncaught exception. Entering post mortem debugging" in run.stdout
+    assert "(stackscope_pdb) 0\n" in run.stdout
+    assert "f has ended: no context manager is active in it any more." in run.stdout
+    assert "folded" not in run.stdout
+    assert run.returncode == 0
+
+
+def test_restart(cli):
+    run = cli("fine.py", "first", stdin="restart second third\nc\nq\n")
+    assert "Restarting fine.py with arguments:\n\tsecond third" in run.stdout
+    assert "argv ['second', 'third']" in run.stdout
+    run = cli("-c", "c", "fails.py", stdin="restart\nq\n")
+    assert "Restarting fails.py with arguments:" in run.stdout
+
+
+def test_exit_of_the_program(cli):
+    run = cli("-c", "c", "exits.py", stdin="q\n")
+    assert "The program exited via sys.exit(). Exit status: 3" in run.stdout
+    assert run.returncode == 0
+
+
+def test_remaining_commands_run_at_the_breakpoint(cli):
+    run = cli("-c", "continue", "-c", "p y + 40", "-c", "where", "-c", "q", "stops.py")
+    assert "42\n" in run.stdout
+    assert "folded" in run.stdout
+    assert run.returncode == 0
+
+
+def test_pythonbreakpoint_has_precedence(cli, monkeypatch):
+    monkeypatch.setenv("PYTHONBREAKPOINT", "0")
+    run = cli("-c", "c", "-c", "q", "stops.py")
+    assert run.stdout.count("will be restarted") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        ([], 2, "usage: python -m stackscope_pdb"),
+        (["-h"], 0, "Debug a Python program"),
+        (["--help"], 0, "Debug a Python program"),
+        (["--version"], 0, "stackscope "),
+        (["nowhere.py"], 1, "Error: nowhere.py does not exist"),
+        (["package"], 1, "Error: package is a directory"),
+        (["-m", "nowhere"], 1, "ImportError: No module named nowhere"),
+        (["-x", "fine.py"], 2, "unrecognized arguments: -x"),
+        (["-c", "c"], 2, "the program to debug is missing"),
+        (["broken.py"], 1, "SyntaxError"),
+    ],
+)
+def test_what_ends_before_it_begins(cli, arguments, code, words):
+    run = cli(*arguments)
+    assert words in run.stdout + run.stderr
+    assert run.returncode == code
+
+
+def test_end_of_input(cli):
+    run = cli("fine.py")
+    assert "fine.py(1)<module>()" in run.stdout
+    assert run.returncode == 0
+
+
+def test_pdbrc(cli, tmp_path):
+    (tmp_path / ".pdbrc").write_text("alias double p 2 * %1\n# a remark\n")
+    run = cli("fine.py", stdin="double 21\nq\n")
+    assert "42\n" in run.stdout
