@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from types import CoroutineType, FrameType, GeneratorType
+from types import CoroutineType, FrameType, FunctionType, GeneratorType
 from typing import List, Optional, Tuple
 
 from stackscope.bytecode import Block, CodeAnalysis, Exiting, Live, Site, analyze
 from stackscope.frames import gate
 from stackscope.frames.base import COROUTINES, METHODS, FrameMoved, Moment, Reader
-from stackscope.frames.methods import manager_in_exit, manager_of
+from stackscope.frames.methods import class_attribute, manager_in_exit, manager_of
 from stackscope.frames.variables import name_of_local
 from stackscope.model import Context
 
@@ -22,6 +22,10 @@ _CO_ANY_GENERATOR = 0x20 | 0x80 | 0x200
 
 class FrameKeepsMoving(RuntimeError):
     """A frame that runs in another thread could not be read between two of its steps."""
+
+
+class FrameUnwinding(RuntimeError):
+    """A frame is being unwound, and what is left of its contexts can't be told (3.11 to 3.13)."""
 
 
 def contexts_active_in_frame(
@@ -112,7 +116,7 @@ def _read(
         return []
     stack = len(analysis.names)
     contexts = []
-    for live, (known, manager) in zip(site.live, _managers(moment, site.live, stack)):
+    for live, (known, manager) in zip(site.live, _managers(moment, site, stack)):
         contexts.append(_context(live.block, manager, False))
         if known and not live.block.has_target:
             contexts[-1].varname = name_of_local(frame, analysis.names, moment, manager)
@@ -125,11 +129,12 @@ def _context(block: Block, manager: object, is_exiting: bool) -> Context:
     return Context(manager, block.is_async, is_exiting, block.varname, block.start_line)
 
 
-def _managers(moment: Moment, live: Tuple[Live, ...], stack: int) -> List[Tuple[bool, object]]:
+def _managers(moment: Moment, site: Site, stack: int) -> List[Tuple[bool, object]]:
     """For each live block: whether its manager is known, and the manager.
 
     Upper blocks that the frame has left already, although ``f_lasti`` says otherwise, are left out.
     """
+    live: Tuple[Live, ...] = site.live
     if moment.depth >= 0:
         used = moment.depth - stack
         live = tuple(block for block in live if max(block.slot, block.self_slot) < used)
@@ -137,6 +142,12 @@ def _managers(moment: Moment, live: Tuple[Live, ...], stack: int) -> List[Tuple[
         return []
     if live[0].self_slot < 0:
         exits = moment.exits([stack + block.slot for block in live])
+        unusual = next((i for i, item in enumerate(exits) if item is None), None)
+        if unusual is not None and moment.has_failed(site):
+            raise FrameUnwinding(
+                "the frame is handling an exception, and whether it has left a block whose exit "
+                "method is no ordinary method can't be told"
+            )
         return [
             manager_of(exit_callable, block.block.exit_name)
             for exit_callable, block in zip(exits, live)
@@ -186,8 +197,13 @@ def _exiting_context(
                 return []
     if not found[0] and next_inner is not None:
         if not proved and _is_finalizer(next_inner):
-            return []
-        found = _manager_in_callee(reader, moment, frame, next_inner, exiting.block)
+            # Either the exit method has failed and the frame unwinds, or the collector came while
+            # the method was being called; the manager is in the method's place then.
+            found = _manager_in_place(moment, stack, exiting)
+            if not found[0]:
+                return []
+        else:
+            found = _manager_in_callee(reader, moment, frame, next_inner, exiting.block)
     known, manager = found
     context = _context(exiting.block, manager, True)
     if known and not exiting.block.has_target:
@@ -215,6 +231,15 @@ def _exiting_manager(
             return True, True, (True, manager)
     in_use, exit_callable = moment.peek(stack + slot, METHODS)
     return in_use, exit_callable is not None, manager_of(exit_callable, name)
+
+
+def _manager_in_place(moment: Moment, stack: int, exiting: Exiting) -> Tuple[bool, object]:
+    """The manager, if it stands where its exit method was (`method_vectorcall` in CPython)."""
+    if exiting.slot < 0:
+        return False, None
+    manager = moment.peek(stack + exiting.slot)[1]
+    exit_method = class_attribute(type(manager), exiting.block.exit_name)
+    return (True, manager) if type(exit_method) is FunctionType else (False, None)
 
 
 def _manager_in_callee(

@@ -10,6 +10,7 @@ Found by trying on 3.8 to 3.15; the sources are Lib/pdb.py and Lib/bdb.py.
 
 from __future__ import annotations
 
+import os
 import pdb
 import signal
 import sys
@@ -61,6 +62,7 @@ class Pdb(Commands, pdb.Pdb):
         **kwargs: Any,
     ) -> None:
         self.is_busy = False
+        self._has_complained = False
         self._dirty_globals: List[Dict[str, Any]] = []
         if HAS_BACKENDS:
             kwargs.update(mode=mode, backend=backend or _best_backend())
@@ -104,10 +106,20 @@ class Pdb(Commands, pdb.Pdb):
         if isinstance(tb_or_exc, BaseException) and not STOPS_AT_EXCEPTIONS:
             tb_or_exc = tb_or_exc.__traceback__
         self.is_busy = True
+        self._complain_once()
         try:
             super().interaction(frame, tb_or_exc)
         finally:
             self.is_busy = False
+
+    def _complain_once(self) -> None:
+        if not self._has_complained and "STACKSCOPE_PDB_STYLE" in os.environ:
+            from stackscope_pdb.highlight import complaint
+
+            self._has_complained = True
+            sentence = complaint()
+            if sentence:
+                self.refuse(sentence)
 
     def _cmdloop(self) -> None:
         with _plain_interrupts():

@@ -64,7 +64,7 @@ def folded(entries: Sequence[Entry], frames: Sequence[Frame]) -> List[bool]:
         entries: The frames as the debugger has them.
         frames: What the library says about them. A frame that it left out is folded.
 
-    The innermost frame is never folded: it is where things stand.
+    The innermost frame is folded only if the library hides it, for otherwise it is where things stand.
     """
     known = {id(frame.pyframe): frame for frame in frames}
     result = []
@@ -73,7 +73,8 @@ def folded(entries: Sequence[Entry], frames: Sequence[Frame]) -> List[bool]:
         is_hidden = frame.hide if frame is not None else bool(known)
         result.append(is_hidden or is_machinery(pyframe))
     if result:
-        result[-1] = False
+        innermost = known.get(id(entries[-1][0]))
+        result[-1] = innermost is not None and innermost.hide
     return result
 
 

@@ -13,7 +13,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Callable, Optional
 
+    from pygments.formatter import Formatter
+    from pygments.lexer import Lexer
+
 STYLE_VARIABLE = "STACKSCOPE_PDB_STYLE"
+
+INSTALL = "pip install 'stackscope[pdb]'"
 
 _SIXTEEN = (
     # token types of Pygments, the special ones before the general
@@ -43,43 +48,49 @@ def highlight(source: str) -> Optional[str]:
         return None
 
 
-def missing_extra() -> Optional[str]:
-    """A sentence about what was asked for and can't be had for want of Pygments."""
+def complaint() -> Optional[str]:
+    """A sentence about a style that was asked for and can't be had, if one was."""
     style = os.environ.get(STYLE_VARIABLE)
-    if style and _renderer() is None:
-        return (
-            f"{STYLE_VARIABLE}={style} needs Pygments, which is not installed: "
-            "pip install 'stackscope[pdb]'"
-        )
-    return None
+    if not style or _renderer() is not None:
+        return None
+    if not has_pygments():
+        return f"{STYLE_VARIABLE}={style} needs Pygments: {INSTALL}"
+    return f"{STYLE_VARIABLE}={style} names no style that Pygments knows, so there are no colours."
+
+
+def has_pygments() -> bool:
+    """Whether Pygments is installed."""
+    try:
+        import pygments  # noqa: F401
+    except ImportError:
+        return False
+    return True
 
 
 @functools.lru_cache(maxsize=1)
 def _renderer() -> Optional[Callable[[str], str]]:
-    try:
-        from pygments import lex
-        from pygments.formatters import Terminal256Formatter
-        from pygments.lexers import PythonLexer
-        from pygments.util import ClassNotFound
-    except ImportError:
+    if not has_pygments():
         return None
+    from pygments import lex
+    from pygments.lexers import PythonLexer
+
     lexer = PythonLexer(stripnl=False, ensurenl=False)
     style = os.environ.get(STYLE_VARIABLE)
     if style:
-        try:
-            formatter = Terminal256Formatter(style=style)
-        except ClassNotFound:
-            return None
-        return lambda source: _format(formatter, lex(source, lexer))
+        return _renderer_of_style(style, lexer)
     return lambda source: "".join([_sixteen(str(kind), text) for kind, text in lex(source, lexer)])
 
 
-def _format(formatter: object, tokens: object) -> str:
-    import io
+def _renderer_of_style(style: str, lexer: Lexer) -> Optional[Callable[[str], str]]:
+    from pygments import highlight as render
+    from pygments.formatters import Terminal256Formatter
+    from pygments.util import ClassNotFound
 
-    out = io.StringIO()
-    formatter.format(tokens, out)  # type: ignore[attr-defined]
-    return out.getvalue()
+    try:
+        formatter: Formatter[str] = Terminal256Formatter(style=style)
+    except ClassNotFound:
+        return None
+    return lambda source: render(source, lexer, formatter)
 
 
 def _sixteen(kind: str, text: str) -> str:

@@ -47,8 +47,13 @@ class Block:
 
 
 class Live(NamedTuple):
-    """An active block, and the slots of the value stack that hold its exit callable and, where the
-    interpreter keeps them apart (3.14+; else -1), the manager or NULL.
+    """An active block, and where it is on the value stack.
+
+    Attributes:
+        block: the block.
+        slot: the slot that holds its exit callable.
+        self_slot: the slot that holds the manager or NULL, where the interpreter keeps the two
+            apart (3.14+); else -1.
     """
 
     block: Block
@@ -92,6 +97,7 @@ class Site(NamedTuple):
         reads: for each live block, which slot of the frame, the variables' included, leads to its
             manager: the manager's own or else its exit callable's.
         used: how many slots of the frame are in use while the frame waits for a callee.
+        op: the instruction's operation.
     """
 
     live: Tuple[Live, ...]
@@ -101,6 +107,7 @@ class Site(NamedTuple):
     handlers: Tuple[Handler, ...]
     reads: Tuple[int, ...]
     used: int
+    op: str
 
     @property
     def has_contexts(self) -> bool:

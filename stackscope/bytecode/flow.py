@@ -148,8 +148,9 @@ class Generation:
         return instruction.op in self.openers
 
     def exit_callee(self, instruction: Instruction, state: State) -> int:
-        """How deep below the top the callee lies (from 1), for operations that may call an exit
-        callable; 0 for others.
+        """How deep below the top the callee of an operation that may call an exit callable lies.
+
+        Counted from 1; 0 for other operations.
         """
         raise NotImplementedError
 
@@ -327,6 +328,7 @@ class Flow:
             self.generation.handlers_at(self, instruction.offset, state),
             tuple(variables + max(block.slot, block.self_slot) for block in live),
             variables + intact,
+            instruction.op,
         )
 
     def intact(self, instruction: Instruction, state: State) -> int:

@@ -95,8 +95,10 @@ def stack_effect(instruction: Instruction, jump: bool) -> int:
 
 
 class HandlerEntry(NamedTuple):
-    """A line of the exception table: offsets ``start`` to ``end`` (exclusive) are handled at
-    ``target``, with the value stack cut to ``depth`` and, if ``lasti``, the offset pushed.
+    """A line of the exception table.
+
+    Offsets ``start`` to ``end`` (exclusive) are handled at ``target``, with the value stack cut to
+    ``depth`` and, if ``lasti``, the offset pushed.
     """
 
     start: int

@@ -62,11 +62,13 @@ def _keyword_lines(lines: List[str], first: int, blocks: List[Block]) -> List[in
 
     last = max(block.start_line or 0 for block in blocks)
     source = iter(lines[first - 1 : last])
-    found = []
+    found: List[int] = []
     try:
-        for token in tokenize.generate_tokens(lambda: next(source, "")):
-            if token.type == tokenize.NAME and token.string == "with":
-                found.append(token.start[0] + first - 1)
+        found.extend(
+            token.start[0] + first - 1
+            for token in tokenize.generate_tokens(lambda: next(source, ""))
+            if token.type == tokenize.NAME and token.string == "with"
+        )
     except (tokenize.TokenError, SyntaxError):
         pass  # The source ends amid a statement; the keywords before that are found.
     return found

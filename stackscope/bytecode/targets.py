@@ -35,6 +35,8 @@ class Target(NamedTuple):
 class _Index(str):
     """Text that may stand between square brackets only: a slice, or a tuple with one in it."""
 
+    __slots__ = ()
+
 
 def describe(instructions: Sequence[Instruction], start: int) -> Target:
     """The target that is assigned from ``instructions[start]`` on."""

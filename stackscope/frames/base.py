@@ -49,7 +49,7 @@ class Moment:
         """The objects in slots, none of which may be NULL."""
         raise NotImplementedError
 
-    def peek(self, slot: int, types: FrozenSet[int]) -> Tuple[bool, object]:
+    def peek(self, slot: int, types: Optional[FrozenSet[int]] = None) -> Tuple[bool, object]:
         """What a slot holds that may no longer be in use.
 
         A frame that is unwinding has still the ``f_lasti`` of the call that failed (or, after
@@ -58,12 +58,16 @@ class Moment:
 
         Args:
             slot: the slot.
-            types: ids of the types of which the object may be.
+            types: ids of the types that the object may have; by default any.
 
         Returns:
-            Whether the slot is in use, and the object if it is of one of the types.
+            Whether the slot is in use, and the object if it has one of the types.
         """
         raise NotImplementedError
+
+    def has_failed(self, site: Site) -> bool:
+        """Whether the instruction at ``f_lasti`` has certainly failed, and the frame unwinds."""
+        return False
 
     def exits(self, slots: Sequence[int]) -> List[object]:
         """The exit callables in slots, `None` for one that is no bound method.

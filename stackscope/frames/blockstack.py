@@ -135,11 +135,16 @@ class _Moment(MemoryMoment):
         return self.one_of(fitting) if fitting else self.unwinding(sites)
 
     def next_offsets(self, sites: Tuple[Site, ...]) -> Iterator[int]:
-        """Where the frame may be if not at ``f_lasti``: at the next instruction or a handler."""
+        """Where the frame may be if not at ``f_lasti``.
+
+        At the next instruction, or in a handler if an exception is the last on the block stack.
+        """
         yield self.lasti + 2
-        for site in sites:
-            for handler, _ in reversed(site.handlers):
-                yield handler
+        entries = self.entries(self.iblock)
+        if entries and entries[-1][0] < 0:
+            for site in sites:
+                for handler, _ in reversed(site.handlers):
+                    yield handler
 
     def one_of(self, sites: List[Site]) -> Optional[Site]:
         """One of several sites with the same block stack."""

@@ -15,7 +15,7 @@ import ctypes
 import sys
 from itertools import compress, repeat
 from operator import and_, eq, getitem
-from types import CodeType, FrameType
+from types import CodeType, FrameType, FunctionType
 from typing import Any, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from stackscope.bytecode import CodeAnalysis, Site
@@ -31,6 +31,7 @@ from stackscope.frames.memory import (
     take,
     words_at,
 )
+from stackscope.frames.methods import MISSING, class_attribute
 
 
 class Layout(NamedTuple):
@@ -102,6 +103,15 @@ _pointer_to_object = _new_reference and getattr(_ctypes, "PyObj_FromPtr", _new_r
 _TAGS = 3
 _NO_TAGS = repeat(~_TAGS)
 _ZERO = (0,)
+# Operations that call nothing before they succeed.
+_NEVER_CALLING = {
+    "YIELD_VALUE",
+    "RESUME",
+    "LOAD_GLOBAL",
+    "LOAD_NAME",
+    "LOAD_FAST",
+    "LOAD_FAST_CHECK",
+}
 # A slot tagged with both bits is an integer (Py_INT_TAG).
 _INT_TAG = 3
 
@@ -130,8 +140,7 @@ class _Moment(MemoryMoment):
             self.depth = (self.depth_word & 0xFFFFFFFF ^ 0x80000000) - 0x80000000
 
     def guarded(self, slots: Sequence[int]) -> Iterator[int]:
-        """The slots, if the frame is then at its instruction, and its data are where they were and
-        as deep as they were.
+        """The slots, if the frame is at its instruction and its data are where they were.
 
         A generator's frame keeps its instruction when it is deallocated, but not its place. A frame
         that unwinds may have set its instruction back (RERAISE), but not its depth.
@@ -142,6 +151,18 @@ class _Moment(MemoryMoment):
         there = compress(here, map(eq, map(getitem, (self.head,), (0,)), (self.base,)))
         depth = (words_at(self.base + self.layout.depth),)
         return flatten(compress(there, map(eq, map(getitem, depth, (0,)), (self.depth_word,))))
+
+    def has_failed(self, site: Site) -> bool:
+        if self.depth >= 0:
+            return False
+        if site.exiting is not None or site.op != "CALL":
+            return site.op in _NEVER_CALLING
+        # The callee is in one of two slots, with NULL or a method's self in the other. A Python
+        # function is called without C code in between, and then the depth is known.
+        operands = [self.peek(slot)[1] for slot in (site.used, site.used + 1)]
+        return any(type(item) is FunctionType for item in operands) or not any(
+            class_attribute(type(item), "__call__") is not MISSING for item in operands
+        )
 
 
 class _TaggedMoment(_Moment):
@@ -209,9 +230,7 @@ class InterpreterFrameReader(Reader):
         return (site, found) if len(found) == len(slots) else None
 
     def proves(self, frame: FrameType) -> bool:
-        """Whether the interpreter frame of ``frame``, which runs in this thread, is where the
-        layout says: its code object must be the frame's.
-        """
+        # The code object is where the layout says.
         base = words_at(id(frame) + _HEADER)[0]
         executable = words_at(base + self.layout.executable)[0]
         return bool(executable & ~self.layout.tags == id(frame.f_code))

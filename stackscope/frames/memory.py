@@ -14,7 +14,7 @@ from __future__ import annotations
 import ctypes
 from itertools import chain, compress, repeat
 from operator import add, attrgetter, contains, eq, getitem, mul, rshift
-from typing import Any, FrozenSet, Iterable, Iterator, List, Sequence, Tuple
+from typing import Any, FrozenSet, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from stackscope.frames.base import METHODS, FrameMoved, Moment
 
@@ -102,12 +102,12 @@ class MemoryMoment(Moment):
             raise FrameMoved
         return found
 
-    def peek(self, slot: int, types: FrozenSet[int]) -> Tuple[bool, object]:
+    def peek(self, slot: int, types: Optional[FrozenSet[int]] = None) -> Tuple[bool, object]:
         if self.depth >= 0:
             if slot >= self.depth:
                 return False, None
             [value] = self.nullable((slot,))
-            return True, value if id(type(value)) in types else None
+            return True, value if types is None or id(type(value)) in types else None
         # A stale slot may hold the address of what is gone. Memory of objects stays mapped, and an
         # object without references is (being) deallocated.
         if not all(self.pointers((slot,))):
@@ -134,9 +134,11 @@ class MemoryMoment(Moment):
             found.append(method)
         return found
 
-    def alive(self, slots: Sequence[int], types: FrozenSet[int]) -> Iterator[int]:
+    def alive(self, slots: Sequence[int], types: Optional[FrozenSet[int]]) -> Iterator[int]:
         """Those of ``slots`` that hold an object with references and of one of the types."""
         counts = take(_MEMORY, self.count_words(iter(slots)))
+        if types is None:
+            return compress(self.guarded(slots), counts)
         of_type = take(_MEMORY, map(add, self.blocks(iter(slots)), repeat(_TYPE_WORD)))
         return compress(
             self.guarded(slots), map(mul, counts, map(contains, repeat(types), of_type))

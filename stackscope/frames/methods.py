@@ -18,18 +18,18 @@ from stackscope.frames.variables import first_argument
 
 _mro_of: Callable[[type], Tuple[type, ...]] = type.__dict__["__mro__"].__get__
 _namespace_of: Callable[[type], Any] = type.__dict__["__dict__"].__get__
-_MISSING = object()
+MISSING = object()
 # How many decorators of a method are looked behind.
 _WRAPPERS = 20
 
 
 def class_attribute(cls: type, name: str) -> object:
-    """What the class or one of its bases has under ``name``, unbound; `_MISSING` if nothing."""
+    """What the class or one of its bases has under ``name``, unbound; `MISSING` if nothing."""
     for base in _mro_of(cls):
         namespace = _namespace_of(base)
         if name in namespace:
             return namespace[name]
-    return _MISSING
+    return MISSING
 
 
 def manager_of(exit_callable: object, name: str) -> Tuple[bool, object]:

@@ -1,8 +1,12 @@
 """asyncio: tasks, futures, task groups and timeouts.
 
 A task is its coroutine. What it awaits in the end is the stack's leaf: a future, or another task, whose
-own stack isn't part of this one. A ``TaskGroup`` has its tasks as `children`, and ``asyncio.timeout()`` says
-in its description how much time is left. The frames of the event loop below a running task are hidden.
+own stack isn't part of this one; a call in a thread pool is continued by the frames of its thread. A
+``TaskGroup`` has its tasks as `children`, and ``asyncio.timeout()`` says in its description how much time is
+left. The frames of the event loop below a running task are hidden. An event loop is what it is running.
+
+`stackscope.glue.asyncio_waits` tells what a task waits for, `stackscope.glue.asyncio_loops` finds the
+loops and tasks of the process.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ import asyncio.futures
 import asyncio.tasks
 import gc
 import re
-from types import FunctionType, GeneratorType
+from types import FunctionType, GeneratorType, GetSetDescriptorType
 
 from stackscope.frames import local_value
 from stackscope.glue.reading import class_attribute, instance_attributes, is_instance
@@ -23,6 +27,7 @@ from stackscope.walk import Leaf, child_stack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from types import FrameType
     from typing import Any, Callable, List, Optional, Tuple, Type
 
     from stackscope.model import Context, Frame
@@ -30,6 +35,9 @@ if TYPE_CHECKING:
 # The ones written in Python, where asyncio.Task and asyncio.Future are the ones written in C.
 PyTask: Any = getattr(asyncio.tasks, "_PyTask", asyncio.Task)
 PyFuture: Any = getattr(asyncio.futures, "_PyFuture", asyncio.Future)
+
+TASKS = (asyncio.Task, PyTask)
+FUTURES = (asyncio.Future, PyFuture)
 
 EVENT_LOOP_PLUMBING = (
     (asyncio.base_events.BaseEventLoop, "run_until_complete"),
@@ -56,11 +64,23 @@ def task_unwrapper(cls: Type[asyncio.Task[Any]]) -> Callable[[asyncio.Task[Any]]
 
 
 def unwrap_future_iterator(iterator: object) -> object:
-    """What ``await future`` waits for: the future, as the leaf, even if it is a task."""
+    """What ``await future`` waits for: the future, as the leaf, even if it is a task.
+
+    If the future stands for a call in a thread pool: the frames of that call.
+    """
     for referent in gc.get_referents(iterator):
-        if is_instance(referent, (asyncio.Future, PyFuture)):
+        cls = type(referent)
+        if cls is asyncio.Future:
+            return executor_frames(referent) or Leaf(referent)
+        if is_instance(referent, FUTURES):
             return Leaf(referent)
     return None
+
+
+def unwrap_future(future: object) -> object:
+    """A future: the frames of the call in a thread pool that it stands for, or the leaf."""
+    inner = shielded(future)
+    return executor_frames(future) or Leaf(future) if inner is None else inner
 
 
 def elaborate_await(frame: Frame, next_inner: object) -> object:
@@ -69,7 +89,87 @@ def elaborate_await(frame: Frame, next_inner: object) -> object:
     if next_inner is not None or not found:
         return None
     frame.hide = True
-    return Leaf(future)
+    return executor_frames(future) or Leaf(future)
+
+
+# ------------------------------------------- what futures know of each other
+
+_in_c = {
+    name: reader
+    for name in ("_callbacks", "_fut_waiter", "_loop", "_must_cancel")
+    for reader in (class_attribute(asyncio.Task, name),)
+    if type(reader) is GetSetDescriptorType
+}
+
+
+def internal(future: object, name: str) -> Any:
+    """A private attribute of a future or task; ``None`` if it has none such."""
+    reader = _in_c.get(name)
+    if reader is not None and is_instance(future, (reader.__objclass__,)):
+        return reader.__get__(future)
+    return instance_attributes(future).get(name)
+
+
+def done_callbacks(future: object) -> List[Any]:
+    """The callables that ``future`` will call when it is done."""
+    entries = internal(future, "_callbacks")
+    if type(entries) is not list:
+        return []
+    return [entry[0] if type(entry) is tuple else entry for entry in entries]
+
+
+def callback_variable(future: object, function: str, variable: str) -> object:
+    """A variable that a done callback of ``future`` has taken along from the function that made it.
+
+    Args:
+        future: The future.
+        function: The name of the callback.
+        variable: The name of its free variable.
+    """
+    for callback in done_callbacks(future):
+        if type(callback) is FunctionType and callback.__code__.co_name == function:
+            names = callback.__code__.co_freevars
+            for name, cell in zip(names, callback.__closure__ or ()):
+                if name == variable:
+                    try:
+                        return cell.cell_contents
+                    except ValueError:
+                        return None
+    return None
+
+
+def chained(future: object) -> object:
+    """The future of another thread or loop whose result ``future`` will get.
+
+    `asyncio.futures._chain_future` connects the two (3.8 to 3.15); so do ``run_in_executor()``,
+    ``to_thread()`` and ``wrap_future()``.
+    """
+    return callback_variable(future, "_call_check_cancel", "source")
+
+
+def shielded(future: object) -> object:
+    """What ``asyncio.shield()`` protects, if ``future`` is what it has returned."""
+    return callback_variable(future, "_outer_done_callback", "inner")
+
+
+def executor_frames(future: object) -> List[FrameType]:
+    """The frames of the call in a thread pool that ``future`` stands for."""
+    source = chained(future)
+    if source is None:
+        return []
+    from stackscope.glue import concurrent_futures
+
+    return concurrent_futures.frames_of_call(source)  # type: ignore[arg-type]
+
+
+# ------------------------------------------------------------- event loops
+
+
+def unwrap_loop(loop: asyncio.AbstractEventLoop) -> object:
+    """An event loop: what it is running in its thread. One that isn't running is a leaf."""
+    from stackscope.glue.asyncio_loops import frames_of_loop
+
+    return frames_of_loop(loop) or Leaf(loop)
 
 
 # ------------------------------------------------------------- task groups
@@ -87,7 +187,12 @@ def elaborate_task_group(group: object, context: Context) -> None:
 def name_in_order(task: Any) -> List[Tuple[int, str]]:
     """A sorting key by which ``Task-9`` comes before ``Task-10``."""
     get_name = PyTask.get_name if is_instance(task, (PyTask,)) else asyncio.Task.get_name
-    parts = re.split(r"([0-9]+)", get_name(task))
+    return natural_order(get_name(task))
+
+
+def natural_order(name: str) -> List[Tuple[int, str]]:
+    """A sorting key that takes digits as numbers."""
+    parts = re.split(r"([0-9]+)", name)
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
@@ -109,7 +214,11 @@ def time_left(timeout: Any) -> str:
     deadline = timeout.when()
     if deadline is None:
         return "no deadline"
-    loop = task.get_loop()
+    return time_until(deadline, task.get_loop())
+
+
+def time_until(deadline: float, loop: Any) -> str:
+    """How far away a time by the clock of a loop is, in words."""
     clock = class_attribute(type(loop), "time")
     # A clock of the program's own isn't asked, for that would run its code.
     if type(clock) is FunctionType and clock.__module__ != "asyncio.base_events":
@@ -122,11 +231,16 @@ def time_left(timeout: Any) -> str:
 
 
 def install() -> None:
-    for task_type in {asyncio.Task, PyTask}:
+    from stackscope.glue import asyncio_waits
+
+    for task_type in set(TASKS):
         unwrap_stackitem.register(task_type, task_unwrapper(task_type))
+    for future_type in set(FUTURES):
+        unwrap_stackitem.register(future_type, unwrap_future)
     iterator_type = _type_of_future_iterator()
     if iterator_type is not None:
         unwrap_stackitem.register(iterator_type, unwrap_future_iterator)
+    unwrap_stackitem.register(asyncio.AbstractEventLoop, unwrap_loop)
     customize(PyFuture.__await__, elaborate=elaborate_await)
     for cls, name in EVENT_LOOP_PLUMBING:
         if type(getattr(cls, name, None)) is FunctionType:
@@ -134,6 +248,7 @@ def install() -> None:
     if hasattr(asyncio, "TaskGroup"):  # 3.11+
         elaborate_context.register(asyncio.TaskGroup, elaborate_task_group)
         elaborate_context.register(asyncio.Timeout, elaborate_timeout)
+    asyncio_waits.install()
 
 
 def _type_of_future_iterator() -> Optional[type]:

@@ -210,6 +210,10 @@ class Commands(Base):
         width = max(len(entry.usage) for entry in entries)
         for entry in entries:
             self.message(f"  {entry.usage.ljust(width)}  {entry.brief}")
+        from stackscope_pdb import highlight
+
+        if not highlight.has_pygments():
+            self.message(f"Colours for source text need Pygments: {highlight.INSTALL}")
 
 
 STEPPING = {

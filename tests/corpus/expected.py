@@ -153,7 +153,7 @@ def _never_ends(statement: ast.stmt) -> bool:
         main = _suite_never_ends(statement.body) or _suite_never_ends(statement.orelse)
         return main and handled
     if isinstance(statement, getattr(ast, "Match", ())):
-        return all(_suite_never_ends(case.body) for case in statement.cases)
+        return all(_suite_never_ends(suite) for _, suite in _suites(statement))
     return False
 
 

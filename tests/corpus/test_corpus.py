@@ -77,6 +77,6 @@ def test_sweep_notices_wrong_blocks() -> None:
     code = list(nested_code(compile(source, "<test>", "exec")))[1]
     contexts = list(analyze_with_blocks(code).values())
     assert list(compare_blocks(_items(source), contexts, Figures())) == []
-    contexts[0].start_line += 1
+    contexts[0].start_line = 1
     assert len(list(compare_blocks(_items(source), contexts, Figures()))) == 2
     assert len(list(compare_blocks(_items(source), [], Figures()))) == 1

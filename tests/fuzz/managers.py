@@ -12,7 +12,7 @@ import functools
 import io
 import threading
 import types
-from typing import Any, Callable, Dict, Iterator, List, Optional
+from typing import Any, Callable, Dict, Iterator, List
 
 from .oracle import Activation, Entry
 

@@ -509,7 +509,7 @@ class _Writer(Expressions):
             name = self.rng.choice(written)
             plain = "AsyncPlain" if is_async else "Plain"
             return f"({name} if go() else M)(t, {block_id}, '{plain}')"
-        kinds = ASYNC_KINDS if is_async else SYNC_KINDS
+        kinds: Tuple[str, ...] = ASYNC_KINDS if is_async else SYNC_KINDS
         if not by_state:
             kinds = tuple(k for k in kinds if k not in STATE_KINDS)
         return f"M(t, {block_id}, '{self.rng.choice(kinds)}')"

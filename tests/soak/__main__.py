@@ -27,7 +27,7 @@ def main() -> int:
     parser.add_argument("--here", action="store_true", help="run in this process")
     options = parser.parse_args()
     if not options.here:
-        command = [sys.executable, "-X", "faulthandler", "-m", __spec__.name, "--here"]
+        command = [sys.executable, "-X", "faulthandler", "-m", "tests.soak", "--here"]
         code = subprocess.call(command + sys.argv[1:])
         if code < 0:
             print(f"crashed by signal {-code}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from _thread import LockType
-from typing import Any, Dict, Iterator, Optional
+from typing import Any, Dict, Iterator, List, Optional
 
 from .workers import ACTIVATIONS, CHECKED, LOCKS, Activation, Watched
 
@@ -69,7 +69,7 @@ def _problems_of_frame(
     frame: Any, thread_id: int, start: int, end: int, has_error: bool, figures: Figures
 ) -> Iterator[str]:
     frame_id = id(frame.pyframe)
-    seen = []
+    seen: List[Any] = []
     for context in frame.contexts:
         manager = context.obj
         if manager is None and context.is_exiting:
@@ -100,7 +100,7 @@ def _problems_of_frame(
 
 
 def _missing(
-    activation: Optional[Activation], seen: Any, start: int, end: int, figures: Figures
+    activation: Optional[Activation], seen: List[Any], start: int, end: int, figures: Figures
 ) -> Iterator[str]:
     """Managers that were certainly active all the time and weren't reported."""
     if activation is None or activation.begun > start:

@@ -143,7 +143,7 @@ def early(depth: int) -> int:
         act.over()
 
 
-def failing(depth: int) -> int:
+def failing(depth: int) -> None:
     """Exceptions, swallowed by managers and not."""
     act = Activation()
     with Watched(act, None, True):
@@ -164,7 +164,6 @@ def failing(depth: int) -> int:
         act.swept()
     finally:
         act.over()
-    return 1
 
 
 def generate(count: int) -> Iterator[int]:

@@ -150,16 +150,36 @@ def test_interrupt_at_the_prompt(terminal):
     assert "secrets [0, 11, 22]" in session.finish("c")
 
 
-def test_no_pygments_and_no_prompt_toolkit(terminal, tmp_path):
-    (tmp_path / "sitecustomize.py").write_text(
-        "import sys\nfor name in ('pygments', 'prompt_toolkit'): sys.modules[name] = None\n"
-    )
-    session = terminal(TASKS, "app.py", PYTHONSTARTUP="", **OURS)
+NO_EXTRAS = "import sys; sys.modules['pygments'] = sys.modules['prompt_toolkit'] = None\n"
+
+
+def test_without_the_extras(terminal):
+    session = terminal(NO_EXTRAS + TASKS, "app.py", **OURS)
     session.expect_prompt()
-    session.ask("import sys; sys.modules['pygments'] = None")
     assert "4 tasks" in session.ask("tasks")
     assert "-> await gate.wait()" in session.ask("task client-1", "client-1")
     assert "with lease" in session.ask("where -c", "client-1")
+    assert "need Pygments: pip install 'stackscope[pdb]'" in session.ask(
+        "help stackscope", "client-1"
+    )
+    session.finish("c")
+
+
+def test_a_style_without_the_extra(terminal):
+    session = terminal(NO_EXTRAS + TASKS, "app.py", STACKSCOPE_PDB_STYLE="monokai", **OURS)
+    banner = session.expect_prompt()
+    assert "STACKSCOPE_PDB_STYLE=monokai needs Pygments: pip install 'stackscope[pdb]'" in banner
+    assert "Pygments" not in session.ask("n")
+    session.finish("c")
+
+
+def test_styles(terminal):
+    session = terminal(TASKS, "app.py", STACKSCOPE_PDB_STYLE="monokai", **OURS)
+    session.expect_prompt()
+    assert "\x1b[38;5;" in session.raw("ll")
+    session.finish("c")
+    session = terminal(TASKS, "app.py", STACKSCOPE_PDB_STYLE="no-such-style", **OURS)
+    assert "names no style that Pygments knows" in session.expect_prompt().replace("\n", " ")
     session.finish("c")
 
 

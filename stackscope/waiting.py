@@ -1,0 +1,165 @@
+"""What a task waits for, in words and as objects.
+
+`describe_wait` puts it together from two kinds of hooks, which glue registers: `describe_leaf`, for the
+object at the end of a stack, and `describe_call`, for the function that is waiting for it. Each of them
+adds what it knows to a `Waiting`; the innermost one goes first.
+"""
+
+from __future__ import annotations
+
+import functools
+
+from stackscope.codes import code_dispatch
+from stackscope.places import calls_below_user, name_of_call
+from stackscope.records import record
+from stackscope.walk import implementation, interrupts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import CodeType
+    from typing import Any, Callable, Dict, List, Optional, Tuple
+
+    from stackscope.model import Frame, Stack
+
+__all__ = [
+    "Waiting",
+    "awaited_object",
+    "describe_call",
+    "describe_leaf",
+    "describe_wait",
+]
+
+
+@record
+class Waiting:
+    """What something waits for.
+
+    Args:
+        text: The call that waits, such as ``"Lock.acquire()"``, or what is awaited.
+        detail: More about it: ``"2nd of 3 waiters"``, ``"9.5 s left"``; empty if nothing is known.
+        tasks: The tasks and futures that have to finish first, as far as they are known.
+        obj: What is waited on, such as a lock, a queue or an event; ``None`` if that is unknown.
+    """
+
+    text: str
+    detail: str
+    tasks: List[object]
+    obj: object = None
+
+    def __init__(
+        self, text: str, detail: str = "", tasks: Optional[List[object]] = None, obj: object = None
+    ) -> None:
+        self.text = text
+        self.detail = detail
+        self.tasks = [] if tasks is None else tasks
+        self.obj = obj
+
+    def __str__(self) -> str:
+        return f"{self.text}: {self.detail}" if self.detail else self.text
+
+
+@functools.singledispatch
+def awaited_object(item: Any) -> object:
+    """Hook: what a stack item such as a task waits for, if its stack has no leaf.
+
+    Dispatches on the type of ``item``.
+    """
+    return None
+
+
+@functools.singledispatch
+def describe_leaf(leaf: Any, waiting: Waiting) -> None:
+    """Hook: say what waiting for an object means. Dispatches on the type of ``leaf``.
+
+    Args:
+        leaf: The object.
+        waiting: To be filled in.
+    """
+
+
+def _frame_code(frame: Frame, waiting: object = None) -> CodeType:
+    return frame.pyframe.f_code
+
+
+@code_dispatch(_frame_code)
+def describe_call(frame: Frame, waiting: Waiting) -> None:
+    """Hook: say what a function is waiting for. Dispatches on the code of the function.
+
+    Args:
+        frame: The frame of the function.
+        waiting: What is known about the frames below it. To be changed.
+    """
+
+
+def describe_wait(stack: Stack) -> Optional[Waiting]:
+    """What a suspended stack waits for.
+
+    Args:
+        stack: The stack of a task, a coroutine or the like.
+
+    Returns:
+        A description, or ``None`` if there is nothing that it waits for, or nothing is known.
+
+    Example:
+        >>> import asyncio
+        >>> async def main():
+        ...     task = asyncio.ensure_future(asyncio.Event().wait())
+        ...     await asyncio.sleep(0)
+        ...     return str(describe_wait(extract(task)))
+        >>> asyncio.run(main())
+        'Event.wait(): 1 waiter'
+    """
+    leaf = stack.leaf
+    if leaf is None and stack.root is not None:
+        leaf = _ask(_hook(awaited_object, stack.root), stack.root)
+    waiting = Waiting("")
+    if leaf is not None:
+        _ask(_hook(describe_leaf, leaf), leaf, waiting)
+    calls = calls_below_user(stack)
+    described: Optional[Frame] = None
+    for frame in reversed(calls):
+        describe = describe_call.for_code(frame.pyframe.f_code)
+        if describe is not None:
+            _ask(describe, frame, waiting)
+            waiting.text = name_of_call(frame)
+            described = frame
+    if calls and (described is not None or not waiting.text):
+        if described is not None and described is not calls[0]:
+            waiting.detail = str(waiting)
+        if described is not calls[0]:
+            waiting.text = name_of_call(calls[0])
+    if not waiting.text:
+        if leaf is None:
+            return None
+        waiting.text = f"a {type.__dict__['__name__'].__get__(type(leaf))}"
+    return waiting
+
+
+_hooks: Dict[Tuple[int, int], Tuple[type, int, Any]] = {}
+
+
+def _hook(hook: Any, item: object) -> Optional[Callable[..., Any]]:
+    """The implementation of a hook for the type of ``item``, remembered: `implementation` takes a while."""
+    cls = type(item)
+    key = (id(hook), id(cls))
+    known = _hooks.get(key)
+    count = len(hook.registry)
+    if known is not None and known[0] is cls and known[1] == count:
+        return known[2]  # type: ignore[no-any-return]
+    found = implementation(hook, cls)
+    if len(_hooks) > 500:  # classes that are made all the time would be kept alive
+        _hooks.clear()
+    _hooks[key] = (cls, count, found)
+    return found  # type: ignore[no-any-return]
+
+
+def _ask(hook: Optional[Callable[..., Any]], *args: Any) -> Any:
+    """What a hook gives. What it raises costs what it would have told."""
+    if hook is None:
+        return None
+    try:
+        return hook(*args)
+    except BaseException as exc:
+        if interrupts(exc):
+            raise
+        return None
