@@ -95,7 +95,9 @@ def _name(
     for _ in range(TRIES):
         try:
             moment = reader.moment(frame, frame.f_code)
-            return moment and name_of_local(frame, analysis.names, moment, manager)
+            if moment is None:
+                return None
+            return name_of_local(frame, analysis.names, moment, manager)
         except FrameMoved:
             continue
     return None
@@ -185,7 +187,7 @@ def _exiting_context(
         awaiting = 0 <= exiting.awaitable < moment.depth - stack
         if not awaiting and (exiting.awaitable >= 0 or not calling):
             return []
-    found = (False, None)
+    found: Tuple[bool, object] = (False, None)
     proved = moment.depth >= 0
     for slot in (exiting.slot, exiting.awaitable):
         # Operands of the call may have moved into the callee's frame.

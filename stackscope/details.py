@@ -5,7 +5,7 @@ from __future__ import annotations
 import dis
 from dataclasses import dataclass, field
 from types import CodeType, FrameType
-from typing import ClassVar, Dict, List, Optional, Sequence, Type
+from typing import Dict, List, Optional, Sequence
 
 from stackscope.bytecode import Site, analyze
 from stackscope.bytecode.instructions import from_dis
@@ -32,19 +32,6 @@ def analyze_with_blocks(code: CodeType) -> Dict[int, Context]:
     }
 
 
-@dataclass(frozen=True)
-class FinallyBlock:
-    """An exception handler that is in force.
-
-    Attributes:
-        handler: its bytecode offset.
-        level: the depth that the value stack is cut to before it runs.
-    """
-
-    handler: int
-    level: int
-
-
 @dataclass
 class FrameDetails:
     """What a frame holds besides its variables.
@@ -55,7 +42,17 @@ class FrameDetails:
             is no object. Of a running frame, what the present instruction works on is left out.
     """
 
-    FinallyBlock: ClassVar[Type[FinallyBlock]] = FinallyBlock
+    @dataclass(frozen=True)
+    class FinallyBlock:
+        """An exception handler that is in force.
+
+        Attributes:
+            handler: its bytecode offset.
+            level: the depth that the value stack is cut to before it runs.
+        """
+
+        handler: int
+        level: int
 
     blocks: List[FinallyBlock] = field(default_factory=list)
     stack: List[object] = field(default_factory=list)
@@ -102,7 +99,9 @@ def inspect_frame(frame: FrameType) -> FrameDetails:
             stack = moment.nullable(slots)
         except FrameMoved:
             continue
-        handlers = [FinallyBlock(*handler) for handler in site.handlers if handler.offset >= 0]
+        handlers = [
+            FrameDetails.FinallyBlock(*handler) for handler in site.handlers if handler.offset >= 0
+        ]
         return FrameDetails(handlers, stack)
     raise FrameKeepsMoving(f"{frame.f_code.co_name}() runs too fast to be inspected")
 

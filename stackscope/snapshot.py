@@ -2,39 +2,55 @@
 
 `extract_all` looks at asyncio and trio only if the program has imported them. It finds the loops and runs
 of all threads, also those that are not running now, and puts each task under the task that owns it: the
-one whose ``TaskGroup`` or nursery it was started in.
+one whose ``TaskGroup`` or nursery it was started in. A task that nothing owns comes under the first one
+that waits for it.
 
-What is told about a task beside its stack is found in `_Asyncio` and `_Trio`, one class per library. A
-private attribute that some version lacks costs the detail that it gives, nothing else.
+What is told about a task beside its stack comes from a `stackscope.runtimes.Runtime`, one class per
+library. A private attribute that some version lacks costs the detail that it gives, nothing else.
 """
 
 from __future__ import annotations
 
-import functools
-import itertools
-import os
+import importlib
 import sys
-import weakref
 
-from stackscope.api import extract
-from stackscope.model import Frame, Stack
+from stackscope.glue import make_ready
+from stackscope.model import Context, Stack, StackSlice
+from stackscope.numbers import item_numbers, task_numbers, thread_numbers
+from stackscope.places import innermost_user_frame, is_user_frame
 from stackscope.records import record
+from stackscope.runtimes import Survey, finders, this_thread, unique
+from stackscope.waiting import Waiting, describe_wait
+from stackscope.walk import Extraction
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import threading
-    from types import CodeType, FrameType, ModuleType
-    from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
+    from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+
+    from stackscope.runtimes import Found, Runtime
 
 __all__ = [
+    "ItemNode",
     "LoopNode",
     "Snapshot",
     "TaskNode",
     "ThreadNode",
+    "Waiting",
+    "describe_wait",
     "extract_all",
     "innermost_user_frame",
     "is_user_frame",
 ]
+
+RUNTIMES = (
+    ("asyncio", "all_tasks", "stackscope.glue.asyncio_loops", "AsyncioLoops"),
+    ("trio._core._run", "GLOBAL_RUN_CONTEXT", "stackscope.glue.trio_runs", "TrioRuns"),
+)
+"""The modules that have tasks, a name that they have once they are imported, and who knows them."""
+
+MOST_HOLDERS = 3
+"""So many holders of one lock are named."""
 
 
 @record
@@ -47,10 +63,15 @@ class TaskNode:
         name: The name that its library knows it by.
         state: ``"running"``, ``"ready"`` (it will run as soon as its loop gets to it), ``"waiting"``,
             ``"cancelling"`` (a cancellation is on its way to it, or it is cleaning up) or ``"done"``.
-        waits_for: What a task that isn't running waits for, in words; ``None`` if that is unknown.
-        stack: Its stack. That of a task that runs in another thread may be out of date already.
-        owner: The ``TaskGroup`` or nursery that it was started in; ``None`` if nothing owns it.
-        children: The tasks that were started in this one's task groups or nurseries.
+        waits_for: What a task that isn't running waits for, in a few words; ``None`` if that is unknown.
+        stack: Its stack. That of a task that runs in another thread may be out of date already. If it has
+            contexts, the stacks of the tasks that they own are among their children.
+        owner: The ``TaskGroup`` or nursery that it was started in; ``None`` if nothing owns it. If
+            ``is_awaited``, what the task above waits for.
+        children: The tasks that were started in this one's task groups or nurseries, and then those that
+            nothing owns and this one waits for.
+        waiting: More about what it waits for, and the tasks that it waits for as objects.
+        is_awaited: Whether it stands below another task only since that one waits for it.
     """
 
     task: object
@@ -61,6 +82,8 @@ class TaskNode:
     stack: Stack
     owner: object
     children: List[TaskNode]
+    waiting: Optional[Waiting] = None
+    is_awaited: bool = False
 
     def __init__(
         self,
@@ -72,6 +95,8 @@ class TaskNode:
         stack: Stack,
         owner: object,
         children: List[TaskNode],
+        waiting: Optional[Waiting] = None,
+        is_awaited: bool = False,
     ) -> None:
         self.task = task
         self.number = number
@@ -81,6 +106,8 @@ class TaskNode:
         self.stack = stack
         self.owner = owner
         self.children = children
+        self.waiting = waiting
+        self.is_awaited = is_awaited
 
     def walk(self) -> Iterator[TaskNode]:
         """This task and all below it, each before its children."""
@@ -101,7 +128,7 @@ class LoopNode:
         thread: The name of the thread that it is running in, as far as that can be found.
         is_running: Whether it is running at all.
         is_here: Whether it is running in the thread that took the snapshot, and so stands still.
-        tasks: The tasks that no other task owns.
+        tasks: The tasks that no other task owns or waits for.
     """
 
     loop: object
@@ -143,6 +170,8 @@ class ThreadNode:
         name: Its name.
         is_here: Whether it is the thread that took the snapshot.
         stack: Its stack. That of another thread may be out of date already.
+        ident: What ``threading.get_ident()`` gives in it.
+        is_daemon: Whether the process ends without waiting for it.
     """
 
     thread: Optional[threading.Thread]
@@ -150,6 +179,8 @@ class ThreadNode:
     name: str
     is_here: bool
     stack: Stack
+    ident: int = 0
+    is_daemon: bool = False
 
     def __init__(
         self,
@@ -158,12 +189,69 @@ class ThreadNode:
         name: str,
         is_here: bool,
         stack: Stack,
+        ident: int = 0,
+        is_daemon: bool = False,
     ) -> None:
         self.thread = thread
         self.number = number
         self.name = name
         self.is_here = is_here
         self.stack = stack
+        self.ident = ident
+        self.is_daemon = is_daemon
+
+
+@record
+class ItemNode:
+    """Something else that has a stack, such as a greenlet.
+
+    Args:
+        kind: What it is: ``"greenlet"``.
+        item: The object.
+        number: Its number in this process, which nothing else of its kind ever gets.
+        name: What it is called.
+        state: What it does, in a word.
+        stack: Its stack.
+        thread: The name of the thread that it lives in, if that is known.
+        children: Those of its kind that belong to it.
+    """
+
+    kind: str
+    item: object
+    number: int
+    name: str
+    state: str
+    stack: Stack
+    thread: Optional[str]
+    children: List[ItemNode]
+
+    def __init__(
+        self,
+        kind: str,
+        item: object,
+        number: int,
+        name: str,
+        state: str,
+        stack: Stack,
+        thread: Optional[str],
+        children: List[ItemNode],
+    ) -> None:
+        self.kind = kind
+        self.item = item
+        self.number = number
+        self.name = name
+        self.state = state
+        self.stack = stack
+        self.thread = thread
+        self.children = children
+
+    def walk(self) -> Iterator[ItemNode]:
+        """This item and all below it, each before its children."""
+        todo = [self]
+        while todo:
+            node = todo.pop()
+            yield node
+            todo.extend(reversed(node.children))
 
 
 @record
@@ -175,473 +263,380 @@ class Snapshot:
     Args:
         loops: The event loops and runs; those of the calling thread come first.
         threads: The threads; the calling one comes first.
+        items: What else has a stack, such as greenlets.
+        cycles: Tasks that wait for each other in a circle, each circle as a list.
     """
 
     loops: List[LoopNode]
     threads: List[ThreadNode]
+    items: List[ItemNode]
+    cycles: List[List[TaskNode]]
 
-    def __init__(self, loops: List[LoopNode], threads: List[ThreadNode]) -> None:
+    def __init__(
+        self,
+        loops: List[LoopNode],
+        threads: List[ThreadNode],
+        items: Optional[List[ItemNode]] = None,
+        cycles: Optional[List[List[TaskNode]]] = None,
+    ) -> None:
         self.loops = loops
         self.threads = threads
+        self.items = [] if items is None else items
+        self.cycles = [] if cycles is None else cycles
 
     def tasks(self) -> Iterator[TaskNode]:
         """All tasks of all loops, each before its children."""
         for loop in self.loops:
             yield from loop.walk()
 
+    def __str__(self) -> str:
+        return "".join(self.format())
+
+    def format(
+        self,
+        *,
+        ascii_only: bool = False,
+        show_contexts: bool = True,
+        show_hidden_frames: bool = False,
+        max_alike: Optional[int] = 5,
+    ) -> List[str]:
+        """Draw everything as one tree.
+
+        Args:
+            ascii_only: Draw with ASCII characters only.
+            show_contexts: Show the context managers that are active in each frame.
+            show_hidden_frames: Also show the frames and contexts marked with ``hide``.
+            max_alike: If more tasks than that have the same owner and stand at the same lines, only one of
+                them is drawn, with the numbers of the others. ``None`` draws all.
+
+        Returns:
+            The lines, each ending in a newline.
+        """
+        from stackscope.render.overview import format_snapshot
+
+        return format_snapshot(self, ascii_only, show_contexts, show_hidden_frames, max_alike)
+
 
 def extract_all(*, with_contexts: bool = True, threads: bool = True) -> Snapshot:
-    """Find all event loops, tasks and threads of the process.
+    """Find everything in the process that has a stack: event loops, tasks, threads, greenlets.
 
-    Other threads may go on running meanwhile.
+    Can be called from any thread. Other threads may go on running meanwhile; a task that lives all the
+    time is among those found.
 
     Args:
-        with_contexts: Find the context managers that are active in each frame.
-        threads: Also extract the stack of every thread.
+        with_contexts: Find the context managers that are active in each frame. Without them, who holds a
+            lock isn't found either.
+        threads: Also extract the stacks of all threads, and of what belongs to threads, such as greenlets.
+
+    Returns:
+        All that was found, each task once.
 
     Example:
         >>> for node in extract_all().tasks():
         ...     print(node.number, node.name, node.state)
     """
-    running = _FramesByCode()
+    make_ready()
+    extraction = Extraction(with_contexts, False, sys._getframe(1))
+    return extraction.complete(_take, extraction, threads)
+
+
+def _take(extraction: Extraction, threads: bool) -> Snapshot:
+    runtimes = list(_runtimes())
+    types = [cls for runtime in runtimes for cls in _or((), runtime.types)]
+    known_finders = list(finders.values()) if threads else []
+    for finder in known_finders:
+        types += _or((), finder.types)
+    survey = Survey(types)
+    tree = _TaskTree(extraction)
     loops = [
-        _loop_node(library, loop, running, with_contexts)
-        for library in _libraries()
-        for loop in library.loops(running)
+        _loop_node(tree, runtime, loop, survey)
+        for runtime in runtimes
+        for loop in _or((), runtime.loops, survey)
     ]
+    tree.describe()
+    tree.hang_awaited(loops)
     loops.sort(key=lambda node: (not node.is_here, not node.is_running))
-    return Snapshot(loops, _thread_nodes(with_contexts) if threads else [])
-
-
-# ------------------------------------------------------------------------------------------- numbers
-
-
-class _Numbers:
-    """Gives each object a number that no other one ever gets, without keeping the object alive."""
-
-    def __init__(self) -> None:
-        self._given: Dict[int, Tuple[weakref.ref[Any], int]] = {}
-        self._next = itertools.count(1)
-
-    def known(self, obj: object) -> Optional[int]:
-        """The number that ``obj`` already has, if it has one."""
-        entry = self._given.get(id(obj))
-        return entry[1] if entry is not None and entry[0]() is obj else None
-
-    def of(self, obj: object) -> int:
-        """The number of ``obj``, a new one if need be."""
-        number = self.known(obj)
-        if number is None:
-            number = next(self._next)
-            key = id(obj)
-            self._given[key] = (weakref.ref(obj, lambda ref: self._forget(key, ref)), number)
-        return number
-
-    def _forget(self, key: int, ref: weakref.ref[Any]) -> None:
-        entry = self._given.get(key)
-        if entry is not None and entry[0] is ref:  # else the id belongs to a new object already
-            del self._given[key]
-
-
-_task_numbers = _Numbers()
-_thread_numbers = _Numbers()
-
-
-def _natural_order(name: str) -> Tuple[Tuple[int, str], ...]:
-    """A sort key by which Task-2 comes before Task-10."""
-    parts = itertools.groupby(name, str.isdecimal)
-    return tuple(
-        (int(text), "") if is_number else (-1, text)
-        for is_number, text in ((key, "".join(group)) for key, group in parts)
-    )
-
-
-# ---------------------------------------------------------------------------------- what the user wrote
-
-
-_library_folders: List[str] = []
-
-
-def _find_library_folders() -> List[str]:
-    here = os.path.dirname(os.path.abspath(__file__))
-    ours = [here, here + "_pdb", here + "_ipython"]
-    return [folder + os.sep for folder in [os.path.dirname(os.__file__), *ours]]
-
-
-_RUNTIMES = ("anyio", "outcome", "trio", "uvloop")
-"""Installed packages that tell no more about a task than the standard library does."""
-
-
-def _library_rank(frame: FrameType) -> int:
-    """0 for code of the user's, 1 for an installed library, 2 for asyncio and its like and this package."""
-    return _rank_of_file(frame.f_code.co_filename)
-
-
-@functools.lru_cache(maxsize=4096)
-def _rank_of_file(name: str) -> int:
-    if name.startswith("<frozen "):
-        return 2
-    for folder in ("site-packages", "dist-packages"):
-        _, found, path = name.partition(f"{os.sep}{folder}{os.sep}")
-        if found:
-            return 2 if path.startswith(tuple(package + os.sep for package in _RUNTIMES)) else 1
-    if not _library_folders:
-        _library_folders.extend(_find_library_folders())
-    return 2 if name.startswith(tuple(_library_folders)) else 0
-
-
-def is_user_frame(frame: FrameType) -> bool:
-    """Whether a frame's code belongs to neither the standard library nor an installed one."""
-    return _library_rank(frame) == 0
-
-
-def innermost_user_frame(stack: Stack) -> Optional[Frame]:
-    """The frame to look at first: the innermost one that is shown and whose code is the user's.
-
-    If there is none, the innermost one of an installed library; if all is asyncio's, or trio's, the
-    outermost one, which says what was asked of it.
-    """
-    shown = [frame for frame in stack.frames if not frame.hide]
-    for rank in (0, 1):
-        for frame in reversed(shown):
-            if _library_rank(frame.pyframe) == rank:
-                return frame
-    return shown[0] if shown else None
-
-
-def _pending_call(stack: Stack) -> Optional[str]:
-    """What the user's code is calling, such as ``Lock.acquire()`` or ``trio.sleep()``, if that has a frame."""
-    shown = [entry for entry in stack.frames if not entry.hide]
-    last = innermost_user_frame(stack)
-    index = next((i for i, entry in enumerate(shown) if entry is last), len(shown))
-    has_user = last is not None and _library_rank(last.pyframe) < 2
-    below = shown[index + 1 :] if has_user else shown[:1]
-    while len(below) > 1 and below[0].funcname in ("__aenter__", "__anext__", "__await__"):
-        del below[0]
-    return _function_name(below[0]) + "()" if below else None
-
-
-def _function_name(frame: Frame) -> str:
-    owner = frame.clsname or (frame.modname or "").partition(".")[0]
-    return f"{owner}.{frame.funcname}" if owner else frame.funcname
-
-
-# ------------------------------------------------------------------------------------------- the runtimes
-
-
-class _FramesByCode:
-    """The frames that are now running in any thread, by code object, for finding loops by their frames."""
-
-    def __init__(self) -> None:
-        self.found: Dict[int, List[Tuple[int, FrameType]]] = {}
-        for ident, innermost in sys._current_frames().items():
-            frame: Optional[FrameType] = innermost
-            while frame is not None:
-                self.found.setdefault(id(frame.f_code), []).append((ident, frame))
-                frame = frame.f_back
-
-    def first_arguments(self, function: object) -> List[Tuple[int, object]]:
-        """What the running calls of ``function`` got as their first argument, with the thread's number."""
-        from stackscope import model
-
-        code: Optional[CodeType] = getattr(function, "__code__", None)
-        found = [(i, model.first_argument(frame)) for i, frame in self.found.get(id(code), ())]
-        return [(ident, value) for ident, (is_bound, value) in found if is_bound]
-
-
-class _Library:
-    """One library that has tasks. The methods may raise whatever a strange version makes them raise."""
-
-    name = ""
-
-    def loops(self, running: _FramesByCode) -> List[object]:
-        """All event loops or runs that are worth looking at."""
-        raise NotImplementedError
-
-    def thread(self, loop: Any, running: _FramesByCode) -> Optional[int]:
-        """The number of the thread that ``loop`` runs in."""
-        raise NotImplementedError
-
-    def is_running(self, loop: Any) -> bool:
-        """Whether ``loop`` runs in any thread."""
-        raise NotImplementedError
-
-    def tasks(self, loop: Any) -> List[object]:
-        """The tasks of ``loop`` that are not done."""
-        raise NotImplementedError
-
-    def current(self, loop: Any) -> object:
-        """The task that ``loop`` is running now."""
-        raise NotImplementedError
-
-    def task_name(self, task: Any) -> str:
-        """The task's name."""
-        raise NotImplementedError
-
-    def owner(self, task: Any) -> Tuple[object, object]:
-        """The task group or nursery that ``task`` was started in, and the task that opened it."""
-        raise NotImplementedError
-
-    def state(self, task: Any, stack: Stack) -> Tuple[str, Optional[str]]:
-        """The state of a task that is not the current one, and what it waits for."""
-        raise NotImplementedError
-
-
-class _Asyncio(_Library):
-    name = "asyncio"
-
-    def __init__(self, asyncio: ModuleType) -> None:
-        self.asyncio = asyncio
-
-    def loops(self, running: _FramesByCode) -> List[object]:
-        """Loops from the frames that run them, and from the collector, which knows the idle ones too."""
-        base = self.asyncio.AbstractEventLoop
-        found = [loop for _, loop in self._run_frames(running)]
-        found += _instances(_subclasses(base))
-        return _unique([loop for loop in found if self.tasks(loop) or self.is_running(loop)])
-
-    def _run_frames(self, running: _FramesByCode) -> List[Tuple[int, object]]:
-        base: Any = getattr(self.asyncio, "BaseEventLoop", None)
-        return running.first_arguments(getattr(base, "run_forever", None))
-
-    def thread(self, loop: Any, running: _FramesByCode) -> Optional[int]:
-        found = [ident for ident, item in self._run_frames(running) if item is loop]
-        if not found and self.asyncio._get_running_loop() is loop:  # uvloop has no frame of its own
-            return _this_thread()
-        return found[0] if found else None
-
-    def is_running(self, loop: Any) -> bool:
-        return bool(loop.is_running())
-
-    def tasks(self, loop: Any) -> List[object]:
-        for _attempt in range(20):  # the set that it copies may change while another thread runs
-            try:
-                return list(self.asyncio.all_tasks(loop))
-            except RuntimeError:
-                continue
-        return []
-
-    def current(self, loop: Any) -> object:
-        return self.asyncio.current_task(loop)
-
-    def task_name(self, task: Any) -> str:
-        return str(task.get_name())
-
-    def owner(self, task: Any) -> Tuple[object, object]:
-        """A task of a TaskGroup reports its end to it (Lib/asyncio/taskgroups.py, 3.11 to 3.15)."""
-        for entry in getattr(task, "_callbacks", None) or ():
-            callback = entry[0] if type(entry) is tuple else entry
-            group = getattr(callback, "__self__", None)
-            if getattr(callback, "__name__", "") == "_on_task_done" and group is not None:
-                return group, getattr(group, "_parent_task", None)
-        return None, None
-
-    def state(self, task: Any, stack: Stack) -> Tuple[str, Optional[str]]:
-        if task.done():
-            return "done", None
-        cancelling = getattr(task, "cancelling", None)
-        is_cancelling = bool(cancelling and cancelling()) or getattr(task, "_must_cancel", False)
-        waiter = getattr(task, "_fut_waiter", None)
-        if waiter is None or waiter.done():
-            # up to 3.10, what tells is that the future it waited for was cancelled
-            is_cancelling = is_cancelling or (waiter is not None and waiter.cancelled())
-            return ("cancelling" if is_cancelling else "ready"), None
-        return ("cancelling" if is_cancelling else "waiting"), self._waits_for(waiter, stack)
-
-    def _waits_for(self, waiter: Any, stack: Stack) -> Optional[str]:
-        if isinstance(waiter, self.asyncio.Task):
-            return f"task {_task_numbers.of(waiter)} ({self.task_name(waiter)})"
-        children = getattr(waiter, "_children", None)
-        if type(children) is list:
-            return f"gather() of {len(children)}"
-        return _pending_call(stack) or f"a {type(waiter).__name__}"
-
-
-class _Trio(_Library):
-    name = "trio"
-
-    def __init__(self, module: ModuleType) -> None:
-        self.run = module
-
-    def loops(self, running: _FramesByCode) -> List[object]:
-        runner_type = self.run.Runner
-        found = [loop for _, loop in self._run_frames(running)] + _instances([runner_type])
-        return _unique([loop for loop in found if isinstance(loop, runner_type) and loop.tasks])
-
-    def _run_frames(self, running: _FramesByCode) -> List[Tuple[int, object]]:
-        return running.first_arguments(getattr(self.run, "unrolled_run", None))
-
-    def thread(self, loop: Any, running: _FramesByCode) -> Optional[int]:
-        if getattr(self.run.GLOBAL_RUN_CONTEXT, "runner", None) is loop:
-            return _this_thread()
-        found = [ident for ident, item in self._run_frames(running) if item is loop]
-        return found[0] if found else None
-
-    def is_running(self, loop: Any) -> bool:
-        return bool(loop.tasks)
-
-    def tasks(self, loop: Any) -> List[object]:
-        for _attempt in range(20):
-            try:
-                tasks = list(loop.tasks)
-            except RuntimeError:  # the set changed while another thread runs
-                continue
-            return [task for task in tasks if not self._is_plumbing(loop, task)]
-        return []
-
-    def _is_plumbing(self, loop: Any, task: Any) -> bool:
-        """Whether it is one of the tasks that every run has: the root task, and the one for TrioToken."""
-        code = getattr(task.coro, "cr_code", None)
-        module = os.sep + os.path.join("trio", "_core", "_entry_queue.py")
-        return task is loop.init_task or (code is not None and code.co_filename.endswith(module))
-
-    def current(self, loop: Any) -> object:
-        context = self.run.GLOBAL_RUN_CONTEXT
-        if getattr(context, "runner", None) is loop:
-            return getattr(context, "task", None)
-        return next((task for task in self.tasks(loop) if _coroutine_runs(task)), None)
-
-    def task_name(self, task: Any) -> str:
-        return str(task.name)
-
-    def owner(self, task: Any) -> Tuple[object, object]:
-        nursery = task.parent_nursery
-        return nursery, (nursery.parent_task if nursery is not None else None)
-
-    def state(self, task: Any, stack: Stack) -> Tuple[str, Optional[str]]:
-        status = getattr(task, "_cancel_status", None)
-        is_cancelling = getattr(status, "effectively_cancelled", False)
-        if getattr(task, "_next_send_fn", None) is not None:  # set while it is in the run queue
-            return ("cancelling" if is_cancelling else "ready"), None
-        waits_for = _pending_call(stack)
-        return ("cancelling" if is_cancelling else "waiting"), waits_for
-
-
-def _libraries() -> Iterator[_Library]:
-    asyncio = sys.modules.get("asyncio")
-    if asyncio is not None and hasattr(asyncio, "all_tasks"):  # else it is half imported
-        yield _Asyncio(asyncio)
-    trio = sys.modules.get("trio._core._run")
-    if trio is not None and hasattr(trio, "GLOBAL_RUN_CONTEXT"):
-        yield _Trio(trio)
-
-
-def _coroutine_runs(task: Any) -> bool:
-    return any(getattr(task.coro, name, False) for name in ("cr_running", "gi_running"))
-
-
-def _subclasses(base: type) -> List[type]:
-    found: List[type] = [base]
-    for cls in found:
-        derived: List[type] = type.__subclasses__(cls)
-        found += [one for one in derived if not any(one is old for old in found)]
-    return found
-
-
-def _instances(types: Sequence[type]) -> List[object]:
-    """The objects of exactly these types, as far as the garbage collector knows them.
-
-    By identity of the type: comparing or hashing would run code of strange metaclasses.
-    """
-    import gc
-
-    wanted = {id(cls) for cls in types}
-    return [obj for obj in gc.get_objects() if id(type(obj)) in wanted]
-
-
-def _unique(objects: Iterable[object]) -> List[object]:
-    return list({id(obj): obj for obj in objects}.values())
+    thread_nodes = _thread_nodes(extraction) if threads else []
+    items: List[ItemNode] = []
+    for finder in known_finders:
+        items += _item_nodes(extraction, finder.kind, _or((), finder.find, survey))
+    return Snapshot(loops, thread_nodes, items, tree.cycles())
+
+
+def _runtimes() -> Iterator[Runtime]:
+    for module, name, glue, cls in RUNTIMES:
+        if hasattr(sys.modules.get(module), name):  # else it is half imported, or not at all
+            runtime = _or(None, lambda glue=glue, cls=cls: getattr(importlib.import_module(glue), cls)())
+            if runtime is not None:
+                yield runtime
 
 
 # ------------------------------------------------------------------------------------------- the trees
 
 
-def _loop_node(
-    library: _Library, loop: object, running: _FramesByCode, with_contexts: bool
-) -> LoopNode:
-    ident = _or(None, library.thread, loop, running)
+def _loop_node(tree: _TaskTree, runtime: Runtime, loop: object, survey: Survey) -> LoopNode:
+    ident = _or(None, runtime.thread, loop, survey)
     return LoopNode(
         loop,
-        library.name,
+        runtime.name,
         None if ident is None else _thread_name(ident),
-        _or(False, library.is_running, loop),
-        ident is not None and ident == _this_thread(),
-        _task_nodes(library, loop, with_contexts),
+        _or(False, runtime.is_running, loop),
+        ident is not None and ident == this_thread(),
+        tree.add(runtime, loop),
     )
 
 
-def _task_nodes(library: _Library, loop: object, with_contexts: bool) -> List[TaskNode]:
-    """The tasks of a loop as trees, numbered in the order in which they are drawn."""
-    tasks = _unique(library.tasks(loop))
-    names = {id(task): _or("?", library.task_name, task) for task in tasks}
-    owners = {id(task): _or((None, None), library.owner, task) for task in tasks}
-    below: Dict[int, List[object]] = {}
-    for task in tasks:
-        parent = owners[id(task)][1]
-        below.setdefault(id(parent) if id(parent) in names else 0, []).append(task)
-    for siblings in below.values():
-        siblings.sort(key=lambda task: (_creation_order(task), _natural_order(names[id(task)])))
-    order = _in_drawing_order(below)
-    for task in order:
-        _task_numbers.of(task)
-    current = _or(None, library.current, loop)
-    nodes = {
-        id(task): _task_node(library, task, task is current, names, owners, with_contexts)
-        for task in order
-    }
-    for task in order:
-        nodes[id(task)].children.extend(nodes[id(child)] for child in below.get(id(task), ()))
-    return [nodes[id(task)] for task in below.get(0, ())]
+class _TaskTree:
+    """The tasks of all loops, while they are put together. All its work is linear in their number."""
+
+    def __init__(self, extraction: Extraction) -> None:
+        self.extraction = extraction
+        self.nodes: Dict[int, TaskNode] = {}
+        self.runtimes: Dict[int, Runtime] = {}
+        self.current: List[object] = []
+        self.holders: Dict[int, List[Tuple[Context, TaskNode]]] = {}
+        """Who is inside an ``async with`` of an object, by the id of the object."""
+
+    # ------------------------------------------------------------- owners
+
+    def add(self, runtime: Runtime, loop: object) -> List[TaskNode]:
+        """Extract the tasks of a loop, and hang them under their owners. Gives those without one."""
+        tasks = unique(_or((), runtime.tasks, loop))
+        current = _or(None, runtime.current, loop)
+        if current is not None:
+            self.current.append(current)
+        nodes = [self._node(runtime, task) for task in tasks]
+        parents: Dict[int, TaskNode] = {}
+        for node in nodes:
+            self._read_contexts(node, parents)
+        for node in nodes:
+            if id(node) not in parents:
+                node.owner, parent = _or((None, None), runtime.owner, node.task)
+                if id(parent) in self.nodes:
+                    parents[id(node)] = self.nodes[id(parent)]
+        return self._in_order(nodes, parents)
+
+    def _node(self, runtime: Runtime, task: object) -> TaskNode:
+        name = _or("?", runtime.task_name, task)
+        node = TaskNode(task, 0, name, "?", None, self.extraction.stack(task), None, [])
+        self.nodes[id(task)] = node
+        self.runtimes[id(task)] = runtime
+        return node
+
+    def _read_contexts(self, node: TaskNode, parents: Dict[int, TaskNode]) -> None:
+        """Take note of what a task is inside of, and of the tasks that its contexts own."""
+        stacks = [node.stack]
+        while stacks:
+            contexts = [c for frame in stacks.pop().frames for c in frame.contexts]
+            while contexts:
+                context = contexts.pop()
+                if context.obj is not None:
+                    self.holders.setdefault(id(context.obj), []).append((context, node))
+                if context.inner_stack is not None:
+                    stacks.append(context.inner_stack)
+                if context.children:
+                    self._read_children(context, node, parents, contexts)
+
+    def _read_children(
+        self,
+        context: Context,
+        node: TaskNode,
+        parents: Dict[int, TaskNode],
+        contexts: List[Context],
+    ) -> None:
+        children: List[Any] = list(context.children)
+        for index, child in enumerate(children):
+            if type(child) is Context:
+                contexts.append(child)
+                continue
+            owned = self.nodes.get(id(child.root))
+            # A task is drawn once, even if several groups claim it, and not inside of itself.
+            if owned is not None and owned is not node and id(owned) not in parents:
+                parents[id(owned)] = node
+                owned.owner = context.obj
+                children[index] = owned.stack
+        context.children = children
+
+    def _in_order(self, nodes: List[TaskNode], parents: Dict[int, TaskNode]) -> List[TaskNode]:
+        """Number the nodes, and make them children of their parents. Gives those without one."""
+        below: Dict[int, List[TaskNode]] = {}
+        for node in sorted(nodes, key=_age):
+            parent = parents.get(id(node))
+            below.setdefault(0 if parent is None else id(parent), []).append(node)
+        tops = below.get(0, [])
+        todo = list(reversed(tops))
+        while todo:
+            node = todo.pop()
+            node.number = task_numbers.of(node.task)
+            node.children = below.get(id(node), [])
+            todo.extend(reversed(node.children))
+        for node in nodes:  # tasks that own each other in a circle: nothing that asyncio or trio make
+            if not node.number:
+                node.number = task_numbers.of(node.task)
+                tops.append(node)
+        return tops
+
+    # -------------------------------------------------------------- waits
+
+    def describe(self) -> None:
+        """Say of each task what it does, and what it waits for."""
+        for node in self.nodes.values():
+            if any(node.task is task for task in self.current):
+                node.state = "running"
+                continue
+            node.state = _or("?", self.runtimes[id(node.task)].state, node.task, node.stack)
+            if node.state in ("waiting", "cancelling"):
+                node.waiting = _or(None, describe_wait, node.stack)
+                node.waits_for = None if node.waiting is None else node.waiting.text
+        for node in self.nodes.values():
+            if node.waiting is not None and node.waiting.lock is not None:
+                self._name_holders(node, node.waiting)
+
+    def _name_holders(self, node: TaskNode, waiting: Waiting) -> None:
+        """Say who holds the lock that a task waits for."""
+        found: List[TaskNode] = []
+        for context, holder in self.holders.get(id(waiting.lock), ()):
+            entering = holder.waiting is not None and holder.waiting.lock is waiting.lock
+            if not context.is_exiting and not entering and holder is not node:
+                found.append(holder)
+        if found:
+            names = [f"task {holder.number} ({holder.name})" for holder in found[:MOST_HOLDERS]]
+            more = f" and {len(found) - MOST_HOLDERS} more" if len(found) > MOST_HOLDERS else ""
+            held = f"held by {', '.join(names)}{more}"
+            waiting.detail = f"{waiting.detail}, {held}" if waiting.detail else held
+            waiting.tasks = waiting.tasks + [holder.task for holder in found]
+
+    def _awaited(self, node: TaskNode) -> List[TaskNode]:
+        tasks = node.waiting.tasks if node.waiting is not None else ()
+        found = [self.nodes.get(id(task)) for task in tasks]
+        return [other for other in found if other is not None]
+
+    def hang_awaited(self, loops: List[LoopNode]) -> None:
+        """Hang the tasks that nothing owns under the first ones that wait for them."""
+        free = {id(node) for loop in loops for node in loop.tasks if node.owner is None}
+        awaited = {
+            id(other)
+            for node in self.nodes.values()
+            for other in self._awaited(node)
+            if other is not node
+        }
+        seen: Dict[int, TaskNode] = {}
+        for loop in loops:
+            for is_last_resort in (False, True):  # then only those are left that wait in a circle
+                for node in loop.tasks:
+                    if id(node) not in seen and (is_last_resort or id(node) not in awaited & free):
+                        self._visit(node, free, seen)
+        for loop in loops:
+            loop.tasks = [node for node in loop.tasks if not node.is_awaited]
+
+    def _visit(self, top: TaskNode, free: Any, seen: Dict[int, TaskNode]) -> None:
+        todo = [top]
+        seen[id(top)] = top
+        while todo:
+            node = todo.pop()
+            for other in node.children:
+                seen[id(other)] = other
+            held = node.waiting is not None and node.waiting.lock is not None
+            for other in () if held else self._awaited(node):
+                if id(other) in free and id(other) not in seen:
+                    seen[id(other)] = other
+                    other.is_awaited = True
+                    leaf = node.stack.leaf
+                    other.owner = other.task if leaf is None else leaf
+                    node.children = [*node.children, other]
+            todo.extend(reversed(node.children))
+
+    def cycles(self) -> List[List[TaskNode]]:
+        """Tasks that wait for each other in a circle (Tarjan's algorithm, without recursion)."""
+        found: List[List[TaskNode]] = []
+        index: Dict[int, int] = {}
+        low: Dict[int, int] = {}
+        path: List[TaskNode] = []
+        on_path: Dict[int, bool] = {}
+        for start in self.nodes.values():
+            if id(start) in index or start.waiting is None or not start.waiting.tasks:
+                continue
+            work = [(start, iter(self._awaited(start)))]
+            index[id(start)] = low[id(start)] = len(index)
+            path.append(start)
+            on_path[id(start)] = True
+            while work:
+                node, others = work[-1]
+                other = next(others, None)
+                if other is None:
+                    work.pop()
+                    if work:
+                        above = id(work[-1][0])
+                        low[above] = min(low[above], low[id(node)])
+                    if low[id(node)] == index[id(node)]:
+                        circle = _take_circle(path, on_path, node)
+                        if len(circle) > 1 or any(o is node for o in self._awaited(node)):
+                            found.append(circle)
+                elif id(other) not in index:
+                    index[id(other)] = low[id(other)] = len(index)
+                    path.append(other)
+                    on_path[id(other)] = True
+                    work.append((other, iter(self._awaited(other))))
+                elif on_path.get(id(other)):
+                    low[id(node)] = min(low[id(node)], index[id(other)])
+        return found
 
 
-def _creation_order(task: object) -> float:
+def _take_circle(
+    path: List[TaskNode], on_path: Dict[int, bool], first: TaskNode
+) -> List[TaskNode]:
+    circle: List[TaskNode] = []
+    while not circle or circle[-1] is not first:
+        circle.append(path.pop())
+        on_path[id(circle[-1])] = False
+    circle.reverse()
+    return circle
+
+
+def _age(node: TaskNode) -> Tuple[float, List[Tuple[int, str]]]:
     """Tasks that were seen before stay in the order in which they were numbered; new ones follow."""
-    return _task_numbers.known(task) or float("inf")
+    return task_numbers.known(node.task) or float("inf"), _natural_order(node.name)
 
 
-def _in_drawing_order(below: Dict[int, List[object]]) -> List[object]:
-    order: List[object] = []
-    seen: Set[int] = set()
-    todo = list(reversed(below.get(0, ())))
-    while todo:
-        task = todo.pop()
-        if id(task) not in seen:
-            seen.add(id(task))
-            order.append(task)
-            todo.extend(reversed(below.get(id(task), ())))
-    return order
+def _natural_order(name: str) -> List[Tuple[int, str]]:
+    """A sort key by which Task-2 comes before Task-10."""
+    import re
+
+    parts = re.split(r"([0-9]+)", name)
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
-def _task_node(
-    library: _Library,
-    task: object,
-    is_current: bool,
-    names: Dict[int, str],
-    owners: Dict[int, Tuple[object, object]],
-    with_contexts: bool,
-) -> TaskNode:
-    stack = extract(task, with_contexts=with_contexts)
-    state, waits_for = (
-        ("running", None) if is_current else _or(("?", None), library.state, task, stack)
-    )
-    number = _task_numbers.of(task)
-    return TaskNode(task, number, names[id(task)], state, waits_for, stack, owners[id(task)][0], [])
+# -------------------------------------------------------------------------------- threads and the rest
 
 
-def _thread_nodes(with_contexts: bool) -> List[ThreadNode]:
+def _thread_nodes(extraction: Extraction) -> List[ThreadNode]:
     """All threads that Python code runs in, the calling one first, then the oldest first."""
-    from stackscope.model import StackSlice
-
     nodes = []
     for ident, frame in sys._current_frames().items():
         thread = _thread(ident)
-        is_here = ident == _this_thread()
+        is_here = ident == this_thread()
         item = StackSlice() if is_here else (thread or StackSlice(inner=frame))
-        number = _thread_numbers.of(thread) if thread is not None else 0
-        stack = extract(item, with_contexts=with_contexts)
-        nodes.append(ThreadNode(thread, number, _thread_name(ident), is_here, stack))
-    nodes.sort(key=lambda node: (not node.is_here, node.number or float("inf")))
+        nodes.append(
+            ThreadNode(
+                thread,
+                0,
+                _thread_name(ident),
+                is_here,
+                extraction.stack(item),
+                ident,
+                getattr(thread, "_daemonic", False) is True,
+            )
+        )
+    nodes.sort(key=lambda node: (not node.is_here, _thread_age(node.thread)))
+    for node in nodes:
+        node.number = 0 if node.thread is None else thread_numbers.of(node.thread)
     return nodes
+
+
+def _thread_age(thread: Optional[threading.Thread]) -> Tuple[float, List[Tuple[int, str]]]:
+    if thread is None:
+        return float("inf"), []
+    return thread_numbers.known(thread) or float("inf"), _natural_order(_name_of(thread))
 
 
 def _thread(ident: int) -> Optional[threading.Thread]:
@@ -650,15 +645,31 @@ def _thread(ident: int) -> Optional[threading.Thread]:
     return known.get(ident)  # type: ignore[no-any-return]
 
 
+def _name_of(thread: threading.Thread) -> str:
+    return str(_or("?", getattr, thread, "name"))
+
+
 def _thread_name(ident: int) -> str:
     thread = _thread(ident)
-    return thread.name if thread is not None else f"thread {ident:#x}"
+    return _name_of(thread) if thread is not None else f"thread {ident:#x}"
 
 
-def _this_thread() -> int:
-    from _thread import get_ident
-
-    return get_ident()
+def _item_nodes(extraction: Extraction, kind: str, found: Sequence[Found]) -> List[ItemNode]:
+    """What a finder has found, as trees."""
+    nodes: Dict[int, ItemNode] = {}
+    for one in found:
+        thread = _thread_name(one.owner) if type(one.owner) is int else None
+        number = item_numbers.of(one.item)
+        stack = extraction.stack(one.item)
+        nodes[id(one.item)] = ItemNode(
+            kind, one.item, number, one.name, one.state, stack, thread, []
+        )
+    tops = []
+    for one in found:
+        parent = nodes.get(id(one.owner))
+        above = tops if parent is None else parent.children
+        above.append(nodes[id(one.item)])
+    return tops
 
 
 def _or(default: Any, function: Callable[..., Any], *args: object) -> Any:

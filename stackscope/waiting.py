@@ -39,20 +39,28 @@ class Waiting:
         detail: More about it: ``"2nd of 3 waiters"``, ``"9.5 s left"``; empty if nothing is known.
         tasks: The tasks and futures that have to finish first, as far as they are known.
         obj: What is waited on, such as a lock, a queue or an event; ``None`` if that is unknown.
+        lock: The lock that somebody else has to let go of, if it is a lock.
     """
 
     text: str
     detail: str
     tasks: List[object]
     obj: object = None
+    lock: object = None
 
     def __init__(
-        self, text: str, detail: str = "", tasks: Optional[List[object]] = None, obj: object = None
+        self,
+        text: str,
+        detail: str = "",
+        tasks: Optional[List[object]] = None,
+        obj: object = None,
+        lock: object = None,
     ) -> None:
         self.text = text
         self.detail = detail
         self.tasks = [] if tasks is None else tasks
         self.obj = obj
+        self.lock = lock
 
     def __str__(self) -> str:
         return f"{self.text}: {self.detail}" if self.detail else self.text
@@ -120,14 +128,16 @@ def describe_wait(stack: Stack) -> Optional[Waiting]:
     for frame in reversed(calls):
         describe = describe_call.for_code(frame.pyframe.f_code)
         if describe is not None:
+            text = waiting.text
             _ask(describe, frame, waiting)
-            waiting.text = name_of_call(frame)
+            if waiting.text == text:
+                waiting.text = name_of_call(frame)
             described = frame
-    if calls and (described is not None or not waiting.text):
-        if described is not None and described is not calls[0]:
+    if calls and described is not calls[0] and (described is not None or not waiting.text):
+        # A private function is the inside of the one that is named, such as wait() and _wait().
+        if described is not None and not described.funcname.startswith("_"):
             waiting.detail = str(waiting)
-        if described is not calls[0]:
-            waiting.text = name_of_call(calls[0])
+        waiting.text = name_of_call(calls[0])
     if not waiting.text:
         if leaf is None:
             return None

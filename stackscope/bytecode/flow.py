@@ -147,7 +147,7 @@ class Generation:
         """Whether the instruction opens a block."""
         return instruction.op in self.openers
 
-    def exit_callee(self, instruction: Instruction, state: State) -> int:
+    def exit_callee(self, ins: Instruction, state: State) -> int:
         """How deep below the top the callee of an operation that may call an exit callable lies.
 
         Counted from 1; 0 for other operations.
@@ -158,10 +158,8 @@ class Generation:
         """Whether an exit callable is still in its slot while ``instruction`` calls it."""
         return True
 
-    def exception_edges(
-        self, flow: Flow, instruction: Instruction, state: State
-    ) -> List[Successor]:
-        """Where an exception raised by ``instruction`` leads."""
+    def exception_edges(self, flow: Flow, ins: Instruction, state: State) -> List[Successor]:
+        """Where an exception raised by ``ins`` leads."""
         raise NotImplementedError
 
     def handlers_at(self, flow: Flow, offset: int, state: State) -> Tuple[Handler, ...]:

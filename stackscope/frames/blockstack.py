@@ -32,29 +32,32 @@ class _Block(ctypes.Structure):
     _fields_ = [("type", ctypes.c_int), ("handler", ctypes.c_int), ("level", ctypes.c_int)]
 
 
-class _Frame(ctypes.Structure):
+_TRACE: List[Tuple[str, Any]] = (
+    [("f_trace", ctypes.c_void_p), ("f_stackdepth", ctypes.c_int)]
+    if sys.version_info >= (3, 10)
+    else [("f_stacktop", ctypes.c_void_p), ("f_trace", ctypes.c_void_p)]
+)
+_FIELDS: List[Tuple[str, Any]] = [
     # A debug build has a longer object header, which object() has too.
-    _fields_ = (
-        [("head", ctypes.c_char * object().__sizeof__()), ("ob_size", ctypes.c_ssize_t)]
-        + [(name, ctypes.c_void_p) for name in _POINTERS]
-        + (
-            [("f_trace", ctypes.c_void_p), ("f_stackdepth", ctypes.c_int)]
-            if sys.version_info >= (3, 10)
-            else [("f_stacktop", ctypes.c_void_p), ("f_trace", ctypes.c_void_p)]
-        )
-        + [
-            ("f_trace_lines", ctypes.c_char),
-            ("f_trace_opcodes", ctypes.c_char),
-            ("f_gen", ctypes.c_void_p),
-            ("f_lasti", ctypes.c_int),
-            ("f_lineno", ctypes.c_int),
-            ("f_iblock", ctypes.c_int),
-            # f_executing up to 3.9.
-            ("f_state", ctypes.c_byte),
-            ("f_blockstack", _Block * 20),
-            ("f_localsplus", ctypes.c_void_p * 1),
-        ]
-    )
+    ("head", ctypes.c_char * object().__sizeof__()),
+    ("ob_size", ctypes.c_ssize_t),
+    *((name, ctypes.c_void_p) for name in _POINTERS),
+    *_TRACE,
+    ("f_trace_lines", ctypes.c_char),
+    ("f_trace_opcodes", ctypes.c_char),
+    ("f_gen", ctypes.c_void_p),
+    ("f_lasti", ctypes.c_int),
+    ("f_lineno", ctypes.c_int),
+    ("f_iblock", ctypes.c_int),
+    # f_executing up to 3.9.
+    ("f_state", ctypes.c_byte),
+    ("f_blockstack", _Block * 20),
+    ("f_localsplus", ctypes.c_void_p * 1),
+]
+
+
+class _Frame(ctypes.Structure):
+    _fields_ = _FIELDS
 
 
 def _offset(name: str) -> int:

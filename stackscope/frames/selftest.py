@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from types import FrameType
-from typing import Generator, List, Optional
+from typing import Any, List, Optional
 
 from stackscope.bytecode import analyze
 from stackscope.frames.base import FrameMoved, Reader
@@ -33,11 +33,11 @@ def _managers(reader: Reader, frame: FrameType) -> Optional[List[object]]:
     return [getattr(callable_, "__self__", None) for callable_ in exits]
 
 
-def _suspended(managers: List[_Manager]) -> Generator[None, None, None]:
+def _suspended(managers: List[_Manager]) -> Any:
     first, second = managers
     for item in [first]:
         with item as held, second:
-            yield [held, (yield)]  # type: ignore[misc]
+            yield [held, (yield)]
 
 
 def _same(found: Optional[List[object]], expected: List[_Manager]) -> bool:
@@ -55,7 +55,7 @@ def passes(reader: Reader) -> bool:
     managers = [_Manager(), _Manager()]
     first, second = managers
     generator = _suspended(managers)
-    generator.send(None)
+    next(generator)
     try:
         with first, second:
             if not _same(_managers(reader, sys._getframe()), managers):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from types import CellType, CodeType, FrameType
-from typing import TYPE_CHECKING, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
 
 from stackscope.frames import gate
 from stackscope.slots import slot_names
@@ -26,7 +26,7 @@ _PROXIES = sys.version_info >= (3, 13)
 
 def _namespace(frame: FrameType) -> Optional[Dict[str, object]]:
     """The namespace of a frame at module or class level, if that is a dictionary."""
-    namespace = frame.f_locals
+    namespace: Any = frame.f_locals
     return namespace if issubclass(type(namespace), dict) else None
 
 

@@ -26,6 +26,13 @@ __all__ = ["make_ready"]
 BUILT_IN = frozenset(["asyncio", "builtins", "contextlib", "outcome", "threading", "trio"])
 """The libraries that a module of this package is glue for. These modules bear the same names."""
 
+DOTTED = {
+    "concurrent.futures.thread": "concurrent_futures",
+    "multiprocessing.pool": "multiprocessing",
+    "multiprocessing.process": "multiprocessing",
+}
+"""The same for modules inside packages, with the names of the modules here."""
+
 OWN_GLUE = "_stackscope_install_glue_"
 """The name of the function by which a module installs its own glue."""
 
@@ -98,14 +105,15 @@ def _is_being_imported(namespace: Dict[str, Any]) -> bool:
 
 def _install(name: str, own_glue: Optional[Callable[[], object]]) -> Optional[str]:
     """Install the glue for a module, if there is any. Gives a warning if that fails."""
-    if own_glue is None and name not in BUILT_IN:
+    built_in = DOTTED.get(name, name if name in BUILT_IN else "")
+    if own_glue is None and not built_in:
         return None
     _installing[name] = get_ident()
     try:
         if own_glue is not None:
             own_glue()
         else:
-            importlib.import_module(f"{__name__}.{name}").install()
+            importlib.import_module(f"{__name__}.{built_in}").install()
     except BaseException as exc:
         if interrupts(exc):
             raise

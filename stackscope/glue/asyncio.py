@@ -38,6 +38,7 @@ PyFuture: Any = getattr(asyncio.futures, "_PyFuture", asyncio.Future)
 
 TASKS = (asyncio.Task, PyTask)
 FUTURES = (asyncio.Future, PyFuture)
+BUILT_INS = (asyncio.Task, asyncio.Future)  # a task first, for it is a future as well
 
 EVENT_LOOP_PLUMBING = (
     (asyncio.base_events.BaseEventLoop, "run_until_complete"),
@@ -94,19 +95,13 @@ def elaborate_await(frame: Frame, next_inner: object) -> object:
 
 # ------------------------------------------- what futures know of each other
 
-_in_c = {
-    name: reader
-    for name in ("_callbacks", "_fut_waiter", "_loop", "_must_cancel")
-    for reader in (class_attribute(asyncio.Task, name),)
-    if type(reader) is GetSetDescriptorType
-}
-
 
 def internal(future: object, name: str) -> Any:
     """A private attribute of a future or task; ``None`` if it has none such."""
-    reader = _in_c.get(name)
-    if reader is not None and is_instance(future, (reader.__objclass__,)):
-        return reader.__get__(future)
+    for cls in BUILT_INS:
+        reader = cls.__dict__.get(name)
+        if type(reader) is GetSetDescriptorType and is_instance(future, (cls,)):
+            return reader.__get__(future)
     return instance_attributes(future).get(name)
 
 

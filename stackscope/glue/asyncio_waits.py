@@ -215,6 +215,7 @@ def describe_as_completed(frame: Frame, waiting: Waiting) -> None:
     if todo is None:  # an object since 3.13
         todo = attributes_of_self(frame).get("_todo")
     left, _ = pending(todo)
+    waiting.text = "as_completed()"
     waiting.tasks = left
     waiting.detail = f"{len(left)} still to come"
     waiting.obj = None
@@ -231,7 +232,7 @@ def describe_to_thread(frame: Frame, waiting: Waiting) -> None:
 def describe_lock(frame: Frame, waiting: Waiting) -> None:
     """``Lock.acquire()``, ``Semaphore.acquire()``: the place in the line."""
     waiting.detail = place_in_line(attributes_of_self(frame).get("_waiters"), waiting)
-    waiting.obj = variable(frame, "self")
+    waiting.obj = waiting.lock = variable(frame, "self")
 
 
 def describe_event(frame: Frame, waiting: Waiting) -> None:
@@ -292,6 +293,7 @@ def describe_task_group(frame: Frame, waiting: Waiting) -> None:
     """The end of an ``async with TaskGroup()``: the tasks that have to finish."""
     waiting.obj = variable(frame, "self")
     left, _ = pending(instance_attributes(waiting.obj).get("_tasks"))
+    waiting.text = "end of TaskGroup"
     waiting.tasks = left
     waiting.detail = count(len(left), "task")
 

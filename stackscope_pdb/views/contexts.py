@@ -134,7 +134,7 @@ class _Drawing:
 
     def _title(self, node: Node) -> Line:
         if isinstance(node.shown, tree.ContextNode):
-            return text.context_title(node.shown)
+            return [*text.context_title(node.shown), *_state(node.shown)]
         known = self.tasks.find(node.task)
         return brief_line(known) if known is not None else [("root", node.shown.name)]
 
@@ -148,3 +148,11 @@ class _Drawing:
             yield from self.node(node, rest + guides.context[0], rest + guides.context[1])
         if frame.source:
             yield "", [("guide", rest + guides.source), ("source", frame.source)]
+
+
+def _state(shown: tree.ContextNode) -> Line:
+    """What the library says about a context beyond its source: the time that a timeout has left."""
+    context = shown.context
+    if not context.description or not shown.source or context.inner_stack is not None:
+        return []
+    return [("comment", ", "), ("description", shown.description)]

@@ -184,8 +184,8 @@ class _HostileMember(Member):
         self._touched("__repr__")
         return "<hostile>"
 
-    @property
-    def __class__(self) -> Any:  # type: ignore[misc]
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
         self._touched("__class__")
         return int
 
@@ -294,7 +294,7 @@ class _Callable:
     def __init__(self, get: Callable[[], Any]) -> None:
         self._get = get
 
-    def __call__(self, *exc: object) -> bool:
+    def __call__(self, *exc: object) -> Any:
         manager = self._get()
         return _leave_last(manager.runtime, manager, exc)
 
@@ -424,7 +424,7 @@ class _Awaitable:
         self._manager = manager
         self._exc = exc
 
-    def __await__(self) -> Iterator[Any]:
+    def __await__(self) -> Any:
         manager = self._manager
         with manager.leaving():
             return (yield from manager.runtime.in_aexit(self._exc).__await__())

@@ -1,0 +1,258 @@
+"""A `stackscope.snapshot.Snapshot` as one tree: loops with their tasks, threads, and the rest.
+
+It is drawn from the same blocks as a `Stack`. What is special: a task has a title with its number, what it
+does and what it waits for; the tasks that it owns stand below the context that owns them, and tasks that
+it only waits for below its frames. A task that is drawn elsewhere is called by its number.
+"""
+
+from __future__ import annotations
+
+from stackscope.render.safe import safe_text
+from stackscope.render.text import (
+    FLAT,
+    Layout,
+    Nested,
+    context_title,
+    draw,
+    frame_title,
+    plain,
+    stack_body,
+)
+from stackscope.render.tree import ContextNode, FrameNode, StackNode, View
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, Iterable, List, Optional, Sequence, Set, Tuple
+
+    from stackscope.render.text import Block, Line
+    from stackscope.snapshot import ItemNode, LoopNode, Snapshot, TaskNode, ThreadNode
+
+__all__ = ["format_snapshot"]
+
+
+class _TaskView(View):
+    """A view in which a task is called by its number and name, and not by its long representation."""
+
+    nodes: Dict[int, TaskNode]
+
+    def repr(self, obj: object) -> str:
+        node = self.nodes.get(id(obj))
+        return super().repr(obj) if node is None or node.task is not obj else task_name(node)
+
+
+def task_name(node: TaskNode) -> str:
+    """What a task is called: ``task 3 (Task-7)``."""
+    return f"task {node.number} ({safe_text(node.name)})"
+
+
+def format_snapshot(
+    snapshot: Snapshot,
+    ascii_only: bool,
+    show_contexts: bool,
+    show_hidden_frames: bool,
+    max_alike: Optional[int],
+) -> List[str]:
+    """See `Snapshot.format`."""
+    layout = Layout(ascii_only)
+    view = _TaskView(show_contexts, show_hidden_frames)
+    drawing = _Drawing(snapshot, view, layout, max_alike)
+    return plain(draw(drawing.everything(), layout), layout)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
+class _Drawing:
+    """One drawing of a snapshot."""
+
+    def __init__(
+        self, snapshot: Snapshot, view: _TaskView, layout: Layout, max_alike: Optional[int]
+    ) -> None:
+        self.snapshot = snapshot
+        self.view = view
+        self.layout = layout
+        self.guides = layout.guides
+        self.max_alike = max_alike
+        tasks = list(snapshot.tasks())
+        view.nodes = {id(node.task): node for node in tasks}
+        self.by_stack = {id(node.stack): node for node in tasks}
+        self.drawn: Set[int] = set()
+        self.keys = {} if max_alike is None else _keys(tasks)
+
+    def everything(self) -> Block:
+        """The whole snapshot."""
+        snapshot = self.snapshot
+        for loop in snapshot.loops:
+            yield _loop_title(loop)
+            yield from self.siblings(loop.tasks, self.guides.context)
+        for circle in snapshot.cycles:
+            names = " > ".join([task_name(node) for node in [*circle, circle[0]]])
+            yield [("note", f"waiting for each other: {names}")]
+        if snapshot.threads:
+            yield [("header", f"{_count(len(snapshot.threads), 'thread')}:")]
+        for thread in snapshot.threads:
+            yield Nested(self.guides.context, self.thread(thread))
+        kinds = dict.fromkeys(node.kind for node in snapshot.items)
+        for kind in kinds:
+            nodes = [node for node in snapshot.items if node.kind == kind]
+            total = sum(1 for top in nodes for _ in top.walk())
+            yield [("header", f"{_count(total, kind)}:")]
+            for node in nodes:
+                yield Nested(self.guides.context, self.item(node))
+        if not snapshot.loops and not snapshot.threads and not snapshot.items:
+            yield [("note", "No task is alive in this process.")]
+
+    # -------------------------------------------------------------- tasks
+
+    def siblings(self, nodes: Sequence[TaskNode], guides: Tuple[str, str]) -> Block:
+        """Tasks below the same owner; many that are alike as one."""
+        for group in self.alike(nodes):
+            yield Nested(guides, self.task(group[0], group))
+
+    def alike(self, nodes: Sequence[TaskNode]) -> List[List[TaskNode]]:
+        """The tasks in groups: more than `max_alike` with the same stack together, the others alone."""
+        if self.max_alike is None or len(nodes) <= self.max_alike:
+            return [[node] for node in nodes]
+        by_key: Dict[int, List[TaskNode]] = {}
+        for node in nodes:
+            by_key.setdefault(self.keys[id(node)], []).append(node)
+        groups: List[List[TaskNode]] = []
+        for node in nodes:
+            same = by_key[self.keys[id(node)]]
+            if len(same) <= self.max_alike:
+                groups.append([node])
+            elif same[0] is node:
+                groups.append(same)
+        return groups
+
+    def task(self, node: TaskNode, group: Sequence[TaskNode] = ()) -> Block:
+        """A task with its frames, and the tasks below it."""
+        self.drawn.add(id(node))
+        yield _task_title(node)
+        if len(group) > 1:
+            words = f"and {len(group) - 1} more at the same lines: {_numbers(group[1:])}"
+            yield [("guide", self.guides.more), ("note", words)]
+        for frame in StackNode(node.stack, self.view).frames():
+            yield Nested(self.guides.frame, self.frame(frame))
+        below = [child for child in node.children if id(child) not in self.drawn]
+        yield from self.siblings(below, self.guides.context)
+        rest = StackNode(node.stack, self.view)
+        if node.waiting is None and rest.leaf is not None:
+            yield [("guide", self.guides.leaf), ("leaf", rest.leaf)]
+        for line in rest.error_lines():
+            yield [("error", f"  {line}")]
+
+    def frame(self, node: FrameNode) -> Block:
+        """A frame with its contexts and its source line."""
+        yield frame_title(node)
+        for context in node.contexts():
+            yield Nested(self.guides.context, self.context(context))
+            yield from self.children(context, self.guides.child_in_frame)
+        source = node.source
+        if source:
+            yield [("guide", self.guides.source), ("source", source)]
+
+    def context(self, node: ContextNode) -> Block:
+        """A context without its children. What its library says of it is added to its source."""
+        title = context_title(node)
+        words = node.context.description
+        if words and node.source:
+            title = [*title, ("comment", ", " if title[-1][0] != "source" else "  # ")]
+            title.append(("description", safe_text(words)))
+        yield title
+        inner = node.inner
+        if inner is not None:
+            yield Nested(FLAT, self.frames(inner), inner.stack)
+
+    def frames(self, node: StackNode) -> Block:
+        """The frames of a stack inside a context."""
+        for frame in node.frames():
+            yield Nested(self.guides.frame, self.frame(frame))
+        for line in node.error_lines():
+            yield [("error", f"  {line}")]
+
+    def children(self, node: ContextNode, guides: Tuple[str, str]) -> Block:
+        """The children of a context: tasks, and contexts of exit stacks."""
+        tasks: List[TaskNode] = []
+        for child in node.children():
+            if isinstance(child, ContextNode):
+                yield Nested(guides, self.context(child))
+                yield from (Nested(guides, iter([part])) if not isinstance(part, Nested) else part
+                            for part in self.children(child, self.guides.child))
+                continue
+            task = self.by_stack.get(id(child.stack))
+            if task is not None:
+                tasks.append(task)
+            else:
+                yield Nested(guides, self.unknown_child(child))
+        self.drawn.update(id(task) for task in tasks)
+        yield from self.siblings(tasks, guides)
+
+    def unknown_child(self, node: StackNode) -> Block:
+        """A stack that is no task of the snapshot, or one that is drawn elsewhere."""
+        yield [("root", node.name)]
+        yield Nested(FLAT, stack_body(node, self.layout), node.stack)
+
+    # --------------------------------------------------- threads and items
+
+    def thread(self, node: ThreadNode) -> Block:
+        """A thread with its stack."""
+        number = f" {node.number}" if node.number else ""
+        notes = [
+            note
+            for note, holds in (("daemon", node.is_daemon), ("takes this snapshot", node.is_here))
+            if holds
+        ]
+        words = f" ({', '.join(notes)})" if notes else ""
+        yield [("root", f"thread{number} {safe_text(node.name)}"), ("comment", words)]
+        yield Nested(FLAT, stack_body(StackNode(node.stack, self.view), self.layout), node.stack)
+
+    def item(self, node: ItemNode) -> Block:
+        """A greenlet or the like with its stack."""
+        where = f" in {safe_text(node.thread)}" if node.thread else ""
+        title = f"{node.kind} {node.number} {safe_text(node.name)}"
+        yield [("root", title), ("comment", f"{where}: {node.state}")]
+        yield Nested(FLAT, stack_body(StackNode(node.stack, self.view), self.layout), node.stack)
+        for child in node.children:
+            yield Nested(self.guides.context, self.item(child))
+
+
+def _loop_title(loop: LoopNode) -> Line:
+    what = "asyncio loop" if loop.library == "asyncio" else f"{loop.library} run"
+    where = f" in {safe_text(loop.thread)}" if loop.thread else ""
+    status = "" if loop.is_running else ", not running"
+    total = _count(sum(1 for _ in loop.walk()), "task")
+    return [("header", f"{what}{where}{status}: {total}")]
+
+
+def _task_title(node: TaskNode) -> Line:
+    words = f": {node.state}"
+    if node.waiting is not None:
+        words += f" for {safe_text(str(node.waiting))}"
+    return [("root", task_name(node)), ("comment", words)]
+
+
+def _numbers(nodes: Iterable[TaskNode]) -> str:
+    """The numbers of tasks, those that follow each other as ranges."""
+    ranges: List[List[int]] = []
+    for number in sorted(node.number for node in nodes):
+        if ranges and ranges[-1][1] == number - 1:
+            ranges[-1][1] = number
+        else:
+            ranges.append([number, number])
+    texts = [str(a) if a == b else f"{a}-{b}" for a, b in ranges]
+    more = [f"{len(texts) - 10} more ranges"] if len(texts) > 10 else []
+    return ", ".join(texts[:10] + more)
+
+
+def _keys(tasks: List[TaskNode]) -> Dict[int, int]:
+    """By the id of a node: equal for tasks that stand at the same lines, and so do all below them."""
+    known: Dict[Tuple[object, ...], int] = {}
+    keys: Dict[int, int] = {}
+    for node in reversed(tasks):  # children come after their parents
+        frames = tuple([(id(f.pyframe.f_code), f.lineno) for f in node.stack.frames])
+        below = tuple(sorted({keys.get(id(child), -1) for child in node.children}))
+        key = (node.state, frames, below)
+        keys[id(node)] = known.setdefault(key, len(known))
+    return keys
