@@ -22,19 +22,40 @@ from stackscope.hooks import (
 )
 from stackscope.model import Context, Frame, InspectionWarning, Stack, StackItem, StackSlice
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from stackscope.snapshot import (
+        ItemNode,
+        LoopNode,
+        Snapshot,
+        TaskNode,
+        ThreadNode,
+        Waiting,
+        describe_wait,
+        extract_all,
+    )
+
 __all__ = [
     "PRUNE",
     "Context",
     "Frame",
     "InspectionWarning",
+    "ItemNode",
+    "LoopNode",
+    "Snapshot",
     "Stack",
     "StackItem",
     "StackSlice",
+    "TaskNode",
+    "ThreadNode",
+    "Waiting",
     "__version__",
     "customize",
+    "describe_wait",
     "elaborate_context",
     "elaborate_frame",
     "extract",
+    "extract_all",
     "extract_child",
     "extract_outermost",
     "extract_since",
@@ -47,3 +68,14 @@ __all__ = [
 ]
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    """What only some programs need, such as `extract_all`, is imported when it is first asked for."""
+    if name in __all__:
+        from stackscope import snapshot
+
+        globals().update((each, getattr(snapshot, each)) for each in snapshot.PUBLIC)
+        if name in snapshot.PUBLIC:
+            return globals()[name]
+    raise AttributeError(f"module 'stackscope' has no attribute {name!r}")

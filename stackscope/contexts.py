@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import CoroutineType, FrameType, FunctionType, GeneratorType
-from typing import List, Optional, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 from stackscope.bytecode import Block, CodeAnalysis, Exiting, Live, Site, analyze
 from stackscope.frames import gate
@@ -61,7 +61,11 @@ def contexts_active_in_frame(
     if reader is None:
         return _suspended_contexts(frame, origin, analysis)
     waiting = reader.waiting(frame, analysis)
-    if waiting is not None and waiting[0].exiting is None:
+    if (
+        waiting is not None
+        and waiting[0].exiting is None
+        and len(waiting[1]) == len(waiting[0].live)
+    ):
         return _live_contexts(reader, frame, analysis, *waiting)
     for _ in range(TRIES):
         try:
@@ -77,6 +81,7 @@ def _live_contexts(
     analysis: CodeAnalysis,
     site: Site,
     found: List[object],
+    variables: Sequence[int],
 ) -> List[Context]:
     """The contexts of a frame that leaves no block, from what is in its slots."""
     contexts = []
@@ -84,7 +89,12 @@ def _live_contexts(
         known, manager = (True, item) if self_slot >= 0 else manager_of(item, block.exit_name)
         context = Context(manager, block.is_async, False, block.varname, block.start_line)
         if known and not block.has_target:
-            context.varname = _name(reader, frame, analysis, manager)
+            if not analysis.plain:
+                context.varname = _name(reader, frame, analysis, manager)
+            elif id(manager) in variables:
+                context.varname = analysis.names[variables.index(id(manager))]
+            elif id(manager) | 1 in variables:  # A tagged pointer (3.14+).
+                context.varname = analysis.names[variables.index(id(manager) | 1)]
         contexts.append(context)
     return contexts
 

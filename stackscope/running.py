@@ -2,6 +2,10 @@
 
 A running stack is known by its innermost frame; the others follow from ``f_back``. Where to look for a
 frame that is running somewhere is decided in `_running_stacks` alone.
+
+A thread may have more than one stack, of which one is running while the others wait for it to finish, or
+to be switched to: those of its greenlets. What is known about them is set from outside, in
+`waiting_stacks` and `dormant_stacks`.
 """
 
 from __future__ import annotations
@@ -10,18 +14,27 @@ import sys
 from _thread import get_ident
 from itertools import accumulate, chain, islice, repeat, takewhile
 from operator import methodcaller, truth
-from types import FrameType
+from types import BuiltinFunctionType, FrameType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Iterator, List, Optional
+    from typing import Callable, Iterable, Iterator, List, Optional
 
     from stackscope.model import StackSlice
 
-__all__ = ["callers", "slice_frames", "thread_frames"]
+__all__ = ["callers", "own_frames", "slice_frames", "this_thread", "thread_frames"]
 
 SEARCHES = 3
 """How many times a running frame is looked for: a thread may return from it and enter it meanwhile."""
+
+waiting_stacks: Callable[[], Iterable[FrameType]] = tuple
+"""Gives the innermost frames of the stacks that this thread's running one will return to, next one first.
+
+An exception that leaves the running stack goes on at the first one.
+"""
+
+dormant_stacks: Callable[[], Iterable[FrameType]] = tuple
+"""Gives the innermost frames of all stacks that some thread could switch to. This may take long."""
 
 
 def slice_frames(piece: StackSlice, caller: Optional[FrameType]) -> Iterator[FrameType]:
@@ -58,19 +71,47 @@ def slice_frames(piece: StackSlice, caller: Optional[FrameType]) -> Iterator[Fra
 
 
 def callers(inner: Optional[FrameType], outer: Optional[FrameType] = None) -> List[FrameType]:
-    """``inner`` and its callers, outermost first, as far as ``outer``; nothing if that isn't a caller."""
+    """``inner`` and its callers, outermost first, as far as ``outer``; nothing if that isn't a caller.
+
+    From the outermost frame of this thread's running stack it goes on to the stack that waits for it.
+    """
     frames = []
     frame = inner
     while frame is not None:
         frames.append(frame)
         if frame is outer:
             break
-        frame = frame.f_back
+        frame = frame.f_back or _caller_in_waiting_stack(frame)
+        if frame is inner:
+            frame = None  # on PyPy, the frames of a greenlet that doesn't run form a ring
     else:
         if outer is not None:
             return []
     frames.reverse()
     return frames
+
+
+def own_frames(inner: Optional[FrameType]) -> List[FrameType]:
+    """``inner`` and its callers on the very stack that it runs on, outermost first."""
+    frames = []
+    frame = inner
+    while frame is not None:
+        frames.append(frame)
+        frame = frame.f_back
+        if frame is inner:
+            break
+    frames.reverse()
+    return frames
+
+
+def _caller_in_waiting_stack(outermost: FrameType) -> Optional[FrameType]:
+    """The frame that goes on when ``outermost``, which has no ``f_back``, is left."""
+    innermost: FrameType = sys._getframe()
+    for waiting in waiting_stacks():
+        if own_frames(innermost)[0] is outermost:
+            return waiting
+        innermost = waiting
+    return None
 
 
 def thread_frames(ident: int) -> List[FrameType]:
@@ -85,6 +126,21 @@ def thread_frames(ident: int) -> List[FrameType]:
     frames: List[FrameType] = list(takewhile(truth, steps))
     frames.reverse()
     return frames
+
+
+def this_thread() -> int:
+    """The number by which ``sys._current_frames()`` knows this thread.
+
+    gevent puts a function of its own in the place of ``get_ident()``, which numbers greenlets.
+    """
+    if type(get_ident) is BuiltinFunctionType:
+        return get_ident()
+    here = sys._getframe()
+    frames = sys._current_frames()
+    for ident, innermost in frames.items():
+        if innermost is here:
+            return ident
+    return get_ident()
 
 
 def _last(frames: List[FrameType], limit: Optional[int]) -> List[FrameType]:
@@ -102,9 +158,14 @@ def _find_running(outer: FrameType, caller: Optional[FrameType]) -> List[FrameTy
 
 
 def _running_stacks(caller: Optional[FrameType]) -> Iterator[List[FrameType]]:
-    """Each stack that runs in this process, this thread's first."""
+    """Each stack that runs in this process, this thread's first, and then the dormant ones.
+
+    A generator that has switched to another greenlet still counts as running.
+    """
     yield callers(caller)
-    here = get_ident()
+    here = this_thread()
     for ident in list(sys._current_frames()):
         if ident != here:
             yield thread_frames(ident)
+    for innermost in dormant_stacks():
+        yield own_frames(innermost)

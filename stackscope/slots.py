@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from types import CodeType
     from typing import Tuple
 
+# As in the inspect module, which takes long to import: the code is a function's.
+CO_OPTIMIZED = 1
+
 
 def slot_names(code: CodeType) -> Tuple[str, ...]:
     """Names of the variables that a frame of ``code`` has slots for, in order of the slots.

@@ -43,11 +43,26 @@ __all__ = [
     "is_user_frame",
 ]
 
+PUBLIC = (
+    "ItemNode",
+    "LoopNode",
+    "Snapshot",
+    "TaskNode",
+    "ThreadNode",
+    "Waiting",
+    "describe_wait",
+    "extract_all",
+)
+"""What can be imported from `stackscope` itself."""
+
 RUNTIMES = (
     ("asyncio", "all_tasks", "stackscope.glue.asyncio_loops", "AsyncioLoops"),
     ("trio._core._run", "GLOBAL_RUN_CONTEXT", "stackscope.glue.trio_runs", "TrioRuns"),
 )
 """The modules that have tasks, a name that they have once they are imported, and who knows them."""
+
+RETRIES = 3
+"""How often to extract a stack anew that there were errors in."""
 
 MOST_HOLDERS = 3
 """So many holders of one lock are named."""
@@ -396,6 +411,8 @@ class _TaskTree:
         self.current: List[object] = []
         self.holders: Dict[int, List[Tuple[Context, TaskNode]]] = {}
         """Who is inside an ``async with`` of an object, by the id of the object."""
+        self.locks: Dict[int, Tuple[int, List[TaskNode]]] = {}
+        """How many hold a lock, and the first few of them."""
 
     # ------------------------------------------------------------- owners
 
@@ -418,7 +435,12 @@ class _TaskTree:
 
     def _node(self, runtime: Runtime, task: object) -> TaskNode:
         name = _or("?", runtime.task_name, task)
-        node = TaskNode(task, 0, name, "?", None, self.extraction.stack(task), None, [])
+        stack = self.extraction.stack(task)
+        for _ in range(RETRIES):
+            if stack.error is None:
+                break
+            stack = self.extraction.stack(task)  # it may have run on meanwhile, in another thread
+        node = TaskNode(task, 0, name, "?", None, stack, None, [])
         self.nodes[id(task)] = node
         self.runtimes[id(task)] = runtime
         return node
@@ -494,17 +516,26 @@ class _TaskTree:
 
     def _name_holders(self, node: TaskNode, waiting: Waiting) -> None:
         """Say who holds the lock that a task waits for."""
-        found: List[TaskNode] = []
-        for context, holder in self.holders.get(id(waiting.lock), ()):
-            entering = holder.waiting is not None and holder.waiting.lock is waiting.lock
-            if not context.is_exiting and not entering and holder is not node:
-                found.append(holder)
-        if found:
-            names = [f"task {holder.number} ({holder.name})" for holder in found[:MOST_HOLDERS]]
-            more = f" and {len(found) - MOST_HOLDERS} more" if len(found) > MOST_HOLDERS else ""
+        known = self.locks.get(id(waiting.lock))
+        if known is None:
+            known = self.locks[id(waiting.lock)] = self._holders_of(waiting.lock)
+        count, holders = known
+        if holders:
+            names = [f"task {holder.number} ({holder.name})" for holder in holders]
+            more = f" and {count - len(holders)} more" if count > len(holders) else ""
             held = f"held by {', '.join(names)}{more}"
             waiting.detail = f"{waiting.detail}, {held}" if waiting.detail else held
-            waiting.tasks = waiting.tasks + [holder.task for holder in found]
+            waiting.tasks = waiting.tasks + [holder.task for holder in holders]
+
+    def _holders_of(self, lock: object) -> Tuple[int, List[TaskNode]]:
+        """How many tasks are inside an ``async with`` of a lock, and the first few of them."""
+        found = [
+            holder
+            for context, holder in self.holders.get(id(lock), ())
+            if not context.is_exiting
+            and not (holder.waiting is not None and holder.waiting.lock is lock)
+        ]
+        return len(found), found[:MOST_HOLDERS]
 
     def _awaited(self, node: TaskNode) -> List[TaskNode]:
         tasks = node.waiting.tasks if node.waiting is not None else ()

@@ -96,6 +96,7 @@ class Site(NamedTuple):
             with an offset of -1 for each exception that is being handled.
         reads: for each live block, which slot of the frame, the variables' included, leads to its
             manager: the manager's own or else its exit callable's.
+        nameless: whether a live block has no ``as`` clause.
         used: how many slots of the frame are in use while the frame waits for a callee.
         op: the instruction's operation.
     """
@@ -106,6 +107,7 @@ class Site(NamedTuple):
     intact: int
     handlers: Tuple[Handler, ...]
     reads: Tuple[int, ...]
+    nameless: bool
     used: int
     op: str
 
@@ -124,19 +126,22 @@ class CodeAnalysis:
             only on 3.8, where a ``finally`` body may be entered at different stack depths.
         names: of the variables that a frame has slots for, in order of the slots. The value stack
             follows them.
+        plain: whether all variables are in these slots themselves, in none of them a cell.
     """
 
-    __slots__ = ("blocks", "sites", "names")
+    __slots__ = ("blocks", "sites", "names", "plain")
 
     def __init__(
         self,
         blocks: List[Block],
         sites: Sequence[Tuple[Site, ...]],
         names: Tuple[str, ...],
+        plain: bool = False,
     ) -> None:
         self.blocks = blocks
         self.sites = sites
         self.names = names
+        self.plain = plain
 
     def at(self, lasti: int) -> Tuple[Site, ...]:
         """The possible sites of a frame whose ``f_lasti`` is ``lasti``."""

@@ -23,7 +23,7 @@ from stackscope.bytecode.instructions import (
     exception_table,
     stack_effect,
 )
-from stackscope.slots import slot_names
+from stackscope.slots import CO_OPTIMIZED, slot_names
 
 
 class Role(enum.Enum):
@@ -174,6 +174,8 @@ class Flow:
         self, code: CodeType, generation: Generation, instructions: Sequence[Instruction]
     ) -> None:
         self.names = slot_names(code)
+        cells = code.co_cellvars or code.co_freevars
+        self.plain = bool(code.co_flags & CO_OPTIMIZED) and not cells
         self.generation = generation
         self.instructions = instructions
         self.size = len(code.co_code)
@@ -325,6 +327,7 @@ class Flow:
             intact,
             self.generation.handlers_at(self, instruction.offset, state),
             tuple(variables + max(block.slot, block.self_slot) for block in live),
+            any(not block.block.has_target for block in live),
             variables + intact,
             instruction.op,
         )
@@ -372,4 +375,4 @@ class Flow:
 
     def analysis(self) -> CodeAnalysis:
         blocks = sorted(self.blocks.values(), key=lambda block: block.opener)
-        return CodeAnalysis(blocks, self.sites(), self.names)
+        return CodeAnalysis(blocks, self.sites(), self.names, self.plain)

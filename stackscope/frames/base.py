@@ -98,10 +98,14 @@ class Reader:
 
     def waiting(
         self, frame: FrameType, analysis: CodeAnalysis
-    ) -> Optional[Tuple[Site, List[object]]]:
-        """The site of a frame that waits for a callee or is suspended, and what `Site.reads` holds.
+    ) -> Optional[Tuple[Site, List[object], Sequence[int]]]:
+        """What there is to know of a frame that waits for a callee or is suspended.
 
         A short cut for the usual case. `None` means nothing but: look closer.
+
+        Returns:
+            Its site, the objects in the slots `Site.reads`, and, if the site has nameless blocks and
+            the code is plain, the words in the slots of its variables.
         """
         return None
 

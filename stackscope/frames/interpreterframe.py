@@ -13,7 +13,7 @@ from __future__ import annotations
 import _ctypes
 import ctypes
 import sys
-from itertools import compress, repeat
+from itertools import chain, compress, repeat
 from operator import and_, eq, getitem
 from types import CodeType, FrameType, FunctionType
 from typing import Any, Iterator, List, NamedTuple, Optional, Sequence, Tuple
@@ -21,11 +21,15 @@ from typing import Any, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 from stackscope.bytecode import CodeAnalysis, Site
 from stackscope.frames.base import FrameMoved, Moment, Reader
 from stackscope.frames.memory import (
+    HAS_MEMORY,
+    INT,
+    INTS,
+    MEMORY,
+    OBJECTS,
     WORD,
     MemoryMoment,
     flatten,
     if_equal,
-    ints_at,
     last_instruction,
     objects_at,
     take,
@@ -103,10 +107,13 @@ _pointer_to_object = _new_reference and getattr(_ctypes, "PyObj_FromPtr", _new_r
 _TAGS = 3
 _NO_TAGS = repeat(~_TAGS)
 _ZERO = (0,)
+_MEMORY_ONCE, _INTS_ONCE = (MEMORY,), (INTS,)
+_WORDS, _OBJECTS = repeat(MEMORY), repeat(OBJECTS)
 # Operations that call nothing before they succeed.
 _NEVER_CALLING = {
     "YIELD_VALUE",
     "RESUME",
+    "RERAISE",
     "LOAD_GLOBAL",
     "LOAD_NAME",
     "LOAD_FAST",
@@ -114,6 +121,14 @@ _NEVER_CALLING = {
 }
 # A slot tagged with both bits is an integer (Py_INT_TAG).
 _INT_TAG = 3
+
+
+def _may_be_traced(frame: FrameType) -> bool:
+    """Whether any instruction of the frame may be calling a trace function or a callback."""
+    if frame.f_trace is not None:
+        return True
+    monitoring = getattr(sys, "monitoring", None)
+    return monitoring is not None and any(map(monitoring.get_tool, range(6)))
 
 
 class _Moment(MemoryMoment):
@@ -153,7 +168,7 @@ class _Moment(MemoryMoment):
         return flatten(compress(there, map(eq, map(getitem, depth, (0,)), (self.depth_word,))))
 
     def has_failed(self, site: Site) -> bool:
-        if self.depth >= 0:
+        if self.depth >= 0 or _may_be_traced(self.frame):
             return False
         if site.exiting is not None or site.op != "CALL":
             return site.op in _NEVER_CALLING
@@ -202,9 +217,11 @@ class InterpreterFrameReader(Reader):
 
     def waiting(
         self, frame: FrameType, analysis: CodeAnalysis
-    ) -> Optional[Tuple[Site, List[object]]]:
-        head = words_at(id(frame) + _HEADER)
-        base = head[0]
+    ) -> Optional[Tuple[Site, List[object], Sequence[int]]]:
+        if not HAS_MEMORY:
+            return None
+        head = (id(frame) + _HEADER) // WORD
+        base = MEMORY[head]
         if 0 <= base - id(frame) < _OWN_DATA:
             return None
         lasti = frame.f_lasti
@@ -212,22 +229,34 @@ class InterpreterFrameReader(Reader):
         if len(sites) != 1:
             return None
         site = sites[0]
-        slots = site.reads
-        localsplus = base + self.localsplus
+        first = (base + self.localsplus) // WORD
+        slots: List[Any] = [first + slot for slot in site.reads]
+        # The slots of the variables, if a block without a name may have its manager there.
+        variables = slice(first, first + len(analysis.names)) if site.nameless else None
+        if not analysis.plain:
+            variables = None
+        there = compress((iter(slots),), map(eq, map(getitem, _MEMORY_ONCE, (head,)), (base,)))
         # As in Moment.guarded, with the depth that is to be expected here.
-        there = compress((iter(slots),), map(eq, map(getitem, (head,), _ZERO), (base,)))
         here = compress(there, map(eq, map(last_instruction, (frame,)), (lasti,)))
         if _pointer_to_object is None:
-            depth = map(getitem, (ints_at(base + self.depth),), _ZERO)
+            depth = map(getitem, _INTS_ONCE, ((base + self.depth) // INT,))
             guarded = flatten(compress(here, map(eq, depth, (site.used,))))
-            found = list(map(getitem, repeat(objects_at(localsplus)), guarded))
-        else:
-            depth = map(getitem, (words_at(base + self.depth),), _ZERO)
-            top = localsplus + site.used * WORD
-            guarded = flatten(compress(here, map(eq, depth, (top,))))
-            words = map(getitem, repeat(words_at(localsplus)), guarded)
-            found = list(map(_pointer_to_object, filter(None, map(and_, words, _NO_TAGS))))
-        return (site, found) if len(found) == len(slots) else None
+            if variables is None:
+                return site, list(map(getitem, _OBJECTS, guarded)), ()
+            slots.insert(0, variables)
+            found = list(map(getitem, chain(_MEMORY_ONCE, _OBJECTS), guarded))
+            return (site, found[1:], found[0]) if found else None
+        depth = map(getitem, _MEMORY_ONCE, ((base + self.depth) // WORD,))
+        top = base + self.localsplus + site.used * WORD
+        guarded = flatten(compress(here, map(eq, depth, (top,))))
+        words = map(and_, map(getitem, _WORDS, guarded), _NO_TAGS)
+        found = list(map(_pointer_to_object, filter(None, words)))
+        if variables is None or not found:
+            return site, found, ()
+        # They are compared with the addresses of objects that we hold: stale ones do no harm.
+        there = compress((variables,), map(eq, map(getitem, _MEMORY_ONCE, (head,)), (base,)))
+        held = list(map(getitem, _MEMORY_ONCE, there))
+        return (site, found, held[0]) if held else None
 
     def proves(self, frame: FrameType) -> bool:
         # The code object is where the layout says.

@@ -32,9 +32,6 @@ raw_bytes = attrgetter("raw")
 #: A view of memory at an address as an array of words. Reads nothing yet.
 words_at = _Words.from_address
 
-#: The same as an array of C ints.
-ints_at = (ctypes.c_int * _LIMIT).from_address
-
 #: A view of memory at an address as an array of object pointers. Reads nothing yet. Subscribing
 #: it gives a new reference; for NULL it raises `ValueError`.
 objects_at = _Objects.from_address
@@ -58,9 +55,16 @@ def if_equal(data: Iterable[Any], value: Iterable[Any], expected: object) -> Ite
     return compress(data, map(eq, value, (expected,)))
 
 
-# All memory as words: views take an index, which is an address divided by their size.
-_MEMORY = (ctypes.c_size_t * (1 << 44)).from_address(0) if WORD == 8 else None
 _SHIFT = WORD.bit_length() - 1
+
+
+#: All memory, as words, C ints and object pointers: an index is an address divided by their size.
+HAS_MEMORY = WORD == 8
+_TOP = 1 << 47 if HAS_MEMORY else 0
+INT = ctypes.sizeof(ctypes.c_int)
+MEMORY: Any = (ctypes.c_size_t * (_TOP // WORD)).from_address(0)
+INTS: Any = (ctypes.c_int * (_TOP // INT)).from_address(0)
+OBJECTS: Any = (ctypes.py_object * (_TOP // WORD)).from_address(0)
 
 
 class MemoryMoment(Moment):
@@ -115,7 +119,7 @@ class MemoryMoment(Moment):
         found = list(take(objects_at(self.localsplus), self.alive((slot,), types)))
         if found:
             return True, found[0]
-        count = list(take(_MEMORY, self.count_words(self.guarded((slot,)))))
+        count = list(take(MEMORY, self.count_words(self.guarded((slot,)))))
         if not count:
             raise FrameMoved
         return count[0] > 0, None
@@ -136,10 +140,10 @@ class MemoryMoment(Moment):
 
     def alive(self, slots: Sequence[int], types: Optional[FrozenSet[int]]) -> Iterator[int]:
         """Those of ``slots`` that hold an object with references and of one of the types."""
-        counts = take(_MEMORY, self.count_words(iter(slots)))
+        counts = take(MEMORY, self.count_words(iter(slots)))
         if types is None:
             return compress(self.guarded(slots), counts)
-        of_type = take(_MEMORY, map(add, self.blocks(iter(slots)), repeat(_TYPE_WORD)))
+        of_type = take(MEMORY, map(add, self.blocks(iter(slots)), repeat(_TYPE_WORD)))
         return compress(
             self.guarded(slots), map(mul, counts, map(contains, repeat(types), of_type))
         )

@@ -12,13 +12,12 @@ from types import CellType, CodeType, FrameType
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
 
 from stackscope.frames import gate
-from stackscope.slots import slot_names
+from stackscope.slots import CO_OPTIMIZED, slot_names
 
 if TYPE_CHECKING:
     from stackscope.frames.base import Moment
 
 # As in the inspect module, which takes long to import.
-_CO_OPTIMIZED = 1
 _CO_VARARGS = 4
 
 _PROXIES = sys.version_info >= (3, 13)
@@ -31,7 +30,7 @@ def _namespace(frame: FrameType) -> Optional[Dict[str, object]]:
 
 
 def _is_function(code: CodeType) -> bool:
-    return bool(code.co_flags & _CO_OPTIMIZED)
+    return bool(code.co_flags & CO_OPTIMIZED)
 
 
 def local_value(frame: FrameType, name: str) -> Tuple[bool, object]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["make_ready"]
 
-BUILT_IN = frozenset(["asyncio", "builtins", "contextlib", "outcome", "threading", "trio"])
+BUILT_IN = frozenset(["asyncio", "builtins", "contextlib", "outcome", "threading", "trio", "uvloop"])
 """The libraries that a module of this package is glue for. These modules bear the same names."""
 
 DOTTED = {

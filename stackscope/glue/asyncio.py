@@ -96,13 +96,31 @@ def elaborate_await(frame: Frame, next_inner: object) -> object:
 # ------------------------------------------- what futures know of each other
 
 
+_readers = {
+    (id(cls), name): reader.__get__
+    for cls in {asyncio.Task, asyncio.Future}
+    for name, reader in cls.__dict__.items()
+    if type(reader) is GetSetDescriptorType
+}
+"""Reads the private attributes of the tasks and futures that are written in C."""
+
+
 def internal(future: object, name: str) -> Any:
     """A private attribute of a future or task; ``None`` if it has none such."""
+    read = _readers.get((id(type(future)), name))
+    if read is not None:
+        return read(future)
     for cls in BUILT_INS:
-        reader = cls.__dict__.get(name)
-        if type(reader) is GetSetDescriptorType and is_instance(future, (cls,)):
-            return reader.__get__(future)
-    return instance_attributes(future).get(name)
+        read = _readers.get((id(cls), name))
+        if read is not None and is_instance(future, (cls,)):
+            return read(future)
+    # Instances of classes derived from the ones in C have attributes, but no __dict__ to look at.
+    if hasattr(type(class_attribute(type(future), name)), "__get__"):
+        return None
+    try:
+        return object.__getattribute__(future, name)
+    except AttributeError:
+        return None
 
 
 def done_callbacks(future: object) -> List[Any]:
@@ -155,6 +173,14 @@ def executor_frames(future: object) -> List[FrameType]:
     from stackscope.glue import concurrent_futures
 
     return concurrent_futures.frames_of_call(source)  # type: ignore[arg-type]
+
+
+def is_done(future: Any) -> bool:
+    """Whether a future or task of asyncio's has a result. Others are taken for pending."""
+    for cls in (asyncio.Task, asyncio.Future, PyTask, PyFuture):
+        if type(future) is cls or is_instance(future, (cls,)):
+            return bool(cls.done(future))
+    return False
 
 
 # ------------------------------------------------------------- event loops

@@ -11,7 +11,7 @@ import sys
 from types import FunctionType, MethodType
 
 from stackscope.frames import local_value
-from stackscope.glue.asyncio import FUTURES, TASKS, done_callbacks, internal
+from stackscope.glue.asyncio import TASKS, done_callbacks, internal, is_done
 from stackscope.glue.reading import instance_attributes, is_instance
 from stackscope.running import callers, thread_frames
 from stackscope.runtimes import Runtime, Survey, subclasses, this_thread, unique
@@ -45,14 +45,6 @@ def get_loop(future: Any) -> Any:
     return internal(future, "_loop")
 
 
-def is_done(task: Any) -> bool:
-    """Whether a task has ended."""
-    for cls in (*TASKS, *FUTURES):
-        if is_instance(task, (cls,)):
-            return bool(cls.done(task))
-    return bool(task.done())
-
-
 def _all_known_tasks() -> List[Any]:
     """All tasks of all loops, up to 3.13; some of them may be done."""
     found: List[Any] = []
@@ -74,6 +66,13 @@ def _tasks_of_loop(loop: Any) -> List[Any]:
             if attempt == ATTEMPTS - 1:
                 raise
     return []
+
+
+def all_tasks_of(loop: object) -> List[Any]:
+    """The tasks of a loop that are not done."""
+    if OTHER_TASKS:
+        return [t for t in _all_known_tasks() if get_loop(t) is loop and not is_done(t)]
+    return _tasks_of_loop(loop)
 
 
 class AsyncioLoops(Runtime):
@@ -143,7 +142,7 @@ class AsyncioLoops(Runtime):
 
     def task_name(self, task: Any) -> str:
         for cls in TASKS:
-            if is_instance(task, (cls,)):
+            if type(task) is cls or is_instance(task, (cls,)):
                 return str(cls.get_name(task))
         return str(task.get_name())
 

@@ -17,11 +17,21 @@ import asyncio.subprocess
 import asyncio.tasks
 import socket
 from collections import deque
+from types import FunctionType, MemberDescriptorType
 
 from stackscope.frames import local_value
-from stackscope.glue.asyncio import FUTURES, TASKS, chained, internal, shielded, time_until
+from stackscope.glue.asyncio import (
+    FUTURES,
+    TASKS,
+    chained,
+    done_callbacks,
+    internal,
+    is_done,
+    shielded,
+    time_until,
+)
 from stackscope.glue.asyncio import time_left as timeout_left
-from stackscope.glue.reading import instance_attributes, is_instance
+from stackscope.glue.reading import class_attribute, instance_attributes, is_instance
 from stackscope.numbers import task_numbers
 from stackscope.waiting import Waiting, awaited_object, describe_call, describe_leaf
 
@@ -32,6 +42,12 @@ if TYPE_CHECKING:
     from stackscope.model import Frame
 
     Describer = Callable[[Frame, Waiting], None]
+
+LONGEST_LINE = 100
+"""Where more wait for the same, we don't look who is at which place: that would take quadratic time."""
+
+MOST_SEARCHED = 500
+"""In more tasks than that we don't search for the ones that ``as_completed()`` waits for."""
 
 # ---------------------------------------------------------------- phrases
 
@@ -88,14 +104,6 @@ def pending(futures: object) -> Tuple[List[object], int]:
     return [future for future in known if not is_done(future)], len(known)
 
 
-def is_done(future: Any) -> bool:
-    """Whether a future of asyncio's has a result; others are taken for pending."""
-    for cls in (*TASKS, *FUTURES):
-        if is_instance(future, (cls,)):
-            return bool(cls.done(future))
-    return False
-
-
 def timer_left(handle: Any, loop: Any = None) -> str:
     """How much time is left until a timer of an event loop fires, in words."""
     if handle is None:
@@ -119,10 +127,11 @@ def place_in_line(line: object, waiting: Waiting) -> str:
     leaf = waiting.obj
     if type(line) is not deque:
         return ""
-    futures = list(line)
-    index = next((i for i, future in enumerate(futures) if future is leaf), None)
-    total = count(len(futures), "waiter")
-    return total if index is None or len(futures) < 2 else f"{ordinal(index + 1)} of {total}"
+    total = count(len(line), "waiter")
+    if len(line) < 2 or len(line) > LONGEST_LINE:
+        return total
+    index = next((i for i, future in enumerate(list(line)) if future is leaf), None)
+    return total if index is None else f"{ordinal(index + 1)} of {total}"
 
 
 # ------------------------------------------------------- futures and tasks
@@ -143,7 +152,7 @@ def describe_task(task: object, waiting: Waiting) -> None:
 def describe_future(future: object, waiting: Waiting) -> None:
     """What ``gather()`` and ``shield()`` return, a call in a thread pool; any other future."""
     waiting.obj = future
-    children = instance_attributes(future).get("_children")
+    children = internal(future, "_children")
     if type(children) is list:
         waiting.text = f"gather() of {len(children)}"
         left, _ = pending(children)
@@ -211,14 +220,32 @@ def _timeout_of(frame: Frame) -> str:
 
 def describe_as_completed(frame: Frame, waiting: Waiting) -> None:
     """``as_completed()``: how many are still to come."""
-    todo = variable(frame, "todo")
-    if todo is None:  # an object since 3.13
-        todo = attributes_of_self(frame).get("_todo")
-    left, _ = pending(todo)
+    todo = attributes_of_self(frame).get("_todo")  # 3.13+
+    if todo is None:
+        todo = _awaited_through(variable(frame, "done"))
     waiting.text = "as_completed()"
-    waiting.tasks = left
-    waiting.detail = f"{len(left)} still to come"
+    waiting.detail = ""
     waiting.obj = None
+    if todo is not None:
+        waiting.tasks, _ = pending(todo)
+        waiting.detail = f"{len(waiting.tasks)} still to come"
+
+
+def _awaited_through(queue: object) -> object:
+    """What ``as_completed()`` waits for, up to 3.12, where only the awaited tasks know about it."""
+    from stackscope.glue.asyncio_loops import all_tasks_of
+
+    getters = instance_attributes(queue).get("_getters")
+    tasks = all_tasks_of(internal(getters[0], "_loop")) if type(getters) is deque else []
+    if len(tasks) > MOST_SEARCHED:
+        return None
+    for task in tasks:
+        for callback in done_callbacks(task):
+            if type(callback) is FunctionType and callback.__code__.co_name == "_on_completion":
+                cells = dict(zip(callback.__code__.co_freevars, callback.__closure__ or ()))
+                if "done" in cells and "todo" in cells and cells["done"].cell_contents is queue:
+                    return cells["todo"].cell_contents
+    return None
 
 
 def describe_to_thread(frame: Frame, waiting: Waiting) -> None:
@@ -322,7 +349,8 @@ def _peer(transport: object) -> str:
     """The other end of a connection, or the pipe, as far as the transport has noted it."""
     from stackscope.render.safe import cut, safe_repr
 
-    extra = instance_attributes(transport).get("_extra")
+    slot = class_attribute(type(transport), "_extra")
+    extra = slot.__get__(transport) if type(slot) is MemberDescriptorType else None
     if type(extra) is not dict:
         return ""
     address = dict.get(extra, "peername") or dict.get(extra, "sockname")

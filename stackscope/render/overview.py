@@ -229,7 +229,8 @@ def _loop_title(loop: LoopNode) -> Line:
 def _task_title(node: TaskNode) -> Line:
     words = f": {node.state}"
     if node.waiting is not None:
-        words += f" for {safe_text(str(node.waiting))}"
+        verb = "" if node.state == "waiting" else ", waiting"
+        words += f"{verb} for {safe_text(str(node.waiting))}"
     return [("root", task_name(node)), ("comment", words)]
 
 

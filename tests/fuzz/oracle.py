@@ -141,6 +141,8 @@ class Figures:
     wrong: int = 0
     skipped: int = 0
     tolerated: int = 0
+    #: Errors raised where nothing could tell.
+    undecided: int = 0
     unknown_exiting: int = 0
     side_effects: int = 0
     unexpected: int = 0
@@ -148,7 +150,7 @@ class Figures:
     def __str__(self) -> str:
         return (
             f"programs {self.programs}, probes {self.probes}, wrong probes {self.wrong}, "
-            f"skipped {self.skipped}, tolerated {self.tolerated}, "
+            f"skipped {self.skipped}, tolerated {self.tolerated}, undecided {self.undecided}, "
             f"exiting without object {self.unknown_exiting}, "
             f"side effects {self.side_effects}, unexpected exceptions {self.unexpected}"
         )
@@ -163,6 +165,7 @@ class Oracle:
     figures: Figures = field(default_factory=Figures)
     mismatches: List[Mismatch] = field(default_factory=list)
     activations: Dict[int, Activation] = field(default_factory=dict)
+    _static: Optional[Dict[int, Tuple[int, ...]]] = None
     #: True while the reader runs: hostile managers then report being touched.
     reading: bool = False
 
@@ -234,8 +237,35 @@ class Oracle:
             error = f"{type(exc).__name__}: {exc}"
         finally:
             self.reading = False
-        self.record(self.mismatch(frame, entries, [], error))
+        if self.has_left_its_line(frame, entries):
+            self.figures.undecided += 1
+        else:
+            self.record(self.mismatch(frame, entries, [], error))
         return None
+
+    def around(self, frame: types.FrameType) -> Optional[Tuple[int, ...]]:
+        """The blocks around the line of a frame by the syntax tree; None if that can't be told."""
+        if self._static is None:
+            self._static = static_blocks(self.program)
+        return None if _is_artificial(frame) else self._static.get(frame.f_lineno)
+
+    def has_left_its_line(self, frame: types.FrameType, entries: List[Entry]) -> bool:
+        """Whether a frame unwinds for an exception and has left blocks around its line.
+
+        Then `f_lasti` is that of the exception's origin (RERAISE restores it) and the slots of
+        those blocks are no more. It's seen if what the frame drops from its value stack (the
+        generator of a loop) runs code of the program while it's closed. The frame says nothing
+        about it, so raising an error is allowed here, and nowhere else.
+        """
+        if instruction_at(frame.f_code, frame.f_lasti) == "RERAISE":
+            return True
+        around = self.around(frame)
+        return (
+            around is not None
+            and len(entries) < len(around)
+            and _starts_with(around, entries)
+            and not any(entry.exiting for entry in entries)
+        )
 
     def matches(
         self,
@@ -426,29 +456,25 @@ class SelfCheck:
 
     def __init__(self, oracle: Oracle) -> None:
         self._oracle = oracle
-        self._static = static_blocks(oracle.program)
 
     def __call__(
         self, frame: types.FrameType, origin: Any, inner: Optional[types.FrameType]
     ) -> List[Any]:
         activation = self._oracle.activation_of(frame)
         entries = activation.active() if activation is not None else []
-        around = self._static.get(frame.f_lineno)
-        if (
-            activation is None
-            or around is None
-            or _is_artificial(frame)
-            or any(e.exiting for e in entries)
-        ):
+        around = self._oracle.around(frame)
+        if activation is None or around is None or any(e.exiting for e in entries):
             self._oracle.figures.skipped += 1
-        elif tuple(e.block_id for e in entries) != around:
-            if tuple(e.block_id for e in entries) != around[: len(entries)]:
-                raise AssertionError(f"the syntax tree has blocks {around} around this line")
-            # A frame that unwinds for an exception shows the line of its origin, in blocks that
-            # it has left by then: RERAISE restores f_lasti. Seen if what it drops from its value
-            # stack (the generator of a loop) runs code of the program while it's closed.
+        elif not _starts_with(around, entries):
+            raise AssertionError(f"the syntax tree has blocks {around} around this line")
+        elif len(entries) < len(around):
+            # See `Oracle.has_left_its_line`.
             self._oracle.figures.tolerated += 1
         return [_Echo(self._oracle, frame, e) for e in entries]
+
+
+def _starts_with(blocks: Tuple[int, ...], entries: List[Entry]) -> bool:
+    return blocks[: len(entries)] == tuple(entry.block_id for entry in entries)
 
 
 def _is_artificial(frame: types.FrameType) -> bool:

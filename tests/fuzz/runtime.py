@@ -19,6 +19,8 @@ from .oracle import Oracle, Token, chain_of, frame_of
 _FUEL = 250
 #: How often each function is run, which takes different ways each time.
 _TIMES = 4
+#: After so many probes a program gets no more fuel: other programs tell more.
+_MOST_PROBES = 4_000
 _MOST_SUSPENDED = 6
 _MOST_FRAMES = 60
 
@@ -118,6 +120,7 @@ class Runtime:
         self.program = oracle.program
         self.rng = random.Random(oracle.program.seed)
         self.fuel = _FUEL
+        self._last_probe = oracle.figures.probes + _MOST_PROBES
         self.ended = False
         #: Everything that may be suspended (weakly).
         self.known: List[Any] = []
@@ -148,6 +151,8 @@ class Runtime:
                 code = compile(source, filename, "exec")
                 self._guarded(exec, code, self.namespace)
                 for function in self.program.functions * _TIMES:
+                    if self.oracle.figures.probes > self._last_probe:
+                        break
                     self.fuel = _FUEL
                     self._guarded(self._run_function, function)
                 self._finish()
@@ -238,6 +243,8 @@ class Runtime:
         """Compare all frames on the stack and some that are suspended."""
         running = self.oracle.check_stack(sys._getframe(0))
         self._probe_suspended(running)
+        if self.oracle.figures.probes > self._last_probe:
+            self.fuel = 0
         return 1
 
     def _probe_suspended(self, running: Set[int]) -> None:

@@ -141,6 +141,7 @@ def early(depth: int) -> int:
             return d.line + _sum(generate(depth))
     finally:
         act.over()
+    return 0
 
 
 def failing(depth: int) -> None:
