@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from types import CoroutineType, FrameType, FunctionType, GeneratorType
+import sys
+from types import CoroutineType, FrameType, FunctionType, GeneratorType, MethodType
 from typing import List, Optional, Sequence, Tuple
 
 from stackscope.bytecode import Block, CodeAnalysis, Exiting, Live, Site, analyze
@@ -11,21 +12,14 @@ from stackscope.frames.base import COROUTINES, METHODS, FrameMoved, Moment, Read
 from stackscope.frames.methods import class_attribute, manager_in_exit, manager_of
 from stackscope.frames.variables import name_of_local
 from stackscope.model import Context
+from stackscope.slots import CO_ANY_GENERATOR
 
 # How often a frame that keeps moving is looked at before we give up.
 TRIES = 50
 
 
-# CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERATOR.
-_CO_ANY_GENERATOR = 0x20 | 0x80 | 0x200
-
-
 class FrameKeepsMoving(RuntimeError):
     """A frame that runs in another thread could not be read between two of its steps."""
-
-
-class FrameUnwinding(RuntimeError):
-    """A frame is being unwound, and what is left of its contexts can't be told (3.11 to 3.13)."""
 
 
 def contexts_active_in_frame(
@@ -154,28 +148,14 @@ def _managers(moment: Moment, site: Site, stack: int) -> List[Tuple[bool, object
         return []
     if live[0].self_slot < 0:
         exits = moment.exits([stack + block.slot for block in live])
-        unusual = next((i for i, item in enumerate(exits) if item is None), None)
-        if unusual is not None and moment.has_failed(site):
-            raise FrameUnwinding(
-                "the frame is handling an exception, and whether it has left a block whose exit "
-                "method is no ordinary method can't be told"
-            )
         return [
             manager_of(exit_callable, block.block.exit_name)
             for exit_callable, block in zip(exits, live)
         ]
     selves = moment.nullable([stack + block.self_slot for block in live])
-    return [
-        (True, manager)
-        if manager is not None
-        else _bound_manager(moment, stack + block.slot, block.block)
-        for manager, block in zip(selves, live)
-    ]
-
-
-def _bound_manager(moment: Moment, slot: int, block: Block) -> Tuple[bool, object]:
-    [exit_callable] = moment.objects([slot])
-    return manager_of(exit_callable, block.exit_name)
+    # NULL stands beside a callable that is no method of the manager's class (LOAD_SPECIAL; see
+    # `_PyObject_LookupSpecialMethod` in Objects/object.c). What that is bound to may be anything.
+    return [(manager is not None, manager) for manager in selves]
 
 
 def _exiting_context(
@@ -242,14 +222,15 @@ def _exiting_manager(
         if manager is not None:
             return True, True, (True, manager)
     in_use, exit_callable = moment.peek(stack + slot, METHODS)
-    return in_use, exit_callable is not None, manager_of(exit_callable, name)
+    found = manager_of(exit_callable, name) if exiting.self_slot < 0 else (False, None)
+    return in_use, exit_callable is not None, found
 
 
 def _manager_in_place(moment: Moment, stack: int, exiting: Exiting) -> Tuple[bool, object]:
     """The manager, if it stands where its exit method was (`method_vectorcall` in CPython)."""
     if exiting.slot < 0:
         return False, None
-    manager = moment.peek(stack + exiting.slot)[1]
+    manager = moment.tracked(stack + exiting.slot)
     exit_method = class_attribute(type(manager), exiting.block.exit_name)
     return (True, manager) if type(exit_method) is FunctionType else (False, None)
 
@@ -268,13 +249,17 @@ def _manager_in_callee(
 
 
 def _is_finalizer(frame: FrameType) -> bool:
-    """Whether a frame that was called from C is rather a finalizer than an exit method.
+    """Whether a frame that was called from C is rather a finalizer than a method that was called.
 
-    Only asked where nothing in the caller's stack shows that the exit method is still running: it
-    may have failed, and the caller be unwinding.
+    Only asked where nothing in the caller's stack shows that its call is still going on: it may
+    have failed, and the caller be unwinding.
     """
     code = frame.f_code
-    return bool(code.co_flags & _CO_ANY_GENERATOR) or code.co_name == "__del__"
+    if code.co_flags & CO_ANY_GENERATOR or code.co_name == "__del__":
+        return True
+    hook = sys.get_asyncgen_hooks().finalizer
+    function = hook.__func__ if type(hook) is MethodType else hook
+    return type(function) is FunctionType and function.__code__ is code
 
 
 def _frame_of_awaitable(awaitable: object) -> Optional[FrameType]:

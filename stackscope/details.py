@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import CodeType, FrameType
 from typing import Dict, List, Optional, Sequence
 
-from stackscope.bytecode import Site, analyze
+from stackscope.bytecode import Site, analyze, analyze_whole
 from stackscope.bytecode.instructions import from_dis
 from stackscope.bytecode.targets import describe
 from stackscope.contexts import TRIES, FrameKeepsMoving
@@ -74,8 +74,6 @@ class ExitingContext:
 def inspect_frame(frame: FrameType) -> FrameDetails:
     """The exception handlers in force in a frame, and its value stack.
 
-    Code without ``with`` blocks is not analysed; its details are empty.
-
     Args:
         frame: a running or suspended frame. One that has ended gives empty details.
 
@@ -86,7 +84,7 @@ def inspect_frame(frame: FrameType) -> FrameDetails:
     exact = reader()
     if exact is None:
         raise RuntimeError("frames can't be read exactly: see set_trickery_enabled()")
-    analysis = analyze(frame.f_code)
+    analysis = analyze_whole(frame.f_code)
     for _ in range(TRIES):
         moment = exact.moment(frame, frame.f_code)
         if moment is None:

@@ -7,10 +7,10 @@ registered with `register_finder`.
 from __future__ import annotations
 
 import sys
-from _thread import get_ident
+from itertools import compress
 
 from stackscope import model
-from stackscope.running import callers, thread_frames
+from stackscope.running import callers, this_thread, thread_frames
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Survey:
         """The frames of all running calls of a function, with the identifiers of their threads."""
         if self._by_code is None:
             self._by_code = {}
-            here = get_ident()
+            here = this_thread()
             for ident in self.frames:
                 frames = callers(sys._getframe()) if ident == here else thread_frames(ident)
                 for frame in frames:
@@ -67,7 +67,10 @@ def _objects_by_type(types: Sequence[type]) -> Dict[int, List[object]]:
     import gc
 
     found: Dict[int, List[object]] = {id(cls): [] for cls in types}
-    for obj in [obj for obj in gc.get_objects() if id(type(obj)) in found]:
+    objects = gc.get_objects() if found else []
+    # There may be millions of objects; so no Python code runs for each of them.
+    wanted = map(found.__contains__, map(id, map(type, objects)))
+    for obj in compress(objects, wanted):
         found[id(type(obj))].append(obj)
     return found
 
@@ -174,8 +177,3 @@ def subclasses(base: type) -> List[type]:
 def unique(objects: Iterable[object]) -> List[object]:
     """``objects`` without those that came before, by identity."""
     return list({id(obj): obj for obj in objects}.values())
-
-
-def this_thread() -> int:
-    """The identifier of the calling thread."""
-    return get_ident()

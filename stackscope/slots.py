@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 # As in the inspect module, which takes long to import: the code is a function's.
 CO_OPTIMIZED = 1
+# CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERATOR.
+CO_ANY_GENERATOR = 0x20 | 0x80 | 0x200
 
 
 def slot_names(code: CodeType) -> Tuple[str, ...]:

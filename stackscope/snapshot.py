@@ -19,16 +19,17 @@ from stackscope.model import Context, Stack, StackSlice
 from stackscope.numbers import item_numbers, task_numbers, thread_numbers
 from stackscope.places import innermost_user_frame, is_user_frame
 from stackscope.records import record
-from stackscope.runtimes import Survey, finders, this_thread, unique
+from stackscope.running import this_thread
+from stackscope.runtimes import Survey, finders, unique
 from stackscope.waiting import Waiting, describe_wait
 from stackscope.walk import Extraction
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import threading
-    from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+    from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
-    from stackscope.runtimes import Found, Runtime
+    from stackscope.runtimes import Finder, Found, Runtime
 
 __all__ = [
     "ItemNode",
@@ -61,6 +62,12 @@ RUNTIMES = (
 )
 """The modules that have tasks, a name that they have once they are imported, and who knows them."""
 
+FINDERS = (("greenlet", "getcurrent", "stackscope.glue.greenlet_finder"),)
+"""The same for what has other things with stacks."""
+
+DEEPEST_AWAITED = 20
+"""So many tasks that wait for each other are hung below each other; the next one is at the top again."""
+
 RETRIES = 3
 """How often to extract a stack anew that there were errors in."""
 
@@ -68,7 +75,19 @@ MOST_HOLDERS = 3
 """So many holders of one lock are named."""
 
 
-@record
+if TYPE_CHECKING:
+    node = record
+else:
+
+    def node(cls: type) -> type:
+        """A `record` with the representation that it brings, for that of a whole tree would be huge."""
+        brief = cls.__repr__
+        cls = record(cls)
+        cls.__repr__ = brief
+        return cls
+
+
+@node
 class TaskNode:
     """One task, with the tasks that it owns.
 
@@ -124,6 +143,9 @@ class TaskNode:
         self.waiting = waiting
         self.is_awaited = is_awaited
 
+    def __repr__(self) -> str:
+        return f"<TaskNode {self.number} {self.name!r} {self.state}>"
+
     def walk(self) -> Iterator[TaskNode]:
         """This task and all below it, each before its children."""
         todo = [self]
@@ -133,7 +155,7 @@ class TaskNode:
             todo.extend(reversed(node.children))
 
 
-@record
+@node
 class LoopNode:
     """An asyncio event loop or a trio run, with its tasks.
 
@@ -169,13 +191,16 @@ class LoopNode:
         self.is_here = is_here
         self.tasks = tasks
 
+    def __repr__(self) -> str:
+        return f"<LoopNode of {self.library} in {self.thread or 'no known thread'}>"
+
     def walk(self) -> Iterator[TaskNode]:
         """All tasks of the loop, each before its children."""
         for node in self.tasks:
             yield from node.walk()
 
 
-@record
+@node
 class ThreadNode:
     """One thread.
 
@@ -215,8 +240,11 @@ class ThreadNode:
         self.ident = ident
         self.is_daemon = is_daemon
 
+    def __repr__(self) -> str:
+        return f"<ThreadNode {self.number} {self.name!r}>"
 
-@record
+
+@node
 class ItemNode:
     """Something else that has a stack, such as a greenlet.
 
@@ -260,6 +288,9 @@ class ItemNode:
         self.thread = thread
         self.children = children
 
+    def __repr__(self) -> str:
+        return f"<ItemNode {self.kind} {self.number} {self.state}>"
+
     def walk(self) -> Iterator[ItemNode]:
         """This item and all below it, each before its children."""
         todo = [self]
@@ -269,7 +300,7 @@ class ItemNode:
             todo.extend(reversed(node.children))
 
 
-@record
+@node
 class Snapshot:
     """What `extract_all` has found.
 
@@ -303,6 +334,9 @@ class Snapshot:
         """All tasks of all loops, each before its children."""
         for loop in self.loops:
             yield from loop.walk()
+
+    def __repr__(self) -> str:
+        return f"<Snapshot of {len(self.loops)} loops and {len(self.threads)} threads>"
 
     def __str__(self) -> str:
         return "".join(self.format())
@@ -358,7 +392,7 @@ def extract_all(*, with_contexts: bool = True, threads: bool = True) -> Snapshot
 def _take(extraction: Extraction, threads: bool) -> Snapshot:
     runtimes = list(_runtimes())
     types = [cls for runtime in runtimes for cls in _or((), runtime.types)]
-    known_finders = list(finders.values()) if threads else []
+    known_finders = _finders() if threads else []
     for finder in known_finders:
         types += _or((), finder.types)
     survey = Survey(types)
@@ -381,9 +415,18 @@ def _take(extraction: Extraction, threads: bool) -> Snapshot:
 def _runtimes() -> Iterator[Runtime]:
     for module, name, glue, cls in RUNTIMES:
         if hasattr(sys.modules.get(module), name):  # else it is half imported, or not at all
-            runtime = _or(None, lambda glue=glue, cls=cls: getattr(importlib.import_module(glue), cls)())
+            runtime = _or(
+                None, lambda glue=glue, cls=cls: getattr(importlib.import_module(glue), cls)()
+            )
             if runtime is not None:
                 yield runtime
+
+
+def _finders() -> List[Finder]:
+    for module, name, glue in FINDERS:
+        if hasattr(sys.modules.get(module), name) and module not in finders:
+            _or(None, lambda glue=glue: importlib.import_module(glue).install())
+    return list(finders.values())
 
 
 # ------------------------------------------------------------------------------------------- the trees
@@ -492,7 +535,9 @@ class _TaskTree:
             node.number = task_numbers.of(node.task)
             node.children = below.get(id(node), [])
             todo.extend(reversed(node.children))
-        for node in nodes:  # tasks that own each other in a circle: nothing that asyncio or trio make
+        for (
+            node
+        ) in nodes:  # tasks that own each other in a circle: nothing that asyncio or trio make
             if not node.number:
                 node.number = task_numbers.of(node.task)
                 tops.append(node)
@@ -537,10 +582,16 @@ class _TaskTree:
         ]
         return len(found), found[:MOST_HOLDERS]
 
-    def _awaited(self, node: TaskNode) -> List[TaskNode]:
+    def _waits_for(self, node: TaskNode) -> List[TaskNode]:
+        """The tasks that one waits for, the holders of a lock included."""
         tasks = node.waiting.tasks if node.waiting is not None else ()
         found = [self.nodes.get(id(task)) for task in tasks]
         return [other for other in found if other is not None]
+
+    def _awaited(self, node: TaskNode) -> List[TaskNode]:
+        """The tasks whose results one waits for."""
+        held = node.waiting is not None and node.waiting.lock is not None
+        return [] if held else self._waits_for(node)
 
     def hang_awaited(self, loops: List[LoopNode]) -> None:
         """Hang the tasks that nothing owns under the first ones that wait for them."""
@@ -551,7 +602,7 @@ class _TaskTree:
             for other in self._awaited(node)
             if other is not node
         }
-        seen: Dict[int, TaskNode] = {}
+        seen: Set[int] = set()
         for loop in loops:
             for is_last_resort in (False, True):  # then only those are left that wait in a circle
                 for node in loop.tasks:
@@ -560,22 +611,26 @@ class _TaskTree:
         for loop in loops:
             loop.tasks = [node for node in loop.tasks if not node.is_awaited]
 
-    def _visit(self, top: TaskNode, free: Any, seen: Dict[int, TaskNode]) -> None:
-        todo = [top]
-        seen[id(top)] = top
+    def _visit(self, top: TaskNode, free: Set[int], seen: Set[int]) -> None:
+        todo = [(top, 0)]
+        seen.add(id(top))
         while todo:
-            node = todo.pop()
-            for other in node.children:
-                seen[id(other)] = other
-            held = node.waiting is not None and node.waiting.lock is not None
-            for other in () if held else self._awaited(node):
-                if id(other) in free and id(other) not in seen:
-                    seen[id(other)] = other
-                    other.is_awaited = True
-                    leaf = node.stack.leaf
-                    other.owner = other.task if leaf is None else leaf
-                    node.children = [*node.children, other]
-            todo.extend(reversed(node.children))
+            node, depth = todo.pop()
+            seen.update(map(id, node.children))
+            owned = [(child, depth) for child in node.children]
+            awaited = []
+            if depth < DEEPEST_AWAITED:
+                for other in self._awaited(node):
+                    if id(other) in free and id(other) not in seen:
+                        seen.add(id(other))
+                        awaited.append(other)
+            for other in awaited:
+                other.is_awaited = True
+                leaf = node.stack.leaf
+                other.owner = other.task if leaf is None else leaf
+            node.children = [*node.children, *awaited] if awaited else node.children
+            todo += [(child, depth + 1) for child in reversed(awaited)]
+            todo += reversed(owned)
 
     def cycles(self) -> List[List[TaskNode]]:
         """Tasks that wait for each other in a circle (Tarjan's algorithm, without recursion)."""
@@ -587,7 +642,7 @@ class _TaskTree:
         for start in self.nodes.values():
             if id(start) in index or start.waiting is None or not start.waiting.tasks:
                 continue
-            work = [(start, iter(self._awaited(start)))]
+            work = [(start, iter(self._waits_for(start)))]
             index[id(start)] = low[id(start)] = len(index)
             path.append(start)
             on_path[id(start)] = True
@@ -601,21 +656,19 @@ class _TaskTree:
                         low[above] = min(low[above], low[id(node)])
                     if low[id(node)] == index[id(node)]:
                         circle = _take_circle(path, on_path, node)
-                        if len(circle) > 1 or any(o is node for o in self._awaited(node)):
+                        if len(circle) > 1 or any(o is node for o in self._waits_for(node)):
                             found.append(circle)
                 elif id(other) not in index:
                     index[id(other)] = low[id(other)] = len(index)
                     path.append(other)
                     on_path[id(other)] = True
-                    work.append((other, iter(self._awaited(other))))
+                    work.append((other, iter(self._waits_for(other))))
                 elif on_path.get(id(other)):
                     low[id(node)] = min(low[id(node)], index[id(other)])
         return found
 
 
-def _take_circle(
-    path: List[TaskNode], on_path: Dict[int, bool], first: TaskNode
-) -> List[TaskNode]:
+def _take_circle(path: List[TaskNode], on_path: Dict[int, bool], first: TaskNode) -> List[TaskNode]:
     circle: List[TaskNode] = []
     while not circle or circle[-1] is not first:
         circle.append(path.pop())
@@ -691,7 +744,8 @@ def _item_nodes(extraction: Extraction, kind: str, found: Sequence[Found]) -> Li
     for one in found:
         thread = _thread_name(one.owner) if type(one.owner) is int else None
         number = item_numbers.of(one.item)
-        stack = extraction.stack(one.item)
+        is_running = one.state.startswith("running")  # its frames are those of its thread
+        stack = Stack(one.item, []) if is_running else extraction.stack(one.item)
         nodes[id(one.item)] = ItemNode(
             kind, one.item, number, one.name, one.state, stack, thread, []
         )

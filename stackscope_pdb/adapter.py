@@ -17,13 +17,15 @@ import sys
 import threading
 from contextlib import contextmanager
 
-from stackscope_pdb import prompt
+from stackscope_pdb import prompt, quitting
 from stackscope_pdb.commands import Commands
+from stackscope_pdb.folding import module_name
+from stackscope_pdb.waking import wake_loops
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType, FrameType
-    from typing import Any, Dict, Iterator, List, Optional, Sequence
+    from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
 
 HAS_BACKENDS = sys.version_info >= (3, 14)
 STOPS_AT_EXCEPTIONS = sys.version_info >= (
@@ -71,6 +73,7 @@ class Pdb(Commands, pdb.Pdb):
         self.prompt = prompt.STANDARD
         self._follows_streams = (stdin is None, stdout is None)
         self._thread = threading.get_ident()
+        self._mode = mode
         self._choose_reader()
 
     def _choose_reader(self) -> None:
@@ -111,6 +114,87 @@ class Pdb(Commands, pdb.Pdb):
             super().interaction(frame, tb_or_exc)
         finally:
             self.is_busy = False
+        if self.quitting and frame is not None and self._ends_program():
+            quitting.quit_program()
+
+    def _ends_program(self) -> bool:
+        """Whether `quit` ends the whole program, and not only what was given to `run` or a test."""
+        return self._mode in ("inline", "cli") and not hasattr(sys, "ps1")
+
+    def do_quit(self, arg: str) -> Any:
+        # The standard one raises SystemExit here, inside of the prompt.
+        if HAS_BACKENDS and self._mode == "inline" and self._ends_program():
+            if not self._confirms_quit():
+                return None
+            self._user_requested_quit = True
+            self.set_quit()
+            return True
+        return super().do_quit(arg)
+
+    do_quit.__doc__ = pdb.Pdb.do_quit.__doc__
+    do_q = do_exit = do_quit
+
+    def _confirms_quit(self) -> bool:
+        """Ask, as the standard debugger does from 3.14 on."""
+        while True:
+            try:
+                answer = input("Quitting pdb will kill the process. Quit anyway? [y/n] ")
+            except EOFError:
+                self.message("")
+                return True
+            if answer.strip().lower() in ("", "y", "yes"):
+                return True
+            if answer.strip().lower() in ("n", "no"):
+                return False
+
+    # ------------------------------------------------------------------ Ctrl-C while the program runs
+
+    def sigint_handler(self, signum: int, frame: Optional[FrameType]) -> None:
+        """Open the prompt, at once: the standard debugger waits until the program runs Python code again."""
+        if self.allow_kbdint:
+            raise KeyboardInterrupt
+        if frame is None or module_name(frame) in ("bdb", "pdb", "cmd", "codeop", __name__):
+            super().sigint_handler(signum, frame)
+            return
+        self._stop_tracing()
+        self.reset()
+        self.botframe = _outermost(frame)
+        self.message("\nProgram interrupted. ('continue' goes on)")
+        self._show_tasks()
+        self.interaction(frame, None)
+        wake_loops()
+        if self.stoplineno != -1 or self.breaks:
+            self._trace_from(frame)
+
+    def _show_tasks(self) -> None:
+        """What the program waits for, if it has tasks."""
+        if "asyncio" in sys.modules or "trio" in sys.modules:
+            from stackscope_pdb.commands.tasks import take_snapshot
+
+            if next(take_snapshot().tasks(), None) is not None:
+                self.run_command("tasks", "")
+
+    def _stop_tracing(self) -> None:
+        if HAS_BACKENDS:
+            self.stop_trace()
+        else:
+            sys.settrace(None)
+
+    def _trace_from(self, frame: Optional[FrameType]) -> None:
+        """Trace what comes in ``frame`` and its callers, as `set_trace` does, but without a stop."""
+        while frame is not None:
+            frame.f_trace = self.trace_dispatch
+            if HAS_BACKENDS:
+                flags = (frame.f_trace_lines, frame.f_trace_opcodes)
+                self.frame_trace_lines_opcodes[frame] = flags
+            frame.f_trace_lines = True
+            frame = frame.f_back
+        if HAS_BACKENDS:
+            self.start_trace()
+        else:
+            sys.settrace(self.trace_dispatch)
+        if self.stopframe is not None:
+            self.trace_suspended(self.stopframe)  # it may be a focused one
 
     def _complain_once(self) -> None:
         if not self._has_complained and "STACKSCOPE_PDB_STYLE" in os.environ:
@@ -163,6 +247,18 @@ class Pdb(Commands, pdb.Pdb):
         __main__.__dict__.clear()
         __main__.__dict__.update(namespace)
         self.run(code)
+
+    def run(self, *args: Any, **kwargs: Any) -> Any:
+        """As that of `bdb.Bdb`."""
+        return _until_quit(super().run, *args, **kwargs)
+
+    def runeval(self, *args: Any, **kwargs: Any) -> Any:
+        """As that of `bdb.Bdb`."""
+        return _until_quit(super().runeval, *args, **kwargs)
+
+    def runcall(self, *args: Any, **kwargs: Any) -> Any:
+        """As that of `bdb.Bdb`."""
+        return _until_quit(super().runcall, *args, **kwargs)
 
     # ------------------------------------------------------------------ the prompt
 
@@ -228,6 +324,22 @@ class Pdb(Commands, pdb.Pdb):
         self.message("LEAVING RECURSIVE DEBUGGER")
         sys.settrace(self.trace_dispatch)
         self.lastcmd = inner.lastcmd
+
+
+def _until_quit(run: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Call ``run``, which ends early if the user quits."""
+    try:
+        return run(*args, **kwargs)
+    except BaseException as exc:
+        if not quitting.is_quit(exc):
+            raise
+    return None
+
+
+def _outermost(frame: FrameType) -> FrameType:
+    while frame.f_back is not None:
+        frame = frame.f_back
+    return frame
 
 
 @contextmanager

@@ -27,15 +27,16 @@ class Focus:
         stack: The frames as they were when the focus was set.
         name: What the prompt calls it.
         noun: What to call it in a sentence: "task client-3".
-        is_task: Whether an event loop will run it on.
+        kind: What it is: ``"task"``, ``"thread"``, ``"context"``, ``"ended"`` (the frames of an exception), or
+            ``"other"``: a coroutine, a generator or the like.
     """
 
-    def __init__(self, item: object, stack: Stack, name: str, noun: str, *, is_task: bool) -> None:
+    def __init__(self, item: object, stack: Stack, name: str, noun: str, *, kind: str) -> None:
         self.item = item
         self.stack = stack
         self.name = name
         self.noun = noun
-        self.is_task = is_task
+        self.kind = kind
 
     def entries(self) -> List[Entry]:
         """The frames as pdb keeps them: with their line numbers, outermost first."""
@@ -89,22 +90,44 @@ class Session:
     def _refresh(self, focus: Focus, *, with_contexts: bool) -> Stack:
         import stackscope
 
-        stack = stackscope.extract(focus.item) if with_contexts else focus.stack
+        if not with_contexts or focus.kind == "thread":
+            # a thread has gone on meanwhile, and its frames with it
+            return focus.stack
+        stack = stackscope.extract(focus.item)
         return stack if stack.frames else focus.stack
 
     def _innermost_live(self) -> Optional[FrameType]:
         live = _live_frames()
         return next((frame for frame, _ in reversed(self._stop) if id(frame) in live), None)
 
+    def is_running(self, frame: FrameType) -> bool:
+        """Whether this thread is running ``frame``."""
+        return id(frame) in _live_frames()
+
     def is_live(self, frame: FrameType) -> bool:
-        """Whether ``frame`` can still go on: it is running, or it is one of the focused ones."""
-        return self.focus is not None or id(frame) in _live_frames()
+        """Whether ``frame`` can still go on: it is running, or it is suspended."""
+        if self.focus is None:
+            return id(frame) in _live_frames()
+        if self.focus.kind == "ended":
+            return False
+        return self.focus.kind != "thread" or id(frame) in _frames_of_threads()
 
 
 def _live_frames() -> Set[int]:
     """The identities of the frames that this thread is running."""
+    return _outward(sys._getframe(1))
+
+
+def _frames_of_threads() -> Set[int]:
+    """The identities of the frames that any thread is running."""
+    found: Set[int] = set()
+    for frame in sys._current_frames().values():
+        found |= _outward(frame)
+    return found
+
+
+def _outward(frame: Optional[FrameType]) -> Set[int]:
     found = set()
-    frame: Optional[FrameType] = sys._getframe(1)
     while frame is not None:
         found.add(id(frame))
         frame = frame.f_back

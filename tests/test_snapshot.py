@@ -214,3 +214,464 @@ def test_nothing_is_kept_alive():
     gc.collect()
     assert len(refs) == 4
     assert [ref() for ref in refs] == [None] * 4
+
+
+# --------------------------------------------------------- who waits for whom
+
+
+def nodes_by_name(snapshot):
+    return {node.name: node for node in snapshot.tasks()}
+
+
+async def forever():
+    await asyncio.sleep(1000)
+
+
+async def awaits(awaitable):
+    await awaitable
+
+
+async def start(coroutine, name):
+    task = asyncio.ensure_future(coroutine)
+    task.set_name(name)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    return task
+
+
+def look_at(main):
+    """Run ``main()``, take a snapshot where it is then, and end its tasks without waiting for them."""
+    found = []
+
+    async def inside():
+        tasks = await main()
+        found.append(extract_all())
+        found.append(found[0].format())
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks, timeout=5)
+
+    asyncio.run(inside())
+    return found[0], "".join(found[1])
+
+
+def test_what_nothing_owns_stands_below_the_first_that_awaits_it():
+    async def main():
+        one, two = await start(forever(), "one"), await start(forever(), "two")
+        gathering = await start(awaits(asyncio.gather(one, two)), "a-gathering")
+        again = await start(awaits(two), "b-again")
+        return [one, two, gathering, again]
+
+    snapshot, text = look_at(main)
+    found = nodes_by_name(snapshot)
+    gathering = found["a-gathering"]
+    assert [node.name for node in gathering.children] == ["one", "two"]
+    assert all(node.is_awaited for node in gathering.children)
+    assert gathering.children[0].owner is gathering.stack.leaf
+    assert [node.name for node in gathering.walk()] == ["a-gathering", "one", "two"]
+    assert found["b-again"].children == []
+    assert found["b-again"].waits_for == f"task {found['two'].number} (two)"
+    assert snapshot.cycles == []
+    assert len(found) == len(list(snapshot.tasks())) == 5
+    # each is drawn once, and called by its number elsewhere
+    assert text.count(f"├ task {found['two'].number} (two): waiting for asyncio.sleep()") == 1
+    assert f"(b-again): waiting for task {found['two'].number} (two)\n" in text
+
+
+def test_a_circle_is_shown_and_not_followed():
+    async def main():
+        others = {}
+
+        async def member(name):
+            while len(others) < 3:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+            # not directly: cancel() would follow the circle without end
+            await asyncio.wait([others[name]])
+
+        one = await start(member("two"), "one")
+        two = await start(member("three"), "two")
+        three = await start(member("one"), "three")
+        outside = await start(awaits(asyncio.shield(one)), "outside")
+        others.update(one=one, two=two, three=three)
+        await asyncio.sleep(0.01)
+        return [outside, one, two, three]
+
+    snapshot, text = look_at(main)
+    (circle,) = snapshot.cycles
+    assert sorted(node.name for node in circle) == ["one", "three", "two"]
+    assert len(nodes_by_name(snapshot)) == 5
+    assert "waiting for each other: task" in text
+    for node in circle:
+        assert text.count(f"├ task {node.number} ({node.name}): waiting for asyncio.wait()") == 1
+
+
+def test_who_holds_a_lock():
+    async def main():
+        lock, semaphore = asyncio.Lock(), asyncio.Semaphore(1)
+        condition = asyncio.Condition()
+
+        async def hold():
+            async with lock, semaphore:
+                await forever()
+
+        async def notified():
+            async with condition:
+                await condition.wait()
+
+        holder = await start(hold(), "holder")
+        tasks = [holder]
+        tasks.append(await start(lock.acquire(), "for lock"))
+        tasks.append(await start(semaphore.acquire(), "for semaphore"))
+        tasks.append(await start(notified(), "for condition"))
+        return tasks
+
+    snapshot, text = look_at(main)
+    found = nodes_by_name(snapshot)
+    holder = found["holder"]
+    words = f"1 waiter, held by task {holder.number} (holder)"
+    assert str(found["for lock"].waiting) == f"Lock.acquire(): {words}"
+    assert str(found["for semaphore"].waiting) == f"Semaphore.acquire(): {words}"
+    assert str(found["for condition"].waiting) == "Condition.wait(): 1 waiter"
+    assert found["for lock"].waiting.tasks == [holder.task]
+    assert holder.children == []
+
+
+def test_a_deadlock_by_locks():
+    async def at_once():
+        locks = [asyncio.Lock(), asyncio.Lock()]
+
+        async def take(first, second):
+            async with locks[first]:
+                await asyncio.sleep(0)
+                async with locks[second]:
+                    pass
+
+        tasks = [asyncio.ensure_future(take(0, 1)), asyncio.ensure_future(take(1, 0))]
+        await asyncio.sleep(0.01)
+        return tasks
+
+    snapshot, _ = look_at(at_once)
+    (circle,) = snapshot.cycles
+    assert len(circle) == 2
+    assert all(node.waits_for == "Lock.acquire()" for node in circle)
+
+
+needs_task_groups = pytest.mark.skipif(
+    sys.version_info < (3, 11), reason="asyncio has task groups since 3.11"
+)
+
+
+@needs_task_groups
+@pytest.mark.parametrize("with_contexts", [True, False])
+def test_the_tree_of_a_task_group(with_contexts):
+    found = []
+
+    async def parent():
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(forever(), name=f"child-{n}") for n in range(3)]
+            async with asyncio.timeout(60):
+                await asyncio.sleep(0.01)
+                found.append(extract_all(with_contexts=with_contexts))
+                found.append(str(found[0]))
+            for task in tasks:
+                task.cancel()
+
+    async def main():
+        task = asyncio.create_task(parent(), name="parent")
+        await asyncio.wait([task])
+
+    asyncio.run(main())
+    snapshot, text = found
+    parent_node = nodes_by_name(snapshot)["parent"]
+    children = parent_node.children
+    assert [node.name for node in children] == ["child-0", "child-1", "child-2"]
+    assert {type(node.owner) for node in children} == {asyncio.TaskGroup}
+    assert not any(node.is_awaited for node in children)
+    for node in children:
+        assert text.count(f"task {node.number} ({node.name}): waiting for asyncio.sleep(): ") == 1
+    if with_contexts:
+        [group, timeout] = parent_node.stack.frames[0].contexts
+        assert [stack is node.stack for stack, node in zip(group.children, children)] == [True] * 3
+        assert "├── task" in text
+        assert "  # _: Timeout (line" in text
+        assert "s left" in text
+
+
+def test_many_alike_are_drawn_as_one():
+    async def main():
+        event = asyncio.Event()
+        tasks = [await start(waiting(event), f"alike-{n}") for n in range(40)]
+        tasks.append(await start(forever(), "other"))
+        return tasks
+
+    found = []
+    snapshot, text = look_at(main)
+    numbers = [node.number for node in snapshot.tasks() if node.name.startswith("alike")]
+    assert f"… and 39 more at the same lines: {numbers[1]}-{numbers[-1]}\n" in text
+    assert text.count("(alike-") == 1
+    whole = "".join(snapshot.format(max_alike=None))
+    assert whole.count("(alike-") == 40
+    assert "".join(snapshot.format(ascii_only=True)).isascii()
+
+
+def test_a_long_chain_of_waiting_tasks():
+    async def main():
+        tasks = [await start(forever(), "link-0")]
+        for number in range(1, 300):
+            tasks.append(asyncio.ensure_future(awaits(tasks[-1])))
+            tasks[-1].set_name(f"link-{number}")
+        await asyncio.sleep(0.01)
+        found.append(extract_all())
+        return tasks
+
+    found = []
+    snapshot, _ = look_at(main)
+    names = [node.name for node in found[0].tasks()]
+    assert len(names) == len(set(names)) == 301
+    lines = found[0].format(max_alike=None)
+    assert all(f"(link-{n})" in "".join(lines) for n in range(300))
+    assert max(map(len, lines)) < 300
+
+
+def test_diamonds_are_drawn_once():
+    async def main():
+        level = [await start(forever(), "bottom")]
+        tasks = list(level)
+        for depth in range(12):
+            level = [await start(awaits(asyncio.wait(level)), f"{depth}-{n}") for n in range(3)]
+            tasks += level
+        return tasks[::-1]
+
+    snapshot, text = look_at(main)
+    assert len(list(snapshot.tasks())) == 38
+    assert text.count("(bottom): waiting for asyncio.sleep") == 1
+    assert snapshot.cycles == []
+
+
+# ------------------------------------------------------------- other threads
+
+
+def churn(make_loop, ready, stop, lasting=20, batch=100):
+    """Run a loop in which tasks start and end all the time, while some last."""
+
+    async def short(steps):
+        for _ in range(steps % 4):
+            await asyncio.sleep(0)
+
+    async def main():
+        gate = asyncio.Event()
+        kept = [await start(waiting(gate), f"kept-{n}") for n in range(lasting)]
+        ready.set()
+        while not stop.is_set():
+            await asyncio.gather(*[short(n) for n in range(batch)])
+        gate.set()
+        await asyncio.gather(*kept)
+
+    loop = make_loop()
+    try:
+        loop.run_until_complete(main())
+    finally:
+        loop.close()
+
+
+@pytest.mark.parametrize("loop_name", ["asyncio", "uvloop"])
+def test_while_tasks_start_and_end(loop_name):
+    make_loop = asyncio.new_event_loop
+    if loop_name == "uvloop":
+        make_loop = pytest.importorskip("uvloop").new_event_loop
+    ready, stop = threading.Event(), threading.Event()
+    thread = threading.Thread(target=churn, args=(make_loop, ready, stop))
+    thread.start()
+    assert ready.wait(10)
+    sizes = set()
+    try:
+        for count in range(200 if loop_name == "asyncio" else 60):
+            snapshot = extract_all(with_contexts=count % 2 == 0, threads=count % 5 == 0)
+            found = nodes_by_name(snapshot)
+            for number in range(20):
+                node = found[f"kept-{number}"]
+                assert node.waits_for == "Event.wait()"
+                assert [f.funcname for f in node.stack.frames] == ["waiting", "wait"]
+            sizes.add(len(found))
+    finally:
+        stop.set()
+        thread.join(30)
+    assert len(sizes) > 1  # or nothing would have been shown
+
+
+def test_from_several_threads_at_once():
+    ready, stop = threading.Event(), threading.Event()
+    thread = threading.Thread(target=churn, args=(asyncio.new_event_loop, ready, stop))
+    thread.start()
+    assert ready.wait(10)
+    counts, errors = [], []
+
+    def look():
+        try:
+            for _ in range(10):
+                found = nodes_by_name(extract_all())
+                counts.append(sum(name.startswith("kept-") for name in found))
+        except BaseException as exc:
+            errors.append(exc)
+
+    lookers = [threading.Thread(target=look) for _ in range(3)]
+    for looker in lookers:
+        looker.start()
+    for looker in lookers:
+        looker.join(60)
+    stop.set()
+    thread.join(30)
+    assert errors == []
+    assert counts == [20] * 30
+
+
+def test_threads():
+    leave = threading.Event()
+    thread = threading.Thread(target=leave.wait, args=(10,), name="a daemon", daemon=True)
+    thread.start()
+    try:
+        snapshot = extract_all()
+        again = extract_all()
+        node = next(node for node in snapshot.threads if node.thread is thread)
+        assert (node.name, node.is_daemon, node.is_here) == ("a daemon", True, False)
+        assert node.ident == thread.ident
+        assert [f.funcname for f in node.stack.frames if not f.hide][0] == "wait"
+        assert node.number in [n.number for n in again.threads if n.thread is thread]
+        assert snapshot.threads[0].stack.frames[-1].funcname == "test_threads"
+        text = str(snapshot)
+        assert f"thread {node.number} a daemon (daemon)\n" in text
+        assert "(takes this snapshot)\n" in text
+    finally:
+        leave.set()
+        thread.join(10)
+
+
+def test_greenlets():
+    greenlet = pytest.importorskip("greenlet")
+
+    def inner():
+        greenlet.getcurrent().parent.switch()
+
+    class Special(greenlet.greenlet):
+        pass
+
+    def outer():
+        child = Special(inner)
+        child.switch()
+        greenlet.getcurrent().parent.switch(child)
+
+    parent = greenlet.greenlet(outer)
+    child = parent.switch()
+    dead = greenlet.greenlet(lambda: None)
+    dead.switch()
+    unstarted = greenlet.greenlet(inner)
+
+    def look():
+        return extract_all()
+
+    current = greenlet.greenlet(look)
+    snapshot = current.switch()
+    nodes = {id(node.item): node for top in snapshot.items for node in top.walk()}
+    assert id(dead) not in nodes
+    assert id(unstarted) not in nodes
+    assert nodes[id(current)].state == "running here"
+    assert nodes[id(parent)].state == "suspended"
+    assert [node.item for node in nodes[id(parent)].children] == [child]
+    assert nodes[id(child)].name == "Special"
+    assert nodes[id(parent)].kind == "greenlet"
+    assert "greenlets:\n" in str(snapshot)
+    numbers = [node.number for node in nodes.values()]
+    assert len(set(numbers)) == len(numbers)
+    child.switch()
+    parent.switch()
+
+
+# ------------------------------------------------------------------ bad input
+
+
+def test_a_half_imported_library(monkeypatch):
+    import types
+
+    asyncio.run(main_with(extract_all))
+    monkeypatch.setitem(sys.modules, "trio._core._run", types.ModuleType("trio._core._run"))
+    monkeypatch.setitem(sys.modules, "greenlet", None)
+    snapshot = asyncio.run(main_with(extract_all))
+    assert len(list(snapshot.tasks())) == 4
+
+
+def test_a_broken_runtime_costs_only_its_own(monkeypatch):
+    import types
+
+    broken = types.ModuleType("trio._core._run")
+    broken.GLOBAL_RUN_CONTEXT = object()
+    monkeypatch.setitem(sys.modules, "trio._core._run", broken)
+    monkeypatch.setitem(sys.modules, "stackscope.glue.trio_runs", types.ModuleType("broken"))
+    snapshot = asyncio.run(main_with(extract_all))
+    assert [loop.library for loop in snapshot.loops if loop.is_here] == ["asyncio"]
+    assert len(list(snapshot.tasks())) == 4
+
+
+def test_tasks_without_private_attributes():
+    class Bare(asyncio.Task):
+        """Private attributes that are none, as another version may have it."""
+
+        _callbacks = property()
+        _fut_waiter = property()
+        _must_cancel = property()
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        loop.set_task_factory(lambda loop, coro, **kwargs: Bare(coro, loop=loop, **kwargs))
+        task = await start(forever(), "bare")
+        loop.set_task_factory(None)
+        return [task]
+
+    snapshot, _ = look_at(main)
+    node = nodes_by_name(snapshot)["bare"]
+    assert [frame.funcname for frame in node.stack.frames] == ["forever", "sleep"]
+
+
+def test_representations_are_short():
+    snapshot = asyncio.run(main_with(extract_all))
+    for thing in [snapshot, *snapshot.loops, *snapshot.threads, *snapshot.tasks()]:
+        assert len(repr(thing)) < 100
+
+
+def test_public_names():
+    import stackscope
+
+    assert stackscope.extract_all is extract_all
+    for name in ("Snapshot", "TaskNode", "LoopNode", "ThreadNode", "ItemNode", "Waiting"):
+        assert name in stackscope.__all__
+        assert isinstance(getattr(stackscope, name), type)
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        stackscope.nothing
+
+
+def test_the_work_is_linear():
+    import time
+
+    def spent(count):
+        async def main():
+            event = asyncio.Event()
+            lock = asyncio.Lock()
+            async with lock:
+                tasks = [asyncio.ensure_future(waiting(event)) for _ in range(count // 2)]
+                tasks += [asyncio.ensure_future(lock.acquire()) for _ in range(count // 2)]
+                await asyncio.sleep(0)
+                times = []
+                for _ in range(3):
+                    begin = time.process_time()
+                    snapshot = extract_all(threads=False)
+                    snapshot.format()
+                    times.append(time.process_time() - begin)
+                for task in tasks:
+                    task.cancel()
+                await asyncio.wait(tasks)
+            return min(times) / count
+
+        return asyncio.run(main())
+
+    spent(100)
+    few, many = spent(500), spent(5000)
+    assert many < few * 4

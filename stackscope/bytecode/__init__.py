@@ -6,7 +6,7 @@ long as the code object lives.
 
 from __future__ import annotations
 
-from stackscope.bytecode.analyze import analyze
+from stackscope.bytecode.analyze import analyze, analyze_whole
 from stackscope.bytecode.blocks import Block, CodeAnalysis, Exiting, Handler, Live, Site
 
-__all__ = ["Block", "CodeAnalysis", "Exiting", "Handler", "Live", "Site", "analyze"]
+__all__ = ["Block", "CodeAnalysis", "Exiting", "Handler", "Live", "Site", "analyze", "analyze_whole"]

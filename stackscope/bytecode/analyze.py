@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import weakref
 from types import CodeType
-from typing import Dict, Tuple
+from typing import Dict, List, Tuple
 
 from stackscope.bytecode.blocks import NO_BLOCKS, CodeAnalysis
 from stackscope.bytecode.flow import Flow
 from stackscope.bytecode.generations import current_generation
-from stackscope.bytecode.instructions import decode
+from stackscope.bytecode.instructions import Instruction, decode
 from stackscope.bytecode.lines import correct_start_lines
 from stackscope.bytecode.targets import describe
 
@@ -45,12 +45,22 @@ def _opener_numbers() -> Tuple[int, ...]:
 _OPENERS = _opener_numbers()
 
 
+def analyze_whole(code: CodeType) -> CodeAnalysis:
+    """As `analyze`, but also for code without blocks, whose result is not remembered."""
+    analysis = analyze(code)
+    return analysis if analysis.sites else _run(code, decode(code))
+
+
 def _analyze(code: CodeType) -> CodeAnalysis:
     if not _may_have_blocks(code):
         return NO_BLOCKS
     instructions = decode(code)
     if not any(GENERATION.is_opener(ins) for ins in instructions):
         return NO_BLOCKS
+    return _run(code, instructions)
+
+
+def _run(code: CodeType, instructions: List[Instruction]) -> CodeAnalysis:
     flow = Flow(code, GENERATION, instructions)
     flow.run()
     blocks = list(flow.blocks.values())

@@ -98,7 +98,6 @@ class Site(NamedTuple):
             manager: the manager's own or else its exit callable's.
         nameless: whether a live block has no ``as`` clause.
         used: how many slots of the frame are in use while the frame waits for a callee.
-        op: the instruction's operation.
     """
 
     live: Tuple[Live, ...]
@@ -109,7 +108,6 @@ class Site(NamedTuple):
     reads: Tuple[int, ...]
     nameless: bool
     used: int
-    op: str
 
     @property
     def has_contexts(self) -> bool:

@@ -329,7 +329,6 @@ class Flow:
             tuple(variables + max(block.slot, block.self_slot) for block in live),
             any(not block.block.has_target for block in live),
             variables + intact,
-            instruction.op,
         )
 
     def intact(self, instruction: Instruction, state: State) -> int:

@@ -31,9 +31,13 @@ def correct_start_lines(
         return
     try:
         import linecache
-    except ImportError:  # The interpreter is shutting down.
+
+        lines = linecache.getlines(code.co_filename)
+    except (RecursionError, MemoryError):
+        raise  # Not remembered: at another time it may go well.
+    except Exception:
+        # The interpreter is shutting down, or a loader's get_source() has raised.
         return
-    lines = linecache.getlines(code.co_filename)
     keywords: Optional[List[int]] = None
     for block in blocks:
         line = block.start_line
@@ -61,6 +65,7 @@ def _keyword_lines(lines: List[str], first: int, blocks: List[Block]) -> List[in
     import tokenize
 
     last = max(block.start_line or 0 for block in blocks)
+    first = max(first, 1)
     source = iter(lines[first - 1 : last])
     found: List[int] = []
     try:

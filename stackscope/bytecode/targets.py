@@ -145,12 +145,29 @@ class _Reader:
                 text = _as_tuple([self.target() for _ in range(ins.arg or 0)]) if ins.arg else "()"
             elif ins.op == "UNPACK_EX":
                 text = self.unpack_ex(ins.arg or 0)
+            elif ins.op == "POP_TOP":
+                text = self.next_stored()
             else:
                 self.load(ins)
                 continue
             if len(self.stack) != base:
                 raise Unknown
             return text
+
+    def next_stored(self) -> str:
+        """The local variable that is stored to next.
+
+        From 3.13 on the compiler throws a value away instead of storing it, if the same variable is
+        stored to right after that (STORE_FAST in ``optimize_basic_block``, Python/flowgraph.c).
+        """
+        for ins in self.instructions[self.position :]:
+            if ins.op in _NOTHING or ins.op == "POP_TOP":
+                continue
+            first = (self.halves(ins) or [ins])[0]
+            if first.op == "STORE_FAST":
+                return first.text
+            break
+        raise Unknown
 
     def unpack_ex(self, arg: int) -> str:
         before, after = arg & 0xFF, arg >> 8

@@ -49,7 +49,7 @@ class Moment:
         """The objects in slots, none of which may be NULL."""
         raise NotImplementedError
 
-    def peek(self, slot: int, types: Optional[FrozenSet[int]] = None) -> Tuple[bool, object]:
+    def peek(self, slot: int, types: FrozenSet[int]) -> Tuple[bool, object]:
         """What a slot holds that may no longer be in use.
 
         A frame that is unwinding has still the ``f_lasti`` of the call that failed (or, after
@@ -58,21 +58,22 @@ class Moment:
 
         Args:
             slot: the slot.
-            types: ids of the types that the object may have; by default any.
+            types: ids of the types that the object may have.
 
         Returns:
             Whether the slot is in use, and the object if it has one of the types.
         """
         raise NotImplementedError
 
-    def has_failed(self, site: Site) -> bool:
-        """Whether the instruction at ``f_lasti`` has certainly failed, and the frame unwinds."""
-        return False
+    def tracked(self, slot: int) -> object:
+        """The object in a slot that may no longer be in use, if the collector knows it; slow."""
+        raise NotImplementedError
 
     def exits(self, slots: Sequence[int]) -> List[object]:
         """The exit callables in slots, `None` for one that is no bound method.
 
-        The list is shorter if the frame has left the upper blocks already.
+        The list is shorter if the frame has left the upper blocks already. (From 3.11 to 3.13 that
+        can't be seen for an exit callable that is no bound method and still alive.)
         """
         return self.objects(slots)
 
@@ -118,4 +119,8 @@ class Reader:
 
         Works for frames that have ended as well.
         """
+        raise NotImplementedError
+
+    def namespace(self, frame: FrameType) -> Optional[object]:
+        """The namespace of a frame at module or class level; `None` if there is none."""
         raise NotImplementedError

@@ -70,6 +70,7 @@ _BLOCKS = _offset("f_blockstack") - _LASTI
 _MOMENT_SIZE = _offset("f_localsplus") - _LASTI
 _VALUESTACK = _offset("f_valuestack") // WORD
 _LOCALS = _offset("f_localsplus")
+_NAMESPACE = _offset("f_locals") // WORD
 _NUMBERS = struct.Struct("iii")
 _ENTRIES = [struct.Struct("iii" * count) for count in range(21)]
 _STACKTOP = _offset("f_stacktop") // WORD if sys.version_info < (3, 10) else -1
@@ -222,3 +223,10 @@ class BlockStackReader(Reader):
             return True, objects_at(id(frame) + _LOCALS)[index]
         except ValueError:
             return False, None
+
+    def namespace(self, frame: FrameType) -> Optional[object]:
+        try:
+            found: object = objects_at(id(frame))[_NAMESPACE]
+        except ValueError:
+            return None
+        return found

@@ -53,18 +53,22 @@ def set_trickery_enabled(enabled: Optional[bool]) -> None:
     chosen = make_reader()
     if enabled and chosen is None:
         raise RuntimeError(f"don't know how to read frames of {sys.version.split()[0]}")
-    if enabled is None and sys.implementation.name == "cpython":
-        chosen = _tested(chosen)
+    tested = enabled is None and sys.implementation.name == "cpython"
+    if tested and not _passes(chosen):
+        chosen = None
+    # First of all, so that a warning that is made an error is given once only, too.
     _reader, _decided = chosen, True
+    if tested and chosen is None:
+        _warn()
 
 
-def _tested(chosen: Optional[Reader]) -> Optional[Reader]:
-    """``chosen`` if it reads frames right, else `None`, with a warning."""
-    if chosen is not None:
-        from stackscope.frames.selftest import passes
+def _passes(chosen: Optional[Reader]) -> bool:
+    from stackscope.frames.selftest import passes
 
-        if passes(chosen):
-            return chosen
+    return chosen is not None and passes(chosen)
+
+
+def _warn() -> None:
     import warnings
 
     from stackscope.model import InspectionWarning
@@ -73,6 +77,5 @@ def _tested(chosen: Optional[Reader]) -> Optional[Reader]:
         f"This interpreter ({sys.version.split()[0]}) keeps its frames in a way that is not known "
         "here: context managers are shown for suspended frames only, without names and lines.",
         InspectionWarning,
-        stacklevel=2,
+        stacklevel=3,
     )
-    return None

@@ -15,7 +15,7 @@ import ctypes
 import sys
 from itertools import chain, compress, repeat
 from operator import and_, eq, getitem
-from types import CodeType, FrameType, FunctionType
+from types import CodeType, FrameType
 from typing import Any, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from stackscope.bytecode import CodeAnalysis, Site
@@ -35,7 +35,6 @@ from stackscope.frames.memory import (
     take,
     words_at,
 )
-from stackscope.frames.methods import MISSING, class_attribute
 
 
 class Layout(NamedTuple):
@@ -90,6 +89,9 @@ def _published_layout(start: int) -> Optional[Layout]:
     return Layout(executable, stackpointer, localsplus, _TAGS)
 
 
+# f_locals of an interpreter frame, in words.
+_NAMESPACE = {(3, 11): 3, (3, 12): 5}.get(sys.version_info[:2], -1)
+
 # The frame object: its header, f_back, f_frame.
 _HEADER = object().__sizeof__() + WORD
 # The interpreter frame of a frame that has ended follows some more fields of the frame object.
@@ -109,26 +111,8 @@ _NO_TAGS = repeat(~_TAGS)
 _ZERO = (0,)
 _MEMORY_ONCE, _INTS_ONCE = (MEMORY,), (INTS,)
 _WORDS, _OBJECTS = repeat(MEMORY), repeat(OBJECTS)
-# Operations that call nothing before they succeed.
-_NEVER_CALLING = {
-    "YIELD_VALUE",
-    "RESUME",
-    "RERAISE",
-    "LOAD_GLOBAL",
-    "LOAD_NAME",
-    "LOAD_FAST",
-    "LOAD_FAST_CHECK",
-}
 # A slot tagged with both bits is an integer (Py_INT_TAG).
 _INT_TAG = 3
-
-
-def _may_be_traced(frame: FrameType) -> bool:
-    """Whether any instruction of the frame may be calling a trace function or a callback."""
-    if frame.f_trace is not None:
-        return True
-    monitoring = getattr(sys, "monitoring", None)
-    return monitoring is not None and any(map(monitoring.get_tool, range(6)))
 
 
 class _Moment(MemoryMoment):
@@ -166,18 +150,6 @@ class _Moment(MemoryMoment):
         there = compress(here, map(eq, map(getitem, (self.head,), (0,)), (self.base,)))
         depth = (words_at(self.base + self.layout.depth),)
         return flatten(compress(there, map(eq, map(getitem, depth, (0,)), (self.depth_word,))))
-
-    def has_failed(self, site: Site) -> bool:
-        if self.depth >= 0 or _may_be_traced(self.frame):
-            return False
-        if site.exiting is not None or site.op != "CALL":
-            return site.op in _NEVER_CALLING
-        # The callee is in one of two slots, with NULL or a method's self in the other. A Python
-        # function is called without C code in between, and then the depth is known.
-        operands = [self.peek(slot)[1] for slot in (site.used, site.used + 1)]
-        return any(type(item) is FunctionType for item in operands) or not any(
-            class_attribute(type(item), "__call__") is not MISSING for item in operands
-        )
 
 
 class _TaggedMoment(_Moment):
@@ -268,11 +240,18 @@ class InterpreterFrameReader(Reader):
         return not 0 <= words_at(id(frame) + _HEADER)[0] - id(frame) < _OWN_DATA
 
     def local(self, frame: FrameType, index: int) -> Tuple[bool, object]:
-        """Only for 3.11 and 3.12; later ones have PEP 667."""
+        return self._object(frame, self.layout.localsplus, index)
+
+    def namespace(self, frame: FrameType) -> Optional[object]:
+        return self._object(frame, 0, _NAMESPACE)[1]
+
+    @staticmethod
+    def _object(frame: FrameType, offset: int, index: int) -> Tuple[bool, object]:
+        """An object in a frame of 3.11 or 3.12; later ones have PEP 667."""
         head = words_at(id(frame) + _HEADER)
         for _ in range(100):
             base = head[0]
-            view = objects_at(base + self.layout.localsplus)
+            view = objects_at(base + offset)
             try:
                 found = list(take(view, if_equal((index,), take(head, (0,)), base)))
             except ValueError:

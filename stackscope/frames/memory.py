@@ -12,9 +12,10 @@ If the check fails nothing is taken: a result that is too short says that the fr
 from __future__ import annotations
 
 import ctypes
+import gc
 from itertools import chain, compress, repeat
 from operator import add, attrgetter, contains, eq, getitem, mul, rshift
-from typing import Any, FrozenSet, Iterable, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, FrozenSet, Iterable, Iterator, List, Sequence, Tuple
 
 from stackscope.frames.base import METHODS, FrameMoved, Moment
 
@@ -106,14 +107,14 @@ class MemoryMoment(Moment):
             raise FrameMoved
         return found
 
-    def peek(self, slot: int, types: Optional[FrozenSet[int]] = None) -> Tuple[bool, object]:
+    def peek(self, slot: int, types: FrozenSet[int]) -> Tuple[bool, object]:
         if self.depth >= 0:
             if slot >= self.depth:
                 return False, None
             [value] = self.nullable((slot,))
-            return True, value if types is None or id(type(value)) in types else None
-        # A stale slot may hold the address of what is gone. Memory of objects stays mapped, and an
-        # object without references is (being) deallocated.
+            return True, value if id(type(value)) in types else None
+        # A stale slot may hold the address of what is gone, or of what has come in its place. Memory
+        # of objects stays mapped; what has references and one of these types is an object.
         if not all(self.pointers((slot,))):
             return False, None
         found = list(take(objects_at(self.localsplus), self.alive((slot,), types)))
@@ -138,11 +139,14 @@ class MemoryMoment(Moment):
             found.append(method)
         return found
 
-    def alive(self, slots: Sequence[int], types: Optional[FrozenSet[int]]) -> Iterator[int]:
+    def tracked(self, slot: int) -> object:
+        [address] = self.pointers((slot,))
+        # Slow, but it takes a reference to nothing that the collector doesn't know to be alive.
+        return next((item for item in gc.get_objects() if id(item) == address), None)
+
+    def alive(self, slots: Sequence[int], types: FrozenSet[int]) -> Iterator[int]:
         """Those of ``slots`` that hold an object with references and of one of the types."""
         counts = take(MEMORY, self.count_words(iter(slots)))
-        if types is None:
-            return compress(self.guarded(slots), counts)
         of_type = take(MEMORY, map(add, self.blocks(iter(slots)), repeat(_TYPE_WORD)))
         return compress(
             self.guarded(slots), map(mul, counts, map(contains, repeat(types), of_type))

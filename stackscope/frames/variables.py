@@ -25,7 +25,15 @@ _PROXIES = sys.version_info >= (3, 13)
 
 def _namespace(frame: FrameType) -> Optional[Dict[str, object]]:
     """The namespace of a frame at module or class level, if that is a dictionary."""
-    namespace: Any = frame.f_locals
+    namespace: Any
+    if frame.f_code.co_cellvars and not _PROXIES and sys.implementation.name == "cpython":
+        # Reading f_locals deletes the names of empty cells (``__class__`` while the class is not
+        # made yet) from the namespace, through its class's own methods: `map_to_dict` in
+        # Objects/frameobject.c.
+        reader = gate.reader()
+        namespace = None if reader is None else reader.namespace(frame)
+    else:
+        namespace = frame.f_locals
     return namespace if issubclass(type(namespace), dict) else None
 
 
@@ -78,7 +86,8 @@ def local_values(frame: FrameType) -> Dict[str, object]:
     """All local variables of ``frame`` that have a value, in a dictionary of our own."""
     code = frame.f_code
     if not _is_function(code):
-        return dict(_namespace(frame) or {})
+        namespace = _namespace(frame)
+        return {} if namespace is None else dict(dict.items(namespace))
     if _PROXIES or sys.implementation.name != "cpython":
         return dict(frame.f_locals)
     names = code.co_varnames + code.co_cellvars + code.co_freevars

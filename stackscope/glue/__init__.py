@@ -23,13 +23,37 @@ if TYPE_CHECKING:
 
 __all__ = ["make_ready"]
 
-BUILT_IN = frozenset(["asyncio", "builtins", "contextlib", "outcome", "threading", "trio", "uvloop"])
+BUILT_IN = frozenset(
+    [
+        "anyio",
+        "async_generator",
+        "asyncio",
+        "builtins",
+        "contextlib",
+        "contextvars",
+        "gevent",
+        "greenback",
+        "greenlet",
+        "outcome",
+        "threading",
+        "trio",
+        "uvloop",
+    ]
+)
 """The libraries that a module of this package is glue for. These modules bear the same names."""
 
 DOTTED = {
+    "anyio._backends._asyncio": "anyio_asyncio",
+    "anyio._backends._trio": "anyio_trio",
+    "concurrent.futures.process": "multiprocessing",
     "concurrent.futures.thread": "concurrent_futures",
+    "multiprocessing.forkserver": "multiprocessing",
     "multiprocessing.pool": "multiprocessing",
+    "multiprocessing.popen_fork": "multiprocessing",
     "multiprocessing.process": "multiprocessing",
+    "multiprocessing.spawn": "multiprocessing",
+    "pytest_asyncio.plugin": "pytest_asyncio",
+    "pytest_trio.plugin": "pytest_trio",
 }
 """The same for modules inside packages, with the names of the modules here."""
 

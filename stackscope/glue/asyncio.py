@@ -28,7 +28,7 @@ from stackscope.walk import Leaf, child_stack
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Any, Callable, List, Optional, Tuple, Type
+    from typing import Any, Callable, Dict, List, Optional, Tuple, Type
 
     from stackscope.model import Context, Frame
 
@@ -71,10 +71,10 @@ def unwrap_future_iterator(iterator: object) -> object:
     """
     for referent in gc.get_referents(iterator):
         cls = type(referent)
-        if cls is asyncio.Future:
-            return executor_frames(referent) or Leaf(referent)
-        if is_instance(referent, FUTURES):
+        if cls is asyncio.Task:
             return Leaf(referent)
+        if cls is asyncio.Future or (cls is not type and is_instance(referent, FUTURES)):
+            return executor_frames(referent) or Leaf(referent)
     return None
 
 
@@ -139,16 +139,26 @@ def callback_variable(future: object, function: str, variable: str) -> object:
         function: The name of the callback.
         variable: The name of its free variable.
     """
-    for callback in done_callbacks(future):
+    entries = internal(future, "_callbacks")
+    if type(entries) is not list:
+        return None
+    for entry in entries:
+        callback = entry[0] if type(entry) is tuple else entry
+        # Nearly all of them are no functions, but methods of tasks.
         if type(callback) is FunctionType and callback.__code__.co_name == function:
-            names = callback.__code__.co_freevars
-            for name, cell in zip(names, callback.__closure__ or ()):
-                if name == variable:
-                    try:
-                        return cell.cell_contents
-                    except ValueError:
-                        return None
+            return free_variables(callback).get(variable)
     return None
+
+
+def free_variables(function: FunctionType) -> Dict[str, Any]:
+    """The variables of the functions around it that a function uses, as far as they have a value."""
+    found = {}
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
+        try:
+            found[name] = cell.cell_contents
+        except ValueError:
+            pass
+    return found
 
 
 def chained(future: object) -> object:

@@ -11,10 +11,10 @@ import sys
 from types import FunctionType, MethodType
 
 from stackscope.frames import local_value
-from stackscope.glue.asyncio import TASKS, done_callbacks, internal, is_done
+from stackscope.glue.asyncio import TASKS, done_callbacks, free_variables, internal, is_done
 from stackscope.glue.reading import instance_attributes, is_instance
-from stackscope.running import callers, thread_frames
-from stackscope.runtimes import Runtime, Survey, subclasses, this_thread, unique
+from stackscope.running import callers, this_thread, thread_frames
+from stackscope.runtimes import Runtime, Survey, subclasses, unique
 from stackscope.walk import current_extraction
 
 TYPE_CHECKING = False
@@ -86,7 +86,7 @@ class AsyncioLoops(Runtime):
         self._current: Dict[int, Any] = {}
 
     def types(self) -> Sequence[type]:
-        return subclasses(asyncio.AbstractEventLoop)
+        return () if OTHER_TASKS else subclasses(asyncio.AbstractEventLoop)
 
     def loops(self, survey: Survey) -> List[object]:
         """Loops from the frames that run them, from their tasks, and from the collector."""
@@ -179,8 +179,7 @@ def _owner_in_anyio(callback: FunctionType) -> Optional[Tuple[object, object]]:
     """The task group that has given a task the function ``task_done`` (anyio/_backends/_asyncio.py)."""
     if not (callback.__module__ or "").startswith("anyio."):
         return None
-    cells = dict(zip(callback.__code__.co_freevars, callback.__closure__ or ()))
-    group = cells["self"].cell_contents
+    group = free_variables(callback)["self"]
     scope = instance_attributes(group).get("cancel_scope")
     parent = getattr(scope, "_host_task", None)
     return group, parent

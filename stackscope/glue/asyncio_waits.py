@@ -25,6 +25,7 @@ from stackscope.glue.asyncio import (
     TASKS,
     chained,
     done_callbacks,
+    free_variables,
     internal,
     is_done,
     shielded,
@@ -242,9 +243,9 @@ def _awaited_through(queue: object) -> object:
     for task in tasks:
         for callback in done_callbacks(task):
             if type(callback) is FunctionType and callback.__code__.co_name == "_on_completion":
-                cells = dict(zip(callback.__code__.co_freevars, callback.__closure__ or ()))
-                if "done" in cells and "todo" in cells and cells["done"].cell_contents is queue:
-                    return cells["todo"].cell_contents
+                variables = free_variables(callback)
+                if variables.get("done") is queue:
+                    return variables.get("todo")
     return None
 
 

@@ -6,15 +6,14 @@ How a worker thread gets at its call is hidden.
 from __future__ import annotations
 
 import concurrent.futures.thread
-from _thread import get_ident
 from types import FunctionType
 
 from stackscope.frames import local_value
 from stackscope.glue.reading import instance_attributes
 from stackscope.hooks import customize, unwrap_stackitem
-from stackscope.running import callers, thread_frames
-from stackscope.walk import Leaf, current_extraction
+from stackscope.running import callers, this_thread, thread_frames
 from stackscope.waiting import Waiting, describe_leaf
+from stackscope.walk import Leaf, current_extraction
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ def _find_call(future: object) -> Optional[Tuple[int, List[FrameType]]]:
 
 
 def _frames_of_thread(ident: int) -> List[FrameType]:
-    if ident != get_ident():
+    if ident != this_thread():
         return thread_frames(ident)
     extraction = current_extraction()
     return [] if extraction is None else callers(extraction.caller)

@@ -8,8 +8,24 @@ from types import FunctionType
 from stackscope.glue.reading import class_attribute
 from stackscope.hooks import customize
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import List
+
+_run = class_attribute(contextvars.Context, "run")
+
+
+def called_in_context(frames: List[FrameType]) -> List[FrameType]:
+    """``frames`` without a ``Context.run()`` that they begin with."""
+    if type(_run) is not FunctionType:
+        return frames
+    start = 0
+    while start < len(frames) and frames[start].f_code is _run.__code__:
+        start += 1
+    return frames[start:]
+
 
 def install() -> None:
-    run = class_attribute(contextvars.Context, "run")
-    if type(run) is FunctionType:
-        customize(run, hide=True)
+    if type(_run) is FunctionType:
+        customize(_run, hide=True)

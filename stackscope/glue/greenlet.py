@@ -14,6 +14,7 @@ import sys
 import greenlet
 
 from stackscope import running
+from stackscope.frames import local_value
 from stackscope.glue.reading import class_attribute
 from stackscope.hooks import customize, unwrap_stackitem
 from stackscope.running import own_frames
@@ -59,6 +60,8 @@ def frame_of(item: Any) -> Optional[FrameType]:
     if PYPY and _is_main_elsewhere(item):
         return None
     frame: Optional[FrameType] = _frame(item)
+    if PYPY and frame is not None and not _is_in(frame, item):
+        return None
     return frame
 
 
@@ -82,12 +85,23 @@ def _is_main_elsewhere(item: Any) -> bool:
     )
 
 
+def _is_in(innermost: FrameType, item: Any) -> bool:
+    """Whether a frame is one of a greenlet's, and not of whoever has switched to it, as PyPy says too."""
+    if getattr(item, "_greenlet__main", False):
+        return True
+    for frame in frames_of(innermost)[:1]:
+        if _start is not None and frame.f_code is _start.__code__:
+            return local_value(frame, "greenlet")[1] is item
+    return False
+
+
 def stacks_of_parents() -> Iterator[FrameType]:
     """The innermost frames of the greenlets that the current one will return to, next one first."""
     item = parent_of(greenlet.getcurrent())
     while item is not None:
         frame = frame_of(item)
-        if frame is not None:  # else it is dead or hasn't started: an exception goes on to its parent
+        # An exception goes past one that is dead or hasn't started, to its parent.
+        if frame is not None:
             yield frame
         item = parent_of(item)
 

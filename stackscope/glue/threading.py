@@ -1,17 +1,24 @@
-"""Threads: a `threading.Thread` is the stack that it runs. How it was started is hidden."""
+"""Threads: a `threading.Thread` is the stack that it runs. How it was started is hidden.
+
+So is the number of a thread, as ``Thread.ident`` or ``threading.get_ident()`` gives it; other numbers are
+leaves. With gevent's monkey patches, threads are greenlets.
+"""
 
 from __future__ import annotations
 
+import sys
 import threading
 from _thread import get_ident
 
 from stackscope.hooks import customize, unwrap_stackitem
 from stackscope.model import StackSlice
-from stackscope.running import thread_frames
+from stackscope.running import callers, this_thread, thread_frames
+from stackscope.walk import current_extraction
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Tuple
+    from types import FrameType
+    from typing import Any, Callable, Iterator, List, Tuple
 
 _bases: Callable[[type], Tuple[type, ...]] = type.__dict__["__mro__"].__get__
 
@@ -23,7 +30,36 @@ def unwrap_thread(thread: threading.Thread) -> Any:
         return []
     if ident == get_ident():
         return StackSlice()
-    return thread_frames(ident)
+    return thread_frames(ident) or greenlet_with_number(ident)
+
+
+def greenlet_with_number(number: int) -> List[Any]:
+    """The greenlet that gevent has given a thread's place and number to, in a list; none if there is none."""
+    if "gevent" not in sys.modules:
+        return []
+    from stackscope.glue.greenlet import reachable
+
+    return [item for item in reachable() if id(item) == number]
+
+
+def unwrap_number(number: int) -> object:
+    """The number of a running thread: its stack. Another number is a leaf."""
+    if type(number) is not int:  # a bool, say
+        return None
+    if number == this_thread():
+        return StackSlice()
+    return thread_frames(number) or None
+
+
+def frames_of_threads() -> Iterator[List[FrameType]]:
+    """The frames of each thread, outermost first. Those of this one end where it asks for them."""
+    here = this_thread()
+    for ident in list(sys._current_frames()):
+        if ident != here:
+            yield thread_frames(ident)
+        else:
+            extraction = current_extraction()
+            yield callers(sys._getframe() if extraction is None else extraction.caller)
 
 
 def _is_alive(thread: threading.Thread) -> bool:
@@ -41,6 +77,7 @@ def _is_alive(thread: threading.Thread) -> bool:
 
 def install() -> None:
     unwrap_stackitem.register(threading.Thread, unwrap_thread)
+    unwrap_stackitem.register(int, unwrap_number)
     for name in ("run", "_bootstrap", "_bootstrap_inner"):
         method = getattr(threading.Thread, name, None)
         if method is not None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import trio._core._run
 
-from stackscope.runtimes import Runtime, Survey, this_thread, unique
+from stackscope.running import this_thread
+from stackscope.runtimes import Runtime, Survey, unique
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

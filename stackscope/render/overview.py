@@ -178,8 +178,10 @@ class _Drawing:
         for child in node.children():
             if isinstance(child, ContextNode):
                 yield Nested(guides, self.context(child))
-                yield from (Nested(guides, iter([part])) if not isinstance(part, Nested) else part
-                            for part in self.children(child, self.guides.child))
+                yield from (
+                    Nested(guides, iter([part])) if not isinstance(part, Nested) else part
+                    for part in self.children(child, self.guides.child)
+                )
                 continue
             task = self.by_stack.get(id(child.stack))
             if task is not None:

@@ -113,6 +113,6 @@ def _move_into(debugger: Commands, node: Node) -> None:
         stack,
         name=f"ctx {node.number}",
         noun=f"context {node.number}, '{node.title}'",
-        is_task=False,
+        kind="context",
     )
     debugger.enter(focus, index_of_user_frame(stack))

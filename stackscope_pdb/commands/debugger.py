@@ -121,6 +121,45 @@ class Commands(Base):
         """Change the prompt of the next line."""
         self.prompt = text
 
+    def next_in_focus(self, focus: Focus) -> Optional[bool]:
+        """Let the program run on until the selected frame, which is suspended, comes to its next line."""
+        from stackscope_pdb.commands.stacks import task_of_frame
+
+        found = None
+        if focus.kind in ("task", "other") and not self.is_post_mortem:
+            found = task_of_frame(self.curframe)
+        if found is None:
+            reason = "it has ended." if focus.kind == "task" else _why_not(focus)
+            if self.is_post_mortem:
+                reason = "the program isn't running any more."
+            self.refuse(f"'next' can't run {focus.noun}: {reason} {_instead(focus)}")
+            return None
+        loop, _ = found
+        if loop.is_running and not loop.is_here:
+            self.refuse(
+                f"'next' can't run {focus.noun}: its event loop runs in another thread, which goes on. "
+                "Use 'unfocus' to step where the program stopped."
+            )
+            return None
+        self.set_next(self.current_frame)
+        self.trace_suspended(self.current_frame)
+        return True
+
+    def trace_suspended(self, frame: FrameType) -> None:
+        """See to it that the next line of a suspended frame is noticed, whatever else runs before."""
+        frame.f_trace = self.trace_dispatch
+        tracer = getattr(self, "monitoring_tracer", None)  # 3.14+
+        if tracer is not None:
+            # It disables the event by which a frame resumes, for all frames with the same code, as soon as
+            # one of them resumes that isn't waited for.
+            tracer.update_local_events(frame)
+
+    @property
+    def is_post_mortem(self) -> bool:
+        """Whether the frames of the stop belong to an exception, and not to a program that can go on."""
+        stop, _ = self.session.stop
+        return not any(self.session.is_running(frame) for frame, _ in stop)
+
     # ------------------------------------------------------------------ lines
 
     def onecmd(self, line: str) -> bool:
@@ -153,6 +192,12 @@ class Commands(Base):
 
     def default(self, line: str) -> Any:
         """Run a Python statement in the current frame."""
+        focus = self.session.focus
+        if focus is not None and focus.kind == "thread" and lines.is_assignment(line.lstrip("!")):
+            # Nobody would ever see the value. Else the frame is that of a thread that waits for something.
+            if not self.session.is_live(self.current_frame):
+                self.refuse(f"{focus.noun} has left this frame meanwhile, so nothing was assigned.")
+                return None
         return self._assigning(super().default, line)
 
     def _getval(self, arg: str) -> Any:
@@ -264,7 +309,9 @@ def _step(name: str) -> Callable[[Commands, str], Optional[bool]]:
         focus = self.session.focus
         if focus is None:
             return getattr(super(Commands, self), f"do_{name}")(argument)  # type: ignore[no-any-return]
-        self.refuse(f"'{name}' can't run {focus.noun}: {_why_not(focus)} {_INSTEAD}")
+        if name == "next":
+            return self.next_in_focus(focus)
+        self.refuse(f"'{name}' can't run {focus.noun}: {_why_not(focus)} {_instead(focus)}")
         return None
 
     run.__name__ = f"do_{name}"
@@ -272,13 +319,22 @@ def _step(name: str) -> Callable[[Commands, str], Optional[bool]]:
     return run
 
 
-_INSTEAD = (
-    "Use 'unfocus' to step where the program stopped, "
-    "or 'break' to stop here next time and 'continue'."
-)
+def _instead(focus: Focus) -> str:
+    way_back = "Use 'unfocus' to step where the program stopped"
+    if focus.kind == "ended":
+        return f"{way_back}."
+    if focus.kind == "task":
+        return f"'next' stops when it comes to its next line. {way_back}."
+    return f"{way_back}, or 'break' to stop here next time and 'continue'."
 
 
 def _why_not(focus: Focus) -> str:
-    if focus.is_task:
+    if focus.kind == "task":
         return "it is suspended, and only its event loop can resume it."
-    return "it is suspended until its 'with' block ends."
+    if focus.kind == "thread":
+        return "it goes on at its own pace, and only the thread that stopped can be stepped."
+    if focus.kind == "ended":
+        return "an exception has ended it."
+    if focus.kind == "context":
+        return "it is suspended until its 'with' block ends."
+    return "it is suspended, and no task drives it."

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 WHERE_OPTIONS = {"--contexts": "contexts", "-c": "contexts", "--hidden": "hidden"}
 
+STATES = {"thread": "goes on meanwhile", "ended": "has ended"}
+"""What the things in focus do that aren't suspended."""
+
 
 def _complete_where(_debugger: Commands, text: str) -> List[str]:
     before, _, word = text.rpartition(" ")
@@ -66,7 +69,8 @@ def where(debugger: Commands, argument: str) -> None:
     )
     focus = debugger.session.focus
     if focus is not None:
-        debugger.message(f"{focus.noun[0].upper()}{focus.noun[1:]}, which is suspended:")
+        what = STATES.get(focus.kind, "is suspended")
+        debugger.message(f"{focus.noun[0].upper()}{focus.noun[1:]}, which {what}:")
     debugger.show(list(lines), console)
 
 

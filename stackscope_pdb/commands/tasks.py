@@ -152,7 +152,7 @@ def _focus(debugger: Commands, snapshot: Snapshot, node: TaskNode) -> None:
     if not node.stack.frames:
         raise CommandError(f"There are no frames of {noun} that can be looked at.")
     debugger.show([brief_line(node)])
-    focus = Focus(node.task, node.stack, node.name, noun, is_task=True)
+    focus = Focus(node.task, node.stack, node.name, noun, kind="task")
     debugger.enter(focus, index_of_user_frame(node.stack))
 
 

@@ -439,7 +439,9 @@ class AsyncAwaitable(AsyncPlain):
         return _Awaitable(self, exc)
 
 
-class _Iterable:
+class EndingIterable:
+    """An awaitable whose iterator is written in C but knows when it ends."""
+
     def __init__(self, manager: Any) -> None:
         self._manager = manager
         self._leaving = manager.leaving()
@@ -448,10 +450,14 @@ class _Iterable:
     def __await__(self) -> Iterator[Any]:
         return iter(self._step, 0)
 
-    def __del__(self) -> None:
-        # An exception thrown in goes past a C iterator. Then the frame drops it, and that says so.
+    def abandon(self) -> None:
+        """The driver is about to throw, and that goes past a C iterator."""
         if self._left > 0:
+            self._left = 0
             self._leaving.__exit__()
+
+    # The same if the coroutine is dropped, and its frame drops the iterator.
+    __del__ = abandon
 
     def _step(self) -> int:
         manager = self._manager
@@ -472,7 +478,7 @@ class AsyncIterable(AsyncPlain):
     none_allowed = "exiting"
 
     def __aexit__(self, *exc: object) -> Any:
-        return _Iterable(self)
+        return EndingIterable(self)
 
 
 class AsyncLegacy(AsyncPlain):

@@ -166,6 +166,8 @@ class Oracle:
     mismatches: List[Mismatch] = field(default_factory=list)
     activations: Dict[int, Activation] = field(default_factory=dict)
     _static: Optional[Dict[int, Tuple[int, ...]]] = None
+    _item_lines: Optional[Dict[int, int]] = None
+    with_source: bool = True
     #: True while the reader runs: hostile managers then report being touched.
     reading: bool = False
 
@@ -219,7 +221,11 @@ class Oracle:
         entries = activation.active() if activation is not None else []
         self.figures.probes += activation is not None and activation.had_block
         contexts = self.read(frame, origin, inner, entries)
-        if contexts is not None and not self.matches(frame, entries, contexts):
+        if contexts is None or self.matches(frame, entries, contexts):
+            return
+        if self.is_stale(frame, entries, contexts):
+            self.figures.tolerated += 1
+        else:
             self.record(self.mismatch(frame, entries, contexts))
 
     def read(
@@ -267,6 +273,21 @@ class Oracle:
             and not any(entry.exiting for entry in entries)
         )
 
+    def is_stale(self, frame: types.FrameType, entries: List[Entry], contexts: List[Any]) -> bool:
+        """Whether all that is wrong is a documented limit of 3.11 to 3.13.
+
+        There, a block that a frame has left by an exception can't be told from an active one while
+        the frame unwinds, if its exit callable is no bound method. Its manager is unknown then.
+        """
+        surplus = contexts[len(entries) :]
+        return (
+            (3, 11) <= sys.version_info < (3, 14)
+            and bool(surplus)
+            and all(context.obj is None for context in surplus)
+            and self.matches(frame, entries, contexts[: len(entries)])
+            and (self.around(frame) is None or self.has_left_its_line(frame, entries))
+        )
+
     def matches(
         self,
         frame: types.FrameType,
@@ -305,9 +326,22 @@ class Oracle:
             return False
         return (
             context.is_async is block.is_async
-            and context.start_line == block.line
+            and context.start_line in self.possible_lines(entry.block_id)
             and self._name_agrees(frame, entry, block, context)
         )
+
+    def possible_lines(self, block_id: int) -> Set[int]:
+        """Lines that may be given as that of a block's ``with`` keyword.
+
+        From 3.13 on the bytecode has only the line of the item, so that without source the item's
+        line is all that can be known.
+        """
+        line = self.program.blocks[block_id].line
+        if self.with_source or sys.version_info < (3, 13):
+            return {line}
+        if self._item_lines is None:
+            self._item_lines = item_lines(self.program)
+        return {self._item_lines[block_id]}
 
     @staticmethod
     def _name_agrees(frame: types.FrameType, entry: Entry, block: Block, context: Any) -> bool:
@@ -451,6 +485,18 @@ def static_blocks(program: Program) -> Dict[int, Tuple[int, ...]]:
     return {line: blocks for line, blocks in found.items() if line not in headers}
 
 
+def item_lines(program: Program) -> Dict[int, int]:
+    """For each block: the line on which the expression of its item begins."""
+    import ast
+
+    return {
+        program.item_blocks[node.lineno, i]: item.context_expr.lineno
+        for node in ast.walk(ast.parse(program.source))
+        if isinstance(node, (ast.With, ast.AsyncWith))
+        for i, item in enumerate(node.items)
+    }
+
+
 class SelfCheck:
     """A reader that knows nothing of stackscope: it checks the oracle against the syntax tree."""
 
@@ -498,7 +544,7 @@ class _Echo:
         self.obj = entry.manager
         self.is_async = block.is_async
         self.is_exiting = entry.exiting
-        self.start_line = block.line
+        (self.start_line,) = oracle.possible_lines(entry.block_id)
         self.varname = block.varname
         if not block.has_target:
             held = [k for k, v in frame.f_locals.items() if v is entry.manager]

@@ -55,6 +55,7 @@ def run_program(program: Program, options: Options, figures: Figures) -> Outcome
     oracle = Oracle(program, lambda *_: [], figures)
     oracle.reader = SelfCheck(oracle) if options.self_check else the_reader()
     with_source = bool(program.seed % 2)
+    oracle.with_source = with_source
     runtime = Runtime(oracle, with_source=with_source)
     if options.trace == "off":
         runtime.run()

@@ -13,7 +13,7 @@ import weakref
 from typing import Any, Callable, Dict, Iterator, List, Optional, Set
 
 from . import managers
-from .oracle import Oracle, Token, chain_of, frame_of
+from .oracle import Oracle, Token, awaited_by, chain_of, frame_of
 
 #: How often a program may choose, loop or call before everything ends.
 _FUEL = 250
@@ -428,11 +428,13 @@ class Runtime:
                 if is_async_generator:
                     self._complete(thing.athrow(error))
                 else:
+                    _before_throw(thing)
                     thing.throw(error)
             elif choice > 0.82 and not self.ended:
                 if is_async_generator:
                     self._complete(thing.aclose())
                 else:
+                    _before_throw(thing)
                     thing.close()
                 return False
             elif is_async_generator:
@@ -454,6 +456,7 @@ class Runtime:
             try:
                 if thrown:
                     thrown = False
+                    _before_throw(awaitable)
                     awaitable.throw(Oops())
                 else:
                     awaitable.send(None)
@@ -480,6 +483,17 @@ class Runtime:
         """An async generator was dropped: close it at once, as far as it lets us."""
         with contextlib.suppress(Oops, RuntimeError, StopAsyncIteration):
             self._complete(generator.aclose())
+
+
+def _before_throw(thing: Any) -> None:
+    """Tell the iterator that `thing` waits for, if it is one that wouldn't notice an exception."""
+    last = None
+    for last in chain_of(thing):
+        pass
+    for referent in gc.get_referents(awaited_by(last)):
+        owner = getattr(referent, "__self__", None)
+        if type(owner) is managers.EndingIterable:
+            owner.abandon()
 
 
 class _Unpackable:

@@ -260,7 +260,7 @@ class TestTask:
         assert session.prompts[2] == "(stackscope_pdb)"
 
     @pytest.mark.parametrize(
-        "command", ["step", "s", "next", "n", "return", "until", "jump 3", "j 3"]
+        "command", ["step", "s", "return", "until", "jump 3", "j 3"]
     )
     def test_refuses_to_step(self, scripted, command):
         session = scripted("task worker-0", command, "p number", "c")

@@ -29,6 +29,7 @@ class Terminal:
         env.update(TERM="xterm-256color", HOME=str(folder), PYTHONDONTWRITEBYTECODE="1")
         env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
         env["INPUTRC"] = os.devnull
+        env["STACKSCOPE_PDB_PROMPT"] = "readline"  # tests of the other prompt say so
         env.update(environ)
         with warnings.catch_warnings():
             # pexpect forks; 3.12 and later mind if another thread is running meanwhile

@@ -57,7 +57,7 @@ def test_a_session_from_breakpoint_to_the_end(terminal):
     assert "-> yield name" in session.ask("ctx 1", "ctx 1")
     assert "async with lock:" in session.ask("ctx", "ctx 1")
     session.ask("task client-1", "client-1")
-    assert "can't run task" in session.ask("next", "client-1")
+    assert "can't run task" in session.ask("step", "client-1")
     session.ask("secret = 5", "client-1")
     assert "main()" in session.ask("unfocus")
     session.ask("note = 1")

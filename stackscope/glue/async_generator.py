@@ -1,0 +1,84 @@
+"""async_generator: its generators are their coroutines, and how they yield is hidden.
+
+The managers of its ``@asynccontextmanager`` are shown like those of contextlib.
+"""
+
+from __future__ import annotations
+
+from types import AsyncGeneratorType
+
+import async_generator
+import async_generator._impl
+import async_generator._util
+
+from stackscope.glue.reading import instance_attributes, is_instance
+from stackscope.hooks import (
+    customize,
+    elaborate_context,
+    unwrap_context,
+    unwrap_context_generator,
+    unwrap_stackitem,
+)
+from stackscope.walk import child_stack, current_extraction
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import CodeType
+    from typing import Any, Optional
+
+    from stackscope.model import Context
+
+AsyncGenerator: Any = async_generator._impl.AsyncGenerator
+
+
+def unwrap_generator(generator: object) -> object:
+    """An async generator: the coroutine that it is made of."""
+    return instance_attributes(generator).get("_coroutine")
+
+
+def unwrap_anext(awaitable: object) -> object:
+    """What ``__anext__()`` and ``asend()`` wait for: the generator's coroutine, as an awaitable."""
+    return instance_attributes(awaitable).get("_it")
+
+
+def elaborate_manager(manager: object, context: Context) -> None:
+    """A manager made by ``@asynccontextmanager``: what its generator is doing, unless it is exiting."""
+    attributes = instance_attributes(manager)
+    name = attributes.get("_func_name")
+    if type(name) is str:
+        context.description = f"{name}(...)"
+    generator = attributes.get("_agen")
+    if generator is not None:
+        context.inner_stack = None if context.is_exiting else child_stack(generator, for_task=False)
+
+
+def unwrap_manager(manager: object, context: Context) -> Any:
+    """A manager made by ``@asynccontextmanager``: whatever a hook for that very function says."""
+    generator = instance_attributes(manager).get("_agen")
+    code = _code_of(generator)
+    hook = None if code is None else unwrap_context_generator.for_code(code)
+    extraction = current_extraction()
+    if hook is None or extraction is None:
+        return None
+    if context.inner_stack is not None and context.inner_stack.frames:
+        return hook(context.inner_stack.frames[0], context)
+    return hook(extraction.first_frame(generator), context)
+
+
+def _code_of(generator: Any) -> Optional[CodeType]:
+    if type(generator) is AsyncGeneratorType:
+        return generator.ag_code
+    if not is_instance(generator, (AsyncGenerator,)):
+        return None
+    code: Optional[CodeType] = getattr(unwrap_generator(generator), "cr_code", None)
+    return code
+
+
+def install() -> None:
+    unwrap_stackitem.register(AsyncGenerator, unwrap_generator)
+    unwrap_stackitem.register(async_generator._impl.ANextIter, unwrap_anext)
+    customize(AsyncGenerator._do_it, "step", hide=True)
+    customize(async_generator.yield_, hide=True, prune=True)
+    manager_type = async_generator._util._AsyncGeneratorContextManager
+    elaborate_context.register(manager_type, elaborate_manager)
+    unwrap_context.register(manager_type, unwrap_manager)

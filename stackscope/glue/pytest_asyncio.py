@@ -1,0 +1,42 @@
+"""pytest-asyncio: what is between pytest and an asynchronous test or fixture is hidden."""
+
+from __future__ import annotations
+
+from types import CodeType, FunctionType
+
+import pytest_asyncio.plugin
+
+from stackscope.hooks import elaborate_frame
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Iterator
+
+    from stackscope.model import Frame
+
+
+def hide(frame: Frame, next_inner: object) -> None:
+    """Hide a frame."""
+    frame.hide = True
+
+
+def codes_of(thing: object) -> Iterator[CodeType]:
+    """The code of a function or of the methods of a class, and of all functions inside these."""
+    if isinstance(thing, type):
+        for member in list(vars(thing).values()):
+            if isinstance(member, (FunctionType, staticmethod, classmethod)):
+                yield from codes_of(getattr(member, "__func__", member))
+    elif isinstance(thing, (FunctionType, CodeType)):
+        code = thing if isinstance(thing, CodeType) else thing.__code__
+        yield code
+        for constant in code.co_consts:
+            if isinstance(constant, CodeType):
+                yield from codes_of(constant)
+
+
+def install() -> None:
+    # The wrappers around tests and fixtures are closures, named otherwise in every version.
+    for thing in list(vars(pytest_asyncio.plugin).values()):
+        if getattr(thing, "__module__", None) == pytest_asyncio.plugin.__name__:
+            for code in codes_of(thing):
+                elaborate_frame.register(code, hide)

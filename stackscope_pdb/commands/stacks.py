@@ -1,0 +1,90 @@
+"""`stack`: the frames of whatever an expression gives, and a way into them."""
+
+from __future__ import annotations
+
+from stackscope_pdb.commands.table import CommandError, command
+from stackscope_pdb.commands.tasks import index_of_user_frame
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import Any, List, Optional, Tuple
+
+    from stackscope import Stack
+    from stackscope.snapshot import LoopNode, TaskNode
+    from stackscope_pdb.commands.debugger import Commands
+
+
+def _complete_expression(debugger: Commands, text: str) -> List[str]:
+    from stackscope_pdb.completion import expression_completions
+
+    return expression_completions(debugger, text)
+
+
+@command("move into the frames of any object that has some", complete=_complete_expression)
+def stack(debugger: Commands, argument: str) -> None:
+    """stack EXPRESSION
+
+    Move into the frames of a coroutine, a generator, a task, a thread,
+    an exception, a traceback, or anything else that stackscope knows
+    the frames of. 'unfocus' leads back.
+    """
+    if not argument:
+        raise CommandError("The stack of what? Give an expression; 'where' shows where you are.")
+    from stackscope_pdb.commands.tasks import focus_task, take_snapshot
+    from stackscope_pdb.commands.threads import focus_thread, thread_nodes
+
+    item = _evaluate(debugger, argument)
+    if any(node.task is item for node in take_snapshot().tasks()):
+        focus_task(debugger, item)
+        return
+    for node in thread_nodes():
+        if node.thread is item or (type(item) is int and node.ident == item):
+            focus_thread(debugger, node)
+            return
+    _focus(debugger, item, argument)
+
+
+def _evaluate(debugger: Commands, expression: str) -> object:
+    try:
+        return eval(expression, debugger.current_frame.f_globals, debugger.frame_locals())
+    except BaseException as exc:
+        if isinstance(exc, KeyboardInterrupt):
+            raise
+        words = f"{type(exc).__name__}: {exc}"
+    raise CommandError(words)
+
+
+def _focus(debugger: Commands, item: Any, expression: str) -> None:
+    import stackscope
+    from stackscope.render.safe import class_name, cut, safe_text
+    from stackscope_pdb.session import Focus
+
+    found = stackscope.extract(item)
+    kind = class_name(item)
+    name = cut(safe_text(" ".join(expression.split())), 24)
+    if not found.frames:
+        raise CommandError(_why_empty(found, f"{name!r}, which is of type {kind},"))
+    ended = issubclass(type(item), BaseException) or kind == "traceback"
+    noun = f"{name!r} (of type {kind})"
+    focus = Focus(item, found, name, noun, kind="ended" if ended else "other")
+    debugger.enter(focus, len(found.frames) - 1 if ended else index_of_user_frame(found))
+
+
+def _why_empty(found: Stack, noun: str) -> str:
+    if found.error is not None:
+        return f"The stack of {noun} can't be read: {type(found.error).__name__}: {found.error}"
+    if found.leaf is not None:
+        return f"{noun} has no stack."
+    return f"{noun} has no frames: it has ended, or not begun."
+
+
+def task_of_frame(frame: Optional[FrameType]) -> Optional[Tuple[LoopNode, TaskNode]]:
+    """The task that will run a suspended frame on, with its loop, if there is one."""
+    from stackscope_pdb.commands.tasks import take_snapshot
+
+    for loop in take_snapshot().loops:
+        for node in loop.walk():
+            if any(entry.pyframe is frame for entry in node.stack.frames):
+                return loop, node
+    return None

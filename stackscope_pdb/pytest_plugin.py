@@ -1,0 +1,302 @@
+"""What `pytest` loads: breakpoints that get along with captured output, and a look at tests that hang.
+
+Without being asked it adds an option, and arranges that `stackscope_pdb.set_trace`, when it is called, lets
+pytest give the terminal back first. Nothing happens per test, and neither the library nor the debugger is
+imported before one of them is used. ``-p no:stackscope`` turns everything off.
+
+Tried on pytest 8.3 to 9.2:
+
+- ``PYTHONBREAKPOINT=stackscope_pdb.set_trace`` calls us past pytest, which would have put itself in the way of
+  `pdb.set_trace` only. ``pytestPDB._init_pdb`` is what it does there: it stops capturing, makes a debugger of
+  the class in the option ``usepdb_cls``, in a subclass that starts capturing again, and tells its plugins.
+- ``quit`` raises pytest's ``Exit``, an `Exception`. Task groups and nurseries put that into a group, which
+  pytest takes for a failure of the test, and so it would go on with the next one.
+- Whatever is in the distribution of a plugin has its ``assert`` statements rewritten when it is imported, which
+  takes pytest longer than the import itself.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+import stackscope_pdb
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from threading import Timer
+    from typing import Any, Callable, Iterator, List, Optional, Set
+
+    from stackscope import Snapshot, Stack
+
+OPTION = "--stackscope-timeout"
+INI = "stackscope_timeout"
+OUR_CLASS = ("stackscope_pdb", "Pdb")
+OUR_PACKAGES = ("stackscope", "stackscope_pdb", "stackscope_ipython")
+PYTEST = ("_pytest", "pluggy", "pytest")
+"""The packages that are left out of the stacks of tests."""
+
+LONGEST_JOIN = 30.0
+"""Seconds that a test which ends while its tree is drawn waits for the end of that."""
+
+
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    """Add the option, and the setting of the same meaning."""
+    _keep_asserts(pluginmanager)
+    says = (
+        "Print the task tree and the stacks of all threads when a test, with its fixtures, takes longer than "
+        "SECONDS. The test is left running. 0 turns it off."
+    )
+    group = parser.getgroup("stackscope", "what tests that hang are doing (stackscope)")
+    group.addoption(OPTION, metavar="SECONDS", default=None, help=says)
+    parser.addini(INI, f"As {OPTION}.", default="0")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Be ready for breakpoints, and watch the time if that was asked for."""
+    _let_pytest_make_debuggers(config)
+    seconds = _seconds(config)
+    if seconds:
+        config.pluginmanager.register(_Clock(seconds, _Output(config)), "stackscope-timeout")
+
+
+def _seconds(config: pytest.Config) -> float:
+    """The time that a test may take; 0 if it may take any."""
+    given = config.getoption(OPTION)
+    name, text = (INI, config.getini(INI)) if given is None else (OPTION, given)
+    try:
+        seconds = float(text or 0)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= 1e9:  # nor is NaN
+        raise pytest.UsageError(f"{name} takes a number of seconds, not {text!r}")
+    return seconds
+
+
+def _keep_asserts(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Have our packages imported as they are. What is looked at here must not depend on pytest."""
+    hook = getattr(pluginmanager, "rewrite_hook", None)
+    marked: Optional[Set[str]] = getattr(hook, "_must_rewrite", None)
+    if isinstance(marked, set):
+        marked.difference_update(OUR_PACKAGES)
+        known = getattr(hook, "_marked_for_rewrite_cache", None)
+        if isinstance(known, dict):
+            known.clear()
+
+
+# ------------------------------------------------------------------------------------------ breakpoints
+
+
+def _let_pytest_make_debuggers(config: pytest.Config) -> None:
+    """From now on until ``config`` ends, debuggers for breakpoints come from pytest.
+
+    The module that makes them is not imported for that: whoever asks for its first function causes it.
+    """
+    package: Any = stackscope_pdb
+    look_up: Callable[[str], Any] = package.__getattr__
+
+    def look_up_and_take_over(name: str) -> Any:
+        value = look_up(name)
+        take_over()
+        return value
+
+    def take_over() -> None:
+        entry: Any = sys.modules.get("stackscope_pdb.entry")
+        if entry is not None and entry._debugger is not _debugger_from_pytest:
+            originals.append(entry._debugger)
+            entry._debugger = _debugger_from_pytest
+
+    def give_back() -> None:
+        package.__getattr__ = look_up
+        if originals:
+            entry: Any = sys.modules["stackscope_pdb.entry"]
+            entry._debugger = originals.pop()
+
+    originals: List[Any] = []
+    package.__getattr__ = look_up_and_take_over
+    take_over()
+    config.add_cleanup(give_back)
+
+
+def _debugger_from_pytest(header: Optional[str]) -> Any:
+    """A new debugger of our class, after pytest has given the terminal back."""
+    from _pytest.debugging import pytestPDB
+
+    maker: Any = pytestPDB
+    option = maker._config.option
+    chosen, option.usepdb_cls = option.usepdb_cls, OUR_CLASS
+    try:
+        if header is None or maker._recursive_debug:
+            return maker._init_pdb("set_trace")
+        return maker._init_pdb("set_trace", header=header)
+    finally:
+        option.usepdb_cls = chosen
+
+
+def pytest_enter_pdb(config: pytest.Config) -> None:
+    """Be ready for ``quit`` from now on."""
+    if not config.pluginmanager.has_plugin(_Quitting.NAME):
+        config.pluginmanager.register(_Quitting(), _Quitting.NAME)
+
+
+class _Quitting:
+    """Ends the tests after ``quit``, also if a task group has wrapped the exception that means this."""
+
+    NAME = "stackscope-quitting"
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, call: pytest.CallInfo[object]) -> None:
+        """Raise that exception again, alone, instead of a report of a failure."""
+        if call.excinfo is not None:
+            found = _exit_in(call.excinfo.value)
+            if found is not None:
+                raise found from None
+
+
+def _exit_in(exc: BaseException) -> Optional[BaseException]:
+    """The exception by which pytest ends the tests, if ``exc`` is a group that has it somewhere inside."""
+    todo: List[BaseException] = [exc]
+    while todo:
+        one = todo.pop()
+        if isinstance(one, pytest.exit.Exception):
+            return one
+        members = getattr(one, "exceptions", None)
+        if isinstance(members, tuple):  # no group has its type everywhere
+            todo.extend([member for member in members if isinstance(member, BaseException)])
+    return None
+
+
+# ------------------------------------------------------------------------------------- tests that hang
+
+
+class _Clock:
+    """Tells what a test is doing when it takes too long, from a thread that lives as long as the test.
+
+    Args:
+        seconds: The time that a test may take, fixtures included.
+        output: Where to tell it.
+    """
+
+    def __init__(self, seconds: float, output: _Output) -> None:
+        # Now, while nothing hangs: the test may replace what imports need, such as `open`.
+        import stackscope.render.overview  # noqa: F401
+        import stackscope.snapshot
+
+        self._extract_all = stackscope.snapshot.extract_all
+        self._seconds = seconds
+        self._output = output
+        self._timer: Optional[Timer] = None
+
+    @pytest.hookimpl(hookwrapper=True, trylast=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        """Watch the time of one test."""
+        import threading
+
+        timer = threading.Timer(self._seconds, self._tell, [item.nodeid])
+        timer.daemon = True
+        timer.name = "stackscope-timeout"
+        self._timer = timer
+        timer.start()
+        try:
+            yield
+        finally:
+            self._stop()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_enter_pdb(self) -> None:
+        """Leave a test alone in which somebody uses a debugger."""
+        self._stop()
+
+    def _stop(self) -> None:
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+            timer.join(LONGEST_JOIN)  # else the tree would get mixed up with what pytest prints next
+
+    def _tell(self, name: str) -> None:
+        output = self._output
+        try:
+            lines = self._lines(output)
+        except Exception as exc:
+            lines = [f"stackscope could not find out what it does: {type(exc).__name__}: {exc}\n"]
+        output.write(
+            [
+                "\n",
+                f"+++ stackscope: {name} takes more than {self._seconds:g} s and is left running +++\n",
+                *lines,
+                f"+++ end of what {name} was doing +++\n",
+            ]
+        )
+
+    def _lines(self, output: _Output) -> List[str]:
+        snapshot: Snapshot = self._extract_all()
+        snapshot.threads = [node for node in snapshot.threads if not node.is_here]
+        for node in snapshot.threads:
+            _hide_pytest(node.stack)
+        return snapshot.format(ascii_only=output.ascii_only)
+
+
+def _hide_pytest(stack: Stack) -> None:
+    """Leave pytest's frames out of the drawing of a stack, and those by which it was started."""
+    ours = [_package(frame.pyframe.f_globals) in PYTEST for frame in stack.frames]
+    if True in ours:
+        for index, frame in enumerate(stack.frames):
+            if ours[index] or index < ours.index(True):
+                frame.hide = True
+
+
+def _package(namespace: object) -> Optional[str]:
+    name = namespace.get("__name__") if type(namespace) is dict else None
+    return name.partition(".")[0] if type(name) is str else None
+
+
+class _Output:
+    """The terminal, whatever pytest captures: a duplicate of the file that it has reported to so far.
+
+    Args:
+        config: That of the run, which is not capturing now.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        import os
+
+        # What a worker of pytest-xdist writes to its stdout gets lost.
+        stream: Any = sys.stderr if hasattr(config, "workerinput") else sys.stdout
+        self._stream = stream
+        self._file: Optional[int] = None
+        try:
+            self._file = os.dup(stream.fileno())
+        except (AttributeError, OSError, ValueError):  # io.UnsupportedOperation is both of the latter
+            pass
+        else:
+            config.add_cleanup(self._close)
+        self._encoding = getattr(stream, "encoding", None) or "utf-8"
+        self.ascii_only = sys.platform == "win32" or not self._can_encode("╠║├└│─…⋮×")
+
+    def _can_encode(self, text: str) -> bool:
+        try:
+            text.encode(self._encoding)
+        except UnicodeEncodeError:
+            return False
+        return True
+
+    def write(self, lines: List[str]) -> None:
+        """Write text past everything that is buffered or captured. Called from another thread."""
+        text = "".join(lines)
+        if self._file is None:
+            self._stream.write(text)
+            self._stream.flush()
+            return
+        import os
+
+        data = text.encode(self._encoding, "backslashreplace")
+        while data:
+            data = data[os.write(self._file, data) :]
+
+    def _close(self) -> None:
+        import os
+
+        if self._file is not None:
+            file, self._file = self._file, None
+            os.close(file)

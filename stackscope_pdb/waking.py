@@ -1,0 +1,28 @@
+"""Wakes the event loop of this thread, so that it sees what was done at the prompt while it slept."""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def _nothing() -> None:
+    pass
+
+
+def wake_loops() -> None:
+    """Let a loop that sleeps in a signal handler's caller look for work, such as a task that is now ready."""
+    asyncio: Any = sys.modules.get("asyncio")
+    loop: Any = asyncio._get_running_loop() if asyncio is not None else None
+    if loop is not None:
+        loop.call_soon_threadsafe(_nothing)
+    trio: Any = sys.modules.get("trio.lowlevel")
+    if trio is not None:
+        try:
+            token = trio.current_trio_token()
+        except RuntimeError:  # none runs in this thread
+            return
+        token.run_sync_soon(_nothing, idempotent=True)

@@ -1,0 +1,197 @@
+"""Where blocks are active, by the code alone."""
+
+from __future__ import annotations
+
+import dis
+import importlib.util
+import sys
+
+import pytest
+
+from stackscope.bytecode import analyze
+from stackscope.bytecode.instructions import decode
+
+from .programs import PROGRAMS, Program, functions_in, marked_lines
+
+BOTH = pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name)
+
+
+def _active_at(code):
+    """For each call of ``mark``: the line it is on and the names of the blocks active there."""
+    analysis = analyze(code)
+    for instruction in decode(code):
+        if instruction.op.startswith("LOAD_") and "mark" in instruction.text.split()[-1:]:
+            sites = analysis.at(instruction.offset)
+            if analysis.blocks and not sites:
+                continue  # never reached
+            yield instruction.line, {
+                tuple(live.block.varname for live in site.live) for site in sites
+            } or {()}
+
+
+@BOTH
+def test_active_blocks(program: Program):
+    expected = marked_lines(program.source)
+    found = {}
+    for code in functions_in(compile(program.source, "<program>", "exec")):
+        for line, active in _active_at(code):
+            found.setdefault(line, set()).update(active)
+    # A name that is only handed on is no call.
+    found = {line: active for line, active in found.items() if line in expected}
+    assert found == {line: {names} for line, names in expected.items()}
+
+
+@BOTH
+def test_every_block_is_left_normally_and_on_exception(program: Program):
+    for code in functions_in(compile(program.source, "<program>", "exec")):
+        analysis = analyze(code)
+        left = {}
+        for instruction in decode(code):
+            for site in analysis.at(instruction.offset):
+                if site.exiting is not None and "START" in instruction.op:
+                    left.setdefault(site.exiting.block, set()).add("exception")
+                elif site.exiting is not None:
+                    left.setdefault(site.exiting.block, set()).add("normal")
+        if sys.version_info < (3, 9):
+            # One instruction serves both ways.
+            assert set(left) == set(analysis.blocks)
+            continue
+        for block in analysis.blocks:
+            assert "exception" in left[block]
+            # A body that always raises is not left normally.
+            assert "normal" in left[block] or "raise" in program.source
+
+
+@BOTH
+def test_handlers(program: Program):
+    entry = {(3, 8): "WITH_CLEANUP_START", (3, 9): "WITH_EXCEPT_START"}
+    operation = entry.get(sys.version_info[:2], "PUSH_EXC_INFO")
+    if sys.version_info[:2] == (3, 10):
+        operation = "WITH_EXCEPT_START"
+    for code in functions_in(compile(program.source, "<program>", "exec")):
+        by_offset = {instruction.offset: instruction for instruction in decode(code)}
+        for block in analyze(code).blocks:
+            assert by_offset[block.handler].op == operation
+
+
+def _check_shape(code):
+    analysis = analyze(code)
+    if not analysis.blocks:
+        return
+    assert len(analysis.sites) == len(code.co_code) // 2
+    for sites in analysis.sites:
+        assert len(sites) <= 1 or sys.version_info < (3, 9)
+        for site in sites:
+            assert 0 <= site.intact <= site.depth <= code.co_stacksize
+            slots = [live.slot for live in site.live]
+            assert slots == sorted(slots)
+            assert all(slot < site.depth for slot in slots)
+            variables = len(analysis.names)
+            assert site.used == variables + site.intact
+            assert all(variables <= slot < variables + site.depth for slot in site.reads)
+            for live in site.live:
+                if sys.version_info < (3, 14):
+                    assert live.self_slot == -1
+                else:
+                    # Side by side; a value that is being returned is swapped with one, then the other.
+                    assert 1 <= abs(live.self_slot - live.slot) <= 2
+                    assert 0 <= live.self_slot < site.depth
+            if site.exiting is not None:
+                assert site.exiting.block not in [live.block for live in site.live]
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["threading", "tempfile", "asyncio.base_events", "concurrent.futures._base", "contextlib",
+     "unittest.mock", "multiprocessing.pool", "subprocess", "zipfile", "shutil"],
+)  # fmt: skip
+def test_shape_of_real_code(module: str):
+    """Depths stay within the stack's size, slots within the depth."""
+    spec = importlib.util.find_spec(module)
+    for code in functions_in(spec.loader.get_code(module)):
+        _check_shape(code)
+
+
+@BOTH
+def test_shape_of_programs(program: Program):
+    for code in functions_in(compile(program.source, "<program>", "exec")):
+        _check_shape(code)
+
+
+def test_unreachable_code_has_no_site():
+    source = "def f(cm):\n  with cm:\n    return 1\n    x = 2\n"
+    [code] = [c for c in functions_in(compile(source, "", "exec")) if c.co_name == "f"]
+    analysis = analyze(code)
+    stores = [ins for ins in decode(code) if ins.op == "STORE_FAST" and analysis.at(ins.offset)]
+    assert stores == []
+    assert any(ins.line == 3 and analysis.at(ins.offset) for ins in decode(code))
+
+
+def test_a_code_object_without_blocks_is_not_analysed():
+    def plain(x):
+        return [x for x in [x]]
+
+    analysis = analyze(plain.__code__)
+    assert analysis.blocks == []
+    assert analysis.at(0) == ()
+
+
+def test_offsets_outside_of_the_code():
+    def program(cm):
+        with cm:
+            pass
+
+    analysis = analyze(program.__code__)
+    assert analysis.at(-1) == ()
+    assert analysis.at(10**6) == ()
+
+
+def test_repr_of_a_block():
+    def program(cm):
+        with cm as name:
+            pass
+
+    [block] = analyze(program.__code__).blocks
+    line = program.__code__.co_firstlineno + 1
+    assert repr(block) == f"<with block at {block.opener}, line {line}, as name>"
+
+
+def test_replaced_code_is_analysed_anew():
+    def program(cm):
+        with cm as a:
+            pass
+
+    def other(cm):
+        with cm as b:
+            pass
+
+    assert [block.varname for block in analyze(program.__code__).blocks] == ["a"]
+    program.__code__ = other.__code__
+    assert [block.varname for block in analyze(program.__code__).blocks] == ["b"]
+
+
+def test_equal_code_objects_are_different():
+    source = "def f(cm):\n  with cm as a:\n    pass\n"
+    first, second = (functions_in(compile(source, "same", "exec"))[1] for _ in range(2))
+    assert first == second
+    assert analyze(first) is not analyze(second)
+    assert analyze(first) is analyze(first)
+
+
+def test_hand_made_code_with_many_blocks():
+    depth = 18  # The compiler allows 20 nested blocks.
+    lines = ["def f(cm, mark):"]
+    lines += [f"{'  ' * (i + 1)}with cm('x{i}') as x{i}:" for i in range(depth)]
+    lines += ["  " * (depth + 1) + "mark()"]
+    code = functions_in(compile("\n".join(lines), "", "exec"))[1]
+    [(_, active)] = list(_active_at(code))
+    assert active == {tuple(f"x{i}" for i in range(depth))}
+
+
+def test_effects_of_all_operations_are_known():
+    """Every operation of the programs has an effect on the depth that `dis` agrees with."""
+    for program in PROGRAMS:
+        for code in functions_in(compile(program.source, "", "exec")):
+            for instruction in decode(code):
+                arg = instruction.arg if instruction.opcode >= dis.HAVE_ARGUMENT else None
+                dis.stack_effect(instruction.opcode, arg)

@@ -1,0 +1,111 @@
+"""Decoding of instructions and exception tables."""
+
+from __future__ import annotations
+
+import dis
+import sys
+import tokenize
+from pathlib import Path
+
+import pytest
+
+from stackscope.bytecode.instructions import (
+    HAS_POSITIONS,
+    decode,
+    exception_table,
+    from_dis,
+    stack_effect,
+)
+
+from .programs import functions_in
+
+
+def _sample(a, b=None):
+    with a as c:
+        for d in c:
+            if d is b:
+                continue
+            e = [x for x in d]
+    return e
+
+
+def test_decode_agrees_with_dis():
+    expected = list(dis.get_instructions(_sample))
+    found = decode(_sample.__code__)
+    assert [(i.offset, i.op, i.opcode, i.arg) for i in found] == [
+        (i.offset, i.opname, i.opcode, i.arg) for i in expected
+    ]
+
+
+def test_lines():
+    lines = {instruction.line for instruction in decode(_sample.__code__)}
+    first = _sample.__code__.co_firstlineno
+    assert {first + i for i in range(1, 7)} <= lines
+
+
+def test_columns():
+    columns = {
+        instruction.column for instruction in decode(_sample.__code__) if instruction.text == "d"
+    }
+    assert columns.isdisjoint({None}) if HAS_POSITIONS else columns == {None}
+
+
+def test_code_without_lines():
+    code = compile("with a as b:\n  c", "", "exec")
+    attribute = "co_linetable" if sys.version_info >= (3, 10) else "co_lnotab"
+    if sys.implementation.name != "cpython":
+        pytest.skip("needs CPython's line tables")
+    code = code.replace(**{attribute: b""})
+    assert [i.op for i in decode(code)] == [i.opname for i in dis.get_instructions(code)]
+
+
+def test_jumps_have_targets():
+    found = decode(_sample.__code__)
+    offsets = {instruction.offset for instruction in found}
+    targets = {i.target for i in found if i.target is not None}
+    assert targets
+    assert targets <= offsets
+    assert any(i.op in ("FOR_ITER",) and i.target is not None for i in found)
+
+
+def test_the_end_of_an_async_loop_jumps_nowhere():
+    async def program(items):
+        async for item in items:
+            pass
+
+    [end] = [i for i in decode(program.__code__) if i.op == "END_ASYNC_FOR"]
+    assert end.target is None
+
+
+def test_from_dis_takes_what_dis_gives():
+    assert list(from_dis(dis.get_instructions(_sample))) == decode(_sample.__code__)
+
+
+@pytest.mark.parametrize("jump", [True, False])
+def test_stack_effect(jump: bool):
+    for instruction in decode(_sample.__code__):
+        arg = instruction.arg if instruction.opcode >= dis.HAVE_ARGUMENT else None
+        expected = dis.stack_effect(instruction.opcode, arg, jump=jump)
+        assert stack_effect(instruction, jump) == expected
+        assert stack_effect(instruction, jump) == expected  # remembered
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="exception tables came with 3.11")
+def test_exception_table_agrees_with_dis():
+    codes = functions_in(compile(Path(tokenize.__file__).read_text(encoding="utf-8"), "", "exec"))
+    entries = 0
+    for code in [*codes, _sample.__code__]:
+        expected = dis._parse_exception_table(code)
+        found = exception_table(code)
+        # What dis calls an end is up to the start of the last instruction or behind it.
+        assert [(e.start, e.target, e.depth, e.lasti) for e in found] == [
+            (e.start, e.target, e.depth, e.lasti) for e in expected
+        ]
+        assert all(e.start < e.end for e in found)
+        entries += len(found)
+    assert entries > 20
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 11), reason="exception tables came with 3.11")
+def test_no_exception_table():
+    assert exception_table(_sample.__code__) == []

@@ -1,0 +1,138 @@
+"""Runs pytest with our plugin, as it is found when the distribution is installed."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[=>]|\x1b\][^\x07]*\x07")
+OURS = {"PYTHONBREAKPOINT": "stackscope_pdb.set_trace"}
+ALONE = ["-p", "no:asyncio", "-p", "no:trio", "-p", "no:anyio"]
+"""Options that keep out plugins which take time to import."""
+
+KINDS = {
+    # what a test of that kind needs beside pytest, how it is marked, and what waits in it
+    "plain": ("time", "", "def", "time.sleep"),
+    "asyncio": ("pytest_asyncio", "@pytest.mark.asyncio", "async def", "await asyncio.sleep"),
+    "trio": ("pytest_trio", "@pytest.mark.trio", "async def", "await trio.sleep"),
+    "anyio": ("anyio", "@pytest.mark.anyio", "async def", "await anyio.sleep"),
+}
+
+BEGIN = """
+import asyncio, time, pytest
+import stackscope_pdb
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
+"""
+
+
+def kinds():
+    """The kinds whose plugins are installed: all, where the extra ``test`` is."""
+    return [kind for kind, (module, *_) in KINDS.items() if importlib.util.find_spec(module)]
+
+
+def module_of_kinds(body, names=tuple(KINDS)):
+    """A module with a test of each kind, called ``test_KIND``. ``WAIT`` stands for the call that waits."""
+    parts = [BEGIN]
+    for kind in names:
+        _, mark, define, wait = KINDS[kind]
+        if kind in ("trio", "anyio"):
+            parts.append(f"import {kind}")
+        parts += [mark, f"{define} test_{kind}():", indented(body.replace("WAIT", wait)), ""]
+    return "\n".join(parts)
+
+
+def indented(body):
+    return "\n".join([f"    {line}" for line in body.splitlines()])
+
+
+@pytest.fixture(autouse=True)
+def installed(pytester, monkeypatch):
+    """Let the pytest that a test starts see our distribution with its entry point."""
+    about = pytester.mkdir("installed") / "stackscope-0.1.0.dist-info"
+    about.mkdir()
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    found = re.search(r"^\[project\.entry-points\.pytest11\]\n((?:\w.*\n)+)", project, re.MULTILINE)
+    assert found is not None
+    (about / "entry_points.txt").write_text("[pytest11]\n" + found.group(1).replace('"', ""))
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: stackscope\nVersion: 0.1.0\n")
+    path = [str(about.parent), str(ROOT), os.environ.get("PYTHONPATH")]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, path)))
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    for name in ("PYTHONBREAKPOINT", "PYTEST_ADDOPTS", "FORCE_COLOR", "PYTHON_COLORS", "COLUMNS"):
+        monkeypatch.delenv(name, raising=False)
+
+
+class Terminal:
+    """``python -m pytest`` in a terminal, where our prompt may come up."""
+
+    PROMPT = "(stackscope_pdb) "
+
+    def __init__(self, folder, arguments, environ):
+        import warnings
+
+        import pexpect
+
+        env = {**os.environ, "TERM": "dumb", "INPUTRC": os.devnull, **environ}
+        quiet = [f"-W=ignore:{name}" for name in ("The configuration option", "unclosed")]
+        with warnings.catch_warnings():
+            # pexpect forks; 3.12 and later mind if another thread is running meanwhile
+            warnings.simplefilter("ignore", DeprecationWarning)
+            self.child = pexpect.spawn(
+                sys.executable,
+                ["-m", "pytest", "-p", "no:cacheprovider", *quiet, *arguments],
+                cwd=str(folder),
+                env=env,
+                encoding="utf-8",
+                dimensions=(60, 120),
+                timeout=40,
+            )
+
+    def expect_prompt(self):
+        """Wait for the prompt, and give what came before it."""
+        self.child.expect_exact(self.PROMPT)
+        return self.plain(self.child.before)
+
+    def ask(self, line):
+        """Type a line, and give the answer."""
+        self.child.sendline(line)
+        return self.expect_prompt().partition("\n")[2]
+
+    def finish(self, line):
+        """Type a line, and give what is printed until the end."""
+        import pexpect
+
+        self.child.sendline(line)
+        self.child.expect(pexpect.EOF)
+        self.child.close()
+        return self.plain(self.child.before)
+
+    @staticmethod
+    def plain(text):
+        return ESCAPES.sub("", text).replace("\r", "")
+
+
+@pytest.fixture
+def terminal(pytester):
+    """Starts pytest in a terminal, with a test module of that source."""
+    if sys.platform == "win32":
+        pytest.skip("a pseudo-terminal")
+    pytest.importorskip("pexpect")
+    opened = []
+
+    def start(source, *arguments, **environ):
+        pytester.makepyfile(test_module=source)
+        opened.append(Terminal(pytester.path, arguments, environ))
+        return opened[-1]
+
+    yield start
+    for one in opened:
+        one.child.close(force=True)

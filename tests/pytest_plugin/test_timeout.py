@@ -1,0 +1,158 @@
+"""``--stackscope-timeout``: what a test that takes too long is doing."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from tests.pytest_plugin.conftest import ALONE, KINDS, kinds, module_of_kinds
+
+pytest_plugins = ["pytester"]
+
+LEASE = """
+from contextlib import contextmanager
+
+@contextmanager
+def lease():
+    yield "leased"
+
+"""
+
+HANGS = """
+print("captured words")
+secret = lease()
+with secret:
+    WAIT(1.2)
+assert 1 == 2, "as always"
+"""
+
+SLOW_FIXTURE = """
+@pytest.fixture
+def slow():
+    time.sleep(0.9)
+
+def test_fixture(slow):
+    pass
+
+def test_quick():
+    pass
+"""
+
+MAIN_STACK = {
+    "plain": "test_plain in test_module at",
+    "asyncio": "asyncio loop in MainThread: 1 task",
+    "anyio": "asyncio loop in MainThread:",
+    "trio": "trio run: 2 tasks",
+    "fixture": "slow in test_module at",
+}
+
+
+def run(pytester, *arguments):
+    return pytester.runpytest_subprocess(
+        "-p", "no:cacheprovider", "-W", "ignore:The configuration option", *arguments, timeout=60
+    )
+
+
+def told(out, name, seconds):
+    """What was told of a test. It was told once."""
+    head = f"\n+++ stackscope: {name} takes more than {seconds} s and is left running +++\n"
+    tail = f"\n+++ end of what {name} was doing +++\n"
+    assert out.count(head) == out.count(tail) == 1
+    return out.partition(head)[2].partition(tail)[0]
+
+
+def test_tests_that_hang_are_shown_and_go_on(pytester):
+    pytester.makepyfile(test_module=LEASE + module_of_kinds(HANGS, kinds()) + SLOW_FIXTURE)
+    result = run(pytester, "--stackscope-timeout", "0.5")
+    out = result.stdout.str()
+    for kind in kinds():
+        shown = told(out, f"test_module.py::test_{kind}", "0.5")
+        assert MAIN_STACK[kind] in shown
+        assert "with secret:" in shown
+        assert 'yield "leased"' in shown
+        assert f"{KINDS[kind][-1]}(1.2)" in shown
+        assert "thread 2 MainThread" in shown
+        assert "stackscope-timeout" not in shown  # the thread that looks
+        assert "pluggy" not in shown
+        assert "captured words" not in shown
+    assert MAIN_STACK["fixture"] in told(out, "test_module.py::test_fixture", "0.5")
+    assert out.count("+++ stackscope: ") == len(kinds()) + 1  # the quick one is not told of
+    # nothing else has changed: the tests end as they would have, and their output is there
+    assert out.count("Captured stdout call") == len(kinds())
+    assert out.count("\ncaptured words\n") == len(kinds())
+    result.assert_outcomes(failed=len(kinds()), passed=2)
+
+
+def test_without_the_extras_and_with_output_that_takes_no_signs(pytester, monkeypatch):
+    hide = "import sys\nsys.modules['pygments'] = sys.modules['prompt_toolkit'] = None\n"
+    pytester.makepyfile(without_extras=hide)
+    pytester.makepyfile(test_module=LEASE + module_of_kinds(HANGS, ["plain"]))
+    pytester.makeini("[pytest]\nstackscope_timeout = 0.5\n")
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    shown = told(
+        run(pytester, "-p", "without_extras", "--capture=sys", *ALONE).stdout.str(),
+        "test_module.py::test_plain",
+        "0.5",
+    )
+    assert "with secret:" in shown
+    assert shown.isascii()
+
+
+def test_nothing_is_imported_before_it_is_used(pytester):
+    pytester.makeini("[pytest]\nstackscope_timeout = 0.001\n")
+    pytester.makepyfile(
+        """
+        import sys
+
+        def test_it():
+            ours = [name for name in sys.modules if name.startswith("stackscope")]
+            assert sorted(ours) == ["stackscope_pdb", "stackscope_pdb.pytest_plugin"]
+            import stackscope_pdb.adapter
+            assert "pytest" not in type(stackscope_pdb.adapter.__loader__).__module__
+        """
+    )
+    result = run(pytester, "--stackscope-timeout=0", *ALONE)
+    assert "stackscope-0.1.0" in result.stdout.str()
+    assert "+++" not in result.stdout.str()
+    result.assert_outcomes(passed=1)
+
+
+MANY_RUNS = """
+import pytest, sys
+
+def run(*arguments):
+    return pytest.main(["-q", "-p", "no:cacheprovider", *ALONE, *arguments])
+
+assert run("-p", "no:stackscope", "test_nothing.py") == 0
+assert not [name for name in sys.modules if name.startswith("stackscope")]
+import stackscope_pdb
+before = stackscope_pdb.__getattr__
+for _ in range(2):
+    assert run() == 0
+assert stackscope_pdb.__getattr__ is before
+from stackscope_pdb import entry
+make = entry._debugger
+assert make.__module__ == "stackscope_pdb.entry"
+assert run() == 0
+assert entry._debugger is make
+for value in ("soon", "-1", "nan"):
+    assert run("--stackscope-timeout=" + value) == pytest.ExitCode.USAGE_ERROR
+assert run("-p", "no:stackscope", "--stackscope-timeout=1") == pytest.ExitCode.USAGE_ERROR
+assert entry._debugger is make
+print("as before")
+"""
+
+
+def test_after_a_run_the_package_is_as_it_was_and_values_that_make_no_sense(pytester):
+    pytester.makepyfile(
+        main=f"ALONE = {ALONE}\n{MANY_RUNS}",
+        test_nothing="def test_it():\n    pass\n",
+        test_module="def test_it():\n    import stackscope_pdb\n    stackscope_pdb.Pdb\n",
+    )
+    result = pytester.run(sys.executable, "main.py", timeout=60)
+    assert result.outlines[-1] == "as before"
+    errors = result.stderr.str()
+    for value in ("soon", "-1", "nan"):
+        assert f"--stackscope-timeout takes a number of seconds, not '{value}'" in errors
+    assert "unrecognized arguments: --stackscope-timeout=1" in errors
