@@ -18,6 +18,10 @@ from stackscope.slots import CO_ANY_GENERATOR
 TRIES = 50
 
 
+# Slots hold tagged pointers.
+_TAGGED = sys.version_info >= (3, 14)
+
+
 class FrameKeepsMoving(RuntimeError):
     """A frame that runs in another thread could not be read between two of its steps."""
 
@@ -79,17 +83,19 @@ def _live_contexts(
 ) -> List[Context]:
     """The contexts of a frame that leaves no block, from what is in its slots."""
     contexts = []
+    names = analysis.names
     for (block, _, self_slot), item in zip(site.live, found):
         known, manager = (True, item) if self_slot >= 0 else manager_of(item, block.exit_name)
-        context = Context(manager, block.is_async, False, block.varname, block.start_line)
+        varname = block.varname
         if known and not block.has_target:
-            if not analysis.plain:
-                context.varname = _name(reader, frame, analysis, manager)
-            elif id(manager) in variables:
-                context.varname = analysis.names[variables.index(id(manager))]
-            elif id(manager) | 1 in variables:  # A tagged pointer (3.14+).
-                context.varname = analysis.names[variables.index(id(manager) | 1)]
-        contexts.append(context)
+            address = id(manager)
+            if address in variables:
+                varname = names[variables.index(address)]
+            elif not analysis.plain:
+                varname = _name(reader, frame, analysis, manager)
+            elif _TAGGED and address | 1 in variables:
+                varname = names[variables.index(address | 1)]
+        contexts.append(Context(manager, block.is_async, False, varname, block.start_line))
     return contexts
 
 

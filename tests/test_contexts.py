@@ -917,9 +917,7 @@ def test_an_exit_that_is_awaited_in_an_event_loop():
         task = asyncio.ensure_future(child())
         await asyncio.sleep(0)
         coroutine = task.get_coro()
-        found = contexts_active_in_frame(
-            coroutine.cr_frame, coroutine, coroutine.cr_await.cr_frame
-        )
+        found = contexts_active_in_frame(coroutine.cr_frame, coroutine, coroutine.cr_await.cr_frame)
         event.set()
         return found, await task
 

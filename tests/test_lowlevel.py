@@ -553,7 +553,9 @@ def _describe(source):
     """The description of what follows `value = `'s value in a piece of code."""
     instructions = list(dis.get_instructions(compile(source, "", "exec")))
     start = next(
-        i for i, ins in enumerate(instructions) if ins.opname == "LOAD_NAME" and ins.argval == "value"
+        i
+        for i, ins in enumerate(instructions)
+        if ins.opname == "LOAD_NAME" and ins.argval == "value"
     )
     return describe_assignment_target(instructions, start + 1)
 

@@ -9,4 +9,13 @@ from __future__ import annotations
 from stackscope.bytecode.analyze import analyze, analyze_whole
 from stackscope.bytecode.blocks import Block, CodeAnalysis, Exiting, Handler, Live, Site
 
-__all__ = ["Block", "CodeAnalysis", "Exiting", "Handler", "Live", "Site", "analyze", "analyze_whole"]
+__all__ = [
+    "Block",
+    "CodeAnalysis",
+    "Exiting",
+    "Handler",
+    "Live",
+    "Site",
+    "analyze",
+    "analyze_whole",
+]

@@ -43,7 +43,10 @@ def manager_of(exit_callable: object, name: str) -> Tuple[bool, object]:
     if kind is MethodType:
         method: Any = exit_callable
         manager = method.__self__
-        if class_attribute(type(manager), name) is method.__func__:
+        function = method.__func__
+        cls = type(manager)
+        # Mostly it is the class's own.
+        if _namespace_of(cls).get(name) is function or class_attribute(cls, name) is function:
             return True, manager
     elif kind is BuiltinMethodType or kind is MethodWrapperType:
         builtin: Any = exit_callable

@@ -311,6 +311,15 @@ def install_threads() -> None:
     """Register what concerns threads."""
     customize(trio.to_thread.run_sync, elaborate=elaborate_to_thread)
     customize(trio.from_thread.run, hide=True, elaborate=elaborate_from_thread)
+    for path in (  # up to 0.22
+        ("run", "callback", "unprotected_afn"),
+        ("run", "callback", "await_in_trio_thread_task"),
+        ("run_sync", "callback"),
+        ("run_sync", "callback", "unprotected_fn"),
+    ):
+        code = _code_of(trio.from_thread, *path)
+        if code is not None:
+            customize(code, hide=True)
     for name in ("Run", "RunSync"):  # 0.23+
         cls = getattr(_threads, name, None)
         for method in list(vars(cls).values()) if isinstance(cls, type) else ():

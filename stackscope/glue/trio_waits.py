@@ -14,7 +14,7 @@ import trio
 from stackscope.codes import get_code
 from stackscope.frames import local_value
 from stackscope.glue.reading import class_attribute
-from stackscope.glue.trio import describe_scope, runner_of_task, time_until
+from stackscope.glue.trio import describe_scope, runner_of_task, runners, time_until
 from stackscope.waiting import Waiting, describe_call
 
 TYPE_CHECKING = False
@@ -58,9 +58,10 @@ def describe_nothing(frame: Frame, waiting: Waiting) -> None:
 def describe_sleep_until(frame: Frame, waiting: Waiting) -> None:
     """``sleep_until()``, and so ``sleep()``: the time left."""
     deadline = variable(frame, "deadline")
-    runner = runner_of_task(_task_of(frame))
-    if runner is not None:
-        waiting.detail = time_until(deadline, runner)
+    task = _task_of(frame)
+    found = runners() if task is None else [runner_of_task(task)]
+    if len(found) == 1 and found[0] is not None:
+        waiting.detail = time_until(deadline, found[0])
 
 
 def _task_of(frame: Frame) -> Any:
@@ -133,7 +134,6 @@ def describe_nursery(frame: Frame, waiting: Waiting) -> None:
     """The end of ``async with open_nursery()``: the tasks that have to finish."""
     nursery = waiting.obj = variable(frame, "self")
     waiting.tasks = list(nursery.child_tasks)
-    waiting.text = "end of nursery"
     cancelled = ""
     if getattr(nursery.cancel_scope, "_cancel_called", False):
         cancelled = ", " + describe_scope(nursery.cancel_scope).partition(", ")[2]
@@ -141,10 +141,8 @@ def describe_nursery(frame: Frame, waiting: Waiting) -> None:
 
 
 def describe_end_of_nursery(frame: Frame, waiting: Waiting) -> None:
-    """``NurseryManager.__aexit__()``: what its nursery says."""
-    waiting.text, text = "end of nursery", waiting.text
-    if text not in {"end of nursery", ""}:
-        waiting.detail = ""
+    """The same, by the name of the statement."""
+    waiting.text = "end of nursery"
 
 
 def describe_start(frame: Frame, waiting: Waiting) -> None:

@@ -24,9 +24,10 @@ def _active_at(code):
             sites = analysis.at(instruction.offset)
             if analysis.blocks and not sites:
                 continue  # never reached
-            yield instruction.line, {
-                tuple(live.block.varname for live in site.live) for site in sites
-            } or {()}
+            yield (
+                instruction.line,
+                {tuple(live.block.varname for live in site.live) for site in sites} or {()},
+            )
 
 
 @BOTH

@@ -150,7 +150,10 @@ def test_source_whose_loader_raises(error):
     filename = f"/archive/{error.__name__}.py"
     linecache.lazycache(filename, _globals(Loader()))
     try:
-        found = [block.start_line for _, block in _blocks(SOURCES["nested statements on items"], filename)]
+        found = [
+            block.start_line
+            for _, block in _blocks(SOURCES["nested statements on items"], filename)
+        ]
     finally:
         linecache.cache.pop(filename, None)
     assert len(found) == 5

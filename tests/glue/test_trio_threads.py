@@ -101,8 +101,7 @@ async def test_many_calls_are_told_apart():
         for blocker in blockers:
             blocker.leave.set()
     for stack in stacks:
-        called = stack.frames[0].pyframe.f_locals if False else stack.frames[2].pyframe
-        assert called.f_code is Blocker.block.__code__
+        assert stack.frames[2].pyframe.f_code is Blocker.block.__code__
     assert len({id(stack.frames[2].pyframe) for stack in stacks}) == 5
 
 
@@ -138,7 +137,9 @@ async def test_a_thread_that_calls_back_in():
     async def back_in():
         stacks.append(extract(waiting))
         stacks.append(extract(thread))
-        await trio.sleep_forever()
+        await leave.wait()
+
+    leave = trio.Event()
 
     async def call():
         nonlocal waiting
@@ -150,8 +151,9 @@ async def test_a_thread_that_calls_back_in():
         nursery.start_soon(call)
         while not stacks:
             await trio.sleep(0.01)
+        await trio.testing.wait_all_tasks_blocked()
         stacks.append(extract(waiting))
-        nursery.cancel_scope.cancel()
+        leave.set()
     running, own, suspended = stacks
     assert own.error is None
     assert names(own)[-1] == "in_thread"
@@ -160,7 +162,7 @@ async def test_a_thread_that_calls_back_in():
     assert suspended.error is None
     if hasattr(trio._threads, "Run"):  # 0.23+, where the task itself runs the call
         assert names(running) == ["call", "in_thread", "back_in"]
-        assert names(suspended) == ["call", "in_thread", "back_in", "sleep_forever"]
+        assert names(suspended) == ["call", "in_thread", "back_in", "wait"]
     else:
         assert names(suspended) == ["call", "in_thread"]
 

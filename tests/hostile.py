@@ -1,0 +1,221 @@
+"""Objects that mind being looked at: whatever of theirs runs raises `Touched`.
+
+They are in a module of their own because pytest looks at what test modules hold.
+"""
+
+from __future__ import annotations
+
+
+class Touched(BaseException):
+    """Raised by whatever must not run; no handler of `Exception` hides it."""
+
+
+class Plain:
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        return None
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *exc):
+        return None
+
+
+def refuse(*args, **kwargs):
+    raise Touched
+
+
+class Comparing(Plain):
+    __eq__ = __ne__ = __lt__ = __gt__ = __hash__ = refuse
+
+
+class Unhashable(Plain):
+    __hash__ = None
+    __eq__ = refuse
+
+
+class Truth(Plain):
+    __bool__ = __len__ = refuse
+
+
+class Attributes(Plain):
+    __getattribute__ = refuse
+
+
+class MissingAttributes(Plain):
+    __getattr__ = refuse
+
+
+class FalseClass(Plain):
+    __class__ = property(refuse)
+
+
+class LyingClass(Plain):
+    __class__ = dict
+
+
+class FalseDict(Plain):
+    __dict__ = property(refuse)
+
+
+class Iterating(Plain):
+    __iter__ = __next__ = __contains__ = __getitem__ = __call__ = __index__ = refuse
+
+
+class Describing(Plain):
+    __repr__ = __str__ = __format__ = refuse
+
+
+class Exiting(Plain):
+    def __repr__(self):
+        raise SystemExit
+
+
+class NoText(Plain):
+    def __repr__(self):
+        return 5
+
+
+class StrangeText(Plain):
+    class Text(str):
+        __len__ = __getitem__ = __iter__ = __str__ = __contains__ = __format__ = refuse
+
+    def __repr__(self):
+        return self.Text("strange")
+
+
+class HugeText(Plain):
+    def __repr__(self):
+        return "x" * 10_000_000
+
+
+class Endless(Plain):
+    def __repr__(self):
+        return repr(self)
+
+
+class Escapes(Plain):
+    def __repr__(self):
+        return "\x1b[2J\x1b]0;title\x07\r\n\u202e\ud800\x00"
+
+
+class Weak(Plain):
+    """Can't be weakly referenced."""
+
+    __slots__ = ("x",)
+
+
+class Metaclass(type):
+    __getattribute__ = refuse
+    __eq__ = __hash__ = __bool__ = __instancecheck__ = __subclasscheck__ = __repr__ = refuse
+    __iter__ = __contains__ = __call__ = refuse
+
+    def mro(cls):
+        return type.mro(cls)
+
+
+class OfMetaclass(Plain, metaclass=Metaclass):
+    pass
+
+
+class Mro(type):
+    """Classes whose method resolution order says something else than their bases."""
+
+    def mro(cls):
+        return [cls, Comparing, Plain, object]
+
+
+class OfMro(Comparing, metaclass=Mro):
+    pass
+
+
+class ClassGetattr(type):
+    __getattr__ = refuse
+    __mro__ = __name__ = __module__ = __dict__ = property(refuse)
+
+
+class OfClassGetattr(Plain, metaclass=ClassGetattr):
+    pass
+
+
+class Names(Plain):
+    pass
+
+
+Names.__qualname__ = "\x1b[31m" + "x" * 100_000 + "\n"
+Names.__name__ = "\u202eNames\x07"
+Names.__module__ = "\ud800"
+
+
+class NoModule(Plain):
+    __module__ = property(refuse)
+
+
+class Everything(Plain):
+    __eq__ = __ne__ = __hash__ = __bool__ = __len__ = __repr__ = __str__ = __iter__ = refuse
+    __getattribute__ = __getattr__ = __setattr__ = __delattr__ = __call__ = __dir__ = refuse
+    __class__ = __dict__ = property(refuse)
+
+
+def _of(kind):
+    return lambda: type.__call__(kind)
+
+
+HOSTILE = {
+    kind.__name__: _of(kind)
+    for kind in (
+        Comparing, Unhashable, Truth, Attributes, MissingAttributes, FalseClass, LyingClass,
+        FalseDict, Iterating, Describing, Exiting, NoText, StrangeText, HugeText, Endless, Escapes,
+        Weak, OfMro, NoModule, Everything,
+    )
+}  # fmt: skip
+HOSTILE["Names"] = _of(Names)
+HOSTILE["OfMetaclass"] = _of(OfMetaclass)
+HOSTILE["OfClassGetattr"] = _of(OfClassGetattr)
+
+
+class StaticExit(Everything):
+    @staticmethod
+    def __exit__(*exc):
+        return None
+
+
+class ExitObject:
+    """A callable as an exit method, and itself hostile."""
+
+    __eq__ = __hash__ = __bool__ = __getattribute__ = __repr__ = refuse
+
+    def __call__(self, *exc):
+        return None
+
+
+class HostileExit(Everything):
+    __exit__ = ExitObject()
+
+
+class HostileDescriptor:
+    """Gives something with strange attributes as a bound method."""
+
+    def __get__(self, instance, owner):
+        return ExitObject()
+
+
+class DescribedExit(Everything):
+    __exit__ = HostileDescriptor()
+
+
+class Wrapped(Everything):
+    def __exit__(self, *exc):
+        return None
+
+    __exit__.__wrapped__ = ExitObject()
+    __exit__.__qualname__ = "\x1b[2J"
+
+
+HOSTILE_EXITS = {
+    kind.__name__: _of(kind) for kind in (StaticExit, HostileExit, DescribedExit, Wrapped)
+}
+ALL = {**HOSTILE, **HOSTILE_EXITS}
