@@ -12,7 +12,13 @@ if TYPE_CHECKING:
 
     from stackscope.model import Frame, Stack
 
-__all__ = ["calls_below_user", "innermost_user_frame", "is_user_frame", "name_of_call"]
+__all__ = [
+    "calls_below_user",
+    "innermost_user_frame",
+    "is_runtime_frame",
+    "is_user_frame",
+    "name_of_call",
+]
 
 USER, INSTALLED, RUNTIME = 0, 1, 2
 
@@ -50,6 +56,11 @@ def _rank(frame: FrameType) -> int:
 def is_user_frame(frame: FrameType) -> bool:
     """Whether a frame's code belongs to neither the standard library nor an installed one."""
     return _rank(frame) == USER
+
+
+def is_runtime_frame(frame: FrameType) -> bool:
+    """Whether a frame's code belongs to asyncio or its like, or to the standard library."""
+    return _rank(frame) == RUNTIME
 
 
 def innermost_user_frame(stack: Stack) -> Optional[Frame]:

@@ -749,7 +749,7 @@ def _item_nodes(extraction: Extraction, kind: str, found: Sequence[Found]) -> Li
         nodes[id(one.item)] = ItemNode(
             kind, one.item, number, one.name, one.state, stack, thread, []
         )
-    tops = []
+    tops: List[ItemNode] = []
     for one in found:
         parent = nodes.get(id(one.owner))
         above = tops if parent is None else parent.children

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 
 from stackscope.codes import code_dispatch
-from stackscope.places import calls_below_user, name_of_call
+from stackscope.places import calls_below_user, is_runtime_frame, name_of_call
 from stackscope.records import record
 from stackscope.walk import implementation, interrupts
 
@@ -125,24 +125,35 @@ def describe_wait(stack: Stack) -> Optional[Waiting]:
         _ask(_hook(describe_leaf, leaf), leaf, waiting)
     calls = calls_below_user(stack)
     described: Optional[Frame] = None
+    has_words = False
     for frame in reversed(calls):
         describe = describe_call.for_code(frame.pyframe.f_code)
         if describe is not None:
             text = waiting.text
             _ask(describe, frame, waiting)
-            if waiting.text == text:
+            has_words = waiting.text != text
+            if not has_words:
                 waiting.text = name_of_call(frame)
             described = frame
     if calls and described is not calls[0] and (described is not None or not waiting.text):
-        # A private function is the inside of the one that is named, such as wait() and _wait().
-        if described is not None and not described.funcname.startswith("_"):
-            waiting.detail = str(waiting)
-        waiting.text = name_of_call(calls[0])
+        _name_outer_call(waiting, calls[0], described, has_words)
     if not waiting.text:
         if leaf is None:
             return None
         waiting.text = f"a {type.__dict__['__name__'].__get__(type(leaf))}"
     return waiting
+
+
+def _name_outer_call(
+    waiting: Waiting, outer: Frame, described: Optional[Frame], has_words: bool
+) -> None:
+    """Say that ``outer`` is what the user has called, where a frame below it was described."""
+    if has_words and is_runtime_frame(outer.pyframe):
+        return  # the words of a hook say more than its name
+    # A private function is the inside of the one that is named, such as wait() and _wait().
+    if described is not None and (has_words or not described.funcname.startswith("_")):
+        waiting.detail = str(waiting)
+    waiting.text = name_of_call(outer)
 
 
 _hooks: Dict[Tuple[int, int], Tuple[type, int, Any]] = {}

@@ -17,7 +17,7 @@ import sys
 import threading
 from contextlib import contextmanager
 
-from stackscope_pdb import prompt, quitting
+from stackscope_pdb import prompt, quitting, settings
 from stackscope_pdb.commands import Commands
 from stackscope_pdb.folding import module_name
 from stackscope_pdb.waking import wake_loops
@@ -86,7 +86,9 @@ class Pdb(Commands, pdb.Pdb):
             has_readline = True
         except ImportError:
             has_readline = False
-        if has_readline or not _is_terminal(self.stdout):
+        from stackscope_pdb import reader
+
+        if has_readline or not _is_terminal(self.stdout) or reader.is_usable(self):
             self.pyrepl_input = None
         else:
             self.set_prompt(self.prompt)
@@ -205,6 +207,32 @@ class Pdb(Commands, pdb.Pdb):
             if sentence:
                 self.refuse(sentence)
 
+    def cmdloop(self, intro: Any = None) -> None:
+        """Read and run commands, with prompt_toolkit if that can be used."""
+        from stackscope_pdb import reader
+
+        if not reader.is_usable(self):
+            if settings.prompt_kind() == "plain":
+                self.completekey = ""
+            super().cmdloop(intro)
+            return
+        stop = None
+        self.preloop()
+        while not stop:
+            line = self.cmdqueue.pop(0) if self.cmdqueue else self._read_line()
+            line = self.precmd(line)
+            stop = self.postcmd(self.onecmd(line), line)
+        self.postloop()
+
+    def _read_line(self) -> str:
+        from stackscope_pdb import reader
+
+        self.stdout.flush()
+        try:
+            return reader.read_line(self, self.prompt)
+        except EOFError:
+            return "EOF"
+
     def _cmdloop(self) -> None:
         with _plain_interrupts():
             super()._cmdloop()
@@ -270,6 +298,14 @@ class Pdb(Commands, pdb.Pdb):
         else:
             reader.prompt = text  # self.prompt is empty while it reads
 
+    def _complete_expression(self, text: str, line: str, begidx: int, endidx: int) -> List[str]:
+        # The standard one runs properties.
+        if text.startswith("$"):
+            return super()._complete_expression(text, line, begidx, endidx)  # type: ignore[misc,no-any-return]
+        from stackscope_pdb.completion import expression_completions
+
+        return expression_completions(self, text) if self.curframe else []
+
     # ------------------------------------------------------------------ output
 
     def format_stack_entry(self, frame_lineno: Any, lprefix: str = ": ") -> str:
@@ -324,6 +360,18 @@ class Pdb(Commands, pdb.Pdb):
         self.message("LEAVING RECURSIVE DEBUGGER")
         sys.settrace(self.trace_dispatch)
         self.lastcmd = inner.lastcmd
+
+
+def _use_our_completion() -> None:
+    """Let the commands that take expressions complete them in our way."""
+    standard = getattr(pdb.Pdb, "_complete_expression", None)
+    for name in dir(pdb.Pdb):
+        if name.startswith("complete") and getattr(pdb.Pdb, name) is standard:
+            setattr(Pdb, name, Pdb._complete_expression)
+    setattr(Pdb, "completedefault", Pdb._complete_expression)  # noqa: B010  (its own method from 3.13 on)
+
+
+_use_our_completion()
 
 
 def _until_quit(run: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

@@ -37,6 +37,9 @@ OUR_PACKAGES = ("stackscope", "stackscope_pdb", "stackscope_ipython")
 PYTEST = ("_pytest", "pluggy", "pytest")
 """The packages that are left out of the stacks of tests."""
 
+RUNNER = "_pytest.runner"
+"""The module whose functions run a single test. What is outside of them runs all tests."""
+
 LONGEST_JOIN = 30.0
 """Seconds that a test which ends while its tree is drawn waits for the end of that."""
 
@@ -180,10 +183,10 @@ class _Clock:
 
     def __init__(self, seconds: float, output: _Output) -> None:
         # Now, while nothing hangs: the test may replace what imports need, such as `open`.
-        import stackscope.render.overview  # noqa: F401
-        import stackscope.snapshot
+        import stackscope.render.overview
 
-        self._extract_all = stackscope.snapshot.extract_all
+        stackscope.extract_all()
+        self._extract_all = stackscope.extract_all
         self._seconds = seconds
         self._output = output
         self._timer: Optional[Timer] = None
@@ -212,7 +215,9 @@ class _Clock:
         timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()
-            timer.join(LONGEST_JOIN)  # else the tree would get mixed up with what pytest prints next
+            timer.join(
+                LONGEST_JOIN
+            )  # else the tree would get mixed up with what pytest prints next
 
     def _tell(self, name: str) -> None:
         output = self._output
@@ -239,16 +244,16 @@ class _Clock:
 
 def _hide_pytest(stack: Stack) -> None:
     """Leave pytest's frames out of the drawing of a stack, and those by which it was started."""
-    ours = [_package(frame.pyframe.f_globals) in PYTEST for frame in stack.frames]
-    if True in ours:
-        for index, frame in enumerate(stack.frames):
-            if ours[index] or index < ours.index(True):
-                frame.hide = True
+    modules = [_module(frame.pyframe.f_globals) for frame in stack.frames]
+    outermost = modules.index(RUNNER) if RUNNER in modules else 0
+    for index, (frame, module) in enumerate(zip(stack.frames, modules)):
+        if index < outermost or module.partition(".")[0] in PYTEST:
+            frame.hide = True
 
 
-def _package(namespace: object) -> Optional[str]:
+def _module(namespace: object) -> str:
     name = namespace.get("__name__") if type(namespace) is dict else None
-    return name.partition(".")[0] if type(name) is str else None
+    return name if type(name) is str else ""
 
 
 class _Output:
@@ -267,7 +272,11 @@ class _Output:
         self._file: Optional[int] = None
         try:
             self._file = os.dup(stream.fileno())
-        except (AttributeError, OSError, ValueError):  # io.UnsupportedOperation is both of the latter
+        except (
+            AttributeError,
+            OSError,
+            ValueError,
+        ):  # io.UnsupportedOperation is both of the latter
             pass
         else:
             config.add_cleanup(self._close)

@@ -80,7 +80,7 @@ class NoText(Plain):
 
 
 class StrangeText(Plain):
-    class Text(str):
+    class Text(str):  # noqa: SLOT000
         __len__ = __getitem__ = __iter__ = __str__ = __contains__ = __format__ = refuse
 
     def __repr__(self):

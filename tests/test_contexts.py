@@ -459,7 +459,7 @@ class Descriptor(Manager):
 
 class Property(Manager):
     @property
-    def __exit__(self):
+    def __exit__(self):  # noqa: PLE0302
         return lambda *exc: None
 
 

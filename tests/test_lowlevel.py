@@ -304,6 +304,11 @@ def _exits(stack, *managers):
     return found
 
 
+def _loops_over(items, stack):
+    """Whether there is an iterator on a value stack. 3.15 has the list, and an index beside it."""
+    return any(item is items or type(item) is type(iter(items)) for item in stack)
+
+
 @exact
 def test_inspect_a_running_frame():
     first, second = Manager(), Manager()
@@ -348,7 +353,7 @@ def test_inspect_a_suspended_frame():
     next(generator)
     details = inspect_frame(generator.gi_frame)
     assert _exits(details.stack, manager) == [manager]
-    assert type(details.stack[-1]) is type(iter([]))
+    assert _loops_over(iterable, details.stack)
     assert [block.handler for block in details.blocks] == list(
         analyze_with_blocks(program.__code__)
     )
@@ -395,8 +400,8 @@ def test_inspect_a_frame_without_with_blocks():
     other, one = object(), [1]
     details = program()[1]
     assert len(details.blocks) == 1
-    assert type(details.stack[0]) is type(iter([]))
-    assert details.stack[1] is other
+    assert _loops_over(one, details.stack)
+    assert details.stack[-1] is other
 
     def plain():
         return _inspect()
@@ -583,7 +588,7 @@ def test_describe(source, expected):
 
 def test_describe_in_a_function():
     def program(value):
-        with value as (a, b.c):
+        with value as (a, b.c):  # noqa: F821
             return a
 
     instructions = list(dis.get_instructions(program))

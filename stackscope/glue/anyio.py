@@ -146,6 +146,12 @@ def describe_method(frame: Frame, waiting: Waiting) -> None:
     waiting.obj = variable(frame, "self")
 
 
+def describe_end_of_group(frame: Frame, waiting: Waiting) -> None:
+    """The end of ``async with create_task_group()``: the details are the other library's."""
+    waiting.text = "end of TaskGroup"
+    waiting.obj = variable(frame, "self")
+
+
 def describe_stream(frame: Frame, waiting: Waiting) -> None:
     """``send()`` and ``receive()`` of a memory object stream: how full it is, and who else is there."""
     stream = waiting.obj = variable(frame, "self")

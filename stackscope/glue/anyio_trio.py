@@ -8,6 +8,7 @@ import anyio._backends._trio
 
 from stackscope.glue import trio as trio_glue
 from stackscope.glue.anyio import (
+    describe_end_of_group,
     describe_method,
     elaborate_cancel_scope,
     register_call,
@@ -77,7 +78,7 @@ def install() -> None:
         "Semaphore.acquire",
         "CapacityLimiter.acquire",
         "CapacityLimiter.acquire_on_behalf_of",
-        "TaskGroup.__aexit__",
     ):
         register_call(backend, path, describe_method)
+    register_call(backend, "TaskGroup.__aexit__", describe_end_of_group)
     register_call(owner, "sleep", describe_method)

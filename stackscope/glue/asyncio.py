@@ -278,6 +278,7 @@ def install() -> None:
             customize(getattr(cls, name), hide=True)
     if hasattr(asyncio, "TaskGroup"):  # 3.11+
         elaborate_context.register(asyncio.TaskGroup, elaborate_task_group)
+    if hasattr(asyncio, "Timeout"):  # 3.11+
         elaborate_context.register(asyncio.Timeout, elaborate_timeout)
     asyncio_waits.install()
 

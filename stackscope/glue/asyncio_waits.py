@@ -19,6 +19,7 @@ import socket
 from collections import deque
 from types import FunctionType, MemberDescriptorType
 
+from stackscope.codes import get_code
 from stackscope.frames import local_value
 from stackscope.glue.asyncio import (
     FUTURES,
@@ -437,15 +438,13 @@ def install() -> None:
 def register_call(owner: object, path: Tuple[str, ...], describer: Describer) -> None:
     """Register a function that this version may lack."""
     function: Any = owner
-    for name in path:
-        inner = getattr(function, name, None)
-        if inner is None:
-            break
-        function = inner
-    else:
-        describe_call.register(function, describer)
+    inside = list(path)
+    while inside and hasattr(function, inside[0]):
+        function = getattr(function, inside.pop(0))
+    if function is owner:
         return
-    try:  # a function that is defined inside another one
-        describe_call.register(function, *path[1:], describer)
+    try:
+        code = get_code(function, *inside)  # what is left is defined inside a function
     except (TypeError, ValueError):
-        pass
+        return
+    describe_call.register(code, describer)

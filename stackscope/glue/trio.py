@@ -163,14 +163,18 @@ def runners() -> List[Any]:
                 if known and not any(runner is other for other in found):
                     found.append(runner)
     _known_runners.update(found)
-    return found + [old for old in list(_known_runners) if not any(old is one for one in found)]
+    return found + [old for old in going_on() if not any(old is one for one in found)]
+
+
+def going_on() -> List[Any]:
+    """Those of the runs that were found before that have not ended."""
+    return [runner for runner in list(_known_runners) if runner.tasks]
 
 
 def runner_of(scope: trio.CancelScope) -> Any:
     """The run that an active cancel scope belongs to; ``None`` if that can't be found."""
     mine = getattr(_run.GLOBAL_RUN_CONTEXT, "runner", None)
-    known = list(_known_runners)
-    if mine is not None and not any(mine is not other for other in known):
+    if mine is not None and not any(mine is not other for other in going_on()):
         return mine
     task = _some_task(getattr(scope, "_cancel_status", None))
     if task is None:
@@ -181,7 +185,7 @@ def runner_of(scope: trio.CancelScope) -> Any:
 def runner_of_task(task: Any) -> Any:
     """The run that has a task; ``None`` if that can't be found."""
     mine = getattr(_run.GLOBAL_RUN_CONTEXT, "runner", None)
-    for candidates in ([mine], list(_known_runners), runners()):
+    for candidates in ([mine], going_on(), runners()):
         for runner in candidates:
             if runner is not None and task in runner.tasks:
                 return runner

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from stackscope_pdb.commands.table import CommandError, command
 
 TYPE_CHECKING = False
@@ -19,7 +21,13 @@ def take_snapshot() -> Snapshot:
     """All tasks as they are now."""
     from stackscope.snapshot import extract_all
 
-    return extract_all(with_contexts=False, threads=False)
+    snapshot = extract_all(with_contexts=False, threads=False)
+    reader = sys.modules.get("stackscope_pdb.reader")
+    if reader is not None and reader.loop_of_prompt is not None:  # while Tab is looked after
+        snapshot.loops = [
+            loop for loop in snapshot.loops if loop.loop is not reader.loop_of_prompt
+        ]
+    return snapshot
 
 
 def _complete_name(_debugger: Commands, text: str) -> List[str]:

@@ -80,7 +80,7 @@ def test_an_id_that_is_used_again():
 
 
 def test_constants_are_not_kept():
-    class Constant(tuple):
+    class Constant(tuple):  # noqa: SLOT001
         pass
 
     if sys.implementation.name != "cpython":

@@ -130,7 +130,7 @@ def test_unreachable_code_has_no_site():
 
 def test_a_code_object_without_blocks_is_not_analysed():
     def plain(x):
-        return [x for x in [x]]
+        return [x + 1 for x in [x]]
 
     analysis = analyze(plain.__code__)
     assert analysis.blocks == []

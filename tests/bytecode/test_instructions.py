@@ -25,7 +25,7 @@ def _sample(a, b=None):
         for d in c:
             if d is b:
                 continue
-            e = [x for x in d]
+            e = [x + 1 for x in d]
     return e
 
 

@@ -222,7 +222,7 @@ def test_an_interpreter_nobody_has_seen_can_not_be_read(monkeypatch):
 def test_a_version_nobody_has_seen(monkeypatch):
     from stackscope.frames import interpreterframe
 
-    class Version(tuple):
+    class Version(tuple):  # noqa: SLOT001
         major, minor = 3, 99
 
     monkeypatch.setattr(interpreterframe.sys, "version_info", Version((3, 99, 0, "final", 0)))

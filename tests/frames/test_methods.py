@@ -74,7 +74,7 @@ class SlotWrapper(Plain):
 
 class Property(Plain):
     @property
-    def __exit__(self):
+    def __exit__(self):  # noqa: PLE0302
         return Plain().__exit__
 
 
@@ -104,6 +104,7 @@ def test_no_bound_methods(kind):
     assert manager_of(_bound(kind()), "__exit__") == (False, None)
 
 
+@pytest.mark.filterwarnings("ignore:functools.partial:FutureWarning")
 def test_partials():
     """From 3.14 on they bind like functions."""
     manager = Partial()
@@ -169,6 +170,7 @@ def test_manager_in_exit():
         assert manager_in_exit(manager.__exit__(None, None, None), "__exit__") == (True, manager)
 
 
+@pytest.mark.filterwarnings("ignore:functools.partial:FutureWarning")
 @pytest.mark.parametrize("kind", [Static, OfClass, Borrowed, Partial, Callable])
 def test_manager_in_another_exit(kind):
     frame = kind().__exit__(None, None, None)

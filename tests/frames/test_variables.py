@@ -436,10 +436,19 @@ def test_first_argument(name, expected):
 
 
 def test_first_argument_of_functions_without():
+    def varargs(*args):
+        return _first()
+
+    def keyword(*, key):
+        return _first()
+
+    def plain(x):
+        return _first()
+
     assert Methods.only_keywords(a=1) == (False, None)
-    assert (lambda *args: _first())() == (False, None)
-    assert (lambda *, key: _first())(key=1) == (False, None)
-    assert (lambda x: _first())(7) == (True, 7)
+    assert varargs() == (False, None)
+    assert keyword(key=1) == (False, None)
+    assert plain(7) == (True, 7)
 
 
 def test_hostile_values_are_not_touched():

@@ -276,14 +276,15 @@ class Oracle:
     def is_stale(self, frame: types.FrameType, entries: List[Entry], contexts: List[Any]) -> bool:
         """Whether all that is wrong is a documented limit of 3.11 to 3.13.
 
-        There, a block that a frame has left by an exception can't be told from an active one while
-        the frame unwinds, if its exit callable is no bound method. Its manager is unknown then.
+        While an exception unwinds a frame there, the frame looks as if it were still where the
+        exception came from (RERAISE sets `f_lasti` back), and nothing in it tells how far its stack
+        has been taken down. Code that is run by what is dropped from the stack, such as the close()
+        of a loop's generator, may then see blocks that have just been left. From 3.14 on the depth
+        of the stack tells, before 3.11 the block stack.
         """
-        surplus = contexts[len(entries) :]
         return (
             (3, 11) <= sys.version_info < (3, 14)
-            and bool(surplus)
-            and all(context.obj is None for context in surplus)
+            and len(contexts) > len(entries)
             and self.matches(frame, entries, contexts[: len(entries)])
             and (self.around(frame) is None or self.has_left_its_line(frame, entries))
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import time
 import warnings
 from pathlib import Path
 
@@ -71,6 +72,75 @@ class Terminal:
 
     def close(self):
         self.child.close(force=True)
+
+
+class Screen:
+    """What a person sees who sits at a terminal, in which prompt_toolkit draws.
+
+    Args:
+        terminal: The program in it.
+    """
+
+    def __init__(self, terminal):
+        import pyte
+
+        self.child = terminal.child
+        self.screen = pyte.Screen(100, 60)
+        self.stream = pyte.Stream(self.screen)
+
+    @property
+    def text(self):
+        return "\n".join(line.rstrip() for line in self.screen.display).rstrip()
+
+    @property
+    def last_line(self):
+        return self.text.rpartition("\n")[2]
+
+    def wait(self, is_there, seconds=15.0):
+        """Wait until ``is_there(text)``, or until the text ends with it."""
+        if isinstance(is_there, str):
+            end = is_there.rstrip()
+            is_there = lambda text: text.endswith(end)  # noqa: E731
+        deadline = time.monotonic() + seconds
+        while not is_there(self.text):
+            assert time.monotonic() < deadline, self.text
+            try:
+                self.stream.feed(self.child.read_nonblocking(100_000, 0.05))
+            except pexpect.TIMEOUT:
+                pass
+            except pexpect.EOF:
+                break
+        assert is_there(self.text), self.text
+        return self.text
+
+    def wait_for_prompt(self, name=""):
+        return self.wait(f"(stackscope_pdb {name})" if name else "(stackscope_pdb)")
+
+    def ask(self, line, name=""):
+        """Type a line, and give what is shown below it, up to the next prompt."""
+        self.child.send(line)
+        self.wait(line)
+        above = self.text.count("\n")
+        self.child.send("\r")
+        self.wait(lambda text: text.count("\n") > above)
+        self.wait_for_prompt(name)
+        return "\n".join(self.text.split("\n")[above + 1 : -1])
+
+    def clear(self):
+        self.screen.reset()
+
+
+@pytest.fixture
+def screen(terminal):
+    """As ``terminal``, but with prompt_toolkit's prompt, and looked at as a screen."""
+    pytest.importorskip("prompt_toolkit")
+    pytest.importorskip("pyte")
+
+    def start(source, *arguments, **kwargs):
+        kwargs.setdefault("STACKSCOPE_PDB_PROMPT", "prompt_toolkit")
+        return Screen(terminal(source, *arguments, **kwargs))
+
+    return start
 
 
 @pytest.fixture

@@ -1,0 +1,202 @@
+"""What Tab offers: commands, their arguments, and Python names, found without running the program's code.
+
+The standard debugger completes ``obj.attr.`` by ``getattr``, which runs properties. Here attributes are
+looked up in the dictionaries of objects and classes, and what only code could tell is not offered.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from types import (
+    BuiltinFunctionType,
+    FunctionType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    ModuleType,
+)
+
+from stackscope_pdb import lines
+from stackscope_pdb.commands import table
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Set, Tuple
+
+    from stackscope_pdb.commands.debugger import Commands
+
+_TAIL = re.compile(r"(?:[^\W\d]\w*\s*\.\s*)*(?:[^\W\d]\w*)?$")
+_WORD = re.compile(r"\s*(\w+)$")
+_STANDARD_DELIMITERS = " \t\n`@#%^&*()=+[{]}\\|;:'\",<>?"
+
+_bases = type.__dict__["__mro__"].__get__
+_class_dict = type.__dict__["__dict__"].__get__
+
+
+class Unknown(Exception):
+    """What a name stands for can't be found without running code."""
+
+
+def completions(debugger: Commands, text: str) -> Tuple[int, List[str]]:
+    """What may stand at the end of a line.
+
+    Args:
+        debugger: Where it is typed.
+        text: The line up to the cursor.
+
+    Returns:
+        Where in ``text`` the completions begin, and the completions.
+    """
+    first = _WORD.match(text)
+    if first or not text.strip():
+        word = first.group(1) if first else ""
+        start = len(text) - len(word)
+        names = [*_command_names(debugger), *_names(debugger)] if word else _own_names()
+        return start, _fitting(names, word)
+    word = lines.first_word(text)
+    entry = table.find(word) if "\n" not in text else None
+    if entry is not None and not lines.is_python(text, entry.options, debugger.has_variable):
+        start = len(text) - len(text.lstrip()) + len(word)
+        start += len(text[start:]) - len(text[start:].lstrip())
+        found = entry.complete(debugger, text[start:]) if entry.complete is not None else []
+        return start, _fitting(found, text[start:])
+    if entry is not None or "\n" in text:
+        return python_completions(debugger, text)
+    standard = getattr(debugger, f"complete_{word}", None) if word else None
+    if standard is not None and getattr(standard, "__func__", None) not in _of_expressions(debugger):
+        start = max(text.rfind(char) for char in _STANDARD_DELIMITERS) + 1
+        return start, list(standard(text[start:], text, start, len(text)) or [])
+    return python_completions(debugger, text)
+
+
+def _of_expressions(debugger: Commands) -> Tuple[object, ...]:
+    import pdb
+
+    return (
+        getattr(type(debugger), "_complete_expression", None),
+        getattr(pdb.Pdb, "_complete_expression", None),
+    )
+
+
+def expression_completions(debugger: Commands, text: str) -> List[str]:
+    """The completions of an expression, each with the part of it that is there already."""
+    start, found = python_completions(debugger, text)
+    return [text[:start] + name for name in found]
+
+
+def python_completions(debugger: Commands, text: str) -> Tuple[int, List[str]]:
+    """The Python names that may stand at the end of ``text``, and where they begin."""
+    match = _TAIL.search(text)
+    start = match.start() if match else len(text)
+    expression = text[start:]
+    if text[:start].rstrip().endswith("."):
+        return len(text), []  # an attribute of a call's result, or of an item
+    *path, last = [part.strip() for part in expression.split(".")]
+    if not path:
+        return start, _fitting([*_names(debugger)], last)
+    try:
+        found = static_names(_object_at(debugger, path))
+    except Unknown:
+        return len(text), []
+    if not last.startswith("_"):
+        found = [name for name in found if not name.startswith("_")]
+    return len(text) - len(last), _fitting(found, last)
+
+
+def _fitting(names: List[str], start: str) -> List[str]:
+    """Those names that begin so, each once: in their order as far as they are arguments."""
+    return list(dict.fromkeys([name for name in names if name.startswith(start)]))
+
+
+def _own_names() -> List[str]:
+    return sorted(entry.name for entry in table.commands())
+
+
+def _command_names(debugger: Commands) -> List[str]:
+    names = [name[3:] for name in dir(type(debugger)) if name.startswith("do_")]
+    return sorted([*names, *getattr(debugger, "aliases", {})])
+
+
+def _names(debugger: Commands) -> List[str]:
+    """All names that are in scope, and keywords."""
+    import builtins
+    import keyword
+
+    if not debugger.curframe:
+        return []
+    near = [*debugger.frame_locals(), *debugger.current_frame.f_globals]
+    return sorted({name for name in near if isinstance(name, str)}) + sorted(
+        [*vars(builtins), *keyword.kwlist]
+    )
+
+
+def _object_at(debugger: Commands, path: List[str]) -> Any:
+    import builtins
+
+    places: List[Any] = [debugger.frame_locals(), debugger.current_frame.f_globals, vars(builtins)]
+    for place in places:
+        if path[0] in place:
+            found = place[path[0]]
+            break
+    else:
+        raise Unknown
+    for name in path[1:]:
+        found = static_attribute(found, name)
+    return found
+
+
+def static_attribute(obj: Any, name: str) -> Any:
+    """An attribute, as far as it is just stored somewhere.
+
+    Raises:
+        Unknown: There is none, or code would have to run.
+    """
+    try:
+        found = inspect.getattr_static(obj, name)
+    except Exception:
+        raise Unknown from None
+    cls = type(found)
+    if cls in (staticmethod, classmethod):
+        return found.__func__
+    if cls is MemberDescriptorType:  # a slot
+        try:
+            return found.__get__(obj)
+        except Exception:  # it is empty
+            raise Unknown from None
+    if cls in (FunctionType, BuiltinFunctionType) or not _has(cls, "__get__"):
+        return found
+    raise Unknown
+
+
+def _has(cls: type, name: str) -> bool:
+    return any(name in _class_dict(base) for base in _bases(cls))
+
+
+def static_names(obj: Any) -> List[str]:
+    """The names of the attributes of ``obj`` that its dictionaries and those of its classes have."""
+    found: Set[str] = set()
+    classes = [*_bases(type(obj))]
+    if issubclass(type(obj), type):
+        classes += _bases(obj)
+    if type(obj) is not ModuleType:
+        for cls in classes:
+            found.update(_strings(_class_dict(cls)))
+    found.update(_strings(_dict_of(obj, classes)))
+    return sorted(found)
+
+
+def _dict_of(obj: Any, classes: List[type]) -> Dict[Any, Any]:
+    if issubclass(type(obj), type):
+        return {}
+    for cls in classes:
+        descriptor = _class_dict(cls).get("__dict__")
+        if descriptor is not None:
+            if type(descriptor) not in (GetSetDescriptorType, MemberDescriptorType):
+                return {}
+            found = descriptor.__get__(obj)
+            return found if type(found) is dict else {}
+    return {}
+
+
+def _strings(names: Any) -> List[str]:
+    return [name for name in names if type(name) is str]

@@ -1,0 +1,272 @@
+"""Reads a line by prompt_toolkit: with a menu of completions, a history that is kept, and colours.
+
+prompt_toolkit needs an asyncio loop. The program may be inside of one itself, in the same thread, which
+stands still while the prompt waits. So the prompt gets a loop of its own, and for that time the thread looks as
+if no other one was running in it. No second thread is used: completions are found in the stack of the
+thread that stopped, and at the exit of an interpreter no thread can be started any more (3.12).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from contextlib import contextmanager
+
+from stackscope_pdb import completion, history, lines, settings
+from stackscope_pdb.commands import table
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Iterator, List, Optional
+
+    from stackscope_pdb.adapter import Pdb
+
+_past: Dict[Optional[str], List[str]] = {}
+"""The history of each file, as far as this process knows it."""
+
+STYLE = {
+    # by the 16 colours of the terminal, as in `highlight`
+    "pygments.comment": "ansibrightblack",
+    "pygments.keyword": "bold",
+    "pygments.keyword.constant": "nobold ansimagenta",
+    "pygments.literal.string": "ansigreen",
+    "pygments.literal.number": "ansimagenta",
+    "pygments.operator.word": "bold",
+    "pygments.name.builtin": "ansicyan",
+    "pygments.name.builtin.pseudo": "noinherit",
+    "pygments.name.decorator": "ansicyan",
+    "prompt": "bold",
+}
+
+
+def is_usable(debugger: Pdb) -> bool:
+    """Whether prompt_toolkit is there, is wanted, and has a terminal at both ends."""
+    if settings.prompt_kind() not in ("", "auto", "prompt_toolkit"):
+        return False
+    if not debugger.use_rawinput or os.environ.get("TERM") in ("dumb", "unknown"):
+        return False
+    if not (_is_terminal(sys.stdin) and _is_terminal(debugger.stdout)):
+        return False
+    if debugger.stdin is not sys.stdin and not _is_terminal(debugger.stdin):
+        return False
+    try:
+        import prompt_toolkit  # noqa: F401
+    except Exception:  # not there, or not for this Python
+        return False
+    return True
+
+
+def _is_terminal(stream: Any) -> bool:
+    try:
+        return bool(stream.isatty())
+    except (AttributeError, ValueError):
+        return False
+
+
+def read_line(debugger: Pdb, prompt: str) -> str:
+    """Read a line, or several that belong together.
+
+    Raises:
+        EOFError: Ctrl-D was typed.
+        KeyboardInterrupt: Ctrl-C was typed.
+    """
+    session = _session(debugger)
+    with _own_loop() as loop:
+        text: str = loop.run_until_complete(
+            session.prompt_async([("class:prompt", prompt)], handle_sigint=False)
+        )
+    return text.rstrip()
+
+
+def _session(debugger: Pdb) -> Any:
+    from prompt_toolkit import PromptSession
+    from prompt_toolkit.enums import EditingMode
+    from prompt_toolkit.filters import Condition
+    from prompt_toolkit.output import ColorDepth, create_output
+    from prompt_toolkit.styles import Style
+
+    has_colors = debugger.console.colors
+    output: Any = create_output(stdout=debugger.stdout)
+    if hasattr(output, "enable_cpr"):
+        output.enable_cpr = False  # a terminal's late answer would end up in the program's input
+    session: Any = PromptSession(
+        input=None,
+        output=output,
+        completer=_completer(debugger),
+        complete_while_typing=False,
+        history=_history(),
+        lexer=_lexer(debugger) if has_colors else None,
+        style=Style.from_dict(STYLE),
+        include_default_pygments_style=False,
+        color_depth=None if has_colors else ColorDepth.DEPTH_1_BIT,
+        editing_mode=EditingMode.VI if settings.wants_vi_keys() else EditingMode.EMACS,
+        multiline=Condition(lambda: needs_more(debugger, session.default_buffer.text)),
+        prompt_continuation="... ",
+        key_bindings=_bindings(),
+        enable_suspend=True,
+        reserve_space_for_menu=6,
+    )
+    return session
+
+
+def needs_more(debugger: Pdb, text: str) -> bool:
+    """Whether Enter begins a new line after ``text``, since that is the beginning of a statement."""
+    import codeop
+    import warnings
+
+    body = text.lstrip().lstrip("!")
+    if not body.strip() or is_command(debugger, text):
+        return False
+    if not text.split("\n")[-1].strip():
+        return False  # an empty line ends it, whatever it is
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return codeop.compile_command(body, "<stdin>", "single") is None
+    except (SyntaxError, ValueError, OverflowError):
+        return False
+
+
+def is_command(debugger: Pdb, text: str) -> bool:
+    """Whether a line is a command and not Python."""
+    word = lines.first_word(text)
+    if text.lstrip().startswith("!") or not hasattr(debugger, f"do_{word}"):
+        return False
+    entry = table.find(word)
+    if entry is None:
+        return not lines.is_assignment(text)
+    return not lines.is_python(text, entry.options, debugger.has_variable)
+
+
+def _completer(debugger: Pdb) -> Any:
+    from prompt_toolkit.completion import Completer, Completion
+
+    class OurCompleter(Completer):
+        def get_completions(self, document: Any, event: Any) -> Iterator[Any]:
+            text = document.text_before_cursor
+            try:
+                start, found = completion.completions(debugger, text)
+            except Exception:
+                return
+            for name in found:
+                yield Completion(name, start_position=start - len(text))
+
+    return OurCompleter()
+
+
+def _history() -> Any:
+    from prompt_toolkit.history import History
+
+    path = settings.history_file()
+    if path not in _past:
+        _past[path] = history.load(path)
+
+    class OurHistory(History):
+        def load_history_strings(self) -> Iterator[str]:
+            return iter(_past[path][::-1])
+
+        def store_string(self, string: str) -> None:
+            if _past[path][-1:] != [string]:
+                _past[path].append(string)
+                history.add(path, string)
+
+    return OurHistory()
+
+
+def _lexer(debugger: Pdb) -> Any:
+    """Colours for what is typed: a command's name is emphasised, and Python is coloured as in listings."""
+    from stackscope_pdb import highlight
+
+    if not highlight.has_pygments():
+        return None
+    from prompt_toolkit.lexers import Lexer, PygmentsLexer
+    from pygments.lexers import PythonLexer
+
+    python = PygmentsLexer(PythonLexer)
+
+    class OurLexer(Lexer):
+        def lex_document(self, document: Any) -> Any:
+            if not is_command(debugger, document.text):
+                return python.lex_document(document)
+            word = lines.first_word(document.text)
+            before, _, after = document.text.partition(word)
+            command = [("", before), ("bold", word), ("", after)]
+            return lambda number: command if number == 0 else []
+
+    return OurLexer()
+
+
+def _bindings() -> Any:
+    from prompt_toolkit.application import get_app
+    from prompt_toolkit.filters import Condition
+    from prompt_toolkit.key_binding import KeyBindings
+
+    bindings = KeyBindings()
+
+    @Condition
+    def is_in_margin() -> bool:
+        document = get_app().current_buffer.document
+        return document.line_count > 1 and not document.current_line_before_cursor.strip()
+
+    @Condition
+    def is_after_colon() -> bool:
+        buffer = get_app().current_buffer
+        return buffer.multiline() and buffer.document.current_line_before_cursor.rstrip().endswith(":")
+
+    @bindings.add("tab", filter=is_in_margin)
+    def _indent(event: Any) -> None:
+        event.current_buffer.insert_text("    ")
+
+    @bindings.add("enter", filter=is_after_colon)
+    def _open_block(event: Any) -> None:
+        event.current_buffer.newline(copy_margin=True)
+        event.current_buffer.insert_text("    ")
+
+    return bindings
+
+
+loop_of_prompt: Any = None
+"""The loop of the prompt that is waiting now. Its tasks are none of the program's."""
+
+
+@contextmanager
+def _own_loop() -> Iterator[Any]:
+    """A loop for the prompt, beside the one that may be running in this thread."""
+    global loop_of_prompt
+    import asyncio
+
+    outer = asyncio._get_running_loop()
+    task = _swap_task(outer, None)
+    asyncio._set_running_loop(None)
+    # prompt_toolkit watches SIGWINCH, for which a loop takes the file that the program's own loop waits at.
+    wakeup = signal.set_wakeup_fd(-1) if _is_main_thread() else None
+    loop = asyncio.new_event_loop() if sys.platform == "win32" else asyncio.SelectorEventLoop()
+    loop.set_debug(False)
+    previous, loop_of_prompt = loop_of_prompt, loop
+    try:
+        yield loop
+    finally:
+        loop_of_prompt = previous
+        try:
+            loop.close()
+        finally:
+            if wakeup is not None:
+                signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
+            asyncio._set_running_loop(outer)
+            _swap_task(outer, task)
+
+
+def _swap_task(loop: Any, task: Any) -> Any:
+    """Say which task of ``loop`` is running. From 3.14 on a thread has one only, whatever its loops."""
+    import asyncio.tasks
+
+    swap = getattr(asyncio.tasks, "_swap_current_task", None)
+    if loop is None or swap is None or sys.version_info < (3, 14):
+        return None
+    return swap(loop, task)
+
+
+def _is_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()

@@ -1,0 +1,72 @@
+"""What the user can set by the environment.
+
+=========================== ====================================================================
+``STACKSCOPE_PDB_PROMPT``   ``prompt_toolkit``, ``readline`` or ``plain``; by default the first that is there
+``STACKSCOPE_PDB_KEYS``     ``emacs`` or ``vi``; by default what ``~/.inputrc`` says
+``STACKSCOPE_PDB_HISTORY``  a file for the history; empty for none
+``STACKSCOPE_PDB_STICKY``   ``1`` draws the code around the current line at every stop
+``STACKSCOPE_PDB_CONTEXT``  how many lines of code that is
+``STACKSCOPE_PDB_STYLE``    a style of Pygments for source text
+=========================== ====================================================================
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Optional
+
+STICKY_LINES = 15
+
+_EDITING_MODE = re.compile(r"^\s*set\s+editing-mode\s+(vi|emacs)\s*$", re.MULTILINE)
+
+
+def prompt_kind() -> str:
+    """Which prompt is wanted; empty for the best one."""
+    return os.environ.get("STACKSCOPE_PDB_PROMPT", "").strip().lower()
+
+
+def wants_vi_keys() -> bool:
+    """Whether the keys of vi are wanted at the prompt, by our variable or by readline's configuration."""
+    keys = os.environ.get("STACKSCOPE_PDB_KEYS", "").strip().lower()
+    if keys:
+        return keys == "vi"
+    path = os.environ.get("INPUTRC") or os.path.expanduser("~/.inputrc")
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            found = _EDITING_MODE.findall(file.read())
+    except (OSError, ValueError):
+        return False
+    return bool(found) and found[-1] == "vi"
+
+
+def is_sticky() -> bool:
+    """Whether the code around the current line is wanted at every stop."""
+    return os.environ.get("STACKSCOPE_PDB_STICKY", "").strip().lower() in ("1", "true", "yes", "on")
+
+
+def sticky_lines() -> int:
+    """How many lines that are."""
+    text = os.environ.get("STACKSCOPE_PDB_CONTEXT", "").strip()
+    return max(int(text), 1) if text.isdecimal() else STICKY_LINES
+
+
+def history_file() -> Optional[str]:
+    """The file that the lines typed at the prompt are kept in; ``None`` for none."""
+    path = os.environ.get("STACKSCOPE_PDB_HISTORY")
+    if path is not None:
+        return os.path.expanduser(path) or None
+    return os.path.join(_state_folder(), "stackscope", "pdb_history")
+
+
+def _state_folder() -> str:
+    if sys.platform == "win32":
+        return os.environ.get("LOCALAPPDATA") or os.path.expanduser(r"~\AppData\Local")
+    if sys.platform == "darwin":
+        return os.path.expanduser("~/Library/Application Support")
+    folder = os.environ.get("XDG_STATE_HOME", "")
+    return folder if os.path.isabs(folder) else os.path.expanduser("~/.local/state")
