@@ -107,6 +107,14 @@ def _call(flow: Flow, ins: Instruction, state: State) -> List[Successor]:
     return flow.on(ins, state)
 
 
+def _before_async_with(flow: Flow, ins: Instruction, state: State) -> List[Successor]:
+    """Replaces the manager by its exit callable and the awaitable that ``__aenter__`` gave."""
+    block = flow.block(ins, is_async=True)
+    state.drop(1)
+    state.push(Mark(Role.PENDING_EXIT, block), Mark(Role.ENTERING, block))
+    return flow.on(ins, state)
+
+
 def _with_except_start(flow: Flow, ins: Instruction, state: State) -> List[Successor]:
     """Calls the exit callable below the exception; it stays where it is."""
     callee = state.peek(flow.generation.exit_callee(ins, state))
@@ -157,7 +165,7 @@ class _BlockStack(Generation):
             "WITH_EXCEPT_START": _with_except_start,
             "SETUP_FINALLY": self.setup_finally,
             "SETUP_WITH": self.setup_with,
-            "BEFORE_ASYNC_WITH": self.before_async_with,
+            "BEFORE_ASYNC_WITH": _before_async_with,
             "SETUP_ASYNC_WITH": self.setup_async_with,
             "YIELD_FROM": self.yield_from,
             "POP_BLOCK": self.pop_block,
@@ -186,12 +194,6 @@ class _BlockStack(Generation):
         state.entries += (BlockEntry(ins.target, len(state.stack)),)
         state.push(None)
         block.body = flow.following(ins)
-        return flow.on(ins, state)
-
-    def before_async_with(self, flow: Flow, ins: Instruction, state: State) -> List[Successor]:
-        block = flow.block(ins, is_async=True)
-        state.drop(1)
-        state.push(Mark(Role.PENDING_EXIT, block), Mark(Role.ENTERING, block))
         return flow.on(ins, state)
 
     def setup_async_with(self, flow: Flow, ins: Instruction, state: State) -> List[Successor]:
@@ -352,7 +354,7 @@ class _ExceptionTable(Generation):
             "CALL": _call,
             "WITH_EXCEPT_START": _with_except_start,
             "BEFORE_WITH": self.before_with,
-            "BEFORE_ASYNC_WITH": self.before_async_with,
+            "BEFORE_ASYNC_WITH": _before_async_with,
             "SEND": self.send,
             "CLEANUP_THROW": self.cleanup_throw,
         }
@@ -369,12 +371,6 @@ class _ExceptionTable(Generation):
         state.drop(1)
         state.push(Mark(Role.EXIT, block), None)
         block.body = flow.following(ins)
-        return flow.on(ins, state)
-
-    def before_async_with(self, flow: Flow, ins: Instruction, state: State) -> List[Successor]:
-        block = flow.block(ins, is_async=True)
-        state.drop(1)
-        state.push(Mark(Role.PENDING_EXIT, block), Mark(Role.ENTERING, block))
         return flow.on(ins, state)
 
     def send(self, flow: Flow, ins: Instruction, state: State) -> List[Successor]:

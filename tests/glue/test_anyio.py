@@ -20,8 +20,11 @@ import anyio.to_thread
 
 RUNNING = pytest.mark.skipif(
     sys.implementation.name == "pypy",
-    reason="PyPy doesn't tell which contexts of a running coroutine are active",
+    reason="PyPy doesn't tell which contexts of a coroutine are active",
 )
+
+# anyio 3.7 says so of itself on trio 0.22
+pytestmark = pytest.mark.filterwarnings("ignore:trio.MultiError is deprecated")
 
 
 def names(stack):
@@ -110,6 +113,7 @@ class Watched:
 # ------------------------------------------------------------- task groups
 
 
+@RUNNING
 def test_children(run):
     async def parent():
         async with anyio.create_task_group() as group:
@@ -152,6 +156,7 @@ def _name(task):
     return task.get_name() if hasattr(task, "get_name") else task.name
 
 
+@RUNNING
 def test_a_group_that_waits_for_its_tasks(run):
     async def parent():
         async with anyio.create_task_group() as group:
@@ -169,6 +174,7 @@ def test_a_group_that_waits_for_its_tasks(run):
     assert len(context.children) == 1
 
 
+@RUNNING
 def test_what_is_between_is_hidden(run):
     async def main():
         async with anyio.create_task_group() as group:
@@ -176,11 +182,9 @@ def test_what_is_between_is_hidden(run):
             await anyio.sleep(0.05)
             stack = extract(this_task(run), recurse_child_tasks=True)
             group.cancel_scope.cancel()
-        [child] = stack.frames[-1].contexts[0].children if stack.frames[-1].contexts else [None]
+        [child] = stack.frames[-1].contexts[0].children
         return child
 
-    if sys.implementation.name == "pypy":
-        pytest.skip(RUNNING.kwargs["reason"])
     child = run(main)
     assert names(child)[0] == "sleeper"
 
@@ -294,9 +298,10 @@ def test_from_thread(run):
     stack, thread = run(main)
     assert stack.error is None
     assert thread.error is None
-    is_new_task = run.backend == "trio" and watched.tasks[0] is not inside[1]
-    if is_new_task:  # up to trio 0.22
-        assert own(stack)[:3] == ["call", "call", "in_thread"]
+    import trio
+
+    if run.backend == "trio" and not hasattr(trio._threads, "Run"):  # up to 0.22
+        assert own(stack) == ["call", "call", "in_thread"]
     else:
         assert own(stack) == ["call", "call", "in_thread", "back_in"]
     expected = ["in_thread", "back_in"] if run.backend == "asyncio" else ["in_thread"]
@@ -330,16 +335,17 @@ def test_blocking_portal(run):
 
 @RUNNING
 def test_a_portal_as_a_context(run):
-    async def called():
-        await anyio.sleep(100)
+    async def called(leave):
+        await leave.wait()
 
     async def main():
+        leave = anyio.Event()
         async with anyio.from_thread.BlockingPortal() as portal:
-            future = await anyio.to_thread.run_sync(portal.start_task_soon, called)
+            await anyio.to_thread.run_sync(portal.start_task_soon, called, leave)
             await anyio.wait_all_tasks_blocked()
             await anyio.sleep(0.05)
             contexts = extract(this_task(run), recurse_child_tasks=True).frames[-1].contexts
-            future.cancel()
+            leave.set()
         return contexts
 
     [context] = run(main)

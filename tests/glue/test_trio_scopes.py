@@ -19,7 +19,7 @@ import trio.testing
 
 RUNNING = pytest.mark.skipif(
     sys.implementation.name == "pypy",
-    reason="PyPy doesn't tell which contexts of a running coroutine are active",
+    reason="PyPy doesn't tell which contexts of a coroutine are active",
 )
 
 
@@ -263,6 +263,7 @@ async def test_socket():
 # ---------------------------------------------------- odd places for nurseries
 
 
+@RUNNING
 @in_trio
 async def test_a_nursery_in_an_async_generator():
     async def generate():
