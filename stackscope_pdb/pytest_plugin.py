@@ -37,6 +37,24 @@ OUR_PACKAGES = ("stackscope", "stackscope_pdb", "stackscope_ipython")
 PYTEST = ("_pytest", "pluggy", "pytest")
 """The packages that are left out of the stacks of tests."""
 
+MACHINERY = (
+    "_pytest.config",
+    "_pytest.debugging",
+    "_pytest.fixtures",
+    "_pytest.main",
+    "_pytest.python",
+    "_pytest.runner",
+    "_pytest.unittest",
+    "anyio.pytest_plugin",
+    "pluggy._caller",
+    "pluggy._callers",
+    "pluggy._hooks",
+    "pluggy._manager",
+    "pytest_asyncio.plugin",
+    "pytest_trio.plugin",
+)
+"""The modules that are between the start of pytest and a test, which ``where`` shall fold."""
+
 RUNNER = "_pytest.runner"
 """The module whose functions run a single test. What is outside of them runs all tests."""
 
@@ -138,7 +156,12 @@ def _debugger_from_pytest(header: Optional[str]) -> Any:
 
 
 def pytest_enter_pdb(config: pytest.Config) -> None:
-    """Be ready for ``quit`` from now on."""
+    """Be ready for ``quit`` and ``where`` from now on."""
+    if "stackscope_pdb.adapter" in sys.modules:
+        from stackscope_pdb import folding
+
+        for name in MACHINERY:
+            folding.MACHINERY.setdefault(name, None)
     if not config.pluginmanager.has_plugin(_Quitting.NAME):
         config.pluginmanager.register(_Quitting(), _Quitting.NAME)
 

@@ -197,11 +197,11 @@ def describe_limiter(frame: Frame, waiting: Waiting) -> None:
 
 
 def register_call(owner: Any, path: str, describer: Callable[[Frame, Waiting], None]) -> None:
-    """Register a function, given by its path, that this version may lack."""
+    """Register a function, given by its path, that this version may lack, or have from elsewhere."""
     for name in path.split("."):
         owner = getattr(owner, name, None)
     try:
-        if owner is not None:
+        if str(getattr(owner, "__module__", "")).startswith("anyio"):
             describe_call.register(get_code(owner), describer)
     except (TypeError, ValueError):
         pass

@@ -301,11 +301,11 @@ def test_from_thread(run):
     import trio
 
     if run.backend == "trio" and not hasattr(trio._threads, "Run"):  # up to 0.22
-        assert own(stack) == ["call", "call", "in_thread"]
+        assert own(stack)[:3] == ["call", "call", "in_thread"]
     else:
         assert own(stack) == ["call", "call", "in_thread", "back_in"]
     expected = ["in_thread", "back_in"] if run.backend == "asyncio" else ["in_thread"]
-    assert own(thread) == expected
+    assert own(thread)[: len(expected)] == expected
 
 
 def test_blocking_portal(run):

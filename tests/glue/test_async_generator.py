@@ -20,6 +20,12 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 
+CONTEXTS = pytest.mark.skipif(
+    sys.implementation.name == "pypy",
+    reason="PyPy doesn't tell which contexts of a coroutine are active",
+)
+
+
 def names(stack):
     return [frame.funcname for frame in stack.frames if not frame.hide]
 
@@ -60,7 +66,8 @@ async def test_suspended_at_yield():
     assert shown(stack) == [("numbers", False), ("yield_", True)]
     assert stack.leaf is None
     assert stack.error is None
-    assert type(stack.frames[0].contexts[0].obj) is Manager
+    if sys.implementation.name != "pypy":
+        assert type(stack.frames[0].contexts[0].obj) is Manager
     await generator.aclose()
     assert extract(generator).frames == []
 
@@ -120,6 +127,7 @@ async def manager():
 stacks = []
 
 
+@CONTEXTS
 @run
 async def test_context_manager():
     async with manager():
@@ -135,6 +143,7 @@ async def test_context_manager():
     assert "manager" in names(stacks[-1])
 
 
+@CONTEXTS
 @run
 async def test_context_manager_hook():
     @asynccontextmanager
@@ -154,6 +163,7 @@ async def test_context_manager_hook():
     assert context.inner_stack is None
 
 
+@CONTEXTS
 @run
 async def test_native_generator():
     @asynccontextmanager

@@ -82,7 +82,9 @@ def test_post_mortem(terminal):
         if kind != "trio":  # there the assertion fails inside of a group
             assert '-> assert value == 42, "as always"' in banner
             assert session.ask("p value") == "41\n"
-            assert f"test_{kind} in test_module at test_module.py" in session.ask("where")
+            where = session.ask("where")
+            assert f"test_{kind} in test_module at test_module.py" in where
+            assert "_pytest.runner" not in where
     assert f"{len(kinds())} failed" in session.finish("c")
 
 
