@@ -119,7 +119,7 @@ def needs_more(debugger: Pdb, text: str) -> bool:
     body = text.lstrip().lstrip("!")
     if not body.strip() or is_command(debugger, text):
         return False
-    if not text.split("\n")[-1].strip():
+    if not text.rpartition("\n")[2].strip():
         return False  # an empty line ends it, whatever it is
     try:
         with warnings.catch_warnings():
@@ -205,6 +205,10 @@ def _bindings() -> Any:
 
     bindings = KeyBindings()
 
+    @bindings.add("tab")
+    def _complete(event: Any) -> None:
+        complete_at_once(event.current_buffer)
+
     @Condition
     def is_in_margin() -> bool:
         document = get_app().current_buffer.document
@@ -213,7 +217,9 @@ def _bindings() -> Any:
     @Condition
     def is_after_colon() -> bool:
         buffer = get_app().current_buffer
-        return buffer.multiline() and buffer.document.current_line_before_cursor.rstrip().endswith(":")
+        return buffer.multiline() and buffer.document.current_line_before_cursor.rstrip().endswith(
+            ":"
+        )
 
     @bindings.add("tab", filter=is_in_margin)
     def _indent(event: Any) -> None:
@@ -225,6 +231,31 @@ def _bindings() -> Any:
         event.current_buffer.insert_text("    ")
 
     return bindings
+
+
+def complete_at_once(buffer: Any) -> None:
+    """What Tab does: insert what all completions have in common, and show them if there are several.
+
+    prompt_toolkit's own binding looks for them in a task, so that Enter right after Tab comes too early.
+    """
+    from prompt_toolkit.buffer import CompletionState
+    from prompt_toolkit.completion import CompleteEvent, get_common_complete_suffix
+
+    if buffer.complete_state is not None:
+        buffer.complete_next()
+        return
+    event = CompleteEvent(completion_requested=True)
+    found = list(buffer.completer.get_completions(buffer.document, event))
+    if len(found) == 1:
+        buffer.apply_completion(found[0])
+        return
+    common = get_common_complete_suffix(buffer.document, found)
+    if common:
+        buffer.insert_text(common)
+        found = [one.new_completion_from_position(len(common)) for one in found]
+    if found:
+        buffer.complete_state = CompletionState(buffer.document, found)
+        buffer.on_completions_changed.fire()
 
 
 loop_of_prompt: Any = None

@@ -193,12 +193,14 @@ class Commands(Base):
     def default(self, line: str) -> Any:
         """Run a Python statement in the current frame."""
         focus = self.session.focus
-        if focus is not None and focus.kind == "thread" and lines.is_assignment(line.lstrip("!")):
-            # Nobody would ever see the value. Else the frame is that of a thread that waits for something.
-            if not self.session.is_live(self.current_frame):
-                self.refuse(f"{focus.noun} has left this frame meanwhile, so nothing was assigned.")
-                return None
+        if focus is not None and lines.is_assignment(line.lstrip("!")) and self._has_left(focus):
+            self.refuse(f"{focus.noun} has left this frame meanwhile, so nothing was assigned.")
+            return None
         return self._assigning(super().default, line)
+
+    def _has_left(self, focus: Focus) -> bool:
+        """Whether the current frame is one that a thread, which goes on, isn't in any more."""
+        return focus.kind == "thread" and not self.session.is_live(self.current_frame)
 
     def _getval(self, arg: str) -> Any:
         return self._assigning(super()._getval, arg)

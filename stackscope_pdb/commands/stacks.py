@@ -47,7 +47,7 @@ def stack(debugger: Commands, argument: str) -> None:
 
 def _evaluate(debugger: Commands, expression: str) -> object:
     try:
-        return eval(expression, debugger.current_frame.f_globals, debugger.frame_locals())
+        return eval(expression, debugger.current_frame.f_globals, debugger.frame_locals())  # noqa: S307
     except BaseException as exc:
         if isinstance(exc, KeyboardInterrupt):
             raise

@@ -25,8 +25,10 @@ def test_a_session_in_an_event_loop(screen):
     assert "async with lease(number) as leased:" in seen.ask("ctx", "client-2")
     assert "-> yield name" in seen.ask("ctx 1", "ctx 1")
     seen.ask("task client-2", "client-2")
-    assert "return secret" in seen.ask("next")
-    assert "main()" in seen.ask("up") or True
+    answer = seen.ask("next")
+    if "async with lease(number) as leased:" in answer:
+        answer = seen.ask("next")  # on most versions the way out of the block is a line of its own
+    assert "-> return secret" in answer
     seen.child.send("c\r")
     seen.wait("secrets [0, 11, 5]")
 
@@ -221,7 +223,7 @@ def test_interrupt_of_an_idle_loop(screen):
     seen.wait_for_prompt()
     seen.ask("task client-1", "client-1")
     seen.ask("gate.set()", "client-1")
-    assert "cleaned up" not in seen.ask("next")
+    assert '-> print("cleaned up", number)' in seen.ask("next")
     seen.child.send("c\r")
     seen.wait(lambda text: "secrets [0, 11]" in text)
     seen.wait_for_prompt()
@@ -229,7 +231,9 @@ def test_interrupt_of_an_idle_loop(screen):
 
 
 def test_post_mortem(screen):
-    seen = screen("def f(n):\n    return 1 / n\nf(0)\n", "-m", "stackscope_pdb", "-c", "c", "app.py")
+    seen = screen(
+        "def f(n):\n    return 1 / n\nf(0)\n", "-m", "stackscope_pdb", "-c", "c", "app.py"
+    )
     seen.wait_for_prompt()
     assert seen.ask("p n") == "0"
     seen.child.send("q\r")
