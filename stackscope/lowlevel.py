@@ -13,6 +13,7 @@ from stackscope.details import (
     inspect_frame,
 )
 from stackscope.frames import set_trickery_enabled
+from stackscope.render.safe import set_reprs_enabled
 
 __all__ = [
     "ExitingContext",
@@ -25,5 +26,6 @@ __all__ = [
     "describe_assignment_target",
     "get_code",
     "inspect_frame",
+    "set_reprs_enabled",
     "set_trickery_enabled",
 ]

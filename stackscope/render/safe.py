@@ -7,11 +7,15 @@ always give one line of printable characters. No other module here calls ``repr`
 
 from __future__ import annotations
 
+import types
+from _thread import LockType, get_ident
 from itertools import islice
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Iterable, Set, Tuple
+    from typing import Any, Callable, Dict, Iterable, Set, Tuple, TypeVar
+
+    R = TypeVar("R")
 
 REPR_LIMIT = 400
 """Characters of a representation that are shown by default."""
@@ -81,6 +85,72 @@ def safe_repr(obj: object, limit: int = REPR_LIMIT) -> str:
         return _failure(obj, exc)
 
 
+def set_reprs_enabled(enabled: bool) -> None:
+    """Choose whether the program's own ``__repr__`` methods may be called, in all threads.
+
+    They are called when a stack is drawn, and when the arguments of callbacks in exit stacks and of
+    ``@contextmanager`` functions are described. Without them there is ``<ClassName object at 0x…>``, except for
+    numbers, strings and other built-in types whose representation runs no code of the program.
+
+    Args:
+        enabled: `True` (as at the start) or `False`.
+    """
+    global _reprs_enabled  # noqa: PLW0603
+    _reprs_enabled = bool(enabled)
+
+
+_reprs_enabled = True
+
+_without_reprs: Dict[int, int] = {}
+"""The threads that are in `without_reprs`, and how often."""
+
+_PLAIN_TYPES = frozenset(
+    map(
+        id,
+        (
+            bool,
+            bytearray,
+            complex,
+            float,
+            int,
+            type,
+            type(None),
+            type(...),
+            type(NotImplemented),
+            types.AsyncGeneratorType,
+            types.BuiltinFunctionType,
+            types.CodeType,
+            types.CoroutineType,
+            types.FrameType,
+            types.FunctionType,
+            types.GeneratorType,
+            LockType,
+        ),
+    )
+)
+"""The types, beside strings and containers, whose ``repr`` runs nobody's code."""
+
+
+def without_reprs(function: Callable[..., R], *args: object) -> R:
+    """What ``function`` returns if no ``__repr__`` of the program may be called in this thread meanwhile.
+
+    A signal handler may have interrupted code that holds the lock that such a method waits for.
+    """
+    ident = get_ident()
+    _without_reprs[ident] = _without_reprs.get(ident, 0) + 1
+    try:
+        return function(*args)
+    finally:
+        _without_reprs[ident] -= 1
+        if not _without_reprs[ident]:
+            del _without_reprs[ident]
+
+
+def may_run_reprs() -> bool:
+    """Whether the program's own ``__repr__`` and ``__str__`` methods may be called now."""
+    return _reprs_enabled and get_ident() not in _without_reprs
+
+
 def _failure(obj: object, exc: BaseException) -> str:
     return f"<{class_name(obj)} object at {id(obj):#x} (repr raised {class_name(exc)})>"
 
@@ -94,6 +164,7 @@ class _Describer:
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
+        self.may_run_reprs = may_run_reprs()
         self.inside: Set[int] = set()
 
     def describe(self, obj: Any, room: int) -> str:
@@ -107,6 +178,8 @@ class _Describer:
         is_container = kind is list or kind is tuple or kind is dict or kind is set
         if is_container and len(self.inside) < DEEPEST_CONTAINER:
             return self._container(obj, room)
+        if not self.may_run_reprs and id(kind) not in _PLAIN_TYPES:
+            return f"<{class_name(obj)} object at {id(obj):#x}>"
         try:
             return _exact(repr(obj))
         except RecursionError:

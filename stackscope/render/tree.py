@@ -21,7 +21,14 @@ from types import AsyncGeneratorType, CoroutineType, FrameType, GeneratorType, T
 from typing import TYPE_CHECKING
 
 from stackscope.model import Context, Frame, Stack
-from stackscope.render.safe import REPR_LIMIT, class_name, safe_line, safe_repr, safe_text
+from stackscope.render.safe import (
+    REPR_LIMIT,
+    class_name,
+    may_run_reprs,
+    safe_line,
+    safe_repr,
+    safe_text,
+)
 from stackscope.render.source import Sources
 
 if TYPE_CHECKING:
@@ -258,6 +265,9 @@ def _is_named_by_frames(root: object) -> bool:
 
 
 def _describe_error(error: BaseException) -> List[str]:
+    if not may_run_reprs():  # an exception's __str__ is the program's as well
+        lines = "".join(traceback.format_tb(error.__traceback__)).splitlines()
+        return [safe_line(line) for line in [*lines, class_name(error)]]
     try:
         text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     except Exception:  # traceback trusts the attributes of exceptions

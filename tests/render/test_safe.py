@@ -1,11 +1,19 @@
 from __future__ import annotations
 
 import sys
+import threading
 
 import pytest
 
+from stackscope import extract, lowlevel
 from stackscope.model import Context, Frame, Stack
-from stackscope.render.safe import class_name, safe_line, safe_repr, safe_text
+from stackscope.render.safe import (
+    class_name,
+    safe_line,
+    safe_repr,
+    safe_text,
+    without_reprs,
+)
 
 
 @pytest.mark.parametrize(
@@ -264,3 +272,64 @@ def test_an_integer_too_long_for_decimal_digits():
         with pytest.raises(ValueError):
             repr(number)
     assert safe_repr(number).startswith("0x")
+
+
+class Talkative:
+    def __repr__(self):
+        Talkative.asked += 1
+        return "talkative"
+
+    asked = 0
+
+
+def test_reprs_can_be_forbidden():
+    things = [Talkative(), {"a": (Talkative(), 1.5, None, int)}, [[Talkative()]]]
+    deep = []
+    for _ in range(60):
+        deep = [deep, Talkative()]
+    lowlevel.set_reprs_enabled(False)
+    try:
+        text = safe_repr(things)
+        deep_text = safe_repr(deep, 10_000)
+    finally:
+        lowlevel.set_reprs_enabled(True)
+    assert Talkative.asked == 0
+    assert text.count("<Talkative object at 0x") == 3
+    assert "1.5, None, <class 'int'>" in text
+    assert "<list object at 0x" in deep_text
+    assert safe_repr(things[0]) == "talkative"
+
+
+def test_reprs_can_be_forbidden_in_one_thread():
+    thing = Talkative()
+    texts = []
+
+    def elsewhere():
+        thread = threading.Thread(target=lambda: texts.append(safe_repr(thing)))
+        thread.start()
+        thread.join()
+        return safe_repr(thing)
+
+    here = without_reprs(without_reprs, elsewhere)
+    assert (texts, safe_repr(thing)) == (["talkative"], "talkative")
+    assert here.startswith("<Talkative object at 0x")
+
+
+def test_errors_are_described_without_their_str():
+    class Silent(Exception):
+        def __str__(self):
+            raise AssertionError
+
+    class Item:
+        pass
+
+    import stackscope
+
+    @stackscope.unwrap_stackitem.register(Item)
+    def unwrap(item):
+        raise Silent
+
+    stack = extract(Item())
+    lines = without_reprs(stack.format)
+    assert lines[-1].strip() == "Silent"
+    assert any("raise Silent" in line for line in lines)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gc
+import os
 import subprocess
 import sys
+import threading
 import time
-from typing import List
+from typing import Iterator, List
 
 from .check import Figures, problems
 from .workers import Workers
@@ -16,6 +19,16 @@ _SWITCH_INTERVAL = 10e-6
 _WORKERS = 3
 #: Growth of memory blocks that is noise: the threads are never in the same state twice.
 _MOST_BLOCKS = 20_000
+#: Megabytes of growth that are noise, too.
+_MOST_MEGABYTES = 30.0
+#: Seconds between two lines that say how far it is.
+_REPORT_EVERY = 60.0
+
+COLLECTORS = {
+    "usual": "as Python does it by itself",
+    "often": "with gc.set_threshold(1), so at every allocation that counts",
+    "thread": "by a thread that does nothing but gc.collect()",
+}
 
 
 def main() -> int:
@@ -24,15 +37,51 @@ def main() -> int:
     parser.add_argument("--extractions", type=int, default=10_000)
     parser.add_argument("--seconds", type=float, help="stop after so many seconds")
     parser.add_argument("--show", type=int, default=10, help="show so many problems")
+    how = "; ".join(f"{name}: {words}" for name, words in COLLECTORS.items())
+    parser.add_argument("--collect", choices=COLLECTORS, default="usual", help=how)
+    parser.add_argument("--dev", action="store_true", help="run under -X dev")
     parser.add_argument("--here", action="store_true", help="run in this process")
     options = parser.parse_args()
     if not options.here:
-        command = [sys.executable, "-X", "faulthandler", "-m", "tests.soak", "--here"]
+        mode = ["-X", "dev"] if options.dev else ["-X", "faulthandler"]
+        command = [sys.executable, *mode, "-m", "tests.soak", "--here"]
         code = subprocess.call(command + sys.argv[1:])
         if code < 0:
             print(f"crashed by signal {-code}")
         return code
-    return soak(options.extractions, options.seconds, options.show)
+    with collecting(options.collect):
+        return soak(options.extractions, options.seconds, options.show)
+
+
+@contextlib.contextmanager
+def collecting(how: str) -> Iterator[None]:
+    """Have the garbage collector run as one of `COLLECTORS` says."""
+    if how == "often":
+        gc.set_threshold(1, 1, 1)
+    over = threading.Event()
+
+    def collect() -> None:
+        while not over.is_set():
+            gc.collect()
+
+    thread = threading.Thread(target=collect, daemon=True)
+    if how == "thread":
+        thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        if how == "thread":
+            thread.join()
+
+
+def megabytes() -> float:
+    """What the process has in memory; 0 where that isn't known."""
+    try:
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+    except OSError:
+        return 0.0
 
 
 def soak(extractions: int, seconds: float, show: int) -> int:
@@ -43,12 +92,14 @@ def soak(extractions: int, seconds: float, show: int) -> int:
     start = last_shown = time.monotonic()
     wrong: List[str] = []
     before = 0
+    size = 0.0
     sys.setswitchinterval(_SWITCH_INTERVAL)
     with Workers(_WORKERS) as workers:
         for number in range(extractions):
             if number == min(500, extractions // 4):
                 gc.collect()
                 before = sys.getallocatedblocks()
+                size = megabytes()
             thread = workers.threads[number % _WORKERS]
             begun = time.perf_counter_ns()
             stack = stackscope.extract(thread)
@@ -58,13 +109,14 @@ def soak(extractions: int, seconds: float, show: int) -> int:
             figures.wrong += bool(found)
             wrong.extend(found[: show - len(wrong)] if len(wrong) < show else ())
             now = time.monotonic()
-            if sys.stdout.isatty() and now - last_shown > 0.5:
+            if now - last_shown > _REPORT_EVERY:
                 last_shown = now
-                print(f"\r{figures.extractions:,} extractions, {figures.wrong} wrong ", end="")
+                print(f"{now - start:.0f} s: {figures}, {megabytes() - size:+.1f} MB", flush=True)
             if seconds and now - start > seconds:
                 break
         gc.collect()
         growth = sys.getallocatedblocks() - before
+        size = megabytes() - size
     sys.setswitchinterval(0.005)
     for problem in wrong:
         print(problem)
@@ -73,9 +125,10 @@ def soak(extractions: int, seconds: float, show: int) -> int:
     took = time.monotonic() - start
     print(
         f"{figures}, rounds of the workers {workers.rounds}, "
-        f"memory blocks {growth:+d}; {took:.1f} s"
+        f"memory blocks {growth:+d}, {size:+.1f} MB; {took:.1f} s"
     )
-    return 1 if figures.wrong or workers.errors or growth > _MOST_BLOCKS else 0
+    leaks = growth > _MOST_BLOCKS or size > _MOST_MEGABYTES
+    return 1 if figures.wrong or workers.errors or leaks else 0
 
 
 if __name__ == "__main__":

@@ -197,6 +197,20 @@ def locking(lock: Any, count: int) -> int:
     return count
 
 
+class Cyclic:
+    """What only the garbage collector frees, in whichever thread it comes along."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+    def __del__(self) -> None:
+        act = Activation()
+        with Watched(act, "m") as m:
+            act.settled()
+            _work(m.line % 3)
+        act.over()
+
+
 async def asynchronous(count: int) -> int:
     """A coroutine that is stepped by hand."""
     act = Activation()
@@ -228,8 +242,10 @@ def _step(coroutine: Any) -> None:
             return
 
 
+_WATCHED = (nested, early, failing, generate, locking, Cyclic.__del__, asynchronous)
+
 #: The code objects whose frames are checked.
-CHECKED = {f.__code__ for f in (nested, early, failing, generate, locking, asynchronous)}
+CHECKED = {f.__code__ for f in _WATCHED}
 
 
 class Workers:
@@ -263,6 +279,7 @@ class Workers:
                 locking(lock, 10)
                 early(3)
                 failing(number)
+                Cyclic()
                 _step(asynchronous(3))
                 self.rounds += 1
         except BaseException as exc:
