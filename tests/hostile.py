@@ -109,16 +109,20 @@ class Weak(Plain):
 
 
 class Metaclass(type):
-    __getattribute__ = refuse
-    __eq__ = __hash__ = __bool__ = __instancecheck__ = __subclasscheck__ = __repr__ = refuse
-    __iter__ = __contains__ = __call__ = refuse
-
     def mro(cls):
         return type.mro(cls)
 
 
 class OfMetaclass(Plain, metaclass=Metaclass):
     pass
+
+
+# Not before: PyPy asks the metaclass for attributes while it makes a class.
+for _name in (
+    "getattribute", "eq", "hash", "bool", "instancecheck", "subclasscheck", "repr", "iter",
+    "contains", "call",
+):  # fmt: skip
+    setattr(Metaclass, f"__{_name}__", refuse)
 
 
 class Mro(type):

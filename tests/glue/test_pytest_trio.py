@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("pytest_trio", reason="pytest-trio isn't installed here")
 
-PROGRAM = '''
+PROGRAM = """
 import pytest
 import trio
 import trio.testing
@@ -66,7 +66,7 @@ async def test_plain(plain):
     await trio.testing.wait_all_tasks_blocked()
     stack = fixture_stack("plain")
     assert stack.error is None
-    assert shown(stack) == ["plain"]
+    assert shown(stack) == ["run", "plain"]
     run, fixture = stack.frames
     assert run.funcname == "run" and run.hide_line and run.clsname == "TrioFixture"
     [context] = fixture.contexts
@@ -79,7 +79,7 @@ async def test_plain(plain):
 async def test_with_nursery(with_nursery):
     await trio.testing.wait_all_tasks_blocked()
     stack = fixture_stack("with_nursery")
-    assert shown(stack) == ["with_nursery"]
+    assert shown(stack) == ["run", "with_nursery"]
     [context] = stack.frames[1].contexts
     assert context.obj is with_nursery
     assert [shown(child) for child in context.children] == [["sleeper", "sleep_forever"]]
@@ -88,7 +88,7 @@ async def test_with_nursery(with_nursery):
 @pytest.mark.trio
 async def test_synchronous(synchronous):
     await trio.testing.wait_all_tasks_blocked()
-    assert shown(fixture_stack("synchronous")) == ["synchronous"]
+    assert shown(fixture_stack("synchronous")) == ["run", "synchronous"]
 
 
 @pytest.mark.trio
@@ -110,7 +110,7 @@ async def test_the_test_itself(plain):
     assert stack.error is None
     assert shown(stack)[-1] == "test_the_test_itself"
     assert not stack.frames[-2].hide_line
-'''
+"""
 
 
 @pytest.mark.skipif(
@@ -121,7 +121,17 @@ def test_in_a_run_of_its_own(tmp_path):
     program = tmp_path / "test_program.py"
     program.write_text(textwrap.dedent(PROGRAM))
     result = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(program)],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:asyncio",
+            str(program),
+        ],
         capture_output=True,
         text=True,
         timeout=100,
