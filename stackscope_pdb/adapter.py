@@ -314,8 +314,37 @@ class Pdb(Commands, pdb.Pdb):
         head, separator, source = entry.partition(lprefix)
         return head + separator + self._highlighted([source])[0] if separator else entry
 
-    def _print_lines(self, lines: Sequence[str], *args: Any, **kwargs: Any) -> None:
-        super()._print_lines(self._highlighted(lines), *args, **kwargs)
+    def _print_lines(
+        self,
+        lines: Sequence[str],
+        start: int,
+        breaks: Sequence[int] = (),
+        frame: Optional[FrameType] = None,
+    ) -> None:
+        """A listing in the standard format, coloured. ``frame`` is the one whose line is marked."""
+        from stackscope_pdb.views.code import Marks, listing
+
+        marks = Marks(breaks=breaks)
+        if frame is not None:
+            marks = Marks(frame.f_lineno or -1, self.tb_lineno.get(frame, -1), breaks)
+        colors = self.console.colors
+        sources = self._colored_listing(lines, start, frame) if colors else lines
+        for line in listing(sources, start, marks, colors=colors):
+            self.message(line)
+
+    def _colored_listing(
+        self, lines: Sequence[str], start: int, frame: Optional[FrameType]
+    ) -> List[str]:
+        import linecache
+
+        from stackscope_pdb.views.code import colored_part
+
+        if frame is not None:
+            whole = linecache.getlines(frame.f_code.co_filename, frame.f_globals)
+            stop = start + len(lines)
+            if whole[start - 1 : stop - 1] == list(lines):
+                return colored_part(whole, start, stop, frame.f_code.co_firstlineno)
+        return colored_part(lines, 1, len(lines) + 1, 1)
 
     def _highlighted(self, sources: Sequence[str]) -> List[str]:
         from stackscope_pdb.highlight import highlight, wants_highlighting

@@ -11,7 +11,7 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Optional
+    from typing import Callable, Optional, Sequence, Tuple
 
     from pygments.formatter import Formatter
     from pygments.lexer import Lexer
@@ -38,7 +38,7 @@ _SIXTEEN = (
 
 
 def highlight(source: str) -> Optional[str]:
-    """A piece of one line of Python with escape sequences; ``None`` without Pygments."""
+    """A piece of Python with escape sequences; ``None`` without Pygments."""
     render = _renderer()
     if render is None:
         return None
@@ -46,6 +46,16 @@ def highlight(source: str) -> Optional[str]:
         return render(source)
     except Exception:  # a lexer or style that someone has registered
         return None
+
+
+@functools.lru_cache(maxsize=16)
+def highlight_lines(sources: Tuple[str, ...]) -> Optional[Sequence[str]]:
+    """Lines that follow each other, with escape sequences that don't go on over their ends.
+
+    It is ``None`` without Pygments.
+    """
+    text = highlight("\n".join(sources))
+    return None if text is None else text.split("\n")
 
 
 def complaint() -> Optional[str]:
@@ -93,10 +103,16 @@ def _renderer_of_style(style: str, lexer: Lexer) -> Optional[Callable[[str], str
     return lambda source: render(source, lexer, formatter)
 
 
+def _in_code(code: str, text: str) -> str:
+    """A token in a colour, which doesn't go on over the ends of lines."""
+    parts = [f"\x1b[{code}m{part}\x1b[0m" if code and part else part for part in text.split("\n")]
+    return "\n".join(parts)
+
+
 def _sixteen(kind: str, text: str) -> str:
     for prefix, code in _SIXTEEN:
         if kind.startswith(prefix):
-            return f"\x1b[{code}m{text}\x1b[0m" if code else text
+            return _in_code(code, text)
     return text
 
 

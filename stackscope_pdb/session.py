@@ -54,6 +54,7 @@ class Session:
         self._stop: List[Entry] = []
         self._stop_index = 0
         self.focus: Optional[Focus] = None
+        self.is_shown = False  # whether the user has been told where that is
 
     def arrive(self, stack: List[Entry], index: int) -> None:
         """The program has stopped.

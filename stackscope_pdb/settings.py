@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 STICKY_LINES = 15
 
+_sticky: Optional[int] = None
+"""What was said by the command `sticky`."""
+
 _EDITING_MODE = re.compile(r"^\s*set\s+editing-mode\s+(vi|emacs)\s*$", re.MULTILINE)
 
 
@@ -44,13 +47,23 @@ def wants_vi_keys() -> bool:
     return bool(found) and found[-1] == "vi"
 
 
-def is_sticky() -> bool:
-    """Whether the code around the current line is wanted at every stop."""
-    return os.environ.get("STACKSCOPE_PDB_STICKY", "").strip().lower() in ("1", "true", "yes", "on")
-
-
 def sticky_lines() -> int:
-    """How many lines that are."""
+    """How many lines of code are wanted at every stop; 0 for none, but the current line."""
+    if _sticky is not None:
+        return _sticky
+    wanted = os.environ.get("STACKSCOPE_PDB_STICKY", "").strip().lower()
+    return context_lines() if wanted in ("1", "true", "yes", "on") else 0
+
+
+def set_sticky(lines: int) -> None:
+    """Set how many lines of code are wanted at every stop, whatever the environment says."""
+    # It belongs to the process: up to 3.13 each breakpoint may make a debugger of its own.
+    global _sticky
+    _sticky = lines
+
+
+def context_lines() -> int:
+    """How many lines of code are shown around the current one."""
     text = os.environ.get("STACKSCOPE_PDB_CONTEXT", "").strip()
     return max(int(text), 1) if text.isdecimal() else STICKY_LINES
 

@@ -85,6 +85,20 @@ class Commands(Base):
         # Up to 3.12 the base class keeps the locals of the last frame.
         self.__dict__.pop("curframe_locals", None)
 
+    def print_stack_entry(self, frame_lineno: Entry, *args: Any, **kwargs: Any) -> None:
+        """Say where one is: by a line, or by the code around it if `sticky` is on."""
+        from stackscope_pdb import settings
+
+        if settings.sticky_lines() and frame_lineno[0] is self.curframe:
+            from stackscope_pdb.commands.code import draw
+
+            head = "> " + self.format_stack_entry(frame_lineno, "\n-> ").partition("\n-> ")[0]
+            if draw(self, frame_lineno, head):
+                self.session.is_shown = True
+                return
+        self.session.is_shown = True
+        super().print_stack_entry(frame_lineno, *args, **kwargs)
+
     # ------------------------------------------------------------------ focus
 
     def enter(self, focus: Focus, index: int) -> None:
