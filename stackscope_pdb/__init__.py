@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from stackscope_pdb.adapter import Pdb
     from stackscope_pdb.entry import (
+        install,
         pm,
         post_mortem,
         run,
@@ -30,10 +31,12 @@ if TYPE_CHECKING:
         runeval,
         set_trace,
         set_trace_async,
+        uninstall,
     )
 
 __all__ = [
     "Pdb",
+    "install",
     "pm",
     "post_mortem",
     "run",
@@ -42,6 +45,7 @@ __all__ = [
     "runeval",
     "set_trace",
     "set_trace_async",
+    "uninstall",
 ]
 
 if sys.version_info < (3, 14):

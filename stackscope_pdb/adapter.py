@@ -46,8 +46,6 @@ class Pdb(Commands, pdb.Pdb):
         kwargs: Passed on.
     """
 
-    counts_frames = HAS_BACKENDS
-
     displaying: Dict[FrameType, Any]
 
     def __init__(
@@ -289,14 +287,6 @@ class Pdb(Commands, pdb.Pdb):
         return _until_quit(super().runcall, *args, **kwargs)
 
     # ------------------------------------------------------------------ the prompt
-
-    def set_prompt(self, text: str) -> None:
-        """Change the prompt of the next line."""
-        reader = getattr(self, "pyrepl_input", None)
-        if reader is None:
-            self.prompt = text
-        else:
-            reader.prompt = text  # self.prompt is empty while it reads
 
     def _complete_expression(self, text: str, line: str, begidx: int, endidx: int) -> List[str]:
         # The standard one runs properties.

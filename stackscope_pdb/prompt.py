@@ -17,11 +17,13 @@ def with_name(prompt: str, name: str) -> str:
     Example:
         >>> with_name("(stackscope_pdb) ", "client-3")
         '(stackscope_pdb client-3) '
+        >>> with_name("ipdb> ", "client-3")
+        'ipdb client-3> '
     """
     shown = "".join([char if char.isprintable() else "?" for char in name])
     if len(shown) > LONGEST_NAME:
         shown = shown[: LONGEST_NAME - 3] + "..."
     body = prompt.rstrip()
-    if body.endswith(")"):
-        return f"{body[:-1]} {shown}) "
+    if body.endswith((")", ">")):
+        return f"{body[:-1]} {shown}{body[-1]} "
     return f"{body} {shown} "

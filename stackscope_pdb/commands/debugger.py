@@ -7,6 +7,7 @@ It knows what all of them share (``stack``, ``curindex``, ``curframe``, ``_selec
 from __future__ import annotations
 
 import pdb
+import sys
 
 from stackscope_pdb import lines, prompt
 from stackscope_pdb.assignments import CO_OPTIMIZED, Watch
@@ -30,7 +31,7 @@ else:
 class Commands(Base):
     """Our commands, and what the standard ones need to work in focused frames."""
 
-    counts_frames = False
+    counts_frames = sys.version_info >= (3, 14)
     """Whether ``where N`` shows N frames, as the version's own debugger does."""
 
     allows_colors = True
@@ -126,14 +127,20 @@ class Commands(Base):
     def _show_focus(self, focus: Optional[Focus]) -> None:
         """Change the focus, and let the prompt say what it is."""
         if self.session.focus is None:
-            self.__dict__["_stackscope_prompt"] = self.prompt
+            reader = getattr(self, "pyrepl_input", None)
+            # While that reads, self.prompt is empty.
+            self.__dict__["_stackscope_prompt"] = self.prompt if reader is None else reader.prompt
         self.session.focus = focus
         base = self.__dict__["_stackscope_prompt"]
         self.set_prompt(prompt.with_name(base, focus.name) if focus else base)
 
     def set_prompt(self, text: str) -> None:
         """Change the prompt of the next line."""
-        self.prompt = text
+        reader = getattr(self, "pyrepl_input", None)  # 3.15
+        if reader is None:
+            self.prompt = text
+        else:
+            reader.prompt = text
 
     def next_in_focus(self, focus: Focus) -> Optional[bool]:
         """Let the program run on until the selected frame, which is suspended, comes to its next line."""
