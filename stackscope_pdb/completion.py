@@ -63,7 +63,9 @@ def completions(debugger: Commands, text: str) -> Tuple[int, List[str]]:
     if entry is not None or "\n" in text:
         return python_completions(debugger, text)
     standard = getattr(debugger, f"complete_{word}", None) if word else None
-    if standard is not None and getattr(standard, "__func__", None) not in _of_expressions(debugger):
+    if standard is not None and getattr(standard, "__func__", None) not in _of_expressions(
+        debugger
+    ):
         start = max(text.rfind(char) for char in _STANDARD_DELIMITERS) + 1
         return start, list(standard(text[start:], text, start, len(text)) or [])
     return python_completions(debugger, text)

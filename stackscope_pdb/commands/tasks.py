@@ -24,9 +24,7 @@ def take_snapshot() -> Snapshot:
     snapshot = extract_all(with_contexts=False, threads=False)
     reader = sys.modules.get("stackscope_pdb.reader")
     if reader is not None and reader.loop_of_prompt is not None:  # while Tab is looked after
-        snapshot.loops = [
-            loop for loop in snapshot.loops if loop.loop is not reader.loop_of_prompt
-        ]
+        snapshot.loops = [loop for loop in snapshot.loops if loop.loop is not reader.loop_of_prompt]
     return snapshot
 
 

@@ -122,9 +122,7 @@ def pick(
     if len(found) == 1:
         return found[0]
     if found:
-        raise CommandError(
-            f"{len(found)} {what}s fit {text!r}: {listed(found)}. Give a number."
-        )
+        raise CommandError(f"{len(found)} {what}s fit {text!r}: {listed(found)}. Give a number.")
     if word.isdecimal():
         raise CommandError(f"No living {what} has the number {word}. There are: {listed(nodes)}.")
     raise CommandError(f"No {what} is called {text!r}. There are: {listed(nodes)}.")

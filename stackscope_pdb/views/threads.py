@@ -25,9 +25,7 @@ def thread_lines(nodes: List[ThreadNode], marked: object) -> Iterator[Line]:
         marked: The one to mark; ``None`` stands for the one that has stopped.
     """
     rows = [_row(node) for node in nodes]
-    numbers, names, states, places = (
-        max(len(row[column]) for row in rows) for column in range(4)
-    )
+    numbers, names, states, places = (max(len(row[column]) for row in rows) for column in range(4))
     for node, (number, name, state, place, source) in zip(nodes, rows):
         is_current = node.is_here if marked is None else node.thread is marked
         yield [

@@ -9,7 +9,6 @@ import trio.testing
 
 from stackscope import Context, extract, extract_outermost, fill_context
 
-
 CONTEXTS = pytest.mark.skipif(
     sys.implementation.name == "pypy",
     reason="PyPy doesn't tell which contexts of a coroutine are active",

@@ -16,7 +16,6 @@ trio = pytest.importorskip("trio", reason="trio isn't installed here")
 
 import trio.testing
 
-
 RUNNING = pytest.mark.skipif(
     sys.implementation.name == "pypy",
     reason="PyPy doesn't tell which contexts of a coroutine are active",

@@ -259,9 +259,7 @@ class TestTask:
         assert "itself" in session.replies[1]
         assert session.prompts[2] == "(stackscope_pdb)"
 
-    @pytest.mark.parametrize(
-        "command", ["step", "s", "return", "until", "jump 3", "j 3"]
-    )
+    @pytest.mark.parametrize("command", ["step", "s", "return", "until", "jump 3", "j 3"])
     def test_refuses_to_step(self, scripted, command):
         session = scripted("task worker-0", command, "p number", "c")
         assert run(session) == [0, 1]

@@ -123,8 +123,10 @@ def test_readline_does_not_run_properties_either(scripted):
     original = session.pdb.precmd
 
     def look(line):
-        got[:] = (session.pdb.complete_p("watched.comp", "p watched.comp", 2, 14))
-        got.extend(session.pdb.completedefault("watched.computed.s", "watched.computed.s", 0, 18) or [])
+        got[:] = session.pdb.complete_p("watched.comp", "p watched.comp", 2, 14)
+        got.extend(
+            session.pdb.completedefault("watched.computed.s", "watched.computed.s", 0, 18) or []
+        )
         return original(line)
 
     session.pdb.precmd = look
@@ -153,7 +155,7 @@ def test_names_of_tasks(scripted):
     original = session.pdb.precmd
 
     def look(line):
-        got[:] = (completion.completions(session.pdb, "task a-ta")[1])
+        got[:] = completion.completions(session.pdb, "task a-ta")[1]
         return original(line)
 
     async def main():
