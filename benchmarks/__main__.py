@@ -3,7 +3,7 @@
     python -m benchmarks [--peer-python PATH] [--tasks N] [--repeat N] [CASE ...]
 
 Every case is compared with what the standard library does on the same frames, in the same
-process and in turns. With `--peer-python`, the interpreter of an environment that has
+process and in turns; those of the debugger with `pdb`. With `--peer-python`, the interpreter of an environment that has
 another library named `stackscope`, the cases run there as well, in turns with ours.
 """
 
@@ -20,13 +20,17 @@ from pathlib import Path
 from statistics import median
 
 ROOT = Path(__file__).resolve().parent.parent
-CASES = ["chain", "recursion", "asyncio", "trio", "import"]
+DEBUGGER_CASES = ["stop", "first-stop", "continued"]
+CASES = ["chain", "recursion", "asyncio", "trio", "import", *DEBUGGER_CASES]
 TITLES = {
     "chain": "coroutine chain, 21 frames, 2 `with` each",
     "recursion": "running recursion, 100 frames, 2 `with` each",
     "asyncio": "asyncio tasks, per task",
     "trio": "tree of trio tasks, per task",
     "import": "import stackscope",
+    "stop": "a stop at a breakpoint, and `c`",
+    "first-stop": "the first stop of a process, imports included",
+    "continued": "a program after `c`, without breakpoints",
 }
 IMPORT = """
 import time; start = time.perf_counter(); import stackscope; print(time.perf_counter() - start)
@@ -56,7 +60,10 @@ class Side:
             times = [float(self.run("-c", IMPORT)) for _ in range(args.repeat)]
             self.results[case].append({"times": {"with contexts": times}})
             return
-        script = str(ROOT / "benchmarks" / "cases.py")
+        if case in DEBUGGER_CASES and self.name != "ours":
+            return  # the other library has no debugger
+        file = "stops.py" if case in DEBUGGER_CASES else "cases.py"
+        script = str(ROOT / "benchmarks" / file)
         options = [f"--repeat={args.repeat}", f"--tasks={args.tasks}"]
         self.results[case].append(json.loads(self.run(script, case, *options)))
 

@@ -15,6 +15,9 @@ import pdb
 import signal
 import sys
 import threading
+
+# That of `signal` is slow where the handler is a function.
+from _signal import getsignal  # type: ignore[import-not-found,unused-ignore]
 from contextlib import contextmanager
 
 from stackscope_pdb import prompt, quitting, settings
@@ -68,6 +71,7 @@ class Pdb(Commands, pdb.Pdb):
             kwargs.update(mode=mode, backend=backend or _best_backend())
         super().__init__(completekey, stdin, stdout, skip, nosigint, readrc, **kwargs)
         self.allows_colors = colorize is not False
+        self._plain: Any = None  # the stdout that takes no colours, once that is known
         self.prompt = prompt.STANDARD
         self._follows_streams = (stdin is None, stdout is None)
         self._thread = threading.get_ident()
@@ -197,10 +201,12 @@ class Pdb(Commands, pdb.Pdb):
             self.trace_suspended(self.stopframe)  # it may be a focused one
 
     def _complain_once(self) -> None:
-        if not self._has_complained and "STACKSCOPE_PDB_STYLE" in os.environ:
+        if self._has_complained:
+            return
+        self._has_complained = True
+        if "STACKSCOPE_PDB_STYLE" in os.environ:
             from stackscope_pdb.highlight import complaint
 
-            self._has_complained = True
             sentence = complaint()
             if sentence:
                 self.refuse(sentence)
@@ -210,7 +216,7 @@ class Pdb(Commands, pdb.Pdb):
         from stackscope_pdb import reader
 
         if not reader.is_usable(self):
-            if settings.prompt_kind() == "plain":
+            if self.use_rawinput and settings.prompt_kind() == "plain":
                 self.completekey = ""
             super().cmdloop(intro)
             return
@@ -337,9 +343,12 @@ class Pdb(Commands, pdb.Pdb):
         return colored_part(lines, 1, len(lines) + 1, 1)
 
     def _highlighted(self, sources: Sequence[str]) -> List[str]:
+        if self._plain is self.stdout:
+            return list(sources)
         from stackscope_pdb.highlight import highlight, wants_highlighting
 
         if not wants_highlighting(self.stdout, allowed=self.allows_colors):
+            self._plain = self.stdout
             return list(sources)
         return [highlight(source.rstrip("\n")) or source for source in sources]
 
@@ -415,7 +424,7 @@ def _plain_interrupts() -> Iterator[None]:
 
     `asyncio.run` (from 3.11 on) and `trio.run` have handlers that would cancel the program's main task.
     """
-    previous = signal.getsignal(signal.SIGINT)
+    previous = getsignal(signal.SIGINT)
     standard = signal.default_int_handler
     if not callable(previous) or previous is standard or not _in_main_thread():
         yield
@@ -425,7 +434,7 @@ def _plain_interrupts() -> Iterator[None]:
     try:
         yield
     finally:
-        if signal.getsignal(signal.SIGINT) is standard:
+        if getsignal(signal.SIGINT) is standard:
             signal.signal(signal.SIGINT, previous)
         elif base._previous_sigint_handler is standard:  # `continue` has put it aside
             base._previous_sigint_handler = previous

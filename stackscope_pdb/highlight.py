@@ -127,9 +127,9 @@ def wants_highlighting(stream: object, *, allowed: bool) -> bool:
 
 def _is_surely_plain(stream: object) -> bool:
     """Whether there is no need to look closer, which would take imports at the first stop."""
-    if any(name in os.environ for name in ("PYTHON_COLORS", "FORCE_COLOR")):
-        return False
     try:
-        return not stream.isatty()  # type: ignore[attr-defined]
+        if stream.isatty():  # type: ignore[attr-defined]
+            return False
     except (AttributeError, ValueError):  # no file, or a closed one
-        return True
+        pass
+    return "PYTHON_COLORS" not in os.environ and "FORCE_COLOR" not in os.environ

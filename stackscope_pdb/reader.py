@@ -43,9 +43,9 @@ STYLE = {
 
 def is_usable(debugger: Pdb) -> bool:
     """Whether prompt_toolkit is there, is wanted, and has a terminal at both ends."""
-    if settings.prompt_kind() not in ("", "auto", "prompt_toolkit"):
+    if not debugger.use_rawinput or settings.prompt_kind() not in ("", "auto", "prompt_toolkit"):
         return False
-    if not debugger.use_rawinput or os.environ.get("TERM") in ("dumb", "unknown"):
+    if os.environ.get("TERM") in ("dumb", "unknown"):
         return False
     if not (_is_terminal(sys.stdin) and _is_terminal(debugger.stdout)):
         return False

@@ -192,13 +192,14 @@ class Commands(Base):
 
     def _is_python(self, line: str) -> bool:
         word = lines.first_word(line)
+        entry = table.find(word)
+        if entry is None and "=" not in line and ":" not in line:
+            return False
         if not self.curframe or not hasattr(self, f"do_{word}"):
             return False
-        entry = table.find(word)
         if entry is None:
-            return lines.is_assignment(
-                line
-            )  # "n = 1", which the standard debugger takes for "next"
+            # "n = 1", which the standard debugger takes for "next"
+            return lines.is_assignment(line)
         return lines.is_python(line, entry.options, self.has_variable)
 
     def has_variable(self, name: str) -> bool:

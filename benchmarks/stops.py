@@ -1,0 +1,121 @@
+"""The cases of the debugger: what its stops cost, and what it costs between them, compared with `pdb`.
+
+Started by `python -m benchmarks`. Prints one JSON object, as `cases.py` does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import pdb  # noqa: T100
+import subprocess
+import sys
+import time
+
+import stackscope_pdb
+
+STOPS = 200
+LOOPS = 30_000
+
+# From 3.14 on that is what `python -m pdb` and `breakpoint()` use.
+BACKEND = {"backend": "monitoring"} if sys.version_info >= (3, 14) else {}
+
+FIRST_STOP = """
+import io, sys, time
+sys.stdin, out, sys.stdout = io.StringIO("c\\n"), sys.stdout, io.StringIO()
+start = time.process_time()
+import {module}
+{module}.set_trace()
+spent = time.process_time() - start
+print(spent, file=out)
+"""
+
+
+def loop(count):
+    for number in range(count):
+        x = number  # the breakpoint
+        y = x
+    return y
+
+
+BREAKPOINT = f"{__file__}:{loop.__code__.co_firstlineno + 2}"
+
+
+def debugger(cls, *lines):
+    """A debugger that gets its commands from a string."""
+    made = cls(
+        stdin=io.StringIO("".join(f"{line}\n" for line in lines)),
+        stdout=io.StringIO(),
+        readrc=False,
+        **BACKEND,
+    )
+    made.use_rawinput = False
+    return made
+
+
+def seconds_per_stop(cls, stops=STOPS) -> float:
+    """What one stop takes, by the processor's time: the machine may be busy with other things."""
+    made = debugger(cls, f"break {BREAKPOINT}", *["c"] * (stops + 1))
+    start = time.process_time()
+    made.runcall(loop, stops)
+    spent = time.process_time() - start
+    assert made.stdin.readline() == "", "fewer stops than expected"
+    made.clear_all_breaks()
+    return spent / stops
+
+
+def seconds_after_continue(cls) -> float:
+    """What a loop takes that one has stopped before, and then let go."""
+    spent = 0.0
+
+    def program():
+        nonlocal spent
+        start = time.process_time()
+        loop(LOOPS)
+        spent = time.process_time() - start
+
+    if cls is None:
+        program()
+    else:
+        debugger(cls, "c").runcall(program)
+    return spent
+
+
+def seconds_to_first_stop(module) -> float:
+    """What the first stop takes in a new process."""
+    command = [sys.executable, "-c", FIRST_STOP.format(module=module)]
+    run = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+    return float(run.stdout)
+
+
+def in_turns(measure, ours, other, repeat) -> dict:
+    """Samples of ours and of what it is compared with, after one warm-up each."""
+    measure(ours), measure(other)
+    times = {"with contexts": [], "baseline": []}
+    for _ in range(repeat):
+        times["with contexts"].append(measure(ours))
+        times["baseline"].append(measure(other))
+    return times
+
+
+CASES = {
+    "stop": (seconds_per_stop, stackscope_pdb.Pdb, pdb.Pdb, "pdb"),
+    "first-stop": (seconds_to_first_stop, "stackscope_pdb", "pdb", "pdb"),
+    "continued": (seconds_after_continue, stackscope_pdb.Pdb, None, "no debugger"),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("case", choices=CASES)
+    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--tasks", type=int, help="(not used here)")
+    args = parser.parse_args()
+    measure, ours, other, baseline = CASES[args.case]
+    times = in_turns(measure, ours, other, args.repeat)
+    print(json.dumps({"times": times, "baseline": baseline}))
+
+
+if __name__ == "__main__":
+    main()
