@@ -54,7 +54,7 @@ def imports(session: nox.Session) -> None:
 @nox.session(python=tools_python())
 def types(session: nox.Session) -> None:
     """Check the types by mypy, for the oldest version that it knows and for the newest."""
-    session.install("mypy", "types-pygments", "pytest", "trio", "anyio", "-e", ".[all]")
+    session.install("mypy", "types-pygments", "-e", ".[all,test]")
     for version in ["3.10", "3.15"]:
         session.run("mypy", "--python-version", version)
 
@@ -62,7 +62,7 @@ def types(session: nox.Session) -> None:
 @nox.session(python=tools_python())
 def pyright(session: nox.Session) -> None:
     """Check the types by pyright."""
-    session.install("pyright[nodejs]", "pytest", "trio", "anyio", "-e", ".[all]")
+    session.install("pyright[nodejs]", "-e", ".[all,test]")
     session.run("pyright", env={"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"})
 
 

@@ -263,8 +263,8 @@ def _is_finalizer(frame: FrameType) -> bool:
     code = frame.f_code
     if code.co_flags & CO_ANY_GENERATOR or code.co_name == "__del__":
         return True
-    hook = sys.get_asyncgen_hooks().finalizer
-    function = hook.__func__ if type(hook) is MethodType else hook
+    hook: object = sys.get_asyncgen_hooks().finalizer
+    function = hook.__func__ if type(hook) is MethodType else hook  # pyright: ignore[reportFunctionMemberAccess]
     return type(function) is FunctionType and function.__code__ is code
 
 

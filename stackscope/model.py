@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import traceback
     from types import FrameType
-    from typing import Callable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+    from typing import Any, Callable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
     Children = Sequence[Union["Context", "Stack"]]
 
@@ -227,7 +227,9 @@ class Frame:
     @property
     def modname(self) -> Optional[str]:
         """The name of the module that the frame's globals belong to, or ``None``."""
-        name = dict.get(self.pyframe.f_globals, "__name__")  # the globals may be of a dict subclass
+        name: Any = dict.get(
+            self.pyframe.f_globals, "__name__"
+        )  # the globals may be of a dict subclass
         return str.__str__(name) if issubclass(type(name), str) else None
 
     @property

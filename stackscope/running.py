@@ -134,7 +134,8 @@ def this_thread() -> int:
     gevent puts a function of its own in the place of ``get_ident()``, which numbers greenlets.
     """
     if type(get_ident) is BuiltinFunctionType:
-        return get_ident()
+        ident: int = get_ident()
+        return ident
     here = sys._getframe()
     frames = sys._current_frames()
     for ident, innermost in frames.items():

@@ -148,7 +148,7 @@ class TaskNode:
 
     def walk(self) -> Iterator[TaskNode]:
         """This task and all below it, each before its children."""
-        todo = [self]
+        todo: List[TaskNode] = [self]
         while todo:
             node = todo.pop()
             yield node
@@ -293,7 +293,7 @@ class ItemNode:
 
     def walk(self) -> Iterator[ItemNode]:
         """This item and all below it, each before its children."""
-        todo = [self]
+        todo: List[ItemNode] = [self]
         while todo:
             node = todo.pop()
             yield node

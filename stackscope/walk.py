@@ -124,8 +124,11 @@ def interrupts(exc: BaseException) -> bool:
 def _signal_handlers() -> List[object]:
     import signal
 
-    handlers = (signal.getsignal(number) for number in range(1, signal.NSIG))
-    functions = (h.__func__ if type(h) is MethodType else h for h in handlers)
+    handlers: Iterator[Any] = (signal.getsignal(number) for number in range(1, signal.NSIG))
+    functions: List[Any] = [
+        handler.__func__ if type(handler) is MethodType else handler  # pyright: ignore[reportFunctionMemberAccess]
+        for handler in handlers
+    ]
     return [function.__code__ for function in functions if type(function) is FunctionType]
 
 
@@ -150,7 +153,8 @@ def as_one(errors: List[BaseException]) -> BaseException:
         import exceptiongroup
 
         group = exceptiongroup.BaseExceptionGroup
-    return group("multiple errors encountered while extracting stack", list(errors))
+    found: BaseException = group("multiple errors encountered while extracting stack", list(errors))
+    return found
 
 
 # -------------------------------------------------- finding implementations

@@ -49,7 +49,11 @@ class Pdb(Commands, pdb.Pdb):
         kwargs: Passed on.
     """
 
+    # What the bases have, and their stubs don't, or not for every version.
     displaying: Dict[FrameType, Any]
+    frame_trace_lines_opcodes: Dict[FrameType, Any]
+    allow_kbdint: bool
+    tb_lineno: Dict[FrameType, int]
 
     def __init__(
         self,
@@ -153,12 +157,12 @@ class Pdb(Commands, pdb.Pdb):
 
     # ------------------------------------------------------------------ Ctrl-C while the program runs
 
-    def sigint_handler(self, signum: int, frame: Optional[FrameType]) -> None:
+    def sigint_handler(self, signum: Any, frame: Optional[FrameType]) -> None:
         """Open the prompt, at once: the standard debugger waits until the program runs Python code again."""
         if self.allow_kbdint:
             raise KeyboardInterrupt
         if frame is None or module_name(frame) in ("bdb", "pdb", "cmd", "codeop", __name__):
-            super().sigint_handler(signum, frame)
+            super().sigint_handler(signum, frame)  # type: ignore[arg-type,unused-ignore]
             return
         self._stop_tracing()
         self.reset()
@@ -180,7 +184,7 @@ class Pdb(Commands, pdb.Pdb):
 
     def _stop_tracing(self) -> None:
         if HAS_BACKENDS:
-            self.stop_trace()
+            self.stop_trace()  # type: ignore[attr-defined,unused-ignore]
         else:
             sys.settrace(None)
 
@@ -194,7 +198,7 @@ class Pdb(Commands, pdb.Pdb):
             frame.f_trace_lines = True
             frame = frame.f_back
         if HAS_BACKENDS:
-            self.start_trace()
+            self.start_trace()  # type: ignore[attr-defined,unused-ignore]
         else:
             sys.settrace(self.trace_dispatch)
         if self.stopframe is not None:

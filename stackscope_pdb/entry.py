@@ -151,4 +151,5 @@ def runcall(func: Callable[..., T], *args: Any, **kwargs: Any) -> Optional[T]:
     Returns:
         What the function returned.
     """
-    return Pdb().runcall(func, *args, **kwargs)
+    result: Optional[T] = Pdb().runcall(func, *args, **kwargs)
+    return result

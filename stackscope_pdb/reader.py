@@ -88,7 +88,8 @@ def _session(debugger: Pdb) -> Any:
     from prompt_toolkit.styles import Style
 
     has_colors = debugger.console.colors
-    output: Any = create_output(stdout=debugger.stdout)
+    stdout: Any = debugger.stdout
+    output: Any = create_output(stdout=stdout)
     if hasattr(output, "enable_cpr"):
         output.enable_cpr = False  # a terminal's late answer would end up in the program's input
     session: Any = PromptSession(
@@ -144,7 +145,7 @@ def _completer(debugger: Pdb) -> Any:
     from prompt_toolkit.completion import Completer, Completion
 
     class OurCompleter(Completer):
-        def get_completions(self, document: Any, event: Any) -> Iterator[Any]:
+        def get_completions(self, document: Any, complete_event: Any) -> Iterator[Any]:
             text = document.text_before_cursor
             try:
                 start, found = completion.completions(debugger, text)

@@ -216,7 +216,7 @@ class InterpreterFrameReader(Reader):
             if variables is None:
                 return site, list(map(getitem, _OBJECTS, guarded)), ()
             slots.insert(0, variables)
-            found = list(map(getitem, chain(_MEMORY_ONCE, _OBJECTS), guarded))
+            found: List[Any] = list(map(getitem, chain(_MEMORY_ONCE, _OBJECTS), guarded))
             return (site, found[1:], found[0]) if found else None
         depth = map(getitem, _MEMORY_ONCE, ((base + self.depth) // WORD,))
         top = base + self.localsplus + site.used * WORD
@@ -226,7 +226,8 @@ class InterpreterFrameReader(Reader):
         if variables is None or not found:
             return site, found, ()
         # They are compared with the addresses of objects that we hold: stale ones do no harm.
-        there = compress((variables,), map(eq, map(getitem, _MEMORY_ONCE, (head,)), (base,)))
+        window: Tuple[Any, ...] = (variables,)
+        there = compress(window, map(eq, map(getitem, _MEMORY_ONCE, (head,)), (base,)))
         held = list(map(getitem, _MEMORY_ONCE, there))
         return (site, found, held[0]) if held else None
 

@@ -7,6 +7,8 @@ task that runs the call. What concerns the backends is in `stackscope.glue.anyio
 
 from __future__ import annotations
 
+import sys
+
 import anyio
 import anyio.from_thread
 import anyio.streams.memory
@@ -184,8 +186,8 @@ def label(task: Any) -> str:
 
 def describe_waiters(frame: Frame, waiting: Waiting) -> None:
     """``Condition.wait()``, ``Semaphore.acquire()`` where anyio implements it: how many wait."""
-    waiting.obj = variable(frame, "self")
-    waiting.detail = count(len(waiting.obj._waiters), "waiter")
+    waiter = waiting.obj = variable(frame, "self")
+    waiting.detail = count(len(waiter._waiters), "waiter")
 
 
 def describe_limiter(frame: Frame, waiting: Waiting) -> None:
@@ -239,7 +241,7 @@ def install() -> None:
 
 def install_timeouts() -> None:
     """Register what makes cancel scopes."""
-    manager_type = getattr(anyio._core._tasks, "FailAfterContextManager", None)
+    manager_type = getattr(sys.modules.get("anyio._core._tasks"), "FailAfterContextManager", None)
     if manager_type is not None:  # up to 3.7
         elaborate_context.register(manager_type, elaborate_fail_after)
         return

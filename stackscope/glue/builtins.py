@@ -24,7 +24,7 @@ from stackscope.walk import current_extraction
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Iterator, List, Optional, Tuple
+    from typing import Any, AsyncGenerator, Iterator, List, Optional, Tuple
 
 _traceback = BaseException.__dict__["__traceback__"].__get__
 
@@ -126,7 +126,7 @@ def _type_of_coroutine_wrapper() -> type:
 def _types_of_async_generator_awaitables() -> Tuple[List[type], Optional[type]]:
     """The types of what the methods of an async generator give, and of ``anext(generator, default)``."""
 
-    async def sample() -> Any:
+    async def sample() -> AsyncGenerator[None, None]:
         yield
 
     # An event loop must not learn of the samples.

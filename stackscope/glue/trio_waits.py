@@ -77,8 +77,8 @@ def _task_of(frame: Frame) -> Any:
 
 def describe_event(frame: Frame, waiting: Waiting) -> None:
     """``Event.wait()``: how many wait."""
-    waiting.obj = variable(frame, "self")
-    waiting.detail = count(len(waiting.obj._tasks), "waiter")
+    event = waiting.obj = variable(frame, "self")
+    waiting.detail = count(len(event._tasks), "waiter")
 
 
 def describe_park(frame: Frame, waiting: Waiting) -> None:
@@ -98,8 +98,8 @@ def describe_lock(frame: Frame, waiting: Waiting) -> None:
 
 def describe_semaphore(frame: Frame, waiting: Waiting) -> None:
     """``Semaphore.acquire()``: how many wait."""
-    waiting.obj = waiting.lock = variable(frame, "self")
-    waiting.detail = parked(waiting.obj._lot)
+    semaphore = waiting.obj = waiting.lock = variable(frame, "self")
+    waiting.detail = parked(semaphore._lot)
 
 
 def describe_limiter(frame: Frame, waiting: Waiting) -> None:
@@ -112,8 +112,8 @@ def describe_limiter(frame: Frame, waiting: Waiting) -> None:
 
 def describe_condition(frame: Frame, waiting: Waiting) -> None:
     """``Condition.wait()``: how many wait."""
-    waiting.obj = variable(frame, "self")
-    waiting.detail = parked(waiting.obj._lot)
+    condition = waiting.obj = variable(frame, "self")
+    waiting.detail = parked(condition._lot)
 
 
 def describe_channel(frame: Frame, waiting: Waiting) -> None:
