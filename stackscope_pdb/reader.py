@@ -19,7 +19,7 @@ from stackscope_pdb.commands import table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Iterator, List, Optional
+    from typing import Any, AsyncIterator, Dict, Iterator, List, Optional
 
     from stackscope_pdb.adapter import Pdb
 
@@ -81,14 +81,24 @@ def read_line(debugger: Pdb, prompt: str) -> str:
 
 
 def _session(debugger: Pdb) -> Any:
+    """prompt_toolkit's session, made anew only if something is different: that takes a while."""
+    is_vi = settings.wants_vi_keys()
+    wanted = (debugger.stdout, debugger.console.colors, is_vi, settings.history_file())
+    known = debugger.__dict__.get("_stackscope_reader")
+    if known is None or known[0] != wanted:
+        known = debugger.__dict__["_stackscope_reader"] = (wanted, _new_session(debugger, *wanted))
+    return known[1]
+
+
+def _new_session(
+    debugger: Pdb, stdout: Any, has_colors: bool, is_vi: bool, history_file: Optional[str]
+) -> Any:
     from prompt_toolkit import PromptSession
     from prompt_toolkit.enums import EditingMode
     from prompt_toolkit.filters import Condition
     from prompt_toolkit.output import ColorDepth, create_output
     from prompt_toolkit.styles import Style
 
-    has_colors = debugger.console.colors
-    stdout: Any = debugger.stdout
     output: Any = create_output(stdout=stdout)
     if hasattr(output, "enable_cpr"):
         output.enable_cpr = False  # a terminal's late answer would end up in the program's input
@@ -97,12 +107,12 @@ def _session(debugger: Pdb) -> Any:
         output=output,
         completer=_completer(debugger),
         complete_while_typing=False,
-        history=_history(),
+        history=_history(history_file),
         lexer=_lexer(debugger) if has_colors else None,
         style=Style.from_dict(STYLE),
         include_default_pygments_style=False,
         color_depth=None if has_colors else ColorDepth.DEPTH_1_BIT,
-        editing_mode=EditingMode.VI if settings.wants_vi_keys() else EditingMode.EMACS,
+        editing_mode=EditingMode.VI if is_vi else EditingMode.EMACS,
         multiline=Condition(lambda: needs_more(debugger, session.default_buffer.text)),
         prompt_continuation="... ",
         key_bindings=_bindings(),
@@ -157,14 +167,23 @@ def _completer(debugger: Pdb) -> Any:
     return OurCompleter()
 
 
-def _history() -> Any:
+def _history(path: Optional[str]) -> Any:
     from prompt_toolkit.history import History
 
-    path = settings.history_file()
     if path not in _past:
         _past[path] = history.load(path)
 
     class OurHistory(History):
+        async def load(self) -> AsyncIterator[str]:
+            for entry in self.load_history_strings():
+                yield entry
+
+        def append_string(self, string: str) -> None:
+            self.store_string(string)
+
+        def get_strings(self) -> List[str]:
+            return list(_past[path])
+
         def load_history_strings(self) -> Iterator[str]:
             return iter(_past[path][::-1])
 

@@ -14,25 +14,6 @@ if sys.platform == "win32":
 from tests.terminal.test_terminal_debugger import OURS, TASKS, TRIO
 
 
-def test_a_session_in_an_event_loop(screen):
-    seen = screen(TASKS, "app.py", **OURS)
-    seen.wait_for_prompt()
-    table = seen.ask("tasks")
-    assert "stopped: 4 tasks" in table  # and none of the prompt's own
-    assert "-> await gate.wait()" in seen.ask("task client-2", "client-2")
-    assert seen.ask("p secret", "client-2") == "22"
-    seen.ask("secret = 5", "client-2")
-    assert "async with lease(number) as leased:" in seen.ask("ctx", "client-2")
-    assert "-> yield name" in seen.ask("ctx 1", "ctx 1")
-    seen.ask("task client-2", "client-2")
-    answer = seen.ask("next")
-    if "async with lease(number) as leased:" in answer:
-        answer = seen.ask("next")  # on most versions the way out of the block is a line of its own
-    assert "-> return secret" in answer
-    seen.child.send("c\r")
-    seen.wait("secrets [0, 11, 5]")
-
-
 def test_trio(screen):
     seen = screen(TRIO, "app.py", **OURS)
     seen.wait_for_prompt()
