@@ -19,7 +19,7 @@ from stackscope_pdb.commands import table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, AsyncIterator, Dict, Iterator, List, Optional
+    from typing import Any, AsyncGenerator, Dict, Iterator, List, Optional
 
     from stackscope_pdb.adapter import Pdb
 
@@ -174,7 +174,7 @@ def _history(path: Optional[str]) -> Any:
         _past[path] = history.load(path)
 
     class OurHistory(History):
-        async def load(self) -> AsyncIterator[str]:
+        async def load(self) -> AsyncGenerator[str, None]:
             for entry in self.load_history_strings():
                 yield entry
 

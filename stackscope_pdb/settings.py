@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 STICKY_LINES = 15
 
 _sticky: Optional[int] = None
-"""What was said by the command `sticky`."""
+"""What the command `sticky` has said, or else the environment; ``None`` until somebody asks."""
 
 _EDITING_MODE = re.compile(r"^\s*set\s+editing-mode\s+(vi|emacs)\s*$", re.MULTILINE)
 
@@ -49,14 +49,15 @@ def wants_vi_keys() -> bool:
 
 def sticky_lines() -> int:
     """How many lines of code are wanted at every stop; 0 for none, but the current line."""
-    if _sticky is not None:
-        return _sticky
-    wanted = os.environ.get("STACKSCOPE_PDB_STICKY", "").strip().lower()
-    return context_lines() if wanted in ("1", "true", "yes", "on") else 0
+    global _sticky
+    if _sticky is None:  # this is asked at every stop
+        wanted = os.environ.get("STACKSCOPE_PDB_STICKY", "").strip().lower()
+        _sticky = context_lines() if wanted in ("1", "true", "yes", "on") else 0
+    return _sticky
 
 
 def set_sticky(lines: int) -> None:
-    """Set how many lines of code are wanted at every stop, whatever the environment says."""
+    """Set how many lines of code are wanted at every stop."""
     # It belongs to the process: up to 3.13 each breakpoint may make a debugger of its own.
     global _sticky
     _sticky = lines
