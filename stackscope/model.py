@@ -294,8 +294,12 @@ class Context:
         inner_stack: The stack inside the manager, such as that of a ``@contextmanager`` generator.
         children: What it is responsible for: contexts (of an ``ExitStack``) and stacks of child tasks.
         hide: Leave it out when the stack is drawn.
+
+    Attributes:
+        is_past: Whether it was active when an exception came by, rather than now. Not compared.
     """
 
+    is_past = False
     obj: object
     is_async: bool
     is_exiting: bool = False

@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     FrameHook = Callable[[Frame, Any], Any]
     ContextHooks = Tuple[Optional[Callable[..., None]], Optional[Callable[..., Any]]]
 
-__all__ = ["Extraction", "Leaf", "child_stack", "current_extraction", "interrupts"]
+__all__ = ["Extraction", "Leaf", "Past", "child_stack", "current_extraction", "interrupts"]
 
 UNWRAP_LIMIT = 100
 """How many times an item may be unwrapped before that must lead to a frame or a leaf."""
@@ -97,6 +97,34 @@ class Leaf:
     def __init__(self, item: object, error: Optional[BaseException] = None) -> None:
         self.item = item
         self.error = error
+
+
+class Past:
+    """A frame as an exception has left it: the stack item for an entry of a traceback.
+
+    Args:
+        pyframe: The frame.
+        lineno: The line.
+        lasti: The offset of the instruction.
+        left: Whether the exception is known to have left the frame.
+    """
+
+    __slots__ = ("lasti", "left", "lineno", "pyframe")
+
+    def __init__(self, pyframe: FrameType, lineno: int, lasti: int, left: bool) -> None:
+        self.pyframe = pyframe
+        self.lineno = lineno
+        self.lasti = lasti
+        self.left = left
+
+    def frame(self, with_contexts: bool) -> Frame:
+        """The frame, with the contexts of then in a tuple."""
+        frame = Frame(self.pyframe, self.lineno, None, [])
+        if with_contexts:
+            from stackscope.past import contexts_open_at
+
+            frame.contexts = tuple(contexts_open_at(self.pyframe, self.lasti, self.left))
+        return frame
 
 
 # ---------------------------------------------------------------- errors
@@ -343,7 +371,9 @@ class Extraction:
         try:
             self.fill_stack(stack, item, True)
             if stack.frames:
-                return stack.frames[0]
+                frame = stack.frames[0]
+                stack.frames = []  # what was put off for the whole stack is not to change this frame
+                return frame
             if stack.error is not None:
                 raise stack.error
             raise no_frame(item, stack.leaf)
@@ -592,6 +622,10 @@ class Walk:
                 self.group = group
                 del item  # see `without_our_frames`
                 return None
+            if cls is Past:
+                self.group = group
+                self.epoch += UNWRAP_LIMIT + 2
+                return item.frame(self.extraction.with_contexts)  # type: ignore[no-any-return]
             if cls is FrameIterator:
                 self.take_one(item, origin, group, age)
                 continue
@@ -670,8 +704,12 @@ class Walk:
         """Find the contexts of ``frame``, and let the hooks fill them in."""
         extraction = self.extraction
         callee = None if following is None else following.pyframe
+        contexts: Sequence[Context] = frame.contexts
         try:
-            contexts = extraction.find_contexts(frame.pyframe, frame.origin, callee)
+            if type(contexts) is tuple:  # they are known: see `Past`
+                contexts = list(contexts)
+            else:
+                contexts = extraction.find_contexts(frame.pyframe, frame.origin, callee)
             frame.contexts = contexts
         except BaseException as exc:
             self.record(exc)

@@ -1,4 +1,4 @@
-"""Generators, coroutines, async generators, the awaitables that they make, tracebacks and exceptions.
+"""Generators, coroutines, async generators, and the awaitables that they make; see also `exceptions`.
 
 A suspended one of these is its frame, and what it awaits or yields from. A running one is a piece of
 whatever stack its frame is running on.
@@ -14,19 +14,17 @@ from types import (
     CoroutineType,
     FrameType,
     GeneratorType,
-    TracebackType,
 )
 
+from stackscope.glue import exceptions
 from stackscope.hooks import unwrap_stackitem, yields_frames
-from stackscope.model import Frame, StackSlice
+from stackscope.model import StackSlice
 from stackscope.running import slice_frames
 from stackscope.walk import current_extraction
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, AsyncGenerator, Iterator, List, Optional, Tuple
-
-_traceback = BaseException.__dict__["__traceback__"].__get__
 
 
 def unwrap_generator(generator: GeneratorType[Any, Any, Any]) -> Any:
@@ -82,28 +80,12 @@ def unwrap_slice(piece: StackSlice) -> Iterator[FrameType]:
     return slice_frames(piece, sys._getframe(1) if extraction is None else extraction.caller)
 
 
-def unwrap_traceback(traceback: TracebackType) -> List[Frame]:
-    """A traceback: its frames, at the lines where the exception came by."""
-    frames = []
-    step: Any = traceback
-    while step is not None:
-        frames.append(Frame(step.tb_frame, step.tb_lineno))
-        step = step.tb_next
-    return frames
-
-
-def unwrap_exception(exception: BaseException) -> Any:
-    """An exception: its traceback. Without one, it is a leaf."""
-    return _traceback(exception)
-
-
 def install() -> None:
     unwrap_stackitem.register(GeneratorType, unwrap_generator)
     unwrap_stackitem.register(CoroutineType, unwrap_coroutine)
     unwrap_stackitem.register(AsyncGeneratorType, unwrap_async_generator)
     unwrap_stackitem.register(StackSlice, unwrap_slice)
-    unwrap_stackitem.register(TracebackType, unwrap_traceback)
-    unwrap_stackitem.register(BaseException, unwrap_exception)
+    exceptions.install()
     unwrap_stackitem.register(_type_of_coroutine_wrapper(), unwrap_coroutine_wrapper)
     methods, anext_with_default = _types_of_async_generator_awaitables()
     for cls in methods:
@@ -133,7 +115,7 @@ def _types_of_async_generator_awaitables() -> Tuple[List[type], Optional[type]]:
     hooks = sys.get_asyncgen_hooks()
     sys.set_asyncgen_hooks(None, None)
     try:
-        generator = sample()
+        generator: Any = sample()
         awaitables: List[Any] = [
             generator.asend(None),
             generator.athrow(GeneratorExit),
@@ -142,7 +124,8 @@ def _types_of_async_generator_awaitables() -> Tuple[List[type], Optional[type]]:
         methods = [type(awaitable) for awaitable in awaitables]
         anext_with_default = None
         if hasattr(builtins, "anext"):  # 3.10+
-            awaitables.append(builtins.anext(sample(), None))
+            generator = sample()
+            awaitables.append(builtins.anext(generator, None))
             if type(awaitables[-1]) is not CoroutineType:  # as it is on PyPy
                 anext_with_default = type(awaitables[-1])
         for awaitable in awaitables:

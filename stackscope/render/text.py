@@ -257,7 +257,7 @@ def _context_comment(node: ContextNode) -> Line:
         comment += [("comment", ": "), ("type", typename)]
     if lineno is not None:
         comment += [("comment", " (line " if comment else "(line "), ("lineno", str(lineno))]
-        comment.append(("comment", ")"))
+        comment.append(("comment", ", past)" if node.is_past else ")"))
     return comment
 
 

@@ -245,6 +245,11 @@ class ContextNode:
         return None if self.is_child else self.context.start_line
 
     @property
+    def is_past(self) -> bool:
+        """Whether it isn't active any more, but was when an exception came by."""
+        return self.context.is_past
+
+    @property
     def inner(self) -> Optional[StackNode]:
         """The stack inside the context manager."""
         stack = self.context.inner_stack

@@ -7,7 +7,7 @@ import types
 
 import pytest
 
-from stackscope import extract, extract_outermost
+from stackscope import extract
 
 
 def names(stack):
@@ -299,33 +299,3 @@ print(seen, sys.get_asyncgen_hooks().firstiter == seen.append)
         universal_newlines=True,
     ).stdout
     assert output == "[] True\n"
-
-
-# --------------------------------------------------------------- exceptions
-
-
-def test_traceback_and_exception():
-    def fail():
-        pass  # the line above the one that counts
-        raise ValueError
-
-    def call():
-        fail()
-
-    try:
-        call()
-    except ValueError as exc:
-        error = exc
-    for item in (error, error.__traceback__):
-        stack = extract(item)
-        assert names(stack) == ["test_traceback_and_exception", "call", "fail"]
-        assert stack.frames[2].lineno == fail.__code__.co_firstlineno + 2
-        assert stack.root is item
-    assert extract_outermost(error).lineno == error.__traceback__.tb_lineno
-
-
-def test_an_exception_that_was_never_raised():
-    error = ValueError()
-    stack = extract(error)
-    assert stack.frames == []
-    assert stack.leaf is error
