@@ -1,4 +1,7 @@
-"""What a running program does, in IPython: ``%load_ext stackscope_ipython``, then ``%stackscope``.
+"""What a running program does, in IPython and Jupyter: ``%load_ext stackscope_ipython``.
+
+From then on there is the magic ``%stackscope``, and the debugger that ``%debug``, ``%pdb on``, ``%run -d`` and
+``breakpoint()`` open has the commands of `stackscope_pdb`.
 
 IPython is imported when the extension is loaded, and not before.
 """
@@ -13,14 +16,17 @@ __all__ = ["load_ipython_extension", "unload_ipython_extension"]
 
 
 def load_ipython_extension(ipython: InteractiveShell) -> None:
-    """Register the magic. Called by ``%load_ext stackscope_ipython``.
+    """Register the magic, and give the shell's debugger our commands. Doing it twice is harmless.
+
+    Called by ``%load_ext stackscope_ipython``.
 
     Args:
         ipython: The running shell.
     """
-    from stackscope_ipython.magics import StackscopeMagics
+    from stackscope_ipython import debugger, magics
 
-    ipython.register_magics(StackscopeMagics)
+    magics.register(ipython)
+    debugger.hook(ipython)
 
 
 def unload_ipython_extension(ipython: InteractiveShell) -> None:
@@ -29,6 +35,7 @@ def unload_ipython_extension(ipython: InteractiveShell) -> None:
     Args:
         ipython: The running shell.
     """
-    manager = ipython.magics_manager
-    manager.magics["line"].pop("stackscope", None)
-    manager.registry.pop("StackscopeMagics", None)
+    from stackscope_ipython import debugger, magics
+
+    debugger.unhook(ipython)
+    magics.unregister(ipython)

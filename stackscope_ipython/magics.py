@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-
 from IPython.core.magic import Magics, line_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Iterable, Iterator, List
+    from typing import Any, Iterable, Iterator, List
+
+    from IPython.core.interactiveshell import InteractiveShell
 
     from stackscope import Stack
     from stackscope.render.text import Line
@@ -61,13 +61,41 @@ class StackscopeMagics(Magics):  # type: ignore[misc,unused-ignore]
         self._write(map(with_short_paths, lines), console)
 
     def _console(self) -> Console:
-        from stackscope_pdb.console import Console
+        from stackscope_ipython.theme import ThemedConsole
 
-        colors = str(getattr(self.shell, "colors", "")).lower()
-        return Console(sys.stdout, colors=colors != "nocolor")
+        assert self.shell is not None
+        return ThemedConsole(self.shell)
 
     def _write(self, lines: Iterable[Line], console: Console) -> None:
         print(console.text(lines))
+
+
+NAMES = ("%stackscope", "stackscope")  # the latter with %automagic
+
+
+def register(shell: InteractiveShell) -> None:
+    """Add the magic to a shell, with Tab completion of its options and of expressions."""
+    shell.register_magics(StackscopeMagics)
+    completers: Any = shell.strdispatchers.get("complete_command")
+    for name in NAMES:
+        if completers is None or name not in completers.strs:
+            shell.set_hook("complete_command", _complete, str_key=name)
+
+
+def unregister(shell: InteractiveShell) -> None:
+    """Undo `register`."""
+    manager: Any = shell.magics_manager
+    manager.magics["line"].pop("stackscope", None)
+    manager.registry.pop("StackscopeMagics", None)
+    completers: Any = shell.strdispatchers.get("complete_command")
+    if completers is not None:
+        for name in NAMES:
+            completers.strs.pop(name, None)
+
+
+def _complete(shell: InteractiveShell, event: Any) -> List[str]:
+    """The options, where a dash says that one is wanted. Names are completed by IPython itself."""
+    return ["--hidden", "--no-contexts"] if event.symbol.startswith("-") else []
 
 
 def _why_empty(stack: Stack) -> str:

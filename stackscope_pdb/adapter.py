@@ -50,7 +50,6 @@ class Pdb(Commands, pdb.Pdb):
     """
 
     # What the bases have, and their stubs don't, or not for every version.
-    displaying: Dict[FrameType, Any]
     frame_trace_lines_opcodes: Dict[FrameType, Any]
     allow_kbdint: bool
     tb_lineno: Dict[FrameType, int]
@@ -244,21 +243,6 @@ class Pdb(Commands, pdb.Pdb):
     def _cmdloop(self) -> None:
         with _plain_interrupts():
             super()._cmdloop()
-
-    def reset(self) -> None:
-        """Get ready to trace."""
-        self.__dict__.pop("trace_dispatch", None)
-        super().reset()
-
-    def set_continue(self) -> None:
-        """Go on; without breakpoints that ends the tracing, and then nothing of the program is kept."""
-        super().set_continue()
-        if not self.breaks:
-            self.botframe = self.stopframe = None
-            self.displaying.clear()
-            # The trace function is about to return itself, which would leave it set on the current frame.
-            # Up to 3.9 that freezes the frame's f_lineno (PyFrame_GetLineNumber in Objects/frameobject.c).
-            self.__dict__["trace_dispatch"] = None
 
     def set_convenience_variable(self, frame: FrameType, name: str, value: object) -> None:
         """Set a ``$`` variable. Which modules they are put in is noted, for they keep frames alive."""

@@ -224,7 +224,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
     debugger = Pdb(mode="cli")
     debugger.rcLines.extend(commands)
     entry.adopt(debugger)
-    sys.breakpointhook = _breakpoint
+    if not os.environ.get("PYTHONBREAKPOINT"):
+        sys.breakpointhook = _breakpoint
     try:
         while _run_once(debugger, target):
             pass
@@ -233,7 +234,10 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
 
 
 def _breakpoint(*args: Any, **kwargs: Any) -> Any:
-    """What `breakpoint` does in the program: stop in the debugger that runs it, unless told otherwise."""
+    """What `breakpoint` does in the program: stop in the debugger that runs it.
+
+    The program may have set ``PYTHONBREAKPOINT`` meanwhile.
+    """
     if os.environ.get("PYTHONBREAKPOINT"):
         return sys.__breakpointhook__(*args, **kwargs)
     return entry.stop(sys._getframe().f_back, *args, **kwargs)

@@ -29,7 +29,6 @@ MACHINERY: Dict[str, Optional[FrozenSet[str]]] = {
     "cmd": None,
     "concurrent.futures.thread": frozenset({"_worker", "run"}),
     "contextvars": None,
-    "IPython.core.debugger": None,
     "pdb": None,
     "runpy": None,
     "threading": frozenset({"_bootstrap", "_bootstrap_inner"}),
@@ -37,6 +36,9 @@ MACHINERY: Dict[str, Optional[FrozenSet[str]]] = {
     "trio._threads": frozenset({"run", "run_sync", "unprotected_fn"}),
     "uvloop": frozenset({"run", "wrapper"}),
 }
+
+MACHINERY_PACKAGES = frozenset({"IPython", "ipdb", "ipykernel", "tornado", "traitlets"})
+"""Packages of which all modules are such: those that run what is typed into IPython and Jupyter."""
 
 OWN_PACKAGE = __name__.partition(".")[0]
 OWN_PACKAGES = ("stackscope", OWN_PACKAGE, "stackscope_ipython")
@@ -51,7 +53,8 @@ def module_name(frame: FrameType) -> str:
 
 def is_machinery(frame: FrameType) -> bool:
     """Whether a frame belongs to an event loop, a starter of threads or modules, or a debugger."""
-    if _package(frame) in OWN_PACKAGES:
+    package = _package(frame)
+    if package in OWN_PACKAGES or package in MACHINERY_PACKAGES:
         return True
     functions = MACHINERY.get(module_name(frame), frozenset())
     return functions is None or frame.f_code.co_name in functions

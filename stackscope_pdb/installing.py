@@ -69,20 +69,21 @@ def uninstall() -> None:
     _move(installation.standard, cls)
     for subclass in installation.had_commands:
         if not issubclass(subclass, Commands):  # by way of another one of them
-            subclass.__bases__ = (Commands, *subclass.__bases__)
+            *mixins, base = subclass.__bases__
+            subclass.__bases__ = (*mixins, Commands, base)
 
 
-def class_with_commands(name: str, base: type, namespace: Dict[str, Any]) -> type:
+def class_with_commands(name: str, base: type, *mixins: type) -> type:
     """A new class: ``base`` with our commands.
 
     Args:
         name: What to call it.
         base: A subclass of `pdb.Pdb`.
-        namespace: The methods of the new class.
+        *mixins: What shall come before the commands.
     """
     if not issubclass(base, Commands):
-        return type(name, (Commands, base), namespace)
-    made = type(name, (base,), namespace)
+        return type(name, (*mixins, Commands, base), {})
+    made = type(name, (*mixins, base), {})
     if _installed is not None:
         _installed.had_commands.append(made)  # as it would have, had it been made before
     return made

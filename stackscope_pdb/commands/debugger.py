@@ -31,6 +31,8 @@ else:
 class Commands(Base):
     """Our commands, and what the standard ones need to work in focused frames."""
 
+    displaying: Dict[FrameType, Any]
+
     counts_frames = sys.version_info >= (3, 14)
     """Whether ``where N`` shows N frames, as the version's own debugger does."""
 
@@ -85,6 +87,21 @@ class Commands(Base):
         super().forget()
         # Up to 3.12 the base class keeps the locals of the last frame.
         self.__dict__.pop("curframe_locals", None)
+
+    def reset(self) -> None:
+        """Get ready to trace."""
+        self.__dict__.pop("trace_dispatch", None)
+        super().reset()
+
+    def set_continue(self) -> None:
+        """Go on; without breakpoints that ends the tracing, and then nothing of the program is kept."""
+        super().set_continue()
+        if not self.breaks:
+            self.botframe = self.stopframe = None
+            self.displaying.clear()
+            # The trace function is about to return itself, which would leave it set on the current frame.
+            # Up to 3.9 that freezes the frame's f_lineno (PyFrame_GetLineNumber in Objects/frameobject.c).
+            self.__dict__["trace_dispatch"] = None
 
     def print_stack_entry(self, frame_lineno: Entry, *args: Any, **kwargs: Any) -> None:
         """Say where one is: by a line, or by the code around it if `sticky` is on."""

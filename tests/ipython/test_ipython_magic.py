@@ -132,54 +132,31 @@ def test_help_and_loading_twice(ipython):
     assert "Show the stack of an object" in out
 
 
+STATE = (
+    "(sorted(m.magics['line']), sorted(m.registry), vars(tb).get('_debugger_cls', tb.debugger_cls), tb.pdb,"
+    " sys.breakpointhook, sorted(ip.strdispatchers['complete_command'].strs))"
+)
+
+
 def test_unloading_undoes_loading(ipython):
-    state = "(sorted(m.magics['line']), sorted(m.registry))"
     out = ipython(
-        "m = get_ipython().magics_manager",
+        "import sys; ip = get_ipython(); m = ip.magics_manager; tb = ip.InteractiveTB",
         LOAD,
         "%unload_ext stackscope_ipython",
-        f"before = {state}",
+        f"before = {STATE}",
         LOAD,
-        f"print('loaded', before != {state})",
+        "%reload_ext stackscope_ipython",
+        f"print('loaded', [a == b for a, b in zip(before, {STATE})])",
         "%unload_ext stackscope_ipython",
-        f"print('unloaded', before == {state})",
+        f"print('unloaded', before == {STATE})",
         "%stackscope",
         LOAD,
         "%stackscope",
+        "print(ip.complete('--h', '%stackscope --h')[1])",
     )
-    assert "loaded True\n" in out
+    # tb.pdb is made when it is used
+    assert "loaded [False, False, False, True, False, False]\n" in out
     assert "unloaded True\n" in out
     assert "`%stackscope` not found" in out
     assert "No task is alive in this process." in out
-
-
-def test_in_a_terminal(tmp_path):
-    if sys.platform == "win32":
-        pytest.skip("a pseudo-terminal")
-    import os
-    import warnings
-
-    import pexpect
-
-    env = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS")}
-    env.update(PYTHONPATH=ROOT, IPYTHONDIR=str(tmp_path), TERM="xterm-256color")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        child = pexpect.spawn(
-            sys.executable,
-            ["-W", "ignore", "-m", "IPython", "--no-banner", "--simple-prompt", "--quick"],
-            env=env,
-            encoding="utf-8",
-            dimensions=(50, 90),
-            timeout=60,
-        )
-    child.expect_exact("In [1]: ")
-    child.sendline(LOAD)
-    child.expect_exact("In [2]: ")
-    child.sendline("async def f(): pass")
-    child.sendline("")
-    child.expect_exact("In [3]: ")
-    child.sendline("%stackscope f()")
-    child.expect_exact("In [4]: ")
-    assert "f\x1b[0m" in child.before or "f in __main__" in child.before
-    child.close(force=True)
+    assert "['--hidden']\n" in out

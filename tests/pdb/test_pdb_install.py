@@ -107,7 +107,7 @@ def test_classes_made_meanwhile_have_the_commands_afterwards():
 
     stackscope_pdb.install()
     try:
-        made = class_with_commands("Made", OwnDebugger, {})
+        made = class_with_commands("Made", OwnDebugger)
         assert "Active in session" in session(made, "ctx")[0]
     finally:
         stackscope_pdb.uninstall()

@@ -97,6 +97,9 @@ def test_pythonbreakpoint_has_precedence(cli, monkeypatch):
     monkeypatch.setenv("PYTHONBREAKPOINT", "0")
     run = cli("-c", "c", "-c", "q", "stops.py")
     assert run.stdout.count("will be restarted") == 1
+    monkeypatch.setenv("PYTHONBREAKPOINT", "pdb.set_trace")
+    run = cli("-c", "c", "stops.py", stdin="p y\nq\nq\n")
+    assert "(Pdb) 2\n" in run.stdout
 
 
 @pytest.mark.parametrize(

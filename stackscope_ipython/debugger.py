@@ -1,0 +1,188 @@
+"""IPython's debugger with our commands.
+
+The class is made when the extension is loaded, over the one that the shell uses: `TerminalPdb` in a terminal,
+`InterruptiblePdb` in a notebook. Tried on IPython 8.12 and 9.18:
+
+- ``%debug``, ``%pdb on`` and ``%run -d`` use ``shell.InteractiveTB.debugger_cls`` and keep what it made
+  in ``InteractiveTB.pdb``. ``shell.debugger_cls`` can't be set.
+- ``breakpoint()`` in a cell opens the standard debugger, unless ``sys.breakpointhook`` says otherwise.
+- `TerminalPdb` asks IPython's completer, and not the methods ``complete_X``.
+- On 3.15 the standard debugger blanks ``prompt`` while pyrepl reads, which IPython's prompt shows.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import contextmanager
+
+from IPython.core.debugger import Pdb as IPythonPdb
+
+from stackscope_ipython.theme import ThemedConsole
+from stackscope_pdb.commands.debugger import install
+from stackscope_pdb.installing import class_with_commands
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Iterator, List, Optional, Sequence
+
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from stackscope_pdb.commands import Commands
+    from stackscope_pdb.console import Console
+
+    Base = Commands
+else:
+    Base = object
+
+
+class InIPython(Base):
+    """What is different about our commands in IPython's debugger."""
+
+    counts_frames = False
+    shell: InteractiveShell
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if getattr(self, "pyrepl_input", None) is not None:
+            self.pyrepl_input = None
+
+    @property
+    def console(self) -> Console:
+        """The terminal or notebook, with the colours of IPython's theme."""
+        return ThemedConsole(self.shell, self.stdout)
+
+    def pt_init(self, *args: Any, **kwargs: Any) -> None:
+        """Make the prompt, and let it complete the arguments of our commands."""
+        super().pt_init(*args, **kwargs)  # type: ignore[misc]
+        completer: Any = self._ptcomp.ipy_completer  # type: ignore[attr-defined]
+        completer.custom_matchers.insert(0, _matcher(self))
+
+
+install(InIPython)
+
+
+def _where(self: Any, argument: str) -> Optional[bool]:
+    """IPython's command if a number of context lines is given, else ours."""
+    if argument.strip().isdecimal():
+        IPythonPdb.do_where(self, argument.strip())  # type: ignore[no-untyped-call,unused-ignore]
+        return None
+    result: Optional[bool] = self.run_command("where", argument)
+    return result
+
+
+def _use_where() -> None:
+    cls: Any = InIPython
+    ours = cls.do_where.__doc__
+    head, _, _ = ours.partition("From Python 3.14 on")
+    _where.__doc__ = head + "With N alone, show IPython's own list, with N lines of every frame."
+    cls.do_where = cls.do_w = cls.do_bt = _where
+
+
+_use_where()
+
+
+def _matcher(debugger: Any) -> Callable[[Any], Any]:
+    """What gives IPython's completer the arguments of our commands, and keeps others quiet there."""
+    from IPython.core.completer import SimpleCompletion, context_matcher
+
+    from stackscope_pdb import completion, lines
+    from stackscope_pdb.commands import table
+
+    @context_matcher(identifier="stackscope.commands")  # type: ignore[untyped-decorator,unused-ignore]
+    def stackscope_commands(context: Any) -> Any:
+        text = context.line_with_cursor[: context.cursor_position]
+        word = lines.first_word(text)
+        entry = table.find(word) if len(text.lstrip()) > len(word) else None
+        if entry is None or lines.is_python(text, entry.options, debugger.has_variable):
+            return {"completions": [], "suppress": False}
+        with _prompt_left_out():
+            start, found = completion.completions(debugger, text)
+        return {
+            "completions": [SimpleCompletion(text=name, type="param") for name in found],
+            "matched_fragment": text[start:],
+            "ordered": True,
+            "suppress": True,
+        }
+
+    return stackscope_commands
+
+
+@contextmanager
+def _prompt_left_out() -> Iterator[None]:
+    """For this time, the loop of the prompt that asks, which runs in this thread, is none of the program's."""
+    import asyncio
+
+    from stackscope_pdb import reader
+
+    previous, reader.loop_of_prompt = reader.loop_of_prompt, asyncio._get_running_loop()
+    try:
+        yield
+    finally:
+        reader.loop_of_prompt = previous
+
+
+class Hooked:
+    """What the extension has changed in a shell, so that it can be undone.
+
+    Args:
+        shell: The shell.
+    """
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        self.shell = shell
+        base = shell.InteractiveTB.debugger_cls
+        self.debugger_cls: Any = class_with_commands("StackscopePdb", base, InIPython)
+        tb = shell.InteractiveTB
+        # 9.x finds the class when it is asked for the first time, and keeps it under this name
+        self._name = "_debugger_cls" if "_debugger_cls" in vars(tb) else "debugger_cls"
+        self._before = (vars(tb)[self._name], tb.pdb)
+        tb.debugger_cls = self.debugger_cls
+        tb.pdb = None
+        self._hook_before = sys.breakpointhook
+        self._hook = self._breakpoint
+        if not os.environ.get("PYTHONBREAKPOINT"):
+            sys.breakpointhook = self._hook
+
+    def undo(self) -> None:
+        """Put back what was there before, as far as nobody else has changed it since."""
+        tb = self.shell.InteractiveTB
+        if vars(tb)[self._name] is self.debugger_cls:
+            setattr(tb, self._name, self._before[0])
+            tb.pdb = self._before[1]
+        if sys.breakpointhook is self._hook:
+            sys.breakpointhook = self._hook_before
+
+    def _breakpoint(
+        self,
+        *args: Any,
+        header: Optional[str] = None,
+        commands: Optional[Sequence[str]] = None,
+        **kwargs: Any,
+    ) -> Any:
+        """What ``breakpoint()`` does, unless ``PYTHONBREAKPOINT`` says otherwise, maybe since a moment ago."""
+        if os.environ.get("PYTHONBREAKPOINT"):
+            return sys.__breakpointhook__(*args, **kwargs)  # noqa: T100
+        debugger = self.debugger_cls()
+        if header is not None:
+            debugger.message(header)
+        if commands is not None:
+            debugger.rcLines.extend(commands)
+        debugger.set_trace(sys._getframe().f_back)
+        return None
+
+
+_hooked: List[Hooked] = []
+
+
+def hook(shell: InteractiveShell) -> None:
+    """Let ``shell`` use our commands in its debugger. Doing it twice is harmless."""
+    if not any(one.shell is shell for one in _hooked):
+        _hooked.append(Hooked(shell))
+
+
+def unhook(shell: InteractiveShell) -> None:
+    """Undo `hook`."""
+    for one in [one for one in _hooked if one.shell is shell]:
+        _hooked.remove(one)
+        one.undo()
