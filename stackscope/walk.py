@@ -191,10 +191,18 @@ def as_one(errors: List[BaseException]) -> BaseException:
 def implementation(hook: Any, cls: type) -> Any:
     """The implementation of a ``singledispatch`` hook for ``cls``; ``None`` for the default one.
 
-    ``hook.dispatch`` hashes ``cls``, and so is avoided where that would run code of its metaclass.
+    ``hook.dispatch`` hashes ``cls`` and asks for its bases, and so is avoided where that would run code
+    of its metaclass.
     """
     found = hook.dispatch(cls) if _is_plain(type(cls)) else _by_identity(hook, cls)
     return None if found is hook.__wrapped__ else found
+
+
+_ASKED_OF_CLASSES = frozenset(
+    ("__bases__", "__dict__", "__eq__", "__getattr__", "__getattribute__", "__hash__", "__mro__")
+    + ("__subclasses__",)
+)
+"""Methods and attributes of metaclasses that ``dispatch`` of `functools.singledispatch` may use."""
 
 
 def _is_plain(metaclass: type) -> bool:
@@ -203,8 +211,7 @@ def _is_plain(metaclass: type) -> bool:
     for base in _bases(metaclass):
         if base is type:
             return True
-        names = _namespace(base)
-        if "__hash__" in names or "__eq__" in names or "__getattribute__" in names:
+        if not _ASKED_OF_CLASSES.isdisjoint(_namespace(base)):
             return False
     return False
 

@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from stackscope_pdb import prompt, quitting, settings
 from stackscope_pdb.commands import Commands
 from stackscope_pdb.folding import module_name
+from stackscope_pdb.harmless import encodable, harmless
 from stackscope_pdb.waking import wake_loops
 
 TYPE_CHECKING = False
@@ -68,6 +69,7 @@ class Pdb(Commands, pdb.Pdb):
         **kwargs: Any,
     ) -> None:
         self.is_busy = False
+        self.is_painting = False
         self._has_complained = False
         self._dirty_globals: List[Dict[str, Any]] = []
         if HAS_BACKENDS:
@@ -292,9 +294,47 @@ class Pdb(Commands, pdb.Pdb):
 
     # ------------------------------------------------------------------ output
 
+    def message(self, msg: object) -> None:
+        """Write a line. What could repaint the terminal is escaped, but for colours of our own."""
+        super().message(self._harmless(msg))  # type: ignore[arg-type]
+
+    def error(self, msg: object) -> None:
+        """Write a line that says what is wrong."""
+        super().error(self._harmless(msg))  # type: ignore[arg-type]
+
+    def _harmless(self, msg: object) -> str:
+        text = msg if type(msg) is str else str(msg)
+        return encodable(text if self.is_painting else harmless(text), self.stdout)
+
+    def message_painted(self, msg: str) -> None:
+        """Write text that has been made harmless and may have been coloured."""
+        with self._painting():
+            self.message(msg)
+
+    @contextmanager
+    def _painting(self) -> Iterator[None]:
+        """While what is written is such text."""
+        before, self.is_painting = self.is_painting, True
+        try:
+            yield
+        finally:
+            self.is_painting = before
+
+    def print_stack_entry(self, *args: Any, **kwargs: Any) -> None:
+        """Write an entry of the stack."""
+        with self._painting():
+            super().print_stack_entry(*args, **kwargs)
+
     def format_stack_entry(self, frame_lineno: Any, lprefix: str = ": ") -> str:
         """An entry of the stack in the standard format, its source line coloured."""
-        entry = super().format_stack_entry(frame_lineno, lprefix)
+        try:
+            entry = harmless(super().format_stack_entry(frame_lineno, lprefix))
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # the loader of the module, asked for its source, may do anything
+            frame, lineno = frame_lineno
+            code = frame.f_code
+            entry = harmless(f"{self.canonic(code.co_filename)}({lineno}){code.co_name}()")
         head, separator, source = entry.partition(lprefix)
         return head + separator + self._highlighted([source])[0] if separator else entry
 
@@ -312,32 +352,32 @@ class Pdb(Commands, pdb.Pdb):
         if frame is not None:
             marks = Marks(frame.f_lineno or -1, self.tb_lineno.get(frame, -1), breaks)
         colors = self.console.colors
-        sources = self._colored_listing(lines, start, frame) if colors else lines
-        for line in listing(sources, start, marks, colors=colors):
-            self.message(line)
+        sources = self._colored_listing(lines, start, frame) if colors else map(harmless, lines)
+        with self._painting():
+            for line in listing(sources, start, marks, colors=colors):
+                self.message(line)
 
     def _colored_listing(
         self, lines: Sequence[str], start: int, frame: Optional[FrameType]
     ) -> List[str]:
-        import linecache
-
-        from stackscope_pdb.views.code import colored_part
+        from stackscope_pdb.views.code import colored_part, source_lines
 
         if frame is not None:
-            whole = linecache.getlines(frame.f_code.co_filename, frame.f_globals)
+            whole = source_lines(frame)
             stop = start + len(lines)
             if whole[start - 1 : stop - 1] == list(lines):
                 return colored_part(whole, start, stop, frame.f_code.co_firstlineno)
         return colored_part(lines, 1, len(lines) + 1, 1)
 
     def _highlighted(self, sources: Sequence[str]) -> List[str]:
+        sources = [harmless(source) for source in sources]
         if self._plain is self.stdout:
-            return list(sources)
+            return sources
         from stackscope_pdb.highlight import highlight, wants_highlighting
 
         if not wants_highlighting(self.stdout, allowed=self.allows_colors):
             self._plain = self.stdout
-            return list(sources)
+            return sources
         return [highlight(source.rstrip("\n")) or source for source in sources]
 
     def _help_message_from_doc(self, *args: Any, **kwargs: Any) -> str:

@@ -11,6 +11,7 @@ import sys
 
 from stackscope.render.style import PALETTE, styled, wants_color
 from stackscope.render.text import ASCII, UNICODE, Layout
+from stackscope_pdb.harmless import encodable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class Console:
         for line in lines:
             short = cut(line, self.width, self.ellipsis)
             text = self._colored(short) if self.colors else "".join([part for _, part in short])
-            yield _encodable(self.stream, text.rstrip())
+            yield encodable(text.rstrip(), self.stream)
 
     def _colored(self, line: Line) -> str:
         from stackscope_pdb.highlight import highlight
@@ -124,19 +125,7 @@ def _width(stream: object) -> int:
 
 
 def _can_encode(stream: object, text: str) -> bool:
-    return _encodable(stream, text) == text
-
-
-def _encodable(stream: object, text: str) -> str:
-    """``text`` with what the stream can't write escaped."""
-    encoding = getattr(stream, "encoding", None) or "utf-8"
-    try:
-        text.encode(encoding)
-    except UnicodeEncodeError:
-        return text.encode(encoding, "backslashreplace").decode(encoding)
-    except LookupError:
-        pass
-    return text
+    return encodable(text, stream) == text
 
 
 def short_path(filename: str) -> str:

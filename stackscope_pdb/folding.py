@@ -47,8 +47,8 @@ OWN_FOLDER = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 def module_name(frame: FrameType) -> str:
     """The name of the module that a frame's globals belong to; empty if it has none."""
-    name = frame.f_globals.get("__name__")
-    return name if isinstance(name, str) else ""
+    name = dict.get(frame.f_globals, "__name__")
+    return str.__str__(name) if issubclass(type(name), str) else ""
 
 
 def is_machinery(frame: FrameType) -> bool:
@@ -90,5 +90,7 @@ def _package(frame: FrameType) -> str:
 
 def packages(entries: Sequence[Entry]) -> str:
     """The packages that frames come from, for the line that stands for them: "asyncio, contextlib"."""
+    from stackscope.render.safe import safe_text
+
     names = dict.fromkeys(_package(frame) for frame, _ in entries)
-    return ", ".join(name for name in names if name)
+    return ", ".join(safe_text(name) for name in names if name)

@@ -32,10 +32,12 @@ class Focus:
     """
 
     def __init__(self, item: object, stack: Stack, name: str, noun: str, *, kind: str) -> None:
+        from stackscope.render.safe import safe_text
+
         self.item = item
         self.stack = stack
-        self.name = name
-        self.noun = noun
+        self.name = safe_text(name)
+        self.noun = safe_text(noun)
         self.kind = kind
 
     def entries(self) -> List[Entry]:

@@ -5,6 +5,13 @@ They are in a module of their own because pytest looks at what test modules hold
 
 from __future__ import annotations
 
+import functools
+import io
+import linecache
+
+TRICK = "\x1b[2J\x1b]0;title\x07\r\u202e\ud800"
+"""What would clear the screen, change the window's title, and turn the line around."""
+
 
 class Touched(BaseException):
     """Raised by whatever must not run; no handler of `Exception` hides it."""
@@ -89,7 +96,7 @@ class StrangeText(Plain):
 
 class HugeText(Plain):
     def __repr__(self):
-        return "x" * 10_000_000
+        return "x" * 1_000_000
 
 
 class Endless(Plain):
@@ -219,7 +226,48 @@ class Wrapped(Everything):
     __exit__.__qualname__ = "\x1b[2J"
 
 
+class ClassExit(Everything):
+    @classmethod
+    def __exit__(cls, *exc):
+        return None
+
+
+class PartialExit(Everything):
+    __exit__ = staticmethod(functools.partial(Plain.__exit__, Plain()))
+
+
+class SlotWrapperExit(Everything):
+    """`object.__init__` takes any arguments, if only ``__new__`` is another one."""
+
+    def __new__(cls, *args):
+        return object.__new__(cls)
+
+    __exit__ = object.__init__
+
+
+class ExitInC(io.BytesIO):
+    """Its exit method is that of `io.IOBase`."""
+
+    __eq__ = __ne__ = __hash__ = __bool__ = __len__ = __repr__ = __str__ = __iter__ = refuse
+    __getattr__ = __call__ = __dir__ = refuse
+    __class__ = property(refuse)
+
+
+HOSTILE["ExitInC"] = _of(ExitInC)
 HOSTILE_EXITS = {
-    kind.__name__: _of(kind) for kind in (StaticExit, HostileExit, DescribedExit, Wrapped)
-}
+    kind.__name__: _of(kind)
+    for kind in (
+        StaticExit, ClassExit, PartialExit, SlotWrapperExit, HostileExit, DescribedExit, Wrapped,
+    )
+}  # fmt: skip
 ALL = {**HOSTILE, **HOSTILE_EXITS}
+
+
+def disguised(function):
+    """``function`` with a name, a module, a file name and source lines that are tricks."""
+    filename = f"/nowhere/{TRICK}.py"
+    source = [f"# {TRICK}\n"] * 5
+    linecache.cache[filename] = (len("".join(source)), None, source, filename)
+    code = function.__code__.replace(co_name=f"f{TRICK}", co_filename=filename, co_firstlineno=1)
+    namespace = {"__name__": f"m{TRICK}", "__builtins__": __builtins__}
+    return type(function)(code, namespace, f"f{TRICK}", function.__defaults__, function.__closure__)

@@ -41,7 +41,7 @@ def correct_start_lines(
     keywords: Optional[List[int]] = None
     for block in blocks:
         line = block.start_line
-        if line is None or not 0 < line <= len(lines):
+        if line is None or not 0 < line <= len(lines) or type(lines[line - 1]) is not str:
             continue
         if _keyword_before(lines[line - 1], columns[block.opener]):
             continue
@@ -66,7 +66,8 @@ def _keyword_lines(lines: List[str], first: int, blocks: List[Block]) -> List[in
 
     last = max(block.start_line or 0 for block in blocks)
     first = max(first, 1)
-    source = iter(lines[first - 1 : last])
+    # The cache of source lines may hold anything.
+    source = iter([line if type(line) is str else "\n" for line in lines[first - 1 : last]])
     found: List[int] = []
     try:
         found.extend(
@@ -74,6 +75,8 @@ def _keyword_lines(lines: List[str], first: int, blocks: List[Block]) -> List[in
             for token in tokenize.generate_tokens(lambda: next(source, ""))
             if token.type == tokenize.NAME and token.string == "with"
         )
-    except (tokenize.TokenError, SyntaxError):
-        pass  # The source ends amid a statement; the keywords before that are found.
+    except (tokenize.TokenError, SyntaxError, ValueError):
+        # The source ends amid a statement, or is no text (a lone surrogate); the keywords before that are
+        # found.
+        pass
     return found

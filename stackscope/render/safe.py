@@ -29,6 +29,7 @@ SHORTEST_LIMIT = 200
 ELLIPSIS = "..."
 
 _type_name: Callable[[type], str] = type.__dict__["__name__"].__get__
+_arguments: Callable[[BaseException], Tuple[object, ...]] = BaseException.__dict__["args"].__get__
 _exact: Callable[[str], str] = str.__str__  # also of a subclass with methods of its own
 
 
@@ -58,6 +59,13 @@ def safe_line(line: str) -> str:
     return "\t".join(map(safe_text, _exact(line).split("\t")))
 
 
+def safe_lines(text: str) -> str:
+    """Text of several lines: as `safe_line` for each of them."""
+    if text.isprintable():
+        return text
+    return "\n".join(map(safe_line, text.split("\n")))
+
+
 def cut(text: str, limit: int) -> str:
     """``text``, or its first ``limit`` characters and an ellipsis."""
     return text if len(text) <= limit else text[:limit] + ELLIPSIS
@@ -80,7 +88,8 @@ def safe_repr(obj: object, limit: int = REPR_LIMIT) -> str:
     """
     limit = max(limit, SHORTEST_LIMIT)
     try:
-        return cut(safe_text(_Describer(limit).describe(obj, limit)), limit)
+        # escaping only makes it longer
+        return cut(safe_text(_Describer(limit).describe(obj, limit)[: limit + 1]), limit)
     except BaseException as exc:
         return _failure(obj, exc)
 
@@ -153,6 +162,19 @@ def may_run_reprs() -> bool:
 
 def _failure(obj: object, exc: BaseException) -> str:
     return f"<{class_name(obj)} object at {id(obj):#x} (repr raised {class_name(exc)})>"
+
+
+def describe_exception(exc: BaseException, limit: int = REPR_LIMIT) -> str:
+    """``ClassName: message`` on one line, bounded and guarded as `safe_repr` is."""
+    name = class_name(exc)
+    if not may_run_reprs():
+        arguments = ", ".join([safe_repr(value) for value in _arguments(exc)])
+        return f"{name}: {cut(arguments, limit)}" if arguments else name
+    try:
+        message = cut(safe_text(_exact(str(exc))[: limit + 1]), limit)
+    except BaseException as failure:
+        message = f"(str raised {class_name(failure)})"
+    return f"{name}: {message}" if message else name
 
 
 class _Describer:

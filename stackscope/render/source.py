@@ -58,7 +58,10 @@ class Sources:
     def line(self, frame: FrameType, lineno: int) -> str:
         """The stripped source line ``lineno``; empty if it can't be found."""
         lines = self._lines(frame)
-        return lines[lineno - 1].strip() if 1 <= lineno <= len(lines) else ""
+        if not 1 <= lineno <= len(lines):
+            return ""
+        line = lines[lineno - 1]
+        return line.strip() if type(line) is str else ""  # the cache may hold anything
 
     def with_line(self, frame: FrameType, lineno: int, index: int, varname: Optional[str]) -> str:
         """The ``with`` statement that starts on line ``lineno``, as far as it is about one item.
@@ -95,7 +98,9 @@ def _read_lines(frame: FrameType) -> Sequence[str]:
     try:
         linecache.checkcache(filename)
         return linecache.getlines(filename, frame.f_globals)
-    except Exception:  # a module's __loader__ may do anything
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # a module's __loader__ may do anything
         return ()
 
 

@@ -24,6 +24,7 @@ from stackscope.model import Context, Frame, Stack
 from stackscope.render.safe import (
     REPR_LIMIT,
     class_name,
+    describe_exception,
     may_run_reprs,
     safe_line,
     safe_repr,
@@ -270,12 +271,14 @@ def _is_named_by_frames(root: object) -> bool:
 
 
 def _describe_error(error: BaseException) -> List[str]:
-    if not may_run_reprs():  # an exception's __str__ is the program's as well
-        lines = "".join(traceback.format_tb(error.__traceback__)).splitlines()
-        return [safe_line(line) for line in [*lines, class_name(error)]]
     try:
-        text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-    except Exception:  # traceback trusts the attributes of exceptions
-        text = safe_repr(error)
+        if may_run_reprs():
+            text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+        else:  # an exception's __str__ is the program's as well
+            text = "".join(traceback.format_tb(error.__traceback__)) + describe_exception(error)
+    except BaseException as exc:  # traceback trusts the attributes of exceptions
+        if isinstance(exc, KeyboardInterrupt):
+            raise
+        text = describe_exception(error)
     lines = text.rstrip("\n").split("\n")
     return [safe_line(line) for line in lines if line != "Traceback (most recent call last):"]

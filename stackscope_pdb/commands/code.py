@@ -5,6 +5,7 @@ from __future__ import annotations
 from stackscope_pdb import settings
 from stackscope_pdb.commands.arguments import single
 from stackscope_pdb.commands.table import CommandError, command
+from stackscope_pdb.harmless import harmless
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,24 +66,29 @@ def draw(debugger: Commands, entry: Entry, head: str) -> bool:
     frame, lineno = entry
     if not count or not lineno:
         return False
-    import linecache
-
-    from stackscope_pdb.views.code import Marks, around, colored_part, listing, shortened
+    from stackscope_pdb.views.code import (
+        Marks,
+        around,
+        colored_part,
+        listing,
+        shortened,
+        source_lines,
+    )
 
     code = frame.f_code
-    lines = linecache.getlines(code.co_filename, frame.f_globals)
+    lines = source_lines(frame)
     if not 1 <= lineno <= len(lines):
         return False
     shown = around(code, lineno, count, len(lines))
-    sources = [line.rstrip("\n") for line in lines[shown.start - 1 : shown.stop - 1]]
+    sources = [harmless(line.rstrip("\n")) for line in lines[shown.start - 1 : shown.stop - 1]]
     console = debugger.console
     if console.colors:
         sources = colored_part(lines, shown.start, shown.stop, code.co_firstlineno)
     raised = getattr(debugger, "tb_lineno", {}).get(frame, -1)
     current = lineno if raised == -1 else frame.f_lineno
     marks = Marks(current, raised, debugger.get_file_breaks(debugger.canonic(code.co_filename)))
-    drawn = [head, *listing(sources, shown.start, marks, colors=console.colors)]
-    debugger.message(
+    drawn = [harmless(head), *listing(sources, shown.start, marks, colors=console.colors)]
+    debugger.message_painted(
         "\n".join([shortened(line, console.width, console.ellipsis) for line in drawn])
     )
     return True

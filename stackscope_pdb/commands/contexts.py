@@ -67,7 +67,9 @@ def _current(debugger: Commands) -> Optional[Frame]:
 
 
 def _name(debugger: Commands) -> str:
-    return debugger.current_frame.f_code.co_name
+    from stackscope.render.safe import safe_text
+
+    return safe_text(debugger.current_frame.f_code.co_name)
 
 
 def _why_none(debugger: Commands) -> str:

@@ -12,6 +12,7 @@ import sys
 from stackscope_pdb import lines, prompt
 from stackscope_pdb.assignments import CO_OPTIMIZED, Watch
 from stackscope_pdb.commands import table
+from stackscope_pdb.harmless import encodable
 from stackscope_pdb.session import Session
 
 TYPE_CHECKING = False
@@ -65,7 +66,11 @@ class Commands(Base):
     def show(self, shown: Sequence[Line], console: Optional[Console] = None) -> None:
         """Write lines of spans."""
         if shown:
-            self.message((console or self.console).text(shown))
+            self.message_painted((console or self.console).text(shown))
+
+    def message_painted(self, msg: str) -> None:
+        """Write text that may have been coloured."""
+        self.message(msg)
 
     def refuse(self, sentence: str) -> None:
         """Say why something can't be done."""
@@ -149,7 +154,9 @@ class Commands(Base):
             self.__dict__["_stackscope_prompt"] = self.prompt if reader is None else reader.prompt
         self.session.focus = focus
         base = self.__dict__["_stackscope_prompt"]
-        self.set_prompt(prompt.with_name(base, focus.name) if focus else base)
+        self.set_prompt(
+            prompt.with_name(base, encodable(focus.name, self.stdout)) if focus else base
+        )
 
     def set_prompt(self, text: str) -> None:
         """Change the prompt of the next line."""
@@ -205,7 +212,26 @@ class Commands(Base):
         if not self.commands_defining and self._is_python(line):
             self.lastcmd = line.strip()
             return bool(self.default(line))  # an `await` at the prompt ends the loop that reads it
-        return bool(super().onecmd(line))
+        try:
+            return bool(super().onecmd(line))
+        except BaseException as exc:
+            word = lines.first_word(line)
+            if word not in ONLY_LOOKING or isinstance(exc, KeyboardInterrupt):
+                raise
+            self._tell_of_failure(word, exc)
+            return False
+
+    def preloop(self) -> None:
+        """Show what has changed of the expressions on display."""
+        try:
+            super().preloop()
+        except Exception as exc:  # comparing values runs their code
+            self._tell_of_failure("display", exc)
+
+    def _tell_of_failure(self, name: str, exc: BaseException) -> None:
+        from stackscope.render.safe import describe_exception
+
+        self.refuse(f"{name} failed: {describe_exception(exc)}")
 
     def _is_python(self, line: str) -> bool:
         word = lines.first_word(line)
@@ -271,7 +297,9 @@ class Commands(Base):
         except table.CommandError as exc:
             self.refuse(str(exc))
         except Exception as exc:
-            self.refuse(f"{name} failed, which is a bug in stackscope: {type(exc).__name__}: {exc}")
+            from stackscope.render.safe import describe_exception
+
+            self.refuse(f"{name} failed, which is a bug in stackscope: {describe_exception(exc)}")
         return None
 
     def complete_command(
@@ -301,6 +329,12 @@ class Commands(Base):
         if not highlight.has_pygments():
             self.message(f"Colours for source text need Pygments: {highlight.INSTALL}")
 
+
+ONLY_LOOKING = frozenset(
+    ("a", "args", "display", "l", "list", "ll", "longlist", "p", "pp", "retval", "rv", "source")
+    + ("undisplay", "whatis")
+)
+"""Commands of the standard debugger that just show something. What fails in them is no reason to end."""
 
 STEPPING = {
     # commands that run the program on from the current frame, with their short forms

@@ -51,7 +51,9 @@ def _evaluate(debugger: Commands, expression: str) -> object:
     except BaseException as exc:
         if isinstance(exc, KeyboardInterrupt):
             raise
-        words = f"{type(exc).__name__}: {exc}"
+        from stackscope.render.safe import describe_exception
+
+        words = describe_exception(exc)
     raise CommandError(words)
 
 
@@ -73,7 +75,9 @@ def _focus(debugger: Commands, item: Any, expression: str) -> None:
 
 def _why_empty(found: Stack, noun: str) -> str:
     if found.error is not None:
-        return f"The stack of {noun} can't be read: {type(found.error).__name__}: {found.error}"
+        from stackscope.render.safe import describe_exception
+
+        return f"The stack of {noun} can't be read: {describe_exception(found.error)}"
     if found.leaf is not None:
         return f"{noun} has no stack."
     return f"{noun} has no frames: it has ended, or not begun."

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from stackscope.render.style import styled
 from stackscope_pdb.console import OUR_PALETTE
+from stackscope_pdb.harmless import harmless
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import CodeType
-    from typing import Collection, Iterator, List, Sequence, Tuple
+    from types import CodeType, FrameType
+    from typing import Collection, Iterable, Iterator, List, Sequence, Tuple
 
 MOST_LINES_BEFORE = 1_000
 """So far back the beginning of a function is looked for, to know whether a line is inside of a string."""
@@ -35,7 +36,7 @@ class Marks:
         return number, "B" if lineno in self.breaks else " ", arrow
 
 
-def listing(sources: Sequence[str], start: int, marks: Marks, *, colors: bool) -> Iterator[str]:
+def listing(sources: Iterable[str], start: int, marks: Marks, *, colors: bool) -> Iterator[str]:
     """Lines of source, which may be coloured, with what stands before them.
 
     Args:
@@ -70,8 +71,20 @@ def colored_part(lines: Sequence[str], start: int, stop: int, first: int) -> Lis
     from stackscope_pdb.highlight import highlight_lines
 
     begin = min(first, start) if start - first < MOST_LINES_BEFORE else start
-    known = highlight_lines(tuple([line.rstrip("\n") for line in lines[begin - 1 : stop - 1]]))
-    return list(known[start - begin :]) if known is not None else list(lines[start - 1 : stop - 1])
+    shown = tuple([harmless(line.rstrip("\n")) for line in lines[begin - 1 : stop - 1]])
+    return list((highlight_lines(shown) or shown)[start - begin :])
+
+
+def source_lines(frame: FrameType) -> Sequence[str]:
+    """The lines of the file that a frame's code is from; none if its loader can't give them."""
+    import linecache
+
+    try:
+        return linecache.getlines(frame.f_code.co_filename, frame.f_globals)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # a module's __loader__ may do anything
+        return ()
 
 
 def around(code: CodeType, lineno: int, count: int, length: int) -> range:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from stackscope.render.safe import safe_line, safe_text
+from stackscope.render.safe import class_name, safe_line, safe_text
 from stackscope.render.tree import View
 from stackscope.snapshot import extract_all, innermost_user_frame
 
@@ -333,7 +333,7 @@ def owner_labels(parent: TaskNode) -> Callable[[object], Tuple[str, str]]:
             found[id(context.obj)] = (line, comment)
 
     def label(owner: object) -> Tuple[str, str]:
-        return found.get(id(owner)) or ("", f"in a {type(owner).__name__}")
+        return found.get(id(owner)) or ("", f"in a {class_name(owner)}")
 
     return label
 

@@ -323,7 +323,7 @@ class TestTask:
         name = "a\nb\x1b[31m" + "x" * 200
         run(session, workers=1, names=name)
         assert "\x1b" not in session.output
-        assert session.prompts[2] == "(stackscope_pdb a?b?[31m" + "x" * 19 + "...)"
+        assert session.prompts[2] == "(stackscope_pdb a\\nb\\x1b[31m" + "x" * 15 + "...)"
         assert max(map(len, session.replies[0].splitlines())) <= 80
 
 

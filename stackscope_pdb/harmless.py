@@ -1,0 +1,30 @@
+"""Text that can't repaint the terminal, whatever the program has put into it.
+
+The library has the means. It is imported only where there is something to escape, which at most stops is
+not so.
+"""
+
+from __future__ import annotations
+
+
+def harmless(text: str) -> str:
+    """``text``, in which lines and tabs are kept, and everything else that isn't printable is escaped."""
+    if "".join(text.split("\n")).replace("\t", "").isprintable():
+        return text
+    from stackscope.render.safe import safe_lines
+
+    return safe_lines(text)
+
+
+def encodable(text: str, stream: object) -> str:
+    """``text`` with what the stream can't write escaped."""
+    if text.isascii():
+        return text
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return text.encode(encoding, "backslashreplace").decode(encoding)
+    except LookupError:
+        pass
+    return text
