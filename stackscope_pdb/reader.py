@@ -28,7 +28,7 @@ _past: Dict[Optional[str], List[str]] = {}
 
 STYLE = {
     # by the 16 colours of the terminal, as in `highlight`
-    "pygments.comment": "ansibrightblack",
+    "pygments.comment": "italic",  # bright black is the background of some palettes
     "pygments.keyword": "bold",
     "pygments.keyword.constant": "nobold ansimagenta",
     "pygments.literal.string": "ansigreen",

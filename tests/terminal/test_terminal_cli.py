@@ -133,3 +133,12 @@ def test_pdbrc(cli, tmp_path):
     (tmp_path / ".pdbrc").write_text("alias double p 2 * %1\n# a remark\n")
     run = cli("fine.py", stdin="double 21\nq\n")
     assert "42\n" in run.stdout
+
+
+@pytest.mark.parametrize("hook", ["stackscope_pdb.set_trace", "pdb.set_trace"])
+def test_a_breakpoint_whatever_the_environment_says(cli, monkeypatch, hook):
+    monkeypatch.setenv("PYTHONBREAKPOINT", hook)
+    run = cli("-c", "c", "stops.py", stdin="p y + 40\nc\nq\n")
+    assert "stops.py(" in run.stdout
+    assert "42" in run.stdout
+    assert "cli.py" not in run.stdout
