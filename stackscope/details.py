@@ -32,6 +32,46 @@ def analyze_with_blocks(code: CodeType) -> Dict[int, Context]:
     }
 
 
+def with_blocks_open_at(code: CodeType, lasti: int) -> Dict[int, Context]:
+    """The ``with`` and ``async with`` items of a code object that are open at one of its instructions.
+
+    That is all that remains to be known of a frame that has ended, as those of a traceback have.
+
+    Args:
+        code: the code object.
+        lasti: the bytecode offset of the instruction, such as ``tb_lasti`` of a traceback.
+
+    Returns:
+        The same as `analyze_with_blocks`, as far as it is open, outermost first. A block that is just
+        being left comes last, with `is_exiting`.
+
+    Example:
+        >>> import sys
+        >>> def fail(path):
+        ...     with open(path) as file:
+        ...         raise KeyError
+        >>> try:
+        ...     fail(__file__)
+        ... except KeyError as exc:
+        ...     traceback = exc.__traceback__.tb_next
+        >>> [block] = with_blocks_open_at(fail.__code__, traceback.tb_lasti).values()
+        >>> block.varname
+        'file'
+    """
+    sites: Sequence[Site] = analyze(code).at(lasti)
+    if not sites:
+        return {}
+    # Up to 3.10 some code is reached by several ways, with more blocks open on one than on another.
+    site = max(sites, key=lambda site: len(site.live))
+    found = [(live.block, False) for live in site.live]
+    if site.exiting is not None:
+        found.append((site.exiting.block, True))
+    return {
+        block.handler: Context(None, block.is_async, exiting, block.varname, block.start_line)
+        for block, exiting in found
+    }
+
+
 @dataclass
 class FrameDetails:
     """What a frame holds besides its variables.

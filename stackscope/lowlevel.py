@@ -11,6 +11,7 @@ from stackscope.details import (
     currently_exiting_context,
     describe_assignment_target,
     inspect_frame,
+    with_blocks_open_at,
 )
 from stackscope.frames import set_trickery_enabled
 from stackscope.render.safe import set_reprs_enabled
@@ -28,4 +29,5 @@ __all__ = [
     "inspect_frame",
     "set_reprs_enabled",
     "set_trickery_enabled",
+    "with_blocks_open_at",
 ]

@@ -115,8 +115,10 @@ class Pdb(Commands, pdb.Pdb):
 
     def interaction(self, frame: Optional[FrameType], tb_or_exc: Any) -> None:
         """Talk to the user. Takes an exception on every version, as 3.13 and later do."""
-        if isinstance(tb_or_exc, BaseException) and not STOPS_AT_EXCEPTIONS:
-            tb_or_exc = tb_or_exc.__traceback__
+        if isinstance(tb_or_exc, BaseException):
+            self.look_into(tb_or_exc)
+            if not STOPS_AT_EXCEPTIONS:
+                tb_or_exc = tb_or_exc.__traceback__
         self.is_busy = True
         self._complain_once()
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from stackscope_pdb.adapter import HAS_BACKENDS, STOPS_AT_EXCEPTIONS, Pdb
+from stackscope_pdb.adapter import HAS_BACKENDS, Pdb
 from stackscope_pdb.installing import install, uninstall
 
 TYPE_CHECKING = False
@@ -95,7 +95,7 @@ def post_mortem(tb_or_exc: Union[TracebackType, BaseException, None] = None) -> 
         )
     debugger = Pdb()
     debugger.reset()
-    debugger.interaction(None, subject if STOPS_AT_EXCEPTIONS else traceback)
+    debugger.interaction(None, subject)
 
 
 def pm() -> None:

@@ -8,15 +8,19 @@ module keeps the two apart. It knows frames, but no debugger.
 from __future__ import annotations
 
 import sys
+from types import TracebackType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import List, Optional, Set, Tuple
+    from typing import Any, List, Optional, Set, Tuple
 
     from stackscope import Stack
 
     Entry = Tuple[FrameType, int]
+
+
+_traceback: Any = BaseException.__dict__["__traceback__"].__get__
 
 
 class Focus:
@@ -55,23 +59,35 @@ class Session:
         """Forget everything, when the program goes on or stops anew. Nothing of it is kept alive."""
         self._stop: List[Entry] = []
         self._stop_index = 0
+        self._traceback: Optional[TracebackType] = None
         self.focus: Optional[Focus] = None
         self.is_shown = False  # whether the user has been told where that is
 
-    def arrive(self, stack: List[Entry], index: int) -> None:
+    def arrive(
+        self, stack: List[Entry], index: int, traceback: Optional[TracebackType] = None
+    ) -> None:
         """The program has stopped.
 
         Args:
             stack: Its frames, outermost first.
             index: Which of them it stopped in.
+            traceback: That of the exception that it stopped for, whose frames are the last ones.
         """
         self._stop = stack
         self._stop_index = index
+        self._traceback = traceback
 
     @property
     def stop(self) -> Tuple[List[Entry], int]:
         """The frames where the program stopped, and the index of the one that it stopped in."""
         return self._stop, self._stop_index
+
+    @property
+    def traceback(self) -> Optional[TracebackType]:
+        """The traceback that the frames, or some of them, come from, if they do from one."""
+        if self.focus is None:
+            return self._traceback
+        return traceback_of(self.focus.item) if self.focus.kind == "ended" else None
 
     def extract(self, *, with_contexts: bool) -> Stack:
         """What the library says about the frames that the commands work in now.
@@ -114,6 +130,17 @@ class Session:
         if self.focus.kind == "ended":
             return False
         return self.focus.kind != "thread" or id(frame) in _frames_of_threads()
+
+
+def traceback_of(item: object) -> Optional[TracebackType]:
+    """The traceback of an exception, or ``item`` itself if it is one."""
+    if type(item) is TracebackType:
+        return item
+    # Not isinstance(), which would ask the object for its __class__.
+    if issubclass(type(item), BaseException):
+        found: Optional[TracebackType] = _traceback(item)
+        return found
+    return None
 
 
 def _live_frames() -> Set[int]:

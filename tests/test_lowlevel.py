@@ -601,3 +601,102 @@ def test_describe_where_nothing_is_stored(start):
     instructions = list(dis.get_instructions(compile("pass", "", "exec")))
     assert describe_assignment_target(instructions, start) is None
     assert describe_assignment_target([], start) is None
+
+
+class Exits:
+    """A manager whose exit method calls a function."""
+
+    def __init__(self, function=lambda: None):
+        self.function = function
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.function()
+
+
+def raises_in_nested_blocks(probe):
+    with Exits():
+        pass
+    for _ in range(2):
+        with Exits() as one, Exits():
+            try:
+                with Exits(), Exits() as other:
+                    assert one and other
+                    with Exits():
+                        pass
+                    probe()
+            finally:
+                pass
+
+
+def raises_in_handlers(probe):
+    try:
+        with Exits():
+            raise KeyError
+    except KeyError:
+        with Exits() as one:
+            assert one
+            try:
+                with Exits():
+                    raise OSError
+            except OSError:
+                with Exits():
+                    probe()
+
+
+def raises_while_leaving(probe):
+    with Exits(), Exits(probe), Exits():
+        pass
+
+
+def raises_in_a_finally_block(probe):
+    with Exits():
+        try:
+            with Exits():
+                return
+        finally:
+            with Exits():
+                probe()
+
+
+def raises_before_and_after(probe):
+    with Exits():
+        pass
+    probe()
+
+
+@exact
+@pytest.mark.parametrize(
+    "function",
+    [
+        raises_in_nested_blocks,
+        raises_in_handlers,
+        raises_while_leaving,
+        raises_in_a_finally_block,
+        raises_before_and_after,
+    ],
+)
+def test_blocks_that_were_open_where_an_exception_came_by(function):
+    def seen_by(contexts):
+        return [(each.start_line, each.is_async, each.is_exiting) for each in contexts]
+
+    class Probed(Exception):
+        pass
+
+    def probe():
+        frame = sys._getframe(1)
+        while frame.f_code is not function.__code__:
+            frame = frame.f_back
+        active.extend(seen_by(lowlevel.contexts_active_in_frame(frame)))
+        raise Probed
+
+    active = []
+    with pytest.raises(Probed) as caught:
+        function(probe)
+    [entry] = [e for e in caught.traceback if e.frame.raw.f_code is function.__code__]
+    found = lowlevel.with_blocks_open_at(function.__code__, entry._rawentry.tb_lasti)
+    assert seen_by(found.values()) == active
+    assert found.keys() <= lowlevel.analyze_with_blocks(function.__code__).keys()
+    assert lowlevel.with_blocks_open_at(function.__code__, -1) == {}

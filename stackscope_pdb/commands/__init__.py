@@ -6,9 +6,9 @@ help and its completion all come from that table. `Commands` is what the debugge
 
 from __future__ import annotations
 
-from stackscope_pdb.commands import code, contexts, frames, stacks, tasks, threads
+from stackscope_pdb.commands import code, contexts, exceptions, frames, stacks, tasks, threads
 from stackscope_pdb.commands.debugger import Commands, install
 
-__all__ = ["Commands", "code", "contexts", "frames", "stacks", "tasks", "threads"]
+__all__ = ["Commands", "code", "contexts", "exceptions", "frames", "stacks", "tasks", "threads"]
 
 install(Commands)

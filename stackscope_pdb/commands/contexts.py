@@ -7,6 +7,7 @@ from stackscope_pdb.commands.table import CommandError, command
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from types import FrameType, TracebackType
     from typing import List, Optional
 
     from stackscope import Frame
@@ -30,21 +31,52 @@ def ctx(debugger: Commands, argument: str) -> None:
 
     With such a number, move into that context: into the frames of its
     @contextmanager function, or to the child task. 'unfocus' leads back.
+
+    In the frames of an exception, show which blocks were open when it
+    came by. Their context managers have been left since.
     """
     path = single(argument.split(), "number")
     nodes = _numbered(debugger)
     if path is not None:
         _move_into(debugger, _find(nodes, path))
         return
-    if not nodes:
-        debugger.message(_why_none(debugger))
-        return
-    from stackscope_pdb.views.contexts import context_lines
+    if nodes:
+        from stackscope_pdb.views.contexts import context_lines
 
-    console = debugger.console
-    lines = list(context_lines(nodes, console))
-    debugger.message(f"Active in {_name(debugger)}, outermost first:")
-    debugger.show(lines, console)
+        console = debugger.console
+        lines = list(context_lines(nodes, console))
+        debugger.message(f"Active in {_name(debugger)}, outermost first:")
+        debugger.show(lines, console)
+    else:
+        debugger.message(_why_none(debugger))
+    _show_past(debugger)
+
+
+def _show_past(debugger: Commands) -> None:
+    """The blocks that an exception has left on its way through the current frame."""
+    from stackscope_pdb.views.contexts import past_lines
+
+    frame, lineno = debugger.stack[debugger.curindex]
+    step = _step_of(debugger.session.traceback, frame, lineno)
+    if step is None:
+        return
+    is_live = debugger.session.is_running(frame)
+    lines = list(past_lines(frame, lineno, step.tb_lasti, is_live=is_live))
+    if lines:
+        debugger.message(f"Open at line {lineno} when the exception came by, outermost first:")
+        debugger.show(lines)
+
+
+def _step_of(
+    traceback: Optional[TracebackType], frame: FrameType, lineno: int
+) -> Optional[TracebackType]:
+    """The last entry of a traceback for a frame and line."""
+    found = None
+    while traceback is not None:
+        if traceback.tb_frame is frame and traceback.tb_lineno == lineno:
+            found = traceback
+        traceback = traceback.tb_next
+    return found
 
 
 def _numbered(debugger: Commands) -> List[Node]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from stackscope.render.text import Line
     from stackscope_pdb.console import Console
+    from stackscope_pdb.raised import Raised
     from stackscope_pdb.session import Entry, Focus
 
     Base = pdb.Pdb
@@ -78,10 +79,59 @@ class Commands(Base):
 
     # ------------------------------------------------------------------ stopping and going on
 
+    def interaction(self, frame: Optional[FrameType], tb_or_exc: Any) -> None:
+        """Talk to the user, and forget the exception that it was about in the end."""
+        if frame is None:
+            self._tell_of_group(tb_or_exc)
+        try:
+            super().interaction(frame, tb_or_exc)
+        finally:
+            self.__dict__.pop("_stackscope_raised", None)
+
+    def _tell_of_group(self, tb_or_exc: Any) -> None:
+        """Say what to do with an exception group, whose own frames tell the least."""
+        from stackscope_pdb.raised import exception_of, members
+
+        known: Optional[Raised] = self.__dict__.get("_stackscope_raised")
+        if known is not None:
+            exception: Optional[BaseException] = known.exception
+        elif issubclass(type(tb_or_exc), BaseException):
+            exception = tb_or_exc
+        else:
+            exception = exception_of(tb_or_exc)
+        count = len(members(exception)) if exception is not None else 0
+        if count:
+            self.message(
+                f"A group of {count} exception{'s' * (count != 1)}: 'exceptions' lists "
+                f"{'them' if count != 1 else 'it'}, 'exceptions NUMBER' goes to one."
+            )
+
+    @property
+    def raised(self) -> Optional[Raised]:
+        """The exception that is looked at in post-mortem debugging, with those that belong to it."""
+        from stackscope_pdb.raised import exception_of
+
+        found: Optional[Raised] = self.__dict__.get("_stackscope_raised")
+        traceback, (stop, _) = self.session.traceback, self.session.stop
+        # At a stop where an exception is raised, frames that are running come first.
+        if found is None and traceback is not None and stop[0][0] is traceback.tb_frame:
+            chained = getattr(self, "_chained_exceptions", ())
+            exception = chained[-1] if chained else exception_of(traceback)
+            if exception is not None:
+                found = self.look_into(exception)
+        return found
+
+    def look_into(self, exception: BaseException) -> Raised:
+        """Let ``exception`` be the one that is looked at."""
+        from stackscope_pdb.raised import Raised
+
+        found = self.__dict__["_stackscope_raised"] = Raised(exception)
+        return found
+
     def get_stack(self, f: Any, t: Optional[TracebackType]) -> Tuple[List[Entry], int]:
         """The frames of a stop, which are remembered for `unfocus`."""
         stack, index = super().get_stack(f, t)
-        self.session.arrive(stack, index)
+        self.session.arrive(stack, index, t)
         return stack, index
 
     def forget(self) -> None:

@@ -9,6 +9,7 @@ from stackscope_pdb.views.tasks import KnownTasks, brief_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from types import FrameType
     from typing import Dict, Iterator, List, Optional, Tuple, Union
 
     from stackscope.render.text import Line
@@ -106,6 +107,25 @@ def context_lines(nodes: List[Node], console: Console) -> Iterator[Line]:
     width = max((len(number) for number, _ in drawn), default=0)
     for number, line in drawn:
         yield [("text", "  "), ("number", number.ljust(width)), ("text", " "), *line]
+
+
+def past_lines(frame: FrameType, lineno: int, lasti: int, *, is_live: bool) -> Iterator[Line]:
+    """The blocks of a frame that were open at one of its instructions and are so no more.
+
+    Args:
+        frame: The frame.
+        lineno: The line of the instruction.
+        lasti: Its bytecode offset.
+        is_live: Whether the frame is still running, with some of the blocks perhaps.
+    """
+    from stackscope.lowlevel import with_blocks_open_at
+
+    still = with_blocks_open_at(frame.f_code, frame.f_lasti) if is_live else {}
+    blocks = with_blocks_open_at(frame.f_code, lasti)
+    shown = tree.FrameNode(Frame(frame, lineno, contexts=list(blocks.values())), tree.View())
+    for handler, node in zip(blocks, shown.contexts()):
+        if handler not in still:
+            yield [("text", "  "), *text.context_title(node), ("comment", ", past")]
 
 
 class _Drawing:

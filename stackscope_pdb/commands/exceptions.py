@@ -1,0 +1,66 @@
+"""`exceptions`: the exceptions that belong to the one that is looked at, and a way to the frames of each."""
+
+from __future__ import annotations
+
+import pdb
+
+from stackscope_pdb.commands.arguments import integer, single
+from stackscope_pdb.commands.table import CommandError, command
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, List
+
+    from stackscope_pdb.commands.debugger import Commands
+    from stackscope_pdb.raised import Raised
+
+NONE = (
+    "No exception is looked at here. After one, there is post-mortem debugging, as by 'post_mortem()'; "
+    "'stack EXPRESSION' shows the frames of any exception."
+)
+
+
+def _complete(debugger: Commands, _text: str) -> List[str]:
+    raised = debugger.raised
+    if raised is None:
+        return []
+    return [str(n) for n, entry in enumerate(raised.entries()) if entry.traceback is not None]
+
+
+@command("exceptions that belong to this one; go to one", complete=_complete)
+def exceptions(debugger: Commands, argument: str) -> None:
+    """exceptions [NUMBER]
+
+    In post-mortem debugging, show all exceptions that belong to the one
+    that is looked at: those it was raised from or during, and below an
+    exception group the ones in it. Each has a number.
+
+    With a number, go to the frames of that exception.
+    """
+    word = single(argument.split(), "number")
+    raised = debugger.raised
+    if raised is None:
+        raise CommandError(NONE)
+    if word is not None:
+        _go_to(debugger, raised, integer(word, "the number of an exception"))
+        return
+    from stackscope_pdb.views.exceptions import exception_lines
+
+    console = debugger.console
+    debugger.show(list(exception_lines(raised, console)), console)
+
+
+def _go_to(debugger: Any, raised: Raised, number: int) -> None:
+    entries = raised.entries()
+    if not 0 <= number < len(entries):
+        last = len(entries) - 1
+        there = f"The numbers go from 0 to {last}." if last else "0 is the only one."
+        raise CommandError(f"There is no exception {number}. {there}")
+    entry = entries[number]
+    if entry.traceback is None:
+        raise CommandError(f"Exception {number} has no frames: it has never been raised.")
+    raised.current = entry.exception
+    debugger.setup(None, entry.traceback)
+    if hasattr(pdb.Pdb, "set_convenience_variable"):  # 3.12+
+        debugger.set_convenience_variable(debugger.current_frame, "_exception", entry.exception)
+    debugger.print_stack_entry(debugger.stack[debugger.curindex])
