@@ -71,6 +71,9 @@ class Pdb(Commands, pdb.Pdb):
         self.is_busy = False
         self.is_painting = False
         self._has_complained = False
+        self._history_file: Optional[str] = (
+            None  # the one that readline's lines go to, while it reads
+        )
         self._dirty_globals: List[Dict[str, Any]] = []
         if HAS_BACKENDS:
             kwargs.update(mode=mode, backend=backend or _best_backend())
@@ -87,15 +90,9 @@ class Pdb(Commands, pdb.Pdb):
         """Prefer readline to pyrepl, and both only where a terminal is at both ends."""
         if getattr(self, "pyrepl_input", None) is None:
             return
-        try:
-            import readline  # noqa: F401
-
-            has_readline = True
-        except ImportError:
-            has_readline = False
         from stackscope_pdb import reader
 
-        if has_readline or not _is_terminal(self.stdout) or reader.is_usable(self):
+        if _has_readline() or not _is_terminal(self.stdout) or reader.is_usable(self):
             self.pyrepl_input = None
         else:
             self.set_prompt(self.prompt)
@@ -223,9 +220,10 @@ class Pdb(Commands, pdb.Pdb):
         from stackscope_pdb import reader
 
         if not reader.is_usable(self):
-            if self.use_rawinput and settings.prompt_kind() == "plain":
-                self.completekey = ""
-            super().cmdloop(intro)
+            if self.use_rawinput:
+                self._loop_with_readline(intro)
+            else:
+                super().cmdloop(intro)
             return
         stop = None
         self.preloop()
@@ -234,6 +232,38 @@ class Pdb(Commands, pdb.Pdb):
             line = self.precmd(line)
             stop = self.postcmd(self.onecmd(line), line)
         self.postloop()
+
+    def _loop_with_readline(self, intro: Any) -> None:
+        from stackscope_pdb import history
+
+        if settings.prompt_kind() == "plain":
+            self.completekey = ""
+        path = settings.history_file()
+        if (
+            path is None
+            or not self.completekey
+            or not _is_terminal(sys.stdin)
+            or not _has_readline()
+        ):
+            super().cmdloop(intro)
+            return
+        before, self._history_file = self._history_file, path
+        try:
+            with history.in_readline(path):
+                super().cmdloop(intro)
+        finally:
+            self._history_file = before
+
+    def precmd(self, line: str) -> str:
+        """Note what was typed, before aliases and the like change it."""
+        if self._history_file is not None:
+            import readline
+
+            from stackscope_pdb import history
+
+            if line == readline.get_history_item(readline.get_current_history_length()):
+                history.note(self._history_file, line)
+        return super().precmd(line)
 
     def _read_line(self) -> str:
         from stackscope_pdb import reader
@@ -479,6 +509,14 @@ def _is_terminal(stream: Any) -> bool:
         return bool(stream.isatty())
     except (AttributeError, ValueError):
         return False
+
+
+def _has_readline() -> bool:
+    try:
+        import readline  # noqa: F401
+    except ImportError:
+        return False
+    return True
 
 
 def _best_backend() -> str:

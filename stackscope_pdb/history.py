@@ -1,4 +1,4 @@
-"""The lines typed at the prompt, kept in a file across sessions.
+"""The lines typed at the prompt, kept in a file across sessions, whoever reads them.
 
 One line of the file is one entry, as JSON, since an entry may have several lines. Each is added by a single
 write to a file that is open for appending, so debuggers that run at the same time don't spoil it.
@@ -8,13 +8,58 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import contextmanager
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import List, Optional
+    from typing import Dict, Iterator, List, Optional, Sequence
 
 MOST_ENTRIES = 5_000
 MOST_BYTES = 1_000_000
+
+MOST_FOR_READLINE = 500
+"""readline gets them all at each stop, and the program's own back when it goes on."""
+
+_known: Dict[Optional[str], List[str]] = {}
+"""The entries of each file, as far as this process knows them."""
+
+
+def known(path: Optional[str]) -> List[str]:
+    """The entries, oldest first: those of the file when it was first asked for, and those added since."""
+    if path not in _known:
+        _known[path] = load(path)
+    return _known[path]
+
+
+def note(path: Optional[str], entry: str) -> None:
+    """Add one entry, unless it is the same as the last one."""
+    entries = known(path)
+    if entry.strip() and entries[-1:] != [entry]:
+        entries.append(entry)
+        add(path, entry)
+
+
+@contextmanager
+def in_readline(path: Optional[str]) -> Iterator[None]:
+    """Meanwhile, let readline have this history, and not that of the program or of the interpreter's prompt."""
+    import readline
+
+    count = readline.get_current_history_length()
+    before = [readline.get_history_item(number) or "" for number in range(1, count + 1)]
+    _fill_readline(known(path)[-MOST_FOR_READLINE:])
+    try:
+        yield
+    finally:
+        _fill_readline(before)
+
+
+def _fill_readline(entries: Sequence[str]) -> None:
+    import readline
+
+    readline.clear_history()
+    for entry in entries:
+        if "\n" not in entry:
+            readline.add_history(entry)
 
 
 def load(path: Optional[str]) -> List[str]:

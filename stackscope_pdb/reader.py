@@ -19,12 +19,9 @@ from stackscope_pdb.commands import table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, AsyncGenerator, Dict, Iterator, List, Optional
+    from typing import Any, AsyncGenerator, Iterator, List, Optional
 
     from stackscope_pdb.adapter import Pdb
-
-_past: Dict[Optional[str], List[str]] = {}
-"""The history of each file, as far as this process knows it."""
 
 STYLE = {
     # by the 16 colours of the terminal, as in `highlight`
@@ -170,9 +167,6 @@ def _completer(debugger: Pdb) -> Any:
 def _history(path: Optional[str]) -> Any:
     from prompt_toolkit.history import History
 
-    if path not in _past:
-        _past[path] = history.load(path)
-
     class OurHistory(History):
         async def load(self) -> AsyncGenerator[str, None]:
             for entry in self.load_history_strings():
@@ -182,15 +176,13 @@ def _history(path: Optional[str]) -> Any:
             self.store_string(string)
 
         def get_strings(self) -> List[str]:
-            return list(_past[path])
+            return list(history.known(path))
 
         def load_history_strings(self) -> Iterator[str]:
-            return iter(_past[path][::-1])
+            return iter(history.known(path)[::-1])
 
         def store_string(self, string: str) -> None:
-            if _past[path][-1:] != [string]:
-                _past[path].append(string)
-                history.add(path, string)
+            history.note(path, string)
 
     return OurHistory()
 

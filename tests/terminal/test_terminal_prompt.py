@@ -101,6 +101,24 @@ def test_history_is_kept(screen, tmp_path):
     seen.wait("secrets [0, 11, 22]")
 
 
+def test_history_is_kept_by_readline_too(terminal, tmp_path):
+    path = tmp_path / "history"
+    path.write_text(json.dumps("p 'from before'") + "\n")
+    program = (
+        "import readline\nreadline.add_history('of the program')\nbreakpoint()\n"
+        "n = readline.get_current_history_length()\n"
+        "print([readline.get_history_item(i + 1) for i in range(n)])\n"
+    )
+    session = terminal(program, "app.py", STACKSCOPE_PDB_HISTORY=str(path), **OURS)
+    session.expect_prompt()
+    assert "'from before'\n" in session.ask("\x1b[A")
+    session.ask("p 6 * 7")
+    session.ask("p 6 * 7")
+    assert "['of the program']" in session.finish("c")
+    entries = [json.loads(line) for line in path.read_text().splitlines()]
+    assert entries == ["p 'from before'", "p 6 * 7", "c"]
+
+
 def test_vi_keys(screen, tmp_path):
     inputrc = tmp_path / "inputrc"
     inputrc.write_text("set editing-mode vi\n")
