@@ -77,7 +77,15 @@ class Pdb(Commands, pdb.Pdb):
         self._dirty_globals: List[Dict[str, Any]] = []
         if HAS_BACKENDS:
             kwargs.update(mode=mode, backend=backend or _best_backend())
-        super().__init__(completekey, stdin, stdout, skip, nosigint, readrc, **kwargs)
+        super().__init__(
+            completekey=completekey,
+            stdin=stdin,
+            stdout=stdout,
+            skip=skip,
+            nosigint=nosigint,
+            readrc=readrc,
+            **kwargs,
+        )
         self.allows_colors = colorize is not False
         self._plain: Any = None  # the stdout that takes no colours, once that is known
         self.prompt = prompt.STANDARD
@@ -164,10 +172,19 @@ class Pdb(Commands, pdb.Pdb):
         if frame is None or module_name(frame) in ("bdb", "pdb", "cmd", "codeop", __name__):
             super().sigint_handler(signum, frame)  # type: ignore[arg-type,unused-ignore]
             return
+        self.stop_at_once(frame, "\nProgram interrupted. ('continue' goes on)")
+
+    def stop_at_once(self, frame: FrameType, sentence: str) -> None:
+        """Open the prompt in ``frame``, which is running, and not only when it comes to its next line.
+
+        Args:
+            frame: A frame of this thread.
+            sentence: Why it stops here.
+        """
         self._stop_tracing()
         self.reset()
         self.botframe = _outermost(frame)
-        self.message("\nProgram interrupted. ('continue' goes on)")
+        self.message(sentence)
         self._show_tasks()
         self.interaction(frame, None)
         wake_loops()

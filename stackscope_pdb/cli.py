@@ -18,11 +18,13 @@ from stackscope_pdb.adapter import Pdb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from argparse import Namespace
     from types import CodeType, TracebackType
     from typing import Any, Dict, List, NoReturn, Optional, Sequence, Tuple
 
 DESCRIPTION = """\
-Debug a Python program: a file, or with -m a module or package.
+Debug a Python program: a file, or with -m a module or package. Or, from Python
+3.14 on, one that runs already: with -p the process of that number.
 
 Commands come from .pdbrc files in the home folder and in the current one, then from -c, then from you.
 To let the program run until it raises an exception, use "-c continue"; up to line 20, "-c 'until 20'".
@@ -148,17 +150,19 @@ def _exit(message: Optional[str]) -> NoReturn:
     sys.exit(1)
 
 
-def parse(arguments: Sequence[str]) -> Tuple[List[str], bool, List[str]]:
+def parse(arguments: Sequence[str]) -> Namespace:
     """Read the command line.
 
     Returns:
-        The debugger commands; whether the program is a module; its name and its arguments.
+        What it says: ``command``, the debugger commands; ``pid``, the process, or ``None``; ``is_module``;
+        and ``program``, the program's name and its arguments.
     """
     import argparse
 
     parser = argparse.ArgumentParser(
         prog="python -m stackscope_pdb",
-        usage="%(prog)s [-h] [--version] [-c COMMAND]... (-m MODULE | FILE) [ARGS]...",
+        usage="%(prog)s [-h] [--version] [-c COMMAND]... (-m MODULE | FILE) [ARGS]...\n"
+        "       %(prog)s [-c COMMAND]... -p PID",
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -173,6 +177,7 @@ def parse(arguments: Sequence[str]) -> Tuple[List[str], bool, List[str]]:
         help="a debugger command to run at first, as if it stood in a .pdbrc",
     )
     parser.add_argument("-m", dest="module", metavar="MODULE", help="debug a module or package")
+    parser.add_argument("-p", "--pid", type=int, metavar="PID", help="attach to a running process")
     own, program = _split(arguments)
     options = parser.parse_args(own)
     if options.version:
@@ -180,10 +185,12 @@ def parse(arguments: Sequence[str]) -> Tuple[List[str], bool, List[str]]:
 
         print(f"stackscope {stackscope.__version__}, Python {sys.version.split()[0]}")
         sys.exit()
-    if options.module is not None:
-        return options.command, True, [options.module, *program]
-    if program:
-        return options.command, False, program
+    options.is_module = options.module is not None
+    options.program = [options.module, *program] if options.is_module else program
+    if options.pid is not None and options.program:
+        parser.error(f"-p takes a process and no program: {options.program[0]!r} is too much")
+    if options.pid is not None or options.program:
+        return options
     if own:
         parser.error("the program to debug is missing")
     parser.print_help()
@@ -199,7 +206,7 @@ def _split(arguments: Sequence[str]) -> Tuple[List[str], List[str]]:
         if word == "--":
             break
         own.append(word)
-        if word in ("-c", "--command", "-m") and rest:
+        if word in ("-c", "--command", "-m", "-p", "--pid") and rest:
             own.append(rest.pop(0))
         if word.startswith("-m"):
             break
@@ -212,17 +219,20 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
     Args:
         arguments: The command line; that of the process by default.
     """
-    commands, is_module, program = parse(sys.argv[1:] if arguments is None else arguments)
-    name = program[0]
-    if is_module:
+    options = parse(sys.argv[1:] if arguments is None else arguments)
+    if options.pid is not None:
+        _attach(options.pid, options.command)
+        return
+    name = options.program[0]
+    if options.is_module:
         target: Target = Module(name)
     elif name.endswith(".pyz"):
         target = ZipApplication(name)
     else:
         target = Script(name)
-    sys.argv[:] = program
+    sys.argv[:] = options.program
     debugger = Pdb(mode="cli")
-    debugger.rcLines.extend(commands)
+    debugger.rcLines.extend(options.command)
     entry.adopt(debugger)
     if not os.environ.get("PYTHONBREAKPOINT"):
         sys.breakpointhook = _breakpoint
@@ -231,6 +241,17 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
             pass
     finally:
         sys.breakpointhook = sys.__breakpointhook__
+
+
+def _attach(pid: int, commands: Sequence[str]) -> None:
+    from stackscope_pdb.attaching import AttachError, attach
+
+    try:
+        attach(pid, commands)
+    except AttachError as exc:
+        _exit(f"Error: {exc}")
+    except KeyboardInterrupt:
+        _exit("")
 
 
 def _breakpoint(*args: Any, **kwargs: Any) -> Any:
