@@ -116,6 +116,10 @@ class Runtime:
         """The state of a task that is not the current one."""
         raise NotImplementedError
 
+    def cancel_reason(self, task: Any) -> Optional[str]:
+        """Why ``task`` is being cancelled, as far as somebody has said so."""
+        return None
+
 
 class Found:
     """Something with a stack that is neither a task nor a thread.

@@ -21,7 +21,7 @@ from stackscope.places import innermost_user_frame, is_user_frame
 from stackscope.records import record
 from stackscope.running import this_thread
 from stackscope.runtimes import Survey, finders, unique
-from stackscope.waiting import Waiting, describe_wait
+from stackscope.waiting import HELD_BY, MOST_HOLDERS, Waiting, describe_wait
 from stackscope.walk import Extraction
 
 TYPE_CHECKING = False
@@ -71,9 +71,6 @@ DEEPEST_AWAITED = 20
 RETRIES = 3
 """How often to extract a stack anew that there were errors in."""
 
-MOST_HOLDERS = 3
-"""So many holders of one lock are named."""
-
 
 if TYPE_CHECKING:
     node = record
@@ -106,6 +103,7 @@ class TaskNode:
             nothing owns and this one waits for.
         waiting: More about what it waits for, and the tasks that it waits for as objects.
         is_awaited: Whether it stands below another task only since that one waits for it.
+        cancel_reason: Why it is being cancelled, as far as somebody has said so.
     """
 
     task: object
@@ -118,6 +116,7 @@ class TaskNode:
     children: List[TaskNode]
     waiting: Optional[Waiting] = None
     is_awaited: bool = False
+    cancel_reason: Optional[str] = None
 
     def __init__(
         self,
@@ -131,6 +130,7 @@ class TaskNode:
         children: List[TaskNode],
         waiting: Optional[Waiting] = None,
         is_awaited: bool = False,
+        cancel_reason: Optional[str] = None,
     ) -> None:
         self.task = task
         self.number = number
@@ -142,6 +142,7 @@ class TaskNode:
         self.children = children
         self.waiting = waiting
         self.is_awaited = is_awaited
+        self.cancel_reason = cancel_reason
 
     def __repr__(self) -> str:
         return f"<TaskNode {self.number} {self.name!r} {self.state}>"
@@ -552,6 +553,9 @@ class _TaskTree:
                 node.state = "running"
                 continue
             node.state = _or("?", self.runtimes[id(node.task)].state, node.task, node.stack)
+            if node.state == "cancelling":
+                runtime = self.runtimes[id(node.task)]
+                node.cancel_reason = _or(None, runtime.cancel_reason, node.task)
             if node.state in ("waiting", "cancelling"):
                 node.waiting = _or(None, describe_wait, node.stack)
                 node.waits_for = None if node.waiting is None else node.waiting.text
@@ -568,9 +572,10 @@ class _TaskTree:
         if holders:
             names = [f"task {holder.number} ({holder.name})" for holder in holders]
             more = f" and {count - len(holders)} more" if count > len(holders) else ""
-            held = f"held by {', '.join(names)}{more}"
-            waiting.detail = f"{waiting.detail}, {held}" if waiting.detail else held
-            waiting.tasks = waiting.tasks + [holder.task for holder in holders]
+            held = f"{HELD_BY}{', '.join(names)}{more}"
+            if HELD_BY not in waiting.detail:  # some libraries know it themselves
+                waiting.detail = f"{waiting.detail}, {held}" if waiting.detail else held
+            waiting.tasks = unique([*waiting.tasks, *[holder.task for holder in holders]])
 
     def _holders_of(self, lock: object) -> Tuple[int, List[TaskNode]]:
         """How many tasks are inside an ``async with`` of a lock, and the first few of them."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 
 from stackscope.codes import code_dispatch
+from stackscope.model import Stack
 from stackscope.places import calls_below_user, is_runtime_frame, name_of_call
 from stackscope.records import record
 from stackscope.walk import implementation, interrupts
@@ -17,9 +18,9 @@ from stackscope.walk import implementation, interrupts
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType
-    from typing import Any, Callable, Dict, List, Optional, Tuple
+    from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
-    from stackscope.model import Frame, Stack
+    from stackscope.model import Frame
 
 __all__ = [
     "Waiting",
@@ -27,7 +28,15 @@ __all__ = [
     "describe_call",
     "describe_leaf",
     "describe_wait",
+    "name_holders",
 ]
+
+
+HELD_BY = "held by "
+"""What comes before the task that has the lock another one waits for."""
+
+MOST_HOLDERS = 3
+"""So many holders of one lock are named."""
 
 
 @record
@@ -99,6 +108,21 @@ def describe_call(frame: Frame, waiting: Waiting) -> None:
     """
 
 
+def name_holders(waiting: Waiting, tasks: Sequence[object], label: Callable[[Any], str]) -> None:
+    """Add the tasks that hold what one waits for, where a library knows them.
+
+    Args:
+        waiting: What is known about the wait.
+        tasks: The tasks.
+        label: Gives the name of a task.
+    """
+    if tasks:
+        names = [label(task) for task in tasks[:MOST_HOLDERS]]
+        more = f" and {len(tasks) - MOST_HOLDERS} more" if len(tasks) > MOST_HOLDERS else ""
+        waiting.detail += f", {HELD_BY}{', '.join(names)}{more}"
+        waiting.tasks = [*waiting.tasks, *tasks]
+
+
 def describe_wait(stack: Stack) -> Optional[Waiting]:
     """What a suspended stack waits for.
 
@@ -123,7 +147,7 @@ def describe_wait(stack: Stack) -> Optional[Waiting]:
     waiting = Waiting("")
     if leaf is not None:
         _ask(_hook(describe_leaf, leaf), leaf, waiting)
-    calls = calls_below_user(stack)
+    calls = _calls(stack)
     described: Optional[Frame] = None
     has_words = False
     for frame in reversed(calls):
@@ -142,6 +166,24 @@ def describe_wait(stack: Stack) -> Optional[Waiting]:
             return None
         waiting.text = f"a {type.__dict__['__name__'].__get__(type(leaf))}"
     return waiting
+
+
+def _calls(stack: Stack) -> List[Frame]:
+    """What waits, outermost first: the calls below the innermost frame of the user's.
+
+    Where a task waits for what another thread does, that is the call that has handed it to the thread,
+    even if it is hidden.
+    """
+    frames = stack.frames
+    index = len(frames) - 1
+    while index > 0 and frames[index].origin is None:
+        index -= 1
+    if not frames or frames[index].origin is None:
+        return calls_below_user(stack)
+    last = frames[index]
+    calls = calls_below_user(Stack(stack.root, frames[: index + 1]))
+    hands_over = last.hide and describe_call.for_code(last.pyframe.f_code) is not None
+    return [*calls, last] if hands_over else calls
 
 
 def _name_outer_call(

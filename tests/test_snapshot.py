@@ -8,6 +8,7 @@ import threading
 
 import pytest
 
+import stackscope
 from stackscope.snapshot import extract_all, innermost_user_frame, is_user_frame
 
 
@@ -104,6 +105,60 @@ def test_children_of_nested_task_groups():
     (root,) = next(loop for loop in asyncio.run(main()).loops if loop.is_here).tasks
     assert [node.name for node in root.walk()][1:] == ["child", "grandchild"]
     assert type(root.children[0].owner) is asyncio.TaskGroup
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="asyncio has task groups since 3.11")
+def test_a_task_group_that_is_cancelled():
+    async def main():
+        leave = asyncio.Event()
+
+        async def stubborn():
+            try:
+                await forever()
+            finally:
+                await leave.wait()
+
+        async def fail():
+            raise ValueError
+
+        async def parent():
+            async with asyncio.TaskGroup() as group:
+                group.create_task(stubborn(), name="stubborn")
+                await asyncio.sleep(0)
+                group.create_task(fail())
+
+        task = asyncio.create_task(parent(), name="parent")
+        await start(asyncio.sleep(0), "some time later")
+        late = await start(forever(), "late")
+        late.cancel("go away")
+        snapshot = extract_all()
+        leave.set()
+        await asyncio.wait([task, late])
+        assert type(task.exception()).__name__ == "ExceptionGroup"
+        return snapshot, str(snapshot)
+
+    snapshot, text = asyncio.run(main())
+    found = nodes_by_name(snapshot)
+    assert str(found["parent"].waiting) == "end of TaskGroup: 1 task, cancelled, 1 failed"
+    assert found["stubborn"].state == "cancelling"
+    assert found["late"].cancel_reason == "go away"
+    assert "(late): cancelling (go away), waiting for asyncio.sleep()" in text
+    if sys.implementation.name != "pypy":  # where contexts aren't known
+        [context] = found["parent"].stack.frames[0].contexts
+        assert context.description == "TaskGroup: cancelled, 1 failed"
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="Runner came with 3.11")
+def test_a_runner_is_what_its_loop_runs():
+    async def main():
+        return stackscope.extract(runner)
+
+    with asyncio.Runner() as runner:
+        stack = runner.run(main())
+        assert [frame.funcname for frame in stack.frames if not frame.hide] == ["main"]
+        assert stack.root is runner
+        [loop] = [runner.get_loop()]
+        assert stackscope.extract(runner).leaf is loop
 
 
 def test_numbers_are_stable_and_never_used_again():
@@ -431,6 +486,27 @@ def test_a_long_chain_of_waiting_tasks():
     lines = found[0].format(max_alike=None)
     assert all(f"(link-{n})" in "".join(lines) for n in range(300))
     assert max(map(len, lines)) < 300
+
+
+def test_tasks_drawn_elsewhere_are_called_by_number():
+    async def main():
+        many = [await start(forever(), f"many-{n}") for n in range(8)]
+        first = await start(awaits(asyncio.gather(*many[:3])), "a-first")
+        some = await start(asyncio.wait(many[1:4]), "b-some")
+        rest = await start(awaits(asyncio.gather(*many)), "c-rest")
+        return [*many, first, some, rest]
+
+    snapshot, text = look_at(main)
+    found = nodes_by_name(snapshot)
+    number = found["many-0"].number
+    assert [found[f"many-{n}"].number for n in range(8)] == list(range(number, number + 8))
+    one, two = [f"task {number + n} (many-{n})" for n in (1, 2)]
+    assert f"├ also for {one}, {two}, drawn elsewhere\n" in text
+    assert f"├ also for {one}, {two}, task {number + 3} (many-3), drawn elsewhere\n" not in text
+    assert f"├ also for tasks {number}-{number + 3}, drawn elsewhere\n" in text or (
+        f"├ also for task {number} (many-0), {one}, {two}, task {number + 3} (many-3), drawn"
+        in text
+    )
 
 
 def test_diamonds_are_drawn_once():

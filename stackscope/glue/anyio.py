@@ -23,7 +23,8 @@ from stackscope.hooks import (
     unwrap_context_generator,
 )
 from stackscope.model import Frame
-from stackscope.waiting import Waiting, describe_call
+from stackscope.numbers import task_numbers
+from stackscope.waiting import HELD_BY, Waiting, describe_call, name_holders
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -146,6 +147,8 @@ def describe_nothing(frame: Frame, waiting: Waiting) -> None:
 def describe_method(frame: Frame, waiting: Waiting) -> None:
     """A method that leads to another library's: the details are that one's."""
     waiting.obj = variable(frame, "self")
+    if waiting.lock is not None:
+        waiting.lock = waiting.obj  # it is the one that stands in an ``async with``
 
 
 def describe_end_of_group(frame: Frame, waiting: Waiting) -> None:
@@ -170,32 +173,57 @@ def describe_stream(frame: Frame, waiting: Waiting) -> None:
 def describe_lock(frame: Frame, waiting: Waiting) -> None:
     """``Lock.acquire()`` where anyio implements it: who has it, and how many wait."""
     lock = waiting.obj = waiting.lock = variable(frame, "self")
+    waiting.detail = count(len(lock._waiters), "waiter")
     owner = getattr(lock, "_owner_task", None)
-    waiters = count(len(lock._waiters), "waiter")
-    waiting.detail = waiters if owner is None else f"held by {label(owner)}, {waiters}"
-    waiting.tasks = [] if owner is None or hasattr(owner, "coro") else [owner]
+    if owner is not None:
+        waiting.detail += f", {HELD_BY}{label(owner)}"
+        is_task = type(owner).__name__ != "TaskInfo"  # up to 4.4, it is only told about the task
+        waiting.tasks = [owner] if is_task else []
 
 
 def label(task: Any) -> str:
     """What to call a task, or what anyio knows of one."""
     from stackscope.render.safe import cut, safe_text
 
-    name = task.get_name() if hasattr(task, "get_name") else task.name
-    return f"task {cut(safe_text(name), 60)}"
+    if hasattr(task, "get_name"):
+        return f"task {task_numbers.of(task)} ({cut(safe_text(task.get_name()), 60)})"
+    return f"task {cut(safe_text(task.name), 60)}"
 
 
 def describe_waiters(frame: Frame, waiting: Waiting) -> None:
-    """``Condition.wait()``, ``Semaphore.acquire()`` where anyio implements it: how many wait."""
+    """``Condition.wait()`` where anyio implements it: how many wait."""
     waiter = waiting.obj = variable(frame, "self")
     waiting.detail = count(len(waiter._waiters), "waiter")
 
 
+def describe_semaphore(frame: Frame, waiting: Waiting) -> None:
+    """``Semaphore.acquire()`` where anyio implements it: how many wait."""
+    describe_waiters(frame, waiting)
+    waiting.lock = waiting.obj
+
+
 def describe_limiter(frame: Frame, waiting: Waiting) -> None:
     """``CapacityLimiter.acquire()`` where anyio implements it: how many tokens are taken, how many wait."""
-    limiter = waiting.obj = variable(frame, "self")
+    limiter = waiting.obj = waiting.lock = variable(frame, "self")
     waiting.detail = f"{len(limiter._borrowers)} of {limiter._total_tokens} borrowed, " + count(
         len(limiter._wait_queue), "waiter"
     )
+    tasks = [one for one in list(limiter._borrowers) if hasattr(type(one), "get_name")]
+    name_holders(waiting, tasks, label)
+
+
+def describe_to_thread(frame: Frame, waiting: Waiting) -> None:
+    """``to_thread.run_sync()``: what the backend says of it."""
+    is_said = waiting.text.endswith("to_thread.run_sync()")
+    waiting.detail = waiting.detail if is_said else str(waiting)
+    waiting.text = "anyio.to_thread.run_sync()"
+
+
+def describe_stop(frame: Frame, waiting: Waiting) -> None:
+    """The task that keeps a `BlockingPortal` going."""
+    waiting.text = "BlockingPortal.stop()"
+    waiting.detail = ""
+    waiting.obj = variable(frame, "self")
 
 
 def register_call(owner: Any, path: str, describer: Callable[[Frame, Waiting], None]) -> None:
@@ -217,8 +245,9 @@ CALLS = {
     "sleep_until": describe_nothing,
     "Condition.wait": describe_waiters,
     "Lock.acquire": describe_lock,
-    "Semaphore.acquire": describe_waiters,
-    "to_thread.run_sync": describe_nothing,
+    "Semaphore.acquire": describe_semaphore,
+    "to_thread.run_sync": describe_to_thread,
+    "from_thread.BlockingPortal.sleep_until_stopped": describe_stop,
     "streams.memory.MemoryObjectReceiveStream.receive": describe_stream,
     "streams.memory.MemoryObjectSendStream.send": describe_stream,
 }

@@ -19,8 +19,9 @@ from stackscope.glue.anyio import (
     describe_lock,
     describe_method,
     describe_nothing,
-    describe_waiters,
+    describe_semaphore,
     elaborate_cancel_scope,
+    label,
     register_call,
     scope_describers,
     task_finders,
@@ -29,7 +30,7 @@ from stackscope.glue.anyio import (
 from stackscope.glue.asyncio import TASKS, internal, name_in_order, time_until
 from stackscope.glue.contextvars import called_in_context
 from stackscope.glue.reading import instance_attributes, is_instance
-from stackscope.glue.threading import frames_of_threads
+from stackscope.glue.threading import name_of_thread, threads_with_frames
 from stackscope.hooks import customize, elaborate_context
 from stackscope.waiting import Waiting
 from stackscope.walk import child_stack
@@ -37,7 +38,7 @@ from stackscope.walk import child_stack
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType, FrameType
-    from typing import Any, List, Optional
+    from typing import Any, List, Optional, Tuple
 
     from stackscope.model import Context, Frame
 
@@ -67,8 +68,21 @@ def _reason(scope: Any) -> str:
     """Why a scope is cancelled, as far as somebody has said so, in brackets."""
     from stackscope.render.safe import cut, safe_text
 
-    reason = getattr(scope, "_cancel_reason", None)  # 4.11+
-    return f" ({cut(safe_text(reason), 200)})" if type(reason) is str and reason else ""
+    message = getattr(scope, "_cancel_reason", None)  # 4.11+
+    reason = reason_in(message) if type(message) is str else None
+    return f" ({cut(safe_text(reason), 200)})" if reason else ""
+
+
+def reason_in(message: str) -> Optional[str]:
+    """The reason in a message that a task is cancelled with, without what anyio puts before it."""
+    if not message.startswith(MESSAGES):
+        return message
+    _, _, reason = message.partition("; reason: ")
+    return reason or None
+
+
+MESSAGES = ("Cancelled via cancel scope ", "Cancelled by cancel scope ")
+"""How anyio's own messages begin (anyio/_backends/_asyncio.py, 4.16, and others since 4.0)."""
 
 
 # -------------------------------------------------------------- task groups
@@ -77,6 +91,10 @@ def _reason(scope: Any) -> str:
 def elaborate_task_group(group: object, context: Context) -> None:
     """A task group: the stacks of its tasks, in the order in which they were started."""
     context.children = [child_stack(task, for_task=True) for task in tasks_of(group)]
+    scope = instance_attributes(group).get("cancel_scope")
+    words = "" if scope is None else describe_scope(scope)
+    if words and words != "no deadline":
+        context.description = f"TaskGroup: {words}"
 
 
 def tasks_of(group: object) -> List[Any]:
@@ -115,20 +133,22 @@ def _order(tasks: List[Any]) -> Any:
 
 def elaborate_to_thread(frame: Frame, next_inner: object) -> object:
     """``to_thread.run_sync()``: the frames of the thread, from the function that it was to call."""
-    found, future = local_value(frame.pyframe, "future")
-    if not found or future is None:
+    found = find_worker(frame.pyframe)
+    return (found[1] or None) if found is not None else None
+
+
+def find_worker(call: FrameType) -> Optional[Tuple[int, List[FrameType]]]:
+    """The number of the thread that is busy with a call of ``to_thread.run_sync()``, and what it runs.
+
+    ``None`` if no thread has begun with it.
+    """
+    future = local_value(call, "future")[1]
+    if future is None:
         return None
-    return frames_in_worker(future)
-
-
-def frames_in_worker(future: object) -> Optional[List[FrameType]]:
-    """What a thread runs to set ``future``; ``None`` if none has begun with it."""
-    for frames in frames_of_threads():
+    for ident, frames in threads_with_frames():
         for index, frame in enumerate(frames):
-            if frame.f_code is WORKER_RUN:
-                found, value = local_value(frame, "future")
-                if found and value is future:
-                    return called_in_context(frames[index + 1 :]) or None
+            if frame.f_code is WORKER_RUN and local_value(frame, "future")[1] is future:
+                return ident, called_in_context(frames[index + 1 :])
     return None
 
 
@@ -162,13 +182,35 @@ def describe_task_group(frame: Frame, waiting: Waiting) -> None:
     waiting.obj = variable(frame, "self")
     waiting.tasks = list(tasks_of(waiting.obj))
     waiting.text = "end of TaskGroup"
-    waiting.detail = count(len(waiting.tasks), "task")
+    scope = instance_attributes(waiting.obj).get("cancel_scope")
+    cancelled = ", cancelled" if getattr(scope, "_cancel_called", False) else ""
+    waiting.detail = count(len(waiting.tasks), "task") + cancelled
 
 
 def describe_worker(frame: Frame, waiting: Waiting) -> None:
-    """``to_thread.run_sync()``: that a thread has yet to begin, or runs no Python code."""
-    waiting.text = "a thread"
-    waiting.detail = ""
+    """``to_thread.run_sync()``: the thread that does it; before that, what it waits for to get one."""
+    found = find_worker(frame.pyframe)
+    if found is not None:
+        waiting.text = f"in thread {name_of_thread(found[0])}"
+        waiting.detail = ""
+
+
+def describe_start(frame: Frame, waiting: Waiting) -> None:
+    """``TaskGroup.start()``: the task that has to call ``started()``."""
+    waiting.obj = variable(frame, "self")
+    task = variable(frame, "task")
+    handle = variable(frame, "handle")  # 4.14+
+    if handle is not None:
+        task = next((one for one in tasks_of(waiting.obj) if _handle_of(one) is handle), None)
+    if is_instance(task, TASKS):
+        waiting.tasks = [task]
+        waiting.detail = label(task)
+
+
+def _handle_of(task: Any) -> object:
+    """The `TaskHandle` of a task, which is what runs it."""
+    pyframe = getattr(task.get_coro(), "cr_frame", None)
+    return None if pyframe is None else local_value(pyframe, "self")[1]
 
 
 # ------------------------------------------------------------- installation
@@ -186,10 +228,11 @@ WORKER_RUN = _code_of(getattr(backend, "WorkerThread", None), "run")
 WAITS = {
     "Event.wait": describe_method,
     "Lock.acquire": describe_lock,  # 4.5+; before, that of the core
-    "Semaphore.acquire": describe_waiters,
+    "Semaphore.acquire": describe_semaphore,
     "CapacityLimiter.acquire": describe_nothing,
     "CapacityLimiter.acquire_on_behalf_of": describe_limiter,
     "TaskGroup.__aexit__": describe_task_group,
+    "TaskGroup.start": describe_start,
 }
 
 
@@ -204,12 +247,15 @@ def install() -> None:
         (owner, "run_async_from_thread"): elaborate_from_thread,
         (getattr(backend, "WorkerThread", None), "run"): None,
         (backend.TaskGroup, "_run_wrapped_task"): None,  # up to 4.0
+        (getattr(backend, "Runner", None), "run"): None,  # its own one, up to 3.10
     }
     for (cls, name), hook in hooks.items():
         if _code_of(cls, name) is not None:
             customize(getattr(cls, name), hide=True, elaborate=hook)
-    if _code_of(owner, "run_async_from_thread", "task_wrapper") is not None:
-        customize(owner.run_async_from_thread, "task_wrapper", hide=True)
+    for names in (("run", "wrapper"), ("run_async_from_thread", "task_wrapper")):
+        code = _code_of(owner, *names)
+        if code is not None:
+            customize(code, hide=True)
     for path, describer in WAITS.items():
         register_call(backend, path, describer)
     register_call(owner, "sleep", describe_nothing)

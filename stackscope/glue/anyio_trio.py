@@ -44,7 +44,7 @@ def elaborate_task_group(group: object, context: Context) -> None:
     """A task group: the stacks of its tasks, in the order in which they were started."""
     nursery = instance_attributes(group).get("_nursery")
     if nursery is not None:
-        context.children = trio_glue.stacks_of_children(nursery)
+        trio_glue.elaborate_nursery(nursery, context)
 
 
 def tasks_of(group: object) -> List[Any]:

@@ -203,16 +203,34 @@ def unwrap_loop(loop: asyncio.AbstractEventLoop) -> object:
     return frames_of_loop(loop) or Leaf(loop)
 
 
+def unwrap_runner(runner: object) -> object:
+    """An `asyncio.Runner`: its event loop, once it has one."""
+    return instance_attributes(runner).get("_loop") or Leaf(runner)
+
+
 # ------------------------------------------------------------- task groups
 
 
 def elaborate_task_group(group: object, context: Context) -> None:
-    """A task group: the stacks of its tasks, in the order of their names."""
+    """A task group: the stacks of its tasks, in the order of their names, and whether it is cancelled."""
     tasks = instance_attributes(group).get("_tasks")
     if type(tasks) is set:
         context.children = [
             child_stack(task, for_task=True) for task in sorted(tasks, key=name_in_order)
         ]
+    words = state_of_group(group)
+    if words:
+        context.description = f"TaskGroup: {words}"
+
+
+def state_of_group(group: object) -> str:
+    """Whether a task group cancels its tasks, and how many of them have failed; empty if all is well."""
+    attributes = instance_attributes(group)
+    if attributes.get("_aborting") is not True:
+        return ""
+    errors = attributes.get("_errors")
+    failed = f", {len(errors)} failed" if type(errors) is list and errors else ""
+    return f"cancelled{failed}"
 
 
 def name_in_order(task: Any) -> List[Tuple[int, str]]:
@@ -272,6 +290,8 @@ def install() -> None:
     if iterator_type is not None:
         unwrap_stackitem.register(iterator_type, unwrap_future_iterator)
     unwrap_stackitem.register(asyncio.AbstractEventLoop, unwrap_loop)
+    if hasattr(asyncio, "Runner"):  # 3.11+
+        unwrap_stackitem.register(asyncio.Runner, unwrap_runner)
     customize(PyFuture.__await__, elaborate=elaborate_await)
     for cls, name in EVENT_LOOP_PLUMBING:
         if type(getattr(cls, name, None)) is FunctionType:

@@ -160,6 +160,18 @@ class AsyncioLoops(Runtime):
                     return found
         return None, None
 
+    def cancel_reason(self, task: Any) -> Optional[str]:
+        """The message of ``Task.cancel()``, without what anyio puts before it."""
+        waiter = internal(task, "_fut_waiter")
+        for future in (task, waiter):  # a task that waits hands it on
+            message = None if future is None else internal(future, "_cancel_message")  # 3.9+
+            if type(message) is str:
+                break
+        else:
+            return None
+        anyio = sys.modules.get("stackscope.glue.anyio_asyncio")
+        return message if anyio is None else anyio.reason_in(message)
+
     def state(self, task: Any, stack: Stack) -> str:
         if is_done(task):
             return "done"

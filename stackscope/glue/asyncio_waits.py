@@ -30,6 +30,7 @@ from stackscope.glue.asyncio import (
     internal,
     is_done,
     shielded,
+    state_of_group,
     time_until,
 )
 from stackscope.glue.asyncio import time_left as timeout_left
@@ -324,7 +325,7 @@ def describe_task_group(frame: Frame, waiting: Waiting) -> None:
     left, _ = pending(instance_attributes(waiting.obj).get("_tasks"))
     waiting.text = "end of TaskGroup"
     waiting.tasks = left
-    waiting.detail = count(len(left), "task")
+    waiting.detail = joined(count(len(left), "task"), state_of_group(waiting.obj))
 
 
 # ------------------------------------------------------- streams and sockets

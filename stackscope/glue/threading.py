@@ -53,13 +53,25 @@ def unwrap_number(number: int) -> object:
 
 def frames_of_threads() -> Iterator[List[FrameType]]:
     """The frames of each thread, outermost first. Those of this one end where it asks for them."""
+    for _, frames in threads_with_frames():
+        yield frames
+
+
+def threads_with_frames() -> Iterator[Tuple[int, List[FrameType]]]:
+    """The number of each thread, and its frames as `frames_of_threads` gives them."""
     here = this_thread()
     for ident in list(sys._current_frames()):
         if ident != here:
-            yield thread_frames(ident)
+            yield ident, thread_frames(ident)
         else:
             extraction = current_extraction()
-            yield callers(sys._getframe() if extraction is None else extraction.caller)
+            yield ident, callers(sys._getframe() if extraction is None else extraction.caller)
+
+
+def name_of_thread(ident: int) -> str:
+    """The name of a thread, without the lock of `threading.enumerate`, which somebody may hold."""
+    name = getattr(getattr(threading, "_active", {}).get(ident), "_name", None)
+    return name if type(name) is str else f"{ident:#x}"
 
 
 def _is_alive(thread: threading.Thread) -> bool:

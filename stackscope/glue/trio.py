@@ -24,7 +24,7 @@ from stackscope.codes import get_code
 from stackscope.frames import local_value
 from stackscope.glue.contextvars import called_in_context
 from stackscope.glue.reading import instance_attributes
-from stackscope.glue.threading import frames_of_threads
+from stackscope.glue.threading import frames_of_threads, threads_with_frames
 from stackscope.hooks import (
     customize,
     elaborate_context,
@@ -68,8 +68,14 @@ def unwrap_nursery_manager(manager: object, context: Context) -> object:
 
 
 def elaborate_nursery(nursery: trio.Nursery, context: Context) -> None:
-    """A nursery: the stacks of its child tasks, in the order in which they were started."""
+    """A nursery: the stacks of its child tasks, in the order in which they were started.
+
+    What is special about its cancel scope goes into the description.
+    """
     context.children = stacks_of_children(nursery)
+    words = describe_scope(nursery.cancel_scope)
+    if words != NO_DEADLINE:
+        context.description = f"nursery: {words}"
 
 
 def stacks_of_children(nursery: trio.Nursery) -> List[Any]:
@@ -83,6 +89,8 @@ def _age(task: trio.lowlevel.Task) -> Tuple[int, str]:
 
 
 # ------------------------------------------------------------ cancel scopes
+
+NO_DEADLINE = "no deadline"
 
 
 def elaborate_cancel_scope(scope: trio.CancelScope, context: Context) -> None:
@@ -104,22 +112,23 @@ def describe_scope(scope: trio.CancelScope) -> str:
     if getattr(scope, "_shield", False):
         parts.append("shielded")
     if getattr(scope, "_cancel_called", False):
-        parts.append(f"cancelled{_reason(scope)}")
+        reason = reason_of(scope)
+        parts.append(f"cancelled ({reason})" if reason else "cancelled")
     return ", ".join(parts)
 
 
-def _reason(scope: trio.CancelScope) -> str:
-    """Why a scope is cancelled, where trio takes note of that (0.31+), in brackets."""
+def reason_of(scope: Any) -> str:
+    """Why a scope is cancelled, where trio takes note of that (0.31+)."""
     reason = getattr(scope, "_cancel_reason", None)
     source = getattr(reason, "source", None)
     text = getattr(reason, "reason", None)
     if type(source) is not str:
         return ""
     if type(text) is not str:
-        return f" ({source})"
+        return source
     from stackscope.render.safe import cut, safe_text
 
-    return f" ({source}: {cut(safe_text(text), 200)})"
+    return f"{source}: {cut(safe_text(text), 200)}"
 
 
 def time_left(scope: trio.CancelScope) -> str:
@@ -129,14 +138,14 @@ def time_left(scope: trio.CancelScope) -> str:
         return f"{relative:.1f} s once entered"
     deadline = getattr(scope, "_deadline", math.inf)
     if deadline == math.inf:
-        return "no deadline"
+        return NO_DEADLINE
     return time_until(deadline, runner_of(scope))
 
 
 def time_until(deadline: float, runner: Any) -> str:
     """How far away a time by the clock of a run is, in words."""
     if deadline == math.inf:
-        return "no deadline"
+        return NO_DEADLINE
     clock = getattr(runner, "clock", None)
     # A clock of the program's own isn't asked, for that would run its code.
     if clock is None or type(clock).__module__.partition(".")[0] != "trio":
@@ -155,15 +164,20 @@ def runners() -> List[Any]:
     """The objects that trio has for the runs of this process, as far as their frames show."""
     mine = getattr(_run.GLOBAL_RUN_CONTEXT, "runner", None)
     found = [] if mine is None else [mine]
-    code = _code_of(_run, "unrolled_run")
     for frames in frames_of_threads():
         for frame in frames:
-            if frame.f_code is code:
-                known, runner = local_value(frame, "runner")
-                if known and not any(runner is other for other in found):
-                    found.append(runner)
+            runner = runner_in(frame)
+            if runner is not None and not any(runner is other for other in found):
+                found.append(runner)
     _known_runners.update(found)
     return found + [old for old in going_on() if not any(old is one for one in found)]
+
+
+def runner_in(frame: FrameType) -> Any:
+    """The run that a frame is busy with, or waits for the next event of; else ``None``."""
+    if any(frame.f_code is code for code in RUN_CODES):
+        return local_value(frame, "runner")[1]
+    return None
 
 
 def going_on() -> List[Any]:
@@ -173,20 +187,18 @@ def going_on() -> List[Any]:
 
 def runner_of(scope: trio.CancelScope) -> Any:
     """The run that an active cancel scope belongs to; ``None`` if that can't be found."""
-    mine = getattr(_run.GLOBAL_RUN_CONTEXT, "runner", None)
-    if mine is not None and not any(mine is not other for other in going_on()):
-        return mine
     task = _some_task(getattr(scope, "_cancel_status", None))
-    if task is None:
-        return mine
-    return runner_of_task(task)
+    if task is not None:
+        return runner_of_task(task)
+    found = runners()
+    return found[0] if len(found) == 1 else None
 
 
 def runner_of_task(task: Any) -> Any:
     """The run that has a task; ``None`` if that can't be found."""
     mine = getattr(_run.GLOBAL_RUN_CONTEXT, "runner", None)
-    for candidates in ([mine], going_on(), runners()):
-        for runner in candidates:
+    for candidates in (lambda: [mine], going_on, runners):
+        for runner in candidates():
             if runner is not None and task in runner.tasks:
                 return runner
     return None
@@ -196,9 +208,12 @@ def _some_task(status: Any) -> Any:
     """A task that a cancel status, or one below it, applies to."""
     todo = [status]
     for one in todo:
-        for task in list(getattr(one, "_tasks", ())):
-            return task
-        todo += list(getattr(one, "_children", ()))
+        try:
+            for task in getattr(one, "_tasks", ()):
+                return task
+            todo += list(getattr(one, "_children", ()))
+        except RuntimeError:  # the set changed while another thread runs
+            continue
     return None
 
 
@@ -211,28 +226,33 @@ def elaborate_to_thread(frame: Frame, next_inner: object) -> object:
     They come instead of the rest while the task waits for the thread. If the thread has called back in,
     with ``from_thread.run()``, they come before that call.
     """
-    inner = frames_in_worker(frame.pyframe)
-    if inner is None:
+    found = find_worker(frame.pyframe)
+    if found is None:
         return None
     frame.hide = True
+    _, inner = found
     if next_inner is None or not isinstance(next_inner, Frame):
         return inner
     code = next_inner.pyframe.f_code
     return inner if code is WAIT_TASK_RESCHEDULED else [*inner, next_inner]
 
 
-def frames_in_worker(call: FrameType) -> Optional[List[FrameType]]:
-    """What a thread runs for a call of ``to_thread.run_sync()``; ``None`` if none has begun with it."""
+def find_worker(call: FrameType) -> Optional[Tuple[int, List[FrameType]]]:
+    """The number of the thread that is busy with a call of ``to_thread.run_sync()``, and what it runs.
+
+    ``None`` if no thread has begun with it.
+    """
     jobs = [local_value(call, name) for name in ("worker_fn", "contextvars_aware_worker_fn")]
     jobs = [job for job in jobs if job[0]]
     if not jobs:
         return None
-    for frames in frames_of_threads():
+    for ident, frames in threads_with_frames():
         for index, frame in enumerate(frames):
             if frame.f_code is HANDLE_JOB:
                 found, fn = local_value(frame, "fn")
                 if found and any(fn is job for _, job in jobs):
-                    return _after_worker(frames[index + 1 :])
+                    inner = _after_worker(frames[index + 1 :])
+                    return None if inner is None else (ident, inner)
     return None
 
 
@@ -289,11 +309,16 @@ def _code_of(owner: object, *names: str) -> Optional[CodeType]:
         return None
 
 
+# A run that has nothing to do waits in run() itself; what it does is in the generator unrolled_run()
+# (trio/_core/_run.py, 0.22 to 0.35).
+RUN_CODES = [
+    code for code in (_code_of(_run, n) for n in ("run", "unrolled_run")) if code is not None
+]
+
 WAIT_TASK_RESCHEDULED = get_code(trio.lowlevel.wait_task_rescheduled)
 WORKER_FN = _code_of(trio.to_thread, "run_sync", "worker_fn")
-HANDLE_JOB = _code_of(
-    getattr(sys.modules.get("trio._core._thread_cache"), "WorkerThread", None), "_handle_job"
-)
+WORKER: Any = getattr(sys.modules.get("trio._core._thread_cache"), "WorkerThread", None)
+HANDLE_JOB = _code_of(WORKER, "_handle_job")
 
 
 def install() -> None:
@@ -315,6 +340,9 @@ def install_threads() -> None:
     """Register what concerns threads."""
     customize(trio.to_thread.run_sync, elaborate=elaborate_to_thread)
     customize(trio.from_thread.run, hide=True, elaborate=elaborate_from_thread)
+    for code in (WORKER_FN, HANDLE_JOB, _code_of(WORKER, "_work")):
+        if code is not None:
+            customize(code, hide=True)
     for path in (  # up to 0.22
         ("run", "callback", "unprotected_afn"),
         ("run", "callback", "await_in_trio_thread_task"),

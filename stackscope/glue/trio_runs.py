@@ -7,6 +7,7 @@ from typing import Any
 
 import trio._core._run
 
+from stackscope.glue.trio import reason_of, runner_in
 from stackscope.running import this_thread
 from stackscope.runtimes import Runtime, Survey, unique
 
@@ -37,7 +38,12 @@ class TrioRuns(Runtime):
         return [loop for loop in unique(found) if type(loop) is run.Runner and loop.tasks]  # type: ignore[attr-defined]
 
     def _run_frames(self, survey: Survey) -> List[Tuple[int, Any]]:
-        return survey.first_arguments(getattr(run, "unrolled_run", None))
+        found = [
+            (ident, runner_in(frame))
+            for name in ("run", "unrolled_run")
+            for ident, frame in survey.calls(getattr(run, name, None))
+        ]
+        return [(ident, runner) for ident, runner in found if runner is not None]
 
     def thread(self, loop: Any, survey: Survey) -> Optional[int]:
         if getattr(run.GLOBAL_RUN_CONTEXT, "runner", None) is loop:
@@ -77,6 +83,16 @@ class TrioRuns(Runtime):
     def owner(self, task: Any) -> Tuple[object, object]:
         nursery = task.parent_nursery
         return nursery, (nursery.parent_task if nursery is not None else None)
+
+    def cancel_reason(self, task: Any) -> Optional[str]:
+        """That of the innermost scope around the task that is cancelled."""
+        status = getattr(task, "_cancel_status", None)
+        while status is not None:
+            scope = getattr(status, "_scope", None)
+            if getattr(scope, "_cancel_called", False):
+                return reason_of(scope) or None
+            status = getattr(status, "_parent", None)
+        return None
 
     def state(self, task: Any, stack: Stack) -> str:
         status = getattr(task, "_cancel_status", None)

@@ -14,8 +14,10 @@ import trio
 from stackscope.codes import get_code
 from stackscope.frames import local_value
 from stackscope.glue.reading import class_attribute
-from stackscope.glue.trio import describe_scope, runner_of_task, runners, time_until
-from stackscope.waiting import Waiting, describe_call
+from stackscope.glue.threading import name_of_thread
+from stackscope.glue.trio import describe_scope, find_worker, runner_of_task, runners, time_until
+from stackscope.numbers import task_numbers
+from stackscope.waiting import HELD_BY, Waiting, describe_call, name_holders
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ def label(task: Any) -> str:
     """What to call a task."""
     from stackscope.render.safe import cut, safe_text
 
-    return f"task {cut(safe_text(task.name), 60)}"
+    return f"task {task_numbers.of(task)} ({cut(safe_text(task.name), 60)})"
 
 
 # ----------------------------------------------------------------- describers
@@ -92,8 +94,8 @@ def describe_lock(frame: Frame, waiting: Waiting) -> None:
     lock = waiting.obj = waiting.lock = variable(frame, "self")
     owner = lock._owner
     waiting.tasks = [] if owner is None else [owner]
-    held = "" if owner is None else f"held by {label(owner)}, "
-    waiting.detail = held + parked(lock._lot)
+    held = "" if owner is None else f", {HELD_BY}{label(owner)}"
+    waiting.detail = parked(lock._lot) + held
 
 
 def describe_semaphore(frame: Frame, waiting: Waiting) -> None:
@@ -104,10 +106,13 @@ def describe_semaphore(frame: Frame, waiting: Waiting) -> None:
 
 def describe_limiter(frame: Frame, waiting: Waiting) -> None:
     """``CapacityLimiter.acquire()``: how many tokens are taken, and how many wait."""
-    limiter = waiting.obj = variable(frame, "self")
+    limiter: Any = variable(frame, "self")
+    waiting.obj = waiting.lock = limiter
     waiting.detail = (
         f"{len(limiter._borrowers)} of {limiter._total_tokens} borrowed, {parked(limiter._lot)}"
     )
+    tasks = [one for one in list(limiter._borrowers) if type(one) is trio.lowlevel.Task]
+    name_holders(waiting, tasks, label)
 
 
 def describe_condition(frame: Frame, waiting: Waiting) -> None:
@@ -170,8 +175,11 @@ def describe_process(frame: Frame, waiting: Waiting) -> None:
 
 
 def describe_to_thread(frame: Frame, waiting: Waiting) -> None:
-    """``to_thread.run_sync()``: what the thread does, or that it hasn't begun."""
-    if waiting.text:
+    """``to_thread.run_sync()``: the thread that does it; before that, what it waits for to get one."""
+    found = find_worker(frame.pyframe)
+    if found is not None:
+        waiting.detail = f"in thread {name_of_thread(found[0])}"
+    elif waiting.text:
         waiting.detail = str(waiting)
     waiting.text = "trio.to_thread.run_sync()"
 

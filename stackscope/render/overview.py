@@ -7,7 +7,7 @@ it only waits for below its frames. A task that is drawn elsewhere is called by 
 
 from __future__ import annotations
 
-from stackscope.render.safe import safe_text
+from stackscope.render.safe import cut, safe_text
 from stackscope.render.text import (
     FLAT,
     Layout,
@@ -24,10 +24,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Dict, Iterable, List, Optional, Sequence, Set, Tuple
 
+    from stackscope.model import Stack
     from stackscope.render.text import Block, Line
     from stackscope.snapshot import ItemNode, LoopNode, Snapshot, TaskNode, ThreadNode
 
 __all__ = ["format_snapshot"]
+
+MOST_CHILDREN = 20
+"""So many children of a context are drawn in the stack of a thread, where each is only called by its name."""
+
+MOST_NAMES = 5
+"""So many tasks that are drawn elsewhere are called by name; of more there are the numbers."""
 
 
 class _TaskView(View):
@@ -74,6 +81,8 @@ class _Drawing:
         self.layout = layout
         self.guides = layout.guides
         self.max_alike = max_alike
+        most = None if max_alike is None else max(max_alike, MOST_CHILDREN)
+        self.layout_of_others = Layout(layout.guides.ascii_only, most)
         tasks = list(snapshot.tasks())
         view.nodes = {id(node.task): node for node in tasks}
         self.by_stack = {id(node.stack): node for node in tasks}
@@ -137,11 +146,30 @@ class _Drawing:
             yield Nested(self.guides.frame, self.frame(frame))
         below = [child for child in node.children if id(child) not in self.drawn]
         yield from self.siblings(below, self.guides.context)
+        yield from self.elsewhere(node)
         rest = StackNode(node.stack, self.view)
         if node.waiting is None and rest.leaf is not None:
             yield [("guide", self.guides.leaf), ("leaf", rest.leaf)]
         for line in rest.error_lines():
             yield [("error", f"  {line}")]
+
+    def elsewhere(self, node: TaskNode) -> Block:
+        """What a task waits for, beside the tasks that its title names and those drawn below it."""
+        if node.waiting is None or not node.waiting.tasks:
+            return
+        here = {id(child) for child in node.children}
+        known = [self.view.nodes.get(id(task)) for task in node.waiting.tasks]
+        others = [one for one in known if one is not None and id(one) not in here]
+        words = str(node.waiting)
+        others = [one for one in others if f"task {one.number} (" not in words]
+        if not others:
+            return
+        also = "also for " if len(others) < len(known) else "for "
+        if len(others) <= MOST_NAMES:
+            text = ", ".join([task_name(one) for one in others])
+        else:
+            text = f"tasks {_numbers(others)}"
+        yield [("guide", self.guides.context[0]), ("note", f"{also}{text}, drawn elsewhere")]
 
     def frame(self, node: FrameNode) -> Block:
         """A frame with its contexts and its source line."""
@@ -208,16 +236,21 @@ class _Drawing:
         ]
         words = f" ({', '.join(notes)})" if notes else ""
         yield [("root", f"thread{number} {safe_text(node.name)}"), ("comment", words)]
-        yield Nested(FLAT, stack_body(StackNode(node.stack, self.view), self.layout), node.stack)
+        yield self.body(node.stack)
 
     def item(self, node: ItemNode) -> Block:
         """A greenlet or the like with its stack."""
         where = f" in {safe_text(node.thread)}" if node.thread else ""
         title = f"{node.kind} {node.number} {safe_text(node.name)}"
         yield [("root", title), ("comment", f"{where}: {node.state}")]
-        yield Nested(FLAT, stack_body(StackNode(node.stack, self.view), self.layout), node.stack)
+        yield self.body(node.stack)
         for child in node.children:
             yield Nested(self.guides.context, self.item(child))
+
+    def body(self, stack: Stack) -> Nested:
+        """The frames of something that has no tasks of its own."""
+        block = stack_body(StackNode(stack, self.view), self.layout_of_others)
+        return Nested(FLAT, block, stack)
 
 
 def _loop_title(loop: LoopNode) -> Line:
@@ -230,6 +263,8 @@ def _loop_title(loop: LoopNode) -> Line:
 
 def _task_title(node: TaskNode) -> Line:
     words = f": {node.state}"
+    if node.cancel_reason:
+        words += f" ({cut(safe_text(node.cancel_reason), 200)})"
     if node.waiting is not None:
         verb = "" if node.state == "waiting" else ", waiting"
         words += f"{verb} for {safe_text(str(node.waiting))}"

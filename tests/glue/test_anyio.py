@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from stackscope import extract
+from stackscope import extract, extract_all
 from stackscope.waiting import describe_wait
 
 anyio = pytest.importorskip("anyio", reason="anyio isn't installed here")
@@ -397,7 +397,112 @@ def test_lock(run):
         return watched.waiting, lock
 
     waiting, lock = run(main)
-    assert str(waiting) == "Lock.acquire(): held by task owner, 1 waiter"
+    assert re.fullmatch(
+        r"Lock\.acquire\(\): 1 waiter, held by task (\d+ \(owner\)|owner)", str(waiting)
+    )
+
+
+def test_who_holds_what(run):
+    """In a snapshot the holders are known, also of what has no owner by itself; each is named once."""
+
+    async def main():
+        def using(thing, name):
+            async def use():
+                async with thing:
+                    await anyio.sleep(100)
+
+            use.__name__ = name
+            return use
+
+        found = {}
+        for thing in (anyio.Lock(), anyio.Semaphore(1), anyio.CapacityLimiter(1)):
+            kind = type(thing).__name__.replace("Adapter", "")
+            async with anyio.create_task_group() as group:
+                for name in ("first", "second"):
+                    group.start_soon(using(thing, name), name=name)
+                    await anyio.wait_all_tasks_blocked()
+                snapshot = extract_all(threads=False)
+                found[kind] = {node.name: node for node in snapshot.tasks()}
+                group.cancel_scope.cancel()
+        return found
+
+    for kind, nodes in run(main).items():
+        first, second = nodes["first"], nodes["second"]
+        assert second.waits_for == f"{kind}.acquire()"
+        words = str(second.waiting)
+        if sys.implementation.name != "pypy":  # where contexts aren't known
+            assert words.count("held by task") == 1
+            assert words.endswith(("(first)", "held by task first"))
+            assert any(task is first.task for task in second.waiting.tasks)
+        else:
+            assert words.count("held by task") <= 1
+
+
+def test_words_for_a_call_in_a_thread(run):
+    async def main():
+        entered, leave = threading.Event(), threading.Event()
+        limiter = anyio.CapacityLimiter(1)
+
+        def block():
+            entered.set()
+            leave.wait(10)
+
+        async def call():
+            await anyio.to_thread.run_sync(block, limiter=limiter)
+
+        async def another():
+            await anyio.to_thread.run_sync(block, limiter=limiter)
+
+        found = []
+        try:
+            async with anyio.create_task_group() as group:
+                group.start_soon(call, name="call")
+                await until(entered.is_set)
+                group.start_soon(another, name="another")
+                await anyio.wait_all_tasks_blocked()
+                nodes = {node.name: node for node in extract_all(threads=False).tasks()}
+                found = [str(nodes["call"].waiting), str(nodes["another"].waiting)]
+                leave.set()
+        finally:
+            leave.set()
+        return found
+
+    call, another = run(main)
+    assert re.fullmatch(r"anyio\.to_thread\.run_sync\(\): in thread .+", call)
+    assert re.fullmatch(
+        r"anyio\.to_thread\.run_sync\(\): CapacityLimiter\.\w+\(\): 1 of 1 borrowed, 1 waiter.*",
+        another,
+    )
+
+
+def test_a_group_that_is_cancelled(run):
+    async def main():
+        leave = anyio.Event()
+
+        async def stubborn():
+            with anyio.CancelScope(shield=True):
+                await leave.wait()
+
+        async def owner():
+            async with anyio.create_task_group() as group:
+                group.start_soon(stubborn)
+                await anyio.wait_all_tasks_blocked()
+                group.cancel_scope.cancel()
+
+        async with anyio.create_task_group() as outer:
+            outer.start_soon(owner, name="owner")
+            for _ in range(3):
+                await anyio.wait_all_tasks_blocked()
+            [node] = [node for node in extract_all(threads=False).tasks() if node.name == "owner"]
+            leave.set()
+        return node, str(node.waiting)
+
+    node, words = run(main)
+    assert re.match(r"end of TaskGroup: 1 task, cancelled", words)
+    if sys.implementation.name != "pypy":  # where contexts aren't known
+        [frame] = [frame for frame in node.stack.frames if frame.funcname == "owner"]
+        [context] = frame.contexts
+        assert re.match(r"(nursery|TaskGroup): no deadline, cancelled", context.description)
 
 
 def test_sleep_and_event(run):
@@ -447,6 +552,25 @@ def test_memory_streams(run):
     receiving, sending = run(main)
     assert receiving == "MemoryObjectReceiveStream.receive(): 0 of 1 items, 1 waiter, 1 sender"
     assert sending == "MemoryObjectSendStream.send(): 1 of 1 items, 1 waiter, 1 receiver"
+
+
+def test_start(run):
+    async def main():
+        async def starting(*, task_status):
+            await anyio.sleep(100)
+
+        async def starter():
+            async with anyio.create_task_group() as inner:
+                await inner.start(starting, name="starting")
+
+        watched = Watched(run)
+        await watched.wait_of(starter)
+        return watched.waiting
+
+    waiting = run(main)
+    assert re.fullmatch(
+        r"TaskGroup\.start\(\): (Nursery\.start\(\): )?task \d+ \(starting\)", str(waiting)
+    )
 
 
 def test_other_primitives(run):

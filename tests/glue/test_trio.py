@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
+import threading
 
 import pytest
 import trio
 import trio.testing
 
-from stackscope import Context, extract, extract_outermost, fill_context
+from stackscope import Context, extract, extract_all, extract_outermost, fill_context
+
+HAS_CONTEXTS = sys.implementation.name != "pypy"
 
 CONTEXTS = pytest.mark.skipif(
-    sys.implementation.name == "pypy",
+    not HAS_CONTEXTS,
     reason="PyPy doesn't tell which contexts of a coroutine are active",
 )
 
@@ -205,3 +209,56 @@ async def test_a_run_in_another_thread():
     await trio.to_thread.run_sync(look)
     assert stacks[0].error is None
     assert "init" in names(stacks[0])
+
+
+# ----------------------------------------------------- several runs at once
+
+
+def test_a_run_in_another_thread_that_waits():
+    """Each run has a clock of its own, and waits for events in no frame of the generator that it is."""
+    ready, stop = threading.Event(), []
+
+    async def elsewhere():
+        with trio.move_on_after(500):
+            stop.append((trio.lowlevel.current_trio_token(), trio.Event()))
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(trio.sleep, 700, name="sleeper")
+                trio.lowlevel.current_trio_token().run_sync_soon(ready.set)
+                await stop[0][1].wait()
+                nursery.cancel_scope.cancel()
+
+    async def here():
+        return extract_all()
+
+    thread = threading.Thread(target=trio.run, args=(elsewhere,), name="the other one")
+    thread.start()
+    try:
+        assert ready.wait(10)
+        snapshots = [extract_all(), trio.run(here)]
+    finally:
+        token, event = stop[0]
+        token.run_sync_soon(event.set)
+        thread.join(10)
+    for snapshot in snapshots:
+        [loop] = [loop for loop in snapshot.loops if not loop.is_here]
+        assert (loop.library, loop.thread, loop.is_running) == ("trio", "the other one", True)
+        nodes = {node.name.rpartition(".")[2]: node for node in loop.walk()}
+        if HAS_CONTEXTS:
+            [timeout, nursery] = nodes["elsewhere"].stack.frames[0].contexts
+            assert re.fullmatch(r"cancel scope: (500.0|49\d\.\d) s left", timeout.description)
+            assert re.fullmatch(r"(700.0|69\d\.\d) s left", nodes["sleeper"].waiting.detail)
+
+
+@CONTEXTS
+def test_a_nursery_that_is_cancelled():
+    async def owner():
+        async with trio.open_nursery() as nursery:
+            nursery.cancel_scope.cancel()
+            with trio.CancelScope(shield=True):
+                await trio.sleep(0.001)
+                found.append(extract(trio.lowlevel.current_task()))
+
+    found = []
+    trio.run(owner)
+    nursery = found[0].frames[0].contexts[0]
+    assert re.match("nursery: no deadline, cancelled", nursery.description)

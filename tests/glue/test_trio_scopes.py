@@ -181,7 +181,7 @@ async def test_lock():
             pass
 
     waiting = await wait_of(owner, other)
-    assert str(waiting) == "Lock.acquire(): held by task owner, 1 waiter"
+    assert re.fullmatch(r"Lock\.acquire\(\): 1 waiter, held by task \d+ \(owner\)", str(waiting))
     assert waiting.lock is lock
     assert [task.name for task in waiting.tasks] == ["owner"]
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import queue
+import re
 import threading
 
 import pytest
 
 from stackscope import extract
+from stackscope.waiting import describe_wait
 
 trio = pytest.importorskip("trio", reason="trio isn't installed here")
 
@@ -230,6 +232,22 @@ async def test_extracted_in_the_thread_itself():
     assert stack.error is None
     assert names(stack)[-3:] == ["test_extracted_in_the_thread_itself", "call", "look"]
     assert names(own)[-2:] == ["call", "look"]
+
+
+def test_words_for_a_call_in_a_thread():
+    blocker = Blocker()
+
+    async def main():
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.to_thread.run_sync, blocker.block)
+            while not blocker.started.is_set():
+                await trio.sleep(0.01)
+            [task] = nursery.child_tasks
+            words = str(describe_wait(extract(task)))
+            blocker.leave.set()
+        return words
+
+    assert re.fullmatch(r"trio\.to_thread\.run_sync\(\): in thread .+", trio.run(main))
 
 
 @in_trio
