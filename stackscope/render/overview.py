@@ -162,6 +162,7 @@ class _Drawing:
         others = [one for one in known if one is not None and id(one) not in here]
         words = str(node.waiting)
         others = [one for one in others if f"task {one.number} (" not in words]
+        others.sort(key=lambda one: one.number)  # some of asyncio's functions take a set
         if not others:
             return
         also = "also for " if len(others) < len(known) else "for "
