@@ -9,7 +9,7 @@ from __future__ import annotations
 import pdb
 import sys
 
-from stackscope_pdb import lines, prompt
+from stackscope_pdb import awaiting, lines, prompt
 from stackscope_pdb.assignments import CO_OPTIMIZED, Watch
 from stackscope_pdb.commands import table
 from stackscope_pdb.harmless import encodable
@@ -311,6 +311,9 @@ class Commands(Base):
         if focus is not None and lines.is_assignment(line.lstrip("!")) and self._has_left(focus):
             self.refuse(f"{focus.noun} has left this frame meanwhile, so nothing was assigned.")
             return None
+        code = awaiting.compiled(line)
+        if code is not None and getattr(self, "async_shim_frame", None) is None:
+            return self._assigning(lambda _line: awaiting.run(self, code), line)
         return self._assigning(super().default, line)
 
     def _has_left(self, focus: Focus) -> bool:
