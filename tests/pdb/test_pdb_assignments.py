@@ -7,27 +7,35 @@ import sys
 
 import pytest
 
-COMMANDS = [
-    "where",
-    "where --contexts",
-    "where --hidden",
-    "w",
-    "ctx",
-    "ctx 1",
-    "ctx 9",
-    "tasks",
-    "tasks x",
-    "task 1",
-    "task sleeper",
-    "unfocus",
-    "frame 0",
-    "up",
-    "down",
-    "u\nd",
-    "help where",
-    "list",
-    "args",
-]
+from stackscope_pdb.commands import table
+
+ARGUMENTS = {
+    # what to give to a command, beside nothing
+    "ctx": ["1", "9"],
+    "down": ["1"],
+    "exceptions": ["0"],
+    "frame": ["0", "-1", "99"],
+    "stack": ["(n for n in 'ab')", "nothing", "3"],
+    "sticky": ["on", "3", "off"],
+    "task": ["1", "sleeper", "nobody"],
+    "tasks": ["sleeper", "nobody"],
+    "thread": ["1", "MainThread", "nobody"],
+    "threads": ["Main", "nobody"],
+    "unfocus": ["now"],
+    "up": ["1", "-1"],
+    "where": ["--contexts", "--hidden", "-c --hidden", "1", "--nothing"],
+}
+
+STANDARD = ["help where", "list", "ll", "args", "whatis x", "display x", "source Manager", "u\nd"]
+
+
+def all_commands():
+    for entry in table.commands():
+        for name in entry.names:
+            yield name
+        for argument in ARGUMENTS.get(entry.name, ()):
+            yield f"{entry.name} {argument}"
+    yield from STANDARD
 
 
 class Manager:
@@ -65,11 +73,34 @@ def run_stopping(session):
     return asyncio.run(main())
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_assignment_in_the_current_frame_survives(scripted, command):
-    session = scripted("x = 42", *command.split("\n"), "unfocus", "c")
+def test_assignments_in_the_current_frame_survive_every_command(scripted):
+    commands = list(all_commands())
+    lines = ["x = 0"]
+    for command in commands:
+        # assigned before and after, so that what is shown tells which of the two got lost
+        lines += ["x += 1", *command.split("\n"), "unfocus", "frame -1", "p 'x is', x", "x += 1"]
+    session = scripted(*lines, "c")
     (x, y), _ = run_stopping(session)
-    assert (x, y) == (42, 42), session.output
+    seen = [reply for reply in session.replies if reply.startswith("('x is'")]
+    assert seen == [f"('x is', {2 * n + 1})" for n in range(len(commands))]
+    assert x == y == 2 * len(commands)
+
+
+def test_assignments_in_a_focused_frame_survive_every_command(scripted):
+    commands = list(all_commands())
+    lines = ["task sleeper", "value = 0"]
+    for command in commands:
+        lines += ["value += 1", *command.split("\n"), "task sleeper", "p 'value is', value"]
+    session = scripted(*lines, "unfocus", "c")
+    _, value = run_stopping(session)
+    seen = [reply for reply in session.replies if reply.startswith("('value is'")]
+    assert seen == [f"('value is', {n + 1})" for n in range(len(commands))]
+    assert value == len(commands)
+
+
+def test_every_command_that_takes_an_argument_gets_one():
+    taking = {entry.name for entry in table.commands() if " " in entry.usage or "(" in entry.usage}
+    assert taking <= set(ARGUMENTS)
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,12 @@ PROGRAM = textwrap.dedent(
     for thread in threads:
         thread.join()
     breakpoint()
+    try:
+        raise ValueError("the last one") from KeyError("never raised")
+    except ValueError as exc:
+        import stackscope_pdb
+
+        stackscope_pdb.post_mortem(exc)
     print("end")
     """
 )
@@ -204,6 +210,7 @@ STEPS = [
     ("!tasks", "3"),
     ("help tasks", "More than five tasks with the same stack become one row."),
     ("help stackscope", "Commands beyond those of pdb"),
+    ("exceptions", "No exception is looked at here."),
     # a focused task runs on
     ("task nested", "-> await gate.wait()", "nested"),
     ("up", "-> await pooled(gate)"),
@@ -213,6 +220,11 @@ STEPS = [
     ("continue", "secrets [0, 11, 5]"),
     ("tasks", "No task is alive in this process."),
     ("task 1", "No task is alive in this process."),
+    # after an exception
+    ("continue", "app.py("),
+    ("exceptions", "KeyError('never raised')"),
+    ("exceptions 7", "There is no exception 7."),
+    ("exceptions 0", "has no frames: it has never been raised."),
 ]
 
 NOT_IN_ONE_SESSION = {
@@ -225,6 +237,7 @@ NOT_IN_ONE_SESSION = {
     ),
     "can't be read:": "of objects whose hooks fail",
     "the program isn't running any more.": "tests of post-mortem debugging",
+    "failed:": "of objects whose methods fail",
     "it has ended.": "it would have to end between two commands",
 }
 
