@@ -55,7 +55,7 @@ else:
 
     @asynccontextmanager
     async def timeout(delay):
-        """Cancel the body after `delay` seconds and raise `asyncio.TimeoutError` instead."""
+        """Cancel the body after `delay` seconds, if any, and raise `asyncio.TimeoutError` instead."""
         expired = False
 
         def expire():
@@ -64,7 +64,8 @@ else:
             task.cancel()
 
         task = asyncio.current_task()
-        handle = asyncio.get_running_loop().call_later(delay, expire)
+        loop = asyncio.get_running_loop()
+        handle = None if delay is None else loop.call_later(delay, expire)
         try:
             yield
         except asyncio.CancelledError:
@@ -72,7 +73,8 @@ else:
                 raise asyncio.TimeoutError from None
             raise
         finally:
-            handle.cancel()
+            if handle is not None:
+                handle.cancel()
 
 
 __all__ = ["TaskGroup", "timeout"]

@@ -146,6 +146,7 @@ class _Table:
         place = max([min(len(row.place), WIDEST_PLACE) for row in tasks], default=0)
         state = max([len(row.state) for row in tasks], default=0)
         room = self.console.width - (number + 3 + name + 2 + state + 2 + place + 2)
+        has_sources = room >= NARROWEST_SOURCE
         for row in rows:
             if isinstance(row, OwnerRow):
                 yield [
@@ -164,8 +165,8 @@ class _Table:
                 ("taskname", row.name),
                 ("text", " " * max(padding, 0) + "  "),
                 (_state_kind(row.state), row.state.ljust(state) + "  "),
-                ("place", row.place.ljust(place) + "  "),
-                ("source", row.source if room >= NARROWEST_SOURCE else ""),
+                ("place", row.place.ljust(place) + "  " if has_sources else row.place),
+                ("source", row.source if has_sources else ""),
             ]
 
     def _siblings(self, nodes: List[TaskNode], tree: str) -> Iterator[Union[Row, OwnerRow]]:

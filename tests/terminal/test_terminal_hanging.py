@@ -1,0 +1,92 @@
+"""The session of `docs/hanging.rst`: a program hangs, Ctrl-C, the culprit is found, the program ends."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+import pytest
+
+if sys.platform == "win32":
+    pytest.skip("a pseudo-terminal", allow_module_level=True)
+
+from tests.terminal.conftest import ROOT
+
+EXAMPLE = ROOT / "examples" / "bank.py"
+PAGE = ROOT / "docs" / "hanging.rst"
+COLUMNS = 88
+PROMPT = re.compile(r"\(stackscope_pdb ?(.*?)\) (.*)")
+CLIENTS = ("ada", "bob", "cleo", "dan")
+
+needs_contexts = pytest.mark.skipif(
+    sys.implementation.name != "cpython", reason="contexts are found on CPython only, so far"
+)
+
+
+def session_of_the_page():
+    """What comes before the first prompt; then the prompts' names, the commands, and the answers to them."""
+    indented = re.findall(r"^   (.*)\n", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    begin = indented.index("^C")
+    banner, steps = [], []
+    for line in indented[begin + 1 :]:
+        prompt = PROMPT.fullmatch(line)
+        if prompt:
+            steps.append((prompt.group(1), prompt.group(2), []))
+        else:
+            (steps[-1][2] if steps else banner).append(line)
+    return banner, steps
+
+
+def comparable(lines):
+    """Lines without what differs from one installation and version to the next."""
+    text = "\n".join(lines).replace(f"{ROOT}/", "")
+    # where the loop waits
+    text = re.sub(r"> /\S+\(\d+\)\w+\(\)\n-> .*", "> WAITS", text)
+    return text.rstrip("\n").split("\n")
+
+
+LATER = "import asyncio; handle = asyncio.get_running_loop().call_later(0.5, print, 'later')"
+
+
+def stuck(session):
+    """Let the program run until everything waits, and interrupt it; gives what is shown then."""
+    for _ in range(20):
+        session.ask(LATER)  # or else Ctrl-C might come before it has gone on
+        session.child.sendline("continue")
+        session.child.expect_exact("\nlater")
+        session.child.sendintr()
+        shown = session.expect_prompt()
+        if len(re.findall(r"Lock\.acquire\(\)", shown)) == 4 and "Queue.put()" in shown:
+            return shown[shown.index("Program") :].split("\n")
+    raise AssertionError(shown)
+
+
+@needs_contexts
+def test_the_page_is_true(terminal):
+    banner, steps = session_of_the_page()
+    assert [command for _, command, _ in steps][-2:] == ["continue", "q"]
+    lines = EXAMPLE.read_text(encoding="utf-8").split("\n")
+    begin = lines.index("async def main(*, fixed):") + 3
+    arguments = ("-c", f"tbreak {begin}", "-c", "continue", str(EXAMPLE), "--forever")
+    session = terminal("", "-m", "stackscope_pdb", *arguments, columns=COLUMNS)
+    session.expect_prompt()
+    shown = stuck(session)
+    is_exact = sys.version_info >= (3, 11)  # before, the example has task groups of its own
+    if is_exact:
+        assert comparable(shown) == comparable(banner)
+    else:
+        for name in ["journal", *[f"bank-{client}" for client in CLIENTS]]:
+            [mine], [theirs] = (
+                [row for row in rows if f" {name} " in row] for rows in (shown, banner)
+            )
+            assert mine.split()[-5:] == theirs.split()[-5:]
+    for (name, command, answer), (next_name, _, _) in zip(steps, steps[1:]):
+        mine = comparable(session.ask(command, next_name).split("\n"))
+        if is_exact or "task" not in command and "timeout" not in str(answer):
+            assert mine == comparable(answer)
+        elif command == "ctx":
+            assert mine[-1] == answer[-1] == "  2 async with self.lock:  # _: Lock (line 94)"
+        else:
+            assert mine[1:] == comparable(answer)[1:]
+    session.finish("q")
+    assert session.child.exitstatus == 0
