@@ -24,9 +24,7 @@ from compat import TaskGroup, timeout
 
 CLIENTS = {"ada": 8, "bob": 3, "cleo": 3, "dan": 3}  # name: number of transfers
 JOURNAL_SIZE = 4  # records that may wait to be written
-PATIENCE = (
-    None if "--forever" in sys.argv else 1.0
-)  # seconds without a transfer until the watchdog barks
+PATIENCE = None if "--forever" in sys.argv else 1.0  # seconds until the watchdog barks
 TRANSFER_TIMEOUT = None if "--forever" in sys.argv else 5.0  # seconds
 
 
