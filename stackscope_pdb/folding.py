@@ -40,6 +40,9 @@ MACHINERY: Dict[str, Optional[FrozenSet[str]]] = {
 MACHINERY_PACKAGES = frozenset({"IPython", "ipdb", "ipykernel", "tornado", "traitlets"})
 """Packages of which all modules are such: those that run what is typed into IPython and Jupyter."""
 
+MOST_FRAMES = 100
+"""Of more frames, those in the middle are folded, too."""
+
 OWN_PACKAGE = __name__.partition(".")[0]
 OWN_PACKAGES = ("stackscope", OWN_PACKAGE, "stackscope_ipython")
 OWN_FOLDER = os.path.dirname(os.path.abspath(__file__)) + os.sep
@@ -79,6 +82,19 @@ def folded(entries: Sequence[Entry], frames: Sequence[Frame]) -> List[bool]:
         innermost = known.get(id(entries[-1][0]))
         result[-1] = innermost is not None and innermost.hide
     return result
+
+
+def fold_middle(hidden: List[bool], current: int) -> None:
+    """Fold the middle of a stack that is very deep, as after an endless recursion.
+
+    Args:
+        hidden: For each entry whether it is folded already. It is changed.
+        current: The index of the one to leave alone.
+    """
+    visible = [index for index, is_hidden in enumerate(hidden) if not is_hidden]
+    if len(visible) > MOST_FRAMES:
+        for index in visible[MOST_FRAMES // 4 : len(visible) - MOST_FRAMES * 3 // 4]:
+            hidden[index] = abs(index - current) > MOST_FRAMES // 10
 
 
 def _package(frame: FrameType) -> str:

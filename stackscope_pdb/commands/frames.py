@@ -38,8 +38,8 @@ def where(debugger: Commands, argument: str) -> None:
     With --contexts, or -c, show every frame's active context managers.
 
     Frames of event loops, of the debugger, and such as libraries mark
-    as hidden are folded; the line that stands for them says how many.
-    With --hidden, show them.
+    as hidden are folded, and so is the middle of a very deep stack; the
+    line that stands for them says how many. With --hidden, show them.
 
     From Python 3.14 on, N limits the frames: 0 is the current one, 3
     are the three most recent ones, -3 the three oldest ones. Before,
@@ -48,7 +48,7 @@ def where(debugger: Commands, argument: str) -> None:
     options, rest = options_and_rest(argument, WHERE_OPTIONS)
     word = single(rest, "number of frames")
     count = None if word is None else integer(word, "a number of frames")
-    from stackscope_pdb.folding import folded
+    from stackscope_pdb.folding import fold_middle, folded
     from stackscope_pdb.views.frames import stack_lines
 
     if not debugger.stack:
@@ -58,6 +58,7 @@ def where(debugger: Commands, argument: str) -> None:
     if "hidden" not in options:
         hidden = folded(debugger.stack, stack.frames)
         hidden[debugger.curindex] = False
+        fold_middle(hidden, debugger.curindex)
     console = debugger.console
     lines = stack_lines(
         debugger.stack,

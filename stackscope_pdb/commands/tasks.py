@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from stackscope_pdb.commands.picking import listed, pick
 from stackscope_pdb.commands.table import CommandError, command
 
 TYPE_CHECKING = False
@@ -102,7 +103,10 @@ def task(debugger: Commands, argument: str) -> None:
     if not argument:
         raise CommandError("Which task? Give the number or the name that 'tasks' shows.")
     snapshot = take_snapshot()
-    _focus(debugger, snapshot, _find(list(snapshot.tasks()), argument))
+    nodes = list(snapshot.tasks())
+    if not nodes:
+        raise CommandError(NO_TASK)
+    _focus(debugger, snapshot, pick(nodes, argument, "task"))
 
 
 def focus_task(debugger: Commands, wanted: object) -> None:
@@ -114,43 +118,11 @@ def focus_task(debugger: Commands, wanted: object) -> None:
     _focus(debugger, snapshot, node)
 
 
-def _find(nodes: List[TaskNode], text: str) -> TaskNode:
-    """The task that is meant by a number, a name, or part of a name."""
-    if not nodes:
-        raise CommandError(NO_TASK)
-    word = text[1:] if text.startswith("#") else text
-    by_number = [node for node in nodes if word.isdecimal() and node.number == int(word)]
-    by_name = [node for node in nodes if node.name == text]
-    others = [node for node in by_name if node not in by_number]
-    if by_number and not others:
-        return by_number[0]
-    if by_number:
-        raise CommandError(
-            f"{text} is the number of task {_listed(by_number)} and the name of task "
-            f"{_listed(others)}. Say 'task #{word}' or 'task {others[0].number}'."
-        )
-    found = by_name or [node for node in nodes if text.lower() in node.name.lower()]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise CommandError(f"{len(found)} tasks fit {text!r}: {_listed(found)}. Give a number.")
-    if word.isdecimal():
-        raise CommandError(f"No living task has the number {word}. There are: {_listed(nodes)}.")
-    raise CommandError(f"No task is called {text!r}. There are: {_listed(nodes)}.")
-
-
-def _listed(nodes: List[TaskNode], most: int = 8) -> str:
-    from stackscope.render.safe import cut, safe_text
-
-    names = [f"{node.number} ({cut(safe_text(node.name), 40)})" for node in nodes[:most]]
-    return ", ".join(names) + (f" and {len(nodes) - most} more" if len(nodes) > most else "")
-
-
 def _focus(debugger: Commands, snapshot: Snapshot, node: TaskNode) -> None:
     from stackscope_pdb.session import Focus
     from stackscope_pdb.views.tasks import brief_line
 
-    noun = f"task {_listed([node])}"
+    noun = f"task {listed([node])}"
     if node.task is _stopped_task(snapshot):
         debugger.message(f"The program stopped in {noun} itself.")
         debugger.leave()

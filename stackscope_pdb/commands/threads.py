@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from stackscope_pdb.commands.picking import listed, pick
 from stackscope_pdb.commands.table import CommandError, command
 from stackscope_pdb.commands.tasks import index_of_user_frame
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, List
+    from typing import List
 
     from stackscope.snapshot import ThreadNode
     from stackscope_pdb.commands.debugger import Commands
@@ -37,6 +38,8 @@ def threads(debugger: Commands, argument: str) -> None:
     innermost line of your code that it is at, and what it does there.
     Threads other than the stopped one go on while the prompt waits.
 
+    More than five threads with the same stack become one row.
+
     With TEXT, show only threads with that text in their name or place.
     """
     from stackscope_pdb.views.threads import thread_lines
@@ -51,7 +54,8 @@ def threads(debugger: Commands, argument: str) -> None:
         return
     focus = debugger.session.focus
     marked = focus.item if focus is not None and focus.kind == "thread" else None
-    debugger.show(list(thread_lines(shown, marked)))
+    console = debugger.console
+    debugger.show(list(thread_lines(shown, marked, console)), console)
 
 
 def _matches(node: ThreadNode, text: str) -> bool:
@@ -75,8 +79,7 @@ def thread(debugger: Commands, argument: str) -> None:
     """
     if not argument:
         raise CommandError("Which thread? Give the number or the name that 'threads' shows.")
-    node = _find(thread_nodes(), argument)
-    focus_thread(debugger, node)
+    focus_thread(debugger, pick(thread_nodes(), argument, "thread"))
 
 
 def focus_thread(debugger: Commands, node: ThreadNode) -> None:
@@ -93,44 +96,3 @@ def focus_thread(debugger: Commands, node: ThreadNode) -> None:
     item = node.thread if node.thread is not None else node.ident
     focus = Focus(item, node.stack, node.name, noun, kind="thread")
     debugger.enter(focus, index_of_user_frame(node.stack))
-
-
-def _find(nodes: List[ThreadNode], text: str) -> ThreadNode:
-    """The thread that is meant by a number, a name, or part of a name."""
-    return pick(nodes, text, "thread", listed)
-
-
-def pick(
-    nodes: List[ThreadNode],
-    text: str,
-    what: str,
-    listed: Callable[[List[ThreadNode]], str],
-) -> ThreadNode:
-    """The one that is meant by a number, a name, or part of a name."""
-    word = text[1:] if text.startswith("#") else text
-    by_number = [node for node in nodes if word.isdecimal() and node.number == int(word)]
-    by_name = [node for node in nodes if node.name == text]
-    others = [node for node in by_name if node not in by_number]
-    if by_number and not others:
-        return by_number[0]
-    if by_number:
-        raise CommandError(
-            f"{text} is the number of {what} {listed(by_number)} and the name of {what} "
-            f"{listed(others)}. Say '{what} #{word}' or '{what} {others[0].number}'."
-        )
-    found = by_name or [node for node in nodes if text.lower() in node.name.lower()]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise CommandError(f"{len(found)} {what}s fit {text!r}: {listed(found)}. Give a number.")
-    if word.isdecimal():
-        raise CommandError(f"No living {what} has the number {word}. There are: {listed(nodes)}.")
-    raise CommandError(f"No {what} is called {text!r}. There are: {listed(nodes)}.")
-
-
-def listed(nodes: List[ThreadNode], most: int = 8) -> str:
-    """Numbers and names, for a sentence."""
-    from stackscope.render.safe import cut, safe_text
-
-    names = [f"{node.number or '?'} ({cut(safe_text(node.name), 40)})" for node in nodes[:most]]
-    return ", ".join(names) + (f" and {len(nodes) - most} more" if len(nodes) > most else "")

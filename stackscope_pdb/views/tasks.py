@@ -11,15 +11,20 @@ from stackscope.snapshot import extract_all, innermost_user_frame
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Dict, Iterator, List, Optional, Set, Tuple, Union
+    from typing import Callable, Dict, Iterator, List, Optional, Set, Tuple, TypeVar, Union
 
     from stackscope import Context, Frame, Stack
     from stackscope.render.text import Line
     from stackscope.snapshot import LoopNode, Snapshot, TaskNode
     from stackscope_pdb.console import Console
 
+    T = TypeVar("T")
+
 MOST_ALIKE = 5
 """More tasks with the same stack become one row."""
+
+MOST_ROWS = 200
+"""So many rows one loop may take, however deep its tree is."""
 
 MOST_NAMES = 3
 """So many of their names are shown there."""
@@ -139,7 +144,7 @@ class _Table:
 
     def lines(self, nodes: List[TaskNode]) -> Iterator[Line]:
         """The rows as lines with aligned columns."""
-        rows = list(self._siblings(nodes, ""))
+        rows = list(self._rows(nodes))
         tasks = [row for row in rows if isinstance(row, Row)]
         number = max([len(row.number) for row in tasks], default=1)
         name = max([min(len(row.tree) + len(row.name), WIDEST_NAME) for row in tasks], default=0)
@@ -169,10 +174,17 @@ class _Table:
                 ("source", row.source if has_sources else ""),
             ]
 
+    def _rows(self, nodes: List[TaskNode]) -> Iterator[Union[Row, OwnerRow]]:
+        for index, row in enumerate(self._siblings(nodes, "")):
+            if index == MOST_ROWS:
+                yield Row("", "", f"{self.console.ellipsis} and more ('tasks TEXT' finds them)")
+                return
+            yield row
+
     def _siblings(self, nodes: List[TaskNode], tree: str) -> Iterator[Union[Row, OwnerRow]]:
         """The rows for tasks that have the same owner, and for what is below them."""
         visible = [node for node in nodes if self.shown is None or id(node) in self.shown]
-        groups = _alike(visible)
+        groups = groups_of_alike(visible, _key)
         for index, group in enumerate(groups):
             if index == MOST_SIBLINGS:
                 left = sum(len(group) for group in groups[index:])
@@ -205,7 +217,7 @@ class _Table:
         if len(group) > 1:
             names = ", ".join([safe_text(one.name) for one in group[:MOST_NAMES]])
             names = f"{len(group)} {self.times} {names}, {self.console.ellipsis}"
-            number = f"{node.number}-{group[-1].number}"
+            number = number_range([one.number for one in group], self.console.ellipsis)
             state = self._common([state_text(one) for one in group])
         else:
             names, number = safe_text(node.name), str(node.number)
@@ -294,20 +306,26 @@ def brief_line(node: TaskNode) -> Line:
     ]
 
 
-def _alike(nodes: List[TaskNode]) -> List[List[TaskNode]]:
-    """The nodes in groups: more than `MOST_ALIKE` with the same stack together, the others alone."""
-    by_stack: Dict[object, List[TaskNode]] = {}
-    keys = [_key(node) for node in nodes]
-    for node, key in zip(nodes, keys):
-        by_stack.setdefault(key, []).append(node)
-    groups: List[List[TaskNode]] = []
-    for node, key in zip(nodes, keys):
-        same = by_stack[key]
-        if len(same) <= MOST_ALIKE:
+def groups_of_alike(nodes: List[T], key: Callable[[T], object]) -> List[List[T]]:
+    """The nodes in groups: more than `MOST_ALIKE` with the same key together, the others alone."""
+    by_key: Dict[object, List[T]] = {}
+    keys = [key(node) for node in nodes]
+    for node, same in zip(nodes, keys):
+        by_key.setdefault(same, []).append(node)
+    groups: List[List[T]] = []
+    for node, same in zip(nodes, keys):
+        group = by_key[same]
+        if len(group) <= MOST_ALIKE:
             groups.append([node])
-        elif same[0] is node:
-            groups.append(same)
+        elif group[0] is node:
+            groups.append(group)
     return groups
+
+
+def number_range(numbers: List[int], ellipsis: str) -> str:
+    """The numbers of a group: ``5-9``, or only the first one if others are in between."""
+    first, last = numbers[0], numbers[-1]
+    return f"{first}-{last}" if last - first == len(numbers) - 1 else f"{first}{ellipsis}"
 
 
 def _key(node: TaskNode) -> Tuple[object, ...]:

@@ -4,42 +4,62 @@ from __future__ import annotations
 
 from stackscope.render.safe import safe_line, safe_text
 from stackscope.snapshot import innermost_user_frame
-from stackscope_pdb.views.tasks import place_text
+from stackscope_pdb.views.tasks import MOST_SIBLINGS as MOST_ROWS
+from stackscope_pdb.views.tasks import groups_of_alike, number_range, place_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Iterator, List
+    from typing import Iterator, List, Tuple
 
     from stackscope.render.text import Line
     from stackscope.snapshot import ThreadNode
+    from stackscope_pdb.console import Console
 
 WIDEST_NAME = 30
 WIDEST_PLACE = 44
 
 
-def thread_lines(nodes: List[ThreadNode], marked: object) -> Iterator[Line]:
-    """The lines that show threads.
+def thread_lines(nodes: List[ThreadNode], marked: object, console: Console) -> Iterator[Line]:
+    """The lines that show threads. Many with the same stack are one line.
 
     Args:
         nodes: The threads.
         marked: The one to mark; ``None`` stands for the one that has stopped.
+        console: What the terminal can take.
     """
-    rows = [_row(node) for node in nodes]
+    groups = groups_of_alike(nodes, _key)
+    rows = [_row(group, console) for group in groups[:MOST_ROWS]]
     numbers, names, states, places = (max(len(row[column]) for row in rows) for column in range(4))
-    for node, (number, name, state, place, source) in zip(nodes, rows):
-        is_current = node.is_here if marked is None else node.thread is marked
+    for group, (number, name, state, place, source) in zip(groups, rows):
+        is_current = any(_is_marked(node, marked) for node in group)
         yield [
             ("current", "> ") if is_current else ("text", "  "),
             ("number", number.rjust(numbers)),
             ("taskname", f" {name.ljust(names)}"),
-            ("current" if node.is_here else "state", f"  {state.ljust(states)}"),
+            ("current" if group[0].is_here else "state", f"  {state.ljust(states)}"),
             ("place", f"  {place.ljust(places)}  "),
             ("source", source),
         ]
+    left = sum(len(group) for group in groups[MOST_ROWS:])
+    if left:
+        yield [("note", f"  {console.ellipsis} {left} more ('threads TEXT' finds them)")]
 
 
-def _row(node: ThreadNode) -> List[str]:
+def _is_marked(node: ThreadNode, marked: object) -> bool:
+    return node.is_here if marked is None else node.thread is marked
+
+
+def _key(node: ThreadNode) -> Tuple[object, ...]:
+    """Equal for threads that are at the same lines of the same functions."""
+    if node.is_here:
+        return (True,)
+    frames = [(id(frame.pyframe.f_code), frame.lineno) for frame in node.stack.frames]
+    return (False, node.is_daemon, *frames)
+
+
+def _row(group: List[ThreadNode], console: Console) -> List[str]:
     """The number, the name, the state, the place and the source line."""
+    node = group[0]
     frame = innermost_user_frame(node.stack)
     state = "stopped" if node.is_here else "running"
     if node.is_daemon:
@@ -47,7 +67,11 @@ def _row(node: ThreadNode) -> List[str]:
     if node.is_here:
         return [_number(node), _name(node), state, "", ""]
     source = safe_line(frame.linetext) if frame is not None else ""
-    return [_number(node), _name(node), state, place_text(frame)[:WIDEST_PLACE], source]
+    number, name = _number(node), _name(node)
+    if len(group) > 1:
+        number = number_range([one.number for one in group], console.ellipsis)
+        name = f"{len(group)} {'x' if console.ascii_only else '×'} {name}, {console.ellipsis}"
+    return [number, name, state, place_text(frame)[:WIDEST_PLACE], source]
 
 
 def _number(node: ThreadNode) -> str:

@@ -1,0 +1,58 @@
+"""Which task or thread is meant by a number, a name, or a part of a name."""
+
+from __future__ import annotations
+
+from stackscope_pdb.commands.table import CommandError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import List, TypeVar
+
+    from stackscope.snapshot import TaskNode, ThreadNode
+
+    Node = TypeVar("Node", TaskNode, ThreadNode)
+
+MOST_LISTED = 8
+
+
+def pick(nodes: List[Node], text: str, what: str) -> Node:
+    """The one that is meant.
+
+    Args:
+        nodes: All that there are.
+        text: What was typed; ``#3`` is always a number.
+        what: What they are: ``"task"``.
+
+    Raises:
+        CommandError: There is none, or several might be meant.
+    """
+    word = text[1:] if text.startswith("#") else text
+    by_number = [node for node in nodes if word.isdecimal() and node.number == int(word)]
+    by_name = [node for node in nodes if node.name == text]
+    others = [node for node in by_name if node not in by_number]
+    if by_number and not others:
+        return by_number[0]
+    if by_number:
+        raise CommandError(
+            f"{text} is the number of {what} {listed(by_number)} and the name of {what} "
+            f"{listed(others)}. Say '{what} #{word}' or '{what} {others[0].number}'."
+        )
+    found = by_name or [node for node in nodes if text.lower() in node.name.lower()]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise CommandError(f"{len(found)} {what}s fit {text!r}: {listed(found)}. Give a number.")
+    if word.isdecimal():
+        raise CommandError(f"No living {what} has the number {word}. There are: {listed(nodes)}.")
+    raise CommandError(f"No {what} is called {text!r}. There are: {listed(nodes)}.")
+
+
+def listed(nodes: List[Node]) -> str:
+    """Numbers and names, for a sentence."""
+    from stackscope.render.safe import cut, safe_text
+
+    names = [
+        f"{node.number or '?'} ({cut(safe_text(node.name), 40)})" for node in nodes[:MOST_LISTED]
+    ]
+    left = len(nodes) - len(names)
+    return ", ".join(names) + (f" and {left} more" if left else "")

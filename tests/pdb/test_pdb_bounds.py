@@ -1,0 +1,102 @@
+"""What is shown is bounded, however much there is."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+import threading
+
+import pytest
+
+
+def deep(session, depth):
+    if depth == 0:
+        session.stop()
+        return 0
+    return deep(session, depth - 1)
+
+
+def test_a_very_deep_stack(scripted):
+    session = scripted("where", "frame 150", "where", "where --hidden", "up", "c")
+    deep(session, 300)
+    for reply in (session.replies[0], session.replies[2]):
+        lines = reply.splitlines()
+        assert len(lines) < 300
+        assert re.search(r"\d+-\d+ ⋮ \d\d\d? frames of [a-z_, ]*tests folded", reply)
+        assert "> " in [line[:2] for line in lines]
+    assert len(session.replies[3].splitlines()) > 600
+    assert "deep()" in session.replies[4]  # `up` doesn't skip those in the middle
+
+
+def test_many_threads_that_do_the_same(scripted):
+    gate = threading.Event()
+    threads = [threading.Thread(target=gate.wait, name=f"alike-{n}") for n in range(60)]
+    for thread in threads:
+        thread.start()
+    session = scripted("threads", "threads alike-59", "thread alike-59", "c")
+    session.stop()
+    gate.set()
+    for thread in threads:
+        thread.join()
+    lines = session.replies[0].splitlines()
+    assert len(lines) < 20
+    assert re.search(r"\d+-\d+ 60 × alike-0, …  running", session.replies[0])
+    assert "alike-59" in session.replies[1]
+    assert session.prompts[3] == "(stackscope_pdb alike-59)"
+
+
+def nested_program(session, owners, children):
+    async def owner(gate, n):
+        async with asyncio.TaskGroup() as group:
+            for number in range(children):
+                # none of them shall be at the same line as another one
+                source = (
+                    f"async def run(wait):\n{chr(10) * (n * children + number)}    await wait()"
+                )
+                namespace = {}
+                exec(source, namespace)
+                group.create_task(namespace["run"](gate.wait), name=f"kid-{n}-{number}")
+
+    async def main():
+        gate = asyncio.Event()
+        tasks = [asyncio.ensure_future(owner(gate, n)) for n in range(owners)]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        session.stop()
+        gate.set()
+        await asyncio.gather(*tasks)
+
+    asyncio.run(main())
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="asyncio has task groups since 3.11")
+def test_a_wide_and_deep_tree_of_tasks(scripted):
+    session = scripted("tasks", "tasks kid-9-30", "c")
+    nested_program(session, 10, 40)
+    lines = session.replies[0].splitlines()
+    assert "411 tasks" in lines[0]
+    assert len(lines) == 202
+    assert "… and more ('tasks TEXT' finds them)" in lines[-1]
+    assert len(session.replies[1].splitlines()) == 4
+
+
+def test_thousands_of_tasks(scripted):
+    async def wait(gate, n):
+        await gate.wait()
+
+    async def main():
+        gate = asyncio.Event()
+        tasks = [asyncio.ensure_future(wait(gate, n)) for n in range(3000)]
+        await asyncio.sleep(0)
+        session.stop()
+        gate.set()
+        await asyncio.gather(*tasks)
+
+    session = scripted("tasks", "c")
+    asyncio.run(main())
+    lines = session.replies[0].splitlines()
+    assert "3001 tasks" in lines[0]
+    assert len(lines) == 3
+    assert max(map(len, lines)) <= 80
+    assert "3000 × " in session.replies[0]
