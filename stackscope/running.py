@@ -37,6 +37,15 @@ dormant_stacks: Callable[[], Iterable[FrameType]] = tuple
 """Gives the innermost frames of all stacks that some thread could switch to. This may take long."""
 
 
+def number_as_it_is(ident: int) -> int:
+    """The number of a thread, which `threading` knows it by."""
+    return ident
+
+
+number_in_threading: Callable[[int], int] = number_as_it_is
+"""Gives the number by which `threading` knows a thread, for that of `this_thread`. This may take long."""
+
+
 def slice_frames(piece: StackSlice, caller: Optional[FrameType]) -> Iterator[FrameType]:
     """The frames that a slice names, outermost first.
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import importlib
 import sys
 
+from stackscope import running
 from stackscope.glue import make_ready
 from stackscope.model import Context, Stack, StackSlice
 from stackscope.numbers import item_numbers, task_numbers, thread_numbers
@@ -730,8 +731,9 @@ def _thread_age(thread: Optional[threading.Thread]) -> Tuple[float, List[Tuple[i
 
 def _thread(ident: int) -> Optional[threading.Thread]:
     """The thread with that number, without the lock of threading.enumerate(), which may be held."""
-    known = getattr(sys.modules.get("threading"), "_active", {})
-    return known.get(ident)  # type: ignore[no-any-return]
+    known: Dict[int, threading.Thread] = getattr(sys.modules.get("threading"), "_active", {})
+    thread = known.get(ident)
+    return known.get(running.number_in_threading(ident)) if thread is None else thread
 
 
 def _name_of(thread: threading.Thread) -> str:

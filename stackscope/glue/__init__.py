@@ -47,6 +47,7 @@ DOTTED = {
     "anyio._backends._trio": "anyio_trio",
     "concurrent.futures.process": "multiprocessing",
     "concurrent.futures.thread": "concurrent_futures",
+    "gevent.threadpool": "gevent",
     "multiprocessing.forkserver": "multiprocessing",
     "multiprocessing.pool": "multiprocessing",
     "multiprocessing.popen_fork": "multiprocessing",

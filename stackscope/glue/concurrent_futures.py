@@ -8,10 +8,11 @@ from __future__ import annotations
 import concurrent.futures.thread
 from types import FunctionType
 
+from stackscope import running
 from stackscope.frames import local_value
 from stackscope.glue.reading import instance_attributes
 from stackscope.hooks import customize, unwrap_stackitem
-from stackscope.running import callers, this_thread, thread_frames
+from stackscope.running import callers, own_frames, this_thread, thread_frames
 from stackscope.waiting import Waiting, describe_leaf
 from stackscope.walk import Leaf, current_extraction
 
@@ -45,22 +46,33 @@ def frames_of_call(future: concurrent.futures.Future[Any]) -> List[FrameType]:
     return [] if found is None else found[1]
 
 
-def _find_call(future: object) -> Optional[Tuple[int, List[FrameType]]]:
-    """The thread that is busy with a call, and the frames of the call."""
+def _find_call(future: object) -> Optional[Tuple[Optional[int], List[FrameType]]]:
+    """The thread that is busy with a call, if it is one, and the frames of the call."""
     import sys
 
     state = instance_attributes(future).get("_state", "RUNNING")
     if state != "RUNNING":  # concurrent/futures/_base.py, 3.8 to 3.15
         return None
     for ident in list(sys._current_frames()):
-        frames = _frames_of_thread(ident)
-        for index, frame in enumerate(frames):
-            if frame.f_code is _RUN and _is_work_item_of(frame, future):
-                inner = frames[index + 1 :]
-                while inner and any(inner[0].f_code is code for code in _CODES):
-                    del inner[0]
-                return ident, inner
+        inner = _frames_inside(_frames_of_thread(ident), future)
+        if inner:
+            return ident, inner
+    for innermost in running.dormant_stacks():  # a greenlet in a thread's place
+        inner = _frames_inside(own_frames(innermost), future)
+        if inner:
+            return None, inner
     return None
+
+
+def _frames_inside(frames: List[FrameType], future: object) -> List[FrameType]:
+    """The frames of a call, from the stack that may be at it."""
+    for index, frame in enumerate(frames):
+        if frame.f_code is _RUN and _is_work_item_of(frame, future):
+            inner = frames[index + 1 :]
+            while inner and any(inner[0].f_code is code for code in _CODES):
+                del inner[0]
+            return inner
+    return []
 
 
 def _frames_of_thread(ident: int) -> List[FrameType]:

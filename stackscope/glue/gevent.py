@@ -1,6 +1,8 @@
 """gevent: its greenlets are greenlets; the hub, and how a greenlet starts and waits, is hidden.
 
 Most of that has no frames, for it is compiled. Where it isn't, as on PyPy, it has.
+
+With its monkey patches, `threading` knows threads by the numbers of greenlets.
 """
 
 from __future__ import annotations
@@ -8,7 +10,15 @@ from __future__ import annotations
 import sys
 from types import FunctionType
 
+from stackscope import running
+from stackscope.glue import greenlet_finder
+from stackscope.glue.greenlet import parent_of, reachable
+from stackscope.glue.reading import instance_attributes, is_instance
 from stackscope.hooks import customize
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Optional
 
 PLUMBING = (
     ("gevent.hub", "Hub", "run"),
@@ -23,13 +33,43 @@ PLUMBING = (
     ("gevent._abstract_linkable", "AbstractLinkable", "_wait_core"),
     ("gevent._abstract_linkable", "AbstractLinkable", "_AbstractLinkable__wait_to_be_notified"),
     ("gevent._abstract_linkable", "AbstractLinkable", "_switch_to_hub"),
+    ("gevent.threadpool", "_WorkerGreenlet", "_begin"),
     ("gevent.threadpool", "_WorkerGreenlet", "run"),
     ("gevent.threadpool", "_WorkerGreenlet", "_WorkerGreenlet__run_task"),
 )
 """Functions by module, class and name."""
 
 
+MACHINERY = (("gevent.hub", "Hub"), ("gevent.threadpool", "_WorkerGreenlet"))
+"""Classes of greenlets that are left out of overviews, by module and name."""
+
+
+def thread_of_hub(hub: Any) -> Optional[int]:
+    """The number of the thread that a hub runs in."""
+    ident = instance_attributes(hub).get("thread_ident")
+    return ident if type(ident) is int else None
+
+
+def number_in_threading(ident: int) -> int:
+    """The number by which `threading` knows a thread: that of its main greenlet, if that has a hub."""
+    hub_class: Any = getattr(sys.modules.get("gevent.hub"), "Hub", None)
+    for item in [] if hub_class is None else reachable():
+        if is_instance(item, (hub_class,)) and thread_of_hub(item) == ident:
+            while parent_of(item) is not None:
+                item = parent_of(item)  # noqa: PLW2901
+            return id(item)
+    return ident
+
+
 def install() -> None:
+    running.number_in_threading = number_in_threading
+    plain = getattr(sys.modules.get("gevent.greenlet"), "Greenlet", None)
+    if isinstance(plain, type):
+        greenlet_finder.plain.append(plain)
+    for module, cls in MACHINERY:
+        found = getattr(sys.modules.get(module), cls, None)
+        if isinstance(found, type):
+            greenlet_finder.folded[found] = thread_of_hub
     for module, cls, name in PLUMBING:
         owner = getattr(sys.modules.get(module), cls, None)
         function = getattr(owner, name, None)

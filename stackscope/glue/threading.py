@@ -48,7 +48,10 @@ def unwrap_number(number: int) -> object:
         return None
     if number == this_thread():
         return StackSlice()
-    return thread_frames(number) or None
+    found: List[Any] = list(thread_frames(number))
+    if not found and number in getattr(threading, "_active", {}):
+        found = greenlet_with_number(number)
+    return found or None
 
 
 def frames_of_threads() -> Iterator[List[FrameType]]:
@@ -88,9 +91,11 @@ def _is_alive(thread: threading.Thread) -> bool:
 
 
 def install() -> None:
-    unwrap_stackitem.register(threading.Thread, unwrap_thread)
     unwrap_stackitem.register(int, unwrap_number)
-    for name in ("run", "_bootstrap", "_bootstrap_inner"):
-        method = getattr(threading.Thread, name, None)
-        if method is not None:
-            customize(method, hide=True)
+    # gevent replaces the class by one that is derived from it.
+    for cls in _bases(threading.Thread)[:-1]:
+        unwrap_stackitem.register(cls, unwrap_thread)
+        for name in ("run", "_bootstrap", "_bootstrap_inner"):
+            method = getattr(cls, name, None)
+            if method is not None:
+                customize(method, hide=True)

@@ -1,0 +1,188 @@
+"""gevent, in processes of its own: what it patches concerns all of a process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip("gevent", reason="gevent has no wheels for this interpreter")
+
+COMMON = """
+import sys, warnings
+warnings.simplefilter("error", RuntimeWarning)
+
+def shown(stack):
+    assert stack.error is None, stack.error
+    return [frame.funcname for frame in stack.frames if not frame.hide]
+
+def contexts(stack, name):
+    [frame] = [frame for frame in stack.frames if frame.funcname == name]
+    return [(context.varname, type(context.obj).__name__) for context in frame.contexts]
+
+class Manager:
+    def __enter__(self):
+        return self
+    def __exit__(self, *exc):
+        pass
+"""
+
+PLAIN = """
+import threading
+import gevent, gevent.event
+from stackscope import extract, extract_all, extract_since
+event, asleep = gevent.event.Event(), gevent.event.Event()
+
+def worker(number):
+    with Manager() as manager:
+        event.wait()
+
+class Own(gevent.Greenlet):
+    def _run(self):
+        with Manager():
+            event.wait()
+
+one, own, later = gevent.spawn(worker, 1), Own(), gevent.spawn_later(50, worker, 2)
+own.start()
+gevent.idle()
+stack = extract(one)
+assert stack.root is one and stack.leaf is None
+assert shown(stack)[0] == "worker", stack
+assert contexts(stack, "worker") == [("manager", "Manager")]
+assert shown(extract(own))[0] == "_run"
+assert extract(later).frames == []
+hub = gevent.get_hub()
+assert shown(extract(hub)) == []
+
+def look():
+    return extract(gevent.getcurrent()), extract_since(None), extract_all()
+current, whole, snapshot = gevent.spawn(look).get()
+assert shown(current) == ["look"]
+assert shown(whole)[0] == "<module>" and shown(whole)[-1] == "look"
+threads = [(node.name, shown(node.stack)[-1]) for node in snapshot.threads]
+assert threads == [("MainThread", "look")], threads
+# The hub is not among them, and nothing is below it.
+items = sorted((item.name, item.state, item.thread) for item in snapshot.items)
+assert items == [
+    ("Own", "suspended", "MainThread"),
+    ("look", "running here", "MainThread"),
+    ("worker", "suspended", "MainThread"),
+], items
+
+# From a thread of gevent's pool, while this one waits in the hub:
+def look_from_thread():
+    return extract_since(None), extract_all()
+whole, snapshot = hub.threadpool.apply(look_from_thread)
+assert shown(whole) == ["look_from_thread"], shown(whole)
+here, there = snapshot.threads
+assert here.is_here and not there.is_here
+items = {item.name: item for item in snapshot.items}
+assert sorted(items) == ["Own", "main greenlet", "worker"], items
+assert shown(items["main greenlet"].stack)[0] == "<module>"
+event.set()
+gevent.joinall([one, own])
+assert extract(one).frames == []
+later.kill()
+print("done")
+"""
+
+PATCHED = """
+import concurrent.futures, queue, threading, time
+import gevent
+requests, results = queue.Queue(), []
+
+def work():
+    with Manager() as manager, lock:
+        requests.get()
+
+lock = threading.RLock()
+thread = threading.Thread(target=work, name="worker", daemon=True)
+thread.start()
+pool = concurrent.futures.ThreadPoolExecutor(1)
+def call():
+    with Manager():
+        requests.get()
+future = pool.submit(call)
+time.sleep(0)
+gevent.idle()
+main = threading.main_thread()
+for item in (thread, thread.ident):
+    assert shown(extract(item))[0] == "work", extract(item)
+    assert contexts(extract(item), "work")[0] == ("manager", "Manager")
+assert shown(extract(future))[0] == "call", extract(future)
+for item in (main, main.ident, threading.current_thread()):
+    assert shown(extract(item)) == ["<module>"], extract(item)
+
+def look():
+    return extract(threading.current_thread()), extract(main), extract_all()
+another = threading.Thread(target=lambda: results.extend(look()))
+another.start()
+another.join()
+own, of_main, snapshot = results
+assert shown(own)[-1] == "look"
+assert shown(of_main)[0] == "<module>"
+assert [node.name for node in snapshot.threads] == ["MainThread"]
+names = {item.name: item.thread for item in snapshot.items}
+assert names["worker"] == "MainThread", names
+real = gevent.get_hub().threadpool.apply(lambda: extract(main))
+assert shown(real)[0] == "<module>", real
+
+def fail():
+    with Manager():
+        raise ValueError
+try:
+    fail()
+except ValueError as exc:
+    assert shown(extract(exc)) == ["<module>", "fail"]
+def generate():
+    with Manager() as manager:
+        yield
+generator = generate()
+next(generator)
+assert contexts(extract(generator), "generate") == [("manager", "Manager")]
+requests.put(None)
+requests.put(None)
+thread.join()
+assert extract(thread).frames == [] and extract(thread).leaf is None
+print("done")
+"""
+
+FIRST = """
+from gevent import monkey
+monkey.patch_all()
+from stackscope import extract, extract_all
+"""
+
+LATE = """
+import threading
+from stackscope import extract, extract_all
+extract(threading.main_thread())
+from gevent import monkey
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # that it comes late
+    monkey.patch_all()
+"""
+
+
+def run(program, **environment):
+    result = subprocess.run(
+        [sys.executable, "-c", COMMON + program],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        universal_newlines=True,
+        env={**os.environ, **environment},
+        timeout=100,
+    )
+    assert result.stdout == "done\n", result.stdout
+
+
+@pytest.mark.parametrize("pure", ["", "1"], ids=["compiled", "pure"])
+def test_greenlets(pure):
+    run(PLAIN, PURE_PYTHON=pure)
+
+
+@pytest.mark.parametrize("patch", [FIRST, LATE], ids=["first", "late"])
+def test_monkey_patches(patch):
+    run(patch + PATCHED)
