@@ -38,13 +38,20 @@ def wants_vi_keys() -> bool:
     keys = os.environ.get("STACKSCOPE_PDB_KEYS", "").strip().lower()
     if keys:
         return keys == "vi"
-    path = os.environ.get("INPUTRC") or os.path.expanduser("~/.inputrc")
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            found = _EDITING_MODE.findall(file.read())
-    except (OSError, ValueError):
-        return False
+    found = _EDITING_MODE.findall(_inputrc())
     return bool(found) and found[-1] == "vi"
+
+
+def _inputrc() -> str:
+    """The user's configuration of readline; as there, that of the system if the user has none."""
+    wanted = os.environ.get("INPUTRC")
+    for path in [wanted] if wanted else [os.path.expanduser("~/.inputrc"), "/etc/inputrc"]:
+        try:
+            with open(path, encoding="utf-8", errors="replace") as file:
+                return file.read()
+        except (OSError, ValueError):
+            pass
+    return ""
 
 
 def sticky_lines() -> int:

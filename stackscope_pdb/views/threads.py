@@ -64,8 +64,6 @@ def _row(group: List[ThreadNode], console: Console) -> List[str]:
     state = "stopped" if node.is_here else "running"
     if node.is_daemon:
         state += ", daemon"
-    if node.is_here:
-        return [_number(node), _name(node), state, "", ""]
     source = safe_line(frame.linetext) if frame is not None else ""
     number, name = _number(node), _name(node)
     if len(group) > 1:

@@ -75,6 +75,9 @@ def stop_in(session):
     return None
 
 
+STOP_IN = stop_in.__code__.co_firstlineno + (1 if sys.version_info >= (3, 14) else 2)
+
+
 class TestThreads:
     def test_all_are_shown(self, scripted, worker):
         session = scripted("threads", "threads a-wor", "threads nowhere", "c")
@@ -87,7 +90,7 @@ class TestThreads:
         assert "No thread has 'nowhere' in its name or place." in session.replies[2]
         marked = [line for line in session.replies[0].splitlines() if line.startswith(">")]
         assert len(marked) == 1
-        assert marked[0].split()[2:] == ["MainThread", "stopped"]
+        assert marked[0].split()[2:5] == ["MainThread", "stopped", "stop_in:%d" % STOP_IN]
 
     def test_focus_and_assignment(self, scripted, worker):
         thread, event, log = worker

@@ -171,7 +171,7 @@ STEPS = [
     ("task far", "-> await far_loop[0][1].wait()", "far"),
     ("next", "its event loop runs in another thread, which goes on."),
     # in a thread
-    ("threads", "MainThread stopped"),
+    ("threads", "MainThread stopped main:"),
     ("threads a-wor", "opened.wait()"),
     ("threads nobody", "No thread has 'nobody' in its name or place. 'threads' shows all"),
     ("thread", "Which thread?"),
