@@ -1,7 +1,8 @@
-"""Runs the jobs of `.ci/run`, two at a time, and sums up what passed.
+"""Runs the jobs of `.ci/run`, and sums up what passed.
 
 A job that fails doesn't keep the others from running. The output of each one is printed
-in one piece when it ends.
+in one piece when it ends. The tests use all cores, so each run of them has the machine for
+itself; the other jobs run two at a time.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from threading import Lock
 
 import interpreters
 
+PARALLEL = 2
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ROOT / ".nox" / "tools"
-PARALLEL = 2
 README_PYTHONS = ["python3.8", "python3.12", "python3.15"]
 CHECKS = ["lint", "imports", "types", "pyright", "docs", "package"]
 LIMIT = 25 * 60  # seconds for one job
@@ -44,6 +45,7 @@ class Job:
     cwd: Path = ROOT
     env: dict[str, str] = field(default_factory=dict)
     must_print: list[str] = field(default_factory=list)
+    alone: bool = False  # does it use all cores?
     counts: bool = True  # does its failure fail the whole run?
     output: str = ""
     problem: str = ""
@@ -145,6 +147,7 @@ def readme_jobs(found, scratch: Path) -> list[Job]:
             [["sh", "-c", tests]],
             cwd=fresh_copy(scratch / "readme"),
             must_print=[" passed"],
+            alone=True,
         )
     ]
     for name in README_PYTHONS:
@@ -172,6 +175,7 @@ def test_jobs(found, nox: str) -> list[Job]:
             f"tests: {name} ({version})",
             [[nox, "-s", f"tests-{name.replace('python', '')}"]],
             must_print=[" passed"],
+            alone=True,
             counts=not name.startswith("pypy"),
         )
         for name, (_, version) in found.items()
@@ -185,7 +189,7 @@ def all_jobs(found, nox: str, scratch: Path) -> list[Job]:
 
 
 def run_all(jobs: list[Job]) -> None:
-    """Run the jobs, `PARALLEL` at a time, and print each one's output when it ends."""
+    """Run the jobs, `PARALLEL` at a time if they may, and print each one's output when it ends."""
     printing = Lock()
 
     def run_and_print(job: Job) -> None:
@@ -194,9 +198,10 @@ def run_all(jobs: list[Job]) -> None:
             print(f"\n{'=' * 30} {job.name}\n{job.output}", flush=True)
             print(f"{'-' * 30} {job.name}: {job.outcome} in {job.seconds:.0f} s", flush=True)
 
+    for job in [job for job in jobs if job.alone]:
+        run_and_print(job)
     with ThreadPoolExecutor(PARALLEL) as pool:
-        for future in [pool.submit(run_and_print, job) for job in jobs]:
-            future.result()
+        list(pool.map(run_and_print, [job for job in jobs if not job.alone]))
 
 
 def sum_up(jobs: list[Job], found) -> bool:
