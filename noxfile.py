@@ -37,6 +37,22 @@ def tests(session: nox.Session) -> None:
     session.run("python", "-m", "pytest", *session.posargs)
 
 
+WITHOUT_GIL = [
+    # What depends on who may read which frames; several of the packages that others need don't install.
+    *("tests/frames", "tests/fuzz", "tests/soak", "tests/glue/test_threading.py"),
+    *("tests/test_contexts.py", "tests/test_running.py"),
+]
+
+
+@nox.session(python="python3.13t", default=False)
+def tests_without_gil(session: nox.Session) -> None:
+    """Run some of the tests on a build without the GIL; what stands behind `--` goes to pytest."""
+    session.install("-e", ".", "pytest")
+    session.run(
+        "python", "-m", "pytest", *(session.posargs or WITHOUT_GIL), env={"PYTHON_GIL": "0"}
+    )
+
+
 @nox.session(python=tools_python())
 def lint(session: nox.Session) -> None:
     """Check style and layout by ruff, and the rest by the other pre-commit hooks."""

@@ -11,13 +11,16 @@ import shutil
 import subprocess
 from pathlib import Path
 
-WANTED = [*(f"python3.{minor}" for minor in range(8, 16)), "pypy3.11"]
+WITHOUT_GIL = "python3.13t"
+WANTED = [*(f"python3.{minor}" for minor in range(8, 16)), WITHOUT_GIL, "pypy3.11"]
 
 # What an interpreter is called, from what it says of itself.
 ASK = """
 import platform, sys
 names = {"CPython": "python", "PyPy": "pypy"}
-print("%s%d.%d" % (names[platform.python_implementation()], *sys.version_info[:2]))
+without_gil = "t" if "free-threading build" in sys.version else ""
+name = names[platform.python_implementation()]
+print("%s%d.%d%s" % (name, sys.version_info[0], sys.version_info[1], without_gil))
 print(platform.python_version())
 """
 

@@ -167,13 +167,20 @@ def readme_jobs(found, scratch: Path) -> list[Job]:
     return jobs
 
 
+def session_of(name: str) -> str:
+    """The nox session that runs the tests on an interpreter."""
+    if name == interpreters.WITHOUT_GIL:
+        return "tests_without_gil"
+    return f"tests-{name.replace('python', '')}"
+
+
 def test_jobs(found, nox: str) -> list[Job]:
     """The test suite on every interpreter but the one that the README's command takes."""
     own = interpreters.ask(Path("python3"))
     return [
         Job(
             f"tests: {name} ({version})",
-            [[nox, "-s", f"tests-{name.replace('python', '')}"]],
+            [[nox, "-s", session_of(name)]],
             must_print=[" passed"],
             alone=True,
             counts=not name.startswith("pypy"),

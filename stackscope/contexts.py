@@ -12,7 +12,7 @@ from stackscope.frames.base import COROUTINES, METHODS, FrameMoved, Moment, Read
 from stackscope.frames.methods import class_attribute, manager_in_exit, manager_of
 from stackscope.frames.variables import name_of_local
 from stackscope.model import Context
-from stackscope.slots import CO_ANY_GENERATOR
+from stackscope.slots import CO_ANY_GENERATOR, FREE_THREADED
 
 # How often a frame that keeps moving is looked at before we give up.
 TRIES = 50
@@ -58,6 +58,10 @@ def contexts_active_in_frame(
     reader = gate.reader()
     if reader is None:
         return _suspended_contexts(frame, origin, analysis)
+    if FREE_THREADED:
+        reader = _reader_without_gil(reader, frame, origin)
+        if reader is None:
+            return []
     waiting = reader.waiting(frame, analysis)
     if (
         waiting is not None
@@ -71,6 +75,12 @@ def contexts_active_in_frame(
         except FrameMoved:
             continue
     raise FrameKeepsMoving(f"{frame.f_code.co_name}() runs too fast to see its context managers")
+
+
+def _reader_without_gil(reader: Reader, frame: FrameType, origin: object) -> Optional[Reader]:
+    from stackscope.frames.freethreaded import reader_for
+
+    return reader_for(reader, frame, origin)
 
 
 def _live_contexts(

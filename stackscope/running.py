@@ -11,14 +11,17 @@ to be switched to: those of its greenlets. What is known about them is set from 
 from __future__ import annotations
 
 import sys
+import time
 from _thread import get_ident
 from itertools import accumulate, chain, islice, repeat, takewhile
 from operator import methodcaller, truth
 from types import BuiltinFunctionType, FrameType
 
+from stackscope.slots import has_gil
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Iterable, Iterator, List, Optional
+    from typing import Callable, Iterable, Iterator, List, Optional, Tuple
 
     from stackscope.model import StackSlice
 
@@ -26,6 +29,9 @@ __all__ = ["callers", "own_frames", "slice_frames", "this_thread", "thread_frame
 
 SEARCHES = 3
 """How many times a running frame is looked for: a thread may return from it and enter it meanwhile."""
+
+STANDSTILL = 0.0005
+"""Seconds without a step after which a thread counts as waiting. It matters where there is no GIL."""
 
 waiting_stacks: Callable[[], Iterable[FrameType]] = tuple
 """Gives the innermost frames of the stacks that this thread's running one will return to, next one first.
@@ -130,11 +136,44 @@ def thread_frames(ident: int) -> List[FrameType]:
     is left is ``None``: following it in a loop sometimes ends halfway. So all of it is done by a single
     call of `list`, which doesn't come back to the interpreter's loop, where threads take turns.
     """
+    if not has_gil():
+        return thread_frames_and_error(ident)[0]
     innermost = map(methodcaller("get", ident), islice(iter(sys._current_frames, None), 1))
     steps = accumulate(chain(innermost, repeat("f_back")), getattr)
     frames: List[FrameType] = list(takewhile(truth, steps))
     frames.reverse()
     return frames
+
+
+def thread_frames_and_error(ident: int) -> Tuple[List[FrameType], Optional[RuntimeError]]:
+    """As `thread_frames`, and what has kept us from finding all frames.
+
+    Without the GIL a thread runs on while its frames are followed, and the callers of a frame that is left
+    just now lead to memory that is no frame any more. So they are followed if the thread stands still,
+    which those do that wait for something. Of others there is the innermost frame.
+    """
+    if has_gil():
+        return thread_frames(ident), None
+    before = _position(ident)
+    for _ in range(SEARCHES):
+        if before is None:
+            return [], None
+        time.sleep(STANDSTILL)
+        after = _position(ident)
+        if after == before:
+            frames = own_frames(before[0])
+            if _position(ident) == before:
+                return frames, None
+        before = after
+    return [before[0]] if before else [], RuntimeError(
+        "The thread runs on, so that without the GIL the callers of the above frame can't be found"
+    )
+
+
+def _position(ident: int) -> Optional[Tuple[FrameType, int]]:
+    """Where a thread is: its innermost frame, and the instruction there."""
+    frame = sys._current_frames().get(ident)
+    return None if frame is None else (frame, frame.f_lasti)
 
 
 def this_thread() -> int:

@@ -26,3 +26,15 @@ def slot_names(code: CodeType) -> Tuple[str, ...]:
         local = set(code.co_varnames)
         cells = tuple(name for name in cells if name not in local)
     return code.co_varnames + cells + code.co_freevars
+
+
+FREE_THREADED = "free-threading build" in sys.version
+"""Whether this is a build of CPython that can do without the global interpreter lock (PEP 703)."""
+
+
+def has_gil() -> bool:
+    """Whether one thread at a time runs Python code.
+
+    Builds that can do without the lock take it again for good once a module is imported that needs it.
+    """
+    return not FREE_THREADED or bool(sys._is_gil_enabled())  # type: ignore[attr-defined, unused-ignore]

@@ -343,13 +343,13 @@ class Pdb(Commands, pdb.Pdb):
 
     # ------------------------------------------------------------------ output
 
-    def message(self, msg: object) -> None:
+    def message(self, msg: object, *args: Any, **kwargs: Any) -> None:
         """Write a line. What could repaint the terminal is escaped, but for colours of our own."""
-        super().message(self._harmless(msg))  # type: ignore[arg-type]
+        super().message(self._harmless(msg), *args, **kwargs)  # 3.15 has `end`
 
     def error(self, msg: object) -> None:
         """Write a line that says what is wrong."""
-        super().error(self._harmless(msg))  # type: ignore[arg-type]
+        super().error(self._harmless(msg))
 
     def _harmless(self, msg: object) -> str:
         text = msg if type(msg) is str else str(msg)

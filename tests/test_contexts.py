@@ -22,6 +22,7 @@ import stackscope
 from stackscope.frames import reader
 from stackscope.lowlevel import contexts_active_in_frame
 from stackscope.model import Context
+from stackscope.slots import FREE_THREADED, has_gil
 
 from .bytecode.programs import PROGRAMS, Program, lines_never_run, marked_lines
 
@@ -1069,7 +1070,7 @@ def test_the_code_is_not_kept_alive():
     gc.disable()
     try:
         namespace.clear()
-        assert reference() is None
+        assert FREE_THREADED or reference() is None  # 3.13t makes all code objects immortal
     finally:
         gc.enable()
     assert found[0].varname == "m"
@@ -1171,5 +1172,8 @@ def test_another_thread():
     finally:
         go_on.set()
         thread.join()
+    if not has_gil():
+        assert not found  # see tests/frames/test_free_threaded.py
+        return
     assert found[0].obj is outer
     assert [context.varname for context in found] == ["a", "b"]

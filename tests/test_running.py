@@ -7,6 +7,7 @@ import time
 import pytest
 
 from stackscope import StackSlice, extract, extract_since, extract_until
+from stackscope.slots import has_gil
 
 
 def names(stack):
@@ -325,9 +326,9 @@ def test_busy_thread():
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
     try:
-        for _ in range(300):
+        for _ in range(300 if has_gil() else 20):
             stack = extract(thread)
-            assert "work" in names(stack)
+            assert "work" in names(stack) or (not has_gil() and stack.error is not None)
             for frame in stack:
                 for context in frame.contexts:
                     assert type(context.obj) is Manager or (context.is_exiting and not context.obj)

@@ -16,7 +16,18 @@ import sys
 from itertools import chain, compress, repeat
 from operator import and_, eq, getitem
 from types import CodeType, FrameType
-from typing import Any, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import (
+    Any,
+    Dict,
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+    Type,
+    TypeVar,
+)
 
 from stackscope.bytecode import CodeAnalysis, Site
 from stackscope.frames.base import FrameMoved, Moment, Reader
@@ -81,7 +92,8 @@ def _published_layout(start: int) -> Optional[Layout]:
     free_threaded = numbers[2]
     size, _, executable, instr_ptr, localsplus, owner, stackpointer = numbers[start:]
     plausible = executable < owner < localsplus <= size <= 1024 and localsplus % WORD == 0
-    if free_threaded or not plausible:
+    # Other builds without the GIL tag the references in slots in ways that nobody has tried here.
+    if not plausible or (free_threaded and sys.version_info >= (3, 14)):
         return None
     if sys.version_info < (3, 14):
         # int stacktop follows instr_ptr (3.13: pycore_frame.h).
@@ -171,6 +183,31 @@ class _TaggedMoment(_Moment):
         ]
 
 
+class HeldMoment(_Moment):
+    """The frame of a suspended generator that another thread may resume, as there is no GIL.
+
+    Attributes:
+        held: what the generator refers to, by address.
+    """
+
+    __slots__ = ("held",)
+
+    held: Dict[int, object]
+
+    def objects(self, slots: Sequence[int]) -> List[object]:
+        addresses = self.pointers(slots)
+        try:
+            found = [self.held[address] for address in addresses]
+        except KeyError:
+            raise FrameMoved from None
+        if self.pointers(slots) != addresses:
+            raise FrameMoved
+        return found
+
+
+M = TypeVar("M", bound=_Moment)
+
+
 class InterpreterFrameReader(Reader):
     """Reads frames of 3.11 and later."""
 
@@ -180,11 +217,14 @@ class InterpreterFrameReader(Reader):
         self.depth = layout.depth
 
     def moment(self, frame: FrameType, code: CodeType) -> Optional[Moment]:
+        return self.moment_of(_TaggedMoment if self.layout.tags else _Moment, frame)
+
+    def moment_of(self, kind: Type[M], frame: FrameType) -> Optional[M]:
+        """As `moment`, as an object of the given class."""
         head = words_at(id(frame) + _HEADER)
         base = head[0]
         if 0 <= base - id(frame) < _OWN_DATA:
             return None
-        kind = _TaggedMoment if self.layout.tags else _Moment
         return kind(frame, head, base, self.layout)
 
     def waiting(

@@ -14,10 +14,11 @@ from __future__ import annotations
 import ctypes
 import gc
 from itertools import chain, compress, repeat
-from operator import add, attrgetter, contains, eq, getitem, mul, rshift
+from operator import add, and_, attrgetter, contains, eq, getitem, mul, rshift
 from typing import Any, FrozenSet, Iterable, Iterator, List, Sequence, Tuple
 
 from stackscope.frames.base import METHODS, FrameMoved, Moment
+from stackscope.slots import FREE_THREADED
 
 # Arrays are only views: this is an upper limit of an index, not a size.
 _LIMIT = 1 << 20
@@ -120,7 +121,7 @@ class MemoryMoment(Moment):
         found = list(take(objects_at(self.localsplus), self.alive((slot,), types)))
         if found:
             return True, found[0]
-        count = list(take(MEMORY, self.count_words(self.guarded((slot,)))))
+        count = list(self.counts(self.guarded((slot,))))
         if not count:
             raise FrameMoved
         return count[0] > 0, None
@@ -146,14 +147,16 @@ class MemoryMoment(Moment):
 
     def alive(self, slots: Sequence[int], types: FrozenSet[int]) -> Iterator[int]:
         """Those of ``slots`` that hold an object with references and of one of the types."""
-        counts = take(MEMORY, self.count_words(iter(slots)))
+        counts = self.counts(iter(slots))
         of_type = take(MEMORY, map(add, self.blocks(iter(slots)), repeat(_TYPE_WORD)))
         return compress(
             self.guarded(slots), map(mul, counts, map(contains, repeat(types), of_type))
         )
 
-    def count_words(self, slots: Iterator[int]) -> Iterator[int]:
-        return map(add, self.blocks(slots), repeat(_COUNT_WORD))
+    def counts(self, slots: Iterator[int]) -> Iterator[int]:
+        """For the objects in ``slots``: something that is 0 if nobody refers to it."""
+        words = take(_COUNTS, map(add, self.blocks(slots), repeat(_COUNT_WORD)))
+        return map(and_, words, repeat(_COUNT_BITS))
 
     def blocks(self, slots: Iterator[int]) -> Iterator[int]:
         """The addresses of the objects in ``slots``, in words."""
@@ -164,3 +167,11 @@ class MemoryMoment(Moment):
 # build that traces references has more in front.
 _COUNT_WORD = object().__sizeof__() // WORD - 2
 _TYPE_WORD = _COUNT_WORD + 1
+_COUNTS, _COUNT_BITS = MEMORY, -1
+if FREE_THREADED:
+    # There are two counts, for the thread that owns the object and for all others: the last half of a
+    # word and the next word, whose lowest two bits are flags (``struct _object`` in Include/object.h of
+    # 3.13). What is read are the first and the lower half of the second.
+    _COUNTS = (ctypes.c_size_t * (_TOP // WORD - 1)).from_address(WORD // 2)
+    _COUNT_WORD -= 1
+    _COUNT_BITS = ~(3 << 32)

@@ -10,9 +10,9 @@ import sys
 import threading
 from _thread import get_ident
 
-from stackscope.hooks import customize, unwrap_stackitem
+from stackscope.hooks import customize, unwrap_stackitem, yields_frames
 from stackscope.model import StackSlice
-from stackscope.running import callers, this_thread, thread_frames
+from stackscope.running import callers, this_thread, thread_frames, thread_frames_and_error
 from stackscope.walk import current_extraction
 
 TYPE_CHECKING = False
@@ -30,7 +30,18 @@ def unwrap_thread(thread: threading.Thread) -> Any:
         return []
     if ident == get_ident():
         return StackSlice()
-    return thread_frames(ident) or greenlet_with_number(ident)
+    return _of_thread(ident) or greenlet_with_number(ident)
+
+
+def _of_thread(ident: int) -> Any:
+    frames, error = thread_frames_and_error(ident)
+    return frames if error is None else _frames_before(frames, error)
+
+
+@yields_frames
+def _frames_before(frames: List[FrameType], error: RuntimeError) -> Iterator[FrameType]:
+    yield from frames
+    raise error
 
 
 def greenlet_with_number(number: int) -> List[Any]:
@@ -48,7 +59,7 @@ def unwrap_number(number: int) -> object:
         return None
     if number == this_thread():
         return StackSlice()
-    found: List[Any] = list(thread_frames(number))
+    found = _of_thread(number)
     if not found and number in getattr(threading, "_active", {}):
         found = greenlet_with_number(number)
     return found or None

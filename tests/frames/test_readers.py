@@ -12,6 +12,7 @@ import pytest
 from stackscope.bytecode import analyze
 from stackscope.frames import gate
 from stackscope.frames.base import FrameMoved
+from stackscope.slots import has_gil
 
 pytestmark = pytest.mark.skipif(
     sys.implementation.name != "cpython", reason="only CPython's frames are read from memory"
@@ -319,6 +320,7 @@ def test_proves():
     assert gate.reader().proves(sys._getframe())
 
 
+@pytest.mark.skipif(not has_gil(), reason="without the GIL no other thread's frames are read")
 def test_a_frame_that_never_holds_still():
     """A reading is right or refused, however fast the thread is."""
 

@@ -115,8 +115,8 @@ def soak(extractions: int, seconds: float, show: int) -> int:
             if seconds and now - start > seconds:
                 break
         gc.collect()
-        growth = sys.getallocatedblocks() - before
-        size = megabytes() - size
+        growth = sys.getallocatedblocks() - before if before else 0
+        size = megabytes() - size if before else 0.0
     sys.setswitchinterval(0.005)
     for problem in wrong:
         print(problem)

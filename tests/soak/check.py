@@ -5,6 +5,8 @@ from __future__ import annotations
 from _thread import LockType
 from typing import Any, Dict, Iterator, List, Optional
 
+from stackscope.slots import has_gil
+
 from .workers import ACTIVATIONS, CHECKED, LOCKS, Activation, Watched
 
 
@@ -53,6 +55,10 @@ def problems(stack: Any, thread_id: int, start: int, end: int, figures: Figures)
             continue
         figures.frames += 1
         figures.contexts += len(frame.contexts)
+        if not has_gil():
+            if frame.contexts:
+                yield "another thread's frames were read without the GIL"
+            continue
         where = f"{frame.pyframe.f_code.co_name}, line {frame.lineno}"
         has_error = stack.error is not None
         for problem in _problems_of_frame(frame, thread_id, start, end, has_error, figures):
