@@ -10,6 +10,8 @@ Found by trying on 3.8 to 3.15; the sources are Lib/pdb.py and Lib/bdb.py.
 
 from __future__ import annotations
 
+import bdb
+import functools
 import os
 import pdb
 import signal
@@ -36,6 +38,9 @@ STOPS_AT_EXCEPTIONS = sys.version_info >= (
     3,
     13,
 )  # interaction() takes them, and `exceptions` lists them
+
+FINALIZERS = ("_weakrefset", "weakref")
+"""The modules with the functions that are called when an object is freed."""
 
 
 class Pdb(Commands, pdb.Pdb):
@@ -112,10 +117,34 @@ class Pdb(Commands, pdb.Pdb):
         if self._follows_streams[0]:
             self.stdin = sys.stdin
         if self._follows_streams[1]:
-            self.stdout = sys.stdout
+            self.stdout = _visible_stdout()
+
+    def set_trace(self, frame: Optional[FrameType] = None, **kwargs: Any) -> None:
+        """Stop in ``frame``, by default in the caller."""
+        self._mention_tracer()
+        super().set_trace(frame or sys._getframe().f_back, **kwargs)
+        self.__dict__["dispatch_call"] = functools.partial(_dispatch_call, self)
+
+    def set_step(self) -> None:
+        """Stop at whatever comes next, if that isn't what the garbage collector happens to call there."""
+        super().set_step()
+        self.__dict__["dispatch_call"] = functools.partial(_dispatch_call, self)
+
+    def _mention_tracer(self) -> None:
+        """Say it if somebody else's trace function is set, of which there can be one only."""
+        tracer = _foreign_tracer()
+        if tracer is None:
+            return
+        owner = tracer if hasattr(tracer, "__qualname__") else type(tracer)
+        self.message(
+            f"sys.settrace was in use, by {owner.__module__}.{owner.__qualname__}. The debugger takes its "
+            "place, and it is not put back."
+        )
 
     def can_stop_again(self) -> bool:
         """Whether a new stop of this thread may use this debugger."""
+        if getattr(self, "backend", None) == "monitoring" and _foreign_tracer() is not None:
+            return False  # see _best_backend
         return not self.is_busy and self._thread == threading.get_ident()
 
     def interaction(self, frame: Optional[FrameType], tb_or_exc: Any) -> None:
@@ -125,9 +154,11 @@ class Pdb(Commands, pdb.Pdb):
             if not STOPS_AT_EXCEPTIONS:
                 tb_or_exc = tb_or_exc.__traceback__
         self.is_busy = True
+        self.__dict__.pop("dispatch_call", None)
         self._complain_once()
         try:
-            super().interaction(frame, tb_or_exc)
+            with _stdout_of_prompt(self.stdout):
+                super().interaction(frame, tb_or_exc)
         finally:
             self.is_busy = False
         if self.quitting and frame is not None and self._ends_program():
@@ -489,6 +520,12 @@ def _until_quit(run: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     return None
 
 
+def _dispatch_call(debugger: Pdb, frame: FrameType, arg: Any) -> Any:
+    """What `bdb.Bdb.dispatch_call` does, on the way to a stop. The program has not called a finalizer."""
+    is_finalizer = frame.f_code.co_name == "__del__" or module_name(frame) in FINALIZERS
+    return None if is_finalizer else type(debugger).dispatch_call(debugger, frame, arg)
+
+
 def _outermost(frame: FrameType) -> FrameType:
     while frame.f_back is not None:
         frame = frame.f_back
@@ -521,6 +558,41 @@ def _in_main_thread() -> bool:
     return threading.current_thread() is threading.main_thread()
 
 
+def _foreign_tracer() -> Any:
+    """The trace function that is set, if it is none of a debugger like this one."""
+    tracer: Any = sys.gettrace()
+    return None if isinstance(getattr(tracer, "__self__", None), bdb.Bdb) else tracer
+
+
+def _visible_stdout() -> Any:
+    """``sys.stdout``, or what it was before doctest put something else there.
+
+    doctest lets a debugger of its own write to that: it stands behind `pdb.set_trace` meanwhile.
+    """
+    if not _is_doctests(sys.stdout):
+        return sys.stdout
+    debugger = getattr(pdb.set_trace, "__self__", None)
+    return getattr(debugger, "_OutputRedirectingPdb__out", sys.stdout)
+
+
+def _is_doctests(stream: object) -> bool:
+    return type(stream).__name__ == "_SpoofOut"  # its module may be __main__
+
+
+@contextmanager
+def _stdout_of_prompt(stream: Any) -> Iterator[None]:
+    """While the prompt waits, let what writes to ``sys.stdout`` be seen, if doctest swallows it."""
+    previous = sys.stdout
+    if stream is previous or not _is_doctests(previous):
+        yield
+        return
+    sys.stdout = stream
+    try:
+        yield
+    finally:
+        sys.stdout = previous
+
+
 def _is_terminal(stream: Any) -> bool:
     try:
         return bool(stream.isatty())
@@ -537,7 +609,12 @@ def _has_readline() -> bool:
 
 
 def _best_backend() -> str:
-    """The fast backend, unless another debugger has taken its place in `sys.monitoring`."""
+    """The fast backend, unless another debugger has taken its place in `sys.monitoring`.
+
+    Nor does it get along with a trace function: the interpreter would call ours for it, by ``frame.f_trace``.
+    """
+    if _foreign_tracer() is not None:
+        return "settrace"
     monitoring = sys.monitoring  # type: ignore[attr-defined,unused-ignore]
     user = monitoring.get_tool(monitoring.DEBUGGER_ID)
     return "monitoring" if user in (None, "bdbtracer") else "settrace"

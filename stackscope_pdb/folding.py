@@ -29,6 +29,7 @@ MACHINERY: Dict[str, Optional[FrozenSet[str]]] = {
     "cmd": None,
     "concurrent.futures.thread": frozenset({"_worker", "run"}),
     "contextvars": None,
+    "doctest": None,
     "pdb": None,
     "runpy": None,
     "threading": frozenset({"_bootstrap", "_bootstrap_inner"}),
@@ -59,8 +60,20 @@ def is_machinery(frame: FrameType) -> bool:
     package = _package(frame)
     if package in OWN_PACKAGES or package in MACHINERY_PACKAGES:
         return True
-    functions = MACHINERY.get(module_name(frame), frozenset())
+    functions = MACHINERY.get(_name_of_module(frame), frozenset())
     return functions is None or frame.f_code.co_name in functions
+
+
+def _name_of_module(frame: FrameType) -> str:
+    """The name of a frame's module, also if that is run as ``__main__``: by ``python -m doctest``, say."""
+    name = module_name(frame)
+    if name == "__main__":
+        folder, file = os.path.split(frame.f_code.co_filename)
+        if folder == os.path.dirname(os.__file__):
+            return os.path.splitext(file)[0]
+        if os.path.basename(folder) in MACHINERY_PACKAGES:
+            return f"{os.path.basename(folder)}.{name}"
+    return name
 
 
 def folded(entries: Sequence[Entry], frames: Sequence[Frame]) -> List[bool]:
@@ -101,7 +114,7 @@ def _package(frame: FrameType) -> str:
     """The package that a frame's code is from. Our own ``__main__`` has become the program's."""
     if frame.f_code.co_filename.startswith(OWN_FOLDER):
         return OWN_PACKAGE
-    return module_name(frame).partition(".")[0]
+    return _name_of_module(frame).partition(".")[0]
 
 
 def packages(entries: Sequence[Entry]) -> str:
