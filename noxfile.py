@@ -47,7 +47,7 @@ WITHOUT_GIL = [
 @nox.session(python="python3.13t", default=False)
 def tests_without_gil(session: nox.Session) -> None:
     """Run some of the tests on a build without the GIL; what stands behind `--` goes to pytest."""
-    session.install("-e", ".", "pytest")
+    session.install("-e", ".", "pytest", "pytest-xdist")
     session.run(
         "python", "-m", "pytest", *(session.posargs or WITHOUT_GIL), env={"PYTHON_GIL": "0"}
     )
