@@ -121,12 +121,15 @@ def own_frames(inner: Optional[FrameType]) -> List[FrameType]:
 
 def _caller_in_waiting_stack(outermost: FrameType) -> Optional[FrameType]:
     """The frame that goes on when ``outermost``, which has no ``f_back``, is left."""
-    innermost: FrameType = sys._getframe()
-    for waiting in waiting_stacks():
-        if own_frames(innermost)[0] is outermost:
-            return waiting
-        innermost = waiting
-    return None
+    innermost: Optional[FrameType] = sys._getframe()
+    try:
+        for waiting in waiting_stacks():
+            if own_frames(innermost)[0] is outermost:
+                return waiting
+            innermost = waiting
+        return None
+    finally:
+        del innermost  # or this frame would keep itself alive, and so all its callers
 
 
 def thread_frames(ident: int) -> List[FrameType]:
@@ -184,12 +187,16 @@ def this_thread() -> int:
     if type(get_ident) is BuiltinFunctionType:
         ident: int = get_ident()
         return ident
-    here = sys._getframe()
+    here: Optional[FrameType] = sys._getframe()
     frames = sys._current_frames()
-    for ident, innermost in frames.items():
-        if innermost is here:
-            return ident
-    return get_ident()
+    innermost = None
+    try:
+        for ident, innermost in frames.items():
+            if innermost is here:
+                return ident
+        return get_ident()
+    finally:
+        del here, frames, innermost
 
 
 def _last(frames: List[FrameType], limit: Optional[int]) -> List[FrameType]:

@@ -27,11 +27,12 @@ class Survey:
 
     Args:
         types: The types of which all instances are wanted.
+        caller: The frame where the stack of this thread ends. Ours are left out: they would lead back here.
     """
 
-    def __init__(self, types: Iterable[type]) -> None:
-        self.frames: Dict[int, FrameType] = sys._current_frames()
-        """The innermost frame of each thread, by the thread's identifier."""
+    def __init__(self, types: Iterable[type], caller: Optional[FrameType] = None) -> None:
+        self._threads = list(sys._current_frames())
+        self._caller = caller
         self._types = list(types)
         self._instances: Optional[Dict[int, List[object]]] = None
         self._by_code: Optional[Dict[int, List[Tuple[int, FrameType]]]] = None
@@ -41,8 +42,8 @@ class Survey:
         if self._by_code is None:
             self._by_code = {}
             here = this_thread()
-            for ident in self.frames:
-                frames = callers(sys._getframe()) if ident == here else thread_frames(ident)
+            for ident in self._threads:
+                frames = callers(self._caller) if ident == here else thread_frames(ident)
                 for frame in frames:
                     self._by_code.setdefault(id(frame.f_code), []).append((ident, frame))
         code: Optional[CodeType] = getattr(function, "__code__", None)

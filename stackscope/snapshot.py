@@ -397,7 +397,7 @@ def _take(extraction: Extraction, threads: bool) -> Snapshot:
     known_finders = _finders() if threads else []
     for finder in known_finders:
         types += _or((), finder.types)
-    survey = Survey(types)
+    survey = Survey(types, extraction.caller)
     tree = _TaskTree(extraction)
     loops = [
         _loop_node(tree, runtime, loop, survey)
@@ -717,6 +717,7 @@ def _thread_nodes(extraction: Extraction) -> List[ThreadNode]:
                 getattr(thread, "_daemonic", False) is True,
             )
         )
+    del frame  # perhaps our own, which would keep itself alive
     nodes.sort(key=lambda node: (not node.is_here, _thread_age(node.thread)))
     for node in nodes:
         node.number = 0 if node.thread is None else thread_numbers.of(node.thread)

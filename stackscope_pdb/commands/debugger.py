@@ -157,6 +157,14 @@ class Commands(Base):
             # The trace function is about to return itself, which would leave it set on the current frame.
             # Up to 3.9 that freezes the frame's f_lineno (PyFrame_GetLineNumber in Objects/frameobject.c).
             self.__dict__["trace_dispatch"] = None
+        else:
+            self._keep_fewer_frames()
+
+    def _keep_fewer_frames(self) -> None:
+        """Forget how frames were traced that were traced as all frames are. 3.14 and later restore that in the end."""
+        flags: Dict[FrameType, Any] = self.__dict__.get("frame_trace_lines_opcodes", {})
+        for frame in [frame for frame, were in flags.items() if were == (True, False)]:
+            del flags[frame]
 
     def print_stack_entry(self, frame_lineno: Entry, *args: Any, **kwargs: Any) -> None:
         """Say where one is: by a line, or by the code around it if `sticky` is on."""

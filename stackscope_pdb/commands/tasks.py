@@ -26,7 +26,24 @@ def take_snapshot() -> Snapshot:
     reader = sys.modules.get("stackscope_pdb.reader")
     if reader is not None and reader.loop_of_prompt is not None:  # while Tab is looked after
         snapshot.loops = [loop for loop in snapshot.loops if loop.loop is not reader.loop_of_prompt]
+    for node in snapshot.tasks():
+        if node.state == "running":
+            leave_out_debugger(node.stack)
     return snapshot
+
+
+def leave_out_debugger(stack: Stack) -> None:
+    """Let a stack that is running end where the debugger's commands begin.
+
+    These hold what they have found. A stack with them in it would be kept alive by itself.
+    """
+    from stackscope_pdb.commands.debugger import Commands
+
+    code = Commands.interaction.__code__
+    for index in range(len(stack.frames) - 1, -1, -1):
+        if stack.frames[index].pyframe.f_code is code:
+            stack.frames = stack.frames[:index]
+            return
 
 
 def _complete_name(_debugger: Commands, text: str) -> List[str]:

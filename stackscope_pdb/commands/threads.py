@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stackscope_pdb.commands.picking import listed, pick
 from stackscope_pdb.commands.table import CommandError, command
-from stackscope_pdb.commands.tasks import index_of_user_frame
+from stackscope_pdb.commands.tasks import index_of_user_frame, leave_out_debugger
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,11 @@ def thread_nodes() -> List[ThreadNode]:
     """All threads as they are now, those of a prompt of ours left out."""
     from stackscope.snapshot import extract_all
 
-    return extract_all(with_contexts=False).threads
+    nodes = extract_all(with_contexts=False).threads
+    for node in nodes:
+        if node.is_here:
+            leave_out_debugger(node.stack)
+    return nodes
 
 
 def _complete_name(_debugger: Commands, _text: str) -> List[str]:
