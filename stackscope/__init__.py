@@ -24,6 +24,7 @@ from stackscope.model import Context, Frame, InspectionWarning, Stack, StackItem
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from stackscope.dumps import cancel_dump_after, dump_after, register, unregister
     from stackscope.snapshot import (
         ItemNode,
         LoopNode,
@@ -50,8 +51,10 @@ __all__ = [
     "ThreadNode",
     "Waiting",
     "__version__",
+    "cancel_dump_after",
     "customize",
     "describe_wait",
+    "dump_after",
     "elaborate_context",
     "elaborate_frame",
     "extract",
@@ -61,6 +64,8 @@ __all__ = [
     "extract_since",
     "extract_until",
     "fill_context",
+    "register",
+    "unregister",
     "unwrap_context",
     "unwrap_context_generator",
     "unwrap_stackitem",
@@ -73,9 +78,11 @@ __version__ = "0.1.0"
 def __getattr__(name: str) -> object:
     """What only some programs need, such as `extract_all`, is imported when it is first asked for."""
     if name in __all__:
-        from stackscope import snapshot
+        from stackscope import snapshot as module
 
-        globals().update((each, getattr(snapshot, each)) for each in snapshot.PUBLIC)
-        if name in snapshot.PUBLIC:
+        if name not in module.PUBLIC:
+            from stackscope import dumps as module  # type: ignore[no-redef]
+        globals().update((each, getattr(module, each)) for each in module.PUBLIC)
+        if name in module.PUBLIC:
             return globals()[name]
     raise AttributeError(f"module 'stackscope' has no attribute {name!r}")

@@ -10,10 +10,12 @@ to be switched to: those of its greenlets. What is known about them is set from 
 
 from __future__ import annotations
 
+import _thread
+import gc
 import sys
 import time
 from _thread import get_ident
-from itertools import accumulate, chain, islice, repeat, takewhile
+from itertools import accumulate, chain, compress, islice, repeat, starmap, takewhile
 from operator import methodcaller, truth
 from types import BuiltinFunctionType, FrameType
 
@@ -21,11 +23,15 @@ from stackscope.slots import has_gil
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Iterable, Iterator, List, Optional, Tuple
+    from typing import Any, Callable, Iterable, Iterator, List, Optional, Tuple, TypeVar
 
     from stackscope.model import StackSlice
 
+    R = TypeVar("R")
+
 __all__ = ["callers", "own_frames", "slice_frames", "this_thread", "thread_frames"]
+
+_getattr: Callable[[Any, Any], Any] = getattr
 
 SEARCHES = 3
 """How many times a running frame is looked for: a thread may return from it and enter it meanwhile."""
@@ -92,6 +98,7 @@ def callers(inner: Optional[FrameType], outer: Optional[FrameType] = None) -> Li
     """
     frames = []
     frame = inner
+    kept = keep_frames(inner)
     while frame is not None:
         frames.append(frame)
         if frame is outer:
@@ -102,6 +109,7 @@ def callers(inner: Optional[FrameType], outer: Optional[FrameType] = None) -> Li
     else:
         if outer is not None:
             return []
+    del kept
     frames.reverse()
     return frames
 
@@ -143,7 +151,7 @@ def thread_frames(ident: int) -> List[FrameType]:
         return thread_frames_and_error(ident)[0]
     innermost = map(methodcaller("get", ident), islice(iter(sys._current_frames, None), 1))
     steps = accumulate(chain(innermost, repeat("f_back")), getattr)
-    frames: List[FrameType] = list(takewhile(truth, steps))
+    frames: List[FrameType] = uncollected(list, takewhile(truth, steps))
     frames.reverse()
     return frames
 
@@ -177,6 +185,44 @@ def _position(ident: int) -> Optional[Tuple[FrameType, int]]:
     """Where a thread is: its innermost frame, and the instruction there."""
     frame = sys._current_frames().get(ident)
     return None if frame is None else (frame, frame.f_lasti)
+
+
+# 3.11 makes a frame object when somebody asks for it. Making it may start the collector, whose finalizers
+# let other threads run, and the frame be gone when the object is made (`PyFrame_GetBack` and
+# `_PyFrame_MakeAndSetFrameObject`). 3.8 to 3.10 have the objects already; 3.12+ collects between two
+# instructions only.
+MAKES_FRAMES = sys.implementation.name == "cpython" and sys.version_info[:2] == (3, 11)
+
+
+def uncollected(function: Callable[[Any], R], item: object) -> R:
+    """``function(item)``, for what makes frame objects of other threads: without garbage collection.
+
+    All in one call into C: no thread can turn the collector on or off meanwhile.
+    """
+    if not MAKES_FRAMES or not _thread._count():
+        return function(item)
+    enabled: List[bool] = []
+    steps: Iterator[Any] = chain(
+        map(enabled.append, starmap(gc.isenabled, ((),))),
+        starmap(gc.disable, ((),)),
+        map(function, (item,)),
+        map(methodcaller("__call__"), compress((gc.enable,), enabled)),
+    )
+    try:
+        return list(steps)[2]  # type: ignore[no-any-return]
+    except BaseException:
+        if enabled == [True]:
+            gc.enable()
+        raise
+
+
+def keep_frames(inner: Optional[FrameType]) -> List[FrameType]:
+    """The frames to hold on to while ``f_back`` is followed from ``inner``, which may be another thread's."""
+    if not MAKES_FRAMES or inner is None:
+        return []
+    return uncollected(
+        list, takewhile(truth, accumulate(chain((inner,), repeat("f_back")), _getattr))
+    )
 
 
 def this_thread() -> int:

@@ -23,11 +23,12 @@ from stackscope.records import record
 from stackscope.running import this_thread
 from stackscope.runtimes import Survey, finders, unique
 from stackscope.waiting import HELD_BY, MOST_HOLDERS, Waiting, describe_wait
-from stackscope.walk import Extraction
+from stackscope.walk import Extraction, interrupts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import threading
+    from types import FrameType
     from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
     from stackscope.runtimes import Finder, Found, Runtime
@@ -387,7 +388,14 @@ def extract_all(*, with_contexts: bool = True, threads: bool = True) -> Snapshot
         ...     print(node.number, node.name, node.state)
     """
     make_ready()
-    extraction = Extraction(with_contexts, False, sys._getframe(1))
+    return take_snapshot(sys._getframe(1), with_contexts, threads)
+
+
+def take_snapshot(
+    caller: Optional[FrameType], with_contexts: bool = True, threads: bool = True
+) -> Snapshot:
+    """`extract_all` as if ``caller`` had called it, once the glue is ready."""
+    extraction = Extraction(with_contexts, False, caller)
     return extraction.complete(_take, extraction, threads)
 
 
@@ -769,5 +777,7 @@ def _or(default: Any, function: Callable[..., Any], *args: object) -> Any:
     """What ``function`` gives; ``default`` if it can't."""
     try:
         return function(*args)
-    except Exception:
+    except Exception as exc:
+        if interrupts(exc):
+            raise
         return default

@@ -9,6 +9,7 @@ Code that belongs to others runs in hooks only, and whatever it raises ends up i
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]
 import sys
 from _thread import get_ident
 from collections import deque
@@ -136,8 +137,6 @@ def interrupts(exc: BaseException) -> bool:
     Hooks look at broken objects, which may raise anything, be it ``SystemExit`` or a ``CancelledError``
     that would otherwise cancel the caller. But what a signal handler raised must get through.
     """
-    if isinstance(exc, Exception):
-        return False
     if isinstance(exc, KeyboardInterrupt):
         return True
     handlers = _signal_handlers()
@@ -150,9 +149,8 @@ def interrupts(exc: BaseException) -> bool:
 
 
 def _signal_handlers() -> List[object]:
-    import signal
-
-    handlers: Iterator[Any] = (signal.getsignal(number) for number in range(1, signal.NSIG))
+    # Not by `signal`, which makes members of enumerations of what is no function.
+    handlers: Iterator[Any] = map(_signal.getsignal, range(1, _signal.NSIG))
     functions: List[Any] = [
         handler.__func__ if type(handler) is MethodType else handler  # pyright: ignore[reportFunctionMemberAccess]
         for handler in handlers

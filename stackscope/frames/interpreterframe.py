@@ -255,9 +255,12 @@ class InterpreterFrameReader(Reader):
             guarded = flatten(compress(here, map(eq, depth, (site.used,))))
             if variables is None:
                 return site, list(map(getitem, _OBJECTS, guarded)), ()
-            slots.insert(0, variables)
-            found: List[Any] = list(map(getitem, chain(_MEMORY_ONCE, _OBJECTS), guarded))
-            return (site, found[1:], found[0]) if found else None
+            # The variables last: 3.11 may collect garbage, and so let other threads run, for the list
+            # that they are put into.
+            views = chain(repeat(OBJECTS, len(slots)), _MEMORY_ONCE)
+            slots.append(variables)
+            found: List[Any] = list(map(getitem, views, guarded))
+            return (site, found[:-1], found[-1]) if found else None
         depth = map(getitem, _MEMORY_ONCE, ((base + self.depth) // WORD,))
         top = base + self.localsplus + site.used * WORD
         guarded = flatten(compress(here, map(eq, depth, (top,))))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import builtins
 import gc
 import sys
+from operator import attrgetter
 from types import (
     AsyncGeneratorType,
     CoroutineType,
@@ -19,12 +20,12 @@ from types import (
 from stackscope.glue import exceptions
 from stackscope.hooks import unwrap_stackitem, yields_frames
 from stackscope.model import StackSlice
-from stackscope.running import slice_frames
+from stackscope.running import MAKES_FRAMES, slice_frames, uncollected
 from stackscope.walk import current_extraction
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, AsyncGenerator, Iterator, List, Optional, Tuple
+    from typing import Any, AsyncGenerator, Callable, Iterator, List, Optional, Tuple
 
 
 def unwrap_generator(generator: GeneratorType[Any, Any, Any]) -> Any:
@@ -80,10 +81,26 @@ def unwrap_slice(piece: StackSlice) -> Iterator[FrameType]:
     return slice_frames(piece, sys._getframe(1) if extraction is None else extraction.caller)
 
 
+def _with_frame(unwrap: Callable[[Any], Any], attribute: str) -> Callable[[Any], Any]:
+    """``unwrap`` for an interpreter on which even asking for the frame of ``attribute`` takes some care."""
+    if not MAKES_FRAMES:
+        return unwrap
+    get_frame = attrgetter(attribute)
+
+    def unwrap_with_frame(item: Any) -> Any:
+        frame = uncollected(get_frame, item)
+        try:
+            return unwrap(item)
+        finally:
+            del frame
+
+    return unwrap_with_frame
+
+
 def install() -> None:
-    unwrap_stackitem.register(GeneratorType, unwrap_generator)
-    unwrap_stackitem.register(CoroutineType, unwrap_coroutine)
-    unwrap_stackitem.register(AsyncGeneratorType, unwrap_async_generator)
+    unwrap_stackitem.register(GeneratorType, _with_frame(unwrap_generator, "gi_frame"))
+    unwrap_stackitem.register(CoroutineType, _with_frame(unwrap_coroutine, "cr_frame"))
+    unwrap_stackitem.register(AsyncGeneratorType, _with_frame(unwrap_async_generator, "ag_frame"))
     unwrap_stackitem.register(StackSlice, unwrap_slice)
     exceptions.install()
     unwrap_stackitem.register(_type_of_coroutine_wrapper(), unwrap_coroutine_wrapper)

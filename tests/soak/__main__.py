@@ -49,8 +49,7 @@ def main() -> int:
         if code < 0:
             print(f"crashed by signal {-code}")
         return code
-    with collecting(options.collect):
-        return soak(options.extractions, options.seconds, options.show)
+    return soak(options.extractions, options.seconds, options.show, options.collect)
 
 
 @contextlib.contextmanager
@@ -84,7 +83,7 @@ def megabytes() -> float:
         return 0.0
 
 
-def soak(extractions: int, seconds: float, show: int) -> int:
+def soak(extractions: int, seconds: float, show: int, collect: str) -> int:
     """Extract `extractions` times; print figures; return 0 if nothing was wrong."""
     import stackscope
 
@@ -94,7 +93,7 @@ def soak(extractions: int, seconds: float, show: int) -> int:
     before = 0
     size = 0.0
     sys.setswitchinterval(_SWITCH_INTERVAL)
-    with Workers(_WORKERS) as workers:
+    with collecting(collect), Workers(_WORKERS) as workers:
         for number in range(extractions):
             if number == min(500, extractions // 4):
                 gc.collect()
@@ -114,9 +113,9 @@ def soak(extractions: int, seconds: float, show: int) -> int:
                 print(f"{now - start:.0f} s: {figures}, {megabytes() - size:+.1f} MB", flush=True)
             if seconds and now - start > seconds:
                 break
-        gc.collect()
-        growth = sys.getallocatedblocks() - before if before else 0
-        size = megabytes() - size if before else 0.0
+    gc.collect()
+    growth = sys.getallocatedblocks() - before if before else 0
+    size = megabytes() - size if before else 0.0
     sys.setswitchinterval(0.005)
     for problem in wrong:
         print(problem)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from _thread import LockType
 from typing import Any, Dict, Iterator, List, Optional
 
@@ -50,7 +51,7 @@ def problems(stack: Any, thread_id: int, start: int, end: int, figures: Figures)
     figures.extractions += 1
     if stack.error is not None:
         note_error(stack.error, figures)
-    for frame in stack.frames:
+    for frame, callee in zip(stack.frames, [*stack.frames[1:], None]):
         if frame.pyframe.f_code not in CHECKED:
             continue
         figures.frames += 1
@@ -60,10 +61,19 @@ def problems(stack: Any, thread_id: int, start: int, end: int, figures: Figures)
                 yield "another thread's frames were read without the GIL"
             continue
         where = f"{frame.pyframe.f_code.co_name}, line {frame.lineno}"
-        has_error = stack.error is not None
-        for problem in _problems_of_frame(frame, thread_id, start, end, has_error, figures):
+        name = "" if callee is None else callee.funcname
+        is_vague = stack.error is not None and not frame.contexts
+        # WITH_CLEANUP_START of 3.8 takes the exit method off the stack before it calls it. A finalizer that
+        # runs just then, or while what has been called is dropped, leaves no trace of which it is.
+        may_lack_last = sys.version_info < (3, 9) and name == "__del__"
+        for problem in _problems_of_frame(
+            frame, thread_id, start, end, is_vague, may_lack_last, figures
+        ):
             reported = ", ".join(map(_describe, frame.contexts)) or "nothing"
-            yield f"{where}: {problem}; reported: {reported}; error: {stack.error!r}"
+            yield (
+                f"{where}: {problem}; reported: {reported}; error: {stack.error!r}; "
+                f"then: {name or 'nothing'}"
+            )
 
 
 def _describe(context: Any) -> str:
@@ -72,7 +82,13 @@ def _describe(context: Any) -> str:
 
 
 def _problems_of_frame(
-    frame: Any, thread_id: int, start: int, end: int, has_error: bool, figures: Figures
+    frame: Any,
+    thread_id: int,
+    start: int,
+    end: int,
+    is_vague: bool,
+    may_lack_last: bool,
+    figures: Figures,
 ) -> Iterator[str]:
     frame_id = id(frame.pyframe)
     seen: List[Any] = []
@@ -101,7 +117,9 @@ def _problems_of_frame(
     known = [manager for manager in seen if type(manager) is Watched]
     if any(one.created >= two.created for one, two in zip(known, known[1:])):
         yield "the order is wrong"
-    if not (has_error and not frame.contexts):
+    if may_lack_last:
+        seen.append(None)
+    if not is_vague:
         yield from _missing(ACTIVATIONS.get(frame_id), seen, start, end, figures)
 
 

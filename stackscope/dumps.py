@@ -1,0 +1,380 @@
+"""Dumps for when all else hangs: everything that `extract_all` sees, as text, on a signal or after a time.
+
+In the manner of `faulthandler`, but with tasks and context managers, and so with Python code: `register`
+has it run by the main thread, `dump_after` by a thread of its own.
+
+A signal handler runs between any two instructions of the main thread, whatever locks that holds. So a
+dump takes no lock; what it needs is imported beforehand (`_rehearse`); no ``__repr__`` of the program runs
+(`without_reprs`); and it is written to the file descriptor, past the buffers of file objects.
+"""
+
+from __future__ import annotations
+
+import _thread
+import os
+import signal
+import sys
+import time
+
+from stackscope.glue import make_ready
+from stackscope.render.safe import class_name, without_reprs
+from stackscope.snapshot import take_snapshot
+from stackscope.walk import interrupts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import Any, Callable, Dict, List, Optional, Union
+
+    File = Union[int, Any, None]
+
+__all__ = ["cancel_dump_after", "dump_after", "register", "unregister"]
+
+PUBLIC = ("cancel_dump_after", "dump_after", "register", "unregister")
+"""What can be imported from `stackscope` itself."""
+
+CRASHES = ("SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV")
+"""Signals after which no Python code can run."""
+
+PATIENCE = 5.0
+"""Seconds to wait for a reader of a pipe that is full."""
+
+LONGEST = min(_thread.TIMEOUT_MAX, 1e9)
+"""The most seconds that `dump_after` can wait."""
+
+
+# --------------------------------------------------------------------------------------------- signals
+
+
+class _Registration:
+    """What `register` was told about a signal, and what handled it before."""
+
+    __slots__ = ("chain", "output", "previous")
+
+    def __init__(self, output: _Output, chain: bool, previous: Any) -> None:
+        self.output = output
+        self.chain = chain
+        self.previous = previous
+
+
+_registered: Dict[int, _Registration] = {}
+
+_busy_in = 0
+"""The process in which a signal handler is making a dump. A child process has its own."""
+
+
+def register(signum: int, file: File = None, chain: bool = False) -> None:
+    """From now on, write down what the whole program is doing whenever a signal comes.
+
+    That is what ``print(stackscope.extract_all())`` shows, but without ``repr`` of the program's own objects.
+    The program goes on afterwards. To be called in the main thread, where Python runs signal handlers.
+
+    Args:
+        signum: The signal, such as ``signal.SIGUSR1``. Registering one again replaces ``file`` and ``chain``.
+        file: An open file, which has to stay open, or a file descriptor; ``sys.stderr`` by default.
+        chain: Also do what was done on the signal before, afterwards.
+
+    Raises:
+        RuntimeError: This isn't the main thread.
+        TypeError: ``signum`` is no number, or ``file`` no file.
+        ValueError: The signal can't be handled; the file has no descriptor.
+
+    Example:
+        >>> import signal
+        >>> stackscope.register(signal.SIGTERM, chain=True)
+        >>> stackscope.unregister(signal.SIGTERM)
+        True
+    """
+    number = _signal_number(signum)
+    output = _Output(file)
+    _rehearse()
+    known = _registered.get(number)
+    current = signal.getsignal(number)
+    previous = known.previous if known is not None and current is _on_signal else current
+    _registered[number] = _Registration(output, bool(chain), previous)
+    try:
+        _set_handler(number, _on_signal, "register")
+    except BaseException:
+        del _registered[number]
+        if known is not None:
+            _registered[number] = known
+        raise
+
+
+def unregister(signum: int) -> bool:
+    """Undo `register`: from now on the signal does what it did before.
+
+    If somebody else has set a handler since then, that is left alone.
+
+    Args:
+        signum: The signal.
+
+    Returns:
+        Whether it was registered.
+
+    Raises:
+        RuntimeError: This isn't the main thread.
+        TypeError, ValueError: ``signum`` is no signal.
+    """
+    number = _signal_number(signum)
+    registration = _registered.get(number)
+    if registration is None:
+        return False
+    if signal.getsignal(number) is _on_signal:
+        previous = registration.previous
+        # None: it wasn't set by Python code, nor can it be.
+        _set_handler(number, signal.SIG_DFL if previous is None else previous, "unregister")
+    del _registered[number]
+    return True
+
+
+def _set_handler(number: int, handler: Any, caller: str) -> None:
+    try:
+        signal.signal(number, handler)
+    except ValueError:  # the signal is known to be one
+        raise RuntimeError(
+            f"{caller}() must be called in the main thread, where Python runs signal handlers; "
+            "dump_after() can be called anywhere"
+        ) from None
+    except OSError:  # SIGKILL, SIGSTOP
+        name = _signal_name(number)
+        raise ValueError(f"{name} can't be handled: choose another signal") from None
+
+
+def _signal_number(signum: object) -> int:
+    if not isinstance(signum, int) or isinstance(signum, bool):
+        raise TypeError(f"signum must be a signal such as signal.SIGTERM, not {signum!r}")
+    if signum not in signal.valid_signals():
+        raise ValueError(f"{signum} is no signal: see signal.valid_signals()")
+    if _signal_name(signum) in CRASHES:
+        raise ValueError(
+            f"{_signal_name(signum)} means a crash, where no Python code can run: "
+            "use faulthandler.enable()"
+        )
+    return int(signum)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal
+        return f"signal {number}"
+
+
+def _on_signal(signum: int, frame: Optional[FrameType]) -> None:
+    """The handler: everything here may have interrupted anything."""
+    global _busy_in  # noqa: PLW0603
+    registration = _registered.get(signum)
+    if registration is None:  # somebody has kept this handler and calls it
+        return
+    if _busy_in != os.getpid():
+        _busy_in = os.getpid()
+        try:
+            _dump(registration.output, f"on {_signal_name(signum)}", frame)
+        finally:
+            _busy_in = 0
+        # Whoever has read this may send the next signal.
+        registration.output.write([_last_line()])
+    # else it came while the last one was being answered
+    if registration.chain:
+        _call_previous(signum, registration.previous, frame)
+
+
+def _call_previous(signum: int, previous: Any, frame: Optional[FrameType]) -> None:
+    if callable(previous):
+        previous(signum, frame)
+    elif previous == signal.SIG_DFL:
+        signal.signal(signum, signal.SIG_DFL)
+        signal.raise_signal(signum)
+        signal.signal(signum, _on_signal)  # it was one that does no harm
+
+
+# ---------------------------------------------------------------------------------------- after a time
+
+
+class _Watch:
+    """One call of `dump_after`, which a thread carries out."""
+
+    __slots__ = ("cancelled", "exits", "output", "repeat", "seconds")
+
+    def __init__(self, seconds: float, repeat: bool, output: _Output, exits: bool) -> None:
+        self.seconds = seconds
+        self.repeat = repeat
+        self.output = output
+        self.exits = exits
+        self.cancelled = _original("allocate_lock")()
+        self.cancelled.acquire()
+
+    def start(self) -> None:
+        _original("start_new_thread")(self.run, ())
+
+    def cancel(self) -> None:
+        try:
+            self.cancelled.release()
+        except RuntimeError:  # that has been done already
+            pass
+
+    def run(self) -> None:
+        """Wait, and then dump unless this has been cancelled."""
+        while not self.cancelled.acquire(timeout=self.seconds):
+            _dump(self.output, f"after {self.seconds:g} s", None)
+            self.output.write([_last_line()])
+            if self.exits:
+                os._exit(1)
+            if not self.repeat:
+                break
+
+
+_watch: Optional[_Watch] = None
+
+
+def dump_after(
+    seconds: float,
+    repeat: bool = False,
+    file: File = None,
+    exit: bool = False,  # noqa: A002 (the name that faulthandler has given it)
+) -> None:
+    """Write down what the whole program is doing when some time has passed.
+
+    The program goes on meanwhile and afterwards. A thread of its own does it, so it doesn't matter what the
+    other threads wait for. Calling this again starts anew. A child process made by ``os.fork`` has no such
+    thread.
+
+    Args:
+        seconds: The time.
+        repeat: Do it again and again, each time after so many seconds.
+        file: As for `register`.
+        exit: End the process afterwards, at once and without any cleaning up, with the exit status 1.
+
+    Raises:
+        TypeError: ``seconds`` is no number, or ``file`` no file.
+        ValueError: ``seconds`` is out of range; the file has no descriptor.
+
+    Example:
+        >>> stackscope.dump_after(60)
+        >>> stackscope.cancel_dump_after()
+    """
+    global _watch  # noqa: PLW0603
+    if not isinstance(seconds, (int, float)) or isinstance(seconds, bool):
+        raise TypeError(f"seconds must be a number, not {seconds!r}")
+    if not 0 < seconds <= LONGEST:
+        raise ValueError(f"seconds must be more than 0 and at most {LONGEST:g}, not {seconds!r}")
+    watch = _Watch(float(seconds), bool(repeat), _Output(file), bool(exit))
+    _rehearse()
+    cancel_dump_after()
+    watch.start()
+    _watch = watch
+
+
+def cancel_dump_after() -> None:
+    """Undo `dump_after`, if its time hasn't come yet or it is to repeat."""
+    global _watch
+    watch, _watch = _watch, None
+    if watch is not None:
+        watch.cancel()
+
+
+def _original(name: str) -> Callable[..., Any]:
+    """A function of `_thread`. What gevent puts in its place needs an event loop that isn't blocked."""
+    monkey: Any = sys.modules.get("gevent.monkey")
+    if monkey is None:
+        return getattr(_thread, name)  # type: ignore[no-any-return]
+    return monkey.get_original("_thread", name)  # type: ignore[no-any-return]
+
+
+# ------------------------------------------------------------------------------------------- the dump
+
+
+def _rehearse() -> None:
+    """Make a dump and throw it away, so that a real one has nothing to import and nothing to warn of."""
+    without_reprs(_lines, sys._getframe(), False)
+
+
+def _dump(output: _Output, occasion: str, interrupted: Optional[FrameType]) -> None:
+    """Write a dump, without its `_last_line`.
+
+    Args:
+        output: Where to.
+        occasion: Why, in words.
+        interrupted: The frame that this thread would otherwise be running; ``None`` in a thread of our own.
+    """
+    now = time.strftime("%Y-%m-%d %H:%M:%S")
+    title = f"what process {os.getpid()} is doing {occasion}, {now}"
+    output.write([f"\n+++ stackscope: {title} +++\n"])
+    try:
+        lines = without_reprs(_lines, interrupted, output.ascii_only)
+    except Exception as exc:
+        if interrupts(exc):
+            raise
+        lines = [f"stackscope could not find that out: {class_name(exc)}\n"]
+    output.write(lines)
+
+
+def _last_line() -> str:
+    return f"+++ end of what process {os.getpid()} is doing +++\n"
+
+
+def _lines(interrupted: Optional[FrameType], ascii_only: bool) -> List[str]:
+    make_ready()
+    snapshot = take_snapshot(sys._getframe() if interrupted is None else interrupted)
+    if interrupted is None:
+        snapshot.threads = [node for node in snapshot.threads if not node.is_here]
+    return snapshot.format(ascii_only=ascii_only)
+
+
+class _Output:
+    """Where a dump goes to.
+
+    Args:
+        file: What `register` was given.
+    """
+
+    __slots__ = ("ascii_only", "encoding", "fd", "file")
+
+    def __init__(self, file: File) -> None:
+        self.file = sys.stderr if file is None else file  # kept, so that it isn't closed
+        self.fd = _descriptor(self.file, "sys.stderr" if file is None else "file")
+        encoding = getattr(self.file, "encoding", None)
+        self.encoding = encoding if isinstance(encoding, str) else "utf-8"
+        self.ascii_only = sys.platform == "win32" or not _can_encode("╠║├└│─╚…", self.encoding)
+
+    def write(self, lines: List[str]) -> None:
+        """Write, past all buffers. What a closed file or a full pipe doesn't take is lost."""
+        data = "".join(lines).encode(self.encoding, "backslashreplace")
+        deadline = time.monotonic() + PATIENCE
+        while data:
+            try:
+                data = data[os.write(self.fd, data) :]
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    return
+                time.sleep(0.01)
+            except OSError:
+                return
+
+
+def _descriptor(file: object, name: str) -> int:
+    """The file descriptor of what `register` was given."""
+    if file is None:
+        raise ValueError(f"{name} is None here: pass an open file")
+    try:
+        fd = file if isinstance(file, int) else file.fileno()  # type: ignore[attr-defined]
+    except AttributeError:
+        raise TypeError(f"{name} must be an open file or a file descriptor, not {file!r}") from None
+    except (OSError, ValueError):
+        raise ValueError(
+            f"{name} has no file descriptor: pass a file that open() has opened"
+        ) from None
+    try:
+        os.fstat(fd)
+    except (OSError, OverflowError):
+        raise ValueError(f"{fd} is no open file descriptor") from None
+    return int(fd)
+
+
+def _can_encode(text: str, encoding: str) -> bool:
+    try:
+        text.encode(encoding)
+    except (LookupError, UnicodeEncodeError):
+        return False
+    return True
