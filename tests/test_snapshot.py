@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import subprocess
 import sys
 import threading
@@ -527,78 +528,121 @@ def test_diamonds_are_drawn_once():
 # ------------------------------------------------------------- other threads
 
 
-def churn(make_loop, ready, stop, lasting=20, batch=100):
-    """Run a loop in which tasks start and end all the time, while some last."""
+AT_ONCE = int(os.environ.get("STACKSCOPE_TASKS_AT_ONCE", "20"))
+"""How many tasks start and end at the same time. ``2000`` in the environment makes a test of minutes."""
 
-    async def short(steps):
+KEPT = 10
+
+PAUSE = 0.001
+"""Seconds in which the thread that looks has the interpreter for itself, or the test would take long."""
+
+
+class Churn:
+    """A loop in another thread, in which tasks start and end all the time, while some last."""
+
+    def __init__(self, library):
+        self.ready, self.stop = threading.Event(), threading.Event()
+        self.started = self.ended = 0
+        run = self.run_trio if library == "trio" else self.run_asyncio
+        self.thread = threading.Thread(target=run, args=(library,))
+
+    def __enter__(self):
+        self.thread.start()
+        assert self.ready.wait(10)
+        return self
+
+    def __exit__(self, *exc):
+        self.stop.set()
+        self.thread.join(60)
+
+    async def short(self, sleep, steps):
+        self.started += 1
         for _ in range(steps % 4):
+            await sleep()
+        self.ended += 1
+
+    async def in_asyncio(self):
+        async def sleep():
             await asyncio.sleep(0)
 
-    async def main():
         gate = asyncio.Event()
-        kept = [await start(waiting(gate), f"kept-{n}") for n in range(lasting)]
-        ready.set()
-        while not stop.is_set():
-            await asyncio.gather(*[short(n) for n in range(batch)])
+        kept = [await start(waiting(gate), f"kept-{n}") for n in range(KEPT)]
+        self.ready.set()
+        while not self.stop.is_set():
+            await asyncio.gather(*[self.short(sleep, n) for n in range(AT_ONCE)])
+            await asyncio.sleep(PAUSE)
         gate.set()
         await asyncio.gather(*kept)
 
-    loop = make_loop()
-    try:
-        loop.run_until_complete(main())
-    finally:
-        loop.close()
+    def run_asyncio(self, library):
+        loop = sys.modules[library].new_event_loop()
+        try:
+            loop.run_until_complete(self.in_asyncio())
+        finally:
+            loop.close()
+
+    def run_trio(self, library):
+        import trio.testing
+
+        async def main():
+            gate = trio.Event()
+            async with trio.open_nursery() as outer:
+                for number in range(KEPT):
+                    outer.start_soon(waiting, gate, name=f"kept-{number}")
+                await trio.testing.wait_all_tasks_blocked()
+                self.ready.set()
+                while not self.stop.is_set():
+                    async with trio.open_nursery() as inner:
+                        for number in range(AT_ONCE):
+                            inner.start_soon(self.short, trio.lowlevel.checkpoint, number)
+                    await trio.sleep(PAUSE)
+                gate.set()
+
+        trio.run(main)
 
 
-@pytest.mark.parametrize("loop_name", ["asyncio", "uvloop"])
-def test_while_tasks_start_and_end(loop_name):
-    make_loop = asyncio.new_event_loop
-    if loop_name == "uvloop":
-        make_loop = pytest.importorskip("uvloop").new_event_loop
-    ready, stop = threading.Event(), threading.Event()
-    thread = threading.Thread(target=churn, args=(make_loop, ready, stop))
-    thread.start()
-    assert ready.wait(10)
+@pytest.mark.parametrize("library", ["asyncio", "uvloop", "trio"])
+def test_while_tasks_start_and_end(library):
+    """No error, and whoever lives all the time is found, where he is, in each of 200 snapshots."""
+    pytest.importorskip(library)
     sizes = set()
-    try:
-        for count in range(200 if loop_name == "asyncio" else 60):
-            snapshot = extract_all(with_contexts=count % 2 == 0, threads=count % 5 == 0)
+    snapshots, tasks = (200, 2000) if library == "asyncio" or AT_ONCE > 20 else (30, 300)
+    with Churn(library) as churn:
+        count = 0
+        while count < snapshots or churn.ended < tasks:
+            count += 1
+            snapshot = extract_all(with_contexts=count % 2 == 0, threads=count % 20 == 0)
             found = nodes_by_name(snapshot)
-            for number in range(20):
+            for number in range(KEPT):
                 node = found[f"kept-{number}"]
+                assert node.stack.error is None
                 assert node.waits_for == "Event.wait()"
-                assert [f.funcname for f in node.stack.frames] == ["waiting", "wait"]
-            sizes.add(len(found))
-    finally:
-        stop.set()
-        thread.join(30)
+                shown = [frame.funcname for frame in node.stack.frames if not frame.hide]
+                assert shown == ["waiting", "wait"]
+            sizes.add(len(list(snapshot.tasks())))
     assert len(sizes) > 1  # or nothing would have been shown
+    assert churn.started == churn.ended >= tasks
 
 
 def test_from_several_threads_at_once():
-    ready, stop = threading.Event(), threading.Event()
-    thread = threading.Thread(target=churn, args=(asyncio.new_event_loop, ready, stop))
-    thread.start()
-    assert ready.wait(10)
     counts, errors = [], []
 
     def look():
         try:
-            for _ in range(10):
+            for _ in range(5):
                 found = nodes_by_name(extract_all())
                 counts.append(sum(name.startswith("kept-") for name in found))
         except BaseException as exc:
             errors.append(exc)
 
-    lookers = [threading.Thread(target=look) for _ in range(3)]
-    for looker in lookers:
-        looker.start()
-    for looker in lookers:
-        looker.join(60)
-    stop.set()
-    thread.join(30)
+    with Churn("asyncio"):
+        lookers = [threading.Thread(target=look) for _ in range(3)]
+        for looker in lookers:
+            looker.start()
+        for looker in lookers:
+            looker.join(60)
     assert errors == []
-    assert counts == [20] * 30
+    assert counts == [KEPT] * 15
 
 
 def test_threads():
@@ -736,7 +780,7 @@ def test_the_work_is_linear():
                 tasks += [asyncio.ensure_future(lock.acquire()) for _ in range(count // 2)]
                 await asyncio.sleep(0)
                 times = []
-                for _ in range(3):
+                for _ in range(2):
                     begin = time.process_time()
                     snapshot = extract_all(threads=False)
                     snapshot.format()
@@ -749,5 +793,5 @@ def test_the_work_is_linear():
         return asyncio.run(main())
 
     spent(100)
-    few, many = spent(500), spent(5000)
+    few, many = spent(300), spent(3000)
     assert many < few * 4
