@@ -14,11 +14,13 @@ import tempfile
 import nox
 
 CPYTHONS = ["3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3.15"]
+OLDEST = ["trio==0.22.*", "anyio==3.7.*", "greenlet==2.0.*", "greenback", "async_generator"]
+OLDEST_PYTHONS = ["3.8", "3.9", "3.10", "3.11"]  # greenlet 2 can't be built for later ones
 TOOLS_PYTHONS = ["3.14", "3.13", "3.12"]  # the first one found is used
 
 nox.needs_version = ">=2024.10.9"
 nox.options.default_venv_backend = "uv|virtualenv"
-nox.options.sessions = ["lint", "imports", "types", "pyright", "docs", "package", "tests"]
+nox.options.sessions = ["lint", "imports", "types", "pyright", "docs", "package", "tests", "oldest"]
 nox.options.error_on_missing_interpreters = False
 
 
@@ -51,6 +53,14 @@ def tests_without_gil(session: nox.Session) -> None:
     session.run(
         "python", "-m", "pytest", *(session.posargs or WITHOUT_GIL), env={"PYTHON_GIL": "0"}
     )
+
+
+@nox.session(python=OLDEST_PYTHONS)
+def oldest(session: nox.Session) -> None:
+    """Run the tests of the glue with the oldest versions of the libraries that it knows."""
+    session.install("-e", ".", *OLDEST, "pytest", "pytest-asyncio", "pytest-trio", "pytest-xdist")
+    tests = session.posargs or ["tests/glue", "tests/test_snapshot.py"]
+    session.run("python", "-m", "pytest", *tests)
 
 
 @nox.session(python=tools_python())

@@ -25,6 +25,7 @@ import interpreters
 PARALLEL = 2
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ROOT / ".nox" / "tools"
+OLDEST_PYTHONS = ["python3.8", "python3.11"]  # the two ends of what nox has for `oldest`
 README_PYTHONS = ["python3.8", "python3.12", "python3.15"]
 CHECKS = ["lint", "imports", "types", "pyright", "docs", "package"]
 LIMIT = 25 * 60  # seconds for one job
@@ -190,9 +191,23 @@ def test_jobs(found, nox: str) -> list[Job]:
     ]
 
 
+def oldest_jobs(found, nox: str) -> list[Job]:
+    """The tests of the glue, with the oldest versions of the libraries that it knows."""
+    return [
+        Job(
+            f"oldest libraries: {name} ({found[name][1]})",
+            [[nox, "-s", f"oldest-{name.replace('python', '')}"]],
+            must_print=[" passed"],
+        )
+        for name in OLDEST_PYTHONS
+        if name in found
+    ]
+
+
 def all_jobs(found, nox: str, scratch: Path) -> list[Job]:
     checks = [Job(name, [[nox, "-s", name]]) for name in CHECKS]
-    return [*readme_jobs(found, scratch), *test_jobs(found, nox), *checks]
+    tests = [*test_jobs(found, nox), *oldest_jobs(found, nox)]
+    return [*readme_jobs(found, scratch), *tests, *checks]
 
 
 def run_all(jobs: list[Job]) -> None:

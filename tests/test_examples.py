@@ -136,3 +136,66 @@ def test_room_in_the_queue_sets_the_service_going_again(repository):
     printed = run(repository, "-m", "stackscope_pdb", *options, "examples/bank.py")
     for client in ["ada: 8 of 8", "bob: 3 of 3", "cleo: 3 of 3", "dan: 3 of 3"]:
         assert f"{client} transfers" in printed
+
+
+RUNTIMES = """\
+asyncio loop in MainThread: 4 tasks
+├ task 1 (Task-1): running
+│ ║ ├ with ThreadPoolExecutor(1, "pool") as pool:  # pool: ThreadPoolExecutor
+│ ║ ├ async with anyio.create_task_group() as group:  # group: TaskGroup
+│ ║ ├── task 2 (holder): waiting for anyio.sleep(): T s left
+│ ║ │   ║ ├ async with lock:  # lock: Lock
+│ ║ ├── task 3 (wants-the-lock): waiting for Lock.acquire(): 1 waiter, held by task 2 (holder)
+├ task 4 (computing): waiting for a call in thread pool_0
+│ ╠ in_the_pool in __main__
+│ ╠ compute in __main__
+trio run in trio-thread: 3 tasks
+├ task 5 (__main__.start_trio.<locals>.main): waiting for Event.wait(): 1 waiter
+│ ║ ├ async with trio.open_nursery() as nursery:  # nursery: Nursery
+│ ║ ├── task 6 (trio-receiver): waiting for MemoryReceiveChannel.receive(): 0 of 1 items, 1 waiter, 1 sender
+│ ║ ├── task 7 (trio-sleeper): waiting for trio.sleep(): T s left
+3 threads:
+├ thread 1 MainThread (takes this snapshot)
+│ ║ ├ with ThreadPoolExecutor(1, "pool") as pool:  # pool: ThreadPoolExecutor
+│ ║ ├ async with anyio.create_task_group() as group:  # group: TaskGroup
+│ ║ ├── task 2 (holder)
+│ ║ ├── task 3 (wants-the-lock)
+├ thread 2 pool_0
+│ ╠ compute in __main__
+├ thread 3 trio-thread
+1 greenlet:
+├ greenlet 1 greenlet in MainThread: suspended
+│ ╠ ping in __main__
+"""
+"""What of the output of `examples/runtimes.py` is the same everywhere."""
+
+
+def essentials(text):
+    """The lines of a snapshot that tell who owns what, without what differs from place to place."""
+    kept = []
+    for line in text.splitlines():
+        words = line.lstrip("│║ ├╠─")
+        is_title = re.match(
+            r"(task|thread|greenlet) \d|(asyncio loop|trio run) in|\d+ \w+:$", words
+        )
+        is_context = re.search(r"\bwith .*(Group|nursery|pool|lock)\b", words) and "(line" in words
+        is_frame = re.match(r"(in_the_pool|compute|ping) in", words)
+        if is_title or is_context or is_frame:
+            line = re.sub(r" \(line \d+\)| at .*:\d+$", "", line)
+            line = re.sub(r"\d+\.\d s left", "T s left", line)
+            kept.append(line.replace("pool_0 (daemon)", "pool_0"))  # as they are in 3.8
+    return "".join(line + "\n" for line in kept)
+
+
+def test_runtimes(repository):
+    """asyncio in the main thread, trio in another one, a thread pool, anyio's task groups, greenlets."""
+    for name in ("trio", "anyio", "greenlet"):
+        pytest.importorskip(name)
+    text = run(repository, "examples/runtimes.py")
+    if sys.implementation.name == "cpython":
+        assert essentials(text) == RUNTIMES
+        return
+    # Without contexts the tasks stand below the frames of their owners; none of them is missing.
+    shown = essentials(text)
+    for name in ("holder", "wants-the-lock", "computing", "trio-receiver", "trio-sleeper"):
+        assert shown.count(f"({name}): waiting for ") == 1

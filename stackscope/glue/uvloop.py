@@ -33,7 +33,7 @@ def _types_of_cython() -> Iterator[Tuple[str, type]]:
     """The types of Cython's coroutines: one module for each of its versions holds them."""
     for name, module in list(sys.modules.items()):
         if name.startswith("_cython_"):
-            for type_name in ("coroutine", "coroutine_wrapper"):
+            for type_name in ("coroutine", "iterable_coroutine", "coroutine_wrapper"):
                 for attribute, value in list(vars(module).items()):
                     if attribute.rpartition(".")[2] == type_name and isinstance(value, type):
                         yield type_name, value

@@ -72,7 +72,7 @@ def test_sleep(loop_name):
     async def main():
         task = await start(asyncio.sleep(100))
         text = str(waiting(task))
-        assert re.fullmatch(r"asyncio\.sleep\(\): (100\.0|99\.\d) s left", text)
+        assert re.fullmatch(r"asyncio\.sleep\(\): \d+\.\d s left", text)
 
     run(main, loop_name)
 

@@ -47,7 +47,7 @@ async def look():
 async def test_deadline_and_shield():
     with trio.move_on_after(5), trio.CancelScope(shield=True):
         after, shield = await look()
-    assert re.fullmatch(r"cancel scope: (5\.0|4\.\d) s left", after.description)
+    assert re.fullmatch(r"cancel scope: \d\.\d s left", after.description)
     assert shield.description == "cancel scope: no deadline, shielded"
     assert type(after.obj) is trio.CancelScope
 
@@ -148,7 +148,7 @@ async def test_sleep():
         await trio.sleep(9)
 
     waiting = await wait_of(sleep)
-    assert re.fullmatch(r"trio\.sleep\(\): (9\.0|8\.\d) s left", str(waiting))
+    assert re.fullmatch(r"trio\.sleep\(\): \d\.\d s left", str(waiting))
 
     async def forever():
         await trio.sleep_forever()
