@@ -447,7 +447,7 @@ def _loop_node(tree: _TaskTree, runtime: Runtime, loop: object, survey: Survey) 
     return LoopNode(
         loop,
         runtime.name,
-        None if ident is None else _thread_name(ident),
+        None if ident is None else _thread_name(ident, _thread(ident)),
         _or(False, runtime.is_running, loop),
         ident is not None and ident == this_thread(),
         tree.add(runtime, loop),
@@ -718,7 +718,7 @@ def _thread_nodes(extraction: Extraction) -> List[ThreadNode]:
             ThreadNode(
                 thread,
                 0,
-                _thread_name(ident),
+                _thread_name(ident, thread),
                 is_here,
                 extraction.stack(item),
                 ident,
@@ -749,8 +749,7 @@ def _name_of(thread: threading.Thread) -> str:
     return str(_or("?", getattr, thread, "name"))
 
 
-def _thread_name(ident: int) -> str:
-    thread = _thread(ident)
+def _thread_name(ident: int, thread: Optional[threading.Thread]) -> str:
     return _name_of(thread) if thread is not None else f"thread {ident:#x}"
 
 
@@ -758,7 +757,7 @@ def _item_nodes(extraction: Extraction, kind: str, found: Sequence[Found]) -> Li
     """What a finder has found, as trees."""
     nodes: Dict[int, ItemNode] = {}
     for one in found:
-        thread = _thread_name(one.owner) if type(one.owner) is int else None
+        thread = _thread_name(one.owner, _thread(one.owner)) if type(one.owner) is int else None
         number = item_numbers.of(one.item)
         is_running = one.state.startswith("running")  # its frames are those of its thread
         stack = Stack(one.item, []) if is_running else extraction.stack(one.item)

@@ -8,7 +8,7 @@ With its monkey patches, `threading` knows threads by the numbers of greenlets.
 from __future__ import annotations
 
 import sys
-from types import FunctionType
+from types import BuiltinFunctionType, FunctionType
 
 from stackscope import running
 from stackscope.glue import greenlet_finder
@@ -52,6 +52,8 @@ def thread_of_hub(hub: Any) -> Optional[int]:
 
 def number_in_threading(ident: int) -> int:
     """The number by which `threading` knows a thread: that of its main greenlet, if that has a hub."""
+    if type(getattr(sys.modules.get("threading"), "get_ident", None)) is BuiltinFunctionType:
+        return ident  # not patched
     hub_class: Any = getattr(sys.modules.get("gevent.hub"), "Hub", None)
     for item in [] if hub_class is None else reachable():
         if is_instance(item, (hub_class,)) and thread_of_hub(item) == ident:
