@@ -75,7 +75,7 @@ def stop_in(session):
     return None
 
 
-STOP_IN = stop_in.__code__.co_firstlineno + (1 if sys.version_info >= (3, 14) else 2)
+STOP_IN = stop_in.__code__.co_firstlineno + (1 if sys.version_info >= (3, 13) else 2)
 
 
 class TestThreads:
