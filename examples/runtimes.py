@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Callable
 
 import anyio
 import greenlet
@@ -30,7 +31,7 @@ async def listen(nursery_ready: threading.Event, bye: trio.Event) -> None:
         nursery.cancel_scope.cancel()
 
 
-def start_trio() -> tuple[threading.Thread, object]:
+def start_trio() -> tuple[threading.Thread, Callable[[], None]]:
     """Start a trio run in a thread, and give the thread and a function that ends it."""
     ready = threading.Event()
     ends = []
@@ -85,7 +86,8 @@ async def main() -> stackscope.Snapshot:
             await anyio.wait_all_tasks_blocked()
             computing = asyncio.ensure_future(in_the_pool(pool, started, leave))
             computing.set_name("computing")
-            await asyncio.get_running_loop().run_in_executor(None, started.wait)
+            while not started.is_set():  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
             try:
                 return stackscope.extract_all()
             finally:
