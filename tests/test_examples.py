@@ -164,7 +164,7 @@ trio run in trio-thread: 3 tasks
 │ ╠ compute in __main__
 ├ thread 3 trio-thread
 1 greenlet:
-├ greenlet 1 greenlet in MainThread: suspended
+├ greenlet 1 ping in MainThread: suspended
 │ ╠ ping in __main__
 """
 """What of the output of `examples/runtimes.py` is the same everywhere."""
