@@ -219,7 +219,7 @@ class Pdb(Commands, pdb.Pdb):
         self._show_tasks()
         self.interaction(frame, None)
         wake_loops()
-        if self.stoplineno != -1 or self.breaks:
+        if not self.quitting and (self.stoplineno != -1 or self.breaks):
             self._trace_from(frame)
 
     def _show_tasks(self) -> None:

@@ -3,6 +3,9 @@
 The standard debugger raises `bdb.BdbQuit`, an ordinary exception. In a task of an event loop that is just
 one more task that has failed: others go on, a task group wraps the exception, and logs fill with it. So
 here a `SystemExit` is raised, which asyncio lets pass at once, and what wraps it is kept from being shown.
+
+If Ctrl-C has come while a trio run was idle, there is no task to raise it in, and in trio's own loop it would be an
+internal error of trio, which leaves its tasks behind. There, the main task is cancelled instead.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any, Optional
 
 _has_hook = False
+_has_cancelled = False
 
 
 class Quit(SystemExit):
@@ -25,6 +29,8 @@ def is_quit(exc: object) -> bool:
     """Whether an exception is how a program takes `quit`: one of ours, or a group of nothing else."""
     if isinstance(exc, (Quit, bdb.BdbQuit)):
         return True
+    if _has_cancelled and type(exc).__name__ == "Cancelled":
+        return True
     parts = getattr(exc, "exceptions", None) if isinstance(exc, BaseException) else None
     return isinstance(parts, tuple) and bool(parts) and all(map(is_quit, parts))
 
@@ -33,9 +39,11 @@ def quit_program() -> None:
     """End the program from here.
 
     Raises:
-        Quit: Always.
+        Quit: Always, but in an idle trio run. That ends as soon as we return to it.
     """
     _quiet_uncaught()
+    if _cancel_idle_run():
+        return
     _quiet_loop()
     raise Quit(1)
 
@@ -53,6 +61,26 @@ def _quiet_uncaught() -> None:
             previous(cls, exc, traceback)
 
     sys.excepthook = hook
+
+
+def _cancel_idle_run() -> bool:
+    """Cancel the main task of this thread's trio run, if that is running none of its tasks."""
+    global _has_cancelled
+    trio: Any = sys.modules.get("trio.lowlevel")
+    if trio is None:
+        return False
+    try:
+        token, root = trio.current_trio_token(), trio.current_root_task()
+    except RuntimeError:  # nothing runs here
+        return False
+    try:
+        trio.current_task()
+    except RuntimeError:
+        # The innermost nursery of the root task is the one with the main task (Runner.init in trio/_core/_run.py).
+        token.run_sync_soon(root.child_nurseries[-1].cancel_scope.cancel)
+        _has_cancelled = True
+        return True
+    return False
 
 
 def _quiet_loop() -> None:

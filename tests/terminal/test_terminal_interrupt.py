@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import textwrap
-import time
 
 import pytest
 
@@ -28,7 +28,7 @@ ASYNCIO = textwrap.dedent(
         clients = [asyncio.ensure_future(client(n, gate)) for n in range(2)]
         for n, task in enumerate(clients):
             task.set_name("client-%d" % n)
-        print("waiting")
+        asyncio.get_running_loop().call_later(0.05, print, "waiting")
         print("secrets", await asyncio.gather(*clients))
 
     asyncio.run(main())
@@ -37,7 +37,7 @@ ASYNCIO = textwrap.dedent(
 
 TRIO = textwrap.dedent(
     """
-    import trio
+    import trio, trio.testing
 
     async def child(event):
         await event.wait()
@@ -46,6 +46,7 @@ TRIO = textwrap.dedent(
         event = trio.Event()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(child, event, name="the-child")
+            await trio.testing.wait_all_tasks_blocked()
             print("waiting")
         print("end")
 
@@ -56,10 +57,20 @@ TRIO = textwrap.dedent(
 UNDER = ("-m", "stackscope_pdb", "-c", "continue", "app.py")
 
 
+LATER = "import asyncio; handle = asyncio.get_running_loop().call_later(0.05, print, 'later')"
+
+
 def interrupt(session):
-    time.sleep(0.1)  # until the loop sleeps
     session.child.sendintr()
     return session.expect_prompt()
+
+
+def interrupt_again(session, name=""):
+    """Go on, and interrupt once the program is known to have done so."""
+    session.ask(LATER, name)
+    session.child.sendline("continue")
+    session.child.expect_exact("\nlater")
+    return interrupt(session)
 
 
 def test_an_idle_loop(terminal):
@@ -72,9 +83,7 @@ def test_an_idle_loop(terminal):
     assert "-> await gate.wait()" in session.ask("task client-1", "client-1")
     assert session.ask("p secret", "client-1") == "11\n"
     session.ask("secret = 5", "client-1")
-    session.child.sendline("continue")
-    shown = interrupt(session)
-    assert "3 tasks" in shown
+    assert "3 tasks" in interrupt_again(session, "client-1")
     session.ask("task client-1", "client-1")
     session.ask("gate.set()", "client-1")
     assert "return secret" not in session.ask("next")
@@ -85,8 +94,98 @@ def test_an_idle_loop(terminal):
     assert session.child.exitstatus == 0
 
 
+LOOPS = """
+import sys
+KIND = sys.argv[1]
+
+async def client(number, wait):
+    secret = number * 11
+    try:
+        await wait()
+    finally:
+        print("cleaned up", number)
+
+if KIND in ("asyncio", "uvloop"):
+    import asyncio
+    if KIND == "uvloop":
+        import uvloop
+        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+
+    async def main():
+        event = asyncio.Event()
+        clients = [asyncio.ensure_future(client(number, event.wait)) for number in range(2)]
+        asyncio.get_running_loop().call_later(0.05, print, "waiting")
+        await asyncio.gather(*clients)
+
+    breakpoint()
+    asyncio.run(main())
+elif KIND == "trio":
+    import trio, trio.testing
+
+    async def main():
+        async with trio.open_nursery() as nursery:
+            for number in range(2):
+                nursery.start_soon(client, number, trio.sleep_forever)
+            await trio.testing.wait_all_tasks_blocked()
+            print("waiting")
+
+    breakpoint()
+    trio.run(main)
+else:
+    import anyio
+
+    async def main():
+        async with anyio.create_task_group() as group:
+            for number in range(2):
+                group.start_soon(client, number, anyio.sleep_forever)
+            await anyio.wait_all_tasks_blocked()
+            print("waiting")
+
+    breakpoint()
+    anyio.run(main, backend=KIND.partition("-")[2])
+print("not reached")
+"""
+
+
+@pytest.mark.parametrize("kind", ["asyncio", "uvloop", "trio", "anyio-asyncio", "anyio-trio"])
+def test_an_idle_loop_after_a_breakpoint(terminal, kind):
+    if kind == "uvloop":
+        pytest.importorskip("uvloop")
+    session = terminal(LOOPS, "app.py", kind, PYTHONBREAKPOINT="stackscope_pdb.set_trace")
+    session.expect_prompt()
+    session.child.sendline("c")
+    session.child.expect_exact("waiting")
+    shown = interrupt(session)
+    assert shown.count("client:8 app.py") == 2
+    assert "stopped: 3 tasks" in shown or "stopped: 2 tasks" in shown
+    [number] = re.findall(r"^ *(\d+) .*client:8 app.py", shown, re.MULTILINE)[:1]
+    [name] = re.findall(r"^ *\d+ +(?:├ )?(\S+) .*client:8 app.py", shown, re.MULTILINE)[:1]
+    assert "await wait()" in session.ask(f"task {number}", name)
+    assert session.ask("p secret", name) in ("0\n", "11\n")
+    session.ask("unfocus")
+    interrupt(session)  # at the prompt that gives up a line, and nothing else
+    session.child.sendline("q")
+    if sys.version_info >= (3, 14):
+        session.child.expect_exact("Quit anyway? [y/n] ")
+        session.child.sendline("y")
+    left = session.finish("")
+    assert left.count("cleaned up") == 2
+    assert "Traceback" not in left
+    assert "not reached" not in left
+    assert session.child.exitstatus == 1
+
+
 def test_quit_while_idle(terminal):
     session = terminal(ASYNCIO, *UNDER)
+    session.child.expect_exact("waiting")
+    interrupt(session)
+    left = session.finish("q")
+    assert sorted(left.split("\n")[1:-1]) == ["cleaned up 0", "cleaned up 1"]
+    assert session.child.exitstatus == 0
+
+
+def test_quit_while_trio_is_idle(terminal):
+    session = terminal(LOOPS.replace("breakpoint()", ""), *UNDER, "trio")
     session.child.expect_exact("waiting")
     interrupt(session)
     left = session.finish("q")
@@ -101,8 +200,7 @@ def test_half_a_line_is_given_up(terminal):
     session.child.send("half a li")
     session.child.expect_exact("half a li")
     interrupt(session)
-    session.child.sendline("c")
-    assert "3 tasks" in interrupt(session)
+    assert "3 tasks" in interrupt_again(session)
     session.finish("q")
 
 
@@ -119,8 +217,15 @@ def test_idle_trio(terminal):
     session.finish("q")
 
 
+SLEEPS = """
+import threading, time
+threading.Timer(0.1, print, ["waiting"]).start()
+time.sleep(100)
+"""
+
+
 def test_a_program_without_tasks(terminal):
-    session = terminal("import time\nprint('waiting')\ntime.sleep(100)\n", *UNDER)
+    session = terminal(SLEEPS, *UNDER)
     session.child.expect_exact("waiting")
     shown = interrupt(session)
     assert "-> time.sleep(100)" in shown
@@ -128,7 +233,7 @@ def test_a_program_without_tasks(terminal):
     session.finish("q")
 
 
-BUSY = "print('waiting')\nn = 0\nwhile n >= 0:\n    n += 1\nprint('left')\n"
+BUSY = "n = 0\nprint('waiting')\nwhile n >= 0:\n    n += 1\nprint('left')\n"
 
 
 def test_a_busy_program(terminal):
