@@ -41,7 +41,7 @@ def tests(session: nox.Session) -> None:
 
 WITHOUT_GIL = [
     # What depends on who may read which frames; several of the packages that others need don't install.
-    *("tests/frames", "tests/fuzz", "tests/soak", "tests/glue/test_threading.py"),
+    *("tests/frames", "tests/fuzz", "tests/modes", "tests/soak", "tests/glue/test_threading.py"),
     *("tests/test_contexts.py", "tests/test_running.py"),
 ]
 
@@ -49,7 +49,7 @@ WITHOUT_GIL = [
 @nox.session(python="python3.13t", default=False)
 def tests_without_gil(session: nox.Session) -> None:
     """Run some of the tests on a build without the GIL; what stands behind `--` goes to pytest."""
-    session.install("-e", ".", "pytest", "pytest-xdist")
+    session.install("-e", ".", "pytest", "pytest-xdist", "coverage")
     session.run(
         "python", "-m", "pytest", *(session.posargs or WITHOUT_GIL), env={"PYTHON_GIL": "0"}
     )

@@ -52,7 +52,7 @@ def contexts_active_in_frame(
         >>> context.obj is lock
         True
     """
-    analysis = analyze(frame.f_code)
+    analysis = analyze(frame.f_code, frame.f_globals)
     if not analysis.blocks:
         return []
     reader = gate.reader()

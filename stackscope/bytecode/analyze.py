@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from types import CodeType
-from typing import Dict, List, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 from stackscope.bytecode.blocks import NO_BLOCKS, CodeAnalysis
 from stackscope.bytecode.flow import Flow
@@ -20,12 +20,17 @@ GENERATION = current_generation()
 _known: Dict[int, Tuple[weakref.ref[CodeType], CodeAnalysis]] = {}
 
 
-def analyze(code: CodeType) -> CodeAnalysis:
-    """The ``with`` blocks of ``code`` and where each is active. Cheap after the first time."""
+def analyze(code: CodeType, namespace: Optional[Dict[str, Any]] = None) -> CodeAnalysis:
+    """The ``with`` blocks of ``code`` and where each is active. Cheap after the first time.
+
+    Args:
+        code: The code.
+        namespace: The globals of its module, which lead to the source if that is in a zip file.
+    """
     known = _known.get(id(code))
     if known is not None and known[0]() is code:
         return known[1]
-    analysis = _analyze(code)
+    analysis = _analyze(code, namespace)
     key = id(code)
     _known[key] = (weakref.ref(code, lambda _, key=key: _known.pop(key, None)), analysis)  # type: ignore[misc]
     return analysis
@@ -48,19 +53,21 @@ _OPENERS = _opener_numbers()
 def analyze_whole(code: CodeType) -> CodeAnalysis:
     """As `analyze`, but also for code without blocks, whose result is not remembered."""
     analysis = analyze(code)
-    return analysis if analysis.sites else _run(code, decode(code))
+    return analysis if analysis.sites else _run(code, decode(code), None)
 
 
-def _analyze(code: CodeType) -> CodeAnalysis:
+def _analyze(code: CodeType, namespace: Optional[Dict[str, Any]]) -> CodeAnalysis:
     if not _may_have_blocks(code):
         return NO_BLOCKS
     instructions = decode(code)
     if not any(GENERATION.is_opener(ins) for ins in instructions):
         return NO_BLOCKS
-    return _run(code, instructions)
+    return _run(code, instructions, namespace)
 
 
-def _run(code: CodeType, instructions: List[Instruction]) -> CodeAnalysis:
+def _run(
+    code: CodeType, instructions: List[Instruction], namespace: Optional[Dict[str, Any]]
+) -> CodeAnalysis:
     flow = Flow(code, GENERATION, instructions)
     flow.run()
     blocks = list(flow.blocks.values())
@@ -69,5 +76,5 @@ def _run(code: CodeType, instructions: List[Instruction]) -> CodeAnalysis:
             target = describe(instructions, flow.index[block.body])
             block.varname, block.has_target = target
     columns = {opener: instructions[flow.index[opener]].column for opener in flow.blocks}
-    correct_start_lines(code, blocks, columns)
+    correct_start_lines(code, blocks, columns, namespace)
     return flow.analysis()

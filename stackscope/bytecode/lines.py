@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 from types import CodeType
-from typing import Dict, List, Optional
+from typing import Any, Dict, List, Optional
 
 from stackscope.bytecode.blocks import Block
 
@@ -18,7 +18,10 @@ AT_EXPRESSION = sys.version_info >= (3, 13)
 
 
 def correct_start_lines(
-    code: CodeType, blocks: List[Block], columns: Dict[int, Optional[int]]
+    code: CodeType,
+    blocks: List[Block],
+    columns: Dict[int, Optional[int]],
+    namespace: Optional[Dict[str, Any]] = None,
 ) -> None:
     """Move the `start_line` of blocks from their item to their keyword.
 
@@ -26,6 +29,7 @@ def correct_start_lines(
         code: the code that the blocks belong to.
         blocks: its blocks.
         columns: by `Block.opener`, where the item begins in its line, in UTF-8 bytes.
+        namespace: the globals of its module.
     """
     if not AT_EXPRESSION or not blocks:
         return
@@ -33,6 +37,8 @@ def correct_start_lines(
         import linecache
 
         lines = linecache.getlines(code.co_filename)
+        if not lines and namespace is not None and _is_zipped(namespace):
+            lines = linecache.getlines(code.co_filename, namespace)
     except (RecursionError, MemoryError):
         raise  # Not remembered: at another time it may go well.
     except Exception:
@@ -50,6 +56,13 @@ def correct_start_lines(
         above = [keyword for keyword in keywords if keyword < line]
         if above:
             block.start_line = above[-1]
+
+
+def _is_zipped(namespace: Dict[str, Any]) -> bool:
+    """Whether the loader of a module is that of zip files. Others may run code of the program."""
+    zipimport = sys.modules.get("zipimport")
+    loader = dict.get(namespace, "__loader__")
+    return zipimport is not None and type(loader) is zipimport.zipimporter
 
 
 def _keyword_before(text: str, column: Optional[int]) -> bool:

@@ -17,6 +17,8 @@ def make_reader() -> Optional[Reader]:
     """The reader for the running interpreter; `None` if there is none."""
     if sys.implementation.name != "cpython" or sys.version_info < (3, 8):
         return None
+    if not _has_ctypes():
+        return None
     if sys.version_info < (3, 11):
         from .blockstack import BlockStackReader
 
@@ -25,6 +27,15 @@ def make_reader() -> Optional[Reader]:
 
     layout = find_layout()
     return None if layout is None else InterpreterFrameReader(layout)
+
+
+def _has_ctypes() -> bool:
+    """Whether memory can be read. Isolated subinterpreters of 3.12 can't import what it takes."""
+    try:
+        import ctypes  # noqa: F401
+    except ImportError:
+        return False
+    return True
 
 
 def reader() -> Optional[Reader]:
@@ -73,9 +84,11 @@ def _warn() -> None:
 
     from stackscope.model import InspectionWarning
 
+    why = "keeps its frames in a way that is not known here"
+    if not _has_ctypes():
+        why = "can't import ctypes here"
     warnings.warn(
-        f"This interpreter ({sys.version.split()[0]}) keeps its frames in a way that is not known "
-        "here: context managers are shown for suspended frames only, without names and lines.",
+        f"This interpreter ({sys.version.split()[0]}) {why}: context managers are shown for suspended frames only, without names and lines.",
         InspectionWarning,
         stacklevel=3,
     )
