@@ -104,7 +104,9 @@ def _deal_with_modules(state: Optional[Tuple[int, str]]) -> None:
         if name in _dealt_with:
             continue
         namespace = _namespace(module) if _is_module(module) else {}
-        if _is_being_imported(namespace):
+        if module is None:  # nobody may import it, as yet
+            settled = settled and name not in BUILT_IN and name not in DOTTED
+        elif _is_being_imported(namespace):
             settled = False  # its time is the next extraction
         elif _dealt_with.setdefault(name, get_ident()) == get_ident():
             failure = _install(name, dict.get(namespace, OWN_GLUE))
