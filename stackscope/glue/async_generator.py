@@ -11,7 +11,7 @@ import async_generator
 import async_generator._impl
 import async_generator._util
 
-from stackscope.glue.reading import instance_attributes, is_instance
+from stackscope.glue.reading import class_attribute, instance_attributes, is_instance
 from stackscope.hooks import (
     customize,
     elaborate_context,
@@ -77,8 +77,11 @@ def _code_of(generator: Any) -> Optional[CodeType]:
 def install() -> None:
     unwrap_stackitem.register(AsyncGenerator, unwrap_generator)
     unwrap_stackitem.register(async_generator._impl.ANextIter, unwrap_anext)
-    customize(AsyncGenerator._do_it, "step", hide=True)
+    do_it = class_attribute(AsyncGenerator, "_do_it")
+    if do_it is not None:
+        customize(do_it, "step", hide=True)
     customize(async_generator.yield_, hide=True, prune=True)
-    manager_type = async_generator._util._AsyncGeneratorContextManager
-    elaborate_context.register(manager_type, elaborate_manager)
-    unwrap_context.register(manager_type, unwrap_manager)
+    manager_type = getattr(async_generator._util, "_AsyncGeneratorContextManager", None)
+    if manager_type is not None:
+        elaborate_context.register(manager_type, elaborate_manager)
+        unwrap_context.register(manager_type, unwrap_manager)

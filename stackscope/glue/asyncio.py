@@ -292,7 +292,8 @@ def install() -> None:
     unwrap_stackitem.register(asyncio.AbstractEventLoop, unwrap_loop)
     if hasattr(asyncio, "Runner"):  # 3.11+
         unwrap_stackitem.register(asyncio.Runner, unwrap_runner)
-    customize(PyFuture.__await__, elaborate=elaborate_await)
+    if type(PyFuture.__await__) is FunctionType:
+        customize(PyFuture.__await__, elaborate=elaborate_await)
     for cls, name in EVENT_LOOP_PLUMBING:
         if type(getattr(cls, name, None)) is FunctionType:
             customize(getattr(cls, name), hide=True)

@@ -1,0 +1,27 @@
+"""Private attributes that a library lacks cost the detail that they give, and nothing else."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+LIBRARIES = [
+    "async_generator", "concurrent.futures", "contextlib", "greenback", "greenlet", "outcome",
+    "threading",
+]  # fmt: skip
+"""Those with tens of private names, asyncio, trio and anyio, take longer: see `missing`."""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="forks")
+def test_private_names_one_by_one(repository):
+    result = subprocess.run(
+        [sys.executable, "-m", "tests.glue.missing", *LIBRARIES],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        universal_newlines=True,
+        timeout=200,
+        cwd=str(repository),
+    )
+    assert result.stdout.endswith("\n0 libraries wrong\n"), result.stdout
