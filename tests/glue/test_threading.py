@@ -4,7 +4,7 @@ import _thread
 import threading
 import time
 
-from stackscope import extract
+from stackscope import extract, extract_outermost
 from stackscope.slots import has_gil
 
 
@@ -150,3 +150,33 @@ def test_methods_of_the_program_are_not_called():
         tracing = False
         assert touched == []
         assert "work" in names(stack)
+
+
+def test_a_thread_by_its_number():
+    with Waiting() as thread:
+        stack = extract(thread.ident)
+        assert stack.root == thread.ident
+        assert (stack.leaf, stack.error) == (None, None)
+        assert names(stack, hidden=False)[:2] == ["work", "wait"]
+        assert extract_outermost(thread.ident).funcname == "_bootstrap"
+    assert names(extract(threading.get_ident()))[-1] == "test_a_thread_by_its_number"
+    main = threading.main_thread()
+    found = []
+    other = threading.Thread(target=lambda: found.append(extract(main.ident)))
+    other.start()
+    other.join()
+    assert "test_a_thread_by_its_number" in names(found[0])
+
+
+def test_numbers_that_are_no_threads():
+    for number in (3, -1, 2**70, True, thread_that_has_ended()):
+        stack = extract(number)
+        assert (stack.frames, stack.leaf, stack.error) == ([], number, None)
+
+
+def thread_that_has_ended():
+    thread = threading.Thread(target=int)
+    thread.start()
+    thread.join()
+    alive = {other.ident for other in threading.enumerate()}
+    return 5 if thread.ident in alive else thread.ident
