@@ -46,12 +46,12 @@ def with_blocks_open_at(code: CodeType, lasti: int) -> Dict[int, Context]:
         being left comes last, with `is_exiting`.
 
     Example:
-        >>> import sys
+        >>> import os
         >>> def fail(path):
         ...     with open(path) as file:
         ...         raise KeyError
         >>> try:
-        ...     fail(__file__)
+        ...     fail(os.devnull)
         ... except KeyError as exc:
         ...     traceback = exc.__traceback__.tb_next
         >>> [block] = with_blocks_open_at(fail.__code__, traceback.tb_lasti).values()
