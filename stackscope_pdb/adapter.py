@@ -122,13 +122,14 @@ class Pdb(Commands, pdb.Pdb):
     def set_trace(self, frame: Optional[FrameType] = None, **kwargs: Any) -> None:
         """Stop in ``frame``, by default in the caller."""
         self._mention_tracer()
-        super().set_trace(frame or sys._getframe().f_back, **kwargs)
+        # Nothing may come after that is written in Python, as functools.partial is on PyPy.
         self.__dict__["dispatch_call"] = functools.partial(_dispatch_call, self)
+        super().set_trace(frame or sys._getframe().f_back, **kwargs)
 
     def set_step(self) -> None:
         """Stop at whatever comes next, if that isn't what the garbage collector happens to call there."""
-        super().set_step()
         self.__dict__["dispatch_call"] = functools.partial(_dispatch_call, self)
+        super().set_step()
 
     def _mention_tracer(self) -> None:
         """Say it if somebody else's trace function is set, of which there can be one only."""
