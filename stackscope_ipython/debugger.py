@@ -89,7 +89,6 @@ def _matcher(debugger: Any) -> Callable[[Any], Any]:
     from stackscope_pdb import completion, lines
     from stackscope_pdb.commands import table
 
-    @context_matcher(identifier="stackscope.commands")  # type: ignore[untyped-decorator,unused-ignore]
     def stackscope_commands(context: Any) -> Any:
         text = context.line_with_cursor[: context.cursor_position]
         word = lines.first_word(text)
@@ -105,7 +104,10 @@ def _matcher(debugger: Any) -> Callable[[Any], Any]:
             "suppress": True,
         }
 
-    return stackscope_commands
+    matcher: Callable[[Any], Any] = context_matcher(identifier="stackscope.commands")(
+        stackscope_commands
+    )
+    return matcher
 
 
 @contextmanager

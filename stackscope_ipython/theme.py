@@ -93,11 +93,13 @@ def _painter(name: str) -> Optional[Callable[[str, str], str]]:
 
 
 def _painter_8(name: str) -> Optional[Callable[[str, str], str]]:
+    import importlib
+
     try:
-        from IPython.core.excolors import exception_colors
+        module: Any = importlib.import_module("IPython.core.excolors")
     except ImportError:
         return None
-    table: Any = exception_colors()
+    table = module.exception_colors()
     scheme = next((found for found in table if found.lower() == name), None)
     if scheme is None:
         return None
@@ -115,11 +117,12 @@ def _source_painter(name: str) -> Optional[Callable[[str], str]]:
     """What paints a piece of one line of Python as IPython does."""
     from IPython.utils import PyColorize
 
+    make: Any = PyColorize.Parser
     try:
         if hasattr(PyColorize, "theme_table"):
-            parser: Any = PyColorize.Parser(theme_name=name)
+            parser = make(theme_name=name)
         else:
-            parser = PyColorize.Parser(style={"lightbg": "LightBG"}.get(name, name.capitalize()))
+            parser = make(style={"lightbg": "LightBG"}.get(name, name.capitalize()))
     except Exception:  # a theme of somebody's own
         return None
 

@@ -8,6 +8,8 @@ import textwrap
 
 import pytest
 
+from tests.terminal.conftest import ROOT
+
 if sys.platform == "win32":
     pytest.skip("a pseudo-terminal", allow_module_level=True)
 
@@ -138,6 +140,39 @@ def test_an_idle_event_loop(terminal, process):
     assert session.child.exitstatus == 0
     out, _ = target.communicate(timeout=60)
     assert sorted(eval(out.partition("secrets ")[2])) in ([0, 11, 500], [0, 22, 500], [11, 22, 500])
+
+
+@attachable
+def test_the_standard_debugger_attaches_to_a_process_that_has_the_commands(process):
+    target = process(ALLOW + INSTALLED)
+    run = subprocess.run(
+        [sys.executable, "-m", "pdb", "-p", str(target.pid)],
+        input="tasks\nctx\nwhere -c\nloop = 0\nq\n",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        universal_newlines=True,
+        timeout=60,
+        check=False,
+    )
+    assert "No task is alive in this process." in run.stdout
+    assert "1 with nullcontext(5) as number:" in run.stdout
+    assert "with nullcontext(5) as number:  # number: nullcontext" in run.stdout
+    out, _ = target.communicate(timeout=60)
+    assert out == "end\n"
+
+
+INSTALLED = f"""
+sys.path.insert(0, {str(ROOT)!r})
+import stackscope_pdb, time
+from contextlib import nullcontext
+stackscope_pdb.install()
+with nullcontext(5) as number:
+    loop = 1
+    print("ready", flush=True)
+    while loop:
+        time.sleep(0.01)
+print("end")
+"""
 
 
 def finished(session):
