@@ -9,6 +9,8 @@ import textwrap
 import threading
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 
 LOOK = ["where", "ctx", "p number", "up", "p 6 * 7", "down", "ll", "threads", "tasks", "n"]
@@ -65,6 +67,9 @@ def test_in_exit_methods(scripted):
     assert "test_in_exit_methods" in replies[0]
 
 
+@pytest.mark.skipif(
+    sys.implementation.name != "cpython", reason="elsewhere nobody knows when an object is freed"
+)
 def test_what_is_called_when_an_object_is_freed_is_no_stop(scripted):
     import weakref
 
@@ -83,7 +88,8 @@ def test_what_is_called_when_an_object_is_freed_is_no_stop(scripted):
     [session.stop(), things.pop()][0]
     freed.append(13)
     assert "--Call--" not in session.output.splitlines()
-    assert session.replies[0] == ("[]" if sys.version_info >= (3, 14) else "[12]")
+    # From 3.13 on it stops at once, before the line goes on.
+    assert session.replies[0] == ("[]" if sys.version_info >= (3, 13) else "[12]")
     assert session.replies[2].startswith("[12")
 
 
