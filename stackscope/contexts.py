@@ -287,7 +287,9 @@ def _frame_of_awaitable(awaitable: object) -> Optional[FrameType]:
 
 
 def _suspended_contexts(frame: FrameType, origin: object, analysis: CodeAnalysis) -> List[Context]:
-    """What public interfaces tell, on interpreters whose frames can't be read."""
+    """What public interfaces tell of CPython's suspended frames where memory can't be read."""
+    if sys.implementation.name != "cpython":
+        return []  # how PyPy orders what a frame refers to is not known, and a guess may be wrong
     from stackscope.frames.safe import exits_in
 
     sites: Tuple[Site, ...] = analysis.at(frame.f_lasti)

@@ -154,3 +154,20 @@ def test_a_finished_frame():
     set_trickery_enabled(False)
     frame = next(program())
     assert contexts_active_in_frame(frame) == []
+
+
+@pytest.mark.skipif(sys.implementation.name == "cpython", reason="says what other interpreters do")
+def test_elsewhere_there_are_none():
+    """Not even such as could be guessed: neither of running frames nor of suspended ones."""
+
+    def suspended():
+        with Manager() as manager:
+            yield manager
+
+    generator = suspended()
+    next(generator)
+    assert contexts_active_in_frame(generator.gi_frame, generator) == []
+    assert contexts_active_in_frame(generator.gi_frame) == []
+    with Manager() as manager:
+        assert contexts_active_in_frame(sys._getframe()) == []
+        assert manager is not None
