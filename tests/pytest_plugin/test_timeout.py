@@ -41,7 +41,7 @@ MAIN_STACK = {
     "plain": "test_plain in test_module at",
     "asyncio": "asyncio loop in MainThread: 1 task",
     "anyio": "asyncio loop in MainThread:",
-    "trio": "trio run: 2 tasks",
+    "trio": "trio run in MainThread: 2 tasks",
     "fixture": "slow in test_module at",
 }
 
