@@ -76,9 +76,7 @@ class Pdb(Commands, pdb.Pdb):
         self.is_busy = False
         self.is_painting = False
         self._has_complained = False
-        self._history_file: Optional[str] = (
-            None  # the one that readline's lines go to, while it reads
-        )
+        self._uses_readline = False  # for the line that is being typed
         self._dirty_globals: List[Dict[str, Any]] = []
         if HAS_BACKENDS:
             kwargs.update(mode=mode, backend=backend or _best_backend())
@@ -287,31 +285,26 @@ class Pdb(Commands, pdb.Pdb):
 
         if settings.prompt_kind() == "plain":
             self.completekey = ""
-        path = settings.history_file()
-        if (
-            path is None
-            or not self.completekey
-            or not _is_terminal(sys.stdin)
-            or not _has_readline()
-        ):
+        if not self.completekey or not _is_terminal(sys.stdin) or not _has_readline():
             super().cmdloop(intro)
             return
-        before, self._history_file = self._history_file, path
+        _bind_keys(settings.keys())
+        before, self._uses_readline = self._uses_readline, True
         try:
-            with history.in_readline(path):
+            with history.in_readline(settings.history_file()):
                 super().cmdloop(intro)
         finally:
-            self._history_file = before
+            self._uses_readline = before
 
     def precmd(self, line: str) -> str:
         """Note what was typed, before aliases and the like change it."""
-        if self._history_file is not None:
+        if self._uses_readline:
             import readline
 
             from stackscope_pdb import history
 
             if line == readline.get_history_item(readline.get_current_history_length()):
-                history.note(self._history_file, line)
+                history.note(settings.history_file(), line)
         return super().precmd(line)
 
     def _read_line(self) -> str:
@@ -607,6 +600,16 @@ def _has_readline() -> bool:
     except ImportError:
         return False
     return True
+
+
+def _bind_keys(wanted: str) -> None:
+    """Set readline's keys, if it was said which."""
+    if wanted in ("vi", "emacs"):
+        import readline
+
+        is_libedit = "libedit" in (readline.__doc__ or "")
+        command = f"bind -{wanted[0]}" if is_libedit else f"set editing-mode {wanted}"
+        readline.parse_and_bind(command)
 
 
 def _best_backend() -> str:

@@ -33,11 +33,15 @@ def prompt_kind() -> str:
     return os.environ.get("STACKSCOPE_PDB_PROMPT", "").strip().lower()
 
 
+def keys() -> str:
+    """Which keys our variable says: ``vi``, ``emacs``, or nothing."""
+    return os.environ.get("STACKSCOPE_PDB_KEYS", "").strip().lower()
+
+
 def wants_vi_keys() -> bool:
     """Whether the keys of vi are wanted at the prompt, by our variable or by readline's configuration."""
-    keys = os.environ.get("STACKSCOPE_PDB_KEYS", "").strip().lower()
-    if keys:
-        return keys == "vi"
+    if keys():
+        return keys() == "vi"
     found = _EDITING_MODE.findall(_inputrc())
     return bool(found) and found[-1] == "vi"
 

@@ -101,7 +101,7 @@ def test_history_is_kept(screen, tmp_path):
     seen.wait("secrets [0, 11, 22]")
 
 
-def test_history_is_kept_by_readline_too(terminal, tmp_path):
+def test_history_and_keys_of_readline(terminal, tmp_path):
     path = tmp_path / "history"
     path.write_text(json.dumps("p 'from before'") + "\n")
     program = (
@@ -109,10 +109,11 @@ def test_history_is_kept_by_readline_too(terminal, tmp_path):
         "n = readline.get_current_history_length()\n"
         "print([readline.get_history_item(i + 1) for i in range(n)])\n"
     )
-    session = terminal(program, "app.py", STACKSCOPE_PDB_HISTORY=str(path), **OURS)
+    environ = {"STACKSCOPE_PDB_HISTORY": str(path), "STACKSCOPE_PDB_KEYS": "vi"}
+    session = terminal(program, "app.py", **environ, **OURS)
     session.expect_prompt()
     assert "'from before'\n" in session.ask("\x1b[A")
-    session.ask("p 6 * 7")
+    assert "42\n" in session.ask("wrong\x1bccp 6 * 7")
     session.ask("p 6 * 7")
     assert "['of the program']" in session.finish("c")
     entries = [json.loads(line) for line in path.read_text().splitlines()]
@@ -124,11 +125,13 @@ def test_vi_keys(screen, tmp_path):
     inputrc.write_text("set editing-mode vi\n")
     seen = screen(TASKS, "app.py", INPUTRC=str(inputrc), **OURS)
     seen.wait_for_prompt()
-    seen.child.send("wrong\x1b")
+    seen.child.send("wrong")
     seen.wait("wrong")
-    import time
-
-    time.sleep(0.7)  # a lone escape key is one only after a while
+    column = seen.screen.cursor.x
+    seen.child.send("\x1b")
+    seen.wait(
+        lambda _: seen.screen.cursor.x == column - 1
+    )  # it was more than the beginning of a key
     seen.child.send("ccp 5 + 1\r")
     seen.wait(lambda text: "\n6\n" in text)
     seen.child.send("c\r")
