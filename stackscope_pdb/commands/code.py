@@ -51,13 +51,12 @@ def _wanted(word: Optional[str]) -> int:
     raise CommandError(f"{word!r} is not 'on', 'off' or a number of lines.")
 
 
-def draw(debugger: Commands, entry: Entry, head: str) -> bool:
+def draw(debugger: Commands, entry: Entry) -> bool:
     """Draw the code around the current line, if that is wanted and there is some.
 
     Args:
         debugger: Where.
-        entry: The frame, and its line.
-        head: What to say about it first.
+        entry: The current frame, and its line.
 
     Returns:
         Whether that was done.
@@ -87,8 +86,21 @@ def draw(debugger: Commands, entry: Entry, head: str) -> bool:
     raised = getattr(debugger, "tb_lineno", {}).get(frame, -1)
     current = lineno if raised == -1 else frame.f_lineno
     marks = Marks(current, raised, debugger.get_file_breaks(debugger.canonic(code.co_filename)))
-    drawn = [harmless(head), *listing(sources, shown.start, marks, colors=console.colors)]
+    drawn = [
+        harmless(_head(debugger, lineno)),
+        *listing(sources, shown.start, marks, colors=console.colors),
+    ]
     debugger.message_painted(
         "\n".join([shortened(line, console.width, console.ellipsis) for line in drawn])
     )
     return True
+
+
+def _head(debugger: Commands, lineno: int) -> str:
+    """Where that is, and what a function that is about to return gives, as `pdb` says it."""
+    from stackscope.render.safe import safe_repr
+
+    code = debugger.current_frame.f_code
+    variables = debugger.frame_locals()
+    value = f"->{safe_repr(variables['__return__'])}" if "__return__" in variables else ""
+    return f"> {debugger.canonic(code.co_filename)}({lineno}){code.co_name}(){value}"

@@ -173,8 +173,7 @@ class Commands(Base):
         if settings.sticky_lines() and frame_lineno[0] is self.curframe:
             from stackscope_pdb.commands.code import draw
 
-            head = "> " + self.format_stack_entry(frame_lineno, "\n-> ").partition("\n-> ")[0]
-            if draw(self, frame_lineno, head):
+            if draw(self, frame_lineno):
                 self.session.is_shown = True
                 return
         self.session.is_shown = True

@@ -65,7 +65,8 @@ def marked(reply, mark="->"):
 
 class TestSticky:
     def test_draws_the_function_at_each_stop(self, scripted):
-        session = scripted(f"tbreak {FIRST + 7}", "sticky", "c", "sticky", "next", "c")
+        lines = [f"tbreak {FIRST + 7}", "sticky", "c", "return", "sticky", "next", "c"]
+        session = scripted(*lines)
         described(session)
         source = inspect.getsource(described).splitlines()
         for reply in session.replies[1:3]:
@@ -73,8 +74,9 @@ class TestSticky:
             assert re.search(r"^> .*test_pdb_listing.py\(\d+\)described\(\)", reply, re.MULTILINE)
         assert f"{FIRST + 7} B\t" in session.replies[1]
         assert marked(session.replies[2]) == ["return second"]
-        assert session.replies[3] == "Stops show one line again."
-        assert code_of(session.replies[4]) == []
+        assert "described()->2\n" in session.replies[3]
+        assert session.replies[4] == "Stops show one line again."
+        assert code_of(session.replies[5]) == []
 
     def test_shows_so_many_lines_around_the_current_one(self, scripted, monkeypatch):
         monkeypatch.setenv("STACKSCOPE_PDB_CONTEXT", "3")
