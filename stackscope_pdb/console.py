@@ -93,17 +93,46 @@ class Console:
 
 def cut(line: Line, width: int, ellipsis: str) -> Line:
     """``line``, or as much of it as fits into ``width`` columns, with an ellipsis at its end."""
-    if sum(len(text) for _, text in line) <= width:
+    if sum(width_of(text) for _, text in line) <= width:
         return line
     left = max(width - len(ellipsis), 0)
     short: List[tuple[str, str]] = []
     for kind, text in line:
-        if len(text) > left:
-            short.append((kind, text[:left]))
+        if width_of(text) > left:
+            short.append((kind, _beginning(text, left)))
             break
         short.append((kind, text))
-        left -= len(text)
+        left -= width_of(text)
     return [*short, ("note", ellipsis)]
+
+
+def width_of(text: str) -> int:
+    """How many columns ``text`` takes: Chinese characters and the like take two, combining ones none."""
+    if text.isascii():
+        return len(text)
+    return sum(map(_columns_of, text))
+
+
+def _columns_of(character: str) -> int:
+    import unicodedata
+
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def _beginning(text: str, width: int) -> str:
+    """As much of ``text`` as takes no more than ``width`` columns."""
+    for index, character in enumerate(text):
+        width -= _columns_of(character)
+        if width < 0:
+            return text[:index]
+    return text
+
+
+def padded(text: str, width: int) -> str:
+    """``text`` with spaces up to ``width`` columns."""
+    return text + " " * (width - width_of(text))
 
 
 def _is_terminal(stream: object) -> bool:

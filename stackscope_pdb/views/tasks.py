@@ -8,6 +8,7 @@ import sys
 from stackscope.render.safe import class_name, safe_line, safe_text
 from stackscope.render.tree import View
 from stackscope.snapshot import extract_all, innermost_user_frame
+from stackscope_pdb.console import padded, width_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -147,9 +148,9 @@ class _Table:
         rows = list(self._rows(nodes))
         tasks = [row for row in rows if isinstance(row, Row)]
         number = max([len(row.number) for row in tasks], default=1)
-        name = max([min(len(row.tree) + len(row.name), WIDEST_NAME) for row in tasks], default=0)
-        place = max([min(len(row.place), WIDEST_PLACE) for row in tasks], default=0)
-        state = max([len(row.state) for row in tasks], default=0)
+        name = max([min(width_of(row.tree + row.name), WIDEST_NAME) for row in tasks], default=0)
+        place = max([min(width_of(row.place), WIDEST_PLACE) for row in tasks], default=0)
+        state = max([width_of(row.state) for row in tasks], default=0)
         room = self.console.width - (number + 3 + name + 2 + state + 2 + place + 2)
         has_sources = room >= NARROWEST_SOURCE
         for row in rows:
@@ -162,15 +163,15 @@ class _Table:
                 ]
                 continue
             mark = ("current", "> ") if row.is_current else ("text", "  ")
-            padding = name - len(row.tree) - len(row.name)
+            padding = name - width_of(row.tree + row.name)
             yield [
                 mark,
                 ("number", row.number.rjust(number)),
                 ("guide", f" {row.tree}"),
                 ("taskname", row.name),
                 ("text", " " * max(padding, 0) + "  "),
-                (_state_kind(row.state), row.state.ljust(state) + "  "),
-                ("place", row.place.ljust(place) + "  " if has_sources else row.place),
+                (_state_kind(row.state), padded(row.state, state) + "  "),
+                ("place", padded(row.place, place) + "  " if has_sources else row.place),
                 ("source", row.source if has_sources else ""),
             ]
 

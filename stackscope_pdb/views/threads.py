@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from stackscope.render.safe import safe_line, safe_text
 from stackscope.snapshot import innermost_user_frame
+from stackscope_pdb.console import padded, width_of
 from stackscope_pdb.views.tasks import MOST_SIBLINGS as MOST_ROWS
 from stackscope_pdb.views.tasks import groups_of_alike, number_range, place_text
 
@@ -29,15 +30,17 @@ def thread_lines(nodes: List[ThreadNode], marked: object, console: Console) -> I
     """
     groups = groups_of_alike(nodes, _key)
     rows = [_row(group, console) for group in groups[:MOST_ROWS]]
-    numbers, names, states, places = (max(len(row[column]) for row in rows) for column in range(4))
+    numbers, names, states, places = (
+        max(width_of(row[column]) for row in rows) for column in range(4)
+    )
     for group, (number, name, state, place, source) in zip(groups, rows):
         is_current = any(_is_marked(node, marked) for node in group)
         yield [
             ("current", "> ") if is_current else ("text", "  "),
             ("number", number.rjust(numbers)),
-            ("taskname", f" {name.ljust(names)}"),
-            ("current" if group[0].is_here else "state", f"  {state.ljust(states)}"),
-            ("place", f"  {place.ljust(places)}  "),
+            ("taskname", f" {padded(name, names)}"),
+            ("current" if group[0].is_here else "state", f"  {padded(state, states)}"),
+            ("place", f"  {padded(place, places)}  "),
             ("source", source),
         ]
     left = sum(len(group) for group in groups[MOST_ROWS:])

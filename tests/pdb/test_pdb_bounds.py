@@ -9,6 +9,8 @@ import threading
 
 import pytest
 
+from stackscope_pdb.console import width_of
+
 
 def deep(session, depth):
     if depth == 0:
@@ -100,3 +102,25 @@ def test_thousands_of_tasks(scripted):
     assert len(lines) == 3
     assert max(map(len, lines)) <= 80
     assert "3000 × " in session.replies[0]
+
+
+def test_characters_of_two_columns(scripted):
+    async def wait(gate):
+        await gate.wait()
+
+    async def main():
+        gate = asyncio.Event()
+        tasks = [asyncio.ensure_future(wait(gate)) for _ in range(2)]
+        tasks[0].set_name("客户" * 3)
+        tasks[1].set_name("客户" * 30)
+        await asyncio.sleep(0)
+        session.stop()
+        gate.set()
+        await asyncio.gather(*tasks)
+
+    session = scripted("tasks", "c")
+    asyncio.run(main())
+    rows = session.replies[0].splitlines()[1:]
+    assert max(map(width_of, rows)) <= 80
+    assert len({width_of(row.partition("wait:")[0]) for row in rows if "wait:" in row}) == 1
+    assert width_of("e\u0301 客") == 4
