@@ -9,6 +9,7 @@ finds the library in ``sys.modules``. A library that brings glue of its own, as 
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import time
 import warnings
@@ -81,6 +82,17 @@ _settled_state: Optional[Tuple[int, str]] = None
 """The `_state` of ``sys.modules`` when all that was in it was dealt with."""
 
 
+def _forget_other_threads() -> None:
+    """After a fork: there is nobody else who would finish what is being installed."""
+    for name in _installing:
+        _dealt_with.pop(name, None)
+    _installing.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_other_threads)
+
+
 def make_ready() -> None:
     """Install the glue for what has been imported since the last time."""
     state = _state()
@@ -92,8 +104,8 @@ def _state() -> Optional[Tuple[int, str]]:
     """Something that changes when a module is imported, and that costs little to find out."""
     try:
         return len(sys.modules), next(reversed(sys.modules))
-    except RuntimeError:  # another thread is just importing something
-        return None
+    except (RuntimeError, StopIteration):
+        return None  # another thread is just importing something; or modules are torn down
 
 
 def _deal_with_modules(state: Optional[Tuple[int, str]]) -> None:
