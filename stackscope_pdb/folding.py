@@ -11,7 +11,7 @@ import os
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Dict, FrozenSet, List, Optional, Sequence
+    from typing import Any, Dict, FrozenSet, List, Optional, Sequence
 
     from stackscope import Frame
     from stackscope_pdb.session import Entry
@@ -51,7 +51,7 @@ OWN_FOLDER = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 def module_name(frame: FrameType) -> str:
     """The name of the module that a frame's globals belong to; empty if it has none."""
-    name = dict.get(frame.f_globals, "__name__")
+    name: Any = dict.get(frame.f_globals, "__name__")
     return str.__str__(name) if issubclass(type(name), str) else ""
 
 
