@@ -104,9 +104,8 @@ def _matcher(debugger: Any) -> Callable[[Any], Any]:
             "suppress": True,
         }
 
-    matcher: Callable[[Any], Any] = context_matcher(identifier="stackscope.commands")(
-        stackscope_commands
-    )
+    decorate: Any = context_matcher(identifier="stackscope.commands")
+    matcher: Callable[[Any], Any] = decorate(stackscope_commands)
     return matcher
 
 

@@ -80,11 +80,12 @@ def _not_forbidden() -> bool:
 
 def _painter(name: str) -> Optional[Callable[[str, str], str]]:
     """What paints a piece of text by a token's name; ``None`` if the theme is of no known kind."""
-    try:
-        from IPython.utils.PyColorize import theme_table
-    except ImportError:
+    from IPython.utils import PyColorize
+
+    themes: Any = getattr(PyColorize, "theme_table", None)
+    if themes is None:
         return _painter_8(name)
-    theme = theme_table.get(name)
+    theme = themes.get(name)
     if theme is None:
         return None
     from pygments.token import Token

@@ -271,6 +271,7 @@ def _run_once(debugger: Pdb, target: Target) -> bool:
     except (SyntaxError, ValueError, OSError) as exc:
         traceback.print_exception(type(exc), exc, None)
         _exit(None)
+    uncaught: Optional[BaseException] = None
     try:
         debugger.run_code(code, target.namespace)
     except pdb.Restart:
@@ -282,9 +283,11 @@ def _run_once(debugger: Pdb, target: Target) -> bool:
     except BaseException as exc:
         if debugger._user_requested_quit:
             return False  # the exception is how the program took the end of the debugger
-        if _look_into(debugger, exc):
-            _announce_restart(target)
-            return True
+        uncaught = exc
+    # Not while it is handled, for as long as PyPy puts the whole traceback back.
+    if uncaught is not None and _look_into(debugger, uncaught):
+        _announce_restart(target)
+        return True
     if debugger._user_requested_quit:
         return False
     print("The program finished and will be restarted")

@@ -76,8 +76,10 @@ def test_standard_debugger(installed):
     )
     replies = out.split("(Pdb")
     assert "No task is alive in this process." in replies[1]
-    assert "1 with nullcontext('five') as five:" in replies[2].replace('"', "'")
-    assert "║ ├ with nullcontext(" in replies[3]
+    # What is known of its source is the library's business: PyPy has no columns of instructions.
+    assert "  1 with " in replies[2]
+    assert "nullcontext" in replies[2]
+    assert "║ ├ with " in replies[3]
     assert "-> yield inner" in replies[4]
     assert replies[5] == " generator) 21\n"
     assert "'step' can't run" in replies[6].replace("\n", " ")
