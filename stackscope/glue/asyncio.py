@@ -46,6 +46,9 @@ EVENT_LOOP_PLUMBING = (
     (asyncio.base_events.BaseEventLoop, "_run_once"),
     (asyncio.events.Handle, "_run"),
     (getattr(asyncio, "Runner", None), "run"),
+    (PyTask, "_Task__step"),
+    (PyTask, "_Task__step_run_and_handle_result"),  # 3.12+
+    (PyTask, "_Task__wakeup"),
 )
 """Methods that are between ``asyncio.run()`` and the code that runs in a task or callback."""
 

@@ -187,7 +187,8 @@ def test_threads_that_extract_first_at_the_same_time():
             next(generator)
             barrier.wait()
             stack = stackscope.extract(generator)
-            results.append((stack.error, len(stack.frames[0].contexts[0].inner_stack or ())))
+            contexts = stack.frames[0].contexts
+            results.append((stack.error, tuple(len(one.inner_stack or ()) for one in contexts)))
         sys.setswitchinterval(1e-6)
         threads = [threading.Thread(target=work) for _ in range(8)]
         for thread in threads:
@@ -197,7 +198,8 @@ def test_threads_that_extract_first_at_the_same_time():
         print(calls, set(results))
         """
     )
-    assert output == "[1] {(None, 1)}\n"
+    inner = "()" if sys.implementation.name == "pypy" else "(1,)"  # contexts aren't known there
+    assert output == f"[1] {{(None, {inner})}}\n"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs setitimer")
