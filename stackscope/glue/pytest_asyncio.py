@@ -26,12 +26,12 @@ def codes_of(thing: object) -> Iterator[CodeType]:
         for member in list(vars(thing).values()):
             if isinstance(member, (FunctionType, staticmethod, classmethod)):
                 yield from codes_of(getattr(member, "__func__", member))
-    elif isinstance(thing, (FunctionType, CodeType)):
-        code = thing if isinstance(thing, CodeType) else thing.__code__
-        yield code
-        for constant in code.co_consts:
-            if isinstance(constant, CodeType):
-                yield from codes_of(constant)
+    elif isinstance(thing, FunctionType):
+        yield from codes_of(thing.__code__)
+    elif isinstance(thing, CodeType):  # on PyPy, built-in functions have code of another type
+        yield thing
+        for constant in thing.co_consts:
+            yield from codes_of(constant)
 
 
 def install() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import (
+    BuiltinFunctionType,
     BuiltinMethodType,
     FunctionType,
     GetSetDescriptorType,
@@ -55,8 +56,8 @@ def name_of(function: object) -> str:
         if type(inner) is FunctionType:
             return f"{safe_repr(thing.__self__)}.{safe_text(inner.__name__)}"
         return safe_repr(thing)
-    if type(thing) is BuiltinMethodType:
-        owner = thing.__self__
+    if type(thing) in (BuiltinMethodType, BuiltinFunctionType):  # two types on PyPy
+        owner = getattr(thing, "__self__", None)
         if owner is not None and type(owner) is not ModuleType:
             return f"{safe_repr(owner)}.{thing.__name__}"
     elif type(thing) is not FunctionType:
