@@ -186,6 +186,30 @@ def test_what_a_signal_handler_raises_gets_through(file, monkeypatch):
     assert dumps_in(text_of(file)) == 1
 
 
+def test_what_a_signal_handler_raises_in_a_hook_gets_through():
+    """An ordinary exception as well: it isn't about what is extracted."""
+
+    class Late(Exception):
+        pass
+
+    class Item:
+        pass
+
+    def too_late(number, frame):
+        raise Late
+
+    @stackscope.unwrap_stackitem.register(Item)
+    def unwrap(item):
+        signal.raise_signal(signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, too_late)
+    try:
+        with pytest.raises(Late):
+            stackscope.extract(Item())
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_something_that_fails(file, monkeypatch):
     stackscope.register(SIGNAL, file)
     monkeypatch.setattr(dumps, "take_snapshot", lambda caller: 1 / 0)

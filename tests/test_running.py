@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 import time
 
 import pytest
 
-from stackscope import StackSlice, extract, extract_since, extract_until
+from stackscope import StackSlice, extract, extract_since, extract_until, running
 from stackscope.slots import has_gil
 
 
@@ -336,3 +337,27 @@ def test_busy_thread():
         sys.setswitchinterval(interval)
         stop = True
         thread.join(10)
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_uncollected_leaves_the_collector_as_it_was(enabled, monkeypatch):
+    """The way of 3.11, which the others could go as well."""
+    monkeypatch.setattr(running, "MAKES_FRAMES", True)
+    over = threading.Event()
+    thread = threading.Thread(target=over.wait)
+    thread.start()
+    was = gc.isenabled()
+    (gc.enable if enabled else gc.disable)()
+    try:
+        states = running.uncollected(list, (gc.isenabled() for _ in range(2)))
+        assert (states, gc.isenabled()) == ([False, False], enabled)
+        with pytest.raises(ZeroDivisionError):
+            running.uncollected(list, (1 // number for number in (0,)))
+        assert gc.isenabled() == enabled
+        frame = sys._getframe()
+        assert running.keep_frames(frame)[0] is frame
+        assert running.callers(frame)[-1] is frame
+    finally:
+        (gc.enable if was else gc.disable)()
+        over.set()
+        thread.join()
