@@ -167,8 +167,13 @@ class Frame:
         contexts: The active context managers, outermost first.
         hide: Leave the frame out when the stack is drawn.
         hide_line: Draw the frame without its source line.
+
+    Attributes:
+        is_past: Whether it is an entry of a traceback rather than a frame as it is now. Hooks may hide such
+            a frame, but not change what comes below it. Not compared.
     """
 
+    is_past = False
     pyframe: FrameType
     lineno: int = -1
     origin: object = None

@@ -121,6 +121,7 @@ class Past:
     def frame(self, with_contexts: bool) -> Frame:
         """The frame, with the contexts of then in a tuple."""
         frame = Frame(self.pyframe, self.lineno, None, [])
+        frame.is_past = True
         if with_contexts:
             from stackscope.past import contexts_open_at
 
@@ -749,7 +750,7 @@ class Walk:
             next_inner = self.pending[-1][0].item
         try:
             result = hook(frame, next_inner)
-            if result is None or result is next_inner:
+            if result is None or result is next_inner or frame.is_past:
                 return following
             items = _as_items(result)
         except BaseException as exc:

@@ -566,6 +566,28 @@ def test_relations_are_shown_below_a_frame_that_is_shown():
     assert list(children(frames[1])) == ["raised from:"]
 
 
+def test_hooks_may_hide_frames_but_the_traceback_stays():
+    """What a frame would go on into now is not where the exception came from."""
+
+    @customize(hide=True, prune=True)
+    def pruned():
+        call()
+
+    @customize(elaborate=lambda frame, next_inner: generator)
+    def replaced():
+        pruned()
+
+    generator = generate()
+    next(generator)
+    frames = extract(raised_by(replaced)).frames
+    assert [frame.funcname for frame in frames] == [
+        "raised_by", "replaced", "pruned", "call", "fail",
+    ]  # fmt: skip
+    assert [frame.hide for frame in frames] == [False, False, True, False, False]
+    assert all(frame.is_past for frame in frames)
+    assert not extract(generator).frames[0].is_past
+
+
 def test_attributes_of_the_program_are_not_asked():
     class Strange(ExceptionGroup):
         def __getattribute__(self, name):
