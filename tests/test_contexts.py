@@ -27,6 +27,9 @@ from stackscope.slots import FREE_THREADED, has_gil
 from .bytecode.programs import PROGRAMS, Program, lines_never_run, marked_lines
 
 CPYTHON = sys.implementation.name == "cpython"
+pytestmark = pytest.mark.skipif(
+    not CPYTHON, reason="no contexts are found on PyPy (tests/frames/test_safe.py)"
+)
 # Since then the callable and the manager have a slot each.
 SLOT_OF_ITS_OWN = CPYTHON and sys.version_info >= (3, 14)
 # Where the operands of a normal exit call have moved away while it runs.

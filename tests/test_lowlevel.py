@@ -95,6 +95,7 @@ def test_signatures(function, expected):
 # -- contexts_active_in_frame -------------------------------------------------------------------
 
 
+@exact
 def test_contexts_of_a_running_frame():
     manager = Manager()
     with manager as named:
@@ -103,6 +104,7 @@ def test_contexts_of_a_running_frame():
     assert [(c.obj, c.varname, c.is_exiting) for c in found] == [(named, "named", False)]
 
 
+@exact
 def test_contexts_come_before_any_hook():
     class Hooked(Manager):
         pass
@@ -127,6 +129,7 @@ def test_contexts_come_before_any_hook():
     assert calls
 
 
+@exact
 def test_next_inner_leads_to_an_exiting_manager():
     found = []
 
@@ -229,6 +232,7 @@ async def _sample(a, b, c):
         pass
 
 
+@exact
 def test_analyze_with_blocks():
     first = _sample.__code__.co_firstlineno
     found = analyze_with_blocks(_sample.__code__)
@@ -247,6 +251,7 @@ def test_analyze_with_blocks():
         assert not context.is_exiting
 
 
+@exact
 def test_the_key_is_the_offset_of_the_handler():
     found = analyze_with_blocks(_sample.__code__)
     by_offset = {ins.offset: ins.opname for ins in dis.get_instructions(_sample)}
@@ -260,12 +265,14 @@ def test_the_key_is_the_offset_of_the_handler():
     assert len(found) == 4
 
 
+@exact
 def test_analyze_other_code():
     assert analyze_with_blocks((lambda: 1).__code__) == {}
     assert analyze_with_blocks(compile("", "", "exec")) == {}
     assert len(analyze_with_blocks(compile("with a: pass", "", "exec"))) == 1
 
 
+@exact
 def test_nested_code_is_not_looked_at():
     def program():
         def inner():
@@ -278,6 +285,7 @@ def test_nested_code_is_not_looked_at():
     assert len(analyze_with_blocks(program().__code__)) == 1
 
 
+@exact
 def test_the_result_is_the_callers_own():
     first = analyze_with_blocks(_sample.__code__)
     for context in first.values():
@@ -495,6 +503,7 @@ class Asking(Manager):
         return True
 
 
+@exact
 @pytest.mark.parametrize("exception", [False, True])
 def test_currently_exiting(exception):
     def program():
@@ -514,6 +523,7 @@ def test_currently_exiting(exception):
     assert blocks[answer.cleanup_offset].varname == "target"
 
 
+@exact
 @pytest.mark.parametrize("exception", [False, True])
 def test_currently_exiting_async(exception):
     async def program():

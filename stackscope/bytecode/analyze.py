@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import weakref
 from types import CodeType
 from typing import Any, Dict, List, Optional, Tuple
@@ -42,6 +43,8 @@ def _may_have_blocks(code: CodeType) -> bool:
 
 
 def _opener_numbers() -> Tuple[int, ...]:
+    if sys.implementation.name != "cpython":
+        return ()  # PyPy's bytecode looks similar, but nobody has tried what holds of it
     import dis
 
     return tuple(dis.opmap[name] for name in GENERATION.openers if name in dis.opmap)

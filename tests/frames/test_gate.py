@@ -129,6 +129,7 @@ def test_disabled_a_variable_is_no_block():
     assert context.obj is manager
 
 
+@cpython_only
 def test_disabled_extract():
     set_trickery_enabled(False)
     managers = Manager(), Manager()

@@ -271,10 +271,11 @@ def test_a_metaclass_with_its_own_namespace(with_cell):
     assert missing == (False, None)
     assert values["x"] == 1
     assert type(values) is dict
-    if CPYTHON or not with_cell:
+    if CPYTHON:  # PyPy deletes unbound names from the namespace when f_locals is read
         assert touched == []
 
 
+@pytest.mark.skipif(not CPYTHON, reason="PyPy deletes names from it when f_locals is read")
 def test_a_namespace_that_is_no_dict():
     class Meta(type):
         @classmethod
