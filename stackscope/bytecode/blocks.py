@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 
 class Block:
@@ -125,9 +125,10 @@ class CodeAnalysis:
         names: of the variables that a frame has slots for, in order of the slots. The value stack
             follows them.
         plain: whether all variables are in these slots themselves, in none of them a cell.
+        holders: what `stackscope.bytecode.holders` has found out so far.
     """
 
-    __slots__ = ("blocks", "sites", "names", "plain")
+    __slots__ = ("blocks", "sites", "names", "plain", "holders")
 
     def __init__(
         self,
@@ -140,6 +141,7 @@ class CodeAnalysis:
         self.sites = sites
         self.names = names
         self.plain = plain
+        self.holders: Dict[Tuple[int, int, bool], Any] = {}
 
     def at(self, lasti: int) -> Tuple[Site, ...]:
         """The possible sites of a frame whose ``f_lasti`` is ``lasti``."""

@@ -48,6 +48,16 @@ def find_holder(
         block: a block that was active there.
         left: whether the exception is known to have left the frame.
     """
+    key = (block.opener, id(site), left)  # the sites live as long as the analysis
+    if key not in analysis.holders:
+        analysis.holders[key] = _find_holder(code, analysis, site, block, left)
+    holder: Optional[Holder] = analysis.holders[key]
+    return holder
+
+
+def _find_holder(
+    code: CodeType, analysis: CodeAnalysis, site: Site, block: Block, left: bool
+) -> Optional[Holder]:
     instructions = _decode(code)
     end = max((i for i, ins in enumerate(instructions) if ins.offset < block.opener), default=-1)
     while end >= 0 and instructions[end].op == "COPY":  # 3.14+
