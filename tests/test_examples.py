@@ -199,3 +199,12 @@ def test_runtimes(repository):
     shown = essentials(text)
     for name in ("holder", "wants-the-lock", "computing", "trio-receiver", "trio-sleeper"):
         assert shown.count(f"({name}): waiting for ") == 1
+
+
+@needs_contexts
+def test_crew(repository):
+    lines = run(repository, "examples/crew.py").splitlines()
+    assert lines[0] == "stackscope.Stack of <job lunch> (most recent call last):"
+    assert '║ ├ with Crew("kitchen") as kitchen:  # kitchen: Crew (line 86)' in lines
+    assert "║ ├── <job washing-up>" in lines
+    assert not any(" _park in" in line for line in lines)
