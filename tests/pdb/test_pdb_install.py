@@ -172,25 +172,39 @@ PROGRAM = """
 LINES = ["tasks wai", "stack task", "p secret * 2", "bt -c", "unfocus", "c"]
 
 
-def start(module, arguments, tmp_path, monkeypatch):
-    pytest.importorskip(module)
+@pytest.fixture
+def start(tmp_path, monkeypatch):
+    """Starts a program that stops in another debugger, which has our commands."""
     for name in ("COLUMNS", "FORCE_COLOR", "PYTHON_COLORS", "PYTHONBREAKPOINT"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
     monkeypatch.setenv("IPY_TEST_SIMPLE_PROMPT", "1")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    (tmp_path / "app.py").write_text(
-        textwrap.dedent(PROGRAM.format(module=module, arguments=arguments))
-    )
-    return subprocess.Popen(
-        [sys.executable, "-W", "ignore", "app.py"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        universal_newlines=True,
-        cwd=str(tmp_path),
-    )
+    started = []
+
+    def run(module, arguments):
+        pytest.importorskip(module)
+        source = textwrap.dedent(PROGRAM.format(module=module, arguments=arguments))
+        (tmp_path / "app.py").write_text(source)
+        started.append(
+            subprocess.Popen(
+                [sys.executable, "-W", "ignore", "app.py"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                universal_newlines=True,
+                cwd=str(tmp_path),
+            )
+        )
+        return started[-1]
+
+    yield run
+    for process in started:
+        process.kill()
+        process.wait()
+        process.stdin.close()
+        process.stdout.close()
 
 
 def check(out):
@@ -201,8 +215,8 @@ def check(out):
     assert "failed, which is a bug" not in out
 
 
-def test_ipdb(tmp_path, monkeypatch):
-    process = start("ipdb", "", tmp_path, monkeypatch)
+def test_ipdb(start):
+    process = start("ipdb", "")
     out, _ = process.communicate("".join(f"{line}\n" for line in LINES), timeout=60)
     check(re.sub(r"\x1b\[[0-9;]*m", "", out))
     assert out.endswith("end\n")
@@ -220,8 +234,8 @@ def connect(port):
             time.sleep(0.02)
 
 
-def test_remote_pdb(tmp_path, monkeypatch):
-    process = start("remote_pdb", "'127.0.0.1', 0", tmp_path, monkeypatch)
+def test_remote_pdb(start):
+    process = start("remote_pdb", "'127.0.0.1', 0")
     said = process.stdout.readline()
     port = int(re.search(r"127\.0\.0\.1:(\d+)", said).group(1))
     with connect(port) as connection:
