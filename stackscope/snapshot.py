@@ -710,10 +710,13 @@ def _natural_order(name: str) -> List[Tuple[int, str]]:
 def _thread_nodes(extraction: Extraction) -> List[ThreadNode]:
     """All threads that Python code runs in, the calling one first, then the oldest first."""
     nodes = []
+    frame = None
     for ident, frame in sys._current_frames().items():
         thread = _thread(ident)
         is_here = ident == this_thread()
-        item = StackSlice() if is_here else (thread or StackSlice(inner=frame))
+        item: Any = StackSlice(inner=frame) if thread is None else thread
+        if is_here:
+            item = StackSlice()
         nodes.append(
             ThreadNode(
                 thread,

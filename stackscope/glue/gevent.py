@@ -54,9 +54,10 @@ def number_in_threading(ident: int) -> int:
     """The number by which `threading` knows a thread: that of its main greenlet, if that has a hub."""
     if type(getattr(sys.modules.get("threading"), "get_ident", None)) is BuiltinFunctionType:
         return ident  # not patched
-    hub_class: Any = getattr(sys.modules.get("gevent.hub"), "Hub", None)
-    for item in [] if hub_class is None else reachable():
-        if is_instance(item, (hub_class,)) and thread_of_hub(item) == ident:
+    hub_class: object = getattr(sys.modules.get("gevent.hub"), "Hub", None)
+    hub_types = (hub_class,) if isinstance(hub_class, type) else ()
+    for item in reachable() if hub_types else []:
+        if is_instance(item, hub_types) and thread_of_hub(item) == ident:
             while parent_of(item) is not None:
                 item = parent_of(item)  # noqa: PLW2901
             return id(item)
