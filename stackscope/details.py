@@ -58,11 +58,9 @@ def with_blocks_open_at(code: CodeType, lasti: int) -> Dict[int, Context]:
         >>> block.varname
         'file'
     """
-    sites: Sequence[Site] = analyze(code).at(lasti)
-    if not sites:
+    site = analyze(code).past(lasti)
+    if site is None:
         return {}
-    # Up to 3.10 some code is reached by several ways, with more blocks open on one than on another.
-    site = max(sites, key=lambda site: len(site.live))
     found = [(live.block, False) for live in site.live]
     if site.exiting is not None:
         found.append((site.exiting.block, True))

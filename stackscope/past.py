@@ -32,11 +32,9 @@ def contexts_open_at(frame: FrameType, lasti: int, left: bool) -> List[Context]:
         left: whether the exception is known to have left the frame.
     """
     analysis = analyze(frame.f_code)
-    sites = analysis.at(lasti)
-    if not sites:
+    site = analysis.past(lasti)
+    if site is None:
         return []
-    # Where a finally body is entered in several ways (3.8), all of them agree on the blocks around it.
-    site = min(sites, key=lambda site: len(site.live))
     contexts = [_past(frame, analysis, site, live.block, False, left) for live in site.live]
     if site.exiting is not None:
         contexts.append(_past(frame, analysis, site, site.exiting.block, True, left))

@@ -152,5 +152,13 @@ class CodeAnalysis:
         except IndexError:
             return ()
 
+    def past(self, lasti: int) -> Optional[Site]:
+        """The site of a frame that an exception left at ``lasti``; `None` for unreachable code.
+
+        Of several ways to get there (3.8's ``finally`` bodies) the one with the fewest blocks: those
+        that are open on all of them.
+        """
+        return min(self.at(lasti), key=lambda site: len(site.live), default=None)
+
 
 NO_BLOCKS = CodeAnalysis([], (), ())
