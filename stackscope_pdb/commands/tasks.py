@@ -22,7 +22,7 @@ def take_snapshot() -> Snapshot:
     """All tasks as they are now."""
     from stackscope.snapshot import extract_all
 
-    snapshot = extract_all(with_contexts=False, threads=False)
+    snapshot = extract_all(threads=False)
     reader = sys.modules.get("stackscope_pdb.reader")
     if reader is not None and reader.loop_of_prompt is not None:  # while Tab is looked after
         snapshot.loops = [loop for loop in snapshot.loops if loop.loop is not reader.loop_of_prompt]
@@ -61,8 +61,9 @@ def tasks(debugger: Commands, argument: str) -> None:
 
     Show all tasks of all asyncio loops and trio runs in the process as
     one tree: each with its number, its name, the innermost line of your
-    code that it is at, and what it waits for; under the 'async with' of
-    the task group or nursery that owns it.
+    code that it is at, and what it waits for: for how long, and which
+    tasks hold the lock, where that can be known. A task stands under the
+    'async with' of the task group or nursery that owns it.
 
     More than five tasks with the same stack become one row.
 

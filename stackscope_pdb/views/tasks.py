@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 
 from stackscope.render.safe import class_name, safe_line, safe_text
 from stackscope.render.tree import View
 from stackscope.snapshot import extract_all, innermost_user_frame
+from stackscope.waiting import HELD_BY
 from stackscope_pdb.console import padded, width_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Dict, Iterator, List, Optional, Set, Tuple, TypeVar, Union
+    from typing import (
+        Callable,
+        Dict,
+        Iterator,
+        List,
+        Optional,
+        Set,
+        Tuple,
+        TypeVar,
+        Union,
+    )
 
-    from stackscope import Context, Frame, Stack
+    from stackscope import Context, Frame, Stack, Waiting
     from stackscope.render.text import Line
     from stackscope.snapshot import LoopNode, Snapshot, TaskNode
     from stackscope_pdb.console import Console
@@ -34,7 +46,13 @@ MOST_SIBLINGS = 50
 """Of more tasks, or groups of tasks, under one owner only so many are shown."""
 
 WIDEST_NAME = 36
+NARROWEST_NAME = 16
+"""To say what a task waits for in full, names are cut as far as that."""
+
 WIDEST_PLACE = 44
+
+_TIME = re.compile(r"\b[0-9.]+ s (?:left|overdue)\b")
+_TASK = re.compile(r"\btask ([0-9]+) \(")
 
 NARROWEST_SOURCE = 16
 """Where less is left of the line, it is better left empty."""
@@ -47,7 +65,8 @@ class Row:
         number: The number of the task, or the first and last one.
         tree: The guides before the name.
         name: The name, or the names.
-        state: What it does.
+        state: What it does, in full.
+        plain_state: The same without details.
         place: Where its code stands: function, line, file.
         source: The source line there.
         is_current: Whether to mark it.
@@ -59,6 +78,7 @@ class Row:
         tree: str,
         name: str,
         state: str = "",
+        plain_state: str = "",
         place: str = "",
         source: str = "",
         *,
@@ -68,6 +88,7 @@ class Row:
         self.tree = tree
         self.name = name
         self.state = state
+        self.plain_state = plain_state
         self.place = place
         self.source = source
         self.is_current = is_current
@@ -151,6 +172,17 @@ class _Table:
         name = max([min(width_of(row.tree + row.name), WIDEST_NAME) for row in tasks], default=0)
         place = max([min(width_of(row.place), WIDEST_PLACE) for row in tasks], default=0)
         state = max([width_of(row.state) for row in tasks], default=0)
+        room = self.console.width - (number + 3 + name + 2 + state + 2 + place)
+        if room < 0 and any(row.state != row.plain_state for row in tasks):
+            if name + room >= NARROWEST_NAME:
+                name += room
+                for each in tasks:
+                    left = name - width_of(each.tree)
+                    each.name = _shortened(each.name, left, self.console.ellipsis)
+            else:
+                for each in tasks:
+                    each.state = each.plain_state
+                state = max(width_of(each.state) for each in tasks)
         room = self.console.width - (number + 3 + name + 2 + state + 2 + place + 2)
         has_sources = room >= NARROWEST_SOURCE
         for row in rows:
@@ -214,22 +246,21 @@ class _Table:
     def _row(self, group: List[TaskNode], tree: str) -> Row:
         node = group[0]
         frame = innermost_user_frame(node.stack)
-        state = state_text(node)
+        state, plain = state_text(node), plain_state(node)
         if len(group) > 1:
             names = ", ".join([safe_text(one.name) for one in group[:MOST_NAMES]])
             names = f"{len(group)} {self.times} {names}, {self.console.ellipsis}"
             number = number_range([one.number for one in group], self.console.ellipsis)
-            state = self._common([state_text(one) for one in group])
+            states = {state_text(one) for one in group}
+            plain = ", ".join(sorted(set(map(plain_state, group)))[:2])
+            state = states.pop() if len(states) == 1 else plain
         else:
             names, number = safe_text(node.name), str(node.number)
         names = _shortened(names, max(WIDEST_NAME - len(tree), 12), self.console.ellipsis)
         place = _shortened(place_text(frame), WIDEST_PLACE, self.console.ellipsis)
         source = safe_line(frame.linetext) if frame is not None else ""
         is_current = any(one.task is self.marked for one in group)
-        return Row(number, tree, names, state, place, source, is_current=is_current)
-
-    def _common(self, states: List[str]) -> str:
-        return states[0] if len(set(states)) == 1 else ", ".join(sorted(set(states))[:2])
+        return Row(number, tree, names, state, plain, place, source, is_current=is_current)
 
 
 def _shortened(text: str, width: int, ellipsis: str) -> str:
@@ -248,9 +279,24 @@ def _state_kind(state: str) -> str:
 
 def state_text(node: TaskNode) -> str:
     """The state of a task, and what it waits for."""
+    return ", ".join([plain_state(node), *_in_brief(node.waiting)])
+
+
+def plain_state(node: TaskNode) -> str:
+    """The state of a task, and the call that it waits in."""
     if node.waits_for is None:
         return node.state
     return f"{node.state}: {safe_text(node.waits_for)}"
+
+
+def _in_brief(waiting: Optional[Waiting]) -> Iterator[str]:
+    """What else is worth a place in the table: how long it may take, and the tasks that hold a lock."""
+    if waiting is None:
+        return
+    yield from _TIME.findall(waiting.detail)[:1]
+    numbers = _TASK.findall(waiting.detail.partition(HELD_BY)[2])
+    if numbers:
+        yield HELD_BY + ", ".join(numbers)
 
 
 def place_text(frame: Optional[Frame]) -> str:

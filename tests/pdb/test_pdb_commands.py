@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import re
 import sys
 import weakref
 from contextlib import asynccontextmanager, contextmanager
@@ -204,6 +205,38 @@ class TestTasks:
         assert session.replies[2] == (
             "No task has 'nothing' in its name, state or place. 'tasks' shows all 3 tasks."
         )
+
+    @pytest.mark.skipif(
+        sys.implementation.name == "pypy", reason="PyPy doesn't tell which contexts are active"
+    )
+    def test_how_long_and_who_holds_the_lock(self, scripted, monkeypatch):
+        monkeypatch.setenv("COLUMNS", "100")
+        session = scripted("tasks", "tasks held by", "c")
+
+        async def hold(lock, number):
+            async with lock:
+                await asyncio.sleep(1000 + number)
+
+        async def main():
+            locks = asyncio.Lock(), asyncio.Lock()
+            order = [0] * 8 + [1]  # seven wait for the first, nobody for the other
+            tasks = [
+                asyncio.create_task(hold(locks[n], n), name=f"worker-{i}")
+                for i, n in enumerate(order)
+            ]
+            await asyncio.sleep(0.01)
+            session.stop()
+            for task in tasks:
+                task.cancel()
+
+        asyncio.run(main())
+        table = session.replies[0]
+        [number] = re.findall(
+            r"^ +([0-9]+) worker-0 +waiting: asyncio.sleep\(\), [0-9.]+ s left", table, re.M
+        )
+        [row] = [line for line in table.splitlines() if " 7 × " in line]
+        assert f"waiting: Lock.acquire(), held by {number}  " in row
+        assert len(session.replies[1].splitlines()) == 2
 
     def test_without_any(self, scripted):
         session = scripted("tasks", "task 1", "c")

@@ -42,7 +42,8 @@ def comparable(lines):
     text = "\n".join(lines).replace(f"{ROOT}/", "")
     # where the loop waits
     text = re.sub(r"> /\S+\(\d+\)\w+\(\)\n-> .*", "> WAITS", text)
-    return text.rstrip("\n").split("\n")
+    # readline sometimes begins a line before it lets a program go on
+    return text.strip("\n").split("\n")
 
 
 LATER = "import asyncio; handle = asyncio.get_running_loop().call_later(0.5, print, 'later')"
@@ -79,7 +80,9 @@ def test_the_page_is_true(terminal):
             [mine], [theirs] = (
                 [row for row in rows if f" {name} " in row] for rows in (shown, banner)
             )
-            assert mine.split()[-5:] == theirs.split()[-5:]
+            # the numbers of the tasks are others
+            assert mine.split()[-2:] == theirs.split()[-2:]
+            assert ("held by" in mine) == ("held by" in theirs)
     for (name, command, answer), (next_name, _, _) in zip(steps, steps[1:]):
         mine = comparable(session.ask(command, next_name).split("\n"))
         if is_exact or "task" not in command and "timeout" not in str(answer):
