@@ -240,6 +240,9 @@ def test_a_busy_program(terminal):
     session = terminal(BUSY, *UNDER)
     session.child.expect_exact("waiting")
     interrupt(session)
+    session.ask(
+        "n"
+    )  # to a line's beginning: it may have stopped between `n += 1`'s look at n and its store
     session.ask("n = -10")
     answer = session.ask("n") + session.ask("n") + session.ask("n")
     assert "app.py(" in answer
