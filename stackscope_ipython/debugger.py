@@ -20,10 +20,12 @@ from IPython.core.debugger import Pdb as IPythonPdb
 
 from stackscope_ipython.theme import ThemedConsole
 from stackscope_pdb.commands.debugger import install
+from stackscope_pdb.finalizers import PassesFinalizers
 from stackscope_pdb.installing import class_with_commands
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from types import FrameType
     from typing import Any, Callable, Iterator, List, Optional, Sequence
 
     from IPython.core.interactiveshell import InteractiveShell
@@ -31,9 +33,11 @@ if TYPE_CHECKING:
     from stackscope_pdb.commands import Commands
     from stackscope_pdb.console import Console
 
-    Base = Commands
+    class Base(Commands, PassesFinalizers):
+        """What it is mixed into."""
+
 else:
-    Base = object
+    Base = PassesFinalizers
 
 
 class InIPython(Base):
@@ -46,6 +50,11 @@ class InIPython(Base):
         super().__init__(*args, **kwargs)
         if getattr(self, "pyrepl_input", None) is not None:
             self.pyrepl_input = None
+
+    def set_trace(self, frame: Optional[FrameType] = None, *args: Any, **kwargs: Any) -> None:
+        """Stop in ``frame``, by default in the caller."""
+        self.pass_finalizers()
+        super().set_trace(frame or sys._getframe().f_back, *args, **kwargs)
 
     @property
     def console(self) -> Console:

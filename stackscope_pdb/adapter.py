@@ -11,7 +11,6 @@ Found by trying on 3.8 to 3.15; the sources are Lib/pdb.py and Lib/bdb.py.
 from __future__ import annotations
 
 import bdb
-import functools
 import os
 import pdb
 import signal
@@ -24,6 +23,7 @@ from contextlib import contextmanager
 
 from stackscope_pdb import prompt, quitting, settings
 from stackscope_pdb.commands import Commands
+from stackscope_pdb.finalizers import PassesFinalizers
 from stackscope_pdb.folding import module_name
 from stackscope_pdb.harmless import encodable, harmless
 from stackscope_pdb.waking import wake_loops
@@ -39,11 +39,8 @@ STOPS_AT_EXCEPTIONS = sys.version_info >= (
     13,
 )  # interaction() takes them, and `exceptions` lists them
 
-FINALIZERS = ("_weakrefset", "weakref")
-"""The modules with the functions that are called when an object is freed."""
 
-
-class Pdb(Commands, pdb.Pdb):
+class Pdb(Commands, PassesFinalizers, pdb.Pdb):
     """A `pdb.Pdb` that knows tasks and context managers.
 
     Args:
@@ -120,14 +117,8 @@ class Pdb(Commands, pdb.Pdb):
     def set_trace(self, frame: Optional[FrameType] = None, **kwargs: Any) -> None:
         """Stop in ``frame``, by default in the caller."""
         self._mention_tracer()
-        # Nothing may come after that is written in Python, as functools.partial is on PyPy.
-        self.__dict__["dispatch_call"] = functools.partial(_dispatch_call, self)
+        self.pass_finalizers()
         super().set_trace(frame or sys._getframe().f_back, **kwargs)
-
-    def set_step(self) -> None:
-        """Stop at whatever comes next, if that isn't what the garbage collector happens to call there."""
-        self.__dict__["dispatch_call"] = functools.partial(_dispatch_call, self)
-        super().set_step()
 
     def _mention_tracer(self) -> None:
         """Say it if somebody else's trace function is set, of which there can be one only."""
@@ -153,7 +144,6 @@ class Pdb(Commands, pdb.Pdb):
             if not STOPS_AT_EXCEPTIONS:
                 tb_or_exc = tb_or_exc.__traceback__
         self.is_busy = True
-        self.__dict__.pop("dispatch_call", None)
         self._complain_once()
         try:
             with _stdout_of_prompt(self.stdout):
@@ -512,12 +502,6 @@ def _until_quit(run: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         if not quitting.is_quit(exc):
             raise
     return None
-
-
-def _dispatch_call(debugger: Pdb, frame: FrameType, arg: Any) -> Any:
-    """What `bdb.Bdb.dispatch_call` does, on the way to a stop. The program has not called a finalizer."""
-    is_finalizer = frame.f_code.co_name == "__del__" or module_name(frame) in FINALIZERS
-    return None if is_finalizer else type(debugger).dispatch_call(debugger, frame, arg)
 
 
 def _outermost(frame: FrameType) -> FrameType:

@@ -30,11 +30,15 @@ APP = textwrap.dedent(
             await gate.wait()
         return secret
 
+    class Freed:
+        def __del__(self):
+            self.is_freed = True
+
     async def main():
         gate = asyncio.Event()
         task = asyncio.ensure_future(waits(gate))
         await asyncio.sleep(0)
-        breakpoint(header="look here")
+        breakpoint(Freed(), header="look here")  # is freed on the way to the stop
         gate.set()
         print("secret", await task)
         return 1 / 0
