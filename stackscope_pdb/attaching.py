@@ -83,6 +83,8 @@ def attach(pid: int, commands: Sequence[str]) -> None:
             "Attaching to a running process needs Python 3.14 or later, here and there; this is "
             f"{sys.version.split()[0]}."
         )
+    if sys.stdin is None or sys.stdin.closed:  # the standard client would ask for ever
+        raise AttachError("There is no input to read commands from. Start it in a terminal.")
     _check(pid)
     uses_thread = sys.platform == "win32"
     with closing(socket.create_server(("localhost", 0))) as server:

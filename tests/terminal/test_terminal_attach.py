@@ -51,11 +51,22 @@ IDLE = ALLOW + textwrap.dedent(
 
 BLOCKED = ALLOW + textwrap.dedent(
     """
-    import sys, threading
+    import sys, threading, time
     lock = threading.Lock()
     lock.acquire()
-    threading.Thread(target=lambda: (sys.stdin.readline(), lock.release())).start()
-    print("ready", flush=True)
+    main = threading.get_ident()
+
+    def release():
+        places = [None]
+        while len(places) < 6:  # until the main thread has been at the same place for a while
+            time.sleep(0.02)
+            place = sys._current_frames()[main].f_lasti
+            places = [*places, place] if place == places[-1] else [place]
+        print("ready", flush=True)
+        sys.stdin.readline()
+        lock.release()
+
+    threading.Thread(target=release).start()
     lock.acquire()
     print("end")
     """
