@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 NO_TASK = "No task is alive in this process."
 
 
-def take_snapshot() -> Snapshot:
-    """All tasks as they are now."""
+def take_snapshot(*, with_contexts: bool = False) -> Snapshot:
+    """All tasks as they are now; with contexts, also who holds the locks that they wait for."""
     from stackscope.snapshot import extract_all
 
-    snapshot = extract_all(threads=False)
+    snapshot = extract_all(with_contexts=with_contexts, threads=False)
     reader = sys.modules.get("stackscope_pdb.reader")
     if reader is not None and reader.loop_of_prompt is not None:  # while Tab is looked after
         snapshot.loops = [loop for loop in snapshot.loops if loop.loop is not reader.loop_of_prompt]
@@ -72,7 +72,7 @@ def tasks(debugger: Commands, argument: str) -> None:
     """
     from stackscope_pdb.views.tasks import task_lines
 
-    snapshot = take_snapshot()
+    snapshot = take_snapshot(with_contexts=True)
     nodes = list(snapshot.tasks())
     if not nodes:
         debugger.message(NO_TASK)
@@ -120,7 +120,7 @@ def task(debugger: Commands, argument: str) -> None:
     """
     if not argument:
         raise CommandError("Which task? Give the number or the name that 'tasks' shows.")
-    snapshot = take_snapshot()
+    snapshot = take_snapshot(with_contexts=True)
     nodes = list(snapshot.tasks())
     if not nodes:
         raise CommandError(NO_TASK)
@@ -129,7 +129,7 @@ def task(debugger: Commands, argument: str) -> None:
 
 def focus_task(debugger: Commands, wanted: object) -> None:
     """Move into a task that was found in another way than by its name."""
-    snapshot = take_snapshot()
+    snapshot = take_snapshot(with_contexts=True)
     node = next((node for node in snapshot.tasks() if node.task is wanted), None)
     if node is None:
         raise CommandError("That task has ended.")
