@@ -39,6 +39,8 @@ def main() -> int:
     parser.add_argument("--show", type=int, default=10, help="show so many problems")
     how = "; ".join(f"{name}: {words}" for name, words in COLLECTORS.items())
     parser.add_argument("--collect", choices=COLLECTORS, default="usual", help=how)
+    pinned = "keep to this CPU: twice as many extractions, as the GIL needn't travel"
+    parser.add_argument("--cpu", type=int, help=pinned)
     parser.add_argument("--dev", action="store_true", help="run under -X dev")
     parser.add_argument("--here", action="store_true", help="run in this process")
     options = parser.parse_args()
@@ -49,6 +51,10 @@ def main() -> int:
         if code < 0:
             print(f"crashed by signal {-code}")
         return code
+    if options.cpu is not None:
+        if not hasattr(os, "sched_setaffinity"):
+            parser.error("--cpu: this system can't keep a process to one CPU; leave it out")
+        os.sched_setaffinity(0, [options.cpu])
     return soak(options.extractions, options.seconds, options.show, options.collect)
 
 
