@@ -1,7 +1,7 @@
 """Finds the interpreters to test with, and offers them under their plain names.
 
-Three places are looked at: what the script behind `.ci/run` listed, pyenv's versions, and
-`PATH`. Of a version found in several of them the first one counts.
+Four places are looked at: what the script behind `.ci/run` listed, what lies beside that,
+pyenv's versions, and `PATH`. Of a version found in several of them the first one counts.
 """
 
 from __future__ import annotations
@@ -29,6 +29,13 @@ def listed() -> list[Path]:
     """The interpreters in `INTERPRETERS_LISTED`: lines of name, version and path."""
     lines = os.environ.get("INTERPRETERS_LISTED", "").splitlines()
     return [Path(words[-1]) for words in map(str.split, lines) if words and "/" in words[-1]]
+
+
+def beside(paths: list[Path]) -> list[Path]:
+    """Other wanted interpreters in the folders of these: the list may leave out some builds."""
+    folders = dict.fromkeys(path.parent for path in paths)
+    near = [folder / name for folder in folders for name in WANTED]
+    return [path for path in near if path not in paths and path.is_file()]
 
 
 def in_pyenv() -> list[Path]:
@@ -68,7 +75,7 @@ def ask(path: Path) -> tuple[str, str] | None:
 def find() -> dict[str, tuple[Path, str]]:
     """Path and full version of every wanted interpreter that is there, by plain name."""
     found: dict[str, tuple[Path, str]] = {}
-    for path in [*listed(), *in_pyenv(), *on_path()]:
+    for path in [*listed(), *beside(listed()), *in_pyenv(), *on_path()]:
         answer = ask(path)
         if answer is not None and answer[0] in WANTED:
             found.setdefault(answer[0], (path, answer[1]))
