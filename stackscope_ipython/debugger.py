@@ -20,8 +20,8 @@ from IPython.core.debugger import Pdb as IPythonPdb
 
 from stackscope_ipython.theme import ThemedConsole
 from stackscope_pdb.commands.debugger import install
-from stackscope_pdb.finalizers import PassesFinalizers
-from stackscope_pdb.installing import class_with_commands
+from stackscope_pdb.entry.installing import class_with_commands
+from stackscope_pdb.program.finalizers import PassesFinalizers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from stackscope_pdb.commands import Commands
-    from stackscope_pdb.console import Console
+    from stackscope_pdb.output.console import Console
 
     class Base(Commands, PassesFinalizers):
         """What it is mixed into."""
@@ -95,8 +95,8 @@ def _matcher(debugger: Any) -> Callable[[Any], Any]:
     """What gives IPython's completer the arguments of our commands, and keeps others quiet there."""
     from IPython.core.completer import SimpleCompletion, context_matcher
 
-    from stackscope_pdb import completion, lines
     from stackscope_pdb.commands import table
+    from stackscope_pdb.prompt import completion, lines
 
     def stackscope_commands(context: Any) -> Any:
         text = context.line_with_cursor[: context.cursor_position]
@@ -123,7 +123,7 @@ def _prompt_left_out() -> Iterator[None]:
     """For this time, the loop of the prompt that asks, which runs in this thread, is none of the program's."""
     import asyncio
 
-    from stackscope_pdb import reader
+    from stackscope_pdb.prompt import reader
 
     previous, reader.loop_of_prompt = reader.loop_of_prompt, asyncio._get_running_loop()
     try:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from stackscope import Stack
     from stackscope.render.text import Line
     from stackscope.snapshot import ThreadNode
-    from stackscope_pdb.console import Console
+    from stackscope_pdb.output.console import Console
 
 
 @magics_class

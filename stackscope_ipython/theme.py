@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 
-from stackscope_pdb.console import Console
+from stackscope_pdb.output.console import Console
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

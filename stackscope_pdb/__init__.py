@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from typing import Any, List
 
     from stackscope_pdb.adapter import Pdb
-    from stackscope_pdb.entry import (
-        install,
+    from stackscope_pdb.entry.functions import (
         pm,
         post_mortem,
         run,
@@ -31,8 +30,8 @@ if TYPE_CHECKING:
         runeval,
         set_trace,
         set_trace_async,
-        uninstall,
     )
+    from stackscope_pdb.entry.installing import install, uninstall
 
 __all__ = [
     "Pdb",
@@ -53,10 +52,14 @@ if sys.version_info < (3, 14):
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:
-        from stackscope_pdb import entry
+    if name in ("install", "uninstall"):
+        from stackscope_pdb.entry import installing
 
-        return getattr(entry, name)
+        return getattr(installing, name)
+    if name in __all__:
+        from stackscope_pdb.entry import functions
+
+        return getattr(functions, name)
     if name == "set_trace_async":
         raise AttributeError("stackscope_pdb.set_trace_async needs Python 3.14 or later")
     raise AttributeError(f"module 'stackscope_pdb' has no attribute {name!r}")

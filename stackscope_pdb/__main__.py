@@ -1,9 +1,9 @@
-"""``python -m stackscope_pdb``: see `stackscope_pdb.cli`."""
+"""``python -m stackscope_pdb``: see `stackscope_pdb.entry.cli`."""
 
 from __future__ import annotations
 
 # Nothing else may stand here: the program to debug becomes __main__, and this namespace is emptied for it.
-from stackscope_pdb.cli import main
+from stackscope_pdb.entry.cli import main
 
 if __name__ == "__main__":
     main()

@@ -21,12 +21,13 @@ import threading
 from _signal import getsignal  # type: ignore[import-not-found,unused-ignore]
 from contextlib import contextmanager
 
-from stackscope_pdb import prompt, quitting, settings
+from stackscope_pdb import settings
 from stackscope_pdb.commands import Commands
-from stackscope_pdb.finalizers import PassesFinalizers
 from stackscope_pdb.folding import module_name
-from stackscope_pdb.harmless import encodable, harmless
-from stackscope_pdb.waking import wake_loops
+from stackscope_pdb.output.harmless import encodable, harmless
+from stackscope_pdb.program import quitting
+from stackscope_pdb.program.finalizers import PassesFinalizers
+from stackscope_pdb.prompt import label
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class Pdb(Commands, PassesFinalizers, pdb.Pdb):
         )
         self.allows_colors = colorize is not False
         self._plain: Any = None  # the stdout that takes no colours, once that is known
-        self.prompt = prompt.STANDARD
+        self.prompt = label.STANDARD
         self._follows_streams = (stdin is None, stdout is None)
         self._thread = threading.get_ident()
         self._mode = mode
@@ -98,7 +99,7 @@ class Pdb(Commands, PassesFinalizers, pdb.Pdb):
         """Prefer readline to pyrepl, and both only where a terminal is at both ends."""
         if getattr(self, "pyrepl_input", None) is None:
             return
-        from stackscope_pdb import reader
+        from stackscope_pdb.prompt import reader
 
         if _has_readline() or not _is_terminal(self.stdout) or reader.is_usable(self):
             self.pyrepl_input = None
@@ -201,6 +202,8 @@ class Pdb(Commands, PassesFinalizers, pdb.Pdb):
             frame: A frame of this thread.
             sentence: Why it stops here.
         """
+        from stackscope_pdb.program.waking import wake_loops
+
         self._stop_tracing()
         self.reset()
         self.botframe = _outermost(frame)
@@ -246,7 +249,7 @@ class Pdb(Commands, PassesFinalizers, pdb.Pdb):
             return
         self._has_complained = True
         if "STACKSCOPE_PDB_STYLE" in os.environ:
-            from stackscope_pdb.highlight import complaint
+            from stackscope_pdb.output.highlight import complaint
 
             sentence = complaint()
             if sentence:
@@ -254,7 +257,7 @@ class Pdb(Commands, PassesFinalizers, pdb.Pdb):
 
     def cmdloop(self, intro: Any = None) -> None:
         """Read and run commands, with prompt_toolkit if that can be used."""
-        from stackscope_pdb import reader
+        from stackscope_pdb.prompt import reader
 
         if not reader.is_usable(self):
             if self.use_rawinput:
@@ -271,7 +274,7 @@ class Pdb(Commands, PassesFinalizers, pdb.Pdb):
         self.postloop()
 
     def _loop_with_readline(self, intro: Any) -> None:
-        from stackscope_pdb import history
+        from stackscope_pdb.prompt import history
 
         if settings.prompt_kind() == "plain":
             self.completekey = ""
@@ -291,14 +294,14 @@ class Pdb(Commands, PassesFinalizers, pdb.Pdb):
         if self._uses_readline:
             import readline
 
-            from stackscope_pdb import history
+            from stackscope_pdb.prompt import history
 
             if line == readline.get_history_item(readline.get_current_history_length()):
                 history.note(settings.history_file(), line)
         return super().precmd(line)
 
     def _read_line(self) -> str:
-        from stackscope_pdb import reader
+        from stackscope_pdb.prompt import reader
 
         self.stdout.flush()
         try:
@@ -352,7 +355,7 @@ class Pdb(Commands, PassesFinalizers, pdb.Pdb):
         # The standard one runs properties.
         if text.startswith("$"):
             return super()._complete_expression(text, line, begidx, endidx)  # type: ignore[misc,no-any-return]
-        from stackscope_pdb.completion import expression_completions
+        from stackscope_pdb.prompt.completion import expression_completions
 
         return expression_completions(self, text) if self.curframe else []
 
@@ -437,7 +440,7 @@ class Pdb(Commands, PassesFinalizers, pdb.Pdb):
         sources = [harmless(source) for source in sources]
         if self._plain is self.stdout:
             return sources
-        from stackscope_pdb.highlight import highlight, wants_highlighting
+        from stackscope_pdb.output.highlight import highlight, wants_highlighting
 
         if not wants_highlighting(self.stdout, allowed=self.allows_colors):
             self._plain = self.stdout

@@ -123,16 +123,16 @@ def _let_pytest_make_debuggers(config: pytest.Config) -> None:
         return value
 
     def take_over() -> None:
-        entry: Any = sys.modules.get("stackscope_pdb.entry")
-        if entry is not None and entry._debugger is not _debugger_from_pytest:
-            originals.append(entry._debugger)
-            entry._debugger = _debugger_from_pytest
+        functions: Any = sys.modules.get("stackscope_pdb.entry.functions")
+        if functions is not None and functions._debugger is not _debugger_from_pytest:
+            originals.append(functions._debugger)
+            functions._debugger = _debugger_from_pytest
 
     def give_back() -> None:
         package.__getattr__ = look_up
         if originals:
-            entry: Any = sys.modules["stackscope_pdb.entry"]
-            entry._debugger = originals.pop()
+            functions: Any = sys.modules["stackscope_pdb.entry.functions"]
+            functions._debugger = originals.pop()
 
     originals: List[Any] = []
     package.__getattr__ = look_up_and_take_over

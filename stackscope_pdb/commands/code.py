@@ -5,7 +5,7 @@ from __future__ import annotations
 from stackscope_pdb import settings
 from stackscope_pdb.commands.arguments import single
 from stackscope_pdb.commands.table import CommandError, command
-from stackscope_pdb.harmless import harmless
+from stackscope_pdb.output.harmless import harmless
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import pdb
 import sys
 
-from stackscope_pdb import awaiting, lines, prompt
-from stackscope_pdb.assignments import CO_OPTIMIZED, Watch
 from stackscope_pdb.commands import table
-from stackscope_pdb.harmless import encodable
+from stackscope_pdb.output.harmless import encodable
+from stackscope_pdb.program.assignments import CO_OPTIMIZED, Watch
+from stackscope_pdb.prompt import label, lines
 from stackscope_pdb.session import Session
 
 TYPE_CHECKING = False
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Any, Callable, Dict, List, MutableMapping, Optional, Sequence, Tuple
 
     from stackscope.render.text import Line
-    from stackscope_pdb.console import Console
+    from stackscope_pdb.output.console import Console
     from stackscope_pdb.raised import Raised
     from stackscope_pdb.session import Entry, Focus
 
@@ -60,7 +60,7 @@ class Commands(Base):
     @property
     def console(self) -> Console:
         """The terminal as it is now."""
-        from stackscope_pdb.console import Console
+        from stackscope_pdb.output.console import Console
 
         return Console(self.stdout, colors=self.allows_colors)
 
@@ -212,7 +212,7 @@ class Commands(Base):
         self.session.focus = focus
         base = self.__dict__["_stackscope_prompt"]
         self.set_prompt(
-            prompt.with_name(base, encodable(focus.name, self.stdout)) if focus else base
+            label.with_name(base, encodable(focus.name, self.stdout)) if focus else base
         )
 
     def set_prompt(self, text: str) -> None:
@@ -318,6 +318,8 @@ class Commands(Base):
         if focus is not None and lines.is_assignment(line.lstrip("!")) and self._has_left(focus):
             self.refuse(f"{focus.noun} has left this frame meanwhile, so nothing was assigned.")
             return None
+        from stackscope_pdb.program import awaiting
+
         code = awaiting.compiled(line)
         if code is not None and getattr(self, "async_shim_frame", None) is None:
             return self._assigning(lambda _line: awaiting.run(self, code), line)
@@ -384,7 +386,7 @@ class Commands(Base):
         width = max(len(entry.usage) for entry in entries)
         for entry in entries:
             self.message(f"  {entry.usage.ljust(width)}  {entry.brief}")
-        from stackscope_pdb import highlight
+        from stackscope_pdb.output import highlight
 
         if not highlight.has_pygments():
             self.message(f"Colours for source text need Pygments: {highlight.INSTALL}")

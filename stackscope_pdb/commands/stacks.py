@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def _complete_expression(debugger: Commands, text: str) -> List[str]:
-    from stackscope_pdb.completion import expression_completions
+    from stackscope_pdb.prompt.completion import expression_completions
 
     return expression_completions(debugger, text)
 

@@ -23,7 +23,7 @@ def take_snapshot(*, with_contexts: bool = False) -> Snapshot:
     from stackscope.snapshot import extract_all
 
     snapshot = extract_all(with_contexts=with_contexts, threads=False)
-    reader = sys.modules.get("stackscope_pdb.reader")
+    reader = sys.modules.get("stackscope_pdb.prompt.reader")
     if reader is not None and reader.loop_of_prompt is not None:  # while Tab is looked after
         snapshot.loops = [loop for loop in snapshot.loops if loop.loop is not reader.loop_of_prompt]
     for node in snapshot.tasks():

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from stackscope.render.style import styled
-from stackscope_pdb.console import OUR_PALETTE
-from stackscope_pdb.harmless import harmless
+from stackscope_pdb.output.console import OUR_PALETTE
+from stackscope_pdb.output.harmless import harmless
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def colored_part(lines: Sequence[str], start: int, stop: int, first: int) -> Lis
         first: The number of the line where their function begins. Colouring starts there, so that it is
             known whether the first wanted line is inside of a string.
     """
-    from stackscope_pdb.highlight import highlight_lines
+    from stackscope_pdb.output.highlight import highlight_lines
 
     begin = min(first, start) if start - first < MOST_LINES_BEFORE else start
     shown = tuple([harmless(line.rstrip("\n")) for line in lines[begin - 1 : stop - 1]])

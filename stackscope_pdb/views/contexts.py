@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Dict, Iterator, List, Optional, Tuple, Union
 
     from stackscope.render.text import Line
-    from stackscope_pdb.console import Console
+    from stackscope_pdb.output.console import Console
 
 MOST_CHILDREN = 20
 """Of more children of one context, only so many are drawn."""

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from typing import Iterator
 
     from stackscope.render.text import Line
-    from stackscope_pdb.console import Console
+    from stackscope_pdb.output.console import Console
     from stackscope_pdb.raised import Entry, Raised
 
 MOST_ROWS = 100

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from stackscope import Frame
 from stackscope.render import text, tree
-from stackscope_pdb.console import short_path
 from stackscope_pdb.folding import packages
+from stackscope_pdb.output.console import short_path
 from stackscope_pdb.views.tasks import NamingView
 
 TYPE_CHECKING = False
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from stackscope import Stack
     from stackscope.render.text import Block, Line
-    from stackscope_pdb.console import Console
+    from stackscope_pdb.output.console import Console
     from stackscope_pdb.session import Entry
 
 

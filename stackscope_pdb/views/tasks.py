@@ -10,7 +10,7 @@ from stackscope.render.safe import class_name, safe_line, safe_text
 from stackscope.render.tree import View
 from stackscope.snapshot import extract_all, innermost_user_frame
 from stackscope.waiting import HELD_BY
-from stackscope_pdb.console import padded, width_of
+from stackscope_pdb.output.console import padded, width_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from stackscope import Context, Frame, Stack, Waiting
     from stackscope.render.text import Line
     from stackscope.snapshot import LoopNode, Snapshot, TaskNode
-    from stackscope_pdb.console import Console
+    from stackscope_pdb.output.console import Console
 
     T = TypeVar("T")
 

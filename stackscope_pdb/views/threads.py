@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stackscope.render.safe import safe_line, safe_text
 from stackscope.snapshot import innermost_user_frame
-from stackscope_pdb.console import padded, width_of
+from stackscope_pdb.output.console import padded, width_of
 from stackscope_pdb.views.tasks import MOST_SIBLINGS as MOST_ROWS
 from stackscope_pdb.views.tasks import groups_of_alike, number_range, place_text
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from stackscope.render.text import Line
     from stackscope.snapshot import ThreadNode
-    from stackscope_pdb.console import Console
+    from stackscope_pdb.output.console import Console
 
 WIDEST_NAME = 30
 WIDEST_PLACE = 44

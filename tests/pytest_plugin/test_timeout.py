@@ -129,15 +129,15 @@ before = stackscope_pdb.__getattr__
 for _ in range(2):
     assert run() == 0
 assert stackscope_pdb.__getattr__ is before
-from stackscope_pdb import entry
-make = entry._debugger
-assert make.__module__ == "stackscope_pdb.entry"
+from stackscope_pdb.entry import functions
+make = functions._debugger
+assert make.__module__ == "stackscope_pdb.entry.functions"
 assert run() == 0
-assert entry._debugger is make
+assert functions._debugger is make
 for value in ("soon", "-1", "nan"):
     assert run("--stackscope-timeout=" + value) == pytest.ExitCode.USAGE_ERROR
 assert run("-p", "no:stackscope", "--stackscope-timeout=1") == pytest.ExitCode.USAGE_ERROR
-assert entry._debugger is make
+assert functions._debugger is make
 print("as before")
 """
 

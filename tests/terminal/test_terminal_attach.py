@@ -196,7 +196,7 @@ def finished(session):
 
 @attachable
 def test_a_thread_that_waits_for_a_lock(process, monkeypatch):
-    from stackscope_pdb import attaching
+    from stackscope_pdb.entry import attaching
 
     monkeypatch.setattr(attaching, "SECONDS", 1.2)
     target = process(BLOCKED)
@@ -211,7 +211,7 @@ def test_a_thread_that_waits_for_a_lock(process, monkeypatch):
 def test_no_process_to_attach_to(process):
     import os
 
-    from stackscope_pdb import attaching
+    from stackscope_pdb.entry import attaching
 
     target = process(BLOCKED)
     target.communicate("end\n", timeout=60)

@@ -233,7 +233,7 @@ NOT_IN_ONE_SESSION = {
     "There are no frames of": "of tasks and threads in the middle of their start",
     "failed, which is a bug in stackscope:": "tests/pdb/test_pdb_commands.py makes one",
     "stayed as before: this version of Python has no way to change that variable of a frame so.": (
-        "3.11 and 3.12 only: tests/pdb/test_pdb_assignments.py"
+        "3.11 and 3.12 only: tests/pdb/program/test_pdb_assignments.py"
     ),
     "can't be read:": "of objects whose hooks fail",
     "the program isn't running any more.": "tests of post-mortem debugging",

@@ -10,7 +10,8 @@ import sys
 
 import pytest
 
-from stackscope_pdb import completion, history, settings
+from stackscope_pdb import settings
+from stackscope_pdb.prompt import completion, history
 
 
 class Watched:
@@ -139,7 +140,7 @@ def test_readline_does_not_run_properties_either(scripted):
 
 def test_arguments(complete):
     where, frame, thread, stack, shadowed, brk = complete(
-        "where --", "frame 0", "thread Main", "stack watched.sto", "tasks[wat", "break tests/pdb/test_pdb_comp"
+        "where --", "frame 0", "thread Main", "stack watched.sto", "tasks[wat", "break tests/pdb/prompt/test_pdb_comp"
     )  # fmt: skip
     assert where == ["where --contexts", "where --hidden"]
     assert frame == ["frame 0"]
@@ -197,7 +198,7 @@ class TestHistory:
     def test_two_debuggers_at_once(self, tmp_path):
         path = str(tmp_path / "history")
         code = (
-            "import sys; from stackscope_pdb import history\n"
+            "import sys; from stackscope_pdb.prompt import history\n"
             "for n in range(200): history.add(sys.argv[1], sys.argv[2] * 50 + str(n))\n"
         )
         env = dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, sys.path)))

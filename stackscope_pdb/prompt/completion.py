@@ -16,8 +16,8 @@ from types import (
     ModuleType,
 )
 
-from stackscope_pdb import lines
 from stackscope_pdb.commands import table
+from stackscope_pdb.prompt import lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -14,8 +14,9 @@ import sys
 import threading
 from contextlib import contextmanager
 
-from stackscope_pdb import completion, history, lines, settings
+from stackscope_pdb import settings
 from stackscope_pdb.commands import table
+from stackscope_pdb.prompt import completion, history, lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -189,7 +190,7 @@ def _history(path: Optional[str]) -> Any:
 
 def _lexer(debugger: Pdb) -> Any:
     """Colours for what is typed: a command's name is emphasised, and Python is coloured as in listings."""
-    from stackscope_pdb import highlight
+    from stackscope_pdb.output import highlight
 
     if not highlight.has_pygments():
         return None

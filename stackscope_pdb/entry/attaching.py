@@ -35,7 +35,7 @@ import sys
 def attach(frame):
     try:
         try:
-            import stackscope_pdb.attached
+            import stackscope_pdb.entry.attached
         except ImportError:
             from importlib.machinery import PathFinder
 
@@ -47,7 +47,7 @@ def attach(frame):
                     return None
 
             sys.meta_path.append(Finder)
-            import stackscope_pdb.attached
+            import stackscope_pdb.entry.attached
     except BaseException as exc:
         import json, socket
 
@@ -55,7 +55,7 @@ def attach(frame):
         with socket.create_connection(("localhost", {port!r})) as connection:
             connection.sendall(json.dumps({{"message": words, "type": "error"}}).encode() + b"\\n")
     else:
-        stackscope_pdb.attached.connect(frame, {port!r}, {commands!r}, {version!r}, {terminal!r}, signal_thread={thread!r})
+        stackscope_pdb.entry.attached.connect(frame, {port!r}, {commands!r}, {version!r}, {terminal!r}, signal_thread={thread!r})
 
 try:
     attach(sys._getframe(1) if sys._getframe().f_back else None)
@@ -155,7 +155,7 @@ def _write_script(port: int, commands: List[str], *, uses_thread: bool) -> str:
 
 def terminal() -> Dict[str, Any]:
     """What the debugger in the process has to know about the terminal here."""
-    from stackscope_pdb.console import Console
+    from stackscope_pdb.output.console import Console
 
     console = Console(sys.stdout)
     return {

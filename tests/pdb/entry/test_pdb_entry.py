@@ -15,11 +15,11 @@ def typed(monkeypatch, capsys):
     """Gives a function that sets what is typed, and one that gives what was printed."""
     import io
 
-    from stackscope_pdb import entry
+    from stackscope_pdb.entry import functions
 
     for name in ("COLUMNS", "FORCE_COLOR", "PYTHON_COLORS"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(entry, "_last", None)
+    monkeypatch.setattr(functions, "_last", None)
 
     def type_(*lines):
         monkeypatch.setattr(sys, "stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
@@ -43,15 +43,15 @@ def test_set_trace(typed):
 
 
 def test_set_trace_uses_one_debugger_and_the_present_stdout(typed):
-    from stackscope_pdb import entry
+    from stackscope_pdb.entry import functions
 
     printed = typed("alias twice p 2 * %1", "c")
     stackscope_pdb.set_trace()
-    first = entry._last
+    first = functions._last
     printed()
     printed = typed("twice 4", "c")
     stackscope_pdb.set_trace()
-    assert entry._last is first
+    assert functions._last is first
     assert "(stackscope_pdb) 8" in printed()
 
 

@@ -11,7 +11,7 @@ import sys
 
 from stackscope.render.style import PALETTE, styled, wants_color
 from stackscope.render.text import ASCII, UNICODE, Layout
-from stackscope_pdb.harmless import encodable
+from stackscope_pdb.output.harmless import encodable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Console:
             yield encodable(text.rstrip(), self.stream)
 
     def _colored(self, line: Line) -> str:
-        from stackscope_pdb.highlight import highlight
+        from stackscope_pdb.output.highlight import highlight
 
         parts = []
         for kind, text in line:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 
 from stackscope_pdb.adapter import HAS_BACKENDS, Pdb
-from stackscope_pdb.installing import install, uninstall
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,8 +12,6 @@ if TYPE_CHECKING:
     from typing import Any, Callable, Dict, Mapping, Optional, Sequence, TypeVar, Union
 
     T = TypeVar("T")
-
-__all__ = ["install", "uninstall"]  # and what is below
 
 _last: Optional[Pdb] = None
 """The debugger of the last stop, which keeps aliases and breakpoints' commands for the next one."""

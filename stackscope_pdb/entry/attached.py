@@ -11,9 +11,9 @@ import pdb
 import socket
 import weakref
 
-from stackscope_pdb import entry
 from stackscope_pdb.adapter import Pdb
-from stackscope_pdb.console import Console
+from stackscope_pdb.entry.functions import adopt
+from stackscope_pdb.output.console import Console
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class AttachedPdb(Pdb, Standard):  # type: ignore[misc,unused-ignore]
     """Our debugger, which talks through a socket.
 
     Args:
-        terminal: The terminal at the other end: what `stackscope_pdb.attaching.terminal` says about it.
+        terminal: The terminal at the other end: what `attaching.terminal` says about it.
         **kwargs: As for the class that it inherits from.
     """
 
@@ -69,11 +69,11 @@ class AttachedPdb(Pdb, Standard):  # type: ignore[misc,unused-ignore]
 
     def detach(self) -> None:
         """Let go of the process, which goes on."""
-        entry.adopt(None)
+        adopt(None)
         super().detach()
 
     def _highlighted(self, sources: Sequence[str]) -> List[str]:
-        from stackscope_pdb.highlight import highlight
+        from stackscope_pdb.output.highlight import highlight
 
         if not self._terminal["colors"]:
             return list(sources)
@@ -99,7 +99,7 @@ def connect(
         port: Where to connect to, on this machine.
         commands: Commands to run first.
         version: The version of the protocol at the other end.
-        terminal: What `stackscope_pdb.attaching.terminal` says there.
+        terminal: What `attaching.terminal` says there.
         signal_thread: Whether Ctrl-C comes by another connection, as it must on Windows.
     """
     with socket.create_connection(("localhost", port)) as connection:
@@ -112,7 +112,7 @@ def connect(
         debugger.error(reason)
         return
     pdb.Pdb._last_pdb_instance = debugger  # type: ignore[attr-defined,unused-ignore]
-    entry.adopt(debugger)
+    adopt(debugger)
     debugger.rcLines.extend(commands)
     debugger.stop_at_once(frame, "Attached. ('continue' lets it run, 'quit' leaves it alone)")
 

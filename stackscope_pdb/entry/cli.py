@@ -13,8 +13,8 @@ import pdb
 import sys
 import traceback
 
-from stackscope_pdb import entry
 from stackscope_pdb.adapter import Pdb
+from stackscope_pdb.entry.functions import adopt, stop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -233,7 +233,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
     sys.argv[:] = options.program
     debugger = Pdb(mode="cli")
     debugger.rcLines.extend(options.command)
-    entry.adopt(debugger)
+    adopt(debugger)
     if not os.environ.get("PYTHONBREAKPOINT"):
         sys.breakpointhook = _breakpoint
     try:
@@ -244,7 +244,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
 
 
 def _attach(pid: int, commands: Sequence[str]) -> None:
-    from stackscope_pdb.attaching import AttachError, attach
+    from stackscope_pdb.entry.attaching import AttachError, attach
 
     try:
         attach(pid, commands)
@@ -261,7 +261,7 @@ def _breakpoint(*args: Any, **kwargs: Any) -> Any:
     """
     if os.environ.get("PYTHONBREAKPOINT"):
         return sys.__breakpointhook__(*args, **kwargs)
-    return entry.stop(sys._getframe().f_back, *args, **kwargs)
+    return stop(sys._getframe().f_back, *args, **kwargs)
 
 
 def _run_once(debugger: Pdb, target: Target) -> bool:

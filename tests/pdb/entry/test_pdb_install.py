@@ -17,7 +17,7 @@ import pytest
 
 import stackscope_pdb
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 class OwnDebugger(pdb.Pdb):
@@ -105,7 +105,7 @@ def test_our_own_debugger_goes_on_as_before(installed):
 
 
 def test_classes_made_meanwhile_have_the_commands_afterwards():
-    from stackscope_pdb.installing import class_with_commands
+    from stackscope_pdb.entry.installing import class_with_commands
 
     stackscope_pdb.install()
     try:

@@ -1,8 +1,4 @@
-"""The prompt: what it says. Where a line is read is the business of the standard debugger, for now.
-
-This is the place for other ways to read a line, which are to give a menu of completions, a history that is
-kept, and colours while typing.
-"""
+"""What the prompt says."""
 
 from __future__ import annotations
 
