@@ -14,6 +14,7 @@ from stackscope.details import (
     with_blocks_open_at,
 )
 from stackscope.frames import set_trickery_enabled
+from stackscope.glue.exceptions import exceptions_in_group
 from stackscope.render.safe import set_reprs_enabled
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "contexts_active_in_frame",
     "currently_exiting_context",
     "describe_assignment_target",
+    "exceptions_in_group",
     "get_code",
     "inspect_frame",
     "set_reprs_enabled",

@@ -21,6 +21,8 @@ traceback_of = BaseException.__dict__["__traceback__"].__get__
 _cause: Any = BaseException.__dict__["__cause__"].__get__
 _context: Any = BaseException.__dict__["__context__"].__get__
 _suppresses: Any = BaseException.__dict__["__suppress_context__"].__get__
+_bases: Any = type.__dict__["__mro__"].__get__
+_class_dict: Any = type.__dict__["__dict__"].__get__
 
 
 class Entry:
@@ -95,17 +97,11 @@ def _chain(exception: BaseException) -> List[BaseException]:
 
 def members(exception: BaseException) -> Tuple[BaseException, ...]:
     """The exceptions in a group; none if it is no group."""
-    found: object = ()
-    if sys.version_info >= (3, 11):
-        if issubclass(type(exception), BaseExceptionGroup):
-            found = BaseExceptionGroup.__dict__["exceptions"].__get__(exception)
-    else:
-        backport: Any = sys.modules.get("exceptiongroup")
-        if backport is not None and issubclass(type(exception), backport.BaseExceptionGroup):
-            found = exception.__dict__.get("_exceptions", ())
-    if type(found) not in (tuple, list):
-        return ()
-    return tuple(one for one in found if issubclass(type(one), BaseException))  # type: ignore[attr-defined]
+    if not any("exceptions" in _class_dict(base) for base in _bases(type(exception))):
+        return ()  # without the library, which a look at other exceptions doesn't need
+    from stackscope.lowlevel import exceptions_in_group
+
+    return exceptions_in_group(exception)
 
 
 def exception_of(traceback: Optional[TracebackType]) -> Optional[BaseException]:

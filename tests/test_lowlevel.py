@@ -20,10 +20,14 @@ from stackscope.lowlevel import (
     contexts_active_in_frame,
     currently_exiting_context,
     describe_assignment_target,
+    exceptions_in_group,
     inspect_frame,
     set_trickery_enabled,
 )
 from stackscope.model import Context
+
+if sys.version_info < (3, 11):
+    from exceptiongroup import BaseExceptionGroup, ExceptionGroup
 
 CPYTHON = sys.implementation.name == "cpython"
 exact = pytest.mark.skipif(not CPYTHON, reason="only CPython's frames are read exactly")
@@ -64,6 +68,7 @@ def test_names():
         "contexts_active_in_frame",
         "currently_exiting_context",
         "describe_assignment_target",
+        "exceptions_in_group",
         "get_code",
         "inspect_frame",
         "set_trickery_enabled",
@@ -710,3 +715,47 @@ def test_blocks_that_were_open_where_an_exception_came_by(function):
     assert seen_by(found.values()) == active
     assert found.keys() <= lowlevel.analyze_with_blocks(function.__code__).keys()
     assert lowlevel.with_blocks_open_at(function.__code__, -1) == {}
+
+
+asked = []
+"""What was asked of `Curious` and its class."""
+
+
+class CuriousMeta(type):
+    def __getattribute__(cls, name):
+        asked.append(name)
+        return super().__getattribute__(name)
+
+
+class Curious(ExceptionGroup, metaclass=CuriousMeta):
+    exceptions = None
+
+    def __getattribute__(self, name):
+        asked.append(name)
+        return super().__getattribute__(name)
+
+
+class LikeAGroup(Exception):
+    exceptions = (ValueError(), KeyError())
+    _exceptions = exceptions
+
+
+def test_the_exceptions_in_a_group():
+    members = (ExceptionGroup("inner", [ValueError(1)]), LikeAGroup(), OSError())
+    curious = Curious("curious", members)
+    assert exceptions_in_group(BaseExceptionGroup("outer", members)) == members
+    asked.clear()
+    found = exceptions_in_group(curious)
+    assert asked == []
+    assert found == members
+    for other in (LikeAGroup(), ValueError(members), None, members):
+        assert exceptions_in_group(other) == ()
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 11), reason="the attributes of a group are read-only")
+def test_a_group_whose_exceptions_somebody_has_replaced():
+    group = ExceptionGroup("group", [ValueError(1)])
+    other = OSError()
+    for stored, found in [((1, other), (other,)), ([other], ()), (None, ())]:
+        group._exceptions = stored
+        assert exceptions_in_group(group) == found

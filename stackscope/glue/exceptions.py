@@ -73,14 +73,27 @@ def related(exception: BaseException) -> List[Tuple[str, Sequence[BaseException]
         found.append(("raised from:", [cause]))
     elif context is not None and not _suppresses_context(exception):
         found.append(("raised while handling:", [context]))
-    members = members_of(exception)
+    members = exceptions_in_group(exception)
     if members:
         found.append((f"{len(members)} exceptions:" if members[1:] else "1 exception:", members))
     return found
 
 
-def members_of(exception: BaseException) -> Sequence[BaseException]:
-    """The exceptions in a group; none in another exception."""
+def exceptions_in_group(exception: BaseException) -> Tuple[BaseException, ...]:
+    """The exceptions in an exception group, read without running any of its code.
+
+    Args:
+        exception: any exception. Below Python 3.11, groups are those of the package ``exceptiongroup``.
+
+    Returns:
+        The members of the group itself, which may be groups in turn. None of an exception that is no
+        group.
+
+    Example:
+        >>> group = ExceptionGroup("two of three failed", [OSError("full"), KeyError("name")])
+        >>> exceptions_in_group(group)
+        (OSError('full'), KeyError('name'))
+    """
     if sys.version_info >= (3, 11):
         if not is_instance(exception, (BaseExceptionGroup,)):
             return ()
@@ -90,8 +103,11 @@ def members_of(exception: BaseException) -> Sequence[BaseException]:
         cls = getattr(backport, "BaseExceptionGroup", None)
         if cls is None or not is_instance(exception, (cls,)):
             return ()
+        # An attribute as others are, which anybody may have set.
         members = instance_attributes(exception).get("_exceptions")
-    return members if type(members) is tuple else ()
+    if type(members) is not tuple:
+        return ()
+    return tuple(member for member in members if is_instance(member, (BaseException,)))
 
 
 def add_related(extraction: Extraction, stack: Stack, exception: BaseException) -> None:
