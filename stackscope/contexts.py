@@ -199,9 +199,9 @@ def _exiting_context(
         # Operands of the call may have moved into the callee's frame.
         moved = 0 <= moment.depth <= stack + slot
         if slot >= 0 and not moved and not found[0]:
-            in_use, is_known, found = _exiting_manager(moment, stack, exiting, slot)
-            proved |= is_known
-            if not in_use:
+            in_use, item, found = _exiting_manager(moment, stack, exiting, slot)
+            proved |= item is not None
+            if not in_use or (moment.depth < 0 and _is_over(item, exiting, next_inner)):
                 return []
     if not found[0] and next_inner is not None:
         if not proved and _is_finalizer(next_inner):
@@ -221,25 +221,54 @@ def _exiting_context(
 
 def _exiting_manager(
     moment: Moment, stack: int, exiting: Exiting, slot: int
-) -> Tuple[bool, bool, Tuple[bool, object]]:
+) -> Tuple[bool, object, Tuple[bool, object]]:
     """What a slot says that leads to the manager.
 
     Returns:
-        Whether it is in use, whether it holds what was to be expected, and the manager.
+        Whether it is in use, what it holds if that was to be expected, and the manager.
     """
     name = exiting.block.exit_name
     if slot == exiting.awaitable:
         in_use, awaitable = moment.peek(stack + slot, COROUTINES)
         inner = _frame_of_awaitable(awaitable)
         found = (False, None) if inner is None else manager_in_exit(inner, name)
-        return in_use, awaitable is not None, found
+        return in_use, awaitable, found
     if exiting.self_slot >= 0:
         [manager] = moment.nullable([stack + exiting.self_slot])
         if manager is not None:
-            return True, True, (True, manager)
+            return True, manager, (True, manager)
     in_use, exit_callable = moment.peek(stack + slot, METHODS)
     found = manager_of(exit_callable, name) if exiting.self_slot < 0 else (False, None)
-    return in_use, exit_callable is not None, found
+    return in_use, exit_callable, found
+
+
+def _is_over(item: object, exiting: Exiting, next_inner: Optional[FrameType]) -> bool:
+    """Whether ``item`` can't be the exit method that a frame is calling, or the awaitable of one.
+
+    An exit may have failed and the frame be unwinding. Then the slot is stale, and ``item`` may have
+    come to the same address later on: what the frame drops may run code, and that enters and leaves
+    blocks of its own.
+
+    Args:
+        item: what a slot of the frame holds that may be stale; `None` for nothing known.
+        exiting: what the frame is calling by its instruction.
+        next_inner: the frame that it is calling.
+    """
+    if next_inner is None or item is None:
+        return False
+    if type(item) is MethodType:
+        function, code = item.__func__, next_inner.f_code
+        # An asynchronous exit may be awaited by now.
+        is_awaited = exiting.block.is_async and code.co_flags & CO_ANY_GENERATOR
+        is_called = type(function) is not FunctionType or function.__code__ is code
+        return not is_called and not is_awaited and _is_finalizer(next_inner)
+    if type(item) is CoroutineType:
+        inner, is_running = item.cr_frame, item.cr_running
+    elif type(item) is GeneratorType:
+        inner, is_running = item.gi_frame, item.gi_running
+    else:
+        return False
+    return inner is not next_inner and (inner is None or is_running or _is_finalizer(next_inner))
 
 
 def _manager_in_place(moment: Moment, stack: int, exiting: Exiting) -> Tuple[bool, object]:

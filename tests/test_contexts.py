@@ -719,6 +719,51 @@ def test_an_exit_that_raises():
     assert context.is_exiting
 
 
+def test_an_exit_that_has_raised_leaves_the_address_of_its_coroutine():
+    """What the frame drops while it unwinds makes another coroutine, of another exit, at the same address."""
+    found = []
+
+    class Failing:
+        async def __aenter__(self):
+            return self
+
+        async def __aexit__(self, *exc):
+            raise KeyError
+
+    class Looking:
+        async def __aenter__(self):
+            return self
+
+        async def __aexit__(self, *exc):
+            inner, frame = None, sys._getframe()
+            while frame.f_code.co_name != "program":
+                inner, frame = frame, frame.f_back
+            found.append(contexts_active_in_frame(frame, None, inner))
+
+    async def numbers():
+        async with Looking():
+            yield 1
+
+    async def program():
+        async for _ in numbers():
+            async with Failing():
+                pass
+
+    def close(generator):
+        with contextlib.suppress(StopIteration):
+            generator.aclose().send(None)
+
+    before = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(finalizer=close)
+    try:
+        for _ in range(3):
+            with pytest.raises(KeyError):
+                program().send(None)
+    finally:
+        sys.set_asyncgen_hooks(*before)
+    assert found == [[], [], []]
+
+
 def test_deeper_in_an_exit_method():
     """`next_inner` is the exit method's frame, whatever it is calling."""
     found = []

@@ -202,7 +202,7 @@ class Oracle:
     def check_suspended(self, thing: Any, running: Set[int]) -> None:
         """Compare the frame of a generator, coroutine or async generator, if it's suspended."""
         frame = frame_of(thing)
-        if frame is None or id(frame) in running:
+        if frame is None or id(frame) in running or is_running_unseen(thing, frame):
             return
         if frame.f_code.co_filename == self.program.filename:
             self.check_frame(frame, thing, next_suspended_frame(thing))
@@ -414,6 +414,20 @@ def frame_of(thing: Any) -> Optional[types.FrameType]:
     if isinstance(thing, types.AsyncGeneratorType):
         return thing.ag_frame
     return None
+
+
+def is_running_unseen(thing: Any, frame: types.FrameType) -> bool:
+    """Whether a frame runs though it is on no stack: what it is calling can't be told then.
+
+    In 3.9 and 3.10 the stack ends at a frame that hands on what has been thrown into it
+    (`_gen_throw` in Objects/genobject.c).
+    """
+    if sys.version_info >= (3, 11):
+        return False
+    flags = ("gi_running", "cr_running", "ag_running")
+    is_running = any(getattr(thing, flag, False) for flag in flags)
+    suspended = ("YIELD_VALUE", "YIELD_FROM", "LOAD_CONST")
+    return is_running and instruction_at(frame.f_code, frame.f_lasti) not in suspended
 
 
 def awaited_by(thing: Any) -> Any:
