@@ -15,7 +15,7 @@ from stackscope_pdb.commands import Commands
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CellType
-    from typing import Any, Dict, List, Optional
+    from typing import Any, Dict, List, Optional, Tuple
 
 STAYS = frozenset({"__dict__", "__doc__", "__module__", "__qualname__", "__weakref__"})
 """What belongs to the class as such."""
@@ -31,7 +31,8 @@ class _Installation:
     def __init__(self, standard: type) -> None:
         self.standard = standard
         self.bases = pdb.Pdb.__bases__
-        self.had_commands: List[type] = []
+        self.had_commands: List[Tuple[type, Tuple[type, ...]]] = []
+        """The subclasses that have the commands from it meanwhile, with the bases that they are to get back."""
 
 
 _installed: Optional[_Installation] = None
@@ -52,7 +53,7 @@ def install() -> None:
     _installed = installation = _Installation(type(cls.__name__, cls.__bases__, {}))
     for subclass in [found for found in Commands.__subclasses__() if issubclass(found, cls)]:
         # They get them from pdb.Pdb now, and can't have them in two places of their order of bases.
-        installation.had_commands.append(subclass)
+        installation.had_commands.append((subclass, subclass.__bases__))
         subclass.__bases__ = tuple(base for base in subclass.__bases__ if base is not Commands)
     _move(cls, installation.standard)
     cls.__bases__ = (Commands, installation.standard)
@@ -67,10 +68,9 @@ def uninstall() -> None:
     cls: Any = pdb.Pdb
     cls.__bases__ = installation.bases
     _move(installation.standard, cls)
-    for subclass in installation.had_commands:
+    for subclass, bases in installation.had_commands:
         if not issubclass(subclass, Commands):  # by way of another one of them
-            *mixins, base = subclass.__bases__
-            subclass.__bases__ = (*mixins, Commands, base)
+            subclass.__bases__ = bases
 
 
 def class_with_commands(name: str, base: type, *mixins: type) -> type:
@@ -85,7 +85,8 @@ def class_with_commands(name: str, base: type, *mixins: type) -> type:
         return type(name, (*mixins, Commands, base), {})
     made = type(name, (*mixins, base), {})
     if _installed is not None:
-        _installed.had_commands.append(made)  # as it would have, had it been made before
+        # as it would have, had it been made before
+        _installed.had_commands.append((made, (*mixins, Commands, base)))
     return made
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 import stackscope_pdb
+from stackscope_pdb.commands import Commands
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -120,9 +121,17 @@ CHANGES_BY_USE = ("_previous_sigint_handler", "_last_pdb_instance")
 
 
 def test_uninstall_undoes_it():
+    class Mixin:
+        pass
+
+    class New(Commands, Mixin, pdb.Pdb):
+        """The others may have been through it in this process."""
+
+    classes = (pdb.Pdb, OwnDebugger, stackscope_pdb.Pdb, New)
+
     def state():
         members = {k: v for k, v in vars(pdb.Pdb).items() if k not in CHANGES_BY_USE}
-        return members, [cls.__mro__ for cls in (pdb.Pdb, OwnDebugger, stackscope_pdb.Pdb)]
+        return members, [cls.__mro__ for cls in classes]
 
     before = state()
     stackscope_pdb.install()
