@@ -59,9 +59,11 @@ def contexts_active_in_frame(
     if reader is None:
         return _suspended_contexts(frame, origin, analysis)
     if FREE_THREADED:
-        reader = _reader_without_gil(reader, frame, origin)
+        usual, reader = reader, _reader_without_gil(reader, frame, origin)
         if reader is None:
             return []
+        if reader is not usual:
+            next_inner = None  # it may run in another thread
     waiting = reader.waiting(frame, analysis)
     if (
         waiting is not None

@@ -1,25 +1,26 @@
 """Builds without the global interpreter lock: which frames hold still, and how those are read.
 
 The frames of this thread do, and in a program with one thread all frames do. A suspended generator may be
-resumed by another thread at any time. Then its objects are taken from `gc.get_referents`, which stops all
-threads (``gc_get_referents`` in Python/gc_free_threading.c of 3.13), and what is read from memory are only
-addresses to find them by; that memory is the generator's own, which we hold. A frame that another thread
-is running can't be read.
+resumed by another thread at any time, and one that waits for a callee may go on. Then its objects are taken
+from `gc.get_referents`, which stops all threads (``gc_get_referents`` in Python/gc_free_threading.c of 3.13),
+and what is read from memory are only addresses to find them by; that memory is the generator's own, which we
+hold. A frame that another thread is running can't be read.
 """
 
 from __future__ import annotations
 
-import _thread
 import gc
 import sys
-from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType, GeneratorType
-from typing import Optional, Union
+from types import CodeType, FrameType
+from typing import TYPE_CHECKING, Optional
 
 from stackscope.frames.base import FrameMoved, Moment, Reader
 from stackscope.frames.interpreterframe import HeldMoment, InterpreterFrameReader
-from stackscope.slots import CO_ANY_GENERATOR, has_gil
+from stackscope.resumable import frame_of, is_alone
+from stackscope.slots import CO_ANY_GENERATOR
 
-Owner = Union[AsyncGeneratorType, CoroutineType, GeneratorType]  # type: ignore[type-arg]
+if TYPE_CHECKING:
+    from stackscope.resumable import Owner
 
 _is_warned = False
 
@@ -32,19 +33,14 @@ def reader_for(usual: Reader, frame: FrameType, origin: object) -> Optional[Read
         frame: the frame.
         origin: the generator, coroutine or async generator that it belongs to, if known.
     """
-    if has_gil() or _runs_here(frame) or _is_only_thread() or not usual.is_alive(frame):
+    if is_alone() or _runs_here(frame) or not usual.is_alive(frame):
         return usual
     owner = None if _is_running(usual, frame) else _owner(frame, origin)
-    if owner is None or not _is_suspended(owner):
+    if owner is None:
         _warn_once()
         return None
     assert isinstance(usual, InterpreterFrameReader)
     return SuspendedReader(usual, owner)
-
-
-def _is_only_thread() -> bool:
-    # _count() doesn't know threads that weren't started by Python; _current_frames() stops all threads.
-    return _thread._count() == 0 and len(sys._current_frames()) == 1
 
 
 def _is_running(usual: Reader, frame: FrameType) -> bool:
@@ -68,28 +64,9 @@ def _runs_here(frame: FrameType) -> bool:
 
 def _owner(frame: FrameType, origin: object) -> Optional[Owner]:
     """The generator, coroutine or async generator that ``frame`` belongs to."""
-    if _frame_of(origin) is frame:
+    if frame_of(origin) is frame:
         return origin  # type: ignore[return-value]
-    return next((item for item in gc.get_referrers(frame) if _frame_of(item) is frame), None)
-
-
-def _frame_of(item: object) -> Optional[FrameType]:
-    if type(item) is GeneratorType:
-        return item.gi_frame
-    if type(item) is CoroutineType:
-        return item.cr_frame
-    return item.ag_frame if type(item) is AsyncGeneratorType else None
-
-
-def _is_suspended(owner: Owner) -> bool:
-    """Whether nobody is running ``owner``; it may not have begun yet."""
-    if type(owner) is GeneratorType:
-        return not owner.gi_running
-    if type(owner) is CoroutineType:
-        return not owner.cr_running
-    assert type(owner) is AsyncGeneratorType
-    # ag_running is also true while it waits in an await
-    return bool(getattr(owner, "ag_suspended", False)) or not owner.ag_running
+    return next((item for item in gc.get_referrers(frame) if frame_of(item) is frame), None)
 
 
 def _warn_once() -> None:
@@ -109,7 +86,11 @@ def _warn_once() -> None:
 
 
 class SuspendedReader(Reader):
-    """Reads the frame of one suspended generator, which another thread may resume."""
+    """Reads the frame of one generator that is suspended or waits for a callee; another thread may resume it.
+
+    Also of one that waits for what it yields from to be closed: it counts as running then, but has no place in
+    any thread's stack (``gen_close`` in Objects/genobject.c).
+    """
 
     def __init__(self, usual: InterpreterFrameReader, owner: Owner) -> None:
         self.usual = usual

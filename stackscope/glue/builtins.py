@@ -21,6 +21,7 @@ from stackscope.glue import exceptions
 from stackscope.hooks import unwrap_stackitem, yields_frames
 from stackscope.model import StackSlice
 from stackscope.running import MAKES_FRAMES, slice_frames, uncollected
+from stackscope.slots import FREE_THREADED
 from stackscope.walk import current_extraction
 
 TYPE_CHECKING = False
@@ -83,6 +84,8 @@ def unwrap_slice(piece: StackSlice) -> Iterator[FrameType]:
 
 def _with_frame(unwrap: Callable[[Any], Any], attribute: str) -> Callable[[Any], Any]:
     """``unwrap`` for an interpreter on which even asking for the frame of ``attribute`` takes some care."""
+    if FREE_THREADED:
+        return _while_others_run(unwrap)
     if not MAKES_FRAMES:
         return unwrap
     get_frame = attrgetter(attribute)
@@ -95,6 +98,23 @@ def _with_frame(unwrap: Callable[[Any], Any], attribute: str) -> Callable[[Any],
             del frame
 
     return unwrap_with_frame
+
+
+def _while_others_run(unwrap: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """``unwrap`` for what another thread may resume meanwhile, since there is no GIL."""
+    from stackscope import resumable
+
+    def unwrap_resumable(item: Any) -> Any:
+        if resumable.is_alone():
+            return unwrap(item)
+        frame = resumable.frame_of(item)
+        if frame is None:
+            return []
+        if not resumable.is_suspended(item):
+            return StackSlice(frame)
+        return [frame, resumable.awaited_by(item, frame)]
+
+    return unwrap_resumable
 
 
 def install() -> None:

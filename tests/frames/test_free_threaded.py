@@ -125,6 +125,65 @@ def test_suspended_frames_are_exact(work):
         awaiting.send(None)
 
 
+def test_a_coroutine_that_another_thread_runs():
+    """It waits for a function, which waits; nothing can go on."""
+
+    async def program():
+        with Manager(1) as a:
+            await call()
+
+    async def call():
+        with Manager(2):
+            ready.set()
+            leave.wait(60)
+
+    ready, leave = threading.Event(), threading.Event()
+    coroutine = program()
+    thread = threading.Thread(target=lambda: list(coroutine.__await__()))
+    thread.start()
+    ready.wait()
+    try:
+        for _ in range(1000):
+            stack = stackscope.extract(coroutine)
+            if stack.error is None:
+                break
+    finally:
+        leave.set()
+        thread.join()
+    found = [[(c.obj.number, c.varname) for c in frame.contexts] for frame in stack.frames[:2]]
+    assert found == [[(1, "a")], [(2, None)]]
+
+
+@pytest.mark.parametrize("work", [None, busy])
+def test_one_that_waits_for_its_delegate_to_be_closed(work):
+    """It counts as running then, but has no place in a stack."""
+
+    class Delegate:
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            return None
+
+        def close(self):
+            look()
+
+    def program():
+        with Manager(1) as a:
+            yield from Delegate()
+
+    def look():
+        assert generator.gi_running
+        found.extend(contexts_active_in_frame(generator.gi_frame))
+
+    found = []
+    generator = program()
+    next(generator)
+    with other_threads(work):
+        generator.close()
+    assert [(c.obj.number, c.varname) for c in found] == [(1, "a")]
+
+
 async def pause(self=None):
     class Once:
         def __await__(self):

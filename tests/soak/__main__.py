@@ -10,13 +10,19 @@ import subprocess
 import sys
 import threading
 import time
+from itertools import count
 from typing import Iterator, List
 
+from stackscope.slots import has_gil
+
 from .check import Figures, problems
+from .parallel import Lookers
 from .workers import Workers
 
 _SWITCH_INTERVAL = 10e-6
 _WORKERS = 3
+#: Seconds between two extractions of other threads if these look as well: each one stops them all without the GIL.
+_PAUSE = 0.02
 #: Growth of memory blocks that is noise: the threads are never in the same state twice.
 _MOST_BLOCKS = 20_000
 #: Megabytes of growth that are noise, too.
@@ -41,6 +47,8 @@ def main() -> int:
     parser.add_argument("--collect", choices=COLLECTORS, default="usual", help=how)
     pinned = "keep to this CPU: twice as many extractions, as the GIL needn't travel"
     parser.add_argument("--cpu", type=int, help=pinned)
+    parallel = "have the busy threads look as well, each at itself; without the GIL they always do"
+    parser.add_argument("--parallel", action="store_true", default=not has_gil(), help=parallel)
     parser.add_argument("--dev", action="store_true", help="run under -X dev")
     parser.add_argument("--here", action="store_true", help="run in this process")
     options = parser.parse_args()
@@ -55,7 +63,9 @@ def main() -> int:
         if not hasattr(os, "sched_setaffinity"):
             parser.error("--cpu: this system can't keep a process to one CPU; leave it out")
         os.sched_setaffinity(0, [options.cpu])
-    return soak(options.extractions, options.seconds, options.show, options.collect)
+    return soak(
+        options.extractions, options.seconds, options.show, options.collect, options.parallel
+    )
 
 
 @contextlib.contextmanager
@@ -89,19 +99,32 @@ def megabytes() -> float:
         return 0.0
 
 
-def soak(extractions: int, seconds: float, show: int, collect: str) -> int:
+def together(own: Figures, workers: Workers) -> Figures:
+    """What this thread has counted, and what the busy ones have if they look as well."""
+    if not isinstance(workers, Lookers):
+        return own
+    total = workers.figures
+    total.add(own)
+    return total
+
+
+def soak(extractions: int, seconds: float, show: int, collect: str, parallel: bool) -> int:
     """Extract `extractions` times; print figures; return 0 if nothing was wrong."""
     import stackscope
 
-    figures = Figures()
+    own = Figures()
     start = last_shown = time.monotonic()
     wrong: List[str] = []
     before = 0
     size = 0.0
     sys.setswitchinterval(_SWITCH_INTERVAL)
-    with collecting(collect), Workers(_WORKERS) as workers:
-        for number in range(extractions):
-            if number == min(500, extractions // 4):
+    crew = Lookers(_WORKERS, show) if parallel else Workers(_WORKERS)
+    with collecting(collect), crew as workers:
+        for number in count():
+            figures = together(own, workers)
+            if figures.extractions >= extractions:
+                break
+            if not before and figures.extractions >= min(500, extractions // 4):
                 gc.collect()
                 before = sys.getallocatedblocks()
                 size = megabytes()
@@ -109,9 +132,9 @@ def soak(extractions: int, seconds: float, show: int, collect: str) -> int:
             begun = time.perf_counter_ns()
             stack = stackscope.extract(thread)
             ended = time.perf_counter_ns()
-            found = list(problems(stack, thread.ident or 0, begun, ended, figures))
+            found = list(problems(stack, thread.ident or 0, begun, ended, own))
             del stack
-            figures.wrong += bool(found)
+            own.wrong += bool(found)
             wrong.extend(found[: show - len(wrong)] if len(wrong) < show else ())
             now = time.monotonic()
             if now - last_shown > _REPORT_EVERY:
@@ -119,11 +142,16 @@ def soak(extractions: int, seconds: float, show: int, collect: str) -> int:
                 print(f"{now - start:.0f} s: {figures}, {megabytes() - size:+.1f} MB", flush=True)
             if seconds and now - start > seconds:
                 break
+            if parallel:
+                time.sleep(_PAUSE)
+    figures = together(own, workers)
+    if isinstance(workers, Lookers):
+        wrong += workers.wrong
     gc.collect()
     growth = sys.getallocatedblocks() - before if before else 0
     size = megabytes() - size if before else 0.0
     sys.setswitchinterval(0.005)
-    for problem in wrong:
+    for problem in wrong[:show]:
         print(problem)
     for error in workers.errors:
         print(f"a worker failed: {type(error).__name__}: {error}")

@@ -6,7 +6,7 @@ import sys
 from _thread import LockType
 from typing import Any, Dict, Iterator, List, Optional
 
-from stackscope.slots import has_gil
+from stackscope.slots import CO_ANY_GENERATOR, has_gil
 
 from .workers import ACTIVATIONS, CHECKED, LOCKS, Activation, Watched
 
@@ -22,11 +22,24 @@ class Figures:
         #: Exiting managers reported without their object.
         self.unknown = 0
         self.errors: Dict[str, int] = {}
+        #: Extractions of shared generators, and those of them that nobody moved meanwhile.
+        self.generators = 0
+        self.still = 0
+
+    def add(self, other: Figures) -> None:
+        """Count what another one has counted."""
+        for name in ("extractions", "frames", "contexts", "wrong", "unknown"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for name in ("generators", "still"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for name, count in list(other.errors.items()):
+            self.errors[name] = self.errors.get(name, 0) + count
 
     def __str__(self) -> str:
         errors = ", ".join(f"{name} {count}" for name, count in sorted(self.errors.items()))
+        generators = f" (generators {self.generators}, {self.still} of them still)"
         return (
-            f"extractions {self.extractions}, frames {self.frames}, contexts {self.contexts}, "
+            f"extractions {self.extractions}{generators * bool(self.generators)}, frames {self.frames}, contexts {self.contexts}, "
             f"wrong {self.wrong}, exiting without object {self.unknown}, with Stack.error {sum(self.errors.values())} ({errors or 'none'})"
         )
 
@@ -56,40 +69,53 @@ def problems(stack: Any, thread_id: int, start: int, end: int, figures: Figures)
             continue
         figures.frames += 1
         figures.contexts += len(frame.contexts)
-        if not has_gil():
+        # One thread may begin a generator and another one resume it, or leave it suspended.
+        is_generator = frame.pyframe.f_code.co_flags & CO_ANY_GENERATOR
+        if not has_gil() and not is_generator:
             if frame.contexts:
                 yield "another thread's frames were read without the GIL"
             continue
         where = f"{frame.pyframe.f_code.co_name}, line {frame.lineno}"
         name = "" if callee is None else callee.funcname
-        is_vague = stack.error is not None and not frame.contexts
+        is_vague = not has_gil() or (stack.error is not None and not frame.contexts)
         # WITH_CLEANUP_START of 3.8 takes the exit method off the stack before it calls it. A finalizer that
         # runs just then, or while what has been called is dropped, leaves no trace of which it is.
         may_lack_last = sys.version_info < (3, 9) and name == "__del__"
-        for problem in _problems_of_frame(
-            frame, thread_id, start, end, is_vague, may_lack_last, figures
+        for problem in problems_of_frame(
+            frame, None if is_generator else thread_id, start, end, is_vague, may_lack_last, figures
         ):
-            reported = ", ".join(map(_describe, frame.contexts)) or "nothing"
+            reported = ", ".join(map(describe, frame.contexts)) or "nothing"
             yield (
                 f"{where}: {problem}; reported: {reported}; error: {stack.error!r}; "
                 f"then: {name or 'nothing'}"
             )
 
 
-def _describe(context: Any) -> str:
+def describe(context: Any) -> str:
     exiting = " exiting" * context.is_exiting
     return f"{context.varname} of line {context.start_line}{exiting} ({type(context.obj).__name__})"
 
 
-def _problems_of_frame(
+def problems_of_frame(
     frame: Any,
-    thread_id: int,
+    thread_id: Optional[int],
     start: int,
     end: int,
     is_vague: bool,
     may_lack_last: bool,
     figures: Figures,
 ) -> Iterator[str]:
+    """What is wrong with a frame that was read between two moments.
+
+    Args:
+        frame: The `stackscope.Frame`.
+        thread_id: The thread that has begun it; `None` if any may have.
+        start: Before it was read.
+        end: After it.
+        is_vague: Whether contexts may be missing.
+        may_lack_last: Whether the one that is being left may be missing.
+        figures: Counts managers that are left and not known.
+    """
     frame_id = id(frame.pyframe)
     seen: List[Any] = []
     for context in frame.contexts:
@@ -99,14 +125,16 @@ def _problems_of_frame(
             continue
         if type(manager) is LockType:
             seen.append(manager)
-            if LOCKS.get(id(manager)) != thread_id or context.varname != "got":
+            owner = LOCKS.get(id(manager))
+            if owner is None or thread_id not in (None, owner) or context.varname != "got":
                 yield "the lock is another"
             continue
         if type(manager) is not Watched:
             yield f"{type(manager).__name__} is no manager"
             continue
         seen.append(manager)
-        if manager.activation.frame_id != frame_id or manager.activation.thread != thread_id:
+        owner = manager.activation.thread
+        if manager.activation.frame_id != frame_id or thread_id not in (None, owner):
             yield "the manager is of another frame"
         elif manager.created > end or (manager.gone is not None and manager.gone < start):
             yield "the manager was not active then"

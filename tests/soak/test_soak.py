@@ -32,9 +32,7 @@ def test_busy_threads() -> None:
         timeout=120,
     )
     assert done.returncode == 0, done.stdout
-    figures = re.search(r"extractions (\d+), frames (\d+), contexts (\d+)", done.stdout)
+    figures = re.search(r"extractions (\d+).*?, frames (\d+), contexts (\d+)", done.stdout)
     assert figures is not None, done.stdout
-    if not has_gil():
-        assert int(figures.group(1)) > 0, done.stdout
-        return
-    assert all(int(count) > 50 for count in figures.groups()), done.stdout
+    # Without the GIL the threads look as well, which must stop all of them again and again.
+    assert all(int(count) > (50 if has_gil() else 10) for count in figures.groups()), done.stdout

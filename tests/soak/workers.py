@@ -10,13 +10,16 @@ import sys
 import threading
 import types
 from time import perf_counter_ns
-from typing import Any, Dict, Iterator, List, Optional
+from typing import Any, Callable, Dict, Iterator, List, Optional
 
 #: Activations of worker functions that are running, by the id of their frame.
 ACTIVATIONS: Dict[int, "Activation"] = {}
 
 #: The locks that the threads use: id of the lock → thread.
 LOCKS: Dict[int, int] = {}
+
+#: What each thread calls in the middle of whatever it does.
+aside: List[Callable[[], None]] = []
 
 
 class Activation:
@@ -33,6 +36,7 @@ class Activation:
         """Called first in the body of a `with` of a lock, on the line after it."""
         record = Record(self, name, sys._getframe(1).f_lineno - 1)
         record.manager = lock
+        record.entered = True
         record.inside = perf_counter_ns()
         return record
 
@@ -102,6 +106,8 @@ def _work(amount: int) -> int:
     total = 0
     for number in range(amount):
         total += number
+    for look in aside:
+        look()
     return total
 
 
