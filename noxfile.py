@@ -40,19 +40,17 @@ def tests(session: nox.Session) -> None:
 
 
 WITHOUT_GIL = [
-    # What depends on who may read which frames; several of the packages that others need don't install.
-    *("tests/frames", "tests/fuzz", "tests/modes", "tests/soak", "tests/glue/test_threading.py"),
-    *("tests/test_contexts.py", "tests/test_running.py"),
+    # The extra `test` without gevent, greenback, greenlet and uvloop, which can't be had there.
+    *("anyio", "async_generator", "coverage", "ipdb", "pexpect", "pyte", "pytest>=7.4"),
+    *("pytest-asyncio", "pytest-trio", "pytest-xdist", "remote-pdb", "trio>=0.22"),
 ]
 
 
 @nox.session(python="python3.13t", default=False)
 def tests_without_gil(session: nox.Session) -> None:
-    """Run some of the tests on a build without the GIL; what stands behind `--` goes to pytest."""
-    session.install("-e", ".", "pytest", "pytest-xdist", "coverage")
-    session.run(
-        "python", "-m", "pytest", *(session.posargs or WITHOUT_GIL), env={"PYTHON_GIL": "0"}
-    )
+    """Run the tests on a build without the GIL; what stands behind `--` goes to pytest."""
+    session.install("-e", ".[all]", *WITHOUT_GIL)
+    session.run("python", "-m", "pytest", *session.posargs, env={"PYTHON_GIL": "0"})
 
 
 @nox.session(python=OLDEST_PYTHONS)

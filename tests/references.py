@@ -104,9 +104,11 @@ def thread_that_waits(manager):
     thread = threading.Thread(target=run)
     thread.start()
     ready.wait()
-    yield [thread]
-    over.set()
-    thread.join()
+    try:
+        yield [thread]
+    finally:
+        over.set()
+        thread.join()
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ import pytest
 from stackscope.bytecode import analyze
 from stackscope.bytecode import analyze as analyze_function
 from stackscope.bytecode.blocks import NO_BLOCKS
+from stackscope.slots import FREE_THREADED
 
 from .programs import functions_in
 
@@ -23,7 +24,8 @@ def _code(source: str = "def f(cm):\n  with cm as a:\n    pass\n"):
 
 
 def _collect():
-    if sys.implementation.name != "cpython":
+    """Have code objects freed where that takes the collector (without the GIL: PEP 703, deferred counting)."""
+    if sys.implementation.name != "cpython" or FREE_THREADED:
         gc.collect()
         gc.collect()
 

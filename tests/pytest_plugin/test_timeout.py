@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from stackscope.slots import has_gil
 from tests.pytest_plugin.conftest import ALONE, KINDS, kinds, module_of_kinds
 
 pytest_plugins = ["pytester"]
@@ -67,8 +68,10 @@ def test_tests_that_hang_are_shown_and_go_on(pytester):
     for kind in kinds():
         shown = told(out, f"test_module.py::test_{kind}", "0.5")
         assert MAIN_STACK[kind] in shown
-        assert "with secret:" in shown
-        assert 'yield "leased"' in shown
+        # Without the GIL the frames of another thread are read if they are suspended.
+        has_contexts = kind != "plain" or has_gil()
+        assert ("with secret:" in shown) == has_contexts
+        assert ('yield "leased"' in shown) == has_contexts
         assert f"{KINDS[kind][-1]}(1.2)" in shown
         assert "thread 1 MainThread" in shown
         assert "stackscope-timeout" not in shown  # the thread that looks
@@ -93,7 +96,8 @@ def test_without_the_extras_and_with_output_that_takes_no_signs(pytester, monkey
         "test_module.py::test_plain",
         "0.5",
     )
-    assert "with secret:" in shown
+    assert ("with secret:" in shown) == has_gil()
+    assert "time.sleep(1.2)" in shown
     assert shown.isascii()
 
 

@@ -220,15 +220,17 @@ class Cyclic:
 async def asynchronous(count: int) -> int:
     """A coroutine that is stepped by hand."""
     act = Activation()
-    with Watched(act, "k") as k:
-        act.settled()
-        for _ in range(count):
-            with Watched(act, None):
-                act.settled()
-                await _suspend()
-            act.swept()
-    act.over()
-    return k.line
+    try:
+        with Watched(act, "k") as k:
+            act.settled()
+            for _ in range(count):
+                with Watched(act, None):
+                    act.settled()
+                    await _suspend()
+                act.swept()
+        return k.line
+    finally:
+        act.over()
 
 
 @types.coroutine
