@@ -23,25 +23,25 @@ from contextlib import contextmanager
 
 from stackscope_pdb import settings
 from stackscope_pdb.commands import Commands
-from stackscope_pdb.folding import module_name
-from stackscope_pdb.output.harmless import encodable, harmless
-from stackscope_pdb.program import quitting
+from stackscope_pdb.folding import OWN_PACKAGE, module_name
+from stackscope_pdb.painting import Paints
 from stackscope_pdb.program.finalizers import PassesFinalizers
 from stackscope_pdb.prompt import label
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType, FrameType
-    from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
+    from typing import Any, Callable, Dict, Iterator, List, Optional
 
 HAS_BACKENDS = sys.version_info >= (3, 14)
+DEBUGGERS = ("bdb", "cmd", "codeop", "pdb", OWN_PACKAGE)  # what a debugger consists of
 STOPS_AT_EXCEPTIONS = sys.version_info >= (
     3,
     13,
 )  # interaction() takes them, and `exceptions` lists them
 
 
-class Pdb(Commands, PassesFinalizers, pdb.Pdb):
+class Pdb(Paints, Commands, PassesFinalizers, pdb.Pdb):
     """A `pdb.Pdb` that knows tasks and context managers.
 
     Args:
@@ -56,7 +56,6 @@ class Pdb(Commands, PassesFinalizers, pdb.Pdb):
     # What the bases have, and their stubs don't, or not for every version.
     frame_trace_lines_opcodes: Dict[FrameType, Any]
     allow_kbdint: bool
-    tb_lineno: Dict[FrameType, int]
 
     def __init__(
         self,
@@ -72,7 +71,6 @@ class Pdb(Commands, PassesFinalizers, pdb.Pdb):
         **kwargs: Any,
     ) -> None:
         self.is_busy = False
-        self.is_painting = False
         self._has_complained = False
         self._uses_readline = False  # for the line that is being typed
         self._dirty_globals: List[Dict[str, Any]] = []
@@ -88,7 +86,6 @@ class Pdb(Commands, PassesFinalizers, pdb.Pdb):
             **kwargs,
         )
         self.allows_colors = colorize is not False
-        self._plain: Any = None  # the stdout that takes no colours, once that is known
         self.prompt = label.STANDARD
         self._follows_streams = (stdin is None, stdout is None)
         self._thread = threading.get_ident()
@@ -99,9 +96,9 @@ class Pdb(Commands, PassesFinalizers, pdb.Pdb):
         """Prefer readline to pyrepl, and both only where a terminal is at both ends."""
         if getattr(self, "pyrepl_input", None) is None:
             return
-        from stackscope_pdb.prompt import reader
+        from stackscope_pdb.prompt import by_readline, reader
 
-        if _has_readline() or not _is_terminal(self.stdout) or reader.is_usable(self):
+        if by_readline.is_there() or not _is_terminal(self.stdout) or reader.is_usable(self):
             self.pyrepl_input = None
         else:
             self.set_prompt(self.prompt)
@@ -152,7 +149,9 @@ class Pdb(Commands, PassesFinalizers, pdb.Pdb):
         finally:
             self.is_busy = False
         if self.quitting and frame is not None and self._ends_program():
-            quitting.quit_program()
+            from stackscope_pdb.program.quitting import quit_program
+
+            quit_program()
 
     def _ends_program(self) -> bool:
         """Whether `quit` ends the whole program, and not only what was given to `run` or a test."""
@@ -190,7 +189,7 @@ class Pdb(Commands, PassesFinalizers, pdb.Pdb):
         """Open the prompt, at once: the standard debugger waits until the program runs Python code again."""
         if self.allow_kbdint:
             raise KeyboardInterrupt
-        if frame is None or module_name(frame) in ("bdb", "pdb", "cmd", "codeop", __name__):
+        if frame is None or module_name(frame).partition(".")[0] in DEBUGGERS:
             super().sigint_handler(signum, frame)  # type: ignore[arg-type,unused-ignore]
             return
         self.stop_at_once(frame, "\nProgram interrupted. ('continue' goes on)")
@@ -202,9 +201,9 @@ class Pdb(Commands, PassesFinalizers, pdb.Pdb):
             frame: A frame of this thread.
             sentence: Why it stops here.
         """
+        self._stop_tracing()
         from stackscope_pdb.program.waking import wake_loops
 
-        self._stop_tracing()
         self.reset()
         self.botframe = _outermost(frame)
         self.message(sentence)
@@ -274,17 +273,17 @@ class Pdb(Commands, PassesFinalizers, pdb.Pdb):
         self.postloop()
 
     def _loop_with_readline(self, intro: Any) -> None:
-        from stackscope_pdb.prompt import history
+        from stackscope_pdb.prompt import by_readline
 
         if settings.prompt_kind() == "plain":
             self.completekey = ""
-        if not self.completekey or not _is_terminal(sys.stdin) or not _has_readline():
+        if not self.completekey or not _is_terminal(sys.stdin) or not by_readline.is_there():
             super().cmdloop(intro)
             return
-        _bind_keys(settings.keys())
+        by_readline.bind_keys(settings.keys())
         before, self._uses_readline = self._uses_readline, True
         try:
-            with history.in_readline(settings.history_file()):
+            with by_readline.own_history(settings.history_file()):
                 super().cmdloop(intro)
         finally:
             self._uses_readline = before
@@ -292,12 +291,9 @@ class Pdb(Commands, PassesFinalizers, pdb.Pdb):
     def precmd(self, line: str) -> str:
         """Note what was typed, before aliases and the like change it."""
         if self._uses_readline:
-            import readline
+            from stackscope_pdb.prompt import by_readline
 
-            from stackscope_pdb.prompt import history
-
-            if line == readline.get_history_item(readline.get_current_history_length()):
-                history.note(settings.history_file(), line)
+            by_readline.note(settings.history_file(), line)
         return super().precmd(line)
 
     def _read_line(self) -> str:
@@ -359,93 +355,7 @@ class Pdb(Commands, PassesFinalizers, pdb.Pdb):
 
         return expression_completions(self, text) if self.curframe else []
 
-    # ------------------------------------------------------------------ output
-
-    def message(self, msg: object, *args: Any, **kwargs: Any) -> None:
-        """Write a line. What could repaint the terminal is escaped, but for colours of our own."""
-        super().message(self._harmless(msg), *args, **kwargs)  # 3.15 has `end`
-
-    def error(self, msg: object) -> None:
-        """Write a line that says what is wrong."""
-        super().error(self._harmless(msg))
-
-    def _harmless(self, msg: object) -> str:
-        text = msg if type(msg) is str else str(msg)
-        return encodable(text if self.is_painting else harmless(text), self.stdout)
-
-    def message_painted(self, msg: str) -> None:
-        """Write text that has been made harmless and may have been coloured."""
-        with self._painting():
-            self.message(msg)
-
-    @contextmanager
-    def _painting(self) -> Iterator[None]:
-        """While what is written is such text."""
-        before, self.is_painting = self.is_painting, True
-        try:
-            yield
-        finally:
-            self.is_painting = before
-
-    def print_stack_entry(self, *args: Any, **kwargs: Any) -> None:
-        """Write an entry of the stack."""
-        with self._painting():
-            super().print_stack_entry(*args, **kwargs)
-
-    def format_stack_entry(self, frame_lineno: Any, lprefix: str = ": ") -> str:
-        """An entry of the stack in the standard format, its source line coloured."""
-        try:
-            entry = harmless(super().format_stack_entry(frame_lineno, lprefix))
-        except KeyboardInterrupt:
-            raise
-        except BaseException:  # the loader of the module, asked for its source, may do anything
-            frame, lineno = frame_lineno
-            code = frame.f_code
-            entry = harmless(f"{self.canonic(code.co_filename)}({lineno}){code.co_name}()")
-        head, separator, source = entry.partition(lprefix)
-        return head + separator + self._highlighted([source])[0] if separator else entry
-
-    def _print_lines(
-        self,
-        lines: Sequence[str],
-        start: int,
-        breaks: Sequence[int] = (),
-        frame: Optional[FrameType] = None,
-    ) -> None:
-        """A listing in the standard format, coloured. ``frame`` is the one whose line is marked."""
-        from stackscope_pdb.views.code import Marks, listing
-
-        marks = Marks(breaks=breaks)
-        if frame is not None:
-            marks = Marks(frame.f_lineno or -1, self.tb_lineno.get(frame, -1), breaks)
-        colors = self.console.colors
-        sources = self._colored_listing(lines, start, frame) if colors else map(harmless, lines)
-        with self._painting():
-            for line in listing(sources, start, marks, colors=colors):
-                self.message(line)
-
-    def _colored_listing(
-        self, lines: Sequence[str], start: int, frame: Optional[FrameType]
-    ) -> List[str]:
-        from stackscope_pdb.views.code import colored_part, source_lines
-
-        if frame is not None:
-            whole = source_lines(frame)
-            stop = start + len(lines)
-            if whole[start - 1 : stop - 1] == list(lines):
-                return colored_part(whole, start, stop, frame.f_code.co_firstlineno)
-        return colored_part(lines, 1, len(lines) + 1, 1)
-
-    def _highlighted(self, sources: Sequence[str]) -> List[str]:
-        sources = [harmless(source) for source in sources]
-        if self._plain is self.stdout:
-            return sources
-        from stackscope_pdb.output.highlight import highlight, wants_highlighting
-
-        if not wants_highlighting(self.stdout, allowed=self.allows_colors):
-            self._plain = self.stdout
-            return sources
-        return [highlight(source.rstrip("\n")) or source for source in sources]
+    # ------------------------------------------------------------------ help
 
     def _help_message_from_doc(self, *args: Any, **kwargs: Any) -> str:
         # From 3.12 on help is indented by the length of the prompt, which here may be long.
@@ -502,7 +412,9 @@ def _until_quit(run: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     try:
         return run(*args, **kwargs)
     except BaseException as exc:
-        if not quitting.is_quit(exc):
+        from stackscope_pdb.program.quitting import is_quit
+
+        if not is_quit(exc):
             raise
     return None
 
@@ -579,24 +491,6 @@ def _is_terminal(stream: Any) -> bool:
         return bool(stream.isatty())
     except (AttributeError, ValueError):
         return False
-
-
-def _has_readline() -> bool:
-    try:
-        import readline  # noqa: F401
-    except ImportError:
-        return False
-    return True
-
-
-def _bind_keys(wanted: str) -> None:
-    """Set readline's keys, if it was said which."""
-    if wanted in ("vi", "emacs"):
-        import readline
-
-        is_libedit = "libedit" in (readline.__doc__ or "")
-        command = f"bind -{wanted[0]}" if is_libedit else f"set editing-mode {wanted}"
-        readline.parse_and_bind(command)
 
 
 def _best_backend() -> str:

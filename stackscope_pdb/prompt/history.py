@@ -8,17 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import contextmanager
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, Iterator, List, Optional, Sequence
+    from typing import Dict, List, Optional
 
 MOST_ENTRIES = 5_000
 MOST_BYTES = 1_000_000
-
-MOST_FOR_READLINE = 500
-"""readline gets them all at each stop, and the program's own back when it goes on."""
 
 _known: Dict[Optional[str], List[str]] = {}
 """The entries of each file, as far as this process knows them."""
@@ -37,29 +33,6 @@ def note(path: Optional[str], entry: str) -> None:
     if entry.strip() and entries[-1:] != [entry]:
         entries.append(entry)
         add(path, entry)
-
-
-@contextmanager
-def in_readline(path: Optional[str]) -> Iterator[None]:
-    """Meanwhile, let readline have this history, and not that of the program or of the interpreter's prompt."""
-    import readline
-
-    count = readline.get_current_history_length()
-    before = [readline.get_history_item(number) or "" for number in range(1, count + 1)]
-    _fill_readline(known(path)[-MOST_FOR_READLINE:])
-    try:
-        yield
-    finally:
-        _fill_readline(before)
-
-
-def _fill_readline(entries: Sequence[str]) -> None:
-    import readline
-
-    readline.clear_history()
-    for entry in entries:
-        if "\n" not in entry:
-            readline.add_history(entry)
 
 
 def load(path: Optional[str]) -> List[str]:
