@@ -146,6 +146,7 @@ def _read(
             contexts[-1].varname = name_of_local(frame, analysis.names, moment, manager)
     if site.exiting is not None and len(contexts) == len(site.live):
         contexts += _exiting_context(reader, moment, frame, analysis, site, next_inner)
+    moment.check()
     return contexts
 
 
@@ -290,7 +291,6 @@ def _manager_in_callee(
     # A callee that is still at work has been called from here all the time. One that has ended may
     # belong to an exit before this one.
     if found[0] and callee.f_back is frame and reader.is_alive(callee):
-        moment.objects(())
         return found
     return False, None
 

@@ -45,6 +45,10 @@ class Moment:
         sites = analysis.at(self.lasti)
         return sites[0] if len(sites) == 1 else None
 
+    def check(self) -> None:
+        """Do nothing if the frame is still where it was."""
+        raise NotImplementedError
+
     def objects(self, slots: Sequence[int]) -> List[object]:
         """The objects in slots, none of which may be NULL."""
         raise NotImplementedError

@@ -84,6 +84,10 @@ class MemoryMoment(Moment):
         """The slots, if the frame is still where it was when they are first asked for."""
         raise NotImplementedError
 
+    def check(self) -> None:
+        # Any frame has one slot at least, if only for its value stack.
+        self.pointers((0,))
+
     def objects(self, slots: Sequence[int]) -> List[object]:
         try:
             found = list(take(objects_at(self.localsplus), self.guarded(slots)))
