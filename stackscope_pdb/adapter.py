@@ -208,7 +208,8 @@ class Pdb(Paints, Commands, PassesFinalizers, pdb.Pdb):
         self.botframe = _outermost(frame)
         self.message(sentence)
         self._show_tasks()
-        self.interaction(frame, None)
+        with _interrupts_as_keys():
+            self.interaction(frame, None)
         wake_loops()
         if not self.quitting and (self.stoplineno != -1 or self.breaks):
             self._trace_from(frame)
@@ -445,6 +446,31 @@ def _plain_interrupts() -> Iterator[None]:
             signal.signal(signal.SIGINT, previous)
         elif base._previous_sigint_handler is standard:  # `continue` has put it aside
             base._previous_sigint_handler = previous
+
+
+@contextmanager
+def _interrupts_as_keys() -> Iterator[None]:
+    """While a handler of signals has the prompt, let Ctrl-C come as a key where it can't come as a signal.
+
+    PyPy runs no handler of signals before another one has ended (tried with 3.11). Its readline, like
+    prompt_toolkit, takes the key for what it means.
+    """
+    is_needed = sys.implementation.name == "pypy" and sys.platform != "win32"
+    if not is_needed or not _is_terminal(sys.stdin):
+        yield
+        return
+    import termios
+
+    before = termios.tcgetattr(sys.stdin)
+    changed = termios.tcgetattr(sys.stdin)
+    changed[6][termios.VINTR] = os.fpathconf(sys.stdin.fileno(), "PC_VDISABLE").to_bytes(
+        1, "little"
+    )
+    termios.tcsetattr(sys.stdin, termios.TCSADRAIN, changed)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
 
 
 def _in_main_thread() -> bool:

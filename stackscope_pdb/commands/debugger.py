@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pdb
 import sys
+import weakref
 
 from stackscope_pdb.commands import table
 from stackscope_pdb.output.harmless import encodable
@@ -245,7 +246,21 @@ class Commands(Base):
             return None
         self.set_next(self.current_frame)
         self.trace_suspended(self.current_frame)
+        origin = focus.stack.frames[self.curindex].origin
+        self.__dict__["_stackscope_awaited"] = None if origin is None else weakref.ref(origin)
         return True
+
+    def dispatch_exception(self, frame: FrameType, arg: Any) -> Any:
+        """An exception goes through a frame.
+
+        Where the base class waits for a generator or coroutine, it takes any `StopIteration` for the end of
+        that one. It isn't while that one still has the frame that is waited for.
+        """
+        awaited, stopframe = self.__dict__.get("_stackscope_awaited"), self.stopframe
+        is_waited_for = awaited is not None and _frame_of(awaited()) is stopframe
+        if is_waited_for and stopframe is not None and frame is not stopframe:
+            return self.trace_dispatch
+        return super().dispatch_exception(frame, arg)
 
     def trace_suspended(self, frame: FrameType) -> None:
         """See to it that the next line of a suspended frame is noticed, whatever else runs before."""
@@ -454,6 +469,12 @@ def _step(name: str) -> Callable[[Commands, str], Optional[bool]]:
     run.__name__ = f"do_{name}"
     run.__doc__ = getattr(pdb.Pdb, f"do_{name}").__doc__
     return run
+
+
+def _frame_of(origin: object) -> Optional[FrameType]:
+    """The frame that a generator, coroutine or async generator still has."""
+    frames = (getattr(origin, name, None) for name in ("gi_frame", "cr_frame", "ag_frame"))
+    return next((frame for frame in frames if frame is not None), None)
 
 
 def _instead(focus: Focus) -> str:

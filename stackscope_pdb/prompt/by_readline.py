@@ -18,10 +18,14 @@ MOST_ENTRIES = 500
 
 
 def is_there() -> bool:
-    """Whether there is readline, or what stands for it."""
+    """Whether there is readline, or what stands for it, and can do something with the terminal."""
     try:
-        import readline  # noqa: F401
-    except ImportError:
+        import readline
+
+        # PyPy's is written in Python. At a terminal without cursor movement (TERM=dumb), all that needs its
+        # reader raises an error of its own (pyrepl/unix_console.py), but for input().
+        readline.get_current_history_length()
+    except Exception:
         return False
     return True
 

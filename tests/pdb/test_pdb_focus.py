@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import re
 import sys
@@ -259,6 +260,23 @@ class TestNext:
         session = scripted("task nest", "up", "next", "c")
         asyncio.run(main())
         assert "-> return 1" in session.replies[2]
+
+    def test_iterators_that_end_elsewhere_are_not_its_business(self, scripted):
+        async def main():
+            gate, log = asyncio.Event(), []
+            task = asyncio.ensure_future(child(gate, log))
+            task.set_name("kid")
+            await asyncio.sleep(0)
+            session.stop()
+            with contextlib.suppress(StopIteration):
+                next(iter(()))
+            gate.set()
+            await task
+
+        session = scripted("task kid", "next", "c")
+        asyncio.run(main())
+        assert "-> total += 10" in session.replies[1]
+        assert len(session.replies) == 3
 
     def test_a_task_that_is_cancelled_stops_there(self, scripted):
         async def forever():

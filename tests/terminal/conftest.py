@@ -16,6 +16,9 @@ pexpect = pytest.importorskip("pexpect")
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[=>]|\x1b\][^\x07]*\x07")
 ROOT = Path(__file__).resolve().parents[2]
 
+LINE_READ = "\x1b[?2004l"
+"""What PyPy's readline writes once it has read a line. Before that, it draws the prompt anew with each key."""
+
 
 class Terminal:
     """A program in a terminal, and our prompt in it."""
@@ -32,6 +35,7 @@ class Terminal:
         env["INPUTRC"] = os.devnull
         env["STACKSCOPE_PDB_PROMPT"] = "readline"  # tests of the other prompt say so
         env.update(environ)
+        self.draws_anew = sys.implementation.name == "pypy" and env["TERM"] != "dumb"
         with warnings.catch_warnings():
             # pexpect forks; 3.12 and later mind if another thread is running meanwhile
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -49,23 +53,36 @@ class Terminal:
         """Wait for the prompt that names ``name``, and give what came before it, without escapes."""
         wanted = f"(stackscope_pdb {name}) " if name else "(stackscope_pdb) "
         self.child.expect_exact(wanted)
-        return ESCAPES.sub("", self.child.before).replace("\r", "")
+        before = self.child.before.replace("\x1b[1A\n", "")  # the way of PyPy's prompt to its line
+        return ESCAPES.sub("", before).replace("\r", "")
+
+    def enter(self, keys):
+        """Type what makes a line, and wait until it has been read."""
+        self.child.sendline(keys)
+        if self.draws_anew:
+            self.child.expect_exact(LINE_READ)
 
     def ask(self, line, name=""):
         """Type a line, and give the answer: what comes before the next prompt, which names ``name``."""
-        self.child.sendline(line)
-        answer = self.expect_prompt(name)
-        return answer.partition("\n")[2]  # the line itself is echoed
+        self.enter(line)
+        return self.without_echo(self.expect_prompt(name))
+
+    def without_echo(self, answer):
+        return answer if self.draws_anew else answer.partition("\n")[2]
 
     def raw(self, line, name=""):
         """As `ask`, but with the escapes."""
-        self.child.sendline(line)
+        self.enter(line)
         self.expect_prompt(name)
         return self.child.before
 
     def finish(self, line):
         """Type a line, and give what the program prints until its end."""
-        self.child.sendline(line)
+        self.enter(line)
+        return self.without_echo(self.rest())
+
+    def rest(self):
+        """What the program prints until its end."""
         self.child.expect(pexpect.EOF)
         self.child.close()
         return ESCAPES.sub("", self.child.before).replace("\r", "")

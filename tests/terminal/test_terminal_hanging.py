@@ -53,8 +53,8 @@ def stuck(session):
     """Let the program run until everything waits, and interrupt it; gives what is shown then."""
     for _ in range(20):
         session.ask(LATER)  # or else Ctrl-C might come before it has gone on
-        session.child.sendline("continue")
-        session.child.expect_exact("\nlater")
+        session.enter("continue")
+        session.child.expect_exact("later\r\n")
         session.child.sendintr()
         shown = session.expect_prompt()
         if len(re.findall(r"Lock\.acquire\(\)", shown)) == 4 and "Queue.put()" in shown:
