@@ -11,23 +11,27 @@ import _thread
 import gc
 import opcode
 import sys
+import weakref
 from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType, GeneratorType
 
 from stackscope.slots import has_gil
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Optional, Tuple, Union
+    from typing import Any, Callable, Dict, Optional, Tuple, Union
 
     Owner = Union[AsyncGeneratorType, CoroutineType, GeneratorType]  # type: ignore[type-arg]
 
-__all__ = ["awaited_by", "frame_of", "is_alone", "is_suspended"]
+__all__ = ["awaited_by", "cr_await", "frame_of", "is_alone", "is_suspended", "owner_of", "remember"]
 
 TRIES = 50
 """How often to look again at what keeps moving."""
 
 RESUME = opcode.opmap.get("RESUME", -1)
 AFTER_YIELD_FROM, AFTER_AWAIT = 2, 3
+
+_owners: Dict[int, weakref.ref[Owner]] = {}
+"""Who owns a frame, by the frame's id: frames can't be referred to weakly."""
 
 _bases: Callable[[type], Tuple[type, ...]] = type.__dict__["__mro__"].__get__
 
@@ -50,6 +54,32 @@ def frame_of(owner: object) -> Optional[FrameType]:
     return None
 
 
+def owner_of(frame: FrameType) -> Optional[Owner]:
+    """The generator, coroutine or async generator that a frame belongs to."""
+    known = _owners.get(id(frame))
+    owner = None if known is None else known()
+    if frame_of(owner) is frame:
+        return owner
+    for item in gc.get_referrers(frame):  # slow
+        if frame_of(item) is frame:
+            remember(item, frame)
+            return item  # type: ignore[no-any-return]
+    return None
+
+
+def remember(owner: Owner, frame: FrameType) -> None:
+    """Have `owner_of` find ``owner`` at once."""
+    key = id(frame)
+    known = _owners.get(key)
+    if known is None or known() is not owner:
+        _owners[key] = weakref.ref(owner, lambda ref: _forget(key, ref))
+
+
+def _forget(key: int, ref: weakref.ref[Owner]) -> None:
+    if _owners.get(key) is ref:
+        _owners.pop(key, None)
+
+
 def awaited_by(owner: Owner, frame: FrameType) -> object:
     """What a suspended generator yields from or awaits; `None` if nothing, or if it has been resumed.
 
@@ -70,6 +100,14 @@ def awaited_by(owner: Owner, frame: FrameType) -> object:
         if frame.f_lasti == position and is_suspended(owner):
             return None if not found or found[-1] is code else found[-1]
     return None
+
+
+def cr_await(coroutine: Any) -> object:
+    """What a coroutine awaits: its ``cr_await``, asked safely."""
+    if is_alone() or type(coroutine) is not CoroutineType:
+        return coroutine.cr_await
+    frame = frame_of(coroutine)
+    return None if frame is None else awaited_by(coroutine, frame)
 
 
 def _is_exception(item: object) -> bool:

@@ -12,11 +12,12 @@ from __future__ import annotations
 import gc
 import sys
 from types import CodeType, FrameType
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, List, Optional, Sequence, Tuple
 
-from stackscope.frames.base import FrameMoved, Moment, Reader
+from stackscope.frames import gate
+from stackscope.frames.base import FrameMoved, Reader
 from stackscope.frames.interpreterframe import HeldMoment, InterpreterFrameReader
-from stackscope.resumable import frame_of, is_alone
+from stackscope.resumable import TRIES, frame_of, is_alone, owner_of
 from stackscope.slots import CO_ANY_GENERATOR
 
 if TYPE_CHECKING:
@@ -35,7 +36,9 @@ def reader_for(usual: Reader, frame: FrameType, origin: object) -> Optional[Read
     """
     if is_alone() or _runs_here(frame) or not usual.is_alive(frame):
         return usual
-    owner = None if _is_running(usual, frame) else _owner(frame, origin)
+    owner: Optional[Owner] = None
+    if not _is_running(usual, frame):
+        owner = origin if frame_of(origin) is frame else owner_of(frame)  # type: ignore[assignment]
     if owner is None:
         _warn_once()
         return None
@@ -62,11 +65,38 @@ def _runs_here(frame: FrameType) -> bool:
     return False
 
 
-def _owner(frame: FrameType, origin: object) -> Optional[Owner]:
-    """The generator, coroutine or async generator that ``frame`` belongs to."""
-    if frame_of(origin) is frame:
-        return origin  # type: ignore[return-value]
-    return next((item for item in gc.get_referrers(frame) if frame_of(item) is frame), None)
+def values_in(frame: FrameType, slots: Sequence[int]) -> Optional[List[Tuple[bool, object]]]:
+    """What variables of a generator hold that another thread may resume, and whether they are bound.
+
+    ``frame.f_locals`` makes a reference to what the thread may just free. None of them is bound if the generator
+    runs on all the time.
+
+    Args:
+        frame: the generator's frame.
+        slots: the slots of the variables.
+
+    Returns:
+        `None` if the frame holds still, or isn't that of a generator: ``f_locals`` is to be asked then.
+    """
+    usual = gate.reader()
+    if not isinstance(usual, InterpreterFrameReader) or is_alone() or _runs_here(frame):
+        return None
+    owner = owner_of(frame) if usual.is_alive(frame) else None
+    if owner is None:
+        return None
+    reader = SuspendedReader(usual, owner)
+    for _ in range(TRIES):
+        try:
+            moment = reader.moment(frame, frame.f_code)
+            if moment is None:
+                return None
+            addresses = moment.pointers(slots)
+            found = iter(moment.objects([s for s, address in zip(slots, addresses) if address]))
+            return [(bool(address), next(found) if address else None) for address in addresses]
+        except FrameMoved:
+            continue
+    unbound: List[Tuple[bool, object]] = [(False, None)]
+    return unbound * len(slots)
 
 
 def _warn_once() -> None:
@@ -96,7 +126,7 @@ class SuspendedReader(Reader):
         self.usual = usual
         self.owner = owner
 
-    def moment(self, frame: FrameType, code: CodeType) -> Optional[Moment]:
+    def moment(self, frame: FrameType, code: CodeType) -> Optional[HeldMoment]:
         moment = self.usual.moment_of(HeldMoment, frame)
         if moment is None:
             return None

@@ -12,7 +12,7 @@ from types import CellType, CodeType, FrameType
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
 
 from stackscope.frames import gate
-from stackscope.slots import CO_OPTIMIZED, slot_names
+from stackscope.slots import CO_ANY_GENERATOR, CO_OPTIMIZED, FREE_THREADED, slot_names
 
 if TYPE_CHECKING:
     from stackscope.frames.base import Moment
@@ -54,6 +54,9 @@ def local_value(frame: FrameType, name: str) -> Tuple[bool, object]:
             return False, None
         return True, dict.get(namespace, name)
     if _PROXIES or sys.implementation.name != "cpython":
+        resumable = _resumable_values(frame, (name,))
+        if resumable is not None:
+            return name in resumable, resumable.get(name)
         try:
             return True, frame.f_locals[name]
         except KeyError:
@@ -66,6 +69,25 @@ def local_value(frame: FrameType, name: str) -> Tuple[bool, object]:
         if found:
             return _contents(code, name, value)
     return False, None
+
+
+def _resumable_values(frame: FrameType, names: Tuple[str, ...]) -> Optional[Dict[str, object]]:
+    """Variables of a frame that another thread may resume, since there is no GIL; `None` for other frames."""
+    code = frame.f_code
+    if not FREE_THREADED or not code.co_flags & CO_ANY_GENERATOR:
+        return None
+    from stackscope.frames.freethreaded import values_in
+
+    slots = [(name, index) for name in names for index in _slots_of(code, name)]
+    values = values_in(frame, [index for _, index in slots])
+    if values is None:
+        return None
+    found = [
+        (name, _contents(code, name, value))
+        for (name, _), (is_bound, value) in zip(slots, values)
+        if is_bound
+    ]
+    return {name: value for name, (is_bound, value) in found if is_bound}
 
 
 def _slots_of(code: CodeType, name: str) -> List[int]:
@@ -89,7 +111,8 @@ def local_values(frame: FrameType) -> Dict[str, object]:
         namespace = _namespace(frame)
         return {} if namespace is None else dict(dict.items(namespace))
     if _PROXIES or sys.implementation.name != "cpython":
-        return dict(frame.f_locals)
+        resumable = _resumable_values(frame, slot_names(code))
+        return dict(frame.f_locals) if resumable is None else resumable
     names = code.co_varnames + code.co_cellvars + code.co_freevars
     found = {name: local_value(frame, name) for name in dict.fromkeys(names)}
     return {name: value for name, (exists, value) in found.items() if exists}

@@ -24,6 +24,7 @@ from stackscope.hooks import (
 )
 from stackscope.model import Frame
 from stackscope.numbers import task_numbers
+from stackscope.resumable import cr_await
 from stackscope.waiting import HELD_BY, Waiting, describe_call, name_holders
 
 TYPE_CHECKING = False
@@ -111,7 +112,7 @@ def _runs_call_for(task: Any, future: object) -> bool:
             return False
         if pyframe.f_code is CALL_FUNC:
             return local_value(pyframe, "future")[1] is future
-        coroutine = coroutine.cr_await
+        coroutine = cr_await(coroutine)
     return False
 
 

@@ -110,6 +110,7 @@ def _while_others_run(unwrap: Callable[[Any], Any]) -> Callable[[Any], Any]:
         frame = resumable.frame_of(item)
         if frame is None:
             return []
+        resumable.remember(item, frame)
         if not resumable.is_suspended(item):
             return StackSlice(frame)
         return [frame, resumable.awaited_by(item, frame)]

@@ -10,6 +10,7 @@ import threading
 import pytest
 
 import stackscope
+from stackscope.frames import local_value, local_values
 from stackscope.lowlevel import contexts_active_in_frame
 from stackscope.slots import FREE_THREADED, has_gil
 
@@ -123,6 +124,61 @@ def test_suspended_frames_are_exact(work):
         assert type(frame.contexts[0].obj) is AsyncManager
     with contextlib.suppress(StopIteration):
         awaiting.send(None)
+
+
+@pytest.mark.parametrize("work", [None, busy])
+def test_variables_of_suspended_frames(work):
+    def make(free):
+        def program(argument, unbound=True):
+            if not unbound:
+                nothing = 0
+            cell = [argument]
+            none = None
+            yield lambda: (cell, free, none, nothing)
+
+        return program([1])
+
+    generator = make([2])
+    next(generator)
+    frame = generator.gi_frame
+    expected = dict(frame.f_locals)
+    assert set(expected) == {"argument", "unbound", "cell", "none", "free"}
+    with other_threads(work):
+        for _ in range(20):
+            found = local_values(frame)
+            assert {name: id(value) for name, value in found.items()} == {
+                name: id(value) for name, value in expected.items()
+            }
+            assert local_value(frame, "cell") == (True, [[1]])
+            assert local_value(frame, "nothing") == (False, None)
+            assert local_value(frame, "elsewhere") == (False, None)
+    generator.close()
+    with other_threads(work):
+        assert local_values(frame) == expected
+
+
+def test_variables_of_one_that_another_thread_drives():
+    """Right at any moment, or unbound."""
+
+    def program():
+        while True:
+            numbers = [object() for _ in range(3)]
+            yield numbers
+            del numbers
+
+    generator = program()
+    next(generator)
+    frame = generator.gi_frame
+    lock = threading.Lock()
+
+    def drive():
+        with lock:
+            next(generator)
+
+    with other_threads(drive):
+        for _ in range(300):
+            found, value = local_value(frame, "numbers")
+            assert not found or (type(value) is list and len(value) == 3)
 
 
 def test_a_coroutine_that_another_thread_runs():
