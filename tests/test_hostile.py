@@ -232,6 +232,49 @@ def test_without_any_repr(name):
     assert told
 
 
+def test_reprs_in_extraction():
+    """What exit stacks hold is described at once, by bounded representations, unless these are forbidden."""
+
+    class Telling(Plain):
+        def __call__(self):
+            pass
+
+        def __repr__(self):
+            told.append(self)
+            return "told " * 10_000
+
+    def children():
+        context = stackscope.Context(stack, False, varname="stack")
+        stackscope.fill_context(context)
+        return context.children
+
+    told = []
+    telling = Telling()
+    with contextlib.ExitStack() as stack:
+        stack.callback(telling)
+        stack.callback(telling.__call__, telling, [telling], key=telling)
+        stack.push(telling.__call__)
+        stack.enter_context(telling)
+        assert [len(child.description) < 450 for child in children()] == [True, False, True, True]
+        assert len(children()[1].description) < 4 * 450
+        assert len(told) == 2 * 7
+        told.clear()
+        set_reprs_enabled(False)
+        try:
+            silent = children()
+        finally:
+            set_reprs_enabled(True)
+        stack.pop_all()
+    assert not told
+    shown = f"<Telling object at {id(telling):#x}>"
+    assert [child.description for child in silent] == [
+        f"stack.callback({shown})",
+        f"stack.callback({shown}.__call__, {shown}, [{shown}], key={shown})",
+        f"stack.push({shown}.__call__)",
+        f"stack.enter_context({shown})",
+    ]
+
+
 @pytest.mark.parametrize("kind", [ValueError, SystemExit, GeneratorExit, Touched, None])
 def test_source_that_cant_be_loaded(kind):
     """Loaders and the cache of source lines may raise, or give what is no text."""
