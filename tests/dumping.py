@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import importlib.machinery
 import linecache
 import logging
 import os
@@ -138,32 +139,77 @@ def hammered(path):
 def fork():
     stackscope.register(signal.SIGUSR1)
     stackscope.register(signal.SIGTERM, chain=True)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # 3.12+ minds that there are threads
-        stackscope.dump_after(1000)
-        say("ready")
-        reader, writer = os.pipe()
-        child = os.fork()
-    if not child:
-        os.close(writer)
-        os.read(reader, 1)  # until it is ended by a signal
-        os._exit(0)
-    os.close(reader)
-    say(child)
-    status = os.waitpid(child, 0)[1]
-    say(f"ended by {os.WTERMSIG(status)}")
+    stackscope.dump_after(1000)
+    say("ready")
+    say(f"ended by {wait_for(fork_a_child())}")
     threading.Event().wait()
 
 
-def exit_afterwards():
-    folder = Path(__file__).with_name("hanging_import")
+def fork_a_child():
+    """Fork a process that waits until it is ended by a signal, or its parent ends, or in a minute."""
+    reader, writer = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # 3.12+ minds that there are threads
+        child = os.fork()
+    if not child:
+        signal.alarm(60)
+        os.close(writer)
+        os.read(reader, 1)
+        os._exit(0)
+    os.close(reader)
+    say(child)
+    return child
 
+
+def wait_for(child):
+    return os.WTERMSIG(os.waitpid(child, 0)[1])
+
+
+def fork_during_imports():
+    """Other threads are in the middle of imports: of a module, and of glue for something new."""
+    stackscope.register(signal.SIGUSR1)
+    importlib.import_module("concurrent.futures.thread")
+
+    reached = threading.Semaphore(0)
+    in_front = threading.current_thread()
+
+    class NeverDone:
+        def find_spec(self, name, path=None, target=None):
+            if not name.endswith(".concurrent_futures") or threading.current_thread() is in_front:
+                return None
+            return importlib.machinery.ModuleSpec(name, self)
+
+        def create_module(self, spec):
+            return None
+
+        def exec_module(self, module):
+            hang()
+
+    def hang():
+        reached.release()
+        threading.Event().wait()
+
+    prepare_hanging_import(hang)
+    sys.meta_path.insert(0, NeverDone())
+    for function, arguments in (importlib.import_module, ["hanging"]), (stackscope.extract_all, []):
+        threading.Thread(target=function, args=arguments, daemon=True).start()
+        reached.acquire()
+    say(f"ended by {wait_for(fork_a_child())}")
+    os._exit(0)
+
+
+def prepare_hanging_import(hang):
+    """Let ``import hanging`` call this function."""
+    sys.modules["__main__"].hang = hang
+    sys.path.insert(0, str(Path(__file__).with_name("hanging_import")))
+
+
+def exit_afterwards():
     def hang():
         stackscope.dump_after(0.01, exit=True)
         threading.Event().wait()
 
-    sys.modules["__main__"].hang = hang
-    sys.path.insert(0, str(folder))
+    prepare_hanging_import(hang)
     importlib.import_module("hanging")
 
 
@@ -174,5 +220,6 @@ if __name__ == "__main__":
         "trio": use_trio,
         "hammered": hammered,
         "fork": fork,
+        "fork during imports": fork_during_imports,
         "exit": exit_afterwards,
     }[name](*arguments)

@@ -519,6 +519,21 @@ def test_fork_and_last_words():
         assert program.finish() == (-signal.SIGTERM, "")
 
 
+@UNIX
+def test_fork_while_other_threads_import():
+    """A child process has none of these threads, which hold the locks of modules for ever."""
+    with Program("fork during imports") as program:
+        child = int(program.process.stdout.readline())
+        for _ in range(2):
+            text = program.dump(signal.SIGUSR1, child)
+            assert f"what process {child} is doing on SIGUSR1" in text
+            assert "fork_during_imports in __main__" in text
+            assert "1 thread:" in text
+        os.kill(child, signal.SIGTERM)
+        program.expect(f"ended by {signal.SIGTERM:d}")
+        assert program.finish() == (0, "")
+
+
 def test_dump_after_and_exit():
     """From a thread of its own, while the main thread hangs in an import and holds its lock."""
     with Program("exit") as program:

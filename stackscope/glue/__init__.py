@@ -83,10 +83,29 @@ _settled_state: Optional[Tuple[int, str]] = None
 
 
 def _forget_other_threads() -> None:
-    """After a fork: there is nobody else who would finish what is being installed."""
-    for name in _installing:
-        _dealt_with.pop(name, None)
-    _installing.clear()
+    """After a fork: there is nobody else who would finish what is being imported and installed."""
+    for name, thread in list(_installing.items()):
+        if thread != get_ident():
+            _dealt_with.pop(name, None)
+            del _installing[name]
+    _free_own_modules()
+
+
+def _free_own_modules() -> None:
+    """Let modules of this package be imported anew that another thread was importing.
+
+    It holds their locks, for which this thread would wait for ever: importlib._bootstrap._ModuleLock, 3.8 to 3.15
+    """
+    bootstrap = sys.modules.get("_frozen_importlib")
+    locks: Dict[str, Callable[[], Any]] = getattr(bootstrap, "_module_locks", {})
+    for name, reference in list(locks.items()):
+        lock = reference() if name.startswith("stackscope.") else None
+        if lock is None or lock.owner in (None, get_ident()):
+            continue
+        del locks[name]
+        module = sys.modules.get(name)
+        if module is not None and _is_being_imported(_namespace(module)):
+            del sys.modules[name]
 
 
 if hasattr(os, "register_at_fork"):
