@@ -350,16 +350,26 @@ def describe_writer(frame: Frame, waiting: Waiting) -> None:
 
 def _peer(transport: object) -> str:
     """The other end of a connection, or the pipe, as far as the transport has noted it."""
-    from stackscope.render.safe import cut, safe_repr
-
     slot = class_attribute(type(transport), "_extra")
     extra = slot.__get__(transport) if type(slot) is MemberDescriptorType else None
     if type(extra) is not dict:
         return ""
-    address = dict.get(extra, "peername") or dict.get(extra, "sockname")
-    if type(address) is tuple and len(address) >= 2 and type(address[0]) is str:
-        return f"{address[0]}:{address[1]}"
-    return cut(safe_repr(address), 60) if address else ""
+    for name in ("peername", "sockname"):
+        address = dict.get(extra, name)
+        # Others than these are no socket's, and are not even asked whether they are empty.
+        if any(type(address) is kind for kind in (bytes, int, str, tuple)) and address:
+            return _address_text(address)
+    return ""
+
+
+def _address_text(address: Any) -> str:
+    from stackscope.render.safe import cut, safe_repr
+
+    if type(address) is tuple and len(address) >= 2:
+        host, port = address[:2]
+        if type(host) is str and type(port) is int:
+            return f"{host}:{port}"
+    return cut(safe_repr(address), 60)
 
 
 def describe_socket(frame: Frame, waiting: Waiting) -> None:

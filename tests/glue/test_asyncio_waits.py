@@ -285,6 +285,22 @@ def test_the_other_end_of_a_connection():
     run(main)
 
 
+def test_an_address_of_the_program_s_own_making_is_not_asked():
+    class Address:
+        def __bool__(self):
+            raise AssertionError("asked")
+
+        __len__ = __repr__ = __bool__
+
+    async def main():
+        reader = asyncio.StreamReader()
+        reader.set_transport(asyncio.Transport({"peername": Address(), "sockname": "/run/socket"}))
+        task = await start(reader.read())
+        assert words(task) == "StreamReader.read(): '/run/socket', 0 bytes buffered"
+
+    run(main)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a loop for subprocesses")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_processes():
