@@ -9,8 +9,13 @@ from typing import List, Optional, Sequence, Tuple
 from stackscope.bytecode import Block, CodeAnalysis, Exiting, Live, Site, analyze
 from stackscope.frames import gate
 from stackscope.frames.base import COROUTINES, METHODS, FrameMoved, Moment, Reader
-from stackscope.frames.methods import class_attribute, manager_in_exit, manager_of
-from stackscope.frames.variables import name_of_local
+from stackscope.frames.methods import (
+    MISSING,
+    class_attribute,
+    manager_in_exit,
+    manager_of,
+)
+from stackscope.frames.variables import first_argument, name_of_local
 from stackscope.model import Context
 from stackscope.slots import CO_ANY_GENERATOR, FREE_THREADED
 
@@ -211,7 +216,7 @@ def _exiting_context(
             # Either the exit method has failed and the frame unwinds, or the collector came while
             # the method was being called; the manager is in the method's place then.
             found = _manager_in_place(moment, stack, exiting)
-            if not found[0]:
+            if not found[0] and (moment.may_unwind(site) or _is_of_manager(next_inner, exiting)):
                 return []
         else:
             found = _manager_in_callee(reader, moment, frame, next_inner, exiting.block)
@@ -307,6 +312,12 @@ def _is_finalizer(frame: FrameType) -> bool:
     hook: object = sys.get_asyncgen_hooks().finalizer
     function = hook.__func__ if type(hook) is MethodType else hook  # pyright: ignore[reportFunctionMemberAccess]
     return type(function) is FunctionType and function.__code__ is code
+
+
+def _is_of_manager(finalizer: FrameType, exiting: Exiting) -> bool:
+    """Whether a finalizer is rather that of the manager, which is dropped when its exit has returned."""
+    known, finalized = first_argument(finalizer)
+    return known and class_attribute(type(finalized), exiting.block.exit_name) is not MISSING
 
 
 def _frame_of_awaitable(awaitable: object) -> Optional[FrameType]:

@@ -1177,6 +1177,47 @@ def test_from_a_finalizer():
         assert not contexts[0].is_exiting
 
 
+@pytest.mark.skipif(
+    sys.implementation.name != "cpython", reason="the collector runs at allocations"
+)
+def test_the_collector_comes_while_an_exit_method_is_called():
+    """Its arguments are being packed, and nothing of it can be seen on the stack yet."""
+    inside, looks = [], []
+
+    class Garbage:
+        def __init__(self):
+            self.itself = self
+
+        def __del__(self):
+            frame = sys._getframe()
+            if inside and frame.f_back.f_code is program.__code__:
+                found = contexts_active_in_frame(frame.f_back, None, frame)
+                looks.append((len(inside), len(found)))
+
+    class Packing(Manager):
+        def __enter__(self):
+            inside.append(self)
+
+        def __exit__(self, *exc):
+            inside.clear()
+
+    def program():
+        with Packing():
+            for _ in range(3):
+                Garbage()
+
+    before = gc.get_threshold()
+    gc.set_threshold(1, 1, 1)
+    try:
+        for _ in range(100):
+            program()
+    finally:
+        gc.set_threshold(*before)
+    # Since 3.12 it comes between two instructions only.
+    assert looks or sys.version_info >= (3, 12)
+    assert set(looks) <= {(1, 1)}
+
+
 def test_near_the_recursion_limit():
     """An error perhaps, no wrong answer and no crash."""
 

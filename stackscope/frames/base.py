@@ -49,6 +49,10 @@ class Moment:
         """Do nothing if the frame is still where it was."""
         raise NotImplementedError
 
+    def may_unwind(self, site: Site) -> bool:
+        """Whether an exception may be unwinding the frame, if its stack doesn't show that it calls anything."""
+        return True
+
     def objects(self, slots: Sequence[int]) -> List[object]:
         """The objects in slots, none of which may be NULL."""
         raise NotImplementedError

@@ -82,6 +82,9 @@ _EXCEPT_HANDLER = 257
 # FRAME_SUSPENDED, FRAME_EXECUTING and FRAME_UNWINDING of 3.10, as unsigned bytes.
 _ALIVE = (255, 0, 2)
 
+# What WITH_CLEANUP_START finds on an otherwise empty stack if there is no exception.
+_EXIT_AND_NULL = 2
+
 Entries = Tuple[Tuple[int, int], ...]
 
 
@@ -180,6 +183,12 @@ class _Moment(MemoryMoment):
             if handler in blocks and self.peek(self.variables + slot, METHODS)[0]:
                 live.append(Live(blocks[handler], slot, -1))
         return sites[0]._replace(live=tuple(live), exiting=None)
+
+    def may_unwind(self, site: Site) -> bool:
+        # WITH_CLEANUP_START (3.8) takes the exit method off the stack before it calls it. An exception would
+        # have taken an entry off the block stack, which fits `site`; or, without one, the stack is empty,
+        # so that nothing is dropped that could run code.
+        return sys.version_info >= (3, 9) or not (site.handlers or site.depth == _EXIT_AND_NULL)
 
     def suspended_depth(self) -> int:
         """How deep the value stack of a suspended frame is (3.8); -1 if it runs."""

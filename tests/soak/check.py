@@ -8,7 +8,7 @@ from typing import Any, Dict, Iterator, List, Optional
 
 from stackscope.slots import CO_ANY_GENERATOR, has_gil
 
-from .workers import ACTIVATIONS, CHECKED, LOCKS, Activation, Watched
+from .workers import ACTIVATIONS, CHECKED, LOCKS, Activation, Watched, early
 
 
 class Figures:
@@ -79,8 +79,13 @@ def problems(stack: Any, thread_id: int, start: int, end: int, figures: Figures)
         name = "" if callee is None else callee.funcname
         is_vague = not has_gil() or (stack.error is not None and not frame.contexts)
         # WITH_CLEANUP_START of 3.8 takes the exit method off the stack before it calls it. A finalizer that
-        # runs just then, or while what has been called is dropped, leaves no trace of which it is.
-        may_lack_last = sys.version_info < (3, 9) and name == "__del__"
+        # runs just then looks like one that is run by an exception that drops the loop's iterator, if the
+        # block stack is empty, and it is in this function only.
+        may_lack_last = (
+            sys.version_info < (3, 9)
+            and name == "__del__"
+            and frame.pyframe.f_code is early.__code__
+        )
         for problem in problems_of_frame(
             frame, None if is_generator else thread_id, start, end, is_vague, may_lack_last, figures
         ):
