@@ -62,6 +62,7 @@ class Session:
         self._traceback: Optional[TracebackType] = None
         self.focus: Optional[Focus] = None
         self.is_shown = False  # whether the user has been told where that is
+        self.is_place_owed = False  # whether the standard debugger won't tell
 
     def arrive(
         self, stack: List[Entry], index: int, traceback: Optional[TracebackType] = None

@@ -8,9 +8,13 @@ from __future__ import annotations
 import functools
 import io
 import linecache
+import sys
 
 TRICK = "\x1b[2J\x1b]0;title\x07\r\u202e\ud800"
 """What would clear the screen, change the window's title, and turn the line around."""
+
+
+CPYTHON = sys.implementation.name == "cpython"
 
 
 class Touched(BaseException):
@@ -265,7 +269,7 @@ ALL = {**HOSTILE, **HOSTILE_EXITS}
 
 def disguised(function):
     """``function`` with a name, a module, a file name and source lines that are tricks."""
-    filename = f"/nowhere/{TRICK}.py"
+    filename = f"/nowhere/{TRICK if CPYTHON else TRICK[:-1]}.py"  # PyPy can't encode the surrogate
     source = [f"# {TRICK}\n"] * 5
     linecache.cache[filename] = (len("".join(source)), None, source, filename)
     code = function.__code__.replace(co_name=f"f{TRICK}", co_filename=filename, co_firstlineno=1)

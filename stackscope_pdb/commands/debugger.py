@@ -31,6 +31,15 @@ else:
     Base = object
 
 
+OWES_PLACE = not hasattr(pdb.Pdb, "execRcLines") and not hasattr(
+    pdb.Pdb, "_pdbcmd_print_frame_status"
+)
+"""Whether commands from ``.pdbrc`` or ``-c`` keep it to itself where the program stopped.
+
+So it is in the last releases of 3.11 and 3.12, and on PyPy 3.11.
+"""
+
+
 class Commands(Base):
     """Our commands, and what the standard ones need to work in focused frames."""
 
@@ -134,6 +143,21 @@ class Commands(Base):
         stack, index = super().get_stack(f, t)
         self.session.arrive(stack, index, t)
         return stack, index
+
+    def setup(self, f: Any, tb: Any) -> Any:
+        """Get ready for a stop."""
+        result = super().setup(f, tb)
+        self.session.is_place_owed = OWES_PLACE and bool(self.cmdqueue)
+        return result
+
+    def postcmd(self, stop: bool, line: str) -> bool:
+        """After a command: before the first line that the user types, say where the program stopped."""
+        session = self.session
+        if session.is_place_owed and not stop and not self.cmdqueue:
+            session.is_place_owed = False
+            if not session.is_shown:
+                self.print_stack_entry(self.stack[self.curindex])
+        return super().postcmd(stop, line)
 
     def forget(self) -> None:
         """Let go of the stop."""

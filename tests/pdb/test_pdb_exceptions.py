@@ -185,7 +185,8 @@ class Odd(Exception):
     """Does its best to be in the way."""
 
     exceptions = property(lambda self: 1 / 0)
-    __traceback__ = __cause__ = __context__ = property(lambda self: 1 / 0)
+    if sys.implementation.name != "pypy":  # PyPy itself asks for these when it is raised
+        __traceback__ = __cause__ = __context__ = property(lambda self: 1 / 0)
 
     def __repr__(self):
         raise RuntimeError
@@ -259,6 +260,8 @@ def test_nothing_of_it_is_kept(scripted):
     gc.disable()
     try:
         del exc
+        if sys.implementation.name == "pypy":  # nothing counts references
+            gc.collect()
         assert watched() is None
     finally:
         gc.enable()
