@@ -1213,8 +1213,8 @@ def test_the_collector_comes_while_an_exit_method_is_called():
             program()
     finally:
         gc.set_threshold(*before)
-    # Since 3.12 it comes between two instructions only.
-    assert looks or sys.version_info >= (3, 12)
+    # Later versions have a frame at hand, or collect between two instructions only.
+    assert looks or sys.version_info >= (3, 9)
     assert set(looks) <= {(1, 1)}
 
 
