@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import textwrap
 
@@ -181,11 +182,12 @@ def test_colors_of_the_theme(tmp_path, theme):
         ["-W", "ignore", "-m", "IPython", *options], tmp_path, IPYTHONDIR=str(tmp_path)
     )
     terminal.child.expect_exact("ipdb> ")
-    terminal.child.sendline("where")
+    terminal.enter("where")
     terminal.child.expect_exact("ipdb> ")
-    shown = terminal.child.before.replace("\r", "").partition("\n")[2]
+    shown = terminal.without_echo(terminal.child.before.replace("\r", ""))
+    shown = shown.rpartition("\n")[0]  # the last line is the prompt's
     assert "values" in shown
-    assert ("\x1b[" in shown) == (theme.lower() == "lightbg")
+    assert bool(re.search(r"\x1b\[[0-9;]+m", shown)) == (theme.lower() == "lightbg")
     terminal.child.sendline("c")
     terminal.close()
 

@@ -112,8 +112,9 @@ def test_history_and_keys_of_readline(terminal, tmp_path):
     environ = {"STACKSCOPE_PDB_HISTORY": str(path), "STACKSCOPE_PDB_KEYS": "vi"}
     session = terminal(program, "app.py", **environ, **OURS)
     session.expect_prompt()
-    assert "'from before'\n" in session.ask("\x1b[A")
-    assert "42\n" in session.ask("wrong\x1bccp 6 * 7")
+    assert "'from before'\n" in session.ask("\x1bOA")
+    if sys.implementation.name == "cpython":  # PyPy's readline has no keys like those of vi
+        assert "42\n" in session.ask("wrong\x1bccp 6 * 7")
     session.ask("p 6 * 7")
     assert "['of the program']" in session.finish("c")
     entries = [json.loads(line) for line in path.read_text().splitlines()]
