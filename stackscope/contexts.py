@@ -194,13 +194,8 @@ def _exiting_context(
     exiting = site.exiting
     assert exiting is not None
     stack = len(analysis.names)
-    if moment.depth >= 0:
-        # A call that is going on has its operands on the stack or has moved them all away. Else it
-        # has failed and the frame unwinds, or it is done and the thread handles a signal.
-        calling = moment.depth == site.used or moment.depth >= stack + site.depth
-        awaiting = 0 <= exiting.awaitable < moment.depth - stack
-        if not awaiting and (exiting.awaitable >= 0 or not calling):
-            return []
+    if moment.depth >= 0 and not moment.leaves(frame, site, next_inner):
+        return []
     found: Tuple[bool, object] = (False, None)
     proved = moment.depth >= 0
     for slot in (exiting.slot, exiting.awaitable):
@@ -331,7 +326,7 @@ def _frame_of_awaitable(awaitable: object) -> Optional[FrameType]:
 def _suspended_contexts(frame: FrameType, origin: object, analysis: CodeAnalysis) -> List[Context]:
     """What public interfaces tell of CPython's suspended frames where memory can't be read."""
     if sys.implementation.name != "cpython":
-        return []  # how PyPy orders what a frame refers to is not known, and a guess may be wrong
+        return []  # the managers that PyPy's frames refer to aren't told from others by that alone
     from stackscope.frames.safe import exits_in
 
     sites: Tuple[Site, ...] = analysis.at(frame.f_lasti)

@@ -19,10 +19,11 @@ def slot_names(code: CodeType) -> Tuple[str, ...]:
     """Names of the variables that a frame of ``code`` has slots for, in order of the slots.
 
     Up to 3.10 an argument that is also a cell has two slots (its first one is empty then); from
-    3.11 on it has one (``co_localsplusnames``).
+    3.11 on it has one (``co_localsplusnames``). On PyPy it has two (and its first one keeps the value
+    that was passed).
     """
     cells = code.co_cellvars
-    if sys.version_info >= (3, 11):
+    if sys.version_info >= (3, 11) and sys.implementation.name != "pypy":
         local = set(code.co_varnames)
         cells = tuple(name for name in cells if name not in local)
     return code.co_varnames + cells + code.co_freevars

@@ -14,6 +14,10 @@ from stackscope.bytecode.instructions import Instruction, decode
 from stackscope.bytecode.lines import correct_start_lines
 from stackscope.bytecode.targets import describe
 
+IS_KNOWN = sys.implementation.name == "cpython" or (
+    sys.implementation.name == "pypy" and sys.version_info >= (3, 11)
+)
+"""Whether the bytecode of the running interpreter is understood."""
 GENERATION = current_generation()
 
 # Keyed by id, because code objects compare and hash by value, slowly. The weak reference shows
@@ -43,8 +47,8 @@ def _may_have_blocks(code: CodeType) -> bool:
 
 
 def _opener_numbers() -> Tuple[int, ...]:
-    if sys.implementation.name != "cpython":
-        return ()  # PyPy's bytecode looks similar, but nobody has tried what holds of it
+    if not IS_KNOWN:
+        return ()  # nobody has tried what holds of its bytecode
     import dis
 
     return tuple(dis.opmap[name] for name in GENERATION.openers if name in dis.opmap)

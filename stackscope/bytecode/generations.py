@@ -1,4 +1,4 @@
-"""The generations of CPython's bytecode, as far as ``with`` statements go.
+"""The generations of bytecode, as far as ``with`` statements go.
 
 =========  ===========================================  ==============================
 versions   a block is opened by                         handlers
@@ -8,10 +8,11 @@ versions   a block is opened by                         handlers
 3.9, 3.10  the same                                     block stack
 3.11–3.13  ``BEFORE_WITH``, ``BEFORE_ASYNC_WITH``       exception table
 3.14+      ``LOAD_SPECIAL __exit__``/``__aexit__``      exception table
+PyPy 3.11  ``BEFORE_WITH``, ``BEFORE_ASYNC_WITH``       exception table
 =========  ===========================================  ==============================
 
 Evidence: ``Python/ceval.c`` (3.8–3.11), ``Python/bytecodes.c`` (3.12+) and ``Python/compile.c`` or
-``Python/codegen.c`` of each version.
+``Python/codegen.c`` of each version; for PyPy ``pypy/interpreter/pyopcode.py``, and `dis`.
 """
 
 from __future__ import annotations
@@ -469,8 +470,44 @@ class _LoadSpecial(_ExceptionTable):
         return flow.on(ins, state)
 
 
+# -- PyPy ---------------------------------------------------------------------------------------
+
+
+class _PyPy(_ExceptionTable):
+    """PyPy 3.11: the exception table of CPython 3.11, and calls and awaits like those of 3.10."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rules.update(
+            {
+                "ROT_TWO": _rotate(2),
+                "ROT_THREE": _rotate(3),
+                "ROT_FOUR": _rotate(4),
+                "DUP_TOP": _duplicate(1),
+                "DUP_TOP_TWO": _duplicate(2),
+                "CALL_FUNCTION": _call,
+                "YIELD_FROM": self.yield_from,
+            }
+        )
+
+    def exit_callee(self, ins: Instruction, state: State) -> int:
+        if ins.op == "CALL_FUNCTION":
+            return (ins.arg or 0) + 1
+        return self.except_start_callee if ins.op == "WITH_EXCEPT_START" else 0
+
+    def yield_from(self, flow: Flow, ins: Instruction, state: State) -> List[Successor]:
+        awaited = state.peek(2)
+        if awaited is not None and awaited.role in (Role.ENTERING, Role.EXITING):
+            flow.await_done(state, flow.following(ins))
+        state.drop(2)
+        state.push(None)
+        return flow.on(ins, state)
+
+
 def current_generation() -> Generation:
     """The generation of the running interpreter; the newest known for a newer one."""
+    if sys.implementation.name == "pypy":
+        return _PyPy()
     if sys.version_info < (3, 9):
         return _Subroutines()
     if sys.version_info < (3, 11):

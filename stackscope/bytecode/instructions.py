@@ -46,7 +46,23 @@ class Instruction(NamedTuple):
 
 def decode(code: CodeType) -> List[Instruction]:
     """All instructions of ``code``, caches left out, in order of offset."""
-    return list(from_dis(dis.get_instructions(code)))
+    instructions = list(from_dis(dis.get_instructions(code)))
+    return _with_names_of_cells(code, instructions) if _MISNAMES_CELLS else instructions
+
+
+# PyPy 3.11's dis looks their names up as if they were numbered as in CPython 3.11, together with the
+# other variables. (`describe_assignment_target`, which gets no code, can't know better.)
+_MISNAMES_CELLS = sys.implementation.name == "pypy" and sys.version_info >= (3, 11)
+
+
+def _with_names_of_cells(code: CodeType, instructions: List[Instruction]) -> List[Instruction]:
+    names = code.co_cellvars + code.co_freevars
+    return [
+        ins._replace(text=names[ins.arg], value=names[ins.arg])
+        if ins.opcode in dis.hasfree and ins.arg is not None
+        else ins
+        for ins in instructions
+    ]
 
 
 def from_dis(instructions: Iterable[dis.Instruction]) -> Iterator[Instruction]:

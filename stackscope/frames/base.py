@@ -53,6 +53,22 @@ class Moment:
         """Whether an exception may be unwinding the frame, if its stack doesn't show that it calls anything."""
         return True
 
+    def leaves(self, frame: FrameType, site: Site, callee: Optional[FrameType]) -> bool:
+        """Whether the block that is being left at ``site`` still is, going by how deep the stack is.
+
+        Else its exit has failed and the frame unwinds, or is done and the thread handles a signal.
+
+        Args:
+            frame: the frame.
+            site: what holds for it.
+            callee: the frame that it is said to be calling.
+        """
+        stack = site.used - site.intact
+        if site.exiting is not None and site.exiting.awaitable >= 0:
+            return site.exiting.awaitable < self.depth - stack
+        # The operands of the call are on the stack, or have all been moved away.
+        return self.depth == site.used or self.depth >= stack + site.depth
+
     def objects(self, slots: Sequence[int]) -> List[object]:
         """The objects in slots, none of which may be NULL."""
         raise NotImplementedError

@@ -15,6 +15,10 @@ _decided = False
 
 def make_reader() -> Optional[Reader]:
     """The reader for the running interpreter; `None` if there is none."""
+    if sys.implementation.name == "pypy":
+        from .pypyframe import make_reader as make_pypy_reader
+
+        return make_pypy_reader()
     if sys.implementation.name != "cpython" or sys.version_info < (3, 8):
         return None
     if not _has_ctypes():
@@ -49,10 +53,10 @@ def set_trickery_enabled(enabled: Optional[bool]) -> None:
     """Choose how frames are read.
 
     Args:
-        enabled: `True`: exactly, from the interpreter's memory. `False`: only through public
-            interfaces that can't crash; then contexts of suspended frames alone are found on
-            CPython, without `varname` and `start_line`. `None` (as at the start): decide by a
-            self-test, at once.
+        enabled: `True`: exactly, from the interpreter's memory, or on PyPy from what its collector
+            tells. `False`: only through public interfaces that can't crash; then contexts of
+            suspended frames alone are found on CPython, without `varname` and `start_line`, and none
+            on PyPy. `None` (as at the start): decide by a self-test, at once.
 
     Raises:
         RuntimeError: ``enabled`` is `True` and this interpreter is not known.
@@ -64,7 +68,7 @@ def set_trickery_enabled(enabled: Optional[bool]) -> None:
     chosen = make_reader()
     if enabled and chosen is None:
         raise RuntimeError(f"don't know how to read frames of {sys.version.split()[0]}")
-    tested = enabled is None and sys.implementation.name == "cpython"
+    tested = enabled is None and sys.implementation.name in ("cpython", "pypy")
     if tested and not _passes(chosen):
         chosen = None
     # First of all, so that a warning that is made an error is given once only, too.
@@ -85,10 +89,13 @@ def _warn() -> None:
     from stackscope.model import InspectionWarning
 
     why = "keeps its frames in a way that is not known here"
-    if not _has_ctypes():
+    shown = "shown for suspended frames only, without names and lines"
+    if sys.implementation.name != "cpython":
+        shown = "not shown"
+    elif not _has_ctypes():
         why = "can't import ctypes here"
     warnings.warn(
-        f"This interpreter ({sys.version.split()[0]}) {why}: context managers are shown for suspended frames only, without names and lines.",
+        f"This interpreter ({sys.version.split()[0]}) {why}: context managers are {shown}.",
         InspectionWarning,
         stacklevel=3,
     )

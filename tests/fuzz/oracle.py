@@ -20,6 +20,10 @@ from .programs import Block, Program
 #: Signature of `stackscope.lowlevel.contexts_active_in_frame`.
 Reader = Callable[[types.FrameType, Any, Optional[types.FrameType]], List[Any]]
 
+#: PyPy 3.11 compiles a ``finally`` body once for each way into it, and unpacks ``*name`` as if it were
+#: ``name`` in all of them but the first. The code does what is said of it.
+FORGETS_STARS = sys.implementation.name == "pypy"
+
 _SUSPENDABLE = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
 
 
@@ -348,7 +352,9 @@ class Oracle:
     def _name_agrees(frame: types.FrameType, entry: Entry, block: Block, context: Any) -> bool:
         name: Optional[str] = context.varname
         if block.has_target:
-            return name == block.varname
+            return name == block.varname or (
+                FORGETS_STARS and name == (block.varname or "").replace("*", "")
+            )
         if context.obj is None:
             return name is None
         if name is None and not block.may_be_held:

@@ -88,7 +88,8 @@ def run(
     # Collections at random moments would make a seed mean different things in different runs.
     gc.disable()
     gc.collect()
-    gc.freeze()
+    if hasattr(gc, "freeze"):  # CPython
+        gc.freeze()
     try:
         while figures.probes < options.probes:
             outcome = run_program(write_program(seed, options.size), options, figures)
@@ -110,7 +111,8 @@ def run(
             if options.seconds is not None and now - start > options.seconds:
                 break
     finally:
-        gc.unfreeze()
+        if hasattr(gc, "unfreeze"):
+            gc.unfreeze()
         if gc_was_enabled:
             gc.enable()
     return figures

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import sys
 from typing import Any, List
 
 import pytest
@@ -12,11 +11,6 @@ from .oracle import Figures, Oracle
 from .programs import write_program
 from .runner import Options, run, run_program, the_reader
 from .runtime import Runtime
-
-pytestmark = pytest.mark.skipif(
-    sys.implementation.name != "cpython",
-    reason="needs reference counting, so that generators end where they are dropped",
-)
 
 
 def _run(**options: Any) -> Figures:
