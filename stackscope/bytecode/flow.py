@@ -162,6 +162,10 @@ class Generation:
         """Where an exception raised by ``ins`` leads."""
         raise NotImplementedError
 
+    def late_edges(self, flow: Flow) -> List[Successor]:
+        """More of these, which count only if the handler has not been reached otherwise."""
+        return []
+
     def handlers_at(self, flow: Flow, offset: int, state: State) -> Tuple[Handler, ...]:
         """The program's exception handlers in force, outermost first; see `Site`."""
         raise NotImplementedError
@@ -181,6 +185,8 @@ class Flow:
         self.size = len(code.co_code)
         self.index = {ins.offset: i for i, ins in enumerate(instructions)}
         self.blocks: Dict[int, Block] = {}
+        # By opener: the slot that the exit callable is put into.
+        self.bottoms: Dict[int, int] = {}
         self.states: Dict[int, List[State]] = {}
         # The exception table by offset (3.11+).
         self.table: Dict[int, HandlerEntry] = {
@@ -243,6 +249,12 @@ class Flow:
     def run(self) -> None:
         """Reach the fixed point."""
         work: List[Tuple[int, State]] = [(self.instructions[0].offset, State([]))]
+        while work:
+            self.follow(work)
+            work = self.generation.late_edges(self)
+
+    def follow(self, work: List[Tuple[int, State]]) -> None:
+        """Go on from offsets and states until that gives nothing new."""
         while work:
             offset, incoming = work.pop()
             state = self.arrive(offset, incoming)

@@ -18,9 +18,9 @@ Evidence: ``Python/ceval.c`` (3.8–3.11), ``Python/bytecodes.c`` (3.12+) and ``
 from __future__ import annotations
 
 import sys
-from typing import Dict, List, Tuple
+from typing import Dict, List, Optional, Tuple
 
-from stackscope.bytecode.blocks import Handler
+from stackscope.bytecode.blocks import Block, Handler
 from stackscope.bytecode.flow import (
     BlockEntry,
     Flow,
@@ -473,6 +473,13 @@ class _LoadSpecial(_ExceptionTable):
 # -- PyPy ---------------------------------------------------------------------------------------
 
 
+# What the compiler puts between the calls of exit callables, among others.
+_NEVER_RAISE = {
+    *("NOP", "LOAD_CONST", "POP_TOP", "DUP_TOP", "ROT_TWO", "ROT_THREE", "ROT_FOUR"),
+    *("JUMP_ABSOLUTE", "JUMP_FORWARD", "RETURN_VALUE"),
+}
+
+
 class _PyPy(_ExceptionTable):
     """PyPy 3.11: the exception table of CPython 3.11, and calls and awaits like those of 3.10."""
 
@@ -486,14 +493,61 @@ class _PyPy(_ExceptionTable):
                 "DUP_TOP": _duplicate(1),
                 "DUP_TOP_TWO": _duplicate(2),
                 "CALL_FUNCTION": _call,
+                "BEFORE_ASYNC_WITH": self.before_async_with,
                 "YIELD_FROM": self.yield_from,
             }
         )
+
+    def before_with(self, flow: Flow, ins: Instruction, state: State) -> List[Successor]:
+        flow.bottoms[ins.offset] = len(state.stack) - 1
+        return super().before_with(flow, ins, state)
+
+    def before_async_with(self, flow: Flow, ins: Instruction, state: State) -> List[Successor]:
+        flow.bottoms[ins.offset] = len(state.stack) - 1
+        return _before_async_with(flow, ins, state)
 
     def exit_callee(self, ins: Instruction, state: State) -> int:
         if ins.op == "CALL_FUNCTION":
             return (ins.arg or 0) + 1
         return self.except_start_callee if ins.op == "WITH_EXCEPT_START" else 0
+
+    def exception_edges(self, flow: Flow, ins: Instruction, state: State) -> List[Successor]:
+        """Those of what can really raise and, where it does, is handled as the table says.
+
+        Where `break`, `continue` or `return` leaves several blocks, the exception table has what leaves
+        the outer ones handled as if the inner ones were still open.
+        """
+        entry = flow.table.get(ins.offset)
+        if entry is None or ins.op in _NEVER_RAISE:
+            return []
+        left = self.being_left(ins, state)
+        if left is not None and entry.depth > flow.bottoms[left.opener]:
+            return []
+        return super().exception_edges(flow, ins, state)
+
+    def being_left(self, ins: Instruction, state: State) -> Optional[Block]:
+        """The block whose exit is called, or awaited, without an exception."""
+        if ins.op == "WITH_EXCEPT_START":
+            return None
+        callee = state.peek(self.exit_callee(ins, state))
+        if callee is not None and callee.role is Role.EXIT:
+            return callee.block
+        awaitable = state.find(Role.EXITING)
+        mark = state.stack[awaitable] if awaitable >= 0 else None
+        if mark is None or state.find(Role.CALLED_EXIT, mark.block) >= 0:
+            return None
+        return mark.block
+
+    def late_edges(self, flow: Flow) -> List[Successor]:
+        """The way to a handler that only an exception from elsewhere leads to, such as a signal's."""
+        for ins in flow.instructions:
+            entry = flow.table.get(ins.offset)
+            if entry is None or entry.target in flow.states:
+                continue
+            for state in flow.states.get(ins.offset, ()):
+                if len(state.stack) >= entry.depth:
+                    return super().exception_edges(flow, ins, state)
+        return []
 
     def yield_from(self, flow: Flow, ins: Instruction, state: State) -> List[Successor]:
         awaited = state.peek(2)

@@ -130,6 +130,9 @@ class _Moment(Moment):
             return not _traces(callee, frame)
         return _runs(frame)
 
+    def check(self) -> None:
+        """Nothing: all that is known was read at once."""
+
     def fits(self, site: Site) -> bool:
         """Whether the stack is as it must be at ``site``, as far as ``with`` statements go."""
         slots = [live.slot for live in site.live]
