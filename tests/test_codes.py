@@ -97,7 +97,7 @@ def test_get_code_unknown_name():
         get_code(outer, "inner", "n")
 
 
-@pytest.mark.parametrize("thing", [3, Methods, property(outer), print, object(), None, "text"])
+@pytest.mark.parametrize("thing", [3, Methods, property(outer), len, object(), None, "text"])
 def test_get_code_of_what_has_none(thing):
     with pytest.raises(TypeError, match="Don't know how to extract a code object from"):
         get_code(thing)
