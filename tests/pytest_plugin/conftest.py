@@ -93,7 +93,7 @@ class Terminal:
                 env=env,
                 encoding="utf-8",
                 dimensions=(60, 120),
-                timeout=40,
+                timeout=60,
             )
 
     def expect_prompt(self):

@@ -46,7 +46,7 @@ class Terminal:
                 env=env,
                 encoding="utf-8",
                 dimensions=(60, columns),
-                timeout=20,
+                timeout=60,
             )
 
     def expect_prompt(self, name=""):
@@ -113,7 +113,7 @@ class Screen:
     def last_line(self):
         return self.text.rpartition("\n")[2]
 
-    def wait(self, is_there, seconds=15.0):
+    def wait(self, is_there, seconds=60.0):
         """Wait until ``is_there(text)``, or until the text ends with it."""
         if isinstance(is_there, str):
             end = is_there.rstrip()
