@@ -201,6 +201,9 @@ def test_nothing_is_kept_after_continue(scripted, has_breakpoint, monkeypatch):
         assert alive.references
         assert len(session.replies) >= len(commands)
         assert all(completed)
+        if sys.implementation.name == "pypy":  # nothing counts references
+            for _ in range(3):
+                gc.collect()
         assert alive.names() == []
     finally:
         gc.enable()
