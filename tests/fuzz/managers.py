@@ -459,6 +459,11 @@ class EndingIterable:
     # The same if the coroutine is dropped, and its frame drops the iterator.
     __del__ = abandon
 
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether its end has been noted; nothing awaits it then, or won't for long."""
+        return self._left == 0
+
     def _step(self) -> int:
         manager = self._manager
         if self._left == -1:

@@ -258,7 +258,7 @@ class Runtime:
                 if not known:
                     break
             else:
-                self.oracle.check_suspended(thing, running)
+                self._check_suspended(thing, running)
 
     def _choose(self) -> bool:
         self.fuel -= 1
@@ -470,8 +470,16 @@ class Runtime:
         """Compare a suspended thing with all that it waits for."""
         running = self.oracle.check_stack(sys._getframe(0))
         for part in chain_of(thing):
-            self.oracle.check_suspended(part, running)
+            self._check_suspended(part, running)
         self._probe_suspended(running)
+
+    def _check_suspended(self, thing: Any, running: Set[int]) -> None:
+        iterable = _ending_iterable(thing)
+        if iterable is not None and iterable.is_abandoned:
+            # What was to be thrown has not come here: something on the way had been closed.
+            self.oracle.figures.skipped += 1
+        else:
+            self.oracle.check_suspended(thing, running)
 
     def _run_out(self, thing: Any) -> None:
         # Some never end: up to 3.10 an async generator whose close was interrupted stays "running".
@@ -490,10 +498,18 @@ def _before_throw(thing: Any) -> None:
     last = None
     for last in chain_of(thing):
         pass
-    for referent in gc.get_referents(awaited_by(last)):
+    iterable = _ending_iterable(last)
+    if iterable is not None:
+        iterable.abandon()
+
+
+def _ending_iterable(thing: Any) -> Optional[managers.EndingIterable]:
+    """Where the iterator comes from that `thing` waits for, if it's one that wouldn't notice an exception."""
+    for referent in gc.get_referents(awaited_by(thing)):
         owner = getattr(referent, "__self__", None)
         if type(owner) is managers.EndingIterable:
-            owner.abandon()
+            return owner
+    return None
 
 
 class _Unpackable:
