@@ -329,7 +329,11 @@ def _suspended_contexts(frame: FrameType, origin: object, analysis: CodeAnalysis
         return []  # the managers that PyPy's frames refer to aren't told from others by that alone
     from stackscope.frames.safe import exits_in
 
-    sites: Tuple[Site, ...] = analysis.at(frame.f_lasti)
-    active = max((len(site.live) for site in sites), default=0)
-    found = exits_in(frame if origin is None else origin, frame)
-    return [Context(manager, is_async) for manager, is_async in found[-active:] if active]
+    for _ in range(TRIES):
+        position = frame.f_lasti
+        sites: Tuple[Site, ...] = analysis.at(position)
+        active = max((len(site.live) for site in sites), default=0)
+        found = exits_in(frame if origin is None else origin, frame)
+        if frame.f_lasti == position:  # another thread may have resumed it meanwhile
+            return [Context(manager, is_async) for manager, is_async in found[-active:] if active]
+    raise FrameKeepsMoving(f"{frame.f_code.co_name}() runs too fast to see its context managers")

@@ -10,8 +10,9 @@ import threading
 import pytest
 
 import stackscope
+from stackscope.contexts import FrameKeepsMoving
 from stackscope.frames import local_value, local_values
-from stackscope.lowlevel import contexts_active_in_frame
+from stackscope.lowlevel import contexts_active_in_frame, set_trickery_enabled
 from stackscope.slots import FREE_THREADED, has_gil
 
 pytestmark = pytest.mark.skipif(not FREE_THREADED, reason="this build has a GIL")
@@ -26,6 +27,10 @@ class Manager:
 
     def __exit__(self, *exc):
         return None
+
+
+#: It moves too fast to be read, or is running somewhere; or none.
+ERRORS = (FrameKeepsMoving, RuntimeError, type(None))
 
 
 @contextlib.contextmanager
@@ -176,7 +181,7 @@ def test_variables_of_one_that_another_thread_drives():
             next(generator)
 
     with other_threads(drive):
-        for _ in range(300):
+        for _ in range(100):
             found, value = local_value(frame, "numbers")
             assert not found or (type(value) is list and len(value) == 3)
 
@@ -249,8 +254,15 @@ async def pause(self=None):
     return self
 
 
-def test_a_generator_that_another_thread_drives():
-    """At any moment: its managers, which say that they are active, or an error."""
+@pytest.mark.parametrize("public_only", [False, True])
+def test_a_generator_that_another_thread_drives(public_only, request):
+    """At any moment: its managers, which say that they are active, or an error.
+
+    Also where only public interfaces are used, as on a build that nobody has tried.
+    """
+    if public_only:
+        request.addfinalizer(lambda: set_trickery_enabled(None))
+        set_trickery_enabled(False)
 
     def program():
         while True:
@@ -261,6 +273,8 @@ def test_a_generator_that_another_thread_drives():
             yield
 
     right = {(), ((1, "a"),), ((1, "a"), (2, "b"), (3, None))}
+    if public_only:
+        right = {tuple((number, None) for number, _ in whole) for whole in right}
     generator = program()
     next(generator)
     lock = threading.Lock()
@@ -271,9 +285,10 @@ def test_a_generator_that_another_thread_drives():
 
     seen = set()
     with other_threads(drive):
-        for _ in range(300):
+        for _ in range(100):
             stack = stackscope.extract(generator)
-            assert stack.error is None or isinstance(stack.error, RuntimeError), stack.error
+            errors = getattr(stack.error, "exceptions", [stack.error])
+            assert all(type(one) in ERRORS for one in errors), errors
             for frame in stack.frames[:1]:
                 found = tuple((c.obj.number, c.varname) for c in frame.contexts)
                 # A manager that is being made, entered or left at this moment may be missing.

@@ -144,7 +144,9 @@ class Eye:
         self._count(stack, frames)
         self.figures.generators += 1
         self.figures.still += is_still
-        if stack.error is not None and (is_still or not isinstance(stack.error, RuntimeError)):
+        errors = getattr(stack.error, "exceptions", [stack.error])
+        may_be = type(None) if is_still else (RuntimeError, type(None))
+        if not all(isinstance(error, may_be) for error in errors):
             yield f"shared {item.__name__}: {stack.error!r}"
         if is_still and len(frames) != 1:
             yield f"shared {item.__name__}: {len(frames)} frames"
