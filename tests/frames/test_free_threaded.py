@@ -75,7 +75,7 @@ def test_the_current_thread_is_exact(work):
     first, second = Manager(1), Manager(2)
     outer = sys._getframe()
     with other_threads(work):
-        for _ in range(50):
+        for _ in range(20):
             with first:
                 stack = inner()
             assert stack.error is None

