@@ -44,10 +44,6 @@ def test_extract_child_outside_of_hooks():
         stackscope.extract_child(started(), for_task=True)
 
 
-@pytest.mark.skipif(
-    sys.implementation.name != "cpython",
-    reason="no contexts are found on PyPy (tests/frames/test_safe.py)",
-)
 def test_outermost_is_the_first_frame():
     def inner():
         yield

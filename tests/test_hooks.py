@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import sys
-
 import pytest
 
 import stackscope
@@ -214,10 +212,6 @@ def test_an_implementation_replaces_the_default():
     assert not frame.hide
 
 
-@pytest.mark.skipif(
-    sys.implementation.name != "cpython",
-    reason="no contexts are found on PyPy (tests/frames/test_safe.py)",
-)
 def test_contexts_are_there_before_a_frame_is_elaborated():
     seen = []
 

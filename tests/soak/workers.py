@@ -195,7 +195,7 @@ def locking(lock: Any, count: int) -> int:
     for _ in range(count):
         with lock as got:
             record = act.opened(lock, "got")
-            _work(3 + got)
+            _work(3 + (got is not None))
             record.leaving = perf_counter_ns()
         record.left = True
         act.swept()
