@@ -49,7 +49,7 @@ MAIN_STACK = {
 
 def run(pytester, *arguments):
     return pytester.runpytest_subprocess(
-        "-p", "no:cacheprovider", "-W", "ignore:The configuration option", *arguments, timeout=60
+        "-p", "no:cacheprovider", "-W", "ignore:The configuration option", *arguments, timeout=200
     )
 
 
@@ -152,7 +152,7 @@ def test_after_a_run_the_package_is_as_it_was_and_values_that_make_no_sense(pyte
         test_nothing="def test_it():\n    pass\n",
         test_module="def test_it():\n    import stackscope_pdb\n    stackscope_pdb.Pdb\n",
     )
-    result = pytester.run(sys.executable, "main.py", timeout=60)
+    result = pytester.run(sys.executable, "main.py", timeout=200)
     assert result.outlines[-1] == "as before"
     errors = result.stderr.str()
     for value in ("soon", "-1", "nan"):
