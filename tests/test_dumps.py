@@ -17,7 +17,6 @@ import stackscope
 from stackscope import dumps
 
 SIGNAL = getattr(signal, "SIGUSR1", None) or signal.SIGBREAK
-CONTEXTS = sys.implementation.name == "cpython"
 UNIX = pytest.mark.skipif(sys.platform == "win32", reason="sends signals that Windows doesn't have")
 
 
@@ -80,7 +79,7 @@ def test_register_and_unregister(file):
     assert "test_register_and_unregister in tests.test_dumps" in text
     assert "signal.raise_signal(SIGNAL)" in text
     assert "_on_signal" not in text
-    assert ("# held: Manager" in text) == CONTEXTS
+    assert "# held: Manager" in text
     assert stackscope.unregister(SIGNAL) is True
     assert stackscope.unregister(SIGNAL) is False
     assert signal.getsignal(SIGNAL) is before
@@ -157,7 +156,7 @@ def test_no_repr_runs(file):
 
     stackscope.register(SIGNAL, file)
     hold(Locked())
-    assert ("stack.callback(builtins.print, <Locked object at 0x" in text_of(file)) == CONTEXTS
+    assert "stack.callback(builtins.print, <Locked object at 0x" in text_of(file)
 
 
 def test_what_a_signal_handler_raises_gets_through(file, monkeypatch):
@@ -457,7 +456,7 @@ def test_asyncio():
                 text = program.dump(signal.SIGUSR1)
                 assert "child in __main__" in text
                 assert "waiting for Event.wait()" in text
-                assert ("# lock: Lock" in text) == CONTEXTS
+                assert "# lock: Lock" in text
                 assert place in text
             program.process.stdin.write("go on\n")
             program.process.stdin.flush()
@@ -474,7 +473,7 @@ def test_trio():
         text = program.dump(signal.SIGUSR1)
         assert "trio run in MainThread" in text
         assert "child in __main__" in text
-        assert ("# nursery: Nursery" in text) == CONTEXTS
+        assert "# nursery: Nursery" in text
         # trio takes the signal over for a while, and gives it back
         program.kill(signal.SIGUSR2)
         program.expect("signal of trio")

@@ -9,10 +9,6 @@ import sys
 
 import pytest
 
-needs_contexts = pytest.mark.skipif(
-    sys.implementation.name != "cpython", reason="contexts are found on CPython only, so far"
-)
-
 # The example of the documentation, to the character; but for the path.
 TREE = """\
 stackscope.Stack (most recent call last):
@@ -57,7 +53,6 @@ def run(repository, *arguments, **environ):
     return process.stdout
 
 
-@needs_contexts
 def test_tree_is_exact(repository):
     path = str(repository / "examples" / "example.py")
     printed = run(repository, path)
@@ -106,7 +101,6 @@ def test_debugger_shows_every_task_by_name(shown):
         assert re.search(rf"^ +\d+ .*\bbank-{client} .*Lock.acquire", shown, re.M)
 
 
-@needs_contexts
 def test_debugger_shows_lock_timeout_and_exit_stack_in_their_frames(shown):
     where = shown[shown.index("Bank.connection in __main__") : shown.index("Queue.put in asyncio")]
     connection, transfer = where.split("Bank.transfer in __main__")
@@ -117,7 +111,6 @@ def test_debugger_shows_lock_timeout_and_exit_stack_in_their_frames(shown):
     assert "async with self.lock:" in transfer
 
 
-@needs_contexts
 def test_debugger_numbers_the_contexts_of_the_frame(shown):
     contexts = shown[shown.rindex("Active in transfer") :]
     assert re.search(r"^  1 async with timeout\(TRANSFER_TIMEOUT\):", contexts, re.M)
@@ -192,16 +185,9 @@ def test_runtimes(repository):
     for name in ("trio", "anyio", "greenlet"):
         pytest.importorskip(name)
     text = run(repository, "examples/runtimes.py")
-    if sys.implementation.name == "cpython":
-        assert essentials(text) == RUNTIMES
-        return
-    # Without contexts the tasks stand below the frames of their owners; none of them is missing.
-    shown = essentials(text)
-    for name in ("holder", "wants-the-lock", "computing", "trio-receiver", "trio-sleeper"):
-        assert shown.count(f"({name}): waiting for ") == 1
+    assert essentials(text) == RUNTIMES
 
 
-@needs_contexts
 def test_crew(repository):
     lines = run(repository, "examples/crew.py").splitlines()
     assert lines[0] == "stackscope.Stack of <job lunch> (most recent call last):"

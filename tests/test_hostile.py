@@ -23,16 +23,10 @@ CPYTHON = sys.implementation.name == "cpython"
 
 
 EVERY = pytest.mark.parametrize("name", ALL)
-with_contexts = pytest.mark.skipif(
-    not CPYTHON, reason="no contexts are found on PyPy (tests/frames/test_safe.py)"
-)
 
 
 def _same(found, name, expected):
     """Objects are compared by identity: the hostile one can't be compared otherwise."""
-    if not CPYTHON:
-        assert not found  # tests/frames/test_safe.py
-        return
     assert len(found) == 3
     before, odd, after = expected
     assert found[0].obj is before
@@ -80,16 +74,12 @@ def test_without_names(name):
     generator = program(odd)
     next(generator)
     found = contexts_active_in_frame(generator.gi_frame, generator)
-    if not CPYTHON:
-        assert not found
-        return
     [context] = found
     if name in HOSTILE:
         assert context.obj is odd
         assert context.varname == "odd"
 
 
-@with_contexts
 @pytest.mark.parametrize("name", HOSTILE)
 def test_exiting(name):
     found = []
@@ -129,11 +119,11 @@ def test_extracted_and_drawn(name):
     lines = stack.format()
     drawing = "".join(lines)
     assert all(line.endswith("\n") for line in lines)
-    assert "a: Plain (line" in drawing or not CPYTHON
+    assert "a: Plain (line" in drawing
     assert len(drawing) < 20_000
     "".join(stack.format(ascii_only=True)).encode("ascii", "backslashreplace")
     for drawing in renderings(stack):
-        assert "c: Plain" in drawing or not CPYTHON
+        assert "c: Plain" in drawing
         assert_harmless(drawing)
 
 
@@ -165,7 +155,6 @@ def assert_harmless(drawing):
     assert found is None, ascii(drawing[max(found.start() - 200, 0) : found.end()])
 
 
-@with_contexts
 def test_all_at_once_in_the_overview():
     """`extract_all` finds them in a task, and draws them."""
 
@@ -297,10 +286,9 @@ def test_source_that_cant_be_loaded(kind):
     stack = stackscope.extract(namespace["g"])
     assert stack.error is None
     for drawing in renderings(stack):
-        assert "a: Plain" in drawing or not CPYTHON
+        assert "a: Plain" in drawing
 
 
-@with_contexts
 def test_hostile_names_in_every_drawing():
     def suspended():
         with before as a:
@@ -319,7 +307,6 @@ def test_hostile_names_in_every_drawing():
     assert ascii(TRICK)[1:-1] in str(stack)
 
 
-@with_contexts
 def test_nearly_no_recursion_left():
     """At every depth up to the limit: a stack, or a RecursionError that comes out or is reported.
 
@@ -443,7 +430,6 @@ def test_as_the_leaf(name):
     [HOSTILE["Truth"], HOSTILE["Everything"]],
     ids=["bool and len", "everything"],
 )
-@with_contexts
 def test_a_hostile_tracebackhide(hide):
     """Whether the variable is true is asked of the object, and that may fail: a shown frame."""
 
@@ -462,7 +448,6 @@ def test_a_hostile_tracebackhide(hide):
     assert len(stack.frames[0].contexts) == 1
 
 
-@with_contexts
 def test_hostile_finalizers():
     """``__del__`` while we look at other things."""
     found = []
@@ -494,10 +479,9 @@ def test_hostile_finalizers():
     finally:
         gc.set_threshold(*threshold)
     gc.collect()
-    assert found or not CPYTHON
+    assert found
 
 
-@with_contexts
 def test_globals_without_a_name():
     namespace = {"Plain": Plain, "__name__": HOSTILE["Everything"]()}
     exec("def f():\n  with Plain() as a:\n    yield\ng = f()\nnext(g)\n", namespace)

@@ -280,10 +280,6 @@ class Manager:
         pass
 
 
-@pytest.mark.skipif(
-    sys.implementation.name != "cpython",
-    reason="no contexts are found on PyPy (tests/frames/test_safe.py)",
-)
 def test_options_are_passed_on():
     manager = Manager()
     with manager:

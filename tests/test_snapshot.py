@@ -12,11 +12,6 @@ import pytest
 import stackscope
 from stackscope.snapshot import extract_all, innermost_user_frame, is_user_frame
 
-CONTEXTS = pytest.mark.skipif(
-    sys.implementation.name == "pypy",
-    reason="PyPy doesn't tell which contexts of a frame are active",
-)
-
 
 async def waiting(event):
     await event.wait()
@@ -149,9 +144,8 @@ def test_a_task_group_that_is_cancelled():
     assert found["stubborn"].state == "cancelling"
     assert found["late"].cancel_reason == "go away"
     assert "(late): cancelling (go away), waiting for asyncio.sleep()" in text
-    if sys.implementation.name != "pypy":  # where contexts aren't known
-        [context] = found["parent"].stack.frames[0].contexts
-        assert context.description == "TaskGroup: cancelled, 1 failed"
+    [context] = found["parent"].stack.frames[0].contexts
+    assert context.description == "TaskGroup: cancelled, 1 failed"
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="Runner came with 3.11")
@@ -367,7 +361,6 @@ def test_a_circle_is_shown_and_not_followed():
         assert text.count(f"├ task {node.number} ({node.name}): waiting for asyncio.wait()") == 1
 
 
-@CONTEXTS
 def test_who_holds_a_lock():
     async def main():
         lock, semaphore = asyncio.Lock(), asyncio.Semaphore(1)
@@ -399,7 +392,6 @@ def test_who_holds_a_lock():
     assert holder.children == []
 
 
-@CONTEXTS
 def test_a_deadlock_by_locks():
     async def at_once():
         locks = [asyncio.Lock(), asyncio.Lock()]
@@ -426,7 +418,7 @@ needs_task_groups = pytest.mark.skipif(
 
 
 @needs_task_groups
-@pytest.mark.parametrize("with_contexts", [pytest.param(True, marks=CONTEXTS), False])
+@pytest.mark.parametrize("with_contexts", [True, False])
 def test_the_tree_of_a_task_group(with_contexts):
     found = []
 

@@ -26,12 +26,6 @@ if sys.version_info < (3, 11):
     from exceptiongroup import BaseExceptionGroup, ExceptionGroup
 
 
-with_contexts = pytest.mark.skipif(
-    sys.implementation.name != "cpython",
-    reason="no contexts are found on PyPy (tests/frames/test_safe.py)",
-)
-
-
 class Seq:
     """Unwraps to its items."""
 
@@ -315,7 +309,6 @@ def test_a_frame_whose_hook_raises_is_shown_and_ends_the_stack():
     assert stack.leaf is None
 
 
-@with_contexts
 def test_a_context_whose_hook_raises_stays():
     class Manager:
         def __enter__(self):
@@ -547,7 +540,6 @@ def test_replacements_can_be_replaced():
 # -------------------------------------------------------- hostile metaclasses
 
 
-@with_contexts
 def test_classes_whose_hash_and_equality_are_broken():
     class Meta(type):
         def __hash__(cls):
@@ -615,7 +607,6 @@ def test_items_with_a_broken_class():
 # ------------------------------------------------------------------- nesting
 
 
-@with_contexts
 def test_child_options():
     class Group:
         def __enter__(self):
@@ -644,7 +635,6 @@ def test_child_options():
     assert names(context.children[0]) == ["child"]
 
 
-@with_contexts
 def test_an_item_that_contains_itself():
     class Group:
         def __enter__(self):
@@ -692,7 +682,6 @@ def tree_level(child):
         yield
 
 
-@with_contexts
 def test_a_tree_of_tasks_deeper_than_the_recursion_limit():
     levels = sys.getrecursionlimit() + 500
     task = bad = Bad("at the bottom")

@@ -282,7 +282,7 @@ def case(name, library, scene):
             assert stack.error is None, text
             if function is not None and name != detail:
                 [frame] = [frame for frame in stack.frames if frame.funcname == function]
-                assert frame.contexts or not CONTEXTS or function == "main", text
+                assert frame.contexts or function == "main", text
         except BaseException:
             traceback.print_exc(file=sys.stdout)
             sys.stdout.flush()
@@ -345,7 +345,6 @@ DEPENDENT = {
 """Libraries whose glue imports that of others."""
 
 
-CONTEXTS = sys.implementation.name != "pypy"
 package = pathlib.Path(stackscope.__file__).parent / "glue"
 mentioned = {library: set() for library in SCENES}
 for path in package.glob("*.py"):

@@ -19,11 +19,6 @@ pytest.importorskip("trio", reason="trio isn't installed here")
 import anyio.from_thread
 import anyio.to_thread
 
-RUNNING = pytest.mark.skipif(
-    sys.implementation.name == "pypy",
-    reason="PyPy doesn't tell which contexts of a coroutine are active",
-)
-
 # anyio 3.7 says so of itself on trio 0.22
 pytestmark = pytest.mark.filterwarnings("ignore:trio.MultiError is deprecated")
 
@@ -114,7 +109,6 @@ class Watched:
 # ------------------------------------------------------------- task groups
 
 
-@RUNNING
 def test_children(run):
     async def parent():
         async with anyio.create_task_group() as group:
@@ -157,7 +151,6 @@ def _name(task):
     return task.get_name() if hasattr(task, "get_name") else task.name
 
 
-@RUNNING
 def test_a_group_that_waits_for_its_tasks(run):
     async def parent():
         async with anyio.create_task_group() as group:
@@ -175,7 +168,6 @@ def test_a_group_that_waits_for_its_tasks(run):
     assert len(context.children) == 1
 
 
-@RUNNING
 def test_what_is_between_is_hidden(run):
     async def main():
         async with anyio.create_task_group() as group:
@@ -193,7 +185,6 @@ def test_what_is_between_is_hidden(run):
 # ------------------------------------------------------------ cancel scopes
 
 
-@RUNNING
 def test_cancel_scopes(run):
     async def main():
         with anyio.move_on_after(50) as after, anyio.CancelScope(shield=True) as shield:
@@ -207,7 +198,6 @@ def test_cancel_scopes(run):
     assert re.match(r"cancel scope: (50\.0|49\.\d) s left, cancelled", cancelled.description)
 
 
-@RUNNING
 def test_fail_after(run):
     async def main():
         with anyio.fail_after(50):
@@ -217,7 +207,6 @@ def test_fail_after(run):
     assert re.fullmatch(r"fail_after\(\.\.\.\): (50\.0|49\.\d) s left", context.description)
 
 
-@RUNNING
 def test_no_deadline(run):
     async def main():
         with anyio.move_on_after(None):
@@ -336,7 +325,6 @@ def test_blocking_portal(run):
     assert own(stack) == ["work", "called"]
 
 
-@RUNNING
 def test_a_portal_as_a_context(run):
     async def called(leave):
         await leave.wait()
@@ -369,8 +357,7 @@ def test_wrapped_async_context_manager(run):
     with anyio.from_thread.start_blocking_portal(run.backend) as portal:
         with portal.wrap_async_context_manager(manager):
             contexts = extract(threading.current_thread()).frames[_index()].contexts
-    if sys.implementation.name != "pypy":
-        assert contexts[-1].obj is manager
+    assert contexts[-1].obj is manager
 
 
 def _index():
@@ -433,12 +420,9 @@ def test_who_holds_what(run):
         first, second = nodes["first"], nodes["second"]
         assert second.waits_for == f"{kind}.acquire()"
         words = str(second.waiting)
-        if sys.implementation.name != "pypy":  # where contexts aren't known
-            assert words.count("held by task") == 1
-            assert words.endswith(("(first)", "held by task first"))
-            assert any(task is first.task for task in second.waiting.tasks)
-        else:
-            assert words.count("held by task") <= 1
+        assert words.count("held by task") == 1
+        assert words.endswith(("(first)", "held by task first"))
+        assert any(task is first.task for task in second.waiting.tasks)
 
 
 def test_words_for_a_call_in_a_thread(run):
@@ -502,10 +486,9 @@ def test_a_group_that_is_cancelled(run):
 
     node, words = run(main)
     assert re.match(r"end of TaskGroup: 1 task, cancelled", words)
-    if sys.implementation.name != "pypy":  # where contexts aren't known
-        [frame] = [frame for frame in node.stack.frames if frame.funcname == "owner"]
-        [context] = frame.contexts
-        assert re.match(r"(nursery|TaskGroup): no deadline, cancelled", context.description)
+    [frame] = [frame for frame in node.stack.frames if frame.funcname == "owner"]
+    [context] = frame.contexts
+    assert re.match(r"(nursery|TaskGroup): no deadline, cancelled", context.description)
 
 
 def test_sleep_and_event(run):

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import sys
-
 import pytest
 
 from stackscope import extract, unwrap_context_generator
@@ -17,12 +15,6 @@ from async_generator import asynccontextmanager, yield_, yield_from_
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:the .type, exc, tb. signature:DeprecationWarning"  # its own
-)
-
-
-CONTEXTS = pytest.mark.skipif(
-    sys.implementation.name == "pypy",
-    reason="PyPy doesn't tell which contexts of a coroutine are active",
 )
 
 
@@ -66,8 +58,7 @@ async def test_suspended_at_yield():
     assert shown(stack) == [("numbers", False), ("yield_", True)]
     assert stack.leaf is None
     assert stack.error is None
-    if sys.implementation.name != "pypy":
-        assert type(stack.frames[0].contexts[0].obj) is Manager
+    assert type(stack.frames[0].contexts[0].obj) is Manager
     await generator.aclose()
     assert extract(generator).frames == []
 
@@ -127,7 +118,6 @@ async def manager():
 stacks = []
 
 
-@CONTEXTS
 @run
 async def test_context_manager():
     async with manager():
@@ -143,7 +133,6 @@ async def test_context_manager():
     assert "manager" in names(stacks[-1])
 
 
-@CONTEXTS
 @run
 async def test_context_manager_hook():
     @asynccontextmanager
@@ -163,7 +152,6 @@ async def test_context_manager_hook():
     assert context.inner_stack is None
 
 
-@CONTEXTS
 @run
 async def test_native_generator():
     @asynccontextmanager

@@ -10,11 +10,6 @@ import pytest
 import stackscope
 from stackscope import extract, extract_since
 
-CONTEXTS = pytest.mark.skipif(
-    sys.implementation.name == "pypy",
-    reason="PyPy doesn't tell which contexts of a frame are active",
-)
-
 
 def names(stack, hidden=False):
     return [frame.funcname for frame in stack.frames if hidden or not frame.hide]
@@ -113,7 +108,6 @@ async def test_futures_are_leaves():
     assert stack.leaf is future
 
 
-@CONTEXTS
 @in_asyncio
 async def test_through_async_generators_with_contexts():
     future = asyncio.get_running_loop().create_future()
@@ -251,7 +245,6 @@ needs_task_groups = pytest.mark.skipif(
 )
 
 
-@CONTEXTS
 @needs_task_groups
 @in_asyncio
 async def test_task_group():
@@ -280,7 +273,6 @@ async def test_task_group():
     await task
 
 
-@CONTEXTS
 @needs_task_groups
 @in_asyncio
 async def test_a_task_group_that_waits_for_its_tasks():
@@ -314,7 +306,6 @@ async def test_a_task_group_without_its_private_attribute():
     assert context.children == ()
 
 
-@CONTEXTS
 @needs_task_groups
 @in_asyncio
 async def test_timeout():

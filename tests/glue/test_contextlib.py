@@ -16,11 +16,6 @@ from stackscope import (
     unwrap_context_generator,
 )
 
-CONTEXTS = pytest.mark.skipif(
-    sys.implementation.name == "pypy",
-    reason="PyPy doesn't tell which contexts of a frame are active",
-)
-
 
 def names(stack):
     return [frame.funcname for frame in stack.frames]
@@ -92,7 +87,6 @@ async def async_context(*args, **kwargs):
     await pause()
 
 
-@CONTEXTS
 def test_inner_stack():
     def function():
         with outer_context(1, "x"):
@@ -146,7 +140,6 @@ def test_qualified_names():
         assert filled(manager).description == name
 
 
-@CONTEXTS
 def test_exiting():
     stacks = []
 
@@ -171,7 +164,6 @@ def test_exiting():
     assert context.description == "test_exiting.<locals>.manager(...)"
 
 
-@CONTEXTS
 def test_async():
     async def function():
         async with async_context():
@@ -200,7 +192,6 @@ def test_async():
         coroutine.send(None)
 
 
-@CONTEXTS
 def test_unwrap_context_generator():
     calls = []
 
@@ -255,7 +246,6 @@ def test_unwrap_context_generator():
     assert calls == []
 
 
-@CONTEXTS
 def test_inner_stacks_deeper_than_the_recursion_limit():
     class Holder:
         """A manager that holds another one, which it doesn't enter: that would need recursion."""
@@ -335,7 +325,6 @@ def described(stack, **details):
     return [(child.varname, child.description) for child in context.children]
 
 
-@CONTEXTS
 def test_exit_stack():
     manager = Manager()
     with contextlib.ExitStack() as stack:
@@ -381,7 +370,6 @@ def test_exit_stack():
         stack.pop_all()
 
 
-@CONTEXTS
 def test_async_exit_stack():
     manager = AsyncManager()
 
@@ -463,7 +451,6 @@ def test_exit_stacks_nested_deeper_than_the_recursion_limit():
         stack.pop_all()
 
 
-@CONTEXTS
 def test_exit_stack_in_a_frame_and_exiting():
     stacks = []
 
@@ -524,7 +511,6 @@ def test_exit_methods_of_all_kinds():
         lock.release()
 
 
-@CONTEXTS
 def test_a_child_whose_hook_raises_does_not_harm_the_others():
     class Bad(Manager):
         pass

@@ -18,10 +18,6 @@ from stackscope import Context, Stack, customize, extract, extract_outermost
 if sys.version_info < (3, 11):
     from exceptiongroup import ExceptionGroup
 
-CONTEXTS = pytest.mark.skipif(
-    sys.implementation.name == "pypy", reason="what PyPy's bytecode says is not known"
-)
-
 
 class Manager:
     """A manager that notes which others are active in the same function."""
@@ -229,7 +225,6 @@ def thrown_into():
     generator.throw(ValueError())
 
 
-@CONTEXTS
 @pytest.mark.parametrize(
     ("function", "expected"),
     [
@@ -271,7 +266,6 @@ def test_which_blocks_were_open(function, expected):
         assert code.co_firstlineno < context.start_line <= frames[0].lineno
 
 
-@CONTEXTS
 def test_blocks_are_those_of_then_although_the_frame_runs_on():
     with Manager("a") as a:
         try:
@@ -286,7 +280,6 @@ def test_blocks_are_those_of_then_although_the_frame_runs_on():
     assert open_in(frame) == ["a", "b"]
 
 
-@CONTEXTS
 def test_the_text_says_that_they_are_past():
     lines = "".join(extract(raised_by(in_body)).format(ascii_only=True)).splitlines()
     number = in_body.__code__.co_firstlineno + 1
@@ -396,7 +389,6 @@ async def by_async_target():
         raise ValueError
 
 
-@CONTEXTS
 def test_a_manager_that_a_variable_still_holds():
     lock = threading.Lock()
     [context] = extract(raised_by(by_name, lock)).frames[-1].contexts
@@ -407,7 +399,6 @@ def test_a_manager_that_a_variable_still_holds():
         assert (context.obj.name, context.varname) == ("a", "target")
 
 
-@CONTEXTS
 @pytest.mark.parametrize(
     "function",
     [
@@ -427,7 +418,6 @@ def test_a_manager_that_may_be_another_one_is_unknown(function):
     assert context.varname in (None, "target")
 
 
-@CONTEXTS
 @pytest.mark.skipif(sys.version_info < (3, 9), reason="3.8 doesn't tell who swallows exceptions")
 def test_a_manager_in_a_loop_that_was_left():
     error = raised_by(by_name_in_a_loop)
@@ -435,7 +425,6 @@ def test_a_manager_in_a_loop_that_was_left():
     assert type(context.obj) is type(threading.Lock())
 
 
-@CONTEXTS
 def test_a_manager_in_a_loop_that_goes_on_is_unknown():
     errors = []
     for lock in [threading.Lock(), threading.Lock()]:
@@ -449,7 +438,6 @@ def test_a_manager_in_a_loop_that_goes_on_is_unknown():
         assert (context.obj, context.varname) == (None, None)
 
 
-@CONTEXTS
 def test_frames_that_were_cleared():
     error = raised_by(by_name, threading.Lock())
     for frame in extract(error).frames[1:]:

@@ -113,10 +113,6 @@ async def test_the_test_itself(plain):
 """
 
 
-@pytest.mark.skipif(
-    sys.implementation.name == "pypy",
-    reason="PyPy doesn't tell which contexts of a coroutine are active",
-)
 def test_in_a_run_of_its_own(tmp_path):
     program = tmp_path / "test_program.py"
     program.write_text(textwrap.dedent(PROGRAM))

@@ -1,19 +1,11 @@
 from __future__ import annotations
 
 import _thread
-import sys
 import threading
 import time
 
-import pytest
-
 from stackscope import extract, extract_outermost
 from stackscope.slots import has_gil
-
-CONTEXTS = pytest.mark.skipif(
-    sys.implementation.name == "pypy",
-    reason="PyPy doesn't tell which contexts of a frame are active",
-)
 
 
 def names(stack, hidden=True):
@@ -90,7 +82,6 @@ def test_the_main_thread_from_another_one():
     assert "test_the_main_thread_from_another_one" in names(found[0])
 
 
-@CONTEXTS
 def test_contexts_of_another_thread():
     lock = threading.Lock()
     ready, leave = threading.Event(), threading.Event()

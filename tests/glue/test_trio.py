@@ -2,21 +2,12 @@ from __future__ import annotations
 
 import contextlib
 import re
-import sys
 import threading
 
-import pytest
 import trio
 import trio.testing
 
 from stackscope import Context, extract, extract_all, extract_outermost, fill_context
-
-HAS_CONTEXTS = sys.implementation.name != "pypy"
-
-CONTEXTS = pytest.mark.skipif(
-    not HAS_CONTEXTS,
-    reason="PyPy doesn't tell which contexts of a coroutine are active",
-)
 
 
 def names(stack, hidden=False):
@@ -109,7 +100,6 @@ async def test_checkpoints_are_pruned():
     assert stacks[0].leaf is None
 
 
-@CONTEXTS
 @in_trio
 async def test_nursery():
     async with trio.open_nursery() as nursery:
@@ -130,7 +120,6 @@ async def test_nursery():
     assert [names(child) for child in context.children] == [["sleeper", "sleep_forever"]] * 12
 
 
-@CONTEXTS
 @in_trio
 async def test_nested_nurseries():
     async with trio.open_nursery() as nursery:
@@ -152,7 +141,6 @@ async def test_nested_nurseries():
     assert "sleeper" in found
 
 
-@CONTEXTS
 @in_trio
 async def test_a_nursery_that_waits_for_its_children():
     async def parent():
@@ -171,7 +159,6 @@ async def test_a_nursery_that_waits_for_its_children():
     assert [names(child) for child in context.children] == [["sleeper", "sleep_forever"]]
 
 
-@CONTEXTS
 @in_trio
 async def test_nursery_in_a_context_manager():
     @contextlib.asynccontextmanager
@@ -243,13 +230,11 @@ def test_a_run_in_another_thread_that_waits():
         [loop] = [loop for loop in snapshot.loops if not loop.is_here]
         assert (loop.library, loop.thread, loop.is_running) == ("trio", "the other one", True)
         nodes = {node.name.rpartition(".")[2]: node for node in loop.walk()}
-        if HAS_CONTEXTS:
-            [timeout, nursery] = nodes["elsewhere"].stack.frames[0].contexts
-            assert re.fullmatch(r"cancel scope: [45]\d\d\.\d s left", timeout.description)
-            assert re.fullmatch(r"[67]\d\d\.\d s left", nodes["sleeper"].waiting.detail)
+        [timeout, nursery] = nodes["elsewhere"].stack.frames[0].contexts
+        assert re.fullmatch(r"cancel scope: [45]\d\d\.\d s left", timeout.description)
+        assert re.fullmatch(r"[67]\d\d\.\d s left", nodes["sleeper"].waiting.detail)
 
 
-@CONTEXTS
 def test_a_nursery_that_is_cancelled():
     async def owner():
         async with trio.open_nursery() as nursery:

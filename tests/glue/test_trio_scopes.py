@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import re
 import socket
-import sys
 
 import pytest
 
@@ -15,11 +14,6 @@ from stackscope.waiting import describe_wait
 trio = pytest.importorskip("trio", reason="trio isn't installed here")
 
 import trio.testing
-
-RUNNING = pytest.mark.skipif(
-    sys.implementation.name == "pypy",
-    reason="PyPy doesn't tell which contexts of a coroutine are active",
-)
 
 
 def in_trio(function):
@@ -42,7 +36,6 @@ async def look():
     return stack.frames[-2].contexts
 
 
-@RUNNING
 @in_trio
 async def test_deadline_and_shield():
     with trio.move_on_after(5), trio.CancelScope(shield=True):
@@ -52,7 +45,6 @@ async def test_deadline_and_shield():
     assert type(after.obj) is trio.CancelScope
 
 
-@RUNNING
 @in_trio
 async def test_looking_cancels_nothing():
     with trio.move_on_after(0.001) as scope:
@@ -64,7 +56,6 @@ async def test_looking_cancels_nothing():
     assert re.fullmatch(r"cancel scope: 0\.\d s overdue", context.description)
 
 
-@RUNNING
 @in_trio
 async def test_cancelled():
     with trio.CancelScope() as scope:
@@ -78,7 +69,6 @@ async def test_cancelled():
     assert context.description == f"cancel scope: no deadline, {expected}"
 
 
-@RUNNING
 @in_trio
 async def test_fail_after():
     with trio.fail_after(7):
@@ -88,7 +78,6 @@ async def test_fail_after():
     assert inner.frames[0].funcname in ("fail_after", "fail_at")
 
 
-@RUNNING
 def test_mock_clock():
     async def main():
         with trio.move_on_after(50):
@@ -100,7 +89,6 @@ def test_mock_clock():
     assert trio.run(main, clock=clock) == "cancel scope: 30.0 s left"
 
 
-@RUNNING
 def test_a_clock_of_the_programs_own_is_not_asked():
     asked = []
 
@@ -262,7 +250,6 @@ async def test_socket():
 # ---------------------------------------------------- odd places for nurseries
 
 
-@RUNNING
 @in_trio
 async def test_a_nursery_in_an_async_generator():
     async def generate():
