@@ -203,12 +203,10 @@ class Oracle:
             inner, frame = frame, frame.f_back
         return running
 
-    def check_suspended(self, thing: Any, running: Set[int]) -> None:
-        """Compare the frame of a generator, coroutine or async generator, if it's suspended."""
+    def check_suspended(self, thing: Any) -> None:
+        """Compare the frame of a generator, coroutine or async generator that's suspended."""
         frame = frame_of(thing)
-        if frame is None or id(frame) in running or is_running_unseen(thing, frame):
-            return
-        if frame.f_code.co_filename == self.program.filename:
+        if frame is not None and frame.f_code.co_filename == self.program.filename:
             self.check_frame(frame, thing, next_suspended_frame(thing))
 
     def check_frame(
@@ -434,6 +432,17 @@ def is_running_unseen(thing: Any, frame: types.FrameType) -> bool:
     is_running = any(getattr(thing, flag, False) for flag in flags)
     suspended = ("YIELD_VALUE", "YIELD_FROM", "LOAD_CONST")
     return is_running and instruction_at(frame.f_code, frame.f_lasti) not in suspended
+
+
+def is_suspended(thing: Any, running: Set[int]) -> bool:
+    """Whether a generator, coroutine or async generator is at rest.
+
+    Args:
+        thing: The generator, coroutine or async generator.
+        running: The ids of the frames on the stack.
+    """
+    frame = frame_of(thing)
+    return frame is not None and id(frame) not in running and not is_running_unseen(thing, frame)
 
 
 def awaited_by(thing: Any) -> Any:

@@ -13,7 +13,7 @@ import weakref
 from typing import Any, Callable, Dict, Iterator, List, Optional, Set
 
 from . import managers
-from .oracle import Oracle, Token, awaited_by, chain_of, frame_of
+from .oracle import Oracle, Token, awaited_by, chain_of, frame_of, is_suspended
 
 #: How often a program may choose, loop or call before everything ends.
 _FUEL = 250
@@ -474,12 +474,14 @@ class Runtime:
         self._probe_suspended(running)
 
     def _check_suspended(self, thing: Any, running: Set[int]) -> None:
+        if not is_suspended(thing, running):
+            return
         iterable = _ending_iterable(thing)
         if iterable is not None and iterable.is_abandoned:
             # What was to be thrown has not come here: something on the way had been closed.
             self.oracle.figures.skipped += 1
         else:
-            self.oracle.check_suspended(thing, running)
+            self.oracle.check_suspended(thing)
 
     def _run_out(self, thing: Any) -> None:
         # Some never end: up to 3.10 an async generator whose close was interrupted stays "running".
