@@ -123,17 +123,22 @@ def test_a_handler_that_was_set_later_is_left_alone(file):
 def test_a_signal_during_a_dump(file, monkeypatch):
     """Whatever comes while a dump is made finds it busy, and the next one finds it free."""
     real = dumps.take_snapshot
+    to_raise = [True]
+    # PyPy runs no handler inside of another: it comes when the first one has ended.
+    expected = 1 if sys.implementation.name == "cpython" else 2
 
     def interrupted(caller):
-        signal.raise_signal(SIGNAL)
+        if to_raise:
+            to_raise.pop()
+            signal.raise_signal(SIGNAL)
         return real(caller)
 
     stackscope.register(SIGNAL, file)
     monkeypatch.setattr(dumps, "take_snapshot", interrupted)
     signal.raise_signal(SIGNAL)
-    assert dumps_in(text_of(file)) == 1
+    assert dumps_in(text_of(file)) == expected
     signal.raise_signal(SIGNAL)
-    assert dumps_in(text_of(file)) == 2
+    assert dumps_in(text_of(file)) == expected + 1
 
 
 def test_no_repr_runs(file):
