@@ -227,7 +227,7 @@ class PyPyReader(Reader):
         # Nothing but compiled code until the list is complete. The first item brings the frame up to
         # date, if it is met in the loop (that the list is filled in) and so by code that the JIT
         # doesn't see as part of the frame's own.
-        found = list(
+        found: List[Any] = list(
             chain(
                 map(_lasti, (frame, frame)),
                 map(_referents, (frame, array)),

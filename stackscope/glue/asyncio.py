@@ -23,6 +23,7 @@ from types import FunctionType, GeneratorType, GetSetDescriptorType
 from stackscope.frames import local_value
 from stackscope.glue.reading import class_attribute, instance_attributes, is_instance
 from stackscope.hooks import customize, elaborate_context, unwrap_stackitem
+from stackscope.slots import FREE_THREADED
 from stackscope.walk import Leaf, child_stack
 
 TYPE_CHECKING = False
@@ -106,6 +107,11 @@ _readers = {
     if type(reader) is GetSetDescriptorType
 }
 """Reads the private attributes of the tasks and futures that are written in C."""
+
+if FREE_THREADED:
+    from stackscope.glue.asyncio_without_gil import guard
+
+    guard(_readers)
 
 
 def internal(future: object, name: str) -> Any:
