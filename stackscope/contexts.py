@@ -211,6 +211,9 @@ def _exiting_context(
             # Either the exit method has failed and the frame unwinds, or the collector came while
             # the method was being called; the manager is in the method's place then.
             found = _manager_in_place(moment, stack, exiting)
+            if not found[0] and exiting.block.is_async and exiting.awaitable < 0:
+                # 3.8: it is awaited in a slot that depends on the way that led here.
+                found = _manager_in_callee(reader, moment, frame, next_inner, exiting.block)
             if not found[0] and (moment.may_unwind(site) or _is_of_manager(next_inner, exiting)):
                 return []
         else:
@@ -311,6 +314,8 @@ def _is_finalizer(frame: FrameType) -> bool:
 
 def _is_of_manager(finalizer: FrameType, exiting: Exiting) -> bool:
     """Whether a finalizer is rather that of the manager, which is dropped when its exit has returned."""
+    if finalizer.f_code.co_flags & CO_ANY_GENERATOR:
+        return False
     known, finalized = first_argument(finalizer)
     return known and class_attribute(type(finalized), exiting.block.exit_name) is not MISSING
 

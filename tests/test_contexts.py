@@ -916,6 +916,34 @@ def test_async_exits(exception):
         assert contexts[1].obj is noting
 
 
+@pytest.mark.parametrize("early", [False, True])
+@pytest.mark.parametrize("nested", [False, True])
+def test_an_async_exit_in_a_finally_body(early, nested):
+    """In 3.8 such a body has one place for all ways that lead into it, and these differ in depth."""
+
+    async def program():
+        try:
+            if early:
+                return early
+        finally:
+            if nested:
+                with Manager():
+                    async with noting as b:
+                        pass
+            else:
+                async with noting as b:
+                    pass
+        return not b
+
+    found = []
+    noting = AsyncNoting(found)
+    _step(program())
+    for _, contexts in found:
+        assert [(c.obj, c.varname) for c in contexts[nested:]] == [(noting, "b")]
+        assert len(contexts) == 1 + nested
+        assert contexts[-1].is_exiting
+
+
 def test_async_enter_is_not_active_yet():
     class Slow(Manager):
         async def __aenter__(self):
