@@ -98,11 +98,13 @@ def _free_own_modules() -> None:
     """
     bootstrap = sys.modules.get("_frozen_importlib")
     locks: Dict[str, Callable[[], Any]] = getattr(bootstrap, "_module_locks", {})
-    for name, reference in list(locks.items()):
-        lock = reference() if name.startswith("stackscope.") else None
-        if lock is None or lock.owner in (None, get_ident()):
+    for name in [name for name in {**sys.modules, **locks} if name.startswith("stackscope.")]:
+        reference = locks.get(name)
+        lock = None if reference is None else reference()
+        if lock is not None and lock.owner in (None, get_ident()):
             continue
-        del locks[name]
+        # Without the GIL the lock is gone already, with all that the other threads had.
+        locks.pop(name, None)
         module = sys.modules.get(name)
         if module is not None and _is_being_imported(_namespace(module)):
             del sys.modules[name]
