@@ -17,21 +17,9 @@ from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 import stackscope
 
+from .managers import Manager
+
 WARM_UP = 5
-
-
-class Manager:
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        return None
-
-    async def __aenter__(self):
-        return self
-
-    async def __aexit__(self, *exc):
-        return None
 
 
 @contextlib.contextmanager

@@ -6,7 +6,6 @@ import dis
 import inspect
 import sys
 import threading
-import types
 
 import pytest
 
@@ -26,30 +25,13 @@ from stackscope.lowlevel import (
 )
 from stackscope.model import Context
 
+from .managers import Manager, pause
+
 if sys.version_info < (3, 11):
     from exceptiongroup import BaseExceptionGroup, ExceptionGroup
 
 CPYTHON = sys.implementation.name == "cpython"
 exact = pytest.mark.skipif(not CPYTHON, reason="only CPython's frames are read exactly")
-
-
-class Manager:
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        return None
-
-    async def __aenter__(self):
-        return self
-
-    async def __aexit__(self, *exc):
-        return None
-
-
-@types.coroutine
-def pause():
-    yield
 
 
 @pytest.fixture(autouse=True)

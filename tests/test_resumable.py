@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-import types
 
 import pytest
 
 from stackscope.resumable import awaited_by, frame_of, is_suspended
+
+from .managers import Manager, pause
 
 pytestmark = pytest.mark.skipif(
     sys.implementation.name != "cpython" or sys.version_info < (3, 13),
@@ -15,18 +16,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@types.coroutine
-def pause():
-    yield
-
-
-class Manager:
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        return None
-
+class Suspending(Manager):
     async def __aenter__(self):
         await pause()
 
@@ -48,7 +38,7 @@ def generator():
 
 
 async def coroutine():
-    async with Manager():
+    async with Suspending():
         [await pause() for _ in range(2)]
         try:
             raise KeyError
@@ -57,7 +47,7 @@ async def coroutine():
 
 
 async def async_generator():
-    async with Manager():
+    async with Suspending():
         yield 1
         await pause()
         yield ValueError()

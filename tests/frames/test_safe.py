@@ -4,32 +4,13 @@ from __future__ import annotations
 
 import sys
 import threading
-import types
 
 import pytest
 
 from stackscope.frames.safe import Found, exits_in
 from stackscope.lowlevel import contexts_active_in_frame, set_trickery_enabled
 
-
-class Manager:
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        return None
-
-    async def __aenter__(self):
-        return self
-
-    async def __aexit__(self, *exc):
-        return None
-
-
-@types.coroutine
-def _pause():
-    yield
-
+from ..managers import Manager, pause
 
 cpython_only = pytest.mark.skipif(
     sys.implementation.name != "cpython", reason="says what CPython's collector shows"
@@ -53,7 +34,7 @@ def test_exits_in_a_coroutine():
     async def program():
         async with first:
             with first:
-                await _pause()
+                await pause()
 
     first = Manager()
     coroutine = program()
