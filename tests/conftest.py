@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import faulthandler
+import os
 import signal
 from pathlib import Path
 
 import pytest
+
+LONGEST = 240
+"""After so many seconds a test is taken for hung."""
 
 
 @pytest.fixture(scope="session")
@@ -14,10 +19,24 @@ def repository() -> Path:
     return Path(__file__).resolve().parent.parent
 
 
-def pytest_configure() -> None:
+stderr = pytest.StashKey[int]()
+"""Where stacks of tests that hang are written to: what was there before pytest captured it."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
     """Let programs in terminals be interrupted, also where the tests run in the background of a shell.
 
     A shell has such processes ignore ``SIGINT``, and they hand that down.
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    with config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        config.stash[stderr] = os.dup(2)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_protocol(item: pytest.Item):
+    """Let a test that hangs show where, and end its process, so that it fails and the others go on."""
+    faulthandler.dump_traceback_later(LONGEST, exit=True, file=item.config.stash[stderr])
+    yield
+    faulthandler.cancel_dump_traceback_later()

@@ -17,6 +17,7 @@ import warnings
 from pathlib import Path
 
 import stackscope
+from stackscope import glue
 
 
 def say(word):
@@ -165,9 +166,12 @@ def wait_for(child):
     return os.WTERMSIG(os.waitpid(child, 0)[1])
 
 
-def fork_during_imports():
+def fork_during_imports(*flags):
     """Other threads are in the middle of imports: of a module, and of glue for something new."""
     stackscope.register(signal.SIGUSR1)
+    if "interrupted" in flags:
+        glue.PATIENCE = 0.01
+        sys.settrace(raise_in_hook)
     importlib.import_module("concurrent.futures.thread")
 
     reached = threading.Semaphore(0)
@@ -196,6 +200,14 @@ def fork_during_imports():
         reached.acquire()
     say(f"ended by {wait_for(fork_a_child())}")
     os._exit(0)
+
+
+def raise_in_hook(frame, event, arg):
+    """A trace function: raises a signal at every line of what is done in a child after a fork."""
+    if frame.f_code in (glue._forget_other_threads.__code__, glue._free_own_modules.__code__):
+        signal.raise_signal(signal.SIGUSR1)
+        return raise_in_hook
+    return None
 
 
 def prepare_hanging_import(hang):

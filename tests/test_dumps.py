@@ -524,9 +524,13 @@ def test_fork_and_last_words():
 
 
 @UNIX
-def test_fork_while_other_threads_import():
-    """A child process has none of these threads, which hold the locks of modules for ever."""
-    with Program("fork during imports") as program:
+@pytest.mark.parametrize("flags", [(), ("interrupted",)])
+def test_fork_while_other_threads_import(flags):
+    """A child process has none of these threads, which hold the locks of modules for ever.
+
+    It's the same if signals come while it does what there is to do after a fork.
+    """
+    with Program("fork during imports", *flags) as program:
         child = int(program.process.stdout.readline())
         for _ in range(2):
             text = program.dump(signal.SIGUSR1, child)

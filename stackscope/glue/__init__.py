@@ -83,12 +83,15 @@ _settled_state: Optional[Tuple[int, str]] = None
 
 
 def _forget_other_threads() -> None:
-    """After a fork: there is nobody else who would finish what is being imported and installed."""
+    """After a fork: there is nobody else who would finish what is being imported and installed.
+
+    A signal may come in the middle of this, and its dump must find no module to install whose lock is held.
+    """
+    _free_own_modules()
     for name, thread in list(_installing.items()):
         if thread != get_ident():
             _dealt_with.pop(name, None)
-            del _installing[name]
-    _free_own_modules()
+            _installing.pop(name, None)
 
 
 def _free_own_modules() -> None:
