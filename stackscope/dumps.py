@@ -36,6 +36,9 @@ PUBLIC = ("cancel_dump_after", "dump_after", "register", "unregister")
 CRASHES = ("SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV")
 """Signals after which no Python code can run."""
 
+NEVER_HANDLED = ("SIGKILL", "SIGSTOP")
+"""Signals that end or stop the process in any case. (PyPy seems to take a handler for them.)"""
+
 PATIENCE = 5.0
 """Seconds to wait for a reader of a pipe that is full."""
 
@@ -86,6 +89,8 @@ def register(signum: int, file: File = None, chain: bool = False) -> None:
         True
     """
     number = _signal_number(signum)
+    if _signal_name(number) in NEVER_HANDLED:
+        raise ValueError(f"{_signal_name(number)} can't be handled: choose another signal")
     output = _Output(file)
     _rehearse()
     known = _registered.get(number)
@@ -136,9 +141,6 @@ def _set_handler(number: int, handler: Any, caller: str) -> None:
             f"{caller}() must be called in the main thread, where Python runs signal handlers; "
             "dump_after() can be called anywhere"
         ) from None
-    except OSError:  # SIGKILL, SIGSTOP
-        name = _signal_name(number)
-        raise ValueError(f"{name} can't be handled: choose another signal") from None
 
 
 def _signal_number(signum: object) -> int:

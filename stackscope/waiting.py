@@ -13,6 +13,7 @@ from stackscope.codes import code_dispatch
 from stackscope.model import Stack
 from stackscope.places import calls_below_user, is_runtime_frame, name_of_call
 from stackscope.records import record
+from stackscope.slots import CO_ANY_GENERATOR
 from stackscope.walk import implementation, interrupts
 
 TYPE_CHECKING = False
@@ -176,14 +177,19 @@ def _calls(stack: Stack) -> List[Frame]:
     """
     frames = stack.frames
     index = len(frames) - 1
-    while index > 0 and frames[index].origin is None:
+    while index > 0 and not _is_suspended(frames[index]):
         index -= 1
-    if not frames or frames[index].origin is None:
+    if not frames or not _is_suspended(frames[index]):
         return calls_below_user(stack)
     last = frames[index]
     calls = calls_below_user(Stack(stack.root, frames[: index + 1]))
     hands_over = last.hide and describe_call.for_code(last.pyframe.f_code) is not None
     return [*calls, last] if hands_over else calls
+
+
+def _is_suspended(frame: Frame) -> bool:
+    """Whether this frame waits in a coroutine or generator, and not in a call that another thread runs for it."""
+    return frame.origin is not None and bool(frame.pyframe.f_code.co_flags & CO_ANY_GENERATOR)
 
 
 def _name_outer_call(

@@ -357,7 +357,8 @@ def test_calls_in_threads(loop_name):
                 ]
                 assert stack.leaf is None
                 assert stack.error is None
-                assert re.fullmatch(r"a call in thread \w+[_-]\d.*", str(waiting(task)))
+                words = re.fullmatch(r"(.*)a call in thread \w+[_-]\d.*", str(waiting(task)))
+                assert words.group(1) == ("asyncio.to_thread(): " if middle else "")
         finally:
             leave.set()
 

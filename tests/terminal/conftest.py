@@ -16,6 +16,13 @@ pexpect = pytest.importorskip("pexpect")
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[=>]|\x1b\][^\x07]*\x07")
 ROOT = Path(__file__).resolve().parents[2]
 
+SEEN_AT_ONCE = 20
+"""Seconds after which Ctrl-C is pressed again.
+
+If a signal comes just between two instructions and a system call that waits, Python sees it only when that
+has ended, or when the next signal comes.
+"""
+
 LINE_READ = "\x1b[?2004l"
 """What PyPy's readline writes once it has read a line. Before that, it draws the prompt anew with each key."""
 
@@ -55,6 +62,18 @@ class Terminal:
         self.child.expect_exact(wanted)
         before = self.child.before.replace("\x1b[1A\n", "")  # the way of PyPy's prompt to its line
         return ESCAPES.sub("", before).replace("\r", "")
+
+    def interrupt(self, name=""):
+        """Press Ctrl-C, and give what comes before the prompt that names ``name``."""
+        wait, self.child.timeout = self.child.timeout, SEEN_AT_ONCE
+        try:
+            self.child.sendintr()
+            return self.expect_prompt(name)
+        except pexpect.TIMEOUT:
+            self.child.sendintr()
+            return self.expect_prompt(name)
+        finally:
+            self.child.timeout = wait
 
     def enter(self, keys):
         """Type what makes a line, and wait until it has been read."""
@@ -129,6 +148,15 @@ class Screen:
                 break
         assert is_there(self.text), self.text
         return self.text
+
+    def interrupt(self, is_there):
+        """Press Ctrl-C, and wait as `wait` does."""
+        self.child.sendintr()
+        try:
+            return self.wait(is_there, SEEN_AT_ONCE)
+        except AssertionError:
+            self.child.sendintr()
+            return self.wait(is_there)
 
     def wait_for_prompt(self, name=""):
         return self.wait(f"(stackscope_pdb {name})" if name else "(stackscope_pdb)")

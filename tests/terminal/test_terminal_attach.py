@@ -138,8 +138,7 @@ def test_an_idle_event_loop(terminal, process):
     assert "Another debugger is attached" in finished(other)
 
     # Ctrl-C stops it while it idles
-    session.child.sendintr()
-    again = session.expect_prompt()
+    again = session.interrupt()
     assert "Program interrupted." in again
     assert "4 tasks" in again
 

@@ -146,8 +146,7 @@ def test_interrupt_at_the_prompt(terminal):
     session.ask("task client-1", "client-1")
     session.child.send("half a li")
     session.child.expect_exact("half a li")
-    session.child.sendintr()
-    session.expect_prompt("client-1")
+    session.interrupt("client-1")
     assert session.ask("p secret", "client-1") == "11\n"
     assert "secrets [0, 11, 22]" in session.finish("c")
 

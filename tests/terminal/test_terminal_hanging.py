@@ -55,8 +55,7 @@ def stuck(session):
         session.ask(LATER)  # or else Ctrl-C might come before it has gone on
         session.enter("continue")
         session.child.expect_exact("later\r\n")
-        session.child.sendintr()
-        shown = session.expect_prompt()
+        shown = session.interrupt()
         if len(re.findall(r"Lock\.acquire\(\)", shown)) == 4 and "Queue.put()" in shown:
             return shown[shown.index("Program") :].split("\n")
     raise AssertionError(shown)

@@ -60,23 +60,18 @@ UNDER = ("-m", "stackscope_pdb", "-c", "continue", "app.py")
 LATER = "import asyncio; handle = asyncio.get_running_loop().call_later(0.05, print, 'later')"
 
 
-def interrupt(session):
-    session.child.sendintr()
-    return session.expect_prompt()
-
-
 def interrupt_again(session, name=""):
     """Go on, and interrupt once the program is known to have done so."""
     session.ask(LATER, name)
     session.enter("continue")
     session.child.expect_exact("later\r\n")
-    return interrupt(session)
+    return session.interrupt()
 
 
 def test_an_idle_loop(terminal):
     session = terminal(ASYNCIO, *UNDER)
     session.child.expect_exact("waiting")
-    shown = interrupt(session)
+    shown = session.interrupt()
     assert "Program interrupted." in shown
     assert "asyncio loop in MainThread, stopped: 3 tasks" in shown
     assert shown.count("waiting: Event.wait()") == 2
@@ -155,7 +150,7 @@ def test_an_idle_loop_after_a_breakpoint(terminal, kind):
     session.expect_prompt()
     session.enter("c")
     session.child.expect_exact("waiting")
-    shown = interrupt(session)
+    shown = session.interrupt()
     assert shown.count("client:8 app.py") == 2
     assert "stopped: 3 tasks" in shown or "stopped: 2 tasks" in shown
     [number] = re.findall(r"^ *(\d+) .*client:8 app.py", shown, re.MULTILINE)[:1]
@@ -163,7 +158,7 @@ def test_an_idle_loop_after_a_breakpoint(terminal, kind):
     assert "await wait()" in session.ask(f"task {number}", name)
     assert session.ask("p secret", name) in ("0\n", "11\n")
     session.ask("unfocus")
-    interrupt(session)  # at the prompt that gives up a line, and nothing else
+    session.interrupt()  # at the prompt that gives up a line, and nothing else
     session.enter("q")
     if sys.version_info >= (3, 14):
         session.child.expect_exact("Quit anyway? [y/n] ")
@@ -178,7 +173,7 @@ def test_an_idle_loop_after_a_breakpoint(terminal, kind):
 def test_quit_while_idle(terminal):
     session = terminal(ASYNCIO, *UNDER)
     session.child.expect_exact("waiting")
-    interrupt(session)
+    session.interrupt()
     left = session.finish("q")
     assert sorted(left.splitlines()) == ["cleaned up 0", "cleaned up 1"]
     assert session.child.exitstatus == 0
@@ -187,7 +182,7 @@ def test_quit_while_idle(terminal):
 def test_quit_while_trio_is_idle(terminal):
     session = terminal(LOOPS.replace("breakpoint()", ""), *UNDER, "trio")
     session.child.expect_exact("waiting")
-    interrupt(session)
+    session.interrupt()
     left = session.finish("q")
     assert sorted(left.splitlines()) == ["cleaned up 0", "cleaned up 1"]
     assert session.child.exitstatus == 0
@@ -196,10 +191,10 @@ def test_quit_while_trio_is_idle(terminal):
 def test_half_a_line_is_given_up(terminal):
     session = terminal(ASYNCIO, *UNDER)
     session.child.expect_exact("waiting")
-    interrupt(session)
+    session.interrupt()
     session.child.send("half a li")
     session.child.expect_exact("half a li")
-    interrupt(session)
+    session.interrupt()
     assert "3 tasks" in interrupt_again(session)
     session.finish("q")
 
@@ -207,7 +202,7 @@ def test_half_a_line_is_given_up(terminal):
 def test_idle_trio(terminal):
     session = terminal(TRIO, *UNDER)
     session.child.expect_exact("waiting")
-    shown = interrupt(session)
+    shown = session.interrupt()
     assert "trio run in MainThread, stopped: 2 tasks" in shown
     assert "-> await event.wait()" in session.ask("task the-child", "the-child")
     session.ask("event.set()", "the-child")
@@ -227,7 +222,7 @@ time.sleep(100)
 def test_a_program_without_tasks(terminal):
     session = terminal(SLEEPS, *UNDER)
     session.child.expect_exact("waiting")
-    shown = interrupt(session)
+    shown = session.interrupt()
     assert "-> time.sleep(100)" in shown
     assert "No task" not in shown
     session.finish("q")
@@ -239,7 +234,7 @@ BUSY = "n = 0\nprint('waiting')\nwhile n >= 0:\n    n += 1\nprint('left')\n"
 def test_a_busy_program(terminal):
     session = terminal(BUSY, *UNDER)
     session.child.expect_exact("waiting")
-    interrupt(session)
+    session.interrupt()
     session.ask(
         "n"
     )  # to a line's beginning: it may have stopped between `n += 1`'s look at n and its store

@@ -221,8 +221,7 @@ def test_interrupt_of_an_idle_loop(screen):
 
     seen = screen(ASYNCIO, *UNDER)
     seen.wait("waiting")
-    seen.child.sendintr()
-    seen.wait(lambda text: "3 tasks" in text)
+    seen.interrupt(lambda text: "3 tasks" in text)
     seen.wait_for_prompt()
     seen.ask("task client-1", "client-1")
     seen.ask("gate.set()", "client-1")
