@@ -90,7 +90,9 @@ def _enters_as_itself(cls: type, block: Block) -> bool:
 
     if class_attribute(type(cls), "__call__") is not type.__dict__["__call__"]:
         return False
-    if type(class_attribute(cls, "__new__")) is not BuiltinFunctionType:
+    new = class_attribute(cls, "__new__")
+    # On PyPy those of built-in classes are functions as well; it is told for that of object.
+    if type(new) is not BuiltinFunctionType and new is not object.__dict__["__new__"]:
         return False
     enter: Any = class_attribute(cls, "__aenter__" if block.is_async else "__enter__")
     return type(enter) is FunctionType and returns_its_argument(enter.__code__)

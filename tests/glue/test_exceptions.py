@@ -280,10 +280,6 @@ def test_blocks_are_those_of_then_although_the_frame_runs_on():
     assert open_in(frame) == ["a", "b"]
 
 
-@pytest.mark.skipif(
-    sys.implementation.name == "pypy",
-    reason="that a class gives a new instance isn't proved there yet",
-)
 def test_the_text_says_that_they_are_past():
     lines = "".join(extract(raised_by(in_body)).format(ascii_only=True)).splitlines()
     number = in_body.__code__.co_firstlineno + 1
@@ -393,10 +389,6 @@ async def by_async_target():
         raise ValueError
 
 
-@pytest.mark.skipif(
-    sys.implementation.name == "pypy",
-    reason="that a class gives a new instance isn't proved there yet",
-)
 def test_a_manager_that_a_variable_still_holds():
     lock = threading.Lock()
     [context] = extract(raised_by(by_name, lock)).frames[-1].contexts
