@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import ast
-import sys
 import textwrap
 from itertools import islice
 from typing import Any, List
 
 import pytest
-
-pytestmark = pytest.mark.skipif(
-    sys.implementation.name != "cpython", reason="reads CPython's bytecode"
-)
 
 _FILES = 40
 

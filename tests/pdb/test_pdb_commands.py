@@ -74,10 +74,6 @@ class TestWhere:
         assert session.replies[2] == session.replies[3]
         assert "program()" in session.replies[4]
 
-    @pytest.mark.skipif(
-        sys.implementation.name != "cpython",
-        reason="no contexts are found on PyPy (tests/frames/test_safe.py)",
-    )
     def test_contexts(self, scripted):
         session = scripted("where --contexts", "w", "w -c", "c")
         run(session)
@@ -123,10 +119,6 @@ class TestWhere:
 
 
 class TestCtx:
-    @pytest.mark.skipif(
-        sys.implementation.name != "cpython",
-        reason="no contexts are found on PyPy (tests/frames/test_safe.py)",
-    )
     def test_tree_and_the_way_in(self, scripted):
         session = scripted("ctx", "ctx 1", "where", "unfocus", "c")
         run(session)
@@ -136,10 +128,6 @@ class TestCtx:
         assert 'yield "plain"' in session.replies[2]
         assert session.prompts[4] == "(stackscope_pdb)"
 
-    @pytest.mark.skipif(
-        sys.implementation.name != "cpython",
-        reason="no contexts are found on PyPy (tests/frames/test_safe.py)",
-    )
     def test_levels(self, scripted):
         session = scripted("task worker-1", "ctx", "ctx 1.1", "ctx 1", "ctx", "c")
         run(session)
@@ -149,10 +137,6 @@ class TestCtx:
         assert "There is nothing to move into: context 1.1" in session.replies[2]
         assert "1 async with held:" in session.replies[4]
 
-    @pytest.mark.skipif(
-        sys.implementation.name != "cpython",
-        reason="no contexts are found on PyPy (tests/frames/test_safe.py)",
-    )
     def test_unknown_number(self, scripted):
         session = scripted("ctx 7", "ctx x", "up", "ctx", "ctx 1", "c")
         run(session)
@@ -206,9 +190,6 @@ class TestTasks:
             "No task has 'nothing' in its name, state or place. 'tasks' shows all 3 tasks."
         )
 
-    @pytest.mark.skipif(
-        sys.implementation.name == "pypy", reason="PyPy doesn't tell which contexts are active"
-    )
     def test_how_long_and_who_holds_the_lock(self, scripted, monkeypatch):
         monkeypatch.setenv("COLUMNS", "100")
         session = scripted("tasks", "tasks held by", "c")

@@ -5,16 +5,10 @@ from __future__ import annotations
 import sys
 from contextlib import contextmanager
 
-import pytest
-
 import stackscope_pdb
 
 if sys.version_info < (3, 11):
     from exceptiongroup import BaseExceptionGroup, ExceptionGroup
-
-needs_contexts = pytest.mark.skipif(
-    sys.implementation.name != "cpython", reason="contexts are found on CPython only, so far"
-)
 
 
 @contextmanager
@@ -92,7 +86,6 @@ def table(mark1=" ", mark4=" "):
     )
 
 
-@needs_contexts
 def test_every_exception_of_a_group_and_of_a_chain_can_be_selected(scripted):
     exc = caught(main)
     session = mortem(
@@ -157,7 +150,6 @@ def test_where_the_program_stopped_there_are_none(scripted):
     assert all("No exception is looked at here." in reply for reply in session.replies[:2])
 
 
-@needs_contexts
 def test_a_frame_that_caught_the_exception_and_runs_on(scripted):
     with lease():
         try:
@@ -171,7 +163,6 @@ def test_a_frame_that_caught_the_exception_and_runs_on(scripted):
     assert past.count("with lease() as inner:") == past.count("with lease()") == 1
 
 
-@needs_contexts
 def test_the_frames_of_any_exception(scripted):
     exc = caught(fetch, 1)
     session = scripted("stack exc", "ctx", "unfocus", "ctx", "c")

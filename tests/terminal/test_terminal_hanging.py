@@ -18,10 +18,6 @@ COLUMNS = 88
 PROMPT = re.compile(r"\(stackscope_pdb ?(.*?)\) (.*)")
 CLIENTS = ("ada", "bob", "cleo", "dan")
 
-needs_contexts = pytest.mark.skipif(
-    sys.implementation.name != "cpython", reason="contexts are found on CPython only, so far"
-)
-
 
 def session_of_the_page():
     """What comes before the first prompt; then the prompts' names, the commands, and the answers to them."""
@@ -61,7 +57,6 @@ def stuck(session):
     raise AssertionError(shown)
 
 
-@needs_contexts
 def test_the_page_is_true(terminal):
     banner, steps = session_of_the_page()
     assert [command for _, command, _ in steps][-2:] == ["continue", "q"]
