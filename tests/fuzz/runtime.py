@@ -13,7 +13,7 @@ import weakref
 from typing import Any, Callable, Dict, Iterator, List, Optional, Set
 
 from . import managers
-from .oracle import Oracle, Token, awaited_by, chain_of, frame_of, is_suspended
+from .oracle import FORGETS_STARS, Oracle, Token, awaited_by, chain_of, frame_of, is_suspended
 
 #: How often a program may choose, loop or call before everything ends.
 _FUEL = 250
@@ -193,6 +193,8 @@ class Runtime:
         if exc is None or isinstance(exc, (Oops, GeneratorExit)):
             return
         if isinstance(exc, RuntimeError) and any(t in str(exc) for t in _KNOWN_RUNTIME_ERRORS):
+            return
+        if FORGETS_STARS and isinstance(exc, ValueError) and "to unpack" in str(exc):
             return
         if hasattr(exc, "exceptions"):
             for part in exc.exceptions:
