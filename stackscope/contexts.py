@@ -333,12 +333,23 @@ def _suspended_contexts(frame: FrameType, origin: object, analysis: CodeAnalysis
     if sys.implementation.name != "cpython":
         return []  # the managers that PyPy's frames refer to aren't told from others by that alone
     from stackscope.frames.safe import exits_in
+    from stackscope.resumable import is_alone
 
+    # Another thread may resume it meanwhile. Without the GIL it may have gone round a loop, and be back.
+    looks = 1 if is_alone() else 4
     for _ in range(TRIES):
         position = frame.f_lasti
         sites: Tuple[Site, ...] = analysis.at(position)
         active = max((len(site.live) for site in sites), default=0)
         found = exits_in(frame if origin is None else origin, frame)
-        if frame.f_lasti == position:  # another thread may have resumed it meanwhile
+        for look in range(looks):
+            again = exits_in(frame if origin is None else origin, frame) if look else found
+            if frame.f_lasti != position or not _are_same(again, found):
+                break
+        else:
             return [Context(manager, is_async) for manager, is_async in found[-active:] if active]
     raise FrameKeepsMoving(f"{frame.f_code.co_name}() runs too fast to see its context managers")
+
+
+def _are_same(some: Sequence[Tuple[object, bool]], others: Sequence[Tuple[object, bool]]) -> bool:
+    return [id(manager) for manager, _ in some] == [id(manager) for manager, _ in others]

@@ -7,9 +7,8 @@ registered with `register_finder`.
 from __future__ import annotations
 
 import sys
-from itertools import compress
 
-from stackscope import model
+from stackscope import heap, model
 from stackscope.running import callers, this_thread, thread_frames
 
 TYPE_CHECKING = False
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     from stackscope.model import Stack
 
-__all__ = ["Found", "Runtime", "Survey", "finders", "register_finder", "subclasses", "unique"]
+__all__ = ["Found", "Runtime", "Survey", "finders", "register_finder", "unique"]
 
 
 class Survey:
@@ -55,25 +54,12 @@ class Survey:
         return [(ident, value) for ident, (is_bound, value) in found if is_bound]
 
     def instances(self, types: Sequence[type]) -> List[object]:
-        """The objects of exactly these types, as far as the garbage collector knows them.
-
-        By identity of the type: comparing or hashing one would run code of strange metaclasses.
-        """
+        """The objects of exactly these types, as far as the garbage collector knows them."""
         if self._instances is None:
-            self._instances = _objects_by_type(self._types)
+            self._instances = {}
+            for obj in heap.instances(self._types):
+                self._instances.setdefault(id(type(obj)), []).append(obj)
         return [obj for cls in types for obj in self._instances.get(id(cls), ())]
-
-
-def _objects_by_type(types: Sequence[type]) -> Dict[int, List[object]]:
-    import gc
-
-    found: Dict[int, List[object]] = {id(cls): [] for cls in types}
-    objects = gc.get_objects() if found else []
-    # There may be millions of objects; so no Python code runs for each of them.
-    wanted = map(found.__contains__, map(id, map(type, objects)))
-    for obj in compress(objects, wanted):
-        found[id(type(obj))].append(obj)
-    return found
 
 
 class Runtime:
@@ -168,15 +154,6 @@ def register_finder(
         find: Finds them.
     """
     finders[kind] = Finder(kind, types, find)
-
-
-def subclasses(base: type) -> List[type]:
-    """``base`` and all that is derived from it."""
-    found: List[type] = [base]
-    for cls in found:
-        derived: List[type] = type.__subclasses__(cls)
-        found += [one for one in derived if not any(one is old for old in found)]
-    return found
 
 
 def unique(objects: Iterable[object]) -> List[object]:

@@ -541,7 +541,9 @@ def test_fork_while_other_threads_import(flags):
             assert "1 thread:" in text
         os.kill(child, signal.SIGTERM)
         program.expect(f"ended by {signal.SIGTERM:d}")
-        assert program.finish() == (0, "")
+        status, rest = program.finish()
+        assert status == 0
+        assert not rest or flags  # SIGTERM may have come in the middle of one more dump
 
 
 def test_dump_after_and_exit():

@@ -12,12 +12,12 @@ If the check fails nothing is taken: a result that is too short says that the fr
 from __future__ import annotations
 
 import ctypes
-import gc
 from itertools import chain, compress, repeat
 from operator import add, and_, attrgetter, contains, eq, getitem, mul, rshift
 from typing import Any, FrozenSet, Iterable, Iterator, List, Sequence, Tuple
 
 from stackscope.frames.base import METHODS, FrameMoved, Moment
+from stackscope.heap import object_at
 from stackscope.slots import FREE_THREADED
 
 # Arrays are only views: this is an upper limit of an index, not a size.
@@ -147,7 +147,7 @@ class MemoryMoment(Moment):
     def tracked(self, slot: int) -> object:
         [address] = self.pointers((slot,))
         # Slow, but it takes a reference to nothing that the collector doesn't know to be alive.
-        return next((item for item in gc.get_objects() if id(item) == address), None)
+        return object_at(address)
 
     def alive(self, slots: Sequence[int], types: FrozenSet[int]) -> Iterator[int]:
         """Those of ``slots`` that hold an object with references and of one of the types."""

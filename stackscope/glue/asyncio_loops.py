@@ -13,8 +13,9 @@ from types import FunctionType, MethodType
 from stackscope.frames import local_value
 from stackscope.glue.asyncio import TASKS, done_callbacks, free_variables, internal, is_done
 from stackscope.glue.reading import instance_attributes, is_instance
+from stackscope.heap import subclasses
 from stackscope.running import callers, this_thread, thread_frames
-from stackscope.runtimes import Runtime, Survey, subclasses, unique
+from stackscope.runtimes import Runtime, Survey, unique
 from stackscope.walk import current_extraction
 
 TYPE_CHECKING = False

@@ -8,7 +8,6 @@ On PyPy, greenlets are written in Python, on top of continulets. The frames of t
 
 from __future__ import annotations
 
-import gc
 import sys
 
 import greenlet
@@ -16,6 +15,7 @@ import greenlet
 from stackscope import running
 from stackscope.frames import local_value
 from stackscope.glue.reading import class_attribute
+from stackscope.heap import instances, subclasses
 from stackscope.hooks import customize, unwrap_stackitem
 from stackscope.running import own_frames
 from stackscope.walk import current_extraction
@@ -113,23 +113,7 @@ def parent_of(item: Any) -> Any:
 
 def reachable() -> List[Any]:
     """All greenlets that the garbage collector knows of, in no particular order."""
-    known = {greenlet.greenlet: True}
-
-    def is_greenlet(cls: type) -> bool:
-        return any(base is greenlet.greenlet for base in type.__dict__["__mro__"].__get__(cls))
-
-    found = []
-    for obj in gc.get_objects():
-        cls = type(obj)
-        if type(cls) is type:
-            is_one = known.get(cls)
-            if is_one is None:
-                is_one = known[cls] = is_greenlet(cls)
-        else:
-            is_one = is_greenlet(cls)
-        if is_one:
-            found.append(obj)
-    return found
+    return instances(subclasses(greenlet.greenlet))
 
 
 def dormant_stacks() -> Iterator[FrameType]:

@@ -9,10 +9,11 @@ import greenlet
 
 from stackscope.glue.greenlet import frame_of, frames_of, parent_of
 from stackscope.glue.reading import instance_attributes, is_instance
+from stackscope.heap import subclasses
 from stackscope.hooks import elaborate_frame
 from stackscope.render.safe import class_name
 from stackscope.running import this_thread
-from stackscope.runtimes import Found, Survey, register_finder, subclasses
+from stackscope.runtimes import Found, Survey, register_finder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
