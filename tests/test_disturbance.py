@@ -216,13 +216,14 @@ AUDITED = {
     "ctypes.cdata",
     "gc.get_objects",
     "gc.get_referents",
+    "gc.get_referrers",
     "object.__getattr__",
     "sys._current_frames",
     "sys._getframe",
 }
 """What an extraction tells audit hooks, as docs/how_it_works.rst says."""
 
-AUDITED_WITHOUT_GIL = {"gc.get_referrers", "time.sleep"}
+AUDITED_WITHOUT_GIL = {"time.sleep"}
 """The same, where there may be no GIL."""
 
 
