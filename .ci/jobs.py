@@ -28,7 +28,10 @@ TOOLS = ROOT / ".nox" / "tools"
 OLDEST_PYTHONS = ["python3.8", "python3.11"]  # the two ends of what nox has for `oldest`
 README_PYTHONS = ["python3.8", "python3.12", "python3.15"]
 CHECKS = ["lint", "imports", "types", "pyright", "docs", "package"]
+# Where a test fails now and then, for threads are faster there than it expects.
+NOT_YET = [interpreters.WITHOUT_GIL]
 LIMIT = 25 * 60  # seconds for one command of a job
+SHORT_LIMIT = 8 * 60  # the same where a failure does not count
 # What the README's first command has to show.
 EXAMPLE_SHOWS = [
     *("client-ada", "client-bob", "client-cleo", "client-dan"),
@@ -47,13 +50,16 @@ class Job:
     env: dict[str, str] = field(default_factory=dict)
     must_print: list[str] = field(default_factory=list)
     alone: bool = False  # does it use all cores?
+    counts: bool = True  # does its failure fail the whole run?
     output: str = ""
     problem: str = ""
     seconds: float = 0.0
 
     @property
     def outcome(self) -> str:
-        return f"FAILED: {self.problem}" if self.problem else "passed"
+        if not self.problem:
+            return "passed"
+        return f"FAILED: {self.problem}" + ("" if self.counts else " (does not count yet)")
 
     @property
     def tests(self) -> str:
@@ -70,7 +76,8 @@ def run(job: Job) -> None:
         for command in job.commands:
             log.write(f"$ {' '.join(command)}\n")
             log.flush()
-            job.problem = execute(command, job.cwd, environ, log)
+            limit = LIMIT if job.counts else SHORT_LIMIT
+            job.problem = execute(command, job.cwd, environ, log, limit)
             log.seek(0, os.SEEK_END)
             if job.problem:
                 break
@@ -82,7 +89,7 @@ def run(job: Job) -> None:
     job.seconds = time.monotonic() - start
 
 
-def execute(command, cwd, environ, log) -> str:
+def execute(command, cwd, environ, log, limit: int) -> str:
     """Run one command; gives what went wrong, or nothing."""
     process = subprocess.Popen(
         command,
@@ -94,11 +101,11 @@ def execute(command, cwd, environ, log) -> str:
         start_new_session=True,
     )
     try:
-        status = process.wait(LIMIT)
+        status = process.wait(limit)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, 9)
         process.wait()
-        return f"took more than {LIMIT // 60} minutes"
+        return f"took more than {limit // 60} minutes"
     return f"exit status {status}" if status else ""
 
 
@@ -181,6 +188,7 @@ def test_jobs(found, nox: str) -> list[Job]:
             [[nox, "-s", session_of(name)]],
             must_print=[" passed"],
             alone=True,
+            counts=name not in NOT_YET,
         )
         for name, (_, version) in found.items()
         if own is None or own != (name, version)
@@ -232,11 +240,11 @@ def sum_up(jobs: list[Job], found) -> bool:
             print(f"{f'tests: {name}':<36}          NOT RUN: this interpreter was NOT FOUND")
     counts = {"passed": 0, "failed": 0, "skipped": 0, "error": 0, "errors": 0}
     for job in jobs:
-        for number, what in re.findall(r"(\d+) (\w+)", job.tests):
+        for number, what in re.findall(r"(\d+) (\w+)", job.tests if job.counts else ""):
             if what in counts:
                 counts[what] += int(number)
     failed = counts["failed"] + counts["error"] + counts["errors"]
-    failed_jobs = [job.name for job in jobs if job.problem]
+    failed_jobs = [job.name for job in jobs if job.problem and job.counts]
     print(f"\njobs that failed: {', '.join(failed_jobs) or 'none'}")
     print("\nAll test runs together:")
     print(f"{counts['passed']} passed, {failed} failed, {counts['skipped']} skipped", flush=True)
