@@ -19,7 +19,7 @@ from itertools import accumulate, chain, compress, islice, repeat, starmap, take
 from operator import methodcaller, truth
 from types import BuiltinFunctionType, FrameType
 
-from stackscope.slots import has_gil
+from stackscope.slots import CO_ANY_GENERATOR, has_gil
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["callers", "own_frames", "slice_frames", "this_thread", "thread_frames"]
 
 _getattr: Callable[[Any, Any], Any] = getattr
+
+PYPY = sys.implementation.name == "pypy"
 
 SEARCHES = 3
 """How many times a running frame is looked for: a thread may return from it and enter it meanwhile."""
@@ -141,16 +143,28 @@ def _caller_in_waiting_stack(outermost: FrameType) -> Optional[FrameType]:
 
 
 def thread_frames(ident: int) -> List[FrameType]:
-    """The frames of another thread, outermost first; none if it runs no Python code.
+    """The frames of another thread, outermost first; none if it runs no Python code."""
+    if not has_gil():
+        return thread_frames_and_error(ident)[0]
+    frames = _thread_frames_at_once(ident)
+    for _ in range(SEARCHES if PYPY else 0):
+        if not frames or not frames[0].f_code.co_flags & CO_ANY_GENERATOR:
+            break
+        # Once in some 20,000 times PyPy doesn't tell the caller of a generator.
+        frames = _thread_frames_at_once(ident)
+    return frames
+
+
+def _thread_frames_at_once(ident: int) -> List[FrameType]:
+    """The same, while there is a GIL.
 
     The thread may run on between any two of our instructions, and ``f_back`` of a generator's frame that
     is left is ``None``: following it in a loop sometimes ends halfway. So all of it is done by a single
-    call of `list`, which doesn't come back to the interpreter's loop, where threads take turns.
+    call of `list`, which doesn't come back to the interpreter's loop, where threads take turns. (On PyPy
+    `operator.methodcaller` would: it is Python code.)
     """
-    if not has_gil():
-        return thread_frames_and_error(ident)[0]
-    innermost = map(methodcaller("get", ident), islice(iter(sys._current_frames, None), 1))
-    steps = accumulate(chain(innermost, repeat("f_back")), getattr)
+    innermost = map(dict.get, islice(iter(sys._current_frames, None), 1), (ident,))
+    steps = accumulate(chain(innermost, repeat("f_back")), _getattr)
     frames: List[FrameType] = uncollected(list, takewhile(truth, steps))
     frames.reverse()
     return frames

@@ -53,7 +53,9 @@ class OfC(Exception):
 
 
 @pytest.mark.parametrize("by_referrers", [True, False])
-@pytest.mark.parametrize("cls", [Plain, Derived, Slots, Strange, WithoutMethods, OfC, SimpleNamespace])
+@pytest.mark.parametrize(
+    "cls", [Plain, Derived, Slots, Strange, WithoutMethods, OfC, SimpleNamespace]
+)
 def test_instances(cls, by_referrers, monkeypatch):
     if not by_referrers:
         monkeypatch.setattr(heap, "REFER_TO_TYPES", False)
