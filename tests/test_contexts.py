@@ -1292,3 +1292,39 @@ def test_another_thread():
         return
     assert found[0].obj is outer
     assert [context.varname for context in found] == ["a", "b"]
+
+
+FAR_JUMP = """
+def program(first, second, leave):
+    for _ in range(2):
+        with first, second:
+            if leave is None:
+                continue
+            if leave:
+                break
+            print(end="")
+    else:
+        {filler}
+    return leave
+"""
+
+
+@pytest.mark.parametrize("leave", [True, False])
+def test_a_jump_that_leads_far_out_of_a_block(leave):
+    """Such a jump takes two instructions, and the first one can't raise anything either.
+
+    (Of the second way out of a block, PyPy's exception table says that it is inside the block to its end.)
+    """
+
+    class Looking(Manager):
+        def __exit__(self, *exc):
+            found = contexts_active_in_frame(sys._getframe(1), None, sys._getframe())
+            seen.append([(context.obj, context.is_exiting) for context in found])
+
+    namespace = {}
+    filler = "\n        ".join(["leave = (leave, leave)"] * 200)
+    exec(FAR_JUMP.format(filler=filler), namespace)
+    first, second, seen = Looking(), Looking(), []
+    namespace["program"](first, second, leave)
+    once = [[(first, False), (second, True)], [(first, True)]]
+    assert seen == (once if leave else once * 2)

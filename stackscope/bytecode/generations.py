@@ -476,7 +476,7 @@ class _LoadSpecial(_ExceptionTable):
 # What the compiler puts between the calls of exit callables, among others.
 _NEVER_RAISE = {
     *("NOP", "LOAD_CONST", "POP_TOP", "DUP_TOP", "ROT_TWO", "ROT_THREE", "ROT_FOUR"),
-    *("JUMP_ABSOLUTE", "JUMP_FORWARD", "RETURN_VALUE"),
+    *("JUMP_ABSOLUTE", "JUMP_FORWARD", "RETURN_VALUE", "EXTENDED_ARG"),
 }
 
 
