@@ -28,10 +28,10 @@ TOOLS = ROOT / ".nox" / "tools"
 OLDEST_PYTHONS = ["python3.8", "python3.11"]  # the two ends of what nox has for `oldest`
 README_PYTHONS = ["python3.8", "python3.12", "python3.15"]
 CHECKS = ["lint", "imports", "types", "pyright", "docs", "package"]
-# Where a test fails now and then, for threads are faster there than it expects.
-NOT_YET = [interpreters.WITHOUT_GIL]
+# Where a test fails now and then: without the GIL threads are faster than it expects; PyPy is slow.
+NOT_YET = [interpreters.WITHOUT_GIL, "pypy3.11"]
 LIMIT = 25 * 60  # seconds for one command of a job
-SHORT_LIMIT = 8 * 60  # the same where a failure does not count
+SHORT_LIMIT = 11 * 60  # the same where a failure does not count
 # What the README's first command has to show.
 EXAMPLE_SHOWS = [
     *("client-ada", "client-bob", "client-cleo", "client-dan"),

@@ -147,12 +147,16 @@ def thread_frames(ident: int) -> List[FrameType]:
     if not has_gil():
         return thread_frames_and_error(ident)[0]
     frames = _thread_frames_at_once(ident)
-    for _ in range(SEARCHES if PYPY else 0):
-        if not frames or not frames[0].f_code.co_flags & CO_ANY_GENERATOR:
+    for _ in range(SEARCHES):
+        if not _is_cut_off(frames):
             break
-        # Once in some 20,000 times PyPy doesn't tell the caller of a generator.
         frames = _thread_frames_at_once(ident)
     return frames
+
+
+def _is_cut_off(frames: List[FrameType]) -> bool:
+    """Whether PyPy hasn't told who has called a generator, as happens now and then with those of a busy thread."""
+    return PYPY and bool(frames) and bool(frames[0].f_code.co_flags & CO_ANY_GENERATOR)
 
 
 def _thread_frames_at_once(ident: int) -> List[FrameType]:
@@ -178,7 +182,12 @@ def thread_frames_and_error(ident: int) -> Tuple[List[FrameType], Optional[Runti
     which those do that wait for something. Of others there is the innermost frame.
     """
     if has_gil():
-        return thread_frames(ident), None
+        frames = thread_frames(ident)
+        if _is_cut_off(frames):
+            return frames, RuntimeError(
+                "PyPy doesn't tell just now what has called the above frame"
+            )
+        return frames, None
     before = _position(ident)
     for _ in range(SEARCHES):
         if before is None:

@@ -310,6 +310,7 @@ def test_deep_recursion():
 
 def test_busy_thread():
     stop = False
+    may_be_cut_off = not has_gil() or sys.implementation.name == "pypy"
 
     def generate(depth):
         with Manager():
@@ -329,7 +330,7 @@ def test_busy_thread():
     try:
         for _ in range(300 if has_gil() else 20):
             stack = extract(thread)
-            assert "work" in names(stack) or (not has_gil() and stack.error is not None)
+            assert "work" in names(stack) or (may_be_cut_off and stack.error is not None)
             for frame in stack:
                 for context in frame.contexts:
                     assert type(context.obj) is Manager or (context.is_exiting and not context.obj)
