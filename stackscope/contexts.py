@@ -336,17 +336,18 @@ def _suspended_contexts(frame: FrameType, origin: object, analysis: CodeAnalysis
     from stackscope.resumable import is_alone
 
     # Another thread may resume it meanwhile. Without the GIL it may have gone round a loop, and be back.
-    looks = 1 if is_alone() else 4
+    more_looks = 0 if is_alone() else 3
+    owner = frame if origin is None else origin
     for _ in range(TRIES):
         position = frame.f_lasti
         sites: Tuple[Site, ...] = analysis.at(position)
         active = max((len(site.live) for site in sites), default=0)
-        found = exits_in(frame if origin is None else origin, frame)
-        for look in range(looks):
-            again = exits_in(frame if origin is None else origin, frame) if look else found
-            if frame.f_lasti != position or not _are_same(again, found):
-                break
-        else:
+        found = exits_in(owner, frame)
+        stays = all(
+            frame.f_lasti == position and _are_same(exits_in(owner, frame), found)
+            for _ in range(more_looks)
+        )
+        if stays and frame.f_lasti == position:
             return [Context(manager, is_async) for manager, is_async in found[-active:] if active]
     raise FrameKeepsMoving(f"{frame.f_code.co_name}() runs too fast to see its context managers")
 

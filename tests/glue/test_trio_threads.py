@@ -214,9 +214,8 @@ def test_a_run_in_another_thread():
     thread.start()
     task = tasks.get(timeout=10)
     assert blocker.started.wait(10)
-    while (
-        task.coro.cr_running
-    ):  # without the GIL the thread may be faster than the task that has started it
+    # Without the GIL the thread may be faster than the task that has started it.
+    while task.coro.cr_running:
         pass
     stack = extract(task)
     blocker.leave.set()
