@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from stackscope.api import (
     extract,
+    extract_all,
     extract_child,
     extract_outermost,
     extract_since,
     extract_until,
     fill_context,
 )
-from stackscope.hooks import (
+from stackscope.extraction.hooks import (
     PRUNE,
     customize,
     elaborate_context,
@@ -20,39 +21,55 @@ from stackscope.hooks import (
     unwrap_stackitem,
     yields_frames,
 )
-from stackscope.model import Context, Frame, InspectionWarning, Stack, StackItem, StackSlice
+from stackscope.extraction.walk import Leaf
+from stackscope.interpreter.facts import InspectionWarning
+from stackscope.model.stacks import Context, Frame, Stack, StackItem, StackSlice
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from stackscope.dumps import cancel_dump_after, dump_after, register, unregister
-    from stackscope.snapshot import (
-        ItemNode,
-        LoopNode,
-        Snapshot,
-        TaskNode,
-        ThreadNode,
-        Waiting,
+    from stackscope.model.snapshot import ItemNode, LoopNode, Snapshot, TaskNode, ThreadNode
+    from stackscope.model.waiting import Amount, Waiting
+    from stackscope.snapshot.runtimes import (
+        FoundItem,
+        Runtime,
+        register_finder,
+        register_runtime,
+    )
+    from stackscope.snapshot.survey import Survey
+    from stackscope.snapshot.user_code import register_machinery, register_runtime_package
+    from stackscope.snapshot.waits import (
+        awaited_object,
+        describe_call,
+        describe_leaf,
         describe_wait,
-        extract_all,
     )
 
 __all__ = [
     "PRUNE",
+    "Amount",
     "Context",
+    "FoundItem",
     "Frame",
     "InspectionWarning",
     "ItemNode",
+    "Leaf",
     "LoopNode",
+    "Runtime",
     "Snapshot",
     "Stack",
     "StackItem",
     "StackSlice",
+    "Survey",
     "TaskNode",
     "ThreadNode",
     "Waiting",
     "__version__",
+    "awaited_object",
     "cancel_dump_after",
     "customize",
+    "describe_call",
+    "describe_leaf",
     "describe_wait",
     "dump_after",
     "elaborate_context",
@@ -65,6 +82,10 @@ __all__ = [
     "extract_until",
     "fill_context",
     "register",
+    "register_finder",
+    "register_machinery",
+    "register_runtime",
+    "register_runtime_package",
     "unregister",
     "unwrap_context",
     "unwrap_context_generator",
@@ -74,15 +95,38 @@ __all__ = [
 
 __version__ = "0.1.0"
 
+_LATER = {
+    "cancel_dump_after": "dumps",
+    "dump_after": "dumps",
+    "register": "dumps",
+    "unregister": "dumps",
+    "ItemNode": "model.snapshot",
+    "LoopNode": "model.snapshot",
+    "Snapshot": "model.snapshot",
+    "TaskNode": "model.snapshot",
+    "ThreadNode": "model.snapshot",
+    "Amount": "model.waiting",
+    "Waiting": "model.waiting",
+    "FoundItem": "snapshot.runtimes",
+    "Runtime": "snapshot.runtimes",
+    "register_finder": "snapshot.runtimes",
+    "register_runtime": "snapshot.runtimes",
+    "Survey": "snapshot.survey",
+    "register_machinery": "snapshot.user_code",
+    "register_runtime_package": "snapshot.user_code",
+    "awaited_object": "snapshot.waits",
+    "describe_call": "snapshot.waits",
+    "describe_leaf": "snapshot.waits",
+    "describe_wait": "snapshot.waits",
+}
+"""What only some programs need, and where it is. It is imported when it is first asked for."""
+
 
 def __getattr__(name: str) -> object:
-    """What only some programs need, such as `extract_all`, is imported when it is first asked for."""
-    if name in __all__:
-        from stackscope import snapshot as module
+    if name not in _LATER:
+        raise AttributeError(f"module 'stackscope' has no attribute {name!r}")
+    import importlib
 
-        if name not in module.PUBLIC:
-            from stackscope import dumps as module  # type: ignore[no-redef]
-        globals().update((each, getattr(module, each)) for each in module.PUBLIC)
-        if name in module.PUBLIC:
-            return globals()[name]
-    raise AttributeError(f"module 'stackscope' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"stackscope.{_LATER[name]}"), name)
+    globals()[name] = value
+    return value

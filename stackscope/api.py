@@ -5,19 +5,21 @@ from __future__ import annotations
 import sys
 from types import FrameType
 
+from stackscope.extraction.extraction import Extraction, child_stack, current_extraction
 from stackscope.glue import make_ready
-from stackscope.model import Frame, Stack, StackSlice
-from stackscope.running import callers
-from stackscope.walk import Extraction, child_stack, current_extraction
+from stackscope.interpreter.running import callers
+from stackscope.model.stacks import Frame, Stack, StackSlice
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Optional, Union
 
-    from stackscope.model import Context, StackItem
+    from stackscope.model.snapshot import Snapshot
+    from stackscope.model.stacks import Context, StackItem
 
 __all__ = [
     "extract",
+    "extract_all",
     "extract_child",
     "extract_outermost",
     "extract_since",
@@ -171,3 +173,30 @@ def fill_context(context: Context) -> None:
     make_ready()
     extraction = Extraction(True, False, sys._getframe(1))
     extraction.complete(extraction.fill, context)
+
+
+def extract_all(
+    *, with_contexts: bool = True, threads: bool = True, tasks: bool = True
+) -> Snapshot:
+    """Find everything in the process that has a stack: event loops, tasks, threads, greenlets.
+
+    Can be called from any thread. Other threads may go on running meanwhile; a task that lives all the
+    time is among those found.
+
+    Args:
+        with_contexts: Find the context managers that are active in each frame. Without them, who holds a
+            lock isn't found either.
+        threads: Extract the stacks of all threads, and of what belongs to threads, such as greenlets.
+        tasks: Look for event loops, and extract the stacks of their tasks.
+
+    Returns:
+        All that was found, each task once.
+
+    Example:
+        >>> for node in extract_all().tasks():
+        ...     print(node.number, node.name, node.state)
+    """
+    from stackscope.snapshot.taking import take_snapshot
+
+    make_ready()
+    return take_snapshot(sys._getframe(1), with_contexts, threads, tasks)

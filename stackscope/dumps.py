@@ -16,10 +16,11 @@ import signal
 import sys
 import time
 
+from stackscope.extraction.errors import interrupts
 from stackscope.glue import make_ready
-from stackscope.render.safe import class_name, without_reprs
-from stackscope.snapshot import take_snapshot
-from stackscope.walk import interrupts
+from stackscope.render.stream import FileBeyondBuffers
+from stackscope.safe.text import class_name, without_reprs
+from stackscope.snapshot.taking import take_snapshot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,17 +31,11 @@ if TYPE_CHECKING:
 
 __all__ = ["cancel_dump_after", "dump_after", "register", "unregister"]
 
-PUBLIC = ("cancel_dump_after", "dump_after", "register", "unregister")
-"""What can be imported from `stackscope` itself."""
-
 CRASHES = ("SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV")
 """Signals after which no Python code can run."""
 
 NEVER_HANDLED = ("SIGKILL", "SIGSTOP")
 """Signals that end or stop the process in any case. (PyPy seems to take a handler for them.)"""
-
-PATIENCE = 5.0
-"""Seconds to wait for a reader of a pipe that is full."""
 
 LONGEST = min(_thread.TIMEOUT_MAX, 1e9)
 """The most seconds that `dump_after` can wait."""
@@ -54,7 +49,7 @@ class _Registration:
 
     __slots__ = ("chain", "output", "previous")
 
-    def __init__(self, output: _Output, chain: bool, previous: Any) -> None:
+    def __init__(self, output: FileBeyondBuffers, chain: bool, previous: Any) -> None:
         self.output = output
         self.chain = chain
         self.previous = previous
@@ -91,7 +86,7 @@ def register(signum: int, file: File = None, chain: bool = False) -> None:
     number = _signal_number(signum)
     if _signal_name(number) in NEVER_HANDLED:
         raise ValueError(f"{_signal_name(number)} can't be handled: choose another signal")
-    output = _Output(file)
+    output = _destination(file)
     _rehearse()
     known = _registered.get(number)
     current = signal.getsignal(number)
@@ -199,7 +194,9 @@ class _Watch:
 
     __slots__ = ("cancelled", "exits", "output", "repeat", "seconds")
 
-    def __init__(self, seconds: float, repeat: bool, output: _Output, exits: bool) -> None:
+    def __init__(
+        self, seconds: float, repeat: bool, output: FileBeyondBuffers, exits: bool
+    ) -> None:
         self.seconds = seconds
         self.repeat = repeat
         self.output = output
@@ -261,7 +258,7 @@ def dump_after(
         raise TypeError(f"seconds must be a number, not {seconds!r}")
     if not 0 < seconds <= LONGEST:
         raise ValueError(f"seconds must be more than 0 and at most {LONGEST:g}, not {seconds!r}")
-    watch = _Watch(float(seconds), bool(repeat), _Output(file), bool(exit))
+    watch = _Watch(float(seconds), bool(repeat), _destination(file), bool(exit))
     _rehearse()
     cancel_dump_after()
     watch.start()
@@ -292,7 +289,7 @@ def _rehearse() -> None:
     without_reprs(_lines, sys._getframe(), False)
 
 
-def _dump(output: _Output, occasion: str, interrupted: Optional[FrameType]) -> None:
+def _dump(output: FileBeyondBuffers, occasion: str, interrupted: Optional[FrameType]) -> None:
     """Write a dump, without its `_last_line`.
 
     Args:
@@ -324,59 +321,8 @@ def _lines(interrupted: Optional[FrameType], ascii_only: bool) -> List[str]:
     return snapshot.format(ascii_only=ascii_only)
 
 
-class _Output:
-    """Where a dump goes to.
-
-    Args:
-        file: What `register` was given.
-    """
-
-    __slots__ = ("ascii_only", "encoding", "fd", "file")
-
-    def __init__(self, file: File) -> None:
-        self.file = sys.stderr if file is None else file  # kept, so that it isn't closed
-        self.fd = _descriptor(self.file, "sys.stderr" if file is None else "file")
-        encoding = getattr(self.file, "encoding", None)
-        self.encoding = encoding if isinstance(encoding, str) else "utf-8"
-        self.ascii_only = sys.platform == "win32" or not _can_encode("╠║├└│─╚…", self.encoding)
-
-    def write(self, lines: List[str]) -> None:
-        """Write, past all buffers. What a closed file or a full pipe doesn't take is lost."""
-        data = "".join(lines).encode(self.encoding, "backslashreplace")
-        deadline = time.monotonic() + PATIENCE
-        while data:
-            try:
-                data = data[os.write(self.fd, data) :]
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    return
-                time.sleep(0.01)
-            except OSError:
-                return
-
-
-def _descriptor(file: object, name: str) -> int:
-    """The file descriptor of what `register` was given."""
+def _destination(file: File) -> FileBeyondBuffers:
+    """Where a dump goes to: what `register` was given."""
     if file is None:
-        raise ValueError(f"{name} is None here: pass an open file")
-    try:
-        fd = file if isinstance(file, int) else file.fileno()  # type: ignore[attr-defined]
-    except AttributeError:
-        raise TypeError(f"{name} must be an open file or a file descriptor, not {file!r}") from None
-    except (OSError, ValueError):
-        raise ValueError(
-            f"{name} has no file descriptor: pass a file that open() has opened"
-        ) from None
-    try:
-        os.fstat(fd)
-    except (OSError, OverflowError):
-        raise ValueError(f"{fd} is no open file descriptor") from None
-    return int(fd)
-
-
-def _can_encode(text: str, encoding: str) -> bool:
-    try:
-        text.encode(encoding)
-    except (LookupError, UnicodeEncodeError):
-        return False
-    return True
+        return FileBeyondBuffers(sys.stderr, "sys.stderr")
+    return FileBeyondBuffers(file, "file")

@@ -12,25 +12,26 @@ The class is made when the extension is loaded, over the one that the shell uses
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
-from contextlib import contextmanager
 
 from IPython.core.debugger import Pdb as IPythonPdb
 
 from stackscope_ipython.theme import ThemedConsole
-from stackscope_pdb.commands.debugger import install
-from stackscope_pdb.entry.installing import class_with_commands
+from stackscope_pdb.debugger.mixin import install
+from stackscope_pdb.entry.install import class_with_commands
 from stackscope_pdb.program.finalizers import PassesFinalizers
+from stackscope_pdb.stop.snapshots import loop_of_prompt
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Any, Callable, Iterator, List, Optional, Sequence
+    from typing import Any, Callable, List, Optional, Sequence
 
     from IPython.core.interactiveshell import InteractiveShell
 
-    from stackscope_pdb.commands import Commands
+    from stackscope_pdb.debugger.mixin import Commands
     from stackscope_pdb.output.console import Console
 
     class Base(Commands, PassesFinalizers):
@@ -95,16 +96,17 @@ def _matcher(debugger: Any) -> Callable[[Any], Any]:
     """What gives IPython's completer the arguments of our commands, and keeps others quiet there."""
     from IPython.core.completer import SimpleCompletion, context_matcher
 
-    from stackscope_pdb.commands import table
-    from stackscope_pdb.prompt import completion, lines
+    from stackscope_pdb.commands import registry
+    from stackscope_pdb.prompt import command_or_python, completion
 
     def stackscope_commands(context: Any) -> Any:
         text = context.line_with_cursor[: context.cursor_position]
-        word = lines.first_word(text)
-        entry = table.find(word) if len(text.lstrip()) > len(word) else None
-        if entry is None or lines.is_python(text, entry.options, debugger.has_variable):
+        word = command_or_python.first_word(text)
+        entry = registry.find(word) if len(text.lstrip()) > len(word) else None
+        if entry is None or command_or_python.is_python(text, entry.options, debugger.has_variable):
             return {"completions": [], "suppress": False}
-        with _prompt_left_out():
+        # The prompt that asks runs in this thread.
+        with loop_of_prompt(asyncio._get_running_loop()):
             start, found = completion.completions(debugger, text)
         return {
             "completions": [SimpleCompletion(text=name, type="param") for name in found],
@@ -116,20 +118,6 @@ def _matcher(debugger: Any) -> Callable[[Any], Any]:
     decorate: Any = context_matcher(identifier="stackscope.commands")
     matcher: Callable[[Any], Any] = decorate(stackscope_commands)
     return matcher
-
-
-@contextmanager
-def _prompt_left_out() -> Iterator[None]:
-    """For this time, the loop of the prompt that asks, which runs in this thread, is none of the program's."""
-    import asyncio
-
-    from stackscope_pdb.prompt import reader
-
-    previous, reader.loop_of_prompt = reader.loop_of_prompt, asyncio._get_running_loop()
-    try:
-        yield
-    finally:
-        reader.loop_of_prompt = previous
 
 
 class Hooked:

@@ -11,9 +11,8 @@ if TYPE_CHECKING:
 
     from IPython.core.interactiveshell import InteractiveShell
 
-    from stackscope import Stack
-    from stackscope.render.text import Line
-    from stackscope.snapshot import ThreadNode
+    from stackscope import Stack, ThreadNode
+    from stackscope.render.drawing import Line
     from stackscope_pdb.output.console import Console
 
 
@@ -49,15 +48,17 @@ class StackscopeMagics(Magics):  # type: ignore[misc,unused-ignore]
 
     def _show(self, item: object, console: Console, *, contexts: bool, hidden: bool) -> None:
         import stackscope
-        from stackscope.render import text, tree
+        from stackscope.render import nodes
+        from stackscope.render.drawing import draw
+        from stackscope.render.stack import stack_block
         from stackscope_pdb.views.frames import with_short_paths
 
         stack = stackscope.extract(item, with_contexts=contexts)
         if not stack.frames and stack.error is None:
             print(_why_empty(stack))
             return
-        node = tree.StackNode(stack, tree.View(show_contexts=contexts, show_hidden=hidden))
-        lines = text.draw(text.stack_block(node, console.layout), console.layout)
+        node = nodes.StackNode(stack, nodes.View(show_contexts=contexts, show_hidden=hidden))
+        lines = draw(stack_block(node, console.layout), console.layout)
         self._write(map(with_short_paths, lines), console)
 
     def _console(self) -> Console:
@@ -99,7 +100,7 @@ def _complete(shell: InteractiveShell, event: Any) -> List[str]:
 
 
 def _why_empty(stack: Stack) -> str:
-    from stackscope.render.safe import class_name, safe_repr
+    from stackscope.safe.text import class_name, safe_repr
 
     if stack.leaf is not None:
         name = class_name(stack.leaf)
@@ -110,7 +111,7 @@ def _why_empty(stack: Stack) -> str:
 
 def _everything(console: Console) -> Iterator[Line]:
     """All tasks, then all threads."""
-    from stackscope.snapshot import extract_all
+    from stackscope import extract_all
     from stackscope_pdb.views.tasks import task_lines
 
     snapshot = extract_all(with_contexts=False)
@@ -121,9 +122,9 @@ def _everything(console: Console) -> Iterator[Line]:
 
 
 def _thread_lines(threads: List[ThreadNode]) -> Iterator[Line]:
-    from stackscope.render.safe import safe_text
-    from stackscope.snapshot import innermost_user_frame
-    from stackscope_pdb.views.tasks import place_text
+    from stackscope.render.words import place_text
+    from stackscope.safe.text import safe_text
+    from stackscope.snapshot.user_code import innermost_user_frame
 
     width = max(len(node.name) for node in threads)
     for node in threads:

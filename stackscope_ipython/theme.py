@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from IPython.core.interactiveshell import InteractiveShell
 
-    from stackscope.render.text import Line
+    from stackscope.render.drawing import Line
 
 TOKENS: Dict[str, str] = {
     "alert": "ExcName",

@@ -20,8 +20,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, List
 
-    from stackscope_pdb.adapter import Pdb
-    from stackscope_pdb.entry.functions import (
+    from stackscope_pdb.debugger.own import Pdb
+    from stackscope_pdb.entry.api import (
         pm,
         post_mortem,
         run,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         set_trace,
         set_trace_async,
     )
-    from stackscope_pdb.entry.installing import install, uninstall
+    from stackscope_pdb.entry.install import install, uninstall
 
 __all__ = [
     "Pdb",
@@ -47,19 +47,19 @@ __all__ = [
     "uninstall",
 ]
 
-if sys.version_info < (3, 14):
+if sys.version_info < (3, 14):  # as `facts.HAS_ASYNC_STOPS`, which would import pdb
     __all__.remove("set_trace_async")
 
 
 def __getattr__(name: str) -> Any:
     if name in ("install", "uninstall"):
-        from stackscope_pdb.entry import installing
+        from stackscope_pdb.entry import install
 
-        return getattr(installing, name)
+        return getattr(install, name)
     if name in __all__:
-        from stackscope_pdb.entry import functions
+        from stackscope_pdb.entry import api
 
-        return getattr(functions, name)
+        return getattr(api, name)
     if name == "set_trace_async":
         raise AttributeError("stackscope_pdb.set_trace_async needs Python 3.14 or later")
     raise AttributeError(f"module 'stackscope_pdb' has no attribute {name!r}")

@@ -21,12 +21,12 @@ import sys
 
 import pytest
 
-import stackscope_pdb
+from stackscope_pdb.entry.making import debugger_maker, set_debugger_maker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from threading import Timer
-    from typing import Any, Callable, Iterator, List, Optional, Set
+    from typing import Any, Iterator, List, Optional, Set
 
     from stackscope import Snapshot, Stack
 
@@ -36,24 +36,6 @@ OUR_CLASS = ("stackscope_pdb", "Pdb")
 OUR_PACKAGES = ("stackscope", "stackscope_pdb", "stackscope_ipython")
 PYTEST = ("_pytest", "pluggy", "pytest")
 """The packages that are left out of the stacks of tests."""
-
-MACHINERY = (
-    "_pytest.config",
-    "_pytest.debugging",
-    "_pytest.fixtures",
-    "_pytest.main",
-    "_pytest.python",
-    "_pytest.runner",
-    "_pytest.unittest",
-    "anyio.pytest_plugin",
-    "pluggy._caller",
-    "pluggy._callers",
-    "pluggy._hooks",
-    "pluggy._manager",
-    "pytest_asyncio.plugin",
-    "pytest_trio.plugin",
-)
-"""The modules that are between the start of pytest and a test, which ``where`` shall fold."""
 
 RUNNER = "_pytest.runner"
 """The module whose functions run a single test. What is outside of them runs all tests."""
@@ -79,7 +61,7 @@ def pytest_configure(config: pytest.Config) -> None:
     _let_pytest_make_debuggers(config)
     seconds = _seconds(config)
     if seconds:
-        config.pluginmanager.register(_Clock(seconds, _Output(config)), "stackscope-timeout")
+        config.pluginmanager.register(_Clock(seconds, _output(config)), "stackscope-timeout")
 
 
 def _seconds(config: pytest.Config) -> float:
@@ -110,34 +92,10 @@ def _keep_asserts(pluginmanager: pytest.PytestPluginManager) -> None:
 
 
 def _let_pytest_make_debuggers(config: pytest.Config) -> None:
-    """From now on until ``config`` ends, debuggers for breakpoints come from pytest.
-
-    The module that makes them is not imported for that: whoever asks for its first function causes it.
-    """
-    package: Any = stackscope_pdb
-    look_up: Callable[[str], Any] = package.__getattr__
-
-    def look_up_and_take_over(name: str) -> Any:
-        value = look_up(name)
-        take_over()
-        return value
-
-    def take_over() -> None:
-        functions: Any = sys.modules.get("stackscope_pdb.entry.functions")
-        if functions is not None and functions._debugger is not _debugger_from_pytest:
-            originals.append(functions._debugger)
-            functions._debugger = _debugger_from_pytest
-
-    def give_back() -> None:
-        package.__getattr__ = look_up
-        if originals:
-            functions: Any = sys.modules["stackscope_pdb.entry.functions"]
-            functions._debugger = originals.pop()
-
-    originals: List[Any] = []
-    package.__getattr__ = look_up_and_take_over
-    take_over()
-    config.add_cleanup(give_back)
+    """From now on until ``config`` ends, debuggers for breakpoints come from pytest."""
+    before = debugger_maker()  # one pytest may run another one
+    set_debugger_maker(_debugger_from_pytest)
+    config.add_cleanup(lambda: set_debugger_maker(before))
 
 
 def _debugger_from_pytest(header: Optional[str]) -> Any:
@@ -156,12 +114,7 @@ def _debugger_from_pytest(header: Optional[str]) -> Any:
 
 
 def pytest_enter_pdb(config: pytest.Config) -> None:
-    """Be ready for ``quit`` and ``where`` from now on."""
-    if "stackscope_pdb.adapter" in sys.modules:
-        from stackscope_pdb import folding
-
-        for name in MACHINERY:
-            folding.MACHINERY.setdefault(name, None)
+    """Be ready for ``quit`` from now on."""
     if not config.pluginmanager.has_plugin(_Quitting.NAME):
         config.pluginmanager.register(_Quitting(), _Quitting.NAME)
 
@@ -204,9 +157,9 @@ class _Clock:
         output: Where to tell it.
     """
 
-    def __init__(self, seconds: float, output: _Output) -> None:
+    def __init__(self, seconds: float, output: Any) -> None:
         # Now, while nothing hangs: the test may replace what imports need, such as `open`.
-        import stackscope.render.overview
+        import stackscope.render.snapshot
 
         stackscope.extract_all()
         self._extract_all = stackscope.extract_all
@@ -257,7 +210,7 @@ class _Clock:
             ]
         )
 
-    def _lines(self, output: _Output) -> List[str]:
+    def _lines(self, output: Any) -> List[str]:
         snapshot: Snapshot = self._extract_all()
         snapshot.threads = [node for node in snapshot.threads if not node.is_here]
         for node in snapshot.threads:
@@ -267,68 +220,43 @@ class _Clock:
 
 def _hide_pytest(stack: Stack) -> None:
     """Leave pytest's frames out of the drawing of a stack, and those by which it was started."""
-    modules = [_module(frame.pyframe.f_globals) for frame in stack.frames]
+    modules = [frame.modname or "" for frame in stack.frames]
     outermost = modules.index(RUNNER) if RUNNER in modules else 0
     for index, (frame, module) in enumerate(zip(stack.frames, modules)):
         if index < outermost or module.partition(".")[0] in PYTEST:
             frame.hide = True
 
 
-def _module(namespace: object) -> str:
-    name = namespace.get("__name__") if type(namespace) is dict else None
-    return name if type(name) is str else ""
-
-
-class _Output:
+def _output(config: pytest.Config) -> Any:
     """The terminal, whatever pytest captures: a duplicate of the file that it has reported to so far.
 
     Args:
         config: That of the run, which is not capturing now.
     """
+    import os
 
-    def __init__(self, config: pytest.Config) -> None:
-        import os
+    from stackscope.render.stream import FileBeyondBuffers, encoding_of
 
-        # What a worker of pytest-xdist writes to its stdout gets lost.
-        stream: Any = sys.stderr if hasattr(config, "workerinput") else sys.stdout
+    # What a worker of pytest-xdist writes to its stdout gets lost.
+    stream: Any = sys.stderr if hasattr(config, "workerinput") else sys.stdout
+    try:
+        descriptor = os.dup(stream.fileno())
+    except (AttributeError, OSError, ValueError):  # io.UnsupportedOperation is both of the latter
+        return _Stream(stream)
+    config.add_cleanup(lambda: os.close(descriptor))
+    return FileBeyondBuffers(descriptor, "stdout", encoding_of(stream))
+
+
+class _Stream:
+    """A stream without a descriptor, in the place of a `FileBeyondBuffers`."""
+
+    def __init__(self, stream: Any) -> None:
+        from stackscope.render.stream import draws_in_ascii, encoding_of
+
         self._stream = stream
-        self._file: Optional[int] = None
-        try:
-            self._file = os.dup(stream.fileno())
-        except (
-            AttributeError,
-            OSError,
-            ValueError,
-        ):  # io.UnsupportedOperation is both of the latter
-            pass
-        else:
-            config.add_cleanup(self._close)
-        self._encoding = getattr(stream, "encoding", None) or "utf-8"
-        self.ascii_only = sys.platform == "win32" or not self._can_encode("╠║├└│─…⋮×")
-
-    def _can_encode(self, text: str) -> bool:
-        try:
-            text.encode(self._encoding)
-        except UnicodeEncodeError:
-            return False
-        return True
+        self.ascii_only = draws_in_ascii(encoding_of(stream))
 
     def write(self, lines: List[str]) -> None:
-        """Write text past everything that is buffered or captured. Called from another thread."""
-        text = "".join(lines)
-        if self._file is None:
-            self._stream.write(text)
-            self._stream.flush()
-            return
-        import os
-
-        data = text.encode(self._encoding, "backslashreplace")
-        while data:
-            data = data[os.write(self._file, data) :]
-
-    def _close(self) -> None:
-        import os
-
-        if self._file is not None:
-            file, self._file = self._file, None
-            os.close(file)
+        """Write lines. Called from another thread."""
+        self._stream.write("".join(lines))
+        self._stream.flush()

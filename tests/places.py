@@ -11,7 +11,7 @@ import threading
 import weakref
 
 import stackscope
-from stackscope.slots import FREE_THREADED
+from stackscope.interpreter.facts import FREE_THREADED
 
 
 class Manager:

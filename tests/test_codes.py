@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from stackscope import lowlevel
-from stackscope.codes import IdentityDict, code_dispatch, get_code
+from stackscope.extraction.codes import IdentityDict, code_dispatch, get_code
 
 
 def outer():

@@ -19,10 +19,10 @@ import weakref
 import pytest
 
 import stackscope
-from stackscope.frames import reader
+from stackscope.interpreter.facts import FREE_THREADED, has_gil
+from stackscope.interpreter.frames import reader
 from stackscope.lowlevel import contexts_active_in_frame
-from stackscope.model import Context
-from stackscope.slots import FREE_THREADED, has_gil
+from stackscope.model.stacks import Context
 
 from .bytecode.programs import PROGRAMS, Program, lines_never_run, marked_lines
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import stackscope
-from stackscope.slots import FREE_THREADED
+from stackscope.interpreter.facts import FREE_THREADED
 
 from . import references
 
@@ -174,7 +174,7 @@ stackscope.extract_all().format()
 stackscope.extract(threading.current_thread()).format()
 sys.setprofile(None)
 assert not ran
-assert sys.modules["stackscope.glue.trio"]
+assert sys.modules["stackscope.glue.trio.scopes"]
 print("quiet")
 """
 

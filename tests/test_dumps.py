@@ -15,6 +15,7 @@ import pytest
 
 import stackscope
 from stackscope import dumps
+from stackscope.render import stream
 
 SIGNAL = getattr(signal, "SIGUSR1", None) or signal.SIGBREAK
 HANDLERS_WAIT = sys.implementation.name == "pypy"
@@ -266,7 +267,7 @@ def test_an_encoding_without_the_lines(tmp_path):
 
 @UNIX
 def test_a_pipe_that_is_full(monkeypatch):
-    monkeypatch.setattr(dumps, "PATIENCE", 0.05)
+    monkeypatch.setattr(stream, "PATIENCE", 0.05)
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     try:

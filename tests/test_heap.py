@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 
 import stackscope
-from stackscope import heap
-from stackscope.slots import has_gil
+from stackscope.interpreter import heap
+from stackscope.interpreter.facts import has_gil
 
 
 class Metaclass(type):
@@ -58,7 +58,7 @@ class OfC(Exception):
 )
 def test_instances(cls, by_referrers, monkeypatch):
     if not by_referrers:
-        monkeypatch.setattr(heap, "REFER_TO_TYPES", False)
+        monkeypatch.setattr(heap, "INSTANCES_REFER_TO_TYPE", False)
     made = [cls() for _ in range(3)]
     for index, thing in enumerate(made):
         thing.a = [index]  # the collector need not know what refers to nothing

@@ -16,7 +16,9 @@ import pytest
 
 import stackscope
 from stackscope.lowlevel import contexts_active_in_frame, set_reprs_enabled
-from stackscope.render import text, tree
+from stackscope.render import nodes
+from stackscope.render.drawing import Layout, draw
+from stackscope.render.stack import stack_block
 from stackscope.render.style import PALETTE, paint
 
 from .hostile import ALL, HOSTILE, TRICK, Plain, Touched, disguised, refuse
@@ -131,9 +133,7 @@ def test_extracted_and_drawn(name):
 
 def renderings(stack):
     """The stack drawn in every way that there is."""
-    styled = text.draw(
-        text.stack_block(tree.StackNode(stack, tree.View()), text.Layout()), text.Layout()
-    )
+    styled = draw(stack_block(nodes.StackNode(stack, nodes.View()), Layout()), Layout())
     yield "".join(paint(styled, dict.fromkeys(PALETTE, "")))
     yield "".join(stack.format(ascii_only=True, show_hidden_frames=True))
     yield "".join(stack.format_flat(show_contexts=True))

@@ -11,7 +11,7 @@ import pytest
 
 import stackscope
 from stackscope import lowlevel
-from stackscope.frames import gate
+from stackscope.interpreter.frames import choosing
 from stackscope.lowlevel import (
     ExitingContext,
     FrameDetails,
@@ -23,7 +23,7 @@ from stackscope.lowlevel import (
     inspect_frame,
     set_trickery_enabled,
 )
-from stackscope.model import Context
+from stackscope.model.stacks import Context
 
 from .managers import Manager, pause
 
@@ -38,10 +38,10 @@ with_collector = pytest.mark.skipif(
 
 @pytest.fixture(autouse=True)
 def _reader_as_it_was():
-    gate.reader()
-    before = gate._reader, gate._decided
+    choosing.reader()
+    before = choosing._reader, choosing._decided
     yield
-    gate._reader, gate._decided = before
+    choosing._reader, choosing._decided = before
 
 
 def test_names():
@@ -140,7 +140,7 @@ def test_the_origin_is_not_needed_where_frames_are_read():
         with Manager():
             yield
 
-    if gate.reader() is None:
+    if choosing.reader() is None:
         pytest.skip("frames are not read")
     generator = program()
     next(generator)
@@ -196,7 +196,7 @@ def test_without_trickery_never_a_name_or_line():
 
 def test_the_self_test_decides():
     set_trickery_enabled(None)
-    assert gate.reader() is not None
+    assert choosing.reader() is not None
 
 
 def test_without_trickery_no_frame_is_inspected():

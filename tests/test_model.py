@@ -10,8 +10,9 @@ import weakref
 
 import pytest
 
-from stackscope import model
-from stackscope.model import Context, Frame, InspectionWarning, Stack, StackItem, StackSlice
+from stackscope.interpreter.facts import InspectionWarning
+from stackscope.model import stacks as model
+from stackscope.model.stacks import Context, Frame, Stack, StackItem, StackSlice
 
 
 def suspended(function, *args):
@@ -130,7 +131,7 @@ def test_asdict_and_nested_equality(pyframe):
 def test_the_first_look_at_fields_may_happen_in_many_threads():
     code = """
 import threading, sys
-from stackscope.model import Context
+from stackscope.model.stacks import Context
 import dataclasses
 sys.setswitchinterval(1e-6)
 barrier = threading.Barrier(8)
@@ -151,7 +152,7 @@ def test_import_is_light():
     code = """
 import sys
 before = set(sys.modules)
-import stackscope.model
+import stackscope.model.stacks
 new = set(sys.modules) - before
 heavy = {"dataclasses", "inspect", "typing", "traceback", "linecache", "asyncio", "ast", "dis"}
 assert not new & heavy, new & heavy
@@ -163,7 +164,7 @@ def _with_path(code):
     """The code, run with only our own package, and without what its ``__init__`` imports."""
     import os
 
-    folder = os.path.dirname(os.path.abspath(model.__file__))
+    folder = os.path.dirname(os.path.dirname(os.path.abspath(model.__file__)))
     return f"""
 import sys, types
 package = types.ModuleType("stackscope")
@@ -361,11 +362,24 @@ def test_clsname_keeps_what_a_debugger_assigned():
     assert frame.f_locals["value"] == 2
 
 
-def test_what_needs_no_reader_works_without_one():
-    generator = suspended(Outer.Inner.method, Outer.Inner())
-    found, value = model.read_first_argument(generator.gi_frame)
-    assert found is (sys.version_info >= (3, 13))
-    assert set(model.read_locals(generator.gi_frame)) == {"self"}
+def test_a_frame_says_the_same_before_and_after_the_first_extraction():
+    code = """
+import sys, stackscope
+
+class Server:
+    def serve(self, port):
+        frame = stackscope.Frame(sys._getframe())
+        return frame, (frame.clsname, str(frame), frame.as_stdlib_summary(capture_locals=True).locals)
+
+frame, before = Server().serve(80)
+stackscope.extract(None)
+after = (frame.clsname, str(frame), frame.as_stdlib_summary(capture_locals=True).locals)
+assert before[0] == after[0] == "Server", (before, after)
+assert before[1].startswith("Server.serve in __main__ at "), before
+assert before[2].items() <= after[2].items(), (before, after)
+assert before[2]["port"] == "80", before
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_str_is_the_joined_format(pyframe):

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from stackscope.resumable import awaited_by, frame_of, is_suspended
+from stackscope.interpreter.resumable import awaited_by, frame_of, is_suspended
 
 from .managers import Manager, pause
 

@@ -7,8 +7,9 @@ import time
 
 import pytest
 
-from stackscope import StackSlice, extract, extract_since, extract_until, running
-from stackscope.slots import has_gil
+from stackscope import StackSlice, extract, extract_since, extract_until
+from stackscope.interpreter import running
+from stackscope.interpreter.facts import has_gil
 
 
 def names(stack):

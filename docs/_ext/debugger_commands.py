@@ -8,7 +8,7 @@ from docutils import nodes
 from docutils.parsers.rst import Directive
 
 import stackscope_pdb  # noqa: F401  (registers the commands)
-from stackscope_pdb.commands.table import commands
+from stackscope_pdb.commands.registry import commands
 
 
 class DebuggerCommands(Directive):

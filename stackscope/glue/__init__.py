@@ -1,8 +1,8 @@
 """Glue: what this package knows about other libraries, and the runner that installs it.
 
-Each library that is known has a module here, with the functions that are hooks for it and an `install()`
-that registers them. It imports its library at the top, for it is itself imported only when an extraction
-finds the library in ``sys.modules``. A library that brings glue of its own, as a function
+Each library that is known has a room here, a module or a package, with the functions that are hooks for it and
+an `install()` that registers them. It imports its library at the top, for it is itself imported only when
+an extraction finds the library in ``sys.modules``. A library that brings glue of its own, as a function
 ``_stackscope_install_glue_()``, is asked to install that instead.
 """
 
@@ -16,7 +16,8 @@ import warnings
 from _thread import get_ident
 from types import ModuleType
 
-from stackscope.walk import interrupts
+from stackscope.extraction.errors import interrupts
+from stackscope.safe.objects import mro_of, namespace_of_module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,40 +25,37 @@ if TYPE_CHECKING:
 
 __all__ = ["make_ready"]
 
-BUILT_IN = frozenset(
-    [
-        "anyio",
-        "async_generator",
-        "asyncio",
-        "builtins",
-        "contextlib",
-        "contextvars",
-        "gevent",
-        "greenback",
-        "greenlet",
-        "outcome",
-        "threading",
-        "trio",
-        "uvloop",
-    ]
-)
-"""The libraries that a module of this package is glue for. These modules bear the same names."""
-
-DOTTED = {
-    "anyio._backends._asyncio": "anyio_asyncio",
-    "anyio._backends._trio": "anyio_trio",
-    "concurrent.futures.process": "multiprocessing",
-    "concurrent.futures.thread": "concurrent_futures",
-    "gevent.threadpool": "gevent",
-    "multiprocessing.forkserver": "multiprocessing",
-    "multiprocessing.pool": "multiprocessing",
-    "multiprocessing.popen_fork": "multiprocessing",
-    "multiprocessing.process": "multiprocessing",
-    "multiprocessing.spawn": "multiprocessing",
+BUILT_IN = {
+    "IPython": "ipython",
+    "_pytest.runner": "pytest",
+    "anyio": "anyio.common",
+    "anyio._backends._asyncio": "anyio.on_asyncio",
+    "anyio._backends._trio": "anyio.on_trio",
+    "async_generator": "async_generator",
+    "asyncio": "asyncio",
+    "builtins": "stdlib",
+    "concurrent.futures.process": "stdlib.multiprocessing",
+    "concurrent.futures.thread": "stdlib.concurrent_futures",
+    "contextlib": "stdlib.contextlib",
+    "contextvars": "stdlib.contextvars",
+    "gevent": "greenlets.gevent",
+    "gevent.threadpool": "greenlets.gevent",
+    "greenback": "greenlets.greenback",
+    "greenlet": "greenlets",
+    "ipdb": "ipython",
+    "multiprocessing.forkserver": "stdlib.multiprocessing",
+    "multiprocessing.pool": "stdlib.multiprocessing",
+    "multiprocessing.popen_fork": "stdlib.multiprocessing",
+    "multiprocessing.process": "stdlib.multiprocessing",
+    "multiprocessing.spawn": "stdlib.multiprocessing",
+    "outcome": "outcome",
     "pytest_asyncio.plugin": "pytest_asyncio",
     "pytest_trio.plugin": "pytest_trio",
+    "threading": "stdlib.threading",
+    "trio": "trio",
+    "uvloop": "uvloop",
 }
-"""The same for modules inside packages, with the names of the modules here."""
+"""The modules that there is glue for, and where in this package it is. A new library needs its row here."""
 
 OWN_GLUE = "_stackscope_install_glue_"
 """The name of the function by which a module installs its own glue."""
@@ -65,8 +63,6 @@ OWN_GLUE = "_stackscope_install_glue_"
 PATIENCE = 1.0
 """How many seconds to wait for other threads that install glue."""
 
-_namespace: Callable[[ModuleType], Dict[str, Any]] = vars(ModuleType)["__dict__"].__get__
-_bases: Callable[[type], Tuple[type, ...]] = type.__dict__["__mro__"].__get__
 
 _dealt_with: Dict[str, int] = {}
 """The modules that need no further look, each with the thread that has looked at it.
@@ -109,7 +105,7 @@ def _free_own_modules() -> None:
         # Without the GIL the lock is gone already, with all that the other threads had.
         locks.pop(name, None)
         module = sys.modules.get(name)
-        if module is not None and _is_being_imported(_namespace(module)):
+        if module is not None and _is_being_imported(namespace_of_module(module)):
             del sys.modules[name]
 
 
@@ -139,9 +135,9 @@ def _deal_with_modules(state: Optional[Tuple[int, str]]) -> None:
     for name, module in list(sys.modules.items()):
         if name in _dealt_with:
             continue
-        namespace = _namespace(module) if _is_module(module) else {}
+        namespace = namespace_of_module(module) if _is_module(module) else {}
         if module is None:  # nobody may import it, as yet
-            settled = settled and name not in BUILT_IN and name not in DOTTED
+            settled = settled and name not in BUILT_IN
         elif _is_being_imported(namespace):
             settled = False  # its time is the next extraction
         elif _dealt_with.setdefault(name, get_ident()) == get_ident():
@@ -157,7 +153,7 @@ def _deal_with_modules(state: Optional[Tuple[int, str]]) -> None:
 
 def _is_module(thing: object) -> bool:
     # Not isinstance(), which asks for the __class__ of whatever somebody has put into sys.modules.
-    return any(base is ModuleType for base in _bases(type(thing)))
+    return any(base is ModuleType for base in mro_of(type(thing)))
 
 
 def _is_being_imported(namespace: Dict[str, Any]) -> bool:
@@ -168,15 +164,14 @@ def _is_being_imported(namespace: Dict[str, Any]) -> bool:
 
 def _install(name: str, own_glue: Optional[Callable[[], object]]) -> Optional[str]:
     """Install the glue for a module, if there is any. Gives a warning if that fails."""
-    built_in = DOTTED.get(name, name if name in BUILT_IN else "")
-    if own_glue is None and not built_in:
+    if own_glue is None and name not in BUILT_IN:
         return None
     _installing[name] = get_ident()
     try:
         if own_glue is not None:
             own_glue()
         else:
-            importlib.import_module(f"{__name__}.{built_in}").install()
+            importlib.import_module(f"{__name__}.{BUILT_IN[name]}").install()
     except BaseException as exc:
         if interrupts(exc):
             raise

@@ -11,22 +11,22 @@ import async_generator
 import async_generator._impl
 import async_generator._util
 
-from stackscope.glue.reading import class_attribute, instance_attributes, is_instance
-from stackscope.hooks import (
+from stackscope.extraction.extraction import child_stack, current_extraction
+from stackscope.extraction.hooks import (
     customize,
     elaborate_context,
     unwrap_context,
     unwrap_context_generator,
     unwrap_stackitem,
 )
-from stackscope.walk import child_stack, current_extraction
+from stackscope.safe.objects import class_attribute, instance_attributes, is_instance
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType
     from typing import Any, Optional
 
-    from stackscope.model import Context
+    from stackscope.model.stacks import Context
 
 AsyncGenerator: Any = async_generator._impl.AsyncGenerator
 
@@ -75,6 +75,7 @@ def _code_of(generator: Any) -> Optional[CodeType]:
 
 
 def install() -> None:
+    """Register what is known about async_generator."""
     unwrap_stackitem.register(AsyncGenerator, unwrap_generator)
     unwrap_stackitem.register(async_generator._impl.ANextIter, unwrap_anext)
     do_it = class_attribute(AsyncGenerator, "_do_it")

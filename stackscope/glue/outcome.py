@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import outcome
 
-from stackscope.hooks import customize
+from stackscope.extraction.hooks import customize
+from stackscope.snapshot.user_code import register_runtime_package
 
 
 def install() -> None:
+    """Hide them."""
+    register_runtime_package("outcome")
     for function in (outcome.capture, outcome.acapture, outcome.Value.send, outcome.Error.send):
         customize(function, hide=True)

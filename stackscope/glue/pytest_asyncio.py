@@ -6,13 +6,14 @@ from types import CodeType, FunctionType
 
 import pytest_asyncio.plugin
 
-from stackscope.hooks import elaborate_frame
+from stackscope.extraction.hooks import elaborate_frame
+from stackscope.snapshot.user_code import register_machinery
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Iterator
 
-    from stackscope.model import Frame
+    from stackscope.model.stacks import Frame
 
 
 def hide(frame: Frame, next_inner: object) -> None:
@@ -35,6 +36,8 @@ def codes_of(thing: object) -> Iterator[CodeType]:
 
 
 def install() -> None:
+    """Hide them."""
+    register_machinery("pytest_asyncio.plugin")
     # The wrappers around tests and fixtures are closures, named otherwise in every version.
     for thing in list(vars(pytest_asyncio.plugin).values()):
         if getattr(thing, "__module__", None) == pytest_asyncio.plugin.__name__:

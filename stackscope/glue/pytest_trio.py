@@ -10,14 +10,15 @@ from types import AsyncGeneratorType, GeneratorType
 import pytest_trio.plugin
 import trio
 
-from stackscope.codes import get_code
-from stackscope.frames import local_value
-from stackscope.hooks import PRUNE, customize, unwrap_context_generator
-from stackscope.model import Frame
+from stackscope.extraction.codes import get_code
+from stackscope.extraction.hooks import PRUNE, customize, unwrap_context_generator
+from stackscope.interpreter.frames import local_value
+from stackscope.model.stacks import Frame
+from stackscope.snapshot.user_code import register_machinery
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from stackscope.model import Context
+    from stackscope.model.stacks import Context
 
 TrioFixture = pytest_trio.plugin.TrioFixture
 
@@ -42,5 +43,7 @@ def unwrap_fixture_manager(frame: Frame, context: Context) -> object:
 
 
 def install() -> None:
+    """Register what is known about pytest-trio."""
+    register_machinery("pytest_trio.plugin")
     customize(TrioFixture.run, elaborate=elaborate_fixture)
     unwrap_context_generator.register(TrioFixture._fixture_manager, unwrap_fixture_manager)

@@ -9,7 +9,9 @@ from __future__ import annotations
 import gc
 import sys
 
-from stackscope.waiting import Waiting, describe_leaf
+from stackscope.model.waiting import Waiting
+from stackscope.snapshot.user_code import register_machinery, register_runtime_package
+from stackscope.snapshot.waits import describe_leaf
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,8 +20,7 @@ if TYPE_CHECKING:
 
 def describe_coroutine(coroutine: Any, waiting: Waiting) -> None:
     """A coroutine made by Cython: the name of its function."""
-    name = coroutine.__qualname__
-    waiting.text = f"{name}()"
+    waiting.call = f"{coroutine.__qualname__}()"
 
 
 def describe_wrapper(wrapper: object, waiting: Waiting) -> None:
@@ -40,6 +41,9 @@ def _types_of_cython() -> Iterator[Tuple[str, type]]:
 
 
 def install() -> None:
+    """Register what is known about uvloop."""
+    register_runtime_package("uvloop")
+    register_machinery("uvloop", ["run", "wrapper"])
     for name, cls in _types_of_cython():
         is_wrapper = name == "coroutine_wrapper"
         describe_leaf.register(cls, describe_wrapper if is_wrapper else describe_coroutine)

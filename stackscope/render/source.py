@@ -9,7 +9,7 @@ import linecache
 import tokenize
 from typing import TYPE_CHECKING, Iterator, NamedTuple, Optional
 
-from stackscope.render.safe import cut
+from stackscope.safe.text import cut
 
 if TYPE_CHECKING:
     from types import CodeType, FrameType

@@ -1,40 +1,55 @@
-"""From spans to coloured text for a terminal, and the decision whether to colour at all."""
+"""The kinds of spans that a line is made of, and their colours: one table."""
 
 from __future__ import annotations
 
-import os
-import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from typing import Iterable, Iterator, Mapping, Optional
+    from typing import Dict, Iterable, Iterator, Mapping
 
-    from stackscope.render.text import Line
+    from stackscope.render.drawing import Line
 
 RESET = "\x1b[0m"
 
+
+class Style(NamedTuple):
+    """What a kind of spans is, and the attributes ("select graphic rendition") that a terminal draws it with."""
+
+    meaning: str
+    attributes: str
+
+
 # Of the 16 colours only these are legible on white and on black alike: no yellow, white, black, no bright
 # ones, no plain blue; what matters most and least differs by weight, which works in any palette.
-PALETTE: Mapping[str, str] = {
-    "guide": "2",
-    "header": "1",
-    "root": "1",
-    "class": "36",
-    "func": "1;36",
-    "module": "",
-    "path": "2",
-    "lineno": "35",
-    "source": "",
-    "description": "",
-    "name": "32",
-    "type": "36",
-    "comment": "2",
-    "leaf": "35",
-    "error": "31",
-    "note": "2",
-    "text": "2",
+STYLES: Dict[str, Style] = {
+    "guide": Style("the lines and corners of the tree", "2"),
+    "header": Style("the title of a stack, or above a table", "1"),
+    "root": Style("the object that a stack belongs to", "1"),
+    "class": Style("a class, with the dot after it", "36"),
+    "func": Style("a function", "1;36"),
+    "module": Style("a module", ""),
+    "path": Style("the path of a source file", "2"),
+    "lineno": Style("a line number", "35"),
+    "source": Style("source text", ""),
+    "description": Style("what stands for the source text of a context", ""),
+    "name": Style("a variable", "32"),
+    "type": Style("the type of an object", "36"),
+    "comment": Style("the words around the name and type of a context", "2"),
+    "leaf": Style("what remains below the last frame", "35"),
+    "error": Style("the error of a stack", "31"),
+    "note": Style("a remark about the drawing itself", "2"),
+    "text": Style("words between others", "2"),
+    # In tables:
+    "number": Style("the number by which something is called", "35"),
+    "current": Style("the mark at the current frame, and what runs", "1;32"),
+    "state": Style("what a task or thread does", "36"),
+    "taskname": Style("the name of a task or thread", "1"),
+    "place": Style("where a frame stands", ""),
+    "alert": Style("what needs attention", "31"),
 }
-"""The attributes ("select graphic rendition") of each kind of span."""
+
+PALETTE: Mapping[str, str] = {kind: style.attributes for kind, style in STYLES.items()}
+"""The attributes of each kind."""
 
 
 def styled(line: Line, palette: Mapping[str, str] = PALETTE) -> str:
@@ -51,46 +66,3 @@ def paint(lines: Iterable[Line], palette: Mapping[str, str] = PALETTE) -> Iterat
     """The lines as text with ANSI escape sequences, each ending in a newline."""
     for line in lines:
         yield styled(line, palette) + "\n"
-
-
-def wants_color(stream: object = None, environ: Optional[Mapping[str, str]] = None) -> bool:
-    """Whether text for ``stream`` should be coloured.
-
-    The first of these that says something decides: ``PYTHON_COLORS`` (0 or 1), ``NO_COLOR``, ``FORCE_COLOR``,
-    ``TERM=dumb``, and whether the stream is a terminal.
-
-    Args:
-        stream: A file; ``sys.stdout`` if ``None``.
-        environ: The environment variables; those of the process if ``None``.
-    """
-    if environ is None:
-        environ = {} if sys.flags.ignore_environment else os.environ
-    python_colors = environ.get("PYTHON_COLORS")
-    if python_colors in ("0", "1"):
-        return python_colors == "1"
-    if environ.get("NO_COLOR"):
-        return False
-    if environ.get("FORCE_COLOR"):
-        return True
-    if environ.get("TERM") == "dumb":
-        return False
-    return _is_terminal(sys.stdout if stream is None else stream) and _terminal_understands(environ)
-
-
-def _is_terminal(stream: object) -> bool:
-    try:
-        return bool(stream.isatty())  # type: ignore[attr-defined]
-    except (AttributeError, ValueError, OSError):  # no file, or one that is closed
-        return False
-
-
-def _terminal_understands(environ: Mapping[str, str]) -> bool:
-    """Whether the console interprets escape sequences: all do but older ones of Windows."""
-    if os.name != "nt":
-        return True
-    try:
-        import nt
-
-        return bool(nt._supports_virtual_terminal())  # type: ignore[attr-defined, unused-ignore]
-    except (ImportError, AttributeError):  # up to 3.12
-        return any(name in environ for name in ("WT_SESSION", "ANSICON", "ConEmuANSI", "TERM"))

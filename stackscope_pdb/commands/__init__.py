@@ -1,14 +1,11 @@
 """The commands, written once for every front end.
 
-Each is a function in one of the modules here, registered by `command` in one table. What calls it, its
-help and its completion all come from that table. `Commands` is what the debuggers inherit from.
+Each is a function in one of the modules here, registered by `registry.command` in one table. How it is called,
+its help and its completion all come from that table. Importing this package registers them.
 """
 
 from __future__ import annotations
 
-from stackscope_pdb.commands import code, contexts, exceptions, frames, stacks, tasks, threads
-from stackscope_pdb.commands.debugger import Commands, install
+from stackscope_pdb.commands import contexts, exceptions, frames, stacks, sticky, tasks, threads
 
-__all__ = ["Commands", "code", "contexts", "exceptions", "frames", "stacks", "tasks", "threads"]
-
-install(Commands)
+__all__ = ["contexts", "exceptions", "frames", "stacks", "sticky", "tasks", "threads"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stackscope_pdb.commands.table import CommandError
+from stackscope_pdb.commands.registry import CommandError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stackscope_pdb.commands.arguments import single
-from stackscope_pdb.commands.table import CommandError, command
+from stackscope_pdb.commands.registry import CommandError, command
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,18 +11,18 @@ if TYPE_CHECKING:
     from typing import List, Optional
 
     from stackscope import Frame
-    from stackscope_pdb.commands.debugger import Commands
-    from stackscope_pdb.views.contexts import Node
+    from stackscope_pdb.stop.host import Host
+    from stackscope_pdb.views.contexts import NumberedContext
 
 
-def _complete(debugger: Commands, _text: str) -> List[str]:
+def _complete(debugger: Host, _text: str) -> List[str]:
     from stackscope_pdb.views.contexts import by_number
 
     return list(by_number(_numbered(debugger)))
 
 
 @command("context managers active in this frame; move into one", complete=_complete)
-def ctx(debugger: Commands, argument: str) -> None:
+def ctx(debugger: Host, argument: str) -> None:
     """ctx [PATH]
 
     Show the context managers that are active in the current frame: its
@@ -44,7 +44,7 @@ def ctx(debugger: Commands, argument: str) -> None:
         from stackscope_pdb.views.contexts import context_lines
 
         console = debugger.console
-        lines = list(context_lines(nodes, console))
+        lines = list(context_lines(nodes, debugger.session.snapshots, console))
         debugger.message(f"Active in {_name(debugger)}, outermost first:")
         debugger.show(lines, console)
     else:
@@ -52,7 +52,7 @@ def ctx(debugger: Commands, argument: str) -> None:
     _show_past(debugger)
 
 
-def _show_past(debugger: Commands) -> None:
+def _show_past(debugger: Host) -> None:
     """The blocks that an exception has left on its way through the current frame."""
     from stackscope_pdb.views.contexts import past_lines
 
@@ -79,14 +79,14 @@ def _step_of(
     return found
 
 
-def _numbered(debugger: Commands) -> List[Node]:
+def _numbered(debugger: Host) -> List[NumberedContext]:
     from stackscope_pdb.views.contexts import number_contexts
 
     frame = _current(debugger)
     return number_contexts(frame) if frame is not None else []
 
 
-def _current(debugger: Commands) -> Optional[Frame]:
+def _current(debugger: Host) -> Optional[Frame]:
     """What the library says about the current frame."""
     frames = list(debugger.session.extract(with_contexts=True).frames)
     found = next((frame for frame in frames if frame.pyframe is debugger.current_frame), None)
@@ -98,19 +98,19 @@ def _current(debugger: Commands) -> Optional[Frame]:
     return found
 
 
-def _name(debugger: Commands) -> str:
-    from stackscope.render.safe import safe_text
+def _name(debugger: Host) -> str:
+    from stackscope.safe.text import safe_text
 
     return safe_text(debugger.current_frame.f_code.co_name)
 
 
-def _why_none(debugger: Commands) -> str:
+def _why_none(debugger: Host) -> str:
     if not debugger.session.is_live(debugger.current_frame):
         return f"{_name(debugger)} has ended: no context manager is active in it any more."
     return f"No context manager is active in {_name(debugger)}."
 
 
-def _find(nodes: List[Node], path: str) -> Node:
+def _find(nodes: List[NumberedContext], path: str) -> NumberedContext:
     from stackscope_pdb.views.contexts import by_number
 
     numbers = by_number(nodes)
@@ -124,7 +124,7 @@ def _find(nodes: List[Node], path: str) -> Node:
     raise CommandError(f"There is no context {path} in this frame. There are: {shown}.")
 
 
-def _move_into(debugger: Commands, node: Node) -> None:
+def _move_into(debugger: Host, node: NumberedContext) -> None:
     stack = node.inner_stack
     if stack is None:
         task = node.task
@@ -138,8 +138,8 @@ def _move_into(debugger: Commands, node: Node) -> None:
 
         focus_task(debugger, task)
         return
-    from stackscope_pdb.commands.tasks import index_of_user_frame
-    from stackscope_pdb.session import Focus
+    from stackscope.snapshot.user_code import index_of_user_frame
+    from stackscope_pdb.stop.focus import Focus
 
     item = stack.root if stack.root is not None else stack.frames[0].origin
     focus = Focus(

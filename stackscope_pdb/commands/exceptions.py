@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import pdb
-
 from stackscope_pdb.commands.arguments import integer, single
-from stackscope_pdb.commands.table import CommandError, command
+from stackscope_pdb.commands.registry import CommandError, command
+from stackscope_pdb.facts import HAS_CONVENIENCE_VARIABLES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, List
 
-    from stackscope_pdb.commands.debugger import Commands
-    from stackscope_pdb.raised import Raised
+    from stackscope_pdb.stop.host import Host
+    from stackscope_pdb.stop.raised import Raised
 
 NONE = (
     "No exception is looked at here. After one, there is post-mortem debugging, as by 'post_mortem()'; "
@@ -20,7 +19,7 @@ NONE = (
 )
 
 
-def _complete(debugger: Commands, _text: str) -> List[str]:
+def _complete(debugger: Host, _text: str) -> List[str]:
     raised = debugger.raised
     if raised is None:
         return []
@@ -28,7 +27,7 @@ def _complete(debugger: Commands, _text: str) -> List[str]:
 
 
 @command("exceptions that belong to this one; go to one", complete=_complete)
-def exceptions(debugger: Commands, argument: str) -> None:
+def exceptions(debugger: Host, argument: str) -> None:
     """exceptions [NUMBER]
 
     In post-mortem debugging, show all exceptions that belong to the one
@@ -61,6 +60,6 @@ def _go_to(debugger: Any, raised: Raised, number: int) -> None:
         raise CommandError(f"Exception {number} has no frames: it has never been raised.")
     raised.current = entry.exception
     debugger.setup(None, entry.traceback)
-    if hasattr(pdb.Pdb, "set_convenience_variable"):  # 3.12+
+    if HAS_CONVENIENCE_VARIABLES:
         debugger.set_convenience_variable(debugger.current_frame, "_exception", entry.exception)
     debugger.print_stack_entry(debugger.stack[debugger.curindex])

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from stackscope_pdb.commands.arguments import integer, options_and_rest, single
-from stackscope_pdb.commands.table import CommandError, command
+from stackscope_pdb.commands.registry import CommandError, command
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import List, Optional, Sequence
 
-    from stackscope_pdb.commands.debugger import Commands
+    from stackscope_pdb.stop.host import Host
 
 WHERE_OPTIONS = {"--contexts": "contexts", "-c": "contexts", "--hidden": "hidden"}
 
@@ -17,7 +17,7 @@ STATES = {"thread": "goes on meanwhile", "ended": "has ended"}
 """What the things in focus do that aren't suspended."""
 
 
-def _complete_where(_debugger: Commands, text: str) -> List[str]:
+def _complete_where(_debugger: Host, text: str) -> List[str]:
     before, _, word = text.rpartition(" ")
     before = f"{before} " if before else ""
     return [before + name for name in WHERE_OPTIONS if name.startswith(word)]
@@ -29,7 +29,7 @@ def _complete_where(_debugger: Commands, text: str) -> List[str]:
     options=tuple(WHERE_OPTIONS),
     complete=_complete_where,
 )
-def where(debugger: Commands, argument: str) -> None:
+def where(debugger: Host, argument: str) -> None:
     """where [--contexts] [--hidden] [N]
 
     Show the stack with numbered frames, the current one marked by '>'.
@@ -48,7 +48,7 @@ def where(debugger: Commands, argument: str) -> None:
     options, rest = options_and_rest(argument, WHERE_OPTIONS)
     word = single(rest, "number of frames")
     count = None if word is None else integer(word, "a number of frames")
-    from stackscope_pdb.folding import fold_middle, folded
+    from stackscope_pdb.views.folding import fold_middle, folded
     from stackscope_pdb.views.frames import stack_lines
 
     if not debugger.stack:
@@ -66,16 +66,19 @@ def where(debugger: Commands, argument: str) -> None:
         hidden,
         debugger.curindex,
         _selected(debugger, count if debugger.counts_frames else None),
+        debugger.session.snapshots,
         console,
     )
     focus = debugger.session.focus
     if focus is not None:
         what = STATES.get(focus.kind, "is suspended")
+        if focus.seen_at:
+            what = f"was suspended here at {focus.seen_at}, and goes on"
         debugger.message(f"{focus.noun[0].upper()}{focus.noun[1:]}, which {what}:")
     debugger.show(list(lines), console)
 
 
-def _selected(debugger: Commands, count: Optional[int]) -> range:
+def _selected(debugger: Host, count: Optional[int]) -> range:
     """The indexes of the frames that ``where N`` shows, as `pdb.Pdb.print_stack_trace` has them."""
     length = len(debugger.stack)
     if count is None:
@@ -87,12 +90,12 @@ def _selected(debugger: Commands, count: Optional[int]) -> range:
     return range(max(length - count, 0), length)
 
 
-def _complete_frame(debugger: Commands, text: str) -> List[str]:
+def _complete_frame(debugger: Host, text: str) -> List[str]:
     return [number for number in map(str, range(len(debugger.stack))) if number.startswith(text)]
 
 
 @command("go to a frame by its number", complete=_complete_frame)
-def frame(debugger: Commands, argument: str) -> None:
+def frame(debugger: Host, argument: str) -> None:
     """frame [NUMBER]
 
     Go to the frame that has this number in 'where', also if it is
@@ -111,7 +114,7 @@ def frame(debugger: Commands, argument: str) -> None:
 
 
 @command("go to the caller", aliases=("u",))
-def up(debugger: Commands, argument: str) -> None:
+def up(debugger: Host, argument: str) -> None:
     """u(p) [COUNT]
 
     Move to the caller, or COUNT levels up; to the outermost frame if
@@ -121,7 +124,7 @@ def up(debugger: Commands, argument: str) -> None:
 
 
 @command("go to the frame called from here", aliases=("d",))
-def down(debugger: Commands, argument: str) -> None:
+def down(debugger: Host, argument: str) -> None:
     """d(own) [COUNT]
 
     Move to the frame called from here, or COUNT levels down; to the
@@ -131,7 +134,7 @@ def down(debugger: Commands, argument: str) -> None:
     _move(debugger, argument, +1)
 
 
-def _move(debugger: Commands, argument: str, direction: int) -> None:
+def _move(debugger: Host, argument: str, direction: int) -> None:
     count = integer(argument or "1", "a number of frames")
     visible = _visible(debugger)
     if direction < 0:
@@ -143,8 +146,8 @@ def _move(debugger: Commands, argument: str, direction: int) -> None:
     debugger.select(ahead[-1] if count < 0 else ahead[max(min(count, len(ahead)), 1) - 1])
 
 
-def _visible(debugger: Commands) -> Sequence[int]:
-    from stackscope_pdb.folding import folded
+def _visible(debugger: Host) -> Sequence[int]:
+    from stackscope_pdb.views.folding import folded
 
     frames = debugger.session.extract(with_contexts=False).frames
     return [i for i, hidden in enumerate(folded(debugger.stack, frames)) if not hidden]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from stackscope_pdb.commands.table import CommandError
+from stackscope_pdb.commands.registry import CommandError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import List, TypeVar
 
-    from stackscope.snapshot import TaskNode, ThreadNode
+    from stackscope import TaskNode, ThreadNode
 
     Node = TypeVar("Node", TaskNode, ThreadNode)
 
@@ -49,7 +49,7 @@ def pick(nodes: List[Node], text: str, what: str) -> Node:
 
 def listed(nodes: List[Node]) -> str:
     """Numbers and names, for a sentence."""
-    from stackscope.render.safe import cut, safe_text
+    from stackscope.safe.text import cut, safe_text
 
     names = [
         f"{node.number or '?'} ({cut(safe_text(node.name), 40)})" for node in nodes[:MOST_LISTED]

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from stackscope_pdb.commands.table import CommandError, command
-from stackscope_pdb.commands.tasks import index_of_user_frame
+from stackscope_pdb.commands.registry import CommandError, command
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import FrameType
-    from typing import Any, List, Optional, Tuple
+    from typing import Any, List
 
     from stackscope import Stack
-    from stackscope.snapshot import LoopNode, TaskNode
-    from stackscope_pdb.commands.debugger import Commands
+    from stackscope_pdb.stop.host import Host
 
 
-def _complete_expression(debugger: Commands, text: str) -> List[str]:
+def _complete_expression(debugger: Host, text: str) -> List[str]:
     from stackscope_pdb.prompt.completion import expression_completions
 
     return expression_completions(debugger, text)
 
 
 @command("move into the frames of any object that has some", complete=_complete_expression)
-def stack(debugger: Commands, argument: str) -> None:
+def stack(debugger: Host, argument: str) -> None:
     """stack EXPRESSION
 
     Move into the frames of a coroutine, a generator, a task, a thread,
@@ -31,11 +28,12 @@ def stack(debugger: Commands, argument: str) -> None:
     """
     if not argument:
         raise CommandError("The stack of what? Give an expression; 'where' shows where you are.")
-    from stackscope_pdb.commands.tasks import focus_task, take_snapshot
-    from stackscope_pdb.commands.threads import focus_thread, thread_nodes
+    from stackscope_pdb.commands.tasks import focus_task
+    from stackscope_pdb.commands.threads import focus_thread
+    from stackscope_pdb.stop.snapshots import thread_nodes
 
     item = _evaluate(debugger, argument)
-    if any(node.task is item for node in take_snapshot().tasks()):
+    if debugger.session.snapshots.find(item) is not None:
         focus_task(debugger, item)
         return
     for node in thread_nodes():
@@ -45,22 +43,24 @@ def stack(debugger: Commands, argument: str) -> None:
     _focus(debugger, item, argument)
 
 
-def _evaluate(debugger: Commands, expression: str) -> object:
+def _evaluate(debugger: Host, expression: str) -> object:
+    debugger.session.snapshots.drop()  # the expression may do anything
     try:
         return eval(expression, debugger.current_frame.f_globals, debugger.frame_locals())  # noqa: S307
     except BaseException as exc:
         if isinstance(exc, KeyboardInterrupt):
             raise
-        from stackscope.render.safe import describe_exception
+        from stackscope.safe.text import describe_exception
 
         words = describe_exception(exc)
     raise CommandError(words)
 
 
-def _focus(debugger: Commands, item: Any, expression: str) -> None:
+def _focus(debugger: Host, item: Any, expression: str) -> None:
     import stackscope
-    from stackscope.render.safe import class_name, cut, safe_text
-    from stackscope_pdb.session import Focus
+    from stackscope.safe.text import class_name, cut, safe_text
+    from stackscope.snapshot.user_code import index_of_user_frame
+    from stackscope_pdb.stop.focus import Focus
 
     found = stackscope.extract(item)
     kind = class_name(item)
@@ -75,20 +75,9 @@ def _focus(debugger: Commands, item: Any, expression: str) -> None:
 
 def _why_empty(found: Stack, noun: str) -> str:
     if found.error is not None:
-        from stackscope.render.safe import describe_exception
+        from stackscope.safe.text import describe_exception
 
         return f"The stack of {noun} can't be read: {describe_exception(found.error)}"
     if found.leaf is not None:
         return f"{noun} has no stack."
     return f"{noun} has no frames: it has ended, or not begun."
-
-
-def task_of_frame(frame: Optional[FrameType]) -> Optional[Tuple[LoopNode, TaskNode]]:
-    """The task that will run a suspended frame on, with its loop, if there is one."""
-    from stackscope_pdb.commands.tasks import take_snapshot
-
-    for loop in take_snapshot().loops:
-        for node in loop.walk():
-            if any(entry.pyframe is frame for entry in node.stack.frames):
-                return loop, node
-    return None

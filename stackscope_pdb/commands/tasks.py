@@ -2,61 +2,30 @@
 
 from __future__ import annotations
 
-import sys
-
 from stackscope_pdb.commands.picking import listed, pick
-from stackscope_pdb.commands.table import CommandError, command
+from stackscope_pdb.commands.registry import CommandError, command
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import List
 
-    from stackscope import Stack
-    from stackscope.snapshot import Snapshot, TaskNode
-    from stackscope_pdb.commands.debugger import Commands
+    from stackscope import TaskNode
+    from stackscope_pdb.stop.host import Host
 
 NO_TASK = "No task is alive in this process."
 
 
-def take_snapshot(*, with_contexts: bool = False) -> Snapshot:
-    """All tasks as they are now; with contexts, also who holds the locks that they wait for."""
-    from stackscope.snapshot import extract_all
-
-    snapshot = extract_all(with_contexts=with_contexts, threads=False)
-    reader = sys.modules.get("stackscope_pdb.prompt.reader")
-    if reader is not None and reader.loop_of_prompt is not None:  # while Tab is looked after
-        snapshot.loops = [loop for loop in snapshot.loops if loop.loop is not reader.loop_of_prompt]
-    for node in snapshot.tasks():
-        if node.state == "running":
-            leave_out_debugger(node.stack)
-    return snapshot
+def _complete_name(debugger: Host, text: str) -> List[str]:
+    return [node.name for node in debugger.session.snapshots.tasks().tasks()]
 
 
-def leave_out_debugger(stack: Stack) -> None:
-    """Let a stack that is running end where the debugger's commands begin.
-
-    These hold what they have found. A stack with them in it would be kept alive by itself.
-    """
-    from stackscope_pdb.commands.debugger import Commands
-
-    code = Commands.interaction.__code__
-    for index in range(len(stack.frames) - 1, -1, -1):
-        if stack.frames[index].pyframe.f_code is code:
-            stack.frames = stack.frames[:index]
-            return
-
-
-def _complete_name(_debugger: Commands, text: str) -> List[str]:
-    return [node.name for node in take_snapshot().tasks()]
-
-
-def _complete_task(_debugger: Commands, text: str) -> List[str]:
-    nodes = list(take_snapshot().tasks())
+def _complete_task(debugger: Host, text: str) -> List[str]:
+    nodes = list(debugger.session.snapshots.tasks().tasks())
     return [node.name for node in nodes] + [str(node.number) for node in nodes]
 
 
 @command("all tasks, under the groups that own them", complete=_complete_name)
-def tasks(debugger: Commands, argument: str) -> None:
+def tasks(debugger: Host, argument: str) -> None:
     """tasks [TEXT]
 
     Show all tasks of all asyncio loops and trio runs in the process as
@@ -72,12 +41,13 @@ def tasks(debugger: Commands, argument: str) -> None:
     """
     from stackscope_pdb.views.tasks import task_lines
 
-    snapshot = take_snapshot(with_contexts=True)
+    session = debugger.session
+    snapshot = session.snapshots.tasks_now()
     nodes = list(snapshot.tasks())
     if not nodes:
         debugger.message(NO_TASK)
         return
-    marked = debugger.session.focus.item if debugger.session.focus else _stopped_task(snapshot)
+    marked = session.focus.item if session.focus else session.snapshots.stopped_task()
     console = debugger.console
     wanted = (lambda node: _matches(node, argument)) if argument else None
     lines = list(task_lines(snapshot, wanted, marked, console))
@@ -90,16 +60,8 @@ def tasks(debugger: Commands, argument: str) -> None:
     debugger.show(lines, console)
 
 
-def _stopped_task(snapshot: Snapshot) -> object:
-    """The task that the program stopped in, if it did in one."""
-    for loop in snapshot.loops:
-        if loop.is_here:
-            return next((node.task for node in loop.walk() if node.state == "running"), None)
-    return None
-
-
 def _matches(node: TaskNode, text: str) -> bool:
-    from stackscope_pdb.views.tasks import place_text, state_text
+    from stackscope.render.words import place_text, state_text
 
     frames = [frame for frame in node.stack.frames if not frame.hide]
     haystack = [node.name, state_text(node), *map(place_text, frames)]
@@ -107,7 +69,7 @@ def _matches(node: TaskNode, text: str) -> bool:
 
 
 @command("move into the frames of a task", complete=_complete_task)
-def task(debugger: Commands, argument: str) -> None:
+def task(debugger: Host, argument: str) -> None:
     """task NUMBER | NAME
 
     Move into a task: 'where', 'up', 'down', 'ctx', 'list', 'll', 'p',
@@ -120,49 +82,43 @@ def task(debugger: Commands, argument: str) -> None:
     """
     if not argument:
         raise CommandError("Which task? Give the number or the name that 'tasks' shows.")
-    snapshot = take_snapshot(with_contexts=True)
-    nodes = list(snapshot.tasks())
+    nodes = list(debugger.session.snapshots.tasks().tasks())
     if not nodes:
         raise CommandError(NO_TASK)
-    _focus(debugger, snapshot, pick(nodes, argument, "task"))
+    _focus(debugger, pick(nodes, argument, "task"))
 
 
-def focus_task(debugger: Commands, wanted: object) -> None:
+def focus_task(debugger: Host, wanted: object) -> None:
     """Move into a task that was found in another way than by its name."""
-    snapshot = take_snapshot(with_contexts=True)
-    node = next((node for node in snapshot.tasks() if node.task is wanted), None)
+    node = debugger.session.snapshots.find(wanted)
     if node is None:
         raise CommandError("That task has ended.")
-    _focus(debugger, snapshot, node)
+    _focus(debugger, node)
 
 
-def _focus(debugger: Commands, snapshot: Snapshot, node: TaskNode) -> None:
-    from stackscope_pdb.session import Focus
+def _focus(debugger: Host, node: TaskNode) -> None:
+    from stackscope.snapshot.user_code import index_of_user_frame
+    from stackscope_pdb.stop.focus import Focus
+    from stackscope_pdb.stop.snapshots import goes_on
     from stackscope_pdb.views.tasks import brief_line
 
+    snapshots = debugger.session.snapshots
     noun = f"task {listed([node])}"
-    if node.task is _stopped_task(snapshot):
+    if node.task is snapshots.stopped_task():
         debugger.message(f"The program stopped in {noun} itself.")
         debugger.leave()
         return
     if not node.stack.frames:
         raise CommandError(f"There are no frames of {noun} that can be looked at.")
     debugger.show([brief_line(node)])
-    focus = Focus(node.task, node.stack, node.name, noun, kind="task")
+    loop = snapshots.loop_of(node.task)
+    seen_at = snapshots.seen_at() if loop is not None and goes_on(loop) else ""
+    focus = Focus(node.task, node.stack, node.name, noun, kind="task", seen_at=seen_at)
     debugger.enter(focus, index_of_user_frame(node.stack))
 
 
-def index_of_user_frame(stack: Stack) -> int:
-    """The index of the frame to begin with: the innermost one that is the user's."""
-    from stackscope.snapshot import innermost_user_frame
-
-    frame = innermost_user_frame(stack)
-    found = [index for index, entry in enumerate(stack.frames) if entry is frame]
-    return found[0] if found else len(stack.frames) - 1
-
-
 @command("back to where the program stopped")
-def unfocus(debugger: Commands, argument: str) -> None:
+def unfocus(debugger: Host, argument: str) -> None:
     """unfocus
 
     Go back to the frame where the program stopped, from the task or the

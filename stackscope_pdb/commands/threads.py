@@ -3,39 +3,28 @@
 from __future__ import annotations
 
 from stackscope_pdb.commands.picking import listed, pick
-from stackscope_pdb.commands.table import CommandError, command
-from stackscope_pdb.commands.tasks import index_of_user_frame, leave_out_debugger
+from stackscope_pdb.commands.registry import CommandError, command
+from stackscope_pdb.stop.snapshots import thread_nodes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import List
 
-    from stackscope.snapshot import ThreadNode
-    from stackscope_pdb.commands.debugger import Commands
+    from stackscope import ThreadNode
+    from stackscope_pdb.stop.host import Host
 
 
-def thread_nodes() -> List[ThreadNode]:
-    """All threads as they are now, those of a prompt of ours left out."""
-    from stackscope.snapshot import extract_all
-
-    nodes = extract_all(with_contexts=False).threads
-    for node in nodes:
-        if node.is_here:
-            leave_out_debugger(node.stack)
-    return nodes
-
-
-def _complete_name(_debugger: Commands, _text: str) -> List[str]:
+def _complete_name(_debugger: Host, _text: str) -> List[str]:
     return [node.name for node in thread_nodes()]
 
 
-def _complete_thread(_debugger: Commands, _text: str) -> List[str]:
+def _complete_thread(_debugger: Host, _text: str) -> List[str]:
     nodes = thread_nodes()
     return [node.name for node in nodes] + [str(node.number) for node in nodes if node.number]
 
 
 @command("all threads", complete=_complete_name)
-def threads(debugger: Commands, argument: str) -> None:
+def threads(debugger: Host, argument: str) -> None:
     """threads [TEXT]
 
     Show all threads of the process, each with its number, its name, the
@@ -63,14 +52,14 @@ def threads(debugger: Commands, argument: str) -> None:
 
 
 def _matches(node: ThreadNode, text: str) -> bool:
-    from stackscope_pdb.views.tasks import place_text
+    from stackscope.render.words import place_text
 
     places = [place_text(frame) for frame in node.stack.frames if not frame.hide]
     return any(text.lower() in part.lower() for part in [node.name, *places])
 
 
 @command("move into the frames of a thread", complete=_complete_thread)
-def thread(debugger: Commands, argument: str) -> None:
+def thread(debugger: Host, argument: str) -> None:
     """thread NUMBER | NAME
 
     Move into the frames of a thread, as they are at this moment. The
@@ -86,9 +75,10 @@ def thread(debugger: Commands, argument: str) -> None:
     focus_thread(debugger, pick(thread_nodes(), argument, "thread"))
 
 
-def focus_thread(debugger: Commands, node: ThreadNode) -> None:
+def focus_thread(debugger: Host, node: ThreadNode) -> None:
     """Move into the frames of a thread."""
-    from stackscope_pdb.session import Focus
+    from stackscope.snapshot.user_code import index_of_user_frame
+    from stackscope_pdb.stop.focus import Focus
 
     noun = f"thread {listed([node])}"
     if node.is_here:

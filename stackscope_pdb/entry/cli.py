@@ -13,8 +13,8 @@ import pdb
 import sys
 import traceback
 
-from stackscope_pdb.adapter import Pdb
-from stackscope_pdb.entry.functions import adopt, stop
+from stackscope_pdb.debugger.own import Pdb
+from stackscope_pdb.entry.api import adopt, stop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -244,7 +244,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
 
 
 def _attach(pid: int, commands: Sequence[str]) -> None:
-    from stackscope_pdb.entry.attaching import AttachError, attach
+    from stackscope_pdb.entry.attach import AttachError, attach
 
     try:
         attach(pid, commands)

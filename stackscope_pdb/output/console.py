@@ -1,7 +1,6 @@
 """What the terminal can take: its width, its characters, and colours. Turns spans into text for it.
 
-Lines come as lists of spans ``(kind, text)``, with the kinds of `stackscope.render.text.KINDS` and a few of
-our own. They are cut to the width first and coloured afterwards, so an escape sequence is never cut.
+Lines come as lists of spans ``(kind, text)``, with the kinds of `stackscope.render.style.STYLES`. They are cut to the width first and coloured afterwards, so an escape sequence is never cut.
 """
 
 from __future__ import annotations
@@ -9,26 +8,23 @@ from __future__ import annotations
 import os
 import sys
 
-from stackscope.render.style import PALETTE, styled, wants_color
-from stackscope.render.text import ASCII, UNICODE, Layout
-from stackscope_pdb.output.harmless import encodable
+from stackscope.render.drawing import ASCII, UNICODE, Layout
+from stackscope.render.stream import (
+    can_encode,
+    cut_line,
+    encodable,
+    encoding_of,
+    is_terminal,
+    wants_color,
+    width_of_terminal,
+)
+from stackscope.render.style import styled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Iterable, Iterator, List
+    from typing import Iterable, Iterator
 
-    from stackscope.render.text import Guides, Line
-
-WIDTH_WITHOUT_TERMINAL = 80
-
-OUR_PALETTE = {
-    **PALETTE,
-    "number": "35",
-    "current": "1;32",  # the mark at the current frame, and what runs
-    "state": "36",
-    "taskname": "1",
-    "alert": "31",
-}
+    from stackscope.render.drawing import Guides, Line
 
 
 class Console:
@@ -42,9 +38,9 @@ class Console:
     def __init__(self, stream: object, *, colors: bool = True) -> None:
         self.stream = stream
         self.colors = colors and wants_color(stream)
-        self.is_terminal = _is_terminal(stream)
-        self.width = _width(stream)
-        self.ascii_only = not _can_encode(stream, "╠║├└│─…⋮×")
+        self.is_terminal = is_terminal(stream)
+        self.width = width_of_terminal(stream)
+        self.ascii_only = not can_encode(encoding_of(stream))
 
     @property
     def guides(self) -> Guides:
@@ -77,7 +73,7 @@ class Console:
 
     def _texts(self, lines: Iterable[Line]) -> Iterator[str]:
         for line in lines:
-            short = cut(line, self.width, self.ellipsis)
+            short = cut_line(line, self.width, self.ellipsis)
             text = self._colored(short) if self.colors else "".join([part for _, part in short])
             yield encodable(text.rstrip(), self.stream)
 
@@ -87,74 +83,8 @@ class Console:
         parts = []
         for kind, text in line:
             source = highlight(text) if kind == "source" else None
-            parts.append(source if source is not None else styled([(kind, text)], OUR_PALETTE))
+            parts.append(source if source is not None else styled([(kind, text)]))
         return "".join(parts)
-
-
-def cut(line: Line, width: int, ellipsis: str) -> Line:
-    """``line``, or as much of it as fits into ``width`` columns, with an ellipsis at its end."""
-    if sum(width_of(text) for _, text in line) <= width:
-        return line
-    left = max(width - len(ellipsis), 0)
-    short: List[tuple[str, str]] = []
-    for kind, text in line:
-        if width_of(text) > left:
-            short.append((kind, _beginning(text, left)))
-            break
-        short.append((kind, text))
-        left -= width_of(text)
-    return [*short, ("note", ellipsis)]
-
-
-def width_of(text: str) -> int:
-    """How many columns ``text`` takes: Chinese characters and the like take two, combining ones none."""
-    if text.isascii():
-        return len(text)
-    return sum(map(_columns_of, text))
-
-
-def _columns_of(character: str) -> int:
-    import unicodedata
-
-    if unicodedata.combining(character):
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
-
-
-def _beginning(text: str, width: int) -> str:
-    """As much of ``text`` as takes no more than ``width`` columns."""
-    for index, character in enumerate(text):
-        width -= _columns_of(character)
-        if width < 0:
-            return text[:index]
-    return text
-
-
-def padded(text: str, width: int) -> str:
-    """``text`` with spaces up to ``width`` columns."""
-    return text + " " * (width - width_of(text))
-
-
-def _is_terminal(stream: object) -> bool:
-    try:
-        return bool(stream.isatty())  # type: ignore[attr-defined]
-    except (AttributeError, ValueError):  # no file, or a closed one
-        return False
-
-
-def _width(stream: object) -> int:
-    """The columns to fill: those of the terminal, or of ``COLUMNS``, or 80."""
-    columns = os.environ.get("COLUMNS", "")
-    if columns.isdecimal() and int(columns) > 0:
-        return int(columns)
-    try:
-        return os.get_terminal_size(stream.fileno()).columns or WIDTH_WITHOUT_TERMINAL  # type: ignore[attr-defined]
-    except (AttributeError, ValueError, OSError):  # no file, or none that is a terminal
-        return WIDTH_WITHOUT_TERMINAL
-
-
-def _can_encode(stream: object, text: str) -> bool:
-    return encodable(text, stream) == text
 
 
 def short_path(filename: str) -> str:

@@ -11,7 +11,7 @@ def harmless(text: str) -> str:
     """``text``, in which lines and tabs are kept, and everything else that isn't printable is escaped."""
     if "".join(text.split("\n")).replace("\t", "").isprintable():
         return text
-    from stackscope.render.safe import safe_lines
+    from stackscope.safe.text import safe_lines
 
     return safe_lines(text)
 
@@ -20,11 +20,6 @@ def encodable(text: str, stream: object) -> str:
     """``text`` with what the stream can't write escaped."""
     if text.isascii():
         return text
-    encoding = getattr(stream, "encoding", None) or "utf-8"
-    try:
-        text.encode(encoding)
-    except UnicodeEncodeError:
-        return text.encode(encoding, "backslashreplace").decode(encoding)
-    except LookupError:
-        pass
-    return text
+    from stackscope.render import stream as writing
+
+    return writing.encodable(text, stream)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import functools
 import os
 
+from stackscope_pdb.output.terminal import is_terminal
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Callable, Optional, Sequence, Tuple
@@ -120,16 +122,27 @@ def wants_highlighting(stream: object, *, allowed: bool) -> bool:
     """Whether source text for ``stream`` shall be coloured, and can be."""
     if not allowed or _is_surely_plain(stream):
         return False
-    from stackscope.render.style import wants_color
+    from stackscope.render.stream import wants_color
 
     return wants_color(stream) and _renderer() is not None
 
 
 def _is_surely_plain(stream: object) -> bool:
     """Whether there is no need to look closer, which would take imports at the first stop."""
-    try:
-        if stream.isatty():  # type: ignore[attr-defined]
-            return False
-    except (AttributeError, ValueError):  # no file, or a closed one
-        pass
+    if is_terminal(stream):
+        return False
     return "PYTHON_COLORS" not in os.environ and "FORCE_COLOR" not in os.environ
+
+
+PROMPT_STYLE = {
+    "pygments.comment": "italic",  # bright black is the background of some palettes
+    "pygments.keyword": "bold",
+    "pygments.keyword.constant": "nobold ansimagenta",
+    "pygments.literal.string": "ansigreen",
+    "pygments.literal.number": "ansimagenta",
+    "pygments.operator.word": "bold",
+    "pygments.name.builtin": "ansicyan",
+    "pygments.name.builtin.pseudo": "noinherit",
+    "pygments.name.decorator": "ansicyan",
+    "prompt": "bold",
+}

@@ -12,7 +12,7 @@ On 3.11 and 3.12 ``PyFrame_LocalsToFast`` does nothing unless ``f_locals`` was r
 
 from __future__ import annotations
 
-import sys
+from stackscope_pdb.facts import CAN_UNBIND, IS_PYPY, WRITES_THROUGH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,11 +20,6 @@ if TYPE_CHECKING:
     from typing import Callable, Dict, List, MutableMapping, Optional, Set
 
 CO_OPTIMIZED = 0x1  # inspect.CO_OPTIMIZED: a function's code, whose locals live in slots
-
-CAN_UNBIND = not (3, 11) <= sys.version_info < (3, 13)
-"""Whether a variable can be made unbound. 3.11 and 3.12 assign ``None`` instead, with a warning."""
-
-WRITES_THROUGH = sys.version_info >= (3, 13) and sys.implementation.name == "cpython"
 
 
 class Watch:
@@ -79,7 +74,7 @@ def _slots(frame: FrameType) -> Set[str]:
 def _find_store() -> Optional[Callable[[FrameType, bool], None]]:
     """The function that carries ``frame.f_locals`` into the frame; its second argument: deletions too."""
     try:
-        if sys.implementation.name == "pypy":
+        if IS_PYPY:
             return _store_on_pypy
         import ctypes
 

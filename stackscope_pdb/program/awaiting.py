@@ -11,14 +11,14 @@ import ast
 import inspect
 import sys
 
+from stackscope_pdb.facts import HAS_ASYNC_STOPS
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType
     from typing import Any, Optional
 
-    from stackscope_pdb.commands import Commands
-
-HAS_ASYNC_STOPS = sys.version_info >= (3, 14)
+    from stackscope_pdb.stop.host import Host
 
 
 def compiled(line: str) -> Optional[CodeType]:
@@ -39,7 +39,7 @@ def compiled(line: str) -> Optional[CodeType]:
     return code if code.co_flags & inspect.CO_COROUTINE else None
 
 
-def run(debugger: Commands, code: CodeType) -> None:
+def run(debugger: Host, code: CodeType) -> None:
     """Run such a statement in the current frame, in the task that the program stopped in."""
     reason = why_not()
     if reason is not None:

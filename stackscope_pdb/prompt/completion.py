@@ -16,28 +16,26 @@ from types import (
     ModuleType,
 )
 
-from stackscope_pdb.commands import table
-from stackscope_pdb.prompt import lines
+from stackscope.safe.objects import mro_of, namespace_of
+from stackscope_pdb.commands import registry
+from stackscope_pdb.prompt import command_or_python
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, List, Set, Tuple
 
-    from stackscope_pdb.commands.debugger import Commands
+    from stackscope_pdb.stop.host import Host
 
 _TAIL = re.compile(r"(?:[^\W\d]\w*\s*\.\s*)*(?:[^\W\d]\w*)?$")
 _WORD = re.compile(r"\s*(\w+)$")
 _STANDARD_DELIMITERS = " \t\n`@#%^&*()=+[{]}\\|;:'\",<>?"
-
-_bases = type.__dict__["__mro__"].__get__
-_class_dict = type.__dict__["__dict__"].__get__
 
 
 class Unknown(Exception):
     """What a name stands for can't be found without running code."""
 
 
-def completions(debugger: Commands, text: str) -> Tuple[int, List[str]]:
+def completions(debugger: Host, text: str) -> Tuple[int, List[str]]:
     """What may stand at the end of a line.
 
     Args:
@@ -53,9 +51,11 @@ def completions(debugger: Commands, text: str) -> Tuple[int, List[str]]:
         start = len(text) - len(word)
         names = [*_command_names(debugger), *_names(debugger)] if word else _own_names()
         return start, _fitting(names, word)
-    word = lines.first_word(text)
-    entry = table.find(word) if "\n" not in text else None
-    if entry is not None and not lines.is_python(text, entry.options, debugger.has_variable):
+    word = command_or_python.first_word(text)
+    entry = registry.find(word) if "\n" not in text else None
+    if entry is not None and not command_or_python.is_python(
+        text, entry.options, debugger.has_variable
+    ):
         start = len(text) - len(text.lstrip()) + len(word)
         start += len(text[start:]) - len(text[start:].lstrip())
         found = entry.complete(debugger, text[start:]) if entry.complete is not None else []
@@ -71,7 +71,7 @@ def completions(debugger: Commands, text: str) -> Tuple[int, List[str]]:
     return python_completions(debugger, text)
 
 
-def _of_expressions(debugger: Commands) -> Tuple[object, ...]:
+def _of_expressions(debugger: Host) -> Tuple[object, ...]:
     import pdb
 
     return (
@@ -80,13 +80,13 @@ def _of_expressions(debugger: Commands) -> Tuple[object, ...]:
     )
 
 
-def expression_completions(debugger: Commands, text: str) -> List[str]:
+def expression_completions(debugger: Host, text: str) -> List[str]:
     """The completions of an expression, each with the part of it that is there already."""
     start, found = python_completions(debugger, text)
     return [text[:start] + name for name in found]
 
 
-def python_completions(debugger: Commands, text: str) -> Tuple[int, List[str]]:
+def python_completions(debugger: Host, text: str) -> Tuple[int, List[str]]:
     """The Python names that may stand at the end of ``text``, and where they begin."""
     match = _TAIL.search(text)
     start = match.start() if match else len(text)
@@ -111,15 +111,15 @@ def _fitting(names: List[str], start: str) -> List[str]:
 
 
 def _own_names() -> List[str]:
-    return sorted(entry.name for entry in table.commands())
+    return sorted(entry.name for entry in registry.commands())
 
 
-def _command_names(debugger: Commands) -> List[str]:
+def _command_names(debugger: Host) -> List[str]:
     names = [name[3:] for name in dir(type(debugger)) if name.startswith("do_")]
     return sorted([*names, *getattr(debugger, "aliases", {})])
 
 
-def _names(debugger: Commands) -> List[str]:
+def _names(debugger: Host) -> List[str]:
     """All names that are in scope, and keywords."""
     import builtins
     import keyword
@@ -132,7 +132,7 @@ def _names(debugger: Commands) -> List[str]:
     )
 
 
-def _object_at(debugger: Commands, path: List[str]) -> Any:
+def _object_at(debugger: Host, path: List[str]) -> Any:
     import builtins
 
     places: List[Any] = [debugger.frame_locals(), debugger.current_frame.f_globals, vars(builtins)]
@@ -171,18 +171,18 @@ def static_attribute(obj: Any, name: str) -> Any:
 
 
 def _has(cls: type, name: str) -> bool:
-    return any(name in _class_dict(base) for base in _bases(cls))
+    return any(name in namespace_of(base) for base in mro_of(cls))
 
 
 def static_names(obj: Any) -> List[str]:
     """The names of the attributes of ``obj`` that its dictionaries and those of its classes have."""
     found: Set[str] = set()
-    classes = [*_bases(type(obj))]
+    classes = [*mro_of(type(obj))]
     if issubclass(type(obj), type):
-        classes += _bases(obj)
+        classes += mro_of(obj)
     if type(obj) is not ModuleType:
         for cls in classes:
-            found.update(_strings(_class_dict(cls)))
+            found.update(_strings(namespace_of(cls)))
     found.update(_strings(_dict_of(obj, classes)))
     return sorted(found)
 
@@ -191,7 +191,7 @@ def _dict_of(obj: Any, classes: List[type]) -> Dict[Any, Any]:
     if issubclass(type(obj), type):
         return {}
     for cls in classes:
-        descriptor = _class_dict(cls).get("__dict__")
+        descriptor = namespace_of(cls).get("__dict__")
         if descriptor is not None:
             if type(descriptor) not in (GetSetDescriptorType, MemberDescriptorType):
                 return {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from stackscope.render.style import styled
-from stackscope_pdb.output.console import OUR_PALETTE
 from stackscope_pdb.output.harmless import harmless
 
 TYPE_CHECKING = False
@@ -55,7 +54,7 @@ def listing(sources: Iterable[str], start: int, marks: Marks, *, colors: bool) -
 
 
 def _styled(kind: str, text: str) -> str:
-    return styled([(kind, text)], OUR_PALETTE) if text.strip() else text
+    return styled([(kind, text)]) if text.strip() else text
 
 
 def colored_part(lines: Sequence[str], start: int, stop: int, first: int) -> List[str]:

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from stackscope import Frame, Stack
-from stackscope.render import text, tree
+from stackscope.render import nodes
+from stackscope.render.stack import context_title, frame_title
 from stackscope_pdb.views.frames import with_short_paths
-from stackscope_pdb.views.tasks import KnownTasks, brief_line
+from stackscope_pdb.views.tasks import brief_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
     from typing import Dict, Iterator, List, Optional, Tuple, Union
 
-    from stackscope.render.text import Line
+    from stackscope.render.drawing import Line
     from stackscope_pdb.output.console import Console
+    from stackscope_pdb.stop.snapshots import Snapshots
 
 MOST_CHILDREN = 20
 """Of more children of one context, only so many are drawn."""
 
 
-class Node:
+class NumberedContext:
     """A context, or a child task of one, with its number.
 
     Args:
@@ -28,16 +30,16 @@ class Node:
     """
 
     def __init__(
-        self, path: Tuple[int, ...], shown: Union[tree.ContextNode, tree.StackNode]
+        self, path: Tuple[int, ...], shown: Union[nodes.ContextNode, nodes.StackNode]
     ) -> None:
         self.path = path
         self.shown = shown
-        self.frames: List[Tuple[tree.FrameNode, List[Node]]] = []
-        self.children: List[Node] = []
-        if isinstance(shown, tree.ContextNode):
+        self.frames: List[Tuple[nodes.FrameNode, List[NumberedContext]]] = []
+        self.children: List[NumberedContext] = []
+        if isinstance(shown, nodes.ContextNode):
             self._number(shown)
 
-    def _number(self, shown: tree.ContextNode) -> None:
+    def _number(self, shown: nodes.ContextNode) -> None:
         """Number what is inside: the contexts of the frames in it, then its children."""
         count = 0
         if shown.inner is not None:
@@ -45,11 +47,11 @@ class Node:
                 inside = []
                 for context in frame.contexts():
                     count += 1
-                    inside.append(Node((*self.path, count), context))
+                    inside.append(NumberedContext((*self.path, count), context))
                 self.frames.append((frame, inside))
         for child in shown.children():
             count += 1
-            self.children.append(Node((*self.path, count), child))
+            self.children.append(NumberedContext((*self.path, count), child))
 
     @property
     def number(self) -> str:
@@ -59,14 +61,14 @@ class Node:
     @property
     def title(self) -> str:
         """What it is, on one line."""
-        if isinstance(self.shown, tree.StackNode):
+        if isinstance(self.shown, nodes.StackNode):
             return self.shown.name
         return (self.shown.source or self.shown.description).rstrip(":")
 
     @property
     def inner_stack(self) -> Optional[Stack]:
         """The stack inside the context, if it has one with frames."""
-        if isinstance(self.shown, tree.StackNode):
+        if isinstance(self.shown, nodes.StackNode):
             return None
         stack = self.shown.context.inner_stack
         return stack if stack is not None and stack.frames else None
@@ -74,35 +76,43 @@ class Node:
     @property
     def task(self) -> object:
         """The task that it is, if it is one."""
-        return self.shown.stack.root if isinstance(self.shown, tree.StackNode) else None
+        return self.shown.stack.root if isinstance(self.shown, nodes.StackNode) else None
 
-    def below(self) -> Iterator[Node]:
+    def below(self) -> Iterator[NumberedContext]:
         """The nodes one level down."""
         for _, inside in self.frames:
             yield from inside
         yield from self.children
 
-    def walk(self) -> Iterator[Node]:
+    def walk(self) -> Iterator[NumberedContext]:
         """This node and all below it."""
         yield self
         for node in self.below():
             yield from node.walk()
 
 
-def number_contexts(frame: Frame) -> List[Node]:
+def number_contexts(frame: Frame) -> List[NumberedContext]:
     """The contexts that are active in a frame, numbered."""
-    contexts = tree.FrameNode(frame, tree.View()).contexts()
-    return [Node((number,), context) for number, context in enumerate(contexts, 1)]
+    contexts = nodes.FrameNode(frame, nodes.View()).contexts()
+    return [NumberedContext((number,), context) for number, context in enumerate(contexts, 1)]
 
 
-def by_number(nodes: List[Node]) -> Dict[str, Node]:
+def by_number(nodes: List[NumberedContext]) -> Dict[str, NumberedContext]:
     """All nodes by their numbers."""
     return {node.number: node for top in nodes for node in top.walk()}
 
 
-def context_lines(nodes: List[Node], console: Console) -> Iterator[Line]:
-    """The lines that show numbered contexts."""
-    drawing = _Drawing(console)
+def context_lines(
+    nodes: List[NumberedContext], snapshots: Snapshots, console: Console
+) -> Iterator[Line]:
+    """The lines that show numbered contexts.
+
+    Args:
+        nodes: The contexts.
+        snapshots: What the stop knows about tasks.
+        console: What the terminal can take.
+    """
+    drawing = _Drawing(snapshots, console)
     drawn = [line for node in nodes for line in drawing.node(node, "", "")]
     width = max((len(number) for number, _ in drawn), default=0)
     for number, line in drawn:
@@ -122,21 +132,21 @@ def past_lines(frame: FrameType, lineno: int, lasti: int, *, is_live: bool) -> I
 
     still = with_blocks_open_at(frame.f_code, frame.f_lasti) if is_live else {}
     blocks = with_blocks_open_at(frame.f_code, lasti)
-    shown = tree.FrameNode(Frame(frame, lineno, contexts=list(blocks.values())), tree.View())
+    shown = nodes.FrameNode(Frame(frame, lineno, contexts=list(blocks.values())), nodes.View())
     for handler, node in zip(blocks, shown.contexts()):
         if handler not in still:
-            yield [("text", "  "), *text.context_title(node), ("comment", ", past")]
+            yield [("text", "  "), *context_title(node), ("comment", ", past")]
 
 
 class _Drawing:
     """Draws nodes as pairs of a number and a line."""
 
-    def __init__(self, console: Console) -> None:
-        self.tasks = KnownTasks()
+    def __init__(self, snapshots: Snapshots, console: Console) -> None:
+        self.snapshots = snapshots
         self.guides = console.guides
         self.ellipsis = console.ellipsis
 
-    def node(self, node: Node, first: str, rest: str) -> Iterator[Tuple[str, Line]]:
+    def node(self, node: NumberedContext, first: str, rest: str) -> Iterator[Tuple[str, Line]]:
         """A node and all below it. ``first`` goes before its first line, ``rest`` before the others."""
         yield node.number, [("guide", first), *self._title(node)]
         last = len(node.children) == 0
@@ -152,17 +162,17 @@ class _Drawing:
                 child, rest + self.guides.context[0], rest + self.guides.context[1]
             )
 
-    def _title(self, node: Node) -> Line:
-        if isinstance(node.shown, tree.ContextNode):
-            return [*text.context_title(node.shown), *_state(node.shown)]
-        known = self.tasks.find(node.task)
+    def _title(self, node: NumberedContext) -> Line:
+        if isinstance(node.shown, nodes.ContextNode):
+            return [*context_title(node.shown), *_state(node.shown)]
+        known = self.snapshots.find(node.task)
         return brief_line(known) if known is not None else [("root", node.shown.name)]
 
     def _frame(
-        self, frame: tree.FrameNode, inside: List[Node], rest: str, *, is_last: bool
+        self, frame: nodes.FrameNode, inside: List[NumberedContext], rest: str, *, is_last: bool
     ) -> Iterator[Tuple[str, Line]]:
         guides = self.guides
-        yield "", [("guide", rest + guides.frame[0]), *with_short_paths(text.frame_title(frame))]
+        yield "", [("guide", rest + guides.frame[0]), *with_short_paths(frame_title(frame))]
         rest += guides.frame[1]
         for node in inside:
             yield from self.node(node, rest + guides.context[0], rest + guides.context[1])
@@ -170,7 +180,7 @@ class _Drawing:
             yield "", [("guide", rest + guides.source), ("source", frame.source)]
 
 
-def _state(shown: tree.ContextNode) -> Line:
+def _state(shown: nodes.ContextNode) -> Line:
     """What the library says about a context beyond its source: the time that a timeout has left."""
     context = shown.context
     if not context.description or not shown.source or context.inner_stack is not None:

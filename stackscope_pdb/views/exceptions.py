@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from stackscope.render.safe import class_name, cut, safe_repr
-from stackscope_pdb.raised import members
-from stackscope_pdb.views.tasks import place_text
+from stackscope.render.stream import padded, width_of
+from stackscope.render.words import place_text, shortened
+from stackscope.safe.objects import exceptions_in_group
+from stackscope.safe.text import class_name, cut, safe_repr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Iterator
 
-    from stackscope.render.text import Line
+    from stackscope.render.drawing import Line
     from stackscope_pdb.output.console import Console
-    from stackscope_pdb.raised import Entry, Raised
+    from stackscope_pdb.stop.raised import Raised, Related
 
 MOST_ROWS = 100
-"""Of more exceptions, only so many are shown."""
+"""The most exceptions that are shown."""
 
 WIDEST = 60
-"""So long may the representation of one be."""
+"""The longest representation of one."""
 
 NARROWEST = 24
-"""So much of the line it and the guides get, whatever the terminal's width."""
+"""The columns that it and the guides get at least, whatever the terminal's width."""
+
+SHORTEST = 11
+"""The columns that it gets at least, however deep it stands."""
 
 
 def exception_lines(raised: Raised, console: Console) -> Iterator[Line]:
@@ -32,16 +36,19 @@ def exception_lines(raised: Raised, console: Console) -> Iterator[Line]:
     branch, deeper = console.guides.context
     trees = [deeper * (entry.depth - 1) + branch if entry.depth else "" for entry in shown]
     places = [_place(entry) for entry in shown]
-    room = max(console.width - width - max(map(len, places)) - 6, NARROWEST)
-    titles = [_shortened(_title(entry), room - len(tree)) for entry, tree in zip(shown, trees)]
-    widest = max(len(tree) + len(title) for tree, title in zip(trees, titles))
+    room = max(console.width - width - max(map(width_of, places)) - 6, NARROWEST)
+    titles = [
+        shortened(_title(entry), max(room - width_of(tree), SHORTEST), console.ellipsis)
+        for entry, tree in zip(shown, trees)
+    ]
+    widest = max(width_of(tree) + width_of(title) for tree, title in zip(trees, titles))
     for number, (entry, tree, title) in enumerate(zip(shown, trees, titles)):
         is_current = entry.exception is raised.current
         yield [
             ("current", "> " if is_current else "  "),
             ("number", str(number).rjust(width)),
             ("guide", f" {tree}"),
-            ("taskname" if is_current else "text", title.ljust(widest - len(tree))),
+            ("taskname" if is_current else "text", padded(title, widest - width_of(tree))),
             ("comment", "  "),
             ("place", places[number]),
         ]
@@ -49,13 +56,9 @@ def exception_lines(raised: Raised, console: Console) -> Iterator[Line]:
         yield [("note", f"  {console.ellipsis} up to number {len(entries) - 1}")]
 
 
-def _shortened(text: str, room: int) -> str:
-    return text if len(text) <= room else cut(text, max(room - 3, 8))
-
-
-def _title(entry: Entry) -> str:
+def _title(entry: Related) -> str:
     exception = entry.exception
-    parts = members(exception)
+    parts = exceptions_in_group(exception)
     if parts:
         message = BaseException.__dict__["args"].__get__(exception)[:1]
         words = safe_repr(message[0]) if message and type(message[0]) is str else "..."
@@ -65,10 +68,10 @@ def _title(entry: Entry) -> str:
     return f"from {text}" if entry.relation == "cause" else text
 
 
-def _place(entry: Entry) -> str:
+def _place(entry: Related) -> str:
     """The innermost line of the user's that the exception came by."""
     import stackscope
-    from stackscope.snapshot import innermost_user_frame
+    from stackscope.snapshot.user_code import innermost_user_frame
 
     if entry.traceback is None:
         return "never raised"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from stackscope import Frame
-from stackscope.render import text, tree
-from stackscope_pdb.folding import packages
+from stackscope.render import nodes
+from stackscope.render.drawing import Nested, draw
+from stackscope.render.stack import frame_block
 from stackscope_pdb.output.console import short_path
+from stackscope_pdb.views.folding import packages
 from stackscope_pdb.views.tasks import NamingView
 
 TYPE_CHECKING = False
@@ -13,9 +15,10 @@ if TYPE_CHECKING:
     from typing import Iterator, List, Sequence, Tuple
 
     from stackscope import Stack
-    from stackscope.render.text import Block, Line
+    from stackscope.render.drawing import Block, Line
     from stackscope_pdb.output.console import Console
-    from stackscope_pdb.session import Entry
+    from stackscope_pdb.stop.focus import Entry
+    from stackscope_pdb.stop.snapshots import Snapshots
 
 
 def stack_lines(
@@ -24,6 +27,7 @@ def stack_lines(
     hidden: Sequence[bool],
     current: int,
     selected: range,
+    snapshots: Snapshots,
     console: Console,
 ) -> Iterator[Line]:
     """The lines that show a stack.
@@ -34,10 +38,11 @@ def stack_lines(
         hidden: Which of the entries are folded.
         current: The index of the current one.
         selected: The indexes of those to show.
+        snapshots: What the stop knows about tasks, which are called by their names.
         console: What the terminal can take.
     """
     known = {id(frame.pyframe): frame for frame in stack.frames}
-    view = NamingView()
+    view = NamingView(snapshots)
     runs = _runs(hidden, selected)
     width = max(
         (len(_numbers(start if is_hidden else stop - 1, stop)) for start, stop, is_hidden in runs),
@@ -61,9 +66,9 @@ def stack_lines(
         yield from _rest_lines(stack, width, view, console)
 
 
-def _rest_lines(stack: Stack, width: int, view: tree.View, console: Console) -> Iterator[Line]:
+def _rest_lines(stack: Stack, width: int, view: nodes.View, console: Console) -> Iterator[Line]:
     """What is below the last frame, and what could not be found out."""
-    node = tree.StackNode(stack, view)
+    node = nodes.StackNode(stack, view)
     leaf = node.leaf
     if leaf is not None:
         yield [("text", " " * (width + 3)), ("guide", console.guides.leaf), ("leaf", leaf)]
@@ -81,15 +86,15 @@ def _gutter(number: str, *, is_current: bool) -> Line:
     return [mark, ("number", number), ("text", " ")]
 
 
-def frame_lines(frame: Frame, view: tree.View, console: Console) -> Iterator[Line]:
+def frame_lines(frame: Frame, view: nodes.View, console: Console) -> Iterator[Line]:
     """The lines that show one frame, in the library's format but with a short path."""
     layout = console.layout
 
     def block() -> Block:
-        node = tree.FrameNode(frame, view)
-        yield text.Nested(layout.guides.frame, text.frame_block(node, layout))
+        node = nodes.FrameNode(frame, view)
+        yield Nested(layout.guides.frame, frame_block(node, layout))
 
-    for line in text.draw(block(), layout):
+    for line in draw(block(), layout):
         yield with_short_paths(line)
 
 

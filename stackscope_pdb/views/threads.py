@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from stackscope.render.safe import safe_line, safe_text
-from stackscope.snapshot import innermost_user_frame
-from stackscope_pdb.output.console import padded, width_of
+from stackscope.render.stream import padded, width_of
+from stackscope.render.words import groups_of_alike, number_range, place_text, shortened
+from stackscope.safe.text import safe_line, safe_text
+from stackscope.snapshot.user_code import innermost_user_frame
+from stackscope_pdb.views.tasks import MOST_ALIKE
 from stackscope_pdb.views.tasks import MOST_SIBLINGS as MOST_ROWS
-from stackscope_pdb.views.tasks import groups_of_alike, number_range, place_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Iterator, List, Tuple
 
-    from stackscope.render.text import Line
-    from stackscope.snapshot import ThreadNode
+    from stackscope import ThreadNode
+    from stackscope.render.drawing import Line
     from stackscope_pdb.output.console import Console
 
 WIDEST_NAME = 30
@@ -28,7 +29,7 @@ def thread_lines(nodes: List[ThreadNode], marked: object, console: Console) -> I
         marked: The one to mark; ``None`` stands for the one that has stopped.
         console: What the terminal can take.
     """
-    groups = groups_of_alike(nodes, _key)
+    groups = groups_of_alike(nodes, _key, MOST_ALIKE)
     rows = [_row(group, console) for group in groups[:MOST_ROWS]]
     numbers, names, states, places = (
         max(width_of(row[column]) for row in rows) for column in range(4)
@@ -68,16 +69,19 @@ def _row(group: List[ThreadNode], console: Console) -> List[str]:
     if node.is_daemon:
         state += ", daemon"
     source = safe_line(frame.linetext) if frame is not None else ""
-    number, name = _number(node), _name(node)
+    number = _number(node)
+    name = shortened(safe_text(node.name), WIDEST_NAME, console.ellipsis)
     if len(group) > 1:
         number = number_range([one.number for one in group], console.ellipsis)
         name = f"{len(group)} {'x' if console.ascii_only else '×'} {name}, {console.ellipsis}"
-    return [number, name, state, place_text(frame)[:WIDEST_PLACE], source]
+    return [
+        number,
+        name,
+        state,
+        shortened(place_text(frame), WIDEST_PLACE, console.ellipsis),
+        source,
+    ]
 
 
 def _number(node: ThreadNode) -> str:
     return str(node.number) if node.number else "?"
-
-
-def _name(node: ThreadNode) -> str:
-    return safe_text(node.name)[:WIDEST_NAME]

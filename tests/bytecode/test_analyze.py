@@ -9,14 +9,14 @@ import weakref
 
 import pytest
 
-from stackscope.bytecode import analyze
-from stackscope.bytecode import analyze as analyze_function
-from stackscope.bytecode.blocks import NO_BLOCKS
-from stackscope.slots import FREE_THREADED
+from stackscope.interpreter.bytecode import analyze
+from stackscope.interpreter.bytecode import analyze as analyze_function
+from stackscope.interpreter.bytecode.blocks import NO_BLOCKS
+from stackscope.interpreter.facts import FREE_THREADED
 
 from .programs import functions_in
 
-known = sys.modules["stackscope.bytecode.analyze"]._known
+known = sys.modules["stackscope.interpreter.bytecode.analyze"]._known
 
 
 def _code(source: str = "def f(cm):\n  with cm as a:\n    pass\n"):

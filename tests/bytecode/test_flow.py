@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from stackscope.bytecode import analyze
-from stackscope.bytecode.instructions import decode
+from stackscope.interpreter.bytecode import analyze
+from stackscope.interpreter.bytecode.instructions import decode
 
 from .programs import PROGRAMS, Program, functions_in, marked_lines
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from stackscope.bytecode.instructions import (
+from stackscope.interpreter.bytecode.instructions import (
     HAS_POSITIONS,
     decode,
     exception_table,

@@ -9,8 +9,8 @@ import textwrap
 
 import pytest
 
-from stackscope.bytecode import analyze
-from stackscope.bytecode.lines import AT_EXPRESSION
+from stackscope.interpreter.bytecode import analyze
+from stackscope.interpreter.facts import ITEMS_HIDE_KEYWORD as AT_EXPRESSION
 
 from .programs import functions_in
 
@@ -96,7 +96,7 @@ def _text(source: str) -> str:
 
 def _expected(code, block):
     """The number in the name that is loaded first before the block is opened."""
-    from stackscope.bytecode.instructions import decode
+    from stackscope.interpreter.bytecode.instructions import decode
 
     operations = ("LOAD_GLOBAL", "LOAD_NAME")
     texts = [i.text for i in decode(code) if i.offset < block.opener and i.op in operations]

@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from stackscope.bytecode import analyze
-from stackscope.bytecode.instructions import decode
-from stackscope.bytecode.targets import Target, describe
+from stackscope.interpreter.bytecode import analyze
+from stackscope.interpreter.bytecode.instructions import decode
+from stackscope.interpreter.bytecode.targets import Target, describe
 
 from .programs import functions_in
 

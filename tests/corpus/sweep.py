@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Tuple
 
-from stackscope.bytecode import analyze
+from stackscope.interpreter.bytecode import analyze
 from stackscope.lowlevel import analyze_with_blocks
 
 from .exits import EXITS_HAVE_LINES, ExitCall, exit_calls

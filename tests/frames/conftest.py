@@ -7,16 +7,16 @@ from typing import Any, Iterator
 
 import pytest
 
-from stackscope.frames import gate
+from stackscope.interpreter.frames import choosing
 
 
 @pytest.fixture(autouse=True)
 def _reader_as_it_was() -> Iterator[None]:
     """Tests may choose how frames are read; the next one finds the default again."""
-    gate.reader()
-    before = gate._reader, gate._decided
+    choosing.reader()
+    before = choosing._reader, choosing._decided
     yield
-    gate._reader, gate._decided = before
+    choosing._reader, choosing._decided = before
 
 
 class Blocked:

@@ -10,10 +10,10 @@ import threading
 import pytest
 
 import stackscope
-from stackscope.contexts import FrameKeepsMoving
-from stackscope.frames import local_value, local_values
+from stackscope.extraction.contexts import FrameKeepsMoving
+from stackscope.interpreter.facts import FREE_THREADED, has_gil
+from stackscope.interpreter.frames import local_value, local_values
 from stackscope.lowlevel import contexts_active_in_frame, set_trickery_enabled
-from stackscope.slots import FREE_THREADED, has_gil
 
 pytestmark = pytest.mark.skipif(not FREE_THREADED, reason="this build has a GIL")
 

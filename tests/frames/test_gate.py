@@ -8,8 +8,8 @@ import warnings
 import pytest
 
 import stackscope
-from stackscope.frames import gate, selftest
-from stackscope.frames.base import Reader
+from stackscope.interpreter.frames import choosing, selftest
+from stackscope.interpreter.frames.base import Reader
 from stackscope.lowlevel import contexts_active_in_frame, set_trickery_enabled
 
 CPYTHON = sys.implementation.name == "cpython"
@@ -47,7 +47,7 @@ def _suspended(*managers):
 @cpython_only
 def test_enabled():
     set_trickery_enabled(True)
-    assert gate.reader() is not None
+    assert choosing.reader() is not None
     manager = Manager()
     with manager:
         [context] = contexts_active_in_frame(sys._getframe())
@@ -60,7 +60,7 @@ def test_decided_by_a_self_test():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         set_trickery_enabled(None)
-    assert gate.reader() is not None
+    assert choosing.reader() is not None
 
 
 @pytest.mark.skipif(CPYTHON, reason="says what other interpreters do")
@@ -74,7 +74,7 @@ def test_elsewhere_there_is_no_warning():
 def test_disabled_running():
     """Public interfaces show nothing of running frames on CPython."""
     set_trickery_enabled(False)
-    assert gate.reader() is None
+    assert choosing.reader() is None
     with Manager():
         assert contexts_active_in_frame(sys._getframe()) == []
 
@@ -142,7 +142,7 @@ def test_disabled_extract():
 def test_disabled_no_memory_is_read(monkeypatch):
     import ctypes
 
-    from stackscope.frames import memory
+    from stackscope.interpreter.frames import memory
 
     def refuse(*args):
         raise AssertionError("memory was read")
@@ -151,9 +151,9 @@ def test_disabled_no_memory_is_read(monkeypatch):
     for name in ("words_at", "objects_at", "bytes_at"):
         monkeypatch.setattr(memory, name, refuse)
         for module in list(sys.modules.values()):
-            if getattr(module, "__name__", "").startswith("stackscope.frames.") and hasattr(
-                module, name
-            ):
+            if getattr(module, "__name__", "").startswith(
+                "stackscope.interpreter.frames."
+            ) and hasattr(module, name):
                 monkeypatch.setattr(module, name, refuse)
     assert ctypes
     generator = _suspended(Manager(), Manager())
@@ -181,8 +181,8 @@ class _NoReader(Reader):
 @pytest.mark.parametrize("found", [None, _NoReader(None)], ids=["unknown", "fails the self-test"])
 def test_an_interpreter_nobody_has_seen(monkeypatch, found):
     """One warning, and then what public interfaces tell."""
-    monkeypatch.setattr(gate, "make_reader", lambda: found)
-    monkeypatch.setattr(gate, "_decided", False)
+    monkeypatch.setattr(choosing, "make_reader", lambda: found)
+    monkeypatch.setattr(choosing, "_decided", False)
     managers = Manager(), Manager()
     generator = _suspended(*managers)
     with pytest.warns(stackscope.InspectionWarning) as caught:
@@ -198,8 +198,8 @@ def test_an_interpreter_nobody_has_seen(monkeypatch, found):
 @cpython_only
 def test_the_warning_as_an_error(monkeypatch):
     """A program that turns warnings into errors gets one, and its stacks."""
-    monkeypatch.setattr(gate, "make_reader", lambda: None)
-    monkeypatch.setattr(gate, "_decided", False)
+    monkeypatch.setattr(choosing, "make_reader", lambda: None)
+    monkeypatch.setattr(choosing, "_decided", False)
     generator = _suspended(Manager(), Manager())
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -213,7 +213,7 @@ def test_the_warning_as_an_error(monkeypatch):
 
 @cpython_only
 def test_an_interpreter_nobody_has_seen_can_not_be_read(monkeypatch):
-    monkeypatch.setattr(gate, "make_reader", lambda: None)
+    monkeypatch.setattr(choosing, "make_reader", lambda: None)
     with pytest.raises(RuntimeError, match="don't know how to read frames"):
         set_trickery_enabled(True)
 
@@ -221,13 +221,13 @@ def test_an_interpreter_nobody_has_seen_can_not_be_read(monkeypatch):
 @cpython_only
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="3.8 to 3.10 have one layout each")
 def test_a_version_nobody_has_seen(monkeypatch):
-    from stackscope.frames import interpreterframe
+    from stackscope.interpreter.frames import interpreterframe
 
     class Version(tuple):  # noqa: SLOT001
         major, minor = 3, 99
 
     monkeypatch.setattr(interpreterframe.sys, "version_info", Version((3, 99, 0, "final", 0)))
-    assert gate.make_reader() is None
+    assert choosing.make_reader() is None
 
 
 @cpython_only
@@ -235,7 +235,7 @@ def test_a_version_nobody_has_seen(monkeypatch):
 @pytest.mark.parametrize("start", [0, 3, 20, 27, 29, 30, 32, 38, 40, 50])
 def test_a_wrong_place_of_the_published_layout(start):
     """Offsets that can't be true are refused, or fail the self-test: nothing crashes."""
-    from stackscope.frames import interpreterframe
+    from stackscope.interpreter.frames import interpreterframe
 
     right = interpreterframe._OFFSET_TABLE[sys.version_info[:2]]
     if start == right:
@@ -248,7 +248,7 @@ def test_a_wrong_place_of_the_published_layout(start):
 
 @cpython_only
 def test_the_self_test_passes_everywhere():
-    reader = gate.make_reader()
+    reader = choosing.make_reader()
     assert selftest.passes(reader)
 
     def deeper(n):
@@ -259,14 +259,14 @@ def test_the_self_test_passes_everywhere():
 
 @cpython_only
 def test_the_self_test_fails_for_wrong_answers():
-    class Wrong(type(gate.make_reader())):
+    class Wrong(type(choosing.make_reader())):
         def moment(self, frame, code):
             found = super().moment(frame, code)
             if found is not None:
                 found.localsplus += 8
             return found
 
-    right = gate.make_reader()
+    right = choosing.make_reader()
     args = (right.layout,) if hasattr(right, "layout") else ()
     assert not selftest.passes(Wrong(*args))
 
@@ -275,7 +275,7 @@ def test_the_self_test_fails_for_wrong_answers():
 def test_the_self_test_leaves_nothing():
     import gc
 
-    reader = gate.make_reader()
+    reader = choosing.make_reader()
     selftest.passes(reader)
     gc.collect()
     before = len(gc.get_objects())
@@ -286,6 +286,6 @@ def test_the_self_test_leaves_nothing():
 
 
 def test_the_argument_none_decides_at_once():
-    gate._decided = False
+    choosing._decided = False
     set_trickery_enabled(None)
-    assert gate._decided
+    assert choosing._decided

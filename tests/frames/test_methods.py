@@ -9,13 +9,12 @@ import threading
 
 import pytest
 
-from stackscope.frames.methods import (
-    MISSING,
-    class_attribute,
+from stackscope.interpreter.frames.methods import (
     is_exit_of,
     manager_in_exit,
     manager_of,
 )
+from stackscope.safe.objects import MISSING, class_attribute
 
 
 class Plain:
@@ -226,7 +225,7 @@ def test_wrappers_in_a_circle():
 
 def test_class_attribute():
     assert class_attribute(Derived, "__exit__") is Plain.__dict__["__exit__"]
-    assert class_attribute(Derived, "nothing") is MISSING
+    assert class_attribute(Derived, "nothing", MISSING) is MISSING
     assert class_attribute(Static, "__exit__") is Static.__dict__["__exit__"]
 
 

@@ -15,8 +15,8 @@ import threading
 import pytest
 
 import stackscope
+from stackscope.interpreter.facts import has_gil
 from stackscope.lowlevel import contexts_active_in_frame
-from stackscope.slots import has_gil
 
 pytestmark = pytest.mark.skipif(
     not has_gil() or sys.implementation.name != "cpython",

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from stackscope.frames import gate
-from stackscope.frames.base import FrameMoved
+from stackscope.interpreter.frames import choosing
+from stackscope.interpreter.frames.base import FrameMoved
 from stackscope.lowlevel import contexts_active_in_frame
 
 if sys.implementation.name != "pypy":
@@ -217,7 +217,7 @@ def test_traced(program):
 
 def test_a_frame_that_compiled_code_runs_is_not_read_as_it_is(monkeypatch):
     """What the collector says is only believed where nothing of the JIT's hangs on the frame."""
-    reader = gate.reader()
+    reader = choosing.reader()
     assert reader.moment(sys._getframe(), sys._getframe().f_code) is not None
     monkeypatch.setattr(reader, "known", frozenset())
     with pytest.raises(FrameMoved):
@@ -225,10 +225,10 @@ def test_a_frame_that_compiled_code_runs_is_not_read_as_it_is(monkeypatch):
 
 
 def test_an_interpreter_nobody_has_seen(monkeypatch):
-    from stackscope.frames import pypyframe
+    from stackscope.interpreter.frames import pypyframe
 
     monkeypatch.setattr(pypyframe, "_ARRAY", b"GcArray of something else")
     with pytest.warns(Warning, match="context managers are not shown"):
-        gate.set_trickery_enabled(None)
+        choosing.set_trickery_enabled(None)
     with Manager():
         assert shown(sys._getframe()) == []

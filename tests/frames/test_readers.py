@@ -10,10 +10,10 @@ import weakref
 
 import pytest
 
-from stackscope.bytecode import analyze
-from stackscope.frames import gate
-from stackscope.frames.base import FrameMoved
-from stackscope.slots import has_gil
+from stackscope.interpreter.bytecode import analyze
+from stackscope.interpreter.facts import has_gil
+from stackscope.interpreter.frames import choosing
+from stackscope.interpreter.frames.base import FrameMoved
 
 pytestmark = pytest.mark.skipif(
     sys.implementation.name != "cpython", reason="only CPython's frames are read from memory"
@@ -29,7 +29,7 @@ class Manager:
 
 
 def _moment(frame):
-    return gate.reader().moment(frame, frame.f_code)
+    return choosing.reader().moment(frame, frame.f_code)
 
 
 def _managers(frame):
@@ -182,7 +182,7 @@ def _dropped():
 def test_a_finished_frame(make):
     frame = make()
     assert _moment(frame) is None
-    assert not gate.reader().is_alive(frame)
+    assert not choosing.reader().is_alive(frame)
 
 
 def test_a_frame_that_was_cleared():
@@ -193,13 +193,13 @@ def test_a_frame_that_was_cleared():
 
 def test_running_and_suspended_frames_are_alive():
     def program():
-        yield gate.reader().is_alive(sys._getframe())
+        yield choosing.reader().is_alive(sys._getframe())
         yield
 
     generator = program()
     assert next(generator)
-    assert gate.reader().is_alive(generator.gi_frame)
-    assert gate.reader().is_alive(sys._getframe())
+    assert choosing.reader().is_alive(generator.gi_frame)
+    assert choosing.reader().is_alive(sys._getframe())
 
 
 def test_not_begun():
@@ -318,7 +318,7 @@ def test_a_moment_keeps_nothing_of_the_frame_alive():
 
 
 def test_proves():
-    assert gate.reader().proves(sys._getframe())
+    assert choosing.reader().proves(sys._getframe())
 
 
 @pytest.mark.skipif(not has_gil(), reason="without the GIL no other thread's frames are read")

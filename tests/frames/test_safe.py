@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from stackscope.frames.safe import Found, exits_in
+from stackscope.interpreter.frames.public_only import Found, exits_in
 from stackscope.lowlevel import contexts_active_in_frame, set_trickery_enabled
 
 from ..managers import Manager, pause

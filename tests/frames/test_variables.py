@@ -8,8 +8,7 @@ import weakref
 
 import pytest
 
-from stackscope import model
-from stackscope.frames import first_argument, local_value, local_values
+from stackscope.interpreter.frames import first_argument, local_value, local_values
 from stackscope.lowlevel import set_trickery_enabled
 
 CPYTHON = sys.implementation.name == "cpython"
@@ -499,11 +498,6 @@ def test_nothing_is_kept():
         assert reference() is None
     finally:
         gc.enable()
-
-
-def test_the_model_uses_them():
-    assert model.first_argument is first_argument
-    assert model.local_variables is local_values
 
 
 @pytest.mark.skipif(

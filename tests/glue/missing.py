@@ -48,9 +48,9 @@ import trio
 import trio.testing
 
 import stackscope
-import stackscope.contexts
-import stackscope.render.text
-import stackscope.snapshot
+import stackscope.extraction.contexts
+import stackscope.render.drawing
+import stackscope.snapshot.taking
 from stackscope import glue
 
 

@@ -10,8 +10,8 @@ import threading
 import pytest
 
 from stackscope import extract, extract_all
-from stackscope.slots import has_gil
-from stackscope.waiting import describe_wait
+from stackscope.interpreter.facts import has_gil
+from stackscope.snapshot.waits import describe_wait
 
 anyio = pytest.importorskip("anyio", reason="anyio isn't installed here")
 pytest.importorskip("trio", reason="trio isn't installed here")
@@ -422,7 +422,7 @@ def test_who_holds_what(run):
         words = str(second.waiting)
         assert words.count("held by task") == 1
         assert words.endswith(("(first)", "held by task first"))
-        assert any(task is first.task for task in second.waiting.tasks)
+        assert any(task is first.task for task in second.waiting.holders)
 
 
 def test_words_for_a_call_in_a_thread(run):

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from stackscope.slots import FREE_THREADED, has_gil
+from stackscope.interpreter.facts import FREE_THREADED, has_gil
 
 pytestmark = pytest.mark.skipif(
     not FREE_THREADED or has_gil(), reason="with the GIL their getters are safe"
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(
 
 def test_the_same_is_read_while_other_threads_run():
     """What the collector tells of them is what their getters tell."""
-    from stackscope.glue.asyncio import done_callbacks, internal
+    from stackscope.glue.asyncio.futures import done_callbacks, internal
 
     def first(future):
         pass

@@ -5,7 +5,7 @@ import threading
 import time
 
 from stackscope import extract, extract_outermost
-from stackscope.slots import has_gil
+from stackscope.interpreter.facts import has_gil
 
 
 def names(stack, hidden=True):

@@ -9,7 +9,7 @@ import socket
 import pytest
 
 from stackscope import extract
-from stackscope.waiting import describe_wait
+from stackscope.snapshot.waits import describe_wait
 
 trio = pytest.importorskip("trio", reason="trio isn't installed here")
 
@@ -171,7 +171,8 @@ async def test_lock():
     waiting = await wait_of(owner, other)
     assert re.fullmatch(r"Lock\.acquire\(\): 1 waiter, held by task \d+ \(owner\)", str(waiting))
     assert waiting.lock is lock
-    assert [task.name for task in waiting.tasks] == ["owner"]
+    assert [task.name for task in waiting.holders] == ["owner"]
+    assert not waiting.tasks
 
 
 @in_trio

@@ -9,8 +9,8 @@ import threading
 import pytest
 
 from stackscope import extract
-from stackscope.slots import has_gil
-from stackscope.waiting import describe_wait
+from stackscope.interpreter.facts import has_gil
+from stackscope.snapshot.waits import describe_wait
 
 trio = pytest.importorskip("trio", reason="trio isn't installed here")
 

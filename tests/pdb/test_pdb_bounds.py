@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from stackscope_pdb.output.console import width_of
+from stackscope.render.stream import width_of
 
 
 def deep(session, depth):

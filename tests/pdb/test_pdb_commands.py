@@ -479,7 +479,7 @@ class TestAfterwards:
         sys.settrace(before)
 
     def test_a_failing_command_does_not_end_the_session(self, scripted, monkeypatch):
-        from stackscope_pdb.session import Session
+        from stackscope_pdb.stop.session import Session
 
         def broken(self, **kwargs):
             raise OSError("broken on purpose")

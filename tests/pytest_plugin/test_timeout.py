@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from stackscope.slots import has_gil
+from stackscope.interpreter.facts import has_gil
 from tests.pytest_plugin.conftest import ALONE, KINDS, kinds, module_of_kinds
 
 pytest_plugins = ["pytester"]
@@ -112,9 +112,12 @@ def test_nothing_is_imported_before_it_is_used(pytester):
 
         def test_it():
             ours = [name for name in sys.modules if name.startswith("stackscope")]
-            assert sorted(ours) == ["stackscope_pdb", "stackscope_pdb.pytest_plugin"]
-            import stackscope_pdb.adapter
-            assert "pytest" not in type(stackscope_pdb.adapter.__loader__).__module__
+            assert sorted(ours) == [
+                "stackscope_pdb", "stackscope_pdb.entry", "stackscope_pdb.entry.making",
+                "stackscope_pdb.pytest_plugin",
+            ]
+            import stackscope_pdb.debugger.own
+            assert "pytest" not in type(stackscope_pdb.debugger.own.__loader__).__module__
         """
     )
     result = run(pytester, "--stackscope-timeout=0", *ALONE)
@@ -131,20 +134,14 @@ def run(*arguments):
 
 assert run("-p", "no:stackscope", "test_nothing.py") == 0
 assert not [name for name in sys.modules if name.startswith("stackscope")]
-import stackscope_pdb
-before = stackscope_pdb.__getattr__
+from stackscope_pdb.entry.making import debugger_maker
 for _ in range(2):
     assert run() == 0
-assert stackscope_pdb.__getattr__ is before
-from stackscope_pdb.entry import functions
-make = functions._debugger
-assert make.__module__ == "stackscope_pdb.entry.functions"
-assert run() == 0
-assert functions._debugger is make
+    assert debugger_maker() is None
 for value in ("soon", "-1", "nan"):
     assert run("--stackscope-timeout=" + value) == pytest.ExitCode.USAGE_ERROR
 assert run("-p", "no:stackscope", "--stackscope-timeout=1") == pytest.ExitCode.USAGE_ERROR
-assert functions._debugger is make
+assert debugger_maker() is None
 print("as before")
 """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stackscope.model import Context, Frame, Stack
+from stackscope.model.stacks import Context, Frame, Stack
 from tests.render import program
 
 

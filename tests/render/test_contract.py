@@ -5,7 +5,7 @@ from __future__ import annotations
 import runpy
 from contextlib import ExitStack
 
-from stackscope.model import Context, Frame, Stack
+from stackscope.model.stacks import Context, Frame, Stack
 
 EXPECTED = """\
 stackscope.Stack (most recent call last):

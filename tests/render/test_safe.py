@@ -6,14 +6,8 @@ import threading
 import pytest
 
 from stackscope import extract, lowlevel
-from stackscope.model import Context, Frame, Stack
-from stackscope.render.safe import (
-    class_name,
-    safe_line,
-    safe_repr,
-    safe_text,
-    without_reprs,
-)
+from stackscope.model.stacks import Context, Frame, Stack
+from stackscope.safe.text import class_name, safe_line, safe_repr, safe_text, without_reprs
 
 
 @pytest.mark.parametrize(

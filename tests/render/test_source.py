@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from stackscope.model import Context, Frame
+from stackscope.model.stacks import Context, Frame
 from stackscope.render.source import parse_with
 
 ONE_STRING = '''\
@@ -188,7 +188,7 @@ def test_tabs_and_control_characters_in_source(tmp_path):
 def test_source_given_by_the_command_line():
     code = (
         "def f():\n    yield 'here'\n"
-        "from stackscope.model import Frame\n"
+        "from stackscope.model.stacks import Frame\n"
         "g = f(); next(g); print(Frame(g.gi_frame).linetext)"
     )
     result = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import traceback
 
-from stackscope.model import Context, Frame, Stack
+from stackscope.model.stacks import Context, Frame, Stack
 from tests.render.scenes import SCENES, client_frame, connection_stack, line_of
 
 

@@ -4,9 +4,10 @@ import time
 
 import pytest
 
-from stackscope.model import Context, Frame, Stack
-from stackscope.render.text import Layout, draw, plain, stack_block
-from stackscope.render.tree import StackNode, View
+from stackscope.model.stacks import Context, Frame, Stack
+from stackscope.render.drawing import Layout, draw, plain
+from stackscope.render.nodes import StackNode, View
+from stackscope.render.stack import stack_block
 
 
 def function():

@@ -13,7 +13,7 @@ import time
 from itertools import count
 from typing import Iterator, List
 
-from stackscope.slots import has_gil
+from stackscope.interpreter.facts import has_gil
 
 from .check import Figures, problems
 from .parallel import Lookers

@@ -6,7 +6,7 @@ import sys
 from _thread import LockType
 from typing import Any, Dict, Iterator, List, Optional
 
-from stackscope.slots import CO_ANY_GENERATOR, has_gil
+from stackscope.interpreter.facts import CO_ANY_GENERATOR, has_gil
 
 from .workers import ACTIVATIONS, CHECKED, LOCKS, Activation, Watched, early
 

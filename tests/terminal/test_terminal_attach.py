@@ -195,12 +195,12 @@ def finished(session):
 
 @attachable
 def test_a_thread_that_waits_for_a_lock(process, monkeypatch):
-    from stackscope_pdb.entry import attaching
+    from stackscope_pdb.entry import attach
 
-    monkeypatch.setattr(attaching, "SECONDS", 1.2)
+    monkeypatch.setattr(attach, "SECONDS", 1.2)
     target = process(BLOCKED)
-    with pytest.raises(attaching.AttachError, match="has not answered for 1.2 seconds"):
-        attaching.attach(target.pid, [])
+    with pytest.raises(attach.AttachError, match="has not answered for 1.2 seconds"):
+        attach.attach(target.pid, [])
     out, _ = target.communicate("go on\n", timeout=60)
     assert out == "end\n"
     assert target.returncode == 0
@@ -210,18 +210,18 @@ def test_a_thread_that_waits_for_a_lock(process, monkeypatch):
 def test_no_process_to_attach_to(process):
     import os
 
-    from stackscope_pdb.entry import attaching
+    from stackscope_pdb.entry import attach
 
     target = process(BLOCKED)
     target.communicate("end\n", timeout=60)
-    with pytest.raises(attaching.AttachError, match=f"There is no process {target.pid}"):
-        attaching.attach(target.pid, [])
-    with pytest.raises(attaching.AttachError, match="this debugger itself"):
-        attaching.attach(os.getpid(), [])
+    with pytest.raises(attach.AttachError, match=f"There is no process {target.pid}"):
+        attach.attach(target.pid, [])
+    with pytest.raises(attach.AttachError, match="this debugger itself"):
+        attach.attach(os.getpid(), [])
     other = subprocess.Popen(["sleep", "60"])
     try:
-        with pytest.raises(attaching.AttachError, match="It must run Python 3"):
-            attaching.attach(other.pid, [])
+        with pytest.raises(attach.AttachError, match="It must run Python 3"):
+            attach.attach(other.pid, [])
     finally:
         other.kill()
         other.wait()

@@ -13,7 +13,7 @@ if sys.platform == "win32":
     pytest.skip("a pseudo-terminal", allow_module_level=True)
 
 import stackscope_pdb.commands
-from stackscope_pdb.commands import table
+from stackscope_pdb.commands import registry
 from tests.terminal.conftest import ESCAPES, Terminal
 
 PROGRAM = textwrap.dedent(
@@ -21,7 +21,7 @@ PROGRAM = textwrap.dedent(
     import asyncio, threading
     from contextlib import asynccontextmanager
 
-    from stackscope.snapshot import extract_all
+    from stackscope import extract_all
 
     opened, far_loop, log = threading.Event(), [], []
 
@@ -297,7 +297,7 @@ def test_all_commands_and_refusals(session):
 
 def test_the_steps_have_all_commands():
     typed = {line.split()[0] for line, *_ in STEPS}
-    assert {name for entry in table.commands() for name in entry.names} <= typed
+    assert {name for entry in registry.commands() for name in entry.names} <= typed
 
 
 def refusals():

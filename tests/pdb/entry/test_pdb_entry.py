@@ -1,4 +1,4 @@
-"""The functions of the package, called as a program calls those of `pdb`."""
+"""The api of the package, called as a program calls those of `pdb`."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ def typed(monkeypatch, capsys):
     """Gives a function that sets what is typed, and one that gives what was printed."""
     import io
 
-    from stackscope_pdb.entry import functions
+    from stackscope_pdb.entry import api
 
     for name in ("COLUMNS", "FORCE_COLOR", "PYTHON_COLORS"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(functions, "_last", None)
+    monkeypatch.setattr(api, "_last", None)
 
     def type_(*lines):
         monkeypatch.setattr(sys, "stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
@@ -43,15 +43,15 @@ def test_set_trace(typed):
 
 
 def test_set_trace_uses_one_debugger_and_the_present_stdout(typed):
-    from stackscope_pdb.entry import functions
+    from stackscope_pdb.entry import api
 
     printed = typed("alias twice p 2 * %1", "c")
     stackscope_pdb.set_trace()
-    first = functions._last
+    first = api._last
     printed()
     printed = typed("twice 4", "c")
     stackscope_pdb.set_trace()
-    assert functions._last is first
+    assert api._last is first
     assert "(stackscope_pdb) 8" in printed()
 
 

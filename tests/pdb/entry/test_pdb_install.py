@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import stackscope_pdb
-from stackscope_pdb.commands import Commands
+from stackscope_pdb.debugger.mixin import Commands
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -106,7 +106,7 @@ def test_our_own_debugger_goes_on_as_before(installed):
 
 
 def test_classes_made_meanwhile_have_the_commands_afterwards():
-    from stackscope_pdb.entry.installing import class_with_commands
+    from stackscope_pdb.entry.install import class_with_commands
 
     stackscope_pdb.install()
     try:

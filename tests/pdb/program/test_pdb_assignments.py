@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from stackscope_pdb.commands import table
+from stackscope_pdb.commands import registry
 
 ARGUMENTS = {
     # what to give to a command, beside nothing
@@ -30,7 +30,7 @@ STANDARD = ["help where", "list", "ll", "args", "whatis x", "display x", "source
 
 
 def all_commands():
-    for entry in table.commands():
+    for entry in registry.commands():
         for name in entry.names:
             yield name
         for argument in ARGUMENTS.get(entry.name, ()):
@@ -99,7 +99,9 @@ def test_assignments_in_a_focused_frame_survive_every_command(scripted):
 
 
 def test_every_command_that_takes_an_argument_gets_one():
-    taking = {entry.name for entry in table.commands() if " " in entry.usage or "(" in entry.usage}
+    taking = {
+        entry.name for entry in registry.commands() if " " in entry.usage or "(" in entry.usage
+    }
     assert taking <= set(ARGUMENTS)
 
 

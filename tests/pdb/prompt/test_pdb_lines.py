@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from stackscope_pdb.prompt.lines import first_word, is_assignment, is_python
+from stackscope_pdb.prompt.command_or_python import first_word, is_assignment, is_python
 
 OPTIONS = ("--contexts", "-c")
 

@@ -1,0 +1,3 @@
+"""Private. From a stack item to a stack: unwrapping, contexts, hooks."""
+
+from __future__ import annotations

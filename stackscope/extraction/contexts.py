@@ -1,0 +1,353 @@
+"""The contexts active in a frame: what the code says, filled in with what the interpreter holds."""
+
+from __future__ import annotations
+
+import sys
+from types import CoroutineType, FrameType, FunctionType, GeneratorType, MethodType
+from typing import List, Optional, Sequence, Tuple
+
+from stackscope.interpreter.bytecode import Block, CodeAnalysis, Exiting, Live, Site, analyze
+from stackscope.interpreter.facts import CO_ANY_GENERATOR, FREE_THREADED, IS_CPYTHON, TAGGED_SLOTS
+from stackscope.interpreter.frames import choosing
+from stackscope.interpreter.frames.base import COROUTINES, METHODS, FrameMoved, Moment, Reader
+from stackscope.interpreter.frames.methods import (
+    manager_in_exit,
+    manager_of,
+)
+from stackscope.interpreter.frames.variables import first_argument, name_of_local
+from stackscope.model.stacks import Context
+from stackscope.safe.objects import MISSING, class_attribute
+
+# How often a frame that keeps moving is looked at before we give up.
+TRIES = 50
+
+
+class FrameKeepsMoving(RuntimeError):
+    """A frame that runs in another thread could not be read between two of its steps."""
+
+
+def contexts_active_in_frame(
+    frame: FrameType, origin: object = None, next_inner: Optional[FrameType] = None
+) -> List[Context]:
+    """The ``with`` and ``async with`` blocks that are active in a frame, outermost first.
+
+    A block is active from the return of its manager's enter method to the return of its exit
+    method. No hook runs: `Context.obj` is the manager itself.
+
+    Args:
+        frame: the frame. It may be running, in this thread or another one, or suspended.
+        origin: the generator, coroutine or async generator that the frame belongs to; needed only
+            where frames are not read exactly (see `set_trickery_enabled`).
+        next_inner: the frame that ``frame`` is calling. It leads to a manager whose exit method is
+            running.
+
+    Raises:
+        RuntimeError: the frame runs in another thread and did not hold still.
+
+    Example:
+        >>> import sys, threading
+        >>> lock = threading.Lock()
+        >>> with lock:
+        ...     [context] = contexts_active_in_frame(sys._getframe())
+        >>> context.obj is lock
+        True
+    """
+    analysis = analyze(frame.f_code, frame.f_globals)
+    if not analysis.blocks:
+        return []
+    reader = choosing.reader()
+    if reader is None:
+        return _suspended_contexts(frame, origin, analysis)
+    if FREE_THREADED:
+        usual, reader = reader, _reader_without_gil(reader, frame, origin)
+        if reader is None:
+            return []
+        if reader is not usual:
+            next_inner = None  # it may run in another thread
+    waiting = reader.waiting(frame, analysis)
+    if (
+        waiting is not None
+        and waiting[0].exiting is None
+        and len(waiting[1]) == len(waiting[0].live)
+    ):
+        return _live_contexts(reader, frame, analysis, *waiting)
+    for _ in range(TRIES):
+        try:
+            return _read(reader, frame, analysis, next_inner)
+        except FrameMoved:
+            continue
+    raise FrameKeepsMoving(f"{frame.f_code.co_name}() runs too fast to see its context managers")
+
+
+def _reader_without_gil(reader: Reader, frame: FrameType, origin: object) -> Optional[Reader]:
+    from stackscope.interpreter.frames.freethreaded import reader_for
+
+    return reader_for(reader, frame, origin)
+
+
+def _live_contexts(
+    reader: Reader,
+    frame: FrameType,
+    analysis: CodeAnalysis,
+    site: Site,
+    found: List[object],
+    variables: Sequence[int],
+) -> List[Context]:
+    """The contexts of a frame that leaves no block, from what is in its slots."""
+    contexts = []
+    names = analysis.names
+    for (block, _, self_slot), item in zip(site.live, found):
+        known, manager = (True, item) if self_slot >= 0 else manager_of(item, block.exit_name)
+        varname = block.varname
+        if known and not block.has_target:
+            address = id(manager)
+            if address in variables:
+                varname = names[variables.index(address)]
+            elif not analysis.plain:
+                varname = _name(reader, frame, analysis, manager)
+            elif TAGGED_SLOTS and address | 1 in variables:
+                varname = names[variables.index(address | 1)]
+        contexts.append(Context(manager, block.is_async, False, varname, block.start_line))
+    return contexts
+
+
+def _name(
+    reader: Reader, frame: FrameType, analysis: CodeAnalysis, manager: object
+) -> Optional[str]:
+    for _ in range(TRIES):
+        try:
+            moment = reader.moment(frame, frame.f_code)
+            if moment is None:
+                return None
+            return name_of_local(frame, analysis.names, moment, manager)
+        except FrameMoved:
+            continue
+    return None
+
+
+def _read(
+    reader: Reader, frame: FrameType, analysis: CodeAnalysis, next_inner: Optional[FrameType]
+) -> List[Context]:
+    moment = reader.moment(frame, frame.f_code)
+    if moment is None:
+        return []
+    if not analysis.at(moment.lasti):
+        return []
+    site = moment.pick(analysis)
+    if site is None:
+        raise FrameMoved
+    if not site.live and site.exiting is None:
+        return []
+    stack = len(analysis.names)
+    contexts = []
+    for live, (known, manager) in zip(site.live, _managers(moment, site, stack)):
+        contexts.append(_context(live.block, manager, False))
+        if known and not live.block.has_target:
+            contexts[-1].varname = name_of_local(frame, analysis.names, moment, manager)
+    if site.exiting is not None and len(contexts) == len(site.live):
+        contexts += _exiting_context(reader, moment, frame, analysis, site, next_inner)
+    moment.check()
+    return contexts
+
+
+def _context(block: Block, manager: object, is_exiting: bool) -> Context:
+    return Context(manager, block.is_async, is_exiting, block.varname, block.start_line)
+
+
+def _managers(moment: Moment, site: Site, stack: int) -> List[Tuple[bool, object]]:
+    """For each live block: whether its manager is known, and the manager.
+
+    Upper blocks that the frame has left already, although ``f_lasti`` says otherwise, are left out.
+    """
+    live: Tuple[Live, ...] = site.live
+    if moment.depth >= 0:
+        used = moment.depth - stack
+        live = tuple(block for block in live if max(block.slot, block.self_slot) < used)
+    if not live:
+        return []
+    if live[0].self_slot < 0:
+        exits = moment.exits([stack + block.slot for block in live])
+        return [
+            manager_of(exit_callable, block.block.exit_name)
+            for exit_callable, block in zip(exits, live)
+        ]
+    selves = moment.nullable([stack + block.self_slot for block in live])
+    # NULL stands beside a callable that is no method of the manager's class (LOAD_SPECIAL; see
+    # `_PyObject_LookupSpecialMethod` in Objects/object.c). What that is bound to may be anything.
+    return [(manager is not None, manager) for manager in selves]
+
+
+def _exiting_context(
+    reader: Reader,
+    moment: Moment,
+    frame: FrameType,
+    analysis: CodeAnalysis,
+    site: Site,
+    next_inner: Optional[FrameType],
+) -> List[Context]:
+    """The context that is being left, in a list; none if that has failed and the frame unwinds."""
+    exiting = site.exiting
+    assert exiting is not None
+    stack = len(analysis.names)
+    if moment.depth >= 0 and not moment.leaves(frame, site, next_inner):
+        return []
+    found: Tuple[bool, object] = (False, None)
+    proved = moment.depth >= 0
+    for slot in (exiting.slot, exiting.awaitable):
+        # Operands of the call may have moved into the callee's frame.
+        moved = 0 <= moment.depth <= stack + slot
+        if slot >= 0 and not moved and not found[0]:
+            in_use, item, found = _exiting_manager(moment, stack, exiting, slot)
+            proved |= item is not None
+            if not in_use or (moment.depth < 0 and _is_over(item, exiting, next_inner)):
+                return []
+    if not found[0] and next_inner is not None:
+        if not proved and _is_finalizer(next_inner):
+            # Either the exit method has failed and the frame unwinds, or the collector came while
+            # the method was being called; the manager is in the method's place then.
+            found = _manager_in_place(moment, stack, exiting)
+            if not found[0] and exiting.block.is_async and exiting.awaitable < 0:
+                # 3.8: it is awaited in a slot that depends on the way that led here.
+                found = _manager_in_callee(reader, moment, frame, next_inner, exiting.block)
+            if not found[0] and (moment.may_unwind(site) or _is_of_manager(next_inner, exiting)):
+                return []
+        else:
+            found = _manager_in_callee(reader, moment, frame, next_inner, exiting.block)
+    known, manager = found
+    context = _context(exiting.block, manager, True)
+    if known and not exiting.block.has_target:
+        context.varname = name_of_local(frame, analysis.names, moment, manager)
+    return [context]
+
+
+def _exiting_manager(
+    moment: Moment, stack: int, exiting: Exiting, slot: int
+) -> Tuple[bool, object, Tuple[bool, object]]:
+    """What a slot says that leads to the manager.
+
+    Returns:
+        Whether it is in use, what it holds if that was to be expected, and the manager.
+    """
+    name = exiting.block.exit_name
+    if slot == exiting.awaitable:
+        in_use, awaitable = moment.peek(stack + slot, COROUTINES)
+        inner = _frame_of_awaitable(awaitable)
+        found = (False, None) if inner is None else manager_in_exit(inner, name)
+        return in_use, awaitable, found
+    if exiting.self_slot >= 0:
+        [manager] = moment.nullable([stack + exiting.self_slot])
+        if manager is not None:
+            return True, manager, (True, manager)
+    in_use, exit_callable = moment.peek(stack + slot, METHODS)
+    found = manager_of(exit_callable, name) if exiting.self_slot < 0 else (False, None)
+    return in_use, exit_callable, found
+
+
+def _is_over(item: object, exiting: Exiting, next_inner: Optional[FrameType]) -> bool:
+    """Whether ``item`` can't be the exit method that a frame is calling, or the awaitable of one.
+
+    An exit may have failed and the frame be unwinding. Then the slot is stale, and ``item`` may have
+    come to the same address later on: what the frame drops may run code, and that enters and leaves
+    blocks of its own.
+
+    Args:
+        item: what a slot of the frame holds that may be stale; `None` for nothing known.
+        exiting: what the frame is calling by its instruction.
+        next_inner: the frame that it is calling.
+    """
+    if next_inner is None or item is None:
+        return False
+    if type(item) is MethodType:
+        function, code = item.__func__, next_inner.f_code
+        # An asynchronous exit may be awaited by now.
+        is_awaited = exiting.block.is_async and code.co_flags & CO_ANY_GENERATOR
+        is_called = type(function) is not FunctionType or function.__code__ is code
+        return not is_called and not is_awaited and _is_finalizer(next_inner)
+    if type(item) is CoroutineType:
+        inner, is_running = item.cr_frame, item.cr_running
+    elif type(item) is GeneratorType:
+        inner, is_running = item.gi_frame, item.gi_running
+    else:
+        return False
+    return inner is not next_inner and (inner is None or is_running or _is_finalizer(next_inner))
+
+
+def _manager_in_place(moment: Moment, stack: int, exiting: Exiting) -> Tuple[bool, object]:
+    """The manager, if it stands where its exit method was (`method_vectorcall` in CPython)."""
+    if exiting.slot < 0:
+        return False, None
+    manager = moment.tracked(stack + exiting.slot)
+    exit_method = class_attribute(type(manager), exiting.block.exit_name)
+    return (True, manager) if type(exit_method) is FunctionType else (False, None)
+
+
+def _manager_in_callee(
+    reader: Reader, moment: Moment, frame: FrameType, callee: FrameType, block: Block
+) -> Tuple[bool, object]:
+    """The manager that ``callee`` is the exit method of, if it is one that ``frame`` now calls."""
+    found = manager_in_exit(callee, block.exit_name)
+    # A callee that is still at work has been called from here all the time. One that has ended may
+    # belong to an exit before this one.
+    if found[0] and callee.f_back is frame and reader.is_alive(callee):
+        return found
+    return False, None
+
+
+def _is_finalizer(frame: FrameType) -> bool:
+    """Whether a frame that was called from C is rather a finalizer than a method that was called.
+
+    Only asked where nothing in the caller's stack shows that its call is still going on: it may
+    have failed, and the caller be unwinding.
+    """
+    code = frame.f_code
+    if code.co_flags & CO_ANY_GENERATOR or code.co_name == "__del__":
+        return True
+    hook: object = sys.get_asyncgen_hooks().finalizer
+    function = hook.__func__ if type(hook) is MethodType else hook  # pyright: ignore[reportFunctionMemberAccess]
+    return type(function) is FunctionType and function.__code__ is code
+
+
+def _is_of_manager(finalizer: FrameType, exiting: Exiting) -> bool:
+    """Whether a finalizer is rather that of the manager, which is dropped when its exit has returned."""
+    if finalizer.f_code.co_flags & CO_ANY_GENERATOR:
+        return False
+    known, finalized = first_argument(finalizer)
+    return (
+        known and class_attribute(type(finalized), exiting.block.exit_name, MISSING) is not MISSING
+    )
+
+
+def _frame_of_awaitable(awaitable: object) -> Optional[FrameType]:
+    if type(awaitable) is CoroutineType:
+        return awaitable.cr_frame
+    if type(awaitable) is GeneratorType:
+        return awaitable.gi_frame
+    return None
+
+
+def _suspended_contexts(frame: FrameType, origin: object, analysis: CodeAnalysis) -> List[Context]:
+    """What public interfaces tell of CPython's suspended frames where memory can't be read."""
+    if not IS_CPYTHON:
+        return []  # the managers that PyPy's frames refer to aren't told from others by that alone
+    from stackscope.interpreter.frames.public_only import exits_in
+    from stackscope.interpreter.resumable import is_alone
+
+    # Another thread may resume it meanwhile. Without the GIL it may have gone round a loop, and be back.
+    more_looks = 0 if is_alone() else 3
+    owner = frame if origin is None else origin
+    for _ in range(TRIES):
+        position = frame.f_lasti
+        sites: Tuple[Site, ...] = analysis.at(position)
+        active = max((len(site.live) for site in sites), default=0)
+        found = exits_in(owner, frame)
+        stays = all(
+            frame.f_lasti == position and _are_same(exits_in(owner, frame), found)
+            for _ in range(more_looks)
+        )
+        if stays and frame.f_lasti == position:
+            return [Context(manager, is_async) for manager, is_async in found[-active:] if active]
+    raise FrameKeepsMoving(f"{frame.f_code.co_name}() runs too fast to see its context managers")
+
+
+def _are_same(some: Sequence[Tuple[object, bool]], others: Sequence[Tuple[object, bool]]) -> bool:
+    return [id(manager) for manager, _ in some] == [id(manager) for manager, _ in others]

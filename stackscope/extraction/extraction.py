@@ -1,0 +1,404 @@
+"""One call of ``extract()``: its options, what is under construction, and what is put off until later."""
+
+from __future__ import annotations
+
+import sys
+from _thread import get_ident
+from collections.abc import Sequence
+from types import FrameType
+
+from stackscope.extraction.errors import (
+    UNWRAP_LIMIT,
+    add_error,
+    as_one,
+    interrupts,
+    no_frame,
+    too_many_unwrappings,
+    without_our_frames,
+)
+from stackscope.extraction.hooks import (
+    elaborate_context,
+    elaborate_frame,
+    may_hide_itself,
+    unwrap_context,
+    unwrap_stackitem,
+)
+from stackscope.extraction.walk import Walk
+from stackscope.interpreter.running import callers, this_thread, thread_frames
+from stackscope.model.stacks import Frame, Stack, StackSlice
+from stackscope.safe.objects import mro_of, namespace_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import CodeType
+    from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, TypeVar
+
+    from stackscope.model.stacks import Context
+
+    R = TypeVar("R")
+    Chain = Optional[Tuple[object, Optional[Stack], Any]]
+    Postponed = Tuple[Callable[..., None], Tuple[Any, ...], Chain]
+    FrameHook = Callable[[Frame, Any], Any]
+    ContextHooks = Tuple[Optional[Callable[..., None]], Optional[Callable[..., Any]]]
+
+
+DEPTH_LIMIT = 25
+"""How deep stacks inside of stacks are extracted recursively.
+
+Below, they are filled in when the levels above are complete, so that the depth of a tree of tasks isn't
+limited by the interpreter's recursion limit.
+"""
+
+
+_current: Dict[int, Extraction] = {}
+"""The extraction that is going on in each thread.
+
+Not a `threading.local`, for that would import `threading`; a signal handler that interrupts us leaves it
+as it was.
+"""
+
+
+def implementation(hook: Any, cls: type) -> Any:
+    """The implementation of a ``singledispatch`` hook for ``cls``; ``None`` for the default one.
+
+    ``hook.dispatch`` hashes ``cls`` and asks for its bases, and so is avoided where that would run code
+    of its metaclass.
+    """
+    found = hook.dispatch(cls) if _is_plain(type(cls)) else _by_identity(hook, cls)
+    return None if found is hook.__wrapped__ else found
+
+
+_ASKED_OF_CLASSES = frozenset(
+    ("__bases__", "__dict__", "__eq__", "__getattr__", "__getattribute__", "__hash__", "__mro__")
+    + ("__subclasses__",)
+)
+"""Methods and attributes of metaclasses that ``dispatch`` of `functools.singledispatch` may use."""
+
+
+def _is_plain(metaclass: type) -> bool:
+    if metaclass is type:
+        return True
+    for base in mro_of(metaclass):
+        if base is type:
+            return True
+        if not _ASKED_OF_CLASSES.isdisjoint(namespace_of(base)):
+            return False
+    return False
+
+
+def _by_identity(hook: Any, cls: type) -> Any:
+    registered = {id(key): found for key, found in hook.registry.items()}
+    return next(registered[id(base)] for base in mro_of(cls) if id(base) in registered)
+
+
+_find_contexts: Optional[Callable[..., List[Context]]] = None
+
+
+def context_finder() -> Callable[..., List[Context]]:
+    """`contexts_active_in_frame`, imported when it is first needed.
+
+    What reads bytecode and frames takes longer to import than all the rest.
+    """
+    global _find_contexts  # noqa: PLW0603
+    if _find_contexts is None:
+        from stackscope.extraction.contexts import contexts_active_in_frame
+
+        _find_contexts = contexts_active_in_frame
+    return _find_contexts
+
+
+class Extraction:
+    """What is common to all the stacks that one call of ``extract()`` leads to.
+
+    Args:
+        with_contexts: Find the context managers of each frame.
+        recurse_child_tasks: Also extract the stacks of child tasks.
+        caller: The frame that called ``extract()``, where the current thread's stack ends.
+    """
+
+    __slots__ = (
+        "caller",
+        "chain",
+        "classes",
+        "depth",
+        "elaborators",
+        "find_contexts",
+        "later",
+        "managers",
+        "recurse_child_tasks",
+        "suspended",
+        "unwrappers",
+        "with_contexts",
+    )
+
+    def __init__(
+        self, with_contexts: bool, recurse_child_tasks: bool, caller: Optional[FrameType]
+    ) -> None:
+        self.find_contexts = context_finder()
+        self.with_contexts = with_contexts
+        self.recurse_child_tasks = recurse_child_tasks
+        self.caller = caller
+        self.depth = 0
+        self.chain: Chain = None
+        """What is under construction, innermost first: an item or manager, and the stack it belongs to."""
+        self.later: List[Postponed] = []
+        self.suspended: List[Iterator[None]] = []
+        """What `fill_apart` made for stacks with errors. Closing them now would give them a caller."""
+        # By id: looking a class or a code object up by itself hashes it, and that may be slow or run code
+        # of the program.
+        self.unwrappers: Dict[int, Optional[Callable[[Any], Any]]] = {}
+        self.managers: Dict[int, Optional[ContextHooks]] = {}
+        self.elaborators: Dict[int, Tuple[Optional[FrameHook], CodeType]] = {}
+        self.classes: List[type] = []  # keeps these ids from being used again
+
+    def complete(self, work: Callable[..., R], *args: Any) -> R:
+        """Do ``work`` as the current extraction of this thread, with all that it puts off."""
+        ident = get_ident()
+        outer = _current.get(ident)
+        _current[ident] = self
+        result: Optional[R] = None
+        try:
+            result = work(*args)
+            while self.later:
+                self.resume(*self.later.pop())
+            return result
+        finally:
+            if outer is None:
+                del _current[ident]
+            else:
+                _current[ident] = outer
+            del result  # see `without_our_frames`
+
+    def postpone(self, work: Callable[..., None], *args: Any) -> None:
+        """Put off ``work`` until the levels above are complete."""
+        self.later.append((work, args, self.chain))
+
+    def resume(self, work: Callable[..., None], args: Tuple[Any, ...], chain: Chain) -> None:
+        """Do what `postpone` has put off."""
+        self.chain = chain
+        try:
+            work(*args)
+        except BaseException as exc:
+            stack = None if chain is None else chain[1]
+            if stack is None or interrupts(exc):
+                raise
+            add_error(stack, without_our_frames(exc))
+        finally:
+            self.chain = chain = stack = None
+            del args
+
+    # ------------------------------------------------------------- stacks
+
+    def stack(self, item: Any) -> Stack:
+        """The stack of ``item``."""
+        stack = new_stack(item)
+        try:
+            self.fill_stack(stack, item)
+            return stack
+        finally:
+            del stack
+
+    def child(self, item: Any, for_task: bool) -> Stack:
+        """The stack of ``item`` as a part of another stack."""
+        if (for_task and not self.recurse_child_tasks) or self.is_under_construction(item):
+            return new_stack(item)
+        stack = new_stack(item)
+        if self.depth < DEPTH_LIMIT:
+            apart = self.fill_apart(stack, item)
+            next(apart)
+            if stack.error is not None:
+                self.suspended.append(apart)
+        else:
+            self.postpone(self.fill_stack, stack, item)
+        return stack
+
+    def fill_apart(self, stack: Stack, item: Any) -> Iterator[None]:
+        """Fill in a stack inside another one, in such a way that errors lead to no more than that one.
+
+        The traceback of an error keeps its frames and all their callers. Without this, these would be
+        the frames of hooks and walks that hold the stack around it, which holds the error. But a
+        generator that is suspended has no caller.
+        """
+        self.fill_stack(stack, item)
+        del stack, item
+        yield
+
+    def first_frame(self, item: Any) -> Frame:
+        """The first frame of ``item``.
+
+        Raises:
+            Exception: From unwrapping; ``RuntimeError`` if that leads to no frame.
+        """
+        stack = new_stack(item)
+        try:
+            self.fill_stack(stack, item, True)
+            if stack.frames:
+                frame = stack.frames[0]
+                stack.frames = []  # what was put off for the whole stack is not to change this frame
+                return frame
+            if stack.error is not None:
+                raise stack.error
+            raise no_frame(item, stack.leaf)
+        finally:
+            del stack
+
+    def is_under_construction(self, item: object) -> bool:
+        chain = self.chain
+        while chain is not None:
+            if chain[0] is item:
+                return True
+            chain = chain[2]
+        return False
+
+    def fill_stack(self, stack: Stack, item: Any, only_first: bool = False) -> None:
+        chain = self.chain
+        self.chain = (item, stack, chain)
+        self.depth += 1
+        try:
+            Walk(self, stack, item).run(only_first)
+        finally:
+            self.depth -= 1
+            self.chain = chain
+            del stack, chain
+
+    # ----------------------------------------------------------- contexts
+
+    def fill(self, context: Context) -> None:
+        """Run the context hooks on ``context``.
+
+        Raises:
+            Exception: Whatever a hook raises.
+        """
+        first = manager = context.obj
+        for _ in range(UNWRAP_LIMIT + 1):
+            implementations = self.context_hooks(type(manager))
+            if implementations is None:
+                return
+            elaborate, unwrap = implementations
+            if elaborate is not None:
+                elaborate(manager, context)
+            inner = None if unwrap is None else unwrap(manager, context)
+            if inner is None:
+                return
+            if type(inner) is tuple and not inner:
+                context.hide = True
+                return
+            context.obj = manager = inner
+            context.inner_stack = None
+            context.children = []
+        raise too_many_unwrappings(first, manager)
+
+    def fill_children(
+        self, owner: object, children: Sequence[Context], finish: Callable[[Context], None]
+    ) -> None:
+        """Run the context hooks on the children of a context, and then ``finish`` on each.
+
+        Args:
+            owner: The manager that they belong to.
+            children: The children.
+            finish: Called for each child when its hooks have run, also if these have raised.
+
+        Raises:
+            Exception: What the hooks have raised, as one.
+        """
+        if self.depth < DEPTH_LIMIT:
+            self.fill_all(owner, children, finish)
+        else:
+            self.postpone(self.fill_all, owner, children, finish)
+
+    def fill_all(
+        self, owner: object, children: Sequence[Context], finish: Callable[[Context], None]
+    ) -> None:
+        errors = []
+        chain = self.chain
+        self.chain = (owner, None if chain is None else chain[1], chain)
+        self.depth += 1
+        try:
+            for child in children:
+                try:
+                    self.fill(child)
+                except BaseException as exc:
+                    if interrupts(exc):
+                        raise
+                    errors.append(without_our_frames(exc))
+                finish(child)
+            if errors:
+                raise as_one(errors)
+        finally:
+            self.depth -= 1
+            self.chain = chain
+            del errors, chain
+
+    def context_hooks(self, cls: type) -> Optional[ContextHooks]:
+        """The implementations to call for managers of a class; ``None`` if there are only the default ones."""
+        try:
+            return self.managers[id(cls)]
+        except KeyError:
+            pass
+        elaborate = implementation(elaborate_context, cls)
+        unwrap = implementation(unwrap_context, cls)
+        found = None if elaborate is None and unwrap is None else (elaborate, unwrap)
+        if cls is type(None):
+            found = None  # a manager that couldn't be found
+        self.classes.append(cls)
+        self.managers[id(cls)] = found
+        return found
+
+    # --------------------------------------------------- items and frames
+
+    def unwrapper(self, cls: type) -> Optional[Callable[[Any], Any]]:
+        """The implementation of `unwrap_stackitem` for a class; ``None`` for the default one."""
+        try:
+            return self.unwrappers[id(cls)]
+        except KeyError:
+            pass
+        found = implementation(unwrap_stackitem, cls)
+        self.classes.append(cls)
+        self.unwrappers[id(cls)] = found
+        return found  # type: ignore[no-any-return]
+
+    def elaborator(self, code: CodeType) -> Tuple[Optional[FrameHook], CodeType]:
+        """The implementation of `elaborate_frame` to call, if that would do anything, and ``code``."""
+        hook = elaborate_frame.for_code(code)
+        if hook is None and may_hide_itself(code):
+            hook = elaborate_frame.default
+        self.elaborators[id(code)] = found = (hook, code)
+        return found
+
+
+def current_extraction() -> Optional[Extraction]:
+    """The extraction that is going on in this thread, if any."""
+    return _current.get(get_ident())
+
+
+def threads_with_frames() -> Iterator[Tuple[int, List[FrameType]]]:
+    """The identifier of each thread, and its frames, outermost first. For hooks.
+
+    The frames of this thread end where `extract` was called.
+    """
+    here = this_thread()
+    for ident in list(sys._current_frames()):
+        if ident != here:
+            yield ident, thread_frames(ident)
+        else:
+            extraction = current_extraction()
+            yield ident, callers(sys._getframe() if extraction is None else extraction.caller)
+
+
+def child_stack(item: Any, for_task: bool) -> Stack:
+    """The stack of ``item`` as a part of the one that is being extracted.
+
+    Raises:
+        RuntimeError: None is being extracted.
+    """
+    extraction = current_extraction()
+    if extraction is None:
+        raise RuntimeError(
+            "extract_child() may only be called from within a customization hook invoked by extract()"
+        )
+    return extraction.child(item, for_task)
+
+
+def new_stack(item: object) -> Stack:
+    """A stack without frames yet."""
+    return Stack(None if type(item) is StackSlice else item, [])

@@ -1,0 +1,342 @@
+"""From a stack item to its frames: unwrap, find contexts, elaborate, replace or prune.
+
+`Walk.run` is the whole idea. It holds what is still to come as a list, next item last, takes the next
+frame off it, looks one frame further ahead, and hands both to the hooks, which may change what is still
+to come. Nothing here recurses per frame.
+
+Code that belongs to others runs in hooks only, and whatever it raises ends up in ``Stack.error``.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from types import (
+    AsyncGeneratorType,
+    CoroutineType,
+    FrameType,
+    GeneratorType,
+)
+
+from stackscope.extraction.errors import (
+    UNWRAP_LIMIT,
+    as_one,
+    interrupts,
+    too_many_unwrappings,
+    without_our_frames,
+)
+from stackscope.extraction.hooks import (
+    FrameIterator,
+)
+from stackscope.model.stacks import Frame, Stack
+from stackscope.safe.objects import mro_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, List, Optional, Tuple
+
+    from stackscope.extraction.extraction import Extraction, FrameHook
+    from stackscope.model.stacks import Context
+
+    Entry = Tuple[Any, object, int, int]
+    """An item to come: the item, the origin of its frames, its group and its age.
+
+    A frame may replace or prune items of its own group and of higher ones. What a hook inserts before the
+    next frame is a group of its own, so that its frames leave that next frame alone.
+
+    The age counts unwrappings. It is compared with `Walk.epoch`, which each frame found puts out of
+    reach of the ages so far.
+    """
+
+__all__ = ["Leaf", "Past"]
+
+
+_SEQUENCES = (list, tuple, deque, Sequence)
+_PUT_BACK = object()
+"""In place of the origin of an item: it is a `Frame` that was looked at already."""
+
+
+class Leaf:
+    """An item that isn't to be unwrapped further. Hooks return it to stop at something that could be.
+
+    Args:
+        item: The item.
+        error: What its unwrapping has raised.
+    """
+
+    __slots__ = ("error", "item")
+
+    def __init__(self, item: object, error: Optional[BaseException] = None) -> None:
+        self.item = item
+        self.error = error
+
+
+class Past:
+    """A frame as an exception has left it: the stack item for an entry of a traceback.
+
+    Args:
+        pyframe: The frame.
+        lineno: The line.
+        lasti: The offset of the instruction.
+        left: Whether the exception is known to have left the frame.
+    """
+
+    __slots__ = ("lasti", "left", "lineno", "pyframe")
+
+    def __init__(self, pyframe: FrameType, lineno: int, lasti: int, left: bool) -> None:
+        self.pyframe = pyframe
+        self.lineno = lineno
+        self.lasti = lasti
+        self.left = left
+
+    def frame(self, with_contexts: bool) -> Frame:
+        """The frame, with the contexts of then in a tuple."""
+        frame = Frame(self.pyframe, self.lineno, None, [])
+        frame.is_past = True
+        if with_contexts:
+            from stackscope.extraction.unwound import contexts_open_at
+
+            frame.contexts = tuple(contexts_open_at(self.pyframe, self.lasti, self.left))
+        return frame
+
+
+def _as_items(result: Any) -> Sequence[Any]:
+    """What a hook returned, as a sequence of stack items."""
+    kind = type(result)
+    if kind is list or kind is tuple:
+        return result  # type: ignore[no-any-return]
+    # Not isinstance(), which may run code of an item or its metaclass.
+    if any(base is sequence for base in mro_of(kind) for sequence in _SEQUENCES):
+        return list(result)
+    return (result,)
+
+
+# ------------------------------------------------------------- extractions
+
+
+# ------------------------------------------------------------------- walk
+
+
+class Walk:
+    """The extraction of one stack."""
+
+    __slots__ = ("doubts", "epoch", "errors", "extraction", "group", "pending", "stack")
+
+    def __init__(self, extraction: Extraction, stack: Stack, item: Any) -> None:
+        self.extraction = extraction
+        self.stack = stack
+        self.pending: List[Entry] = [] if item is None else [(item, None, 0, 0)]
+        self.epoch = 0
+        self.group = 0
+        """The group of what `advance` has found."""
+        self.errors: List[BaseException] = []
+        self.doubts: List[Tuple[int, BaseException]] = []
+        """Errors met in looking ahead, with their groups. They count unless their place gets pruned."""
+
+    def run(self, only_first: bool = False) -> None:
+        """Fill in the stack."""
+        frames: List[Frame] = self.stack.frames  # type: ignore[assignment]
+        with_contexts = self.extraction.with_contexts
+        elaborators = self.extraction.elaborators
+        try:
+            frame = self.advance()
+            while frame is not None:
+                group = self.group
+                following = self.advance()
+                if with_contexts:
+                    self.add_contexts(frame, following)
+                frames.append(frame)
+                code = frame.pyframe.f_code
+                hook, _ = elaborators.get(id(code)) or self.extraction.elaborator(code)
+                if hook is not None:
+                    following = self.elaborate(hook, frame, group, following)
+                if self.doubts:
+                    self.settle()
+                if only_first:
+                    self.pending.clear()
+                    break
+                frame = following
+            self.stack.leaf = self.leftovers()
+            if self.errors:
+                self.stack.error = as_one(self.errors)
+        finally:
+            # An error's traceback leads to frames that hold this object.
+            del self.stack, self.errors, self.doubts
+
+    # ------------------------------------------------------------- unwrap
+
+    def advance(self) -> Optional[Frame]:
+        """Unwrap the next item until it is a frame, and take that. ``None`` at a leaf and at the end."""
+        pending = self.pending
+        unwrappers = self.extraction.unwrappers
+        while pending:
+            item, origin, group, age = pending.pop()
+            cls = type(item)
+            if cls is FrameType or cls is Frame:
+                self.group = group
+                self.epoch += UNWRAP_LIMIT + 2
+                if cls is FrameType:
+                    return Frame(item, -1, origin, [])
+                return item if origin is _PUT_BACK else copy_of(item, origin)
+            if cls is Leaf:
+                pending.append((item, origin, group, age))
+                self.group = group
+                del item  # see `without_our_frames`
+                return None
+            if cls is Past:
+                self.group = group
+                self.epoch += UNWRAP_LIMIT + 2
+                return item.frame(self.extraction.with_contexts)  # type: ignore[no-any-return]
+            if cls is FrameIterator:
+                self.take_one(item, origin, group, age)
+                continue
+            if cls is CoroutineType or cls is GeneratorType or cls is AsyncGeneratorType:
+                origin = item
+            if age < self.epoch:  # noqa: PLR1730 (max() takes longer)
+                age = self.epoch
+            try:
+                if age > self.epoch + UNWRAP_LIMIT:
+                    raise too_many_unwrappings(item, item)
+                known = id(cls) in unwrappers
+                unwrap = unwrappers[id(cls)] if known else self.extraction.unwrapper(cls)
+                result = None if unwrap is None else unwrap(item)
+                if result is None:
+                    pending.append((Leaf(item), origin, group, age))
+                    continue
+                parts = result if type(result) is list else _as_items(result)
+                if len(parts) == 2 and type(parts[0]) is FrameType:
+                    # As below, but at once: a frame and what it awaits are by far the most usual.
+                    if parts[1] is not None:
+                        pending.append((parts[1], origin, group, age))
+                    self.group = group
+                    self.epoch += UNWRAP_LIMIT + 2
+                    return Frame(parts[0], -1, origin, [])
+                self.push(parts, origin, group, age + 1)
+            except BaseException as exc:
+                if interrupts(exc):
+                    raise
+                pending.append((Leaf(item, without_our_frames(exc)), origin, group, age))
+        return None
+
+    def push(self, items: Sequence[Any], origin: object, group: int, age: int) -> None:
+        """Put ``items`` before what is still to come."""
+        pending = self.pending
+        for item in reversed(items):
+            if item is not None:
+                pending.append((item, origin, group, age))
+
+    def take_one(self, items: FrameIterator, origin: object, group: int, age: int) -> None:
+        """Take the next item from the iterator of a hook."""
+        try:
+            item = next(items.items)
+        except StopIteration:
+            return
+        except BaseException as exc:
+            if interrupts(exc):
+                raise
+            self.doubts.append((group, without_our_frames(exc)))
+            return
+        self.pending.append((items, origin, group, age))
+        self.push((item,), origin, group, age)
+
+    def leftovers(self) -> object:
+        """What can't be unwrapped to frames: nothing, one thing, or a list of them."""
+        rest: List[object] = []
+        while self.pending:
+            frame = self.advance()
+            if frame is not None:
+                rest.append(frame)
+            elif self.pending:
+                leaf = self.pending.pop()[0]
+                rest.append(leaf.item)
+                if leaf.error is not None:
+                    self.errors.append(leaf.error)
+        self.settle()
+        return rest if len(rest) > 1 else rest[0] if rest else None
+
+    def settle(self) -> None:
+        """Let the errors met in looking ahead count."""
+        self.errors += [error for group, error in self.doubts]
+        self.doubts.clear()
+
+    # ----------------------------------------------------------- contexts
+
+    def add_contexts(self, frame: Frame, following: Optional[Frame]) -> None:
+        """Find the contexts of ``frame``, and let the hooks fill them in."""
+        extraction = self.extraction
+        callee = None if following is None else following.pyframe
+        contexts: Sequence[Context] = frame.contexts
+        try:
+            if type(contexts) is tuple:  # they are known: see `Past`
+                contexts = list(contexts)
+            else:
+                contexts = extraction.find_contexts(frame.pyframe, frame.origin, callee)
+            frame.contexts = contexts
+        except BaseException as exc:
+            self.record(exc)
+            return
+        managers = extraction.managers
+        for context in contexts:
+            # The next line is all that most managers cost.
+            if managers.get(id(type(context.obj)), context) is not None:
+                try:
+                    extraction.fill(context)
+                except BaseException as exc:
+                    self.record(exc)
+
+    def record(self, exc: BaseException) -> None:
+        """Take note of what a hook has raised. To be called while handling it."""
+        if interrupts(exc):
+            raise  # noqa: PLE0704
+        self.errors.append(without_our_frames(exc))
+
+    # ---------------------------------------------------------- elaborate
+
+    def elaborate(
+        self,
+        hook: FrameHook,
+        frame: Frame,
+        group: int,
+        following: Optional[Frame],
+    ) -> Optional[Frame]:
+        """Call the hook for a frame, and change what is to come as it says. Gives the next frame."""
+        next_inner: Any = following
+        if following is None and self.pending:
+            next_inner = self.pending[-1][0].item
+        try:
+            result = hook(frame, next_inner)
+            if result is None or result is next_inner or frame.is_past:
+                return following
+            items = _as_items(result)
+        except BaseException as exc:
+            self.record(exc)
+            frame.hide = False
+            self.drop(0)
+            return None
+        if following is not None:
+            self.pending.append((following, _PUT_BACK, self.group, 0))
+        if items and items[-1] is next_inner and next_inner is not None:
+            self.push(items[:-1], None, group + 1, 0)
+        else:
+            self.drop(group)
+            self.push(items, None, group, 0)
+        return self.advance()
+
+    def drop(self, group: int) -> None:
+        """Forget what is to come of ``group`` and higher ones."""
+        pending = self.pending
+        while pending and pending[-1][2] >= group:
+            pending.pop()
+        self.doubts = [doubt for doubt in self.doubts if doubt[0] < group]
+
+
+def copy_of(frame: Frame, origin: object) -> Frame:
+    """A frame that somebody passed in, which stays as it is."""
+    return Frame(
+        frame.pyframe,
+        frame.lineno,
+        origin if frame.origin is None else frame.origin,
+        [],
+        frame.hide,
+        frame.hide_line,
+    )

@@ -1,0 +1,283 @@
+"""anyio on asyncio: task groups with their tasks, cancel scopes, and threads that run for a task.
+
+A task that waits in ``to_thread.run_sync()`` goes on into the frames of its thread; a thread that waits in
+``from_thread.run()`` into the task that runs the call.
+"""
+
+from __future__ import annotations
+
+import math
+from types import FunctionType
+
+import anyio._backends._asyncio
+
+from stackscope.extraction.extraction import child_stack, threads_with_frames
+from stackscope.extraction.hooks import customize, elaborate_context
+from stackscope.glue.anyio.common import (
+    describe_limiter,
+    describe_lock,
+    describe_method,
+    describe_semaphore,
+    register_backend,
+)
+from stackscope.glue.asyncio.futures import (
+    TASKS,
+    free_variables,
+    internal,
+    name_in_order,
+    time_until,
+)
+from stackscope.glue.asyncio.loops import register_owner_finder, register_reason_cutter
+from stackscope.glue.describing import (
+    Deadline,
+    ScopeState,
+    code_of,
+    describe_nothing,
+    hide_functions,
+    register_call,
+    variable,
+)
+from stackscope.glue.stdlib.contextvars import called_in_context
+from stackscope.interpreter.frames.variables import local_value
+from stackscope.model.waiting import Amount
+from stackscope.safe.objects import instance_attributes, is_instance
+from stackscope.safe.text import cut, safe_text
+from stackscope.snapshot.threads import name_of_thread
+from stackscope.snapshot.user_code import register_machinery
+from stackscope.snapshot.waits import describe_object
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import Any, List, Optional, Tuple
+
+    from stackscope.model.stacks import Context, Frame
+    from stackscope.model.waiting import Waiting
+
+backend: Any = anyio._backends._asyncio
+
+# ------------------------------------------------------------ cancel scopes
+
+
+def state_of_scope(scope: Any) -> ScopeState:
+    """The state of a cancel scope."""
+    # Not by its properties: there may be more to them than there is now.
+    is_cancelled = bool(getattr(scope, "_cancel_called", False))
+    return ScopeState(
+        _deadline_of(scope),
+        is_shielded=bool(getattr(scope, "_shield", False)),
+        is_cancelled=is_cancelled,
+        reason=_reason_of(scope) if is_cancelled else "",
+    )
+
+
+def _deadline_of(scope: Any) -> Optional[Deadline]:
+    moment = getattr(scope, "_deadline", math.inf)
+    if moment == math.inf:
+        return None
+    loop = internal(getattr(scope, "_host_task", None), "_loop")
+    return Deadline(None, moment, "loop") if loop is None else time_until(moment, loop)
+
+
+def _reason_of(scope: Any) -> str:
+    """Why a scope is cancelled, as far as somebody has said so."""
+    message = getattr(scope, "_cancel_reason", None)  # 4.11+
+    reason = reason_in(message) if type(message) is str else None
+    return cut(safe_text(reason), 200) if reason else ""
+
+
+def reason_in(message: str) -> Optional[str]:
+    """The reason in a message that a task is cancelled with, without what anyio puts before it."""
+    if not message.startswith(MESSAGES):
+        return message
+    _, _, reason = message.partition("; reason: ")
+    return reason or None
+
+
+MESSAGES = ("Cancelled via cancel scope ", "Cancelled by cancel scope ")
+"""How anyio's own messages begin (anyio/_backends/_asyncio.py, 4.16, and others since 4.0)."""
+
+
+# -------------------------------------------------------------- task groups
+
+
+def elaborate_task_group(group: object, context: Context) -> None:
+    """A task group: the stacks of its tasks, in the order in which they were started."""
+    context.children = [child_stack(task, for_task=True) for task in tasks_of(group)]
+    scope = instance_attributes(group).get("cancel_scope")
+    state = ScopeState() if scope is None else state_of_scope(scope)
+    if not state.is_plain:
+        context.description = f"TaskGroup: {state.text}"
+
+
+def tasks_of(group: object) -> List[Any]:
+    """The tasks of a task group, in the order in which they were started."""
+    attributes = instance_attributes(group)
+    tasks = attributes.get("_tasks")
+    if type(tasks) is set:  # 4.1+
+        found = list(tasks)
+    else:
+        scope = attributes.get("cancel_scope")
+        host = getattr(scope, "_host_task", None)
+        found = [task for task in list(getattr(scope, "_tasks", ())) if task is not host]
+        found = [task for task in found if _is_child(task, host)]
+    found = [task for task in found if is_instance(task, TASKS)]
+    return sorted(found, key=_order(found))
+
+
+def _is_child(task: Any, host: Any) -> bool:
+    """Whether a task was started by ``host``, where its group doesn't say which ones are its own."""
+    state = backend._task_states.get(task)
+    return getattr(state, "parent_id", None) == id(host)
+
+
+def _order(tasks: List[Any]) -> Any:
+    """A sorting key: anyio's own list of all tasks is in the order in which they began."""
+    states = getattr(backend, "_task_states", None)
+    references = getattr(states, "data", None)
+    if len(tasks) < 2 or type(references) is not dict:
+        return name_in_order
+    places = {id(reference()): place for place, reference in enumerate(list(references))}
+    return lambda task: (places.get(id(task), len(places)), name_in_order(task))
+
+
+# ------------------------------------------------------------------ threads
+
+
+def elaborate_to_thread(frame: Frame, next_inner: object) -> object:
+    """``to_thread.run_sync()``: the frames of the thread, from the function that it was to call."""
+    found = find_worker(frame.pyframe)
+    return (found[1] or None) if found is not None else None
+
+
+def find_worker(call: FrameType) -> Optional[Tuple[int, List[FrameType]]]:
+    """The number of the thread that is busy with a call of ``to_thread.run_sync()``, and what it runs.
+
+    ``None`` if no thread has begun with it.
+    """
+    future = local_value(call, "future")[1]
+    if future is None:
+        return None
+    for ident, frames in threads_with_frames():
+        for index, frame in enumerate(frames):
+            if frame.f_code is WORKER_RUN and local_value(frame, "future")[1] is future:
+                return ident, called_in_context(frames[index + 1 :])
+    return None
+
+
+def elaborate_from_thread(frame: Frame, next_inner: object) -> object:
+    """``from_thread.run()``, which waits for a future: the task that runs the call."""
+    found, future = local_value(frame.pyframe, "f")
+    return task_for(future) if found else None
+
+
+def task_for(future: object) -> object:
+    """The task that sets a `concurrent.futures.Future`; ``None`` if there is none yet.
+
+    `asyncio.futures._chain_future` connects the two (3.8 to 3.15).
+    """
+    callbacks = instance_attributes(future).get("_done_callbacks")
+    for callback in list(callbacks) if type(callbacks) is list else ():
+        if type(callback) is FunctionType and callback.__code__.co_name == "_call_check_cancel":
+            cells = dict(zip(callback.__code__.co_freevars, callback.__closure__ or ()))
+            try:
+                return cells["source"].cell_contents
+            except (KeyError, ValueError):
+                continue
+    return None
+
+
+def find_task_group(callback: Any) -> Optional[Tuple[object, object]]:
+    """The task group that has given a task its callback ``task_done`` (anyio/_backends/_asyncio.py)."""
+    if type(callback) is not FunctionType or callback.__code__.co_name != "task_done":
+        return None
+    if not (callback.__module__ or "").startswith("anyio."):
+        return None
+    group = free_variables(callback)["self"]
+    scope = instance_attributes(group).get("cancel_scope")
+    return group, getattr(scope, "_host_task", None)
+
+
+# -------------------------------------------------------------------- waits
+
+
+def describe_task_group(frame: Frame, waiting: Waiting) -> None:
+    """The end of ``async with create_task_group()``: the tasks that have to finish."""
+    waiting.clear()
+    waiting.call = "end of TaskGroup"
+    waiting.obj = variable(frame, "self")
+    waiting.tasks = list(tasks_of(waiting.obj))
+    waiting.amounts = [Amount(len(waiting.tasks), "task")]
+    scope = instance_attributes(waiting.obj).get("cancel_scope")
+    waiting.notes = ["cancelled"] if getattr(scope, "_cancel_called", False) else []
+
+
+def describe_worker(frame: Frame, waiting: Waiting) -> None:
+    """``to_thread.run_sync()``: the thread that does it; before that, what it waits for to get one."""
+    found = find_worker(frame.pyframe)
+    if found is not None:
+        waiting.clear()
+        waiting.call = ""
+        waiting.thread = name_of_thread(found[0]) or f"{found[0]:#x}"
+
+
+def describe_start(frame: Frame, waiting: Waiting) -> None:
+    """``TaskGroup.start()``: the task that has to call ``started()``."""
+    waiting.obj = variable(frame, "self")
+    task = variable(frame, "task")
+    handle = variable(frame, "handle")  # 4.14+
+    if handle is not None:
+        task = next((one for one in tasks_of(waiting.obj) if _handle_of(one) is handle), None)
+    if is_instance(task, TASKS):
+        waiting.clear()
+        waiting.tasks = [task]
+        waiting.inner = describe_object(task)
+
+
+def _handle_of(task: Any) -> object:
+    """The `TaskHandle` of a task, which is what runs it."""
+    pyframe = getattr(task.get_coro(), "cr_frame", None)
+    return None if pyframe is None else local_value(pyframe, "self")[1]
+
+
+# ------------------------------------------------------------- installation
+
+_WORKER = getattr(backend, "WorkerThread", None)
+WORKER_RUN = code_of(_WORKER, "run")
+
+WAITS = {
+    "Event.wait": describe_method,
+    "Lock.acquire": describe_lock,  # 4.5+; before, that of the core
+    "Semaphore.acquire": describe_semaphore,
+    "CapacityLimiter.acquire": describe_nothing,
+    "CapacityLimiter.acquire_on_behalf_of": describe_limiter,
+    "TaskGroup.__aexit__": describe_task_group,
+    "TaskGroup.start": describe_start,
+}
+
+
+def install() -> None:
+    """Register what is known about anyio on asyncio."""
+    register_backend(backend.CancelScope, state_of_scope, backend.TaskGroup, tasks_of)
+    register_owner_finder(find_task_group)
+    register_reason_cutter(reason_in)
+    elaborate_context.register(backend.TaskGroup, elaborate_task_group)
+    owner = getattr(backend, "AsyncIOBackend", backend)  # 4.0+
+    for name, hook in (
+        ("run_sync_in_worker_thread", elaborate_to_thread),
+        ("run_async_from_thread", elaborate_from_thread),
+    ):
+        code = code_of(owner, name)
+        if code is not None:
+            customize(code, hide=True, elaborate=hook)
+    hide_functions(owner, ["run.wrapper", "run_async_from_thread.task_wrapper"])
+    hide_functions(_WORKER, ["run"])
+    hide_functions(backend.TaskGroup, ["_run_wrapped_task"])  # up to 4.0
+    hide_functions(getattr(backend, "Runner", None), ["run"])  # its own one, up to 3.10
+    for path, describer in WAITS.items():
+        register_call(backend, path, describer)
+    register_call(owner, "sleep", describe_nothing)
+    register_call(owner, "run_sync_in_worker_thread", describe_worker)
+    register_machinery(
+        "anyio._backends._asyncio", ["run", "wrapper", "_run_wrapped_task", "_run_coro"]
+    )

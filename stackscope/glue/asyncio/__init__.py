@@ -1,0 +1,22 @@
+"""asyncio, with uvloop's loops as far as they are the same.
+
+=========  ==============================================================================
+`stacks`   tasks, futures, task groups and timeouts as stacks and contexts
+`loops`    the event loops and tasks of the process, and who owns each task
+`waits`    what a task waits for
+`futures`  what tasks and futures know of each other, read without running their code
+=========  ==============================================================================
+"""
+
+from __future__ import annotations
+
+from stackscope.glue.asyncio import loops, stacks, waits
+
+__all__ = ["install"]
+
+
+def install() -> None:
+    """Register all that is known about asyncio."""
+    stacks.install()
+    loops.install()
+    waits.install()

@@ -1,0 +1,331 @@
+"""asyncio: the event loops and tasks of the process, and who owns each task."""
+
+from __future__ import annotations
+
+import asyncio
+import asyncio.base_events
+import asyncio.events
+import asyncio.runners
+import asyncio.tasks
+from types import FunctionType, MethodType
+
+from stackscope.extraction.extraction import threads_with_frames
+from stackscope.extraction.hooks import customize, unwrap_stackitem
+from stackscope.extraction.walk import Leaf
+from stackscope.glue.asyncio.futures import (
+    TASKS,
+    PyTask,
+    done_callbacks,
+    internal,
+    is_done,
+)
+from stackscope.interpreter.frames import local_value
+from stackscope.interpreter.heap import subclasses
+from stackscope.interpreter.running import this_thread
+from stackscope.safe.objects import instance_attributes, is_instance
+from stackscope.snapshot.runtimes import Runtime, register_runtime
+from stackscope.snapshot.survey import Survey, unique
+from stackscope.snapshot.user_code import register_machinery
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+
+    from stackscope.model.stacks import Stack
+
+    OwnerFinder = Callable[[Any], Optional[Tuple[object, object]]]
+
+ATTEMPTS = 1000
+"""How often to copy a set of tasks that other threads may change meanwhile."""
+
+OTHER_TASKS = tuple(
+    getattr(asyncio.tasks, name)
+    for name in ("_all_tasks", "_scheduled_tasks", "_eager_tasks")
+    if type(asyncio.all_tasks) is FunctionType and hasattr(asyncio.tasks, name)
+)
+"""Where asyncio keeps all tasks: a WeakSet up to 3.11, a WeakSet and a set in 3.12 and 3.13.
+
+`asyncio.all_tasks()` iterates over these in Python code, and has to start anew whenever another thread
+starts a task. From 3.14 on the tasks are in a list of the interpreter's that is read while all threads are
+stopped (`_asyncio_all_tasks_impl` in _asynciomodule.c).
+"""
+
+
+def get_loop(future: Any) -> Any:
+    """The event loop of a future or task."""
+    return internal(future, "_loop")
+
+
+def _all_known_tasks() -> List[Any]:
+    """All tasks of all loops, up to 3.13; some of them may be done."""
+    found: List[Any] = []
+    for known in OTHER_TASKS:
+        # A single call of list() on a set of weak references runs no Python code, so no other thread runs.
+        references = getattr(known, "data", None)
+        if type(references) is set:
+            found += [ref() for ref in list(references)]
+        else:
+            found += list(known)
+    return [task for task in found if task is not None]
+
+
+def _tasks_of_loop(loop: Any) -> List[Any]:
+    for attempt in range(ATTEMPTS):
+        try:
+            return list(asyncio.all_tasks(loop))
+        except RuntimeError:  # a set has changed size, since another thread runs
+            if attempt == ATTEMPTS - 1:
+                raise
+    return []
+
+
+def all_tasks_of(loop: object) -> List[Any]:
+    """The tasks of a loop that are not done."""
+    if OTHER_TASKS:
+        return [t for t in _all_known_tasks() if get_loop(t) is loop and not is_done(t)]
+    return _tasks_of_loop(loop)
+
+
+class AsyncioLoops(Runtime):
+    """asyncio's event loops, uvloop's among them."""
+
+    def __init__(self) -> None:
+        self._by_loop: Optional[Dict[int, List[Any]]] = None
+        self._loops: List[Any] = []
+        self._current: Dict[int, Any] = {}
+
+    def types(self) -> Sequence[type]:
+        return () if OTHER_TASKS else subclasses(asyncio.AbstractEventLoop)
+
+    def loops(self, survey: Survey) -> List[object]:
+        """Loops from the frames that run them, from their tasks, and from the collector."""
+        found: List[Any] = [loop for _, loop in running_loops(survey)]
+        found.append(asyncio._get_running_loop())
+        self._find_tasks()
+        found += self._loops
+        found += survey.instances(self.types())
+        return [
+            loop
+            for loop in unique(found)
+            if loop is not None and (self.tasks(loop) or self.is_running(loop))
+        ]
+
+    def _find_tasks(self) -> None:
+        if not OTHER_TASKS:
+            return
+        by_loop: Dict[int, List[Any]] = {}
+        for task in _all_known_tasks():
+            loop = get_loop(task)
+            if loop is not None and not is_done(task):
+                if id(loop) not in by_loop:
+                    self._loops.append(loop)
+                by_loop.setdefault(id(loop), []).append(task)
+        self._by_loop = by_loop
+
+    def tasks(self, loop: Any) -> List[object]:
+        if self._by_loop is None:
+            if OTHER_TASKS:
+                self._find_tasks()
+            else:
+                self._by_loop = {}
+        by_loop = self._by_loop
+        assert by_loop is not None
+        if id(loop) not in by_loop:
+            by_loop[id(loop)] = [] if OTHER_TASKS else unique(_tasks_of_loop(loop))
+            self._loops.append(loop)
+        return by_loop[id(loop)]
+
+    def thread(self, loop: Any, survey: Survey) -> Optional[int]:
+        for ident, item in running_loops(survey):
+            if item is loop:
+                return ident
+        if asyncio._get_running_loop() is loop:  # uvloop has no frame of its own
+            return this_thread()
+        return None
+
+    def is_running(self, loop: Any) -> bool:
+        return bool(loop.is_running())
+
+    def current(self, loop: Any) -> object:
+        return asyncio.current_task(loop)
+
+    def task_name(self, task: Any) -> str:
+        for cls in TASKS:
+            if type(task) is cls or is_instance(task, (cls,)):
+                return str(cls.get_name(task))
+        return str(task.get_name())
+
+    def owner(self, task: Any) -> Tuple[object, object]:
+        """A task reports its end to the group that it was started in."""
+        for callback in done_callbacks(task):
+            for find in _owner_finders:
+                found = find(callback)
+                if found is not None:
+                    return found
+        return None, None
+
+    def cancel_reason(self, task: Any) -> Optional[str]:
+        """The message of ``Task.cancel()``, or what is the reason in it."""
+        waiter = internal(task, "_fut_waiter")
+        for future in (task, waiter):  # a task that waits hands it on
+            message = None if future is None else internal(future, "_cancel_message")  # 3.9+
+            if type(message) is str:
+                break
+        else:
+            return None
+        for cut in _reason_cutters:
+            message = None if message is None else cut(message)
+        return message
+
+    def state(self, task: Any, stack: Stack) -> str:
+        if is_done(task):
+            return "done"
+        cancelling = getattr(task, "cancelling", None)  # 3.11+
+        is_cancelling = bool(cancelling and cancelling()) or bool(internal(task, "_must_cancel"))
+        waiter = internal(task, "_fut_waiter")
+        if waiter is None or waiter.done():
+            # up to 3.10, what tells is that the future it waited for was cancelled
+            is_cancelling = is_cancelling or (waiter is not None and waiter.cancelled())
+            if is_cancelling:
+                return "cancelling"
+            return "running" if _coroutine_runs(task) else "ready"
+        return "cancelling" if is_cancelling else "waiting"
+
+
+_owner_finders: List[OwnerFinder] = []
+_reason_cutters: List[Callable[[str], Optional[str]]] = []
+
+
+def register_owner_finder(find: OwnerFinder) -> None:
+    """Have tasks shown below the task groups of a library that is built on asyncio.
+
+    Args:
+        find: Gets a done callback of a task. If it is one by which a task group learns of the task's end, it
+            gives that group and the task that has opened it; else ``None``.
+    """
+    if find not in _owner_finders:
+        _owner_finders.append(find)
+
+
+def register_reason_cutter(cut: Callable[[str], Optional[str]]) -> None:
+    """Have what a library says when it cancels a task cut down to the reason.
+
+    Args:
+        cut: Gets the message of ``Task.cancel()``. Gives the reason in it, ``None`` if there is none, or all of a
+            message that isn't the library's own.
+    """
+    if cut not in _reason_cutters:
+        _reason_cutters.append(cut)
+
+
+def find_task_group(callback: Any) -> Optional[Tuple[object, object]]:
+    """The `asyncio.TaskGroup` that has given a task its callback (Lib/asyncio/taskgroups.py, 3.11 to 3.15)."""
+    if type(callback) is not MethodType:
+        return None
+    if getattr(callback.__func__, "__name__", "") != "_on_task_done":
+        return None
+    group = callback.__self__
+    return group, instance_attributes(group).get("_parent_task")
+
+
+def _coroutine_runs(task: Any) -> bool:
+    """Whether the task is just being run: that of an eager task may run inside another one."""
+    for cls in TASKS:
+        if is_instance(task, (cls,)):
+            coroutine = cls.get_coro(task)
+            return any(getattr(coroutine, name, False) for name in ("cr_running", "gi_running"))
+    return False
+
+
+# ---------------------------------------------------------- running loops
+
+
+def running_loops(survey: Survey) -> List[Tuple[int, Any]]:
+    """The loops that run in any thread, as far as frames show them, with the threads' identifiers."""
+    found: List[Tuple[int, Any]] = []
+    for function, variable in _RUN_FRAMES:
+        for ident, frame in survey.calls(function):
+            found += [(ident, loop) for loop in _loop_in(frame, variable)]
+    return found
+
+
+def _loop_in(frame: FrameType, variable: str) -> List[Any]:
+    owner, _, attribute = variable.partition(".")
+    is_bound, value = local_value(frame, owner)
+    if is_bound and attribute:
+        value = instance_attributes(value).get(attribute)
+    return [value] if is_bound and value is not None else []
+
+
+_RUN_FRAMES: Tuple[Tuple[object, str], ...] = (
+    (asyncio.base_events.BaseEventLoop.run_forever, "self"),
+    # uvloop's methods have no frames; but whoever starts it by asyncio.run() has.
+    (getattr(getattr(asyncio, "Runner", None), "run", None), "self._loop"),  # 3.11+
+    (asyncio.runners.run, "loop"),  # up to 3.10
+)
+
+
+def frames_of_loop(loop: Any) -> List[FrameType]:
+    """What an event loop is running in its thread, outermost first; nothing if that isn't known."""
+    codes = {id(getattr(function, "__code__", None)): name for function, name in _RUN_FRAMES}
+    for _, frames in threads_with_frames():
+        for index in range(len(frames) - 1, -1, -1):
+            name = codes.get(id(frames[index].f_code))
+            if name is not None and any(item is loop for item in _loop_in(frames[index], name)):
+                return frames[index:]
+    return _frames_of_current_task(loop)
+
+
+def _frames_of_current_task(loop: Any) -> List[FrameType]:
+    """The frames from the current task of a loop on, for loops that have no frame of their own."""
+    task = asyncio.current_task(loop)
+    coroutine = None if task is None else task.get_coro()
+    outer = getattr(coroutine, "cr_frame", None)
+    for _, frames in threads_with_frames() if outer is not None else ():
+        for index, frame in enumerate(frames):
+            if frame is outer:
+                return frames[index:]
+    return []
+
+
+EVENT_LOOP_PLUMBING = (
+    (asyncio.base_events.BaseEventLoop, "run_until_complete"),
+    (asyncio.base_events.BaseEventLoop, "run_forever"),
+    (asyncio.base_events.BaseEventLoop, "_run_once"),
+    (asyncio.events.Handle, "_run"),
+    (getattr(asyncio, "Runner", None), "run"),
+    (PyTask, "_Task__step"),
+    (PyTask, "_Task__step_run_and_handle_result"),  # 3.12+
+    (PyTask, "_Task__wakeup"),
+)
+"""Methods that are between ``asyncio.run()`` and the code that runs in a task or callback."""
+
+
+def unwrap_loop(loop: asyncio.AbstractEventLoop) -> object:
+    """An event loop: what it is running in its thread. One that isn't running is a leaf."""
+    return frames_of_loop(loop) or Leaf(loop)
+
+
+def unwrap_runner(runner: object) -> object:
+    """An `asyncio.Runner`: its event loop, once it has one."""
+    return instance_attributes(runner).get("_loop") or Leaf(runner)
+
+
+# ------------------------------------------------------------ installation
+
+
+def install() -> None:
+    """Register what concerns loops."""
+    unwrap_stackitem.register(asyncio.AbstractEventLoop, unwrap_loop)
+    if hasattr(asyncio, "Runner"):  # 3.11+
+        unwrap_stackitem.register(asyncio.Runner, unwrap_runner)
+    for cls, name in EVENT_LOOP_PLUMBING:
+        if type(getattr(cls, name, None)) is FunctionType:
+            customize(getattr(cls, name), hide=True)
+    register_owner_finder(find_task_group)
+    register_runtime("asyncio", "asyncio loop", TASKS, AsyncioLoops)
+    register_machinery("asyncio.base_events", ["run_forever", "run_until_complete", "_run_once"])
+    register_machinery("asyncio.events", ["_run"])
+    register_machinery("asyncio.runners")
+    register_machinery("asyncio.windows_events", ["run_forever"])

@@ -1,0 +1,173 @@
+"""asyncio: tasks, futures, task groups and timeouts.
+
+A task is its coroutine. What it awaits in the end is the stack's leaf: a future, or another task, whose
+own stack isn't part of this one; a call in a thread pool is continued by the frames of its thread. A
+``TaskGroup`` has its tasks as `children`, and ``asyncio.timeout()`` says in its description how much time is
+left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import asyncio.base_events
+import asyncio.events
+import asyncio.futures
+import asyncio.tasks
+import gc
+from types import FunctionType, GeneratorType
+
+from stackscope.extraction.extraction import child_stack
+from stackscope.extraction.hooks import customize, elaborate_context, unwrap_stackitem
+from stackscope.extraction.walk import Leaf
+from stackscope.glue.asyncio.futures import (
+    FUTURES,
+    TASKS,
+    PyFuture,
+    executor_frames,
+    name_in_order,
+    shielded,
+    time_until,
+)
+from stackscope.glue.describing import NO_DEADLINE, Deadline
+from stackscope.interpreter.frames import local_value
+from stackscope.render.words import joined
+from stackscope.safe.objects import instance_attributes, is_instance
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, List, Optional, Type
+
+    from stackscope.model.stacks import Context, Frame
+
+
+# ------------------------------------------------------- tasks and futures
+
+
+def task_unwrapper(cls: Type[asyncio.Task[Any]]) -> Callable[[asyncio.Task[Any]], object]:
+    """Make the hook for a class of tasks. It won't call what a subclass overrides."""
+    done, get_coro = cls.done, cls.get_coro
+
+    def unwrap_task(task: asyncio.Task[Any]) -> object:
+        """A task: its coroutine. Nothing if it is finished."""
+        # get_coro() of an eager task that finished at once crashes some releases of CPython 3.12.
+        return [] if done(task) else get_coro(task)
+
+    return unwrap_task
+
+
+def unwrap_future_iterator(iterator: object) -> object:
+    """What ``await future`` waits for: the future, as the leaf, even if it is a task.
+
+    If the future stands for a call in a thread pool: the frames of that call.
+    """
+    for referent in gc.get_referents(iterator):
+        cls = type(referent)
+        if cls is asyncio.Task:
+            return Leaf(referent)
+        if cls is asyncio.Future or (cls is not type and is_instance(referent, FUTURES)):
+            return executor_frames(referent) or Leaf(referent)
+    return None
+
+
+def unwrap_future(future: object) -> object:
+    """A future: the frames of the call in a thread pool that it stands for, or the leaf."""
+    inner = shielded(future)
+    return executor_frames(future) or Leaf(future) if inner is None else inner
+
+
+def elaborate_await(frame: Frame, next_inner: object) -> object:
+    """``Future.__await__`` where it is written in Python: the future, as the leaf."""
+    found, future = local_value(frame.pyframe, "self")
+    if next_inner is not None or not found:
+        return None
+    frame.hide = True
+    return executor_frames(future) or Leaf(future)
+
+
+# ------------------------------------------- what futures know of each other
+
+
+# ------------------------------------------------------------- event loops
+
+
+# ------------------------------------------------------------- task groups
+
+
+def elaborate_task_group(group: object, context: Context) -> None:
+    """A task group: the stacks of its tasks, in the order of their names, and whether it is cancelled."""
+    tasks = instance_attributes(group).get("_tasks")
+    if type(tasks) is set:
+        context.children = [
+            child_stack(task, for_task=True) for task in sorted(tasks, key=name_in_order)
+        ]
+    words = joined(*state_of_group(group))
+    if words:
+        context.description = f"TaskGroup: {words}"
+
+
+def state_of_group(group: object) -> List[str]:
+    """That a task group cancels its tasks, and how many of them have failed; nothing if all is well."""
+    attributes = instance_attributes(group)
+    if attributes.get("_aborting") is not True:
+        return []
+    errors = attributes.get("_errors")
+    failed = [f"{len(errors)} failed"] if type(errors) is list and errors else []
+    return ["cancelled", *failed]
+
+
+# ---------------------------------------------------------------- timeouts
+
+
+def elaborate_timeout(timeout: Any, context: Context) -> None:
+    """``asyncio.timeout()``: how much time is left."""
+    context.description = f"asyncio.timeout(): {_state_of_timeout(timeout)}"
+
+
+def _state_of_timeout(timeout: Any) -> str:
+    if instance_attributes(timeout).get("_task") is None:
+        return "not entered"
+    if timeout.expired():
+        return "expired"
+    deadline = deadline_of_timeout(timeout)
+    return NO_DEADLINE if deadline is None else deadline.text
+
+
+def deadline_of_timeout(timeout: Any) -> Optional[Deadline]:
+    """When an ``asyncio.timeout()`` that has been entered ends; ``None`` if it doesn't."""
+    task = instance_attributes(timeout).get("_task")
+    moment = timeout.when()
+    return None if moment is None or task is None else time_until(moment, task.get_loop())
+
+
+# ------------------------------------------------------------ installation
+
+
+def install() -> None:
+    """Register what concerns stacks and contexts."""
+    for task_type in set(TASKS):
+        unwrap_stackitem.register(task_type, task_unwrapper(task_type))
+    for future_type in set(FUTURES):
+        unwrap_stackitem.register(future_type, unwrap_future)
+    iterator_type = _type_of_future_iterator()
+    if iterator_type is not None:
+        unwrap_stackitem.register(iterator_type, unwrap_future_iterator)
+    if type(PyFuture.__await__) is FunctionType:
+        customize(PyFuture.__await__, elaborate=elaborate_await)
+    if hasattr(asyncio, "TaskGroup"):  # 3.11+
+        elaborate_context.register(asyncio.TaskGroup, elaborate_task_group)
+    if hasattr(asyncio, "Timeout"):  # 3.11+
+        elaborate_context.register(asyncio.Timeout, elaborate_timeout)
+
+
+def _type_of_future_iterator() -> Optional[type]:
+    """The type of what ``future.__await__()`` gives; ``None`` where that is a generator."""
+
+    class NoLoop:
+        """What a future asks its event loop when it is made."""
+
+        def get_debug(self) -> bool:
+            return False
+
+    future: asyncio.Future[Any] = asyncio.Future(loop=NoLoop())  # type: ignore[arg-type]
+    iterator = future.__await__()
+    return None if type(iterator) is GeneratorType else type(iterator)

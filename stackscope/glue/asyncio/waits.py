@@ -1,0 +1,412 @@
+"""asyncio: what a task waits for.
+
+A function here for each function of asyncio's that waits, which adds to a `Waiting` what the frame of that
+function tells: how many others wait, how much time is left, which tasks have to finish. They are hooks of
+`stackscope.snapshot.waits`, and each of them can be read alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import asyncio.base_events
+import asyncio.locks
+import asyncio.queues
+import asyncio.selector_events
+import asyncio.streams
+import asyncio.subprocess
+import asyncio.tasks
+import socket
+from collections import deque
+from types import FunctionType, MemberDescriptorType
+
+from stackscope.extraction.contexts import contexts_active_in_frame
+from stackscope.glue.asyncio.futures import (
+    FUTURES,
+    TASKS,
+    chained,
+    done_callbacks,
+    free_variables,
+    internal,
+    is_done,
+    shielded,
+    time_until,
+)
+from stackscope.glue.asyncio.loops import all_tasks_of
+from stackscope.glue.asyncio.stacks import deadline_of_timeout, state_of_group
+from stackscope.glue.describing import describe_nothing, register_call, variable
+from stackscope.model.waiting import Amount
+from stackscope.safe.objects import class_attribute, instance_attributes, is_instance
+from stackscope.safe.text import cut, safe_repr
+from stackscope.snapshot.waits import awaited_object, describe_leaf, describe_object
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Optional, Tuple
+
+    from stackscope.glue.describing import Describer
+    from stackscope.model.stacks import Frame
+    from stackscope.model.waiting import Waiting
+
+LONGEST_LINE = 100
+"""The longest queue in which places are looked for: that takes quadratic time for all who wait in it."""
+
+MOST_SEARCHED = 500
+"""The most tasks among which those are searched that ``as_completed()`` waits for."""
+
+# ----------------------------------------------------------------- reading
+
+
+def attributes_of_self(frame: Frame) -> Dict[str, Any]:
+    """What is stored in the object whose method the frame executes."""
+    return instance_attributes(variable(frame, "self"))
+
+
+def length(thing: object) -> Optional[int]:
+    """How many elements a built-in container has."""
+    if any(type(thing) is cls for cls in (deque, list, set, dict, bytearray)):
+        return len(thing)  # type: ignore[arg-type]
+    return None
+
+
+def pending(futures: object) -> Tuple[List[object], int]:
+    """Those of ``futures`` that are not done, and how many there are."""
+    if not any(type(futures) is cls for cls in (deque, list, set, tuple)):
+        return [], 0
+    known = list(futures)  # type: ignore[call-overload]
+    return [future for future in known if not is_done(future)], len(known)
+
+
+def note_timer(waiting: Waiting, handle: Any, loop: Any = None) -> None:
+    """Say how much time is left until a timer of an event loop fires."""
+    if handle is None:
+        return
+    if is_instance(handle, (asyncio.TimerHandle,)):
+        its_loop = getattr(handle, "_loop", None) or loop
+        time_until(asyncio.TimerHandle.when(handle), its_loop).note_in(waiting)
+    elif type(handle).__module__.partition(".")[0] == "uvloop" and loop is not None:
+        time_until(handle.when(), loop).note_in(waiting)
+
+
+def note_line(waiting: Waiting, line: object) -> None:
+    """Say how long a queue of waiting futures is, and the place of the one at the end of the stack."""
+    leaf = waiting.obj
+    if type(line) is not deque:
+        return
+    waiting.count = len(line)
+    if 2 <= len(line) <= LONGEST_LINE:
+        index = next((i for i, future in enumerate(list(line)) if future is leaf), None)
+        waiting.place = None if index is None else index + 1
+
+
+# ------------------------------------------------------- futures and tasks
+
+
+def awaited_by_task(task: object) -> object:
+    """What a task awaits, for those whose stack goes on elsewhere."""
+    return internal(task, "_fut_waiter")
+
+
+def describe_task(task: object, waiting: Waiting) -> None:
+    """Another task."""
+    waiting.tasks = [task]
+
+
+def describe_future(future: object, waiting: Waiting) -> None:
+    """What ``gather()`` and ``shield()`` return, a call in a thread pool; any other future."""
+    children = internal(future, "_children")
+    if type(children) is list:
+        left, total = pending(children)
+        waiting.call = f"gather() of {total}"
+        waiting.tasks = left
+        if len(left) < total:
+            waiting.amounts = [Amount(total - len(left), "done", plural="done")]
+        return
+    inner = shielded(future)
+    if inner is not None:
+        waiting.call = "shield()"
+        waiting.tasks = [inner]
+        waiting.inner = describe_object(inner)
+        if not waiting.inner.call and not is_instance(inner, TASKS):
+            waiting.inner.call = "a future"
+        return
+    source = chained(future)
+    if source is not None and not is_instance(source, FUTURES):
+        from stackscope.glue.stdlib.concurrent_futures import describe_executor_call
+
+        describe_executor_call(source, waiting)
+
+
+# -------------------------------------------------- functions of asyncio.tasks
+
+
+def describe_sleep(frame: Frame, waiting: Waiting) -> None:
+    """``sleep()``: the time left."""
+    note_timer(waiting, variable(frame, "h"), variable(frame, "loop"))
+
+
+def describe_wait(frame: Frame, waiting: Waiting) -> None:
+    """``wait()``: how many are done, of how many."""
+    waiting.clear()
+    left, total = pending(variable(frame, "fs"))
+    first = variable(frame, "return_when")
+    waiting.tasks = left
+    waiting.needs_all = first != asyncio.FIRST_COMPLETED
+    waiting.amounts = [Amount(total - len(left), "done", total, plural="done")]
+    if first in (asyncio.FIRST_COMPLETED, asyncio.FIRST_EXCEPTION):
+        waiting.notes = [f"until the {first.lower().replace('_', ' ')}"]
+    note_timer(waiting, variable(frame, "timeout_handle"), variable(frame, "loop"))
+
+
+def describe_wait_for(frame: Frame, waiting: Waiting) -> None:
+    """``wait_for()``: the time left, and what for."""
+    future = variable(frame, "fut")
+    waiting.wrap()
+    if is_instance(future, TASKS):
+        waiting.tasks = [future]
+        waiting.inner = describe_object(future)
+    elif is_instance(future, FUTURES):
+        waiting.tasks = waiting.tasks or [future]
+    note_timer(waiting, variable(frame, "timeout_handle"), variable(frame, "loop"))
+    if waiting.seconds_left is None and waiting.deadline is None:
+        _note_timeout(waiting, frame)
+
+
+def _note_timeout(waiting: Waiting, frame: Frame) -> None:
+    """The time left in the ``async with timeout()`` that ``wait_for()`` is since 3.12."""
+    contexts = frame.contexts or contexts_active_in_frame(frame.pyframe, frame.origin)
+    timeouts = [c.obj for c in contexts if type(c.obj) is getattr(asyncio, "Timeout", None)]
+    if timeouts:
+        deadline = deadline_of_timeout(timeouts[0])
+        if deadline is not None:
+            deadline.note_in(waiting)
+
+
+def describe_as_completed(frame: Frame, waiting: Waiting) -> None:
+    """``as_completed()``: how many are still to come."""
+    todo = attributes_of_self(frame).get("_todo")  # 3.13+
+    if todo is None:
+        todo = _awaited_through(variable(frame, "done"))
+    waiting.clear()
+    waiting.call = "as_completed()"
+    waiting.obj = None
+    if todo is not None:
+        waiting.tasks, _ = pending(todo)
+        waiting.needs_all = False
+        waiting.amounts = [Amount(len(waiting.tasks), "still to come", plural="still to come")]
+
+
+def _awaited_through(queue: object) -> object:
+    """What ``as_completed()`` waits for, up to 3.12, where only the awaited tasks know about it."""
+    getters = instance_attributes(queue).get("_getters")
+    tasks = all_tasks_of(internal(getters[0], "_loop")) if type(getters) is deque else []
+    if len(tasks) > MOST_SEARCHED:
+        return None
+    for task in tasks:
+        for callback in done_callbacks(task):
+            if type(callback) is FunctionType and callback.__code__.co_name == "_on_completion":
+                variables = free_variables(callback)
+                if variables.get("done") is queue:
+                    return variables.get("todo")
+    return None
+
+
+def describe_to_thread(frame: Frame, waiting: Waiting) -> None:
+    """``to_thread()``: the name of the thread."""
+    waiting.wrap()
+
+
+# --------------------------------------------------------- locks and queues
+
+
+def describe_lock(frame: Frame, waiting: Waiting) -> None:
+    """``Lock.acquire()``, ``Semaphore.acquire()``: the place in the line."""
+    waiting.clear()
+    note_line(waiting, attributes_of_self(frame).get("_waiters"))
+    waiting.obj = waiting.lock = variable(frame, "self")
+
+
+def describe_event(frame: Frame, waiting: Waiting) -> None:
+    """``Event.wait()``: how many wait."""
+    waiting.clear()
+    waiting.obj = variable(frame, "self")
+    waiting.count = length(instance_attributes(waiting.obj).get("_waiters"))
+
+
+def describe_condition(frame: Frame, waiting: Waiting) -> None:
+    """``Condition.wait()``: how many wait, or that it is notified and has to get the lock back."""
+    if waiting.lock is None:
+        describe_event(frame, waiting)
+        return
+    waiting.wrap()
+    waiting.obj = variable(frame, "self")
+    waiting.notes = ["notified"]
+
+
+def describe_barrier(frame: Frame, waiting: Waiting) -> None:
+    """``Barrier.wait()``: how many of its parties are there."""
+    waiting.clear()
+    waiting.obj = variable(frame, "self")
+    known = instance_attributes(waiting.obj)
+    waiting.amounts = [Amount(known["_count"], "party", known["_parties"], plural="parties")]
+
+
+def note_size(waiting: Waiting, queue: Any) -> None:
+    """Say how full a queue is."""
+    known = instance_attributes(queue)
+    size, most = length(known.get("_queue")), known.get("_maxsize")
+    if size is not None:
+        has_limit = type(most) is int and most > 0
+        waiting.amounts = [Amount(size, "item", most if has_limit else None)]
+
+
+def describe_get(frame: Frame, waiting: Waiting) -> None:
+    """``Queue.get()``: the size, and the place in the line."""
+    _describe_queue(frame, waiting, "_getters")
+
+
+def describe_put(frame: Frame, waiting: Waiting) -> None:
+    """``Queue.put()``: the size, and the place in the line."""
+    _describe_queue(frame, waiting, "_putters")
+
+
+def _describe_queue(frame: Frame, waiting: Waiting, line: str) -> None:
+    queue = variable(frame, "self")
+    waiting.clear()
+    note_line(waiting, instance_attributes(queue).get(line))
+    note_size(waiting, queue)
+    waiting.obj = queue
+
+
+def describe_join(frame: Frame, waiting: Waiting) -> None:
+    """``Queue.join()``: the items that nobody has called ``task_done()`` for."""
+    waiting.clear()
+    waiting.obj = variable(frame, "self")
+    left = instance_attributes(waiting.obj)["_unfinished_tasks"]
+    waiting.amounts = [Amount(left, "unfinished", plural="unfinished")]
+
+
+def describe_task_group(frame: Frame, waiting: Waiting) -> None:
+    """The end of an ``async with TaskGroup()``: the tasks that have to finish."""
+    waiting.clear()
+    waiting.call = "end of TaskGroup"
+    waiting.obj = variable(frame, "self")
+    waiting.tasks, _ = pending(instance_attributes(waiting.obj).get("_tasks"))
+    waiting.amounts = [Amount(len(waiting.tasks), "task")]
+    waiting.notes = state_of_group(waiting.obj)
+
+
+# ------------------------------------------------------- streams and sockets
+
+
+def describe_reader(frame: Frame, waiting: Waiting) -> None:
+    """``StreamReader.read()`` and the like: where from, and what is there already."""
+    reader = variable(frame, "self")
+    known = instance_attributes(reader)
+    size = length(known.get("_buffer"))
+    waiting.clear()
+    waiting.obj = reader
+    waiting.resource = _peer(known.get("_transport"))
+    if size is not None:
+        waiting.amounts = [Amount(size, "bytes buffered", plural="bytes buffered")]
+
+
+def describe_writer(frame: Frame, waiting: Waiting) -> None:
+    """``StreamWriter.drain()`` and ``wait_closed()``: where to."""
+    waiting.clear()
+    waiting.obj = variable(frame, "self")
+    waiting.resource = _peer(instance_attributes(waiting.obj).get("_transport"))
+
+
+def _peer(transport: object) -> Optional[str]:
+    """The other end of a connection, or the pipe, as far as the transport has noted it."""
+    slot = class_attribute(type(transport), "_extra")
+    extra = slot.__get__(transport) if type(slot) is MemberDescriptorType else None
+    if type(extra) is not dict:
+        return None
+    for name in ("peername", "sockname"):
+        address = dict.get(extra, name)
+        # Others than these are no socket's, and are not even asked whether they are empty.
+        if any(type(address) is kind for kind in (bytes, int, str, tuple)) and address:
+            return _address_text(address)
+    return None
+
+
+def _address_text(address: Any) -> str:
+    if type(address) is tuple and len(address) >= 2:
+        host, port = address[:2]
+        if type(host) is str and type(port) is int:
+            return f"{host}:{port}"
+    return cut(safe_repr(address), 60)
+
+
+def describe_socket(frame: Frame, waiting: Waiting) -> None:
+    """``loop.sock_recv()`` and the like: which socket."""
+    sock = variable(frame, "sock")
+    waiting.clear()
+    waiting.obj = sock
+    if is_instance(sock, (socket.socket,)):
+        waiting.resource = f"socket {socket.socket.fileno(sock)}"
+
+
+def describe_process(frame: Frame, waiting: Waiting) -> None:
+    """``Process.wait()`` and ``communicate()``: which process."""
+    waiting.clear()
+    waiting.obj = variable(frame, "self")
+    pid = instance_attributes(waiting.obj).get("pid")
+    waiting.tasks = []
+    waiting.resource = f"process {pid}" if type(pid) is int else None
+
+
+# ------------------------------------------------------------- installation
+
+CALLS: Tuple[Tuple[object, str, Describer], ...] = (
+    (asyncio.tasks, "sleep", describe_sleep),
+    (asyncio.tasks, "_wait", describe_wait),
+    (asyncio.tasks, "wait_for", describe_wait_for),
+    (asyncio.tasks, "as_completed._wait_for_one", describe_as_completed),
+    (asyncio.tasks, "_AsCompletedIterator._wait_for_one", describe_as_completed),
+    (asyncio, "to_thread", describe_to_thread),
+    (asyncio, "Lock.acquire", describe_lock),
+    (asyncio, "Semaphore.acquire", describe_lock),
+    (asyncio, "Event.wait", describe_event),
+    (asyncio, "Condition.wait", describe_condition),
+    (asyncio, "Condition.wait_for", describe_nothing),
+    (asyncio, "Barrier.wait", describe_barrier),
+    (asyncio, "Queue.get", describe_get),
+    (asyncio, "Queue.put", describe_put),
+    (asyncio, "Queue.join", describe_join),
+    (asyncio, "TaskGroup.__aexit__", describe_task_group),
+    (asyncio, "StreamReader.read", describe_reader),
+    (asyncio, "StreamReader.readexactly", describe_reader),
+    (asyncio, "StreamReader.readline", describe_reader),
+    (asyncio, "StreamReader.readuntil", describe_reader),
+    (asyncio, "StreamWriter.drain", describe_writer),
+    (asyncio, "StreamWriter.wait_closed", describe_writer),
+    (asyncio.subprocess, "Process.wait", describe_process),
+    (asyncio.subprocess, "Process.communicate", describe_process),
+    (asyncio.base_events, "Server.serve_forever", describe_nothing),
+)
+
+SOCKET_CALLS = (
+    "sock_accept",
+    "sock_connect",
+    "sock_recv",
+    "sock_recv_into",
+    "sock_recvfrom",
+    "sock_recvfrom_into",
+    "sock_sendall",
+    "sock_sendto",
+)
+
+
+def install() -> None:
+    """Register what concerns waits."""
+    for task_type in set(TASKS):
+        awaited_object.register(task_type, awaited_by_task)
+        describe_leaf.register(task_type, describe_task)
+    for future_type in set(FUTURES):
+        describe_leaf.register(future_type, describe_future)
+    for owner, path, describer in CALLS:
+        register_call(owner, path, describer)
+    for name in SOCKET_CALLS:
+        register_call(asyncio.selector_events.BaseSelectorEventLoop, name, describe_socket)

@@ -1,0 +1,152 @@
+"""What the glue of several libraries has in common: finding their functions, and saying what is waited for."""
+
+from __future__ import annotations
+
+import math
+from types import ModuleType
+from typing import NamedTuple, Optional
+
+from stackscope.extraction.codes import get_code
+from stackscope.extraction.hooks import customize
+from stackscope.interpreter.frames.variables import local_value
+from stackscope.render.words import clock_time, joined, time_left
+from stackscope.snapshot.waits import describe_call
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import CodeType
+    from typing import Any, Callable, Iterable
+
+    from stackscope.model.stacks import Frame
+    from stackscope.model.waiting import Waiting
+
+    Describer = Callable[[Frame, Waiting], None]
+
+# ------------------------------------------------------------ finding functions
+
+
+def code_of(owner: object, path: str) -> Optional[CodeType]:
+    """The code of a function that some version of a library may lack.
+
+    Args:
+        owner: The module or class that it is in.
+        path: Its name there, and the names of functions inside of it: ``"Lock.acquire"``, ``"run.callback"``.
+
+    Returns:
+        The code; ``None`` if there is no such function, if it isn't written in Python, or if it is another
+        package's.
+    """
+    thing: Any = owner
+    names = path.split(".")
+    while names and hasattr(thing, names[0]):
+        thing = getattr(thing, names.pop(0))
+    if thing is owner or _package(thing) not in ("", _package(owner)):
+        return None
+    try:
+        return get_code(thing, *names)  # what is left is defined inside a function
+    except (TypeError, ValueError):
+        return None
+
+
+def _package(thing: object) -> str:
+    name = thing.__name__ if isinstance(thing, ModuleType) else getattr(thing, "__module__", None)
+    return name.partition(".")[0] if type(name) is str else ""
+
+
+def hide_functions(owner: object, paths: Iterable[str]) -> None:
+    """Hide the frames of functions, as far as there are such; see `code_of`."""
+    for path in paths:
+        code = code_of(owner, path)
+        if code is not None:
+            customize(code, hide=True)
+
+
+def register_call(owner: object, path: str, describer: Describer) -> None:
+    """Have `describe_call` use a describer for a function, if there is such a one; see `code_of`."""
+    code = code_of(owner, path)
+    if code is not None:
+        describe_call.register(code, describer)
+
+
+# ------------------------------------------------------------------- describers
+
+
+def describe_nothing(frame: Frame, waiting: Waiting) -> None:
+    """A call of which the name tells enough, or of which the calls below have told already."""
+
+
+def variable(frame: Frame, name: str) -> Any:
+    """A local variable of a frame; ``None`` if it has no value."""
+    return local_value(frame.pyframe, name)[1]
+
+
+# ------------------------------------------------------------------------- time
+
+
+class Deadline(NamedTuple):
+    """When time is up.
+
+    Attributes:
+        seconds_left: The seconds until then; ``None`` if the clock isn't asked, because it is the program's own.
+        moment: The moment by that clock.
+        clock: Whose clock it is.
+    """
+
+    seconds_left: Optional[float]
+    moment: float
+    clock: str
+
+    @property
+    def text(self) -> str:
+        """How far away it is, in words."""
+        if self.seconds_left is None:
+            return clock_time(self.moment, self.clock)
+        return time_left(self.seconds_left)
+
+    def note_in(self, waiting: Waiting) -> None:
+        """Say so of a wait."""
+        waiting.seconds_left = self.seconds_left
+        if self.seconds_left is None:
+            waiting.deadline, waiting.clock = self.moment, self.clock
+
+
+NO_DEADLINE = "no deadline"
+
+
+class ScopeState(NamedTuple):
+    """The state of a cancel scope.
+
+    Attributes:
+        deadline: When it cancels what is in it, if that is known.
+        once_entered: The seconds that it will give what is in it, as long as it isn't entered.
+        is_shielded: Whether it keeps cancellation from outside away.
+        is_cancelled: Whether it is cancelled.
+        reason: Why, as far as somebody has said so.
+    """
+
+    deadline: Optional[Deadline] = None
+    once_entered: float = math.inf
+    is_shielded: bool = False
+    is_cancelled: bool = False
+    reason: str = ""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether there is nothing special about it."""
+        return self == ScopeState()
+
+    @property
+    def cancellation(self) -> str:
+        """That it is cancelled and why, in words; empty if it isn't."""
+        if not self.is_cancelled:
+            return ""
+        return f"cancelled ({self.reason})" if self.reason else "cancelled"
+
+    @property
+    def text(self) -> str:
+        """All of it, in words: ``4.2 s left, shielded, cancelled (deadline)``."""
+        if self.once_entered != math.inf:
+            time = f"{self.once_entered:.1f} s once entered"
+        else:
+            time = NO_DEADLINE if self.deadline is None else self.deadline.text
+        return joined(time, "shielded" if self.is_shielded else "", self.cancellation)

@@ -1,0 +1,134 @@
+"""greenlet: all greenlets of the process that have begun and not ended."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import greenlet
+
+from stackscope.extraction.hooks import elaborate_frame
+from stackscope.glue.greenlets.greenlet import frame_of, frames_of, parent_of
+from stackscope.interpreter.heap import subclasses
+from stackscope.interpreter.running import this_thread
+from stackscope.safe.objects import instance_attributes, is_instance
+from stackscope.safe.text import class_name
+from stackscope.snapshot.runtimes import FoundItem, register_finder
+from stackscope.snapshot.survey import Survey
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import Callable, Dict, List, Optional, Sequence
+
+_active: Any = greenlet.greenlet.__dict__["__bool__"]
+
+_folded: Dict[type, Callable[[Any], Optional[int]]] = {}
+_plain: List[type] = [greenlet.greenlet]
+_thread_readers: List[Callable[[Any], object]] = []
+
+
+def register_folded(cls: type, thread_of: Callable[[Any], Optional[int]]) -> None:
+    """Leave greenlets of a class out, and show those that they have started as the thread's own.
+
+    Args:
+        cls: The class.
+        thread_of: Gives the identifier of the thread that such a greenlet runs in.
+    """
+    _folded[cls] = thread_of
+
+
+def register_plain(cls: type) -> None:
+    """Call greenlets of a class by their functions, for the class says nothing about them."""
+    if cls not in _plain:
+        _plain.append(cls)
+
+
+def register_thread_reader(read: Callable[[Any], object]) -> None:
+    """Have greenlets known that stand in the place of threads.
+
+    Args:
+        read: Gives the ``Thread`` that a greenlet has been given for, if it has.
+    """
+    if read not in _thread_readers:
+        _thread_readers.append(read)
+
+
+def types() -> Sequence[type]:
+    """The classes of greenlets."""
+    return subclasses(greenlet.greenlet)
+
+
+def find_greenlets(survey: Survey) -> List[FoundItem]:
+    """The greenlets that are alive.
+
+    Those that stand for whole threads are shown if they wait while another greenlet of their thread runs.
+    """
+    current = greenlet.getcurrent()
+    drawn = [current]  # with the stack of this thread
+    while parent_of(drawn[-1]) is not None:
+        drawn.append(parent_of(drawn[-1]))
+    found = []
+    for item in survey.instances(types()):
+        is_main = parent_of(item) is None
+        if not _active(item) or is_instance(item, tuple(_folded)):
+            continue
+        innermost = frame_of(item)
+        if is_main and (
+            innermost is None
+            or not function_of(innermost)  # there is nothing but machinery
+            or _thread_of(item) is not None
+            or any(item is one for one in drawn)
+        ):
+            continue
+        is_running = item is current or innermost is None
+        state = "suspended"
+        if is_running:
+            state = "running here" if item is current else "running elsewhere"
+        owner = owner_of(item, drawn[-1])
+        found.append(FoundItem(item, name_of(item), state, owner, is_running=is_running))
+    return found
+
+
+def owner_of(item: Any, main: Any) -> object:
+    """The greenlet that ``item`` returns to, or the number of the thread whose main one that is."""
+    parent = parent_of(item)
+    while parent is not None and is_instance(parent, tuple(_folded)):
+        tell = next(_folded[cls] for cls in _folded if is_instance(parent, (cls,)))
+        ident = tell(parent)
+        if ident is not None:
+            return ident
+        parent = parent_of(parent)
+    return this_thread() if parent is main else parent
+
+
+def name_of(item: Any) -> str:
+    """What to call a greenlet: by its thread, if it is one; by its class; by its function."""
+    thread_name = instance_attributes(_thread_of(item)).get("_name")
+    if type(thread_name) is str:
+        return thread_name
+    if parent_of(item) is None:
+        return "main greenlet"
+    if not any(type(item) is cls for cls in _plain):
+        return class_name(item)
+    innermost = sys._getframe() if item is greenlet.getcurrent() else frame_of(item)
+    return function_of(innermost) or class_name(item)
+
+
+def function_of(innermost: Optional[FrameType]) -> str:
+    """The name of the function that a greenlet was started with, past how a library starts greenlets."""
+    for frame in frames_of(innermost):
+        if elaborate_frame.for_code(frame.f_code) is None:
+            return frame.f_code.co_name
+    return ""
+
+
+def _thread_of(item: Any) -> object:
+    """The thread that ``item`` stands for, if it does."""
+    found = (read(item) for read in _thread_readers)
+    return next((thread for thread in found if thread is not None), None)
+
+
+def install() -> None:
+    """Have greenlets found."""
+    register_finder("greenlet", types, find_greenlets)

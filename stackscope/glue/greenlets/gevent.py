@@ -1,0 +1,91 @@
+"""gevent: its greenlets are greenlets; the hub, and how a greenlet starts and waits, is hidden.
+
+Most of that has no frames, for it is compiled. Where it isn't, as on PyPy, it has.
+
+With its monkey patches, `threading` knows threads by the numbers of greenlets.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import BuiltinFunctionType
+
+from stackscope.glue.describing import hide_functions
+from stackscope.glue.greenlets.finder import register_folded, register_plain, register_thread_reader
+from stackscope.glue.greenlets.greenlet import parent_of, reachable
+from stackscope.glue.stdlib.threading import register_greenlet_finder
+from stackscope.interpreter.running import register_stacks
+from stackscope.safe.objects import instance_attributes, is_instance
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, List, Optional
+
+PLUMBING = (
+    ("gevent.hub", "Hub", "run"),
+    ("gevent.greenlet", "Greenlet", "run"),
+    ("gevent.greenlet", "Greenlet", "_Greenlet__wait"),
+    ("gevent._greenlet_primitives", "SwitchOutGreenletWithLoop", "switch"),
+    ("gevent._greenlet_primitives", "SwitchOutGreenletWithLoop", "switch_out"),
+    ("gevent._hub_primitives", "WaitOperationsGreenlet", "wait"),
+    ("gevent._waiter", "Waiter", "get"),
+    ("gevent._waiter", "Waiter", "switch"),
+    ("gevent._abstract_linkable", "AbstractLinkable", "_wait"),
+    ("gevent._abstract_linkable", "AbstractLinkable", "_wait_core"),
+    ("gevent._abstract_linkable", "AbstractLinkable", "_AbstractLinkable__wait_to_be_notified"),
+    ("gevent._abstract_linkable", "AbstractLinkable", "_switch_to_hub"),
+    ("gevent.threadpool", "_WorkerGreenlet", "_begin"),
+    ("gevent.threadpool", "_WorkerGreenlet", "run"),
+    ("gevent.threadpool", "_WorkerGreenlet", "_WorkerGreenlet__run_task"),
+)
+"""Functions by module, class and name."""
+
+
+MACHINERY = (("gevent.hub", "Hub"), ("gevent.threadpool", "_WorkerGreenlet"))
+"""Classes of greenlets that are left out of overviews, by module and name."""
+
+
+def thread_of_hub(hub: Any) -> Optional[int]:
+    """The number of the thread that a hub runs in."""
+    ident = instance_attributes(hub).get("thread_ident")
+    return ident if type(ident) is int else None
+
+
+def number_in_threading(ident: int) -> int:
+    """The number by which `threading` knows a thread: that of its main greenlet, if that has a hub."""
+    if type(getattr(sys.modules.get("threading"), "get_ident", None)) is BuiltinFunctionType:
+        return ident  # not patched
+    hub_class: object = getattr(sys.modules.get("gevent.hub"), "Hub", None)
+    hub_types = (hub_class,) if isinstance(hub_class, type) else ()
+    for item in reachable() if hub_types else []:
+        if is_instance(item, hub_types) and thread_of_hub(item) == ident:
+            while parent_of(item) is not None:
+                item = parent_of(item)  # noqa: PLW2901
+            return id(item)
+    return ident
+
+
+def greenlet_in_place_of_thread(number: int) -> List[Any]:
+    """The greenlet that gevent has given a thread's place and number to, in a list; none if there is none."""
+    return [item for item in reachable() if id(item) == number]
+
+
+def thread_of_greenlet(item: Any) -> object:
+    """The ``Thread`` that a greenlet has been given for, by the monkey patches."""
+    return getattr(sys.modules.get("threading"), "_active", {}).get(id(item))
+
+
+def install() -> None:
+    """Register what is known about gevent."""
+    register_stacks(number_in_threading=number_in_threading)
+    register_greenlet_finder(greenlet_in_place_of_thread)
+    register_thread_reader(thread_of_greenlet)
+    plain = getattr(sys.modules.get("gevent.greenlet"), "Greenlet", None)
+    if isinstance(plain, type):
+        register_plain(plain)
+    for module, cls in MACHINERY:
+        found = getattr(sys.modules.get(module), cls, None)
+        if isinstance(found, type):
+            register_folded(found, thread_of_hub)
+    for module, cls, name in PLUMBING:
+        hide_functions(sys.modules.get(module), [f"{cls}.{name}"])

@@ -1,0 +1,13 @@
+"""What runs programs, modules and threads, and what debugs them: folded where a person looks at a stack."""
+
+from __future__ import annotations
+
+from stackscope.snapshot.user_code import register_machinery
+
+WHOLE_MODULES = ("bdb", "cmd", "contextvars", "doctest", "pdb", "runpy")
+
+
+def install() -> None:
+    """Register the modules. That costs nothing, so they need not be imported."""
+    for module in WHOLE_MODULES:
+        register_machinery(module)

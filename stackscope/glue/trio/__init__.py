@@ -1,0 +1,24 @@
+"""trio.
+
+=========  =====================================================================
+`scopes`   tasks, nurseries and cancel scopes as stacks and contexts
+`threads`  threads that run for a task, and tasks that run for a thread
+`runs`     the runs of the process and their tasks, and who owns each task
+`runners`  the objects that trio has for its runs
+`waits`    what a task waits for
+=========  =====================================================================
+"""
+
+from __future__ import annotations
+
+from stackscope.glue.trio import runs, scopes, threads, waits
+
+__all__ = ["install"]
+
+
+def install() -> None:
+    """Register all that is known about trio."""
+    scopes.install()
+    threads.install()
+    runs.install()
+    waits.install()

@@ -1,0 +1,197 @@
+"""trio: what a task waits for.
+
+A function here for each of trio's that waits, which adds to a `Waiting` what the frame of that function
+tells. They are hooks of `stackscope.snapshot.waits`.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+import trio
+
+from stackscope.extraction.contexts import contexts_active_in_frame
+from stackscope.glue.describing import describe_nothing, register_call, variable
+from stackscope.glue.trio.runners import runner_of_task, runners
+from stackscope.glue.trio.scopes import state_of_scope, time_until, type_of_nursery_manager
+from stackscope.glue.trio.threads import find_worker
+from stackscope.model.waiting import Amount
+from stackscope.snapshot.threads import name_of_thread
+from stackscope.snapshot.waits import describe_leaf, describe_object
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Tuple
+
+    from stackscope.glue.describing import Describer
+    from stackscope.model.stacks import Frame
+    from stackscope.model.waiting import Waiting
+
+
+def describe_task(task: Any, waiting: Waiting) -> None:
+    """Another task."""
+    waiting.tasks = [task]
+
+
+def describe_sleep_until(frame: Frame, waiting: Waiting) -> None:
+    """``sleep_until()``, and so ``sleep()``: the time left."""
+    task = _task_of(frame)
+    found = runners() if task is None else [runner_of_task(task)]
+    if len(found) == 1 and found[0] is not None:
+        deadline = time_until(variable(frame, "deadline"), found[0])
+        if deadline is not None:
+            deadline.note_in(waiting)
+
+
+def _task_of(frame: Frame) -> Any:
+    """The task that a frame is of, as far as the cancel scope of ``sleep_until()`` knows it."""
+    contexts = frame.contexts or contexts_active_in_frame(frame.pyframe, frame.origin)
+    for context in contexts:
+        for task in list(getattr(getattr(context.obj, "_cancel_status", None), "_tasks", ())):
+            return task
+    return None
+
+
+def describe_event(frame: Frame, waiting: Waiting) -> None:
+    """``Event.wait()``: how many wait."""
+    event = waiting.obj = variable(frame, "self")
+    waiting.clear()
+    waiting.count = len(event._tasks)
+
+
+def describe_park(frame: Frame, waiting: Waiting) -> None:
+    """``ParkingLot.park()``: how many wait."""
+    lot = waiting.obj = variable(frame, "self")
+    waiting.clear()
+    waiting.count = len(lot._parked)
+
+
+def describe_condition(frame: Frame, waiting: Waiting) -> None:
+    """``Condition.wait()``: how many wait."""
+    condition = waiting.obj = variable(frame, "self")
+    waiting.clear()
+    waiting.count = len(condition._lot._parked)
+
+
+def describe_semaphore(frame: Frame, waiting: Waiting) -> None:
+    """``Semaphore.acquire()``: how many wait."""
+    waiting.lock = variable(frame, "self")
+    describe_condition(frame, waiting)
+
+
+def describe_lock(frame: Frame, waiting: Waiting) -> None:
+    """``Lock.acquire()``: who has it, and how many wait."""
+    owner = getattr(variable(frame, "self"), "_owner", None)
+    waiting.holders = [] if owner is None else [owner]
+    describe_semaphore(frame, waiting)
+
+
+def describe_limiter(frame: Frame, waiting: Waiting) -> None:
+    """``CapacityLimiter.acquire()``: how many tokens are taken and by whom, and how many wait."""
+    describe_semaphore(frame, waiting)
+    limiter: Any = waiting.obj
+    taken = list(limiter._borrowers)
+    waiting.amounts = [Amount(len(taken), "borrowed", limiter._total_tokens, plural="borrowed")]
+    waiting.holders = [one for one in taken if type(one) is trio.lowlevel.Task]
+
+
+def describe_channel(frame: Frame, waiting: Waiting) -> None:
+    """``send()`` and ``receive()`` of a memory channel: how full it is, and who else is there."""
+    channel = waiting.obj = variable(frame, "self")
+    state = channel._state
+    sends = frame.funcname == "send"
+    waiting.clear()
+    waiting.amounts = [Amount(len(state.data), "item", state.max_buffer_size)]
+    waiting.count = len(state.send_tasks if sends else state.receive_tasks)
+    if sends:
+        waiting.other_end = Amount(state.open_receive_channels, "receiver")
+    else:
+        waiting.other_end = Amount(state.open_send_channels, "sender")
+
+
+def describe_nursery(frame: Frame, waiting: Waiting) -> None:
+    """The end of ``async with open_nursery()``: the tasks that have to finish."""
+    nursery = waiting.obj = variable(frame, "self")
+    waiting.clear()
+    waiting.tasks = list(nursery.child_tasks)
+    waiting.amounts = [Amount(len(waiting.tasks), "task")]
+    state = state_of_scope(nursery.cancel_scope)
+    if state.is_cancelled:
+        waiting.notes = ["shielded"] if state.is_shielded else []
+        waiting.notes.append(state.cancellation)
+
+
+def describe_end_of_nursery(frame: Frame, waiting: Waiting) -> None:
+    """The same, by the name of the statement."""
+    waiting.call = "end of nursery"
+
+
+def describe_start(frame: Frame, waiting: Waiting) -> None:
+    """``Nursery.start()``: the task that has to call ``started()``."""
+    nursery = variable(frame, "old_nursery")
+    waiting.clear()
+    waiting.obj = variable(frame, "self")
+    waiting.tasks = list(nursery.child_tasks) if nursery is not None else waiting.tasks
+    if len(waiting.tasks) == 1:
+        waiting.inner = describe_object(waiting.tasks[0])
+
+
+def describe_socket(frame: Frame, waiting: Waiting) -> None:
+    """``wait_readable()`` and ``wait_writable()``: which socket."""
+    for name in ("sock", "fd"):
+        sock = variable(frame, name)
+        if type(sock) is socket.socket:
+            sock = sock.fileno()
+        if type(sock) is int:
+            waiting.resource = f"socket {sock}"
+
+
+def describe_process(frame: Frame, waiting: Waiting) -> None:
+    """``Process.wait()``: which process."""
+    process = waiting.obj = variable(frame, "self")
+    waiting.clear()
+    waiting.resource = f"process {process.pid}"
+
+
+def describe_to_thread(frame: Frame, waiting: Waiting) -> None:
+    """``to_thread.run_sync()``: the thread that does it; before that, what it waits for to get one."""
+    found = find_worker(frame.pyframe)
+    if found is not None:
+        waiting.clear()
+        waiting.thread = name_of_thread(found[0]) or f"{found[0]:#x}"
+    elif waiting.call:
+        waiting.wrap()
+    waiting.call = "trio.to_thread.run_sync()"
+
+
+# --------------------------------------------------------------- installation
+
+CALLS: Tuple[Tuple[Any, str, Describer], ...] = (
+    (trio, "sleep", describe_nothing),
+    (trio, "sleep_until", describe_sleep_until),
+    (trio, "sleep_forever", describe_nothing),
+    (trio, "Event.wait", describe_event),
+    (trio, "Lock.acquire", describe_lock),
+    (trio, "Semaphore.acquire", describe_semaphore),
+    (trio, "CapacityLimiter.acquire", describe_nothing),
+    (trio, "CapacityLimiter.acquire_on_behalf_of", describe_limiter),
+    (trio, "Condition.wait", describe_condition),
+    (trio, "MemorySendChannel.send", describe_channel),
+    (trio, "MemoryReceiveChannel.receive", describe_channel),
+    (trio, "Nursery._nested_child_finished", describe_nursery),
+    (trio, "Nursery.start", describe_start),
+    (trio, "Process.wait", describe_process),
+    (trio.to_thread, "run_sync", describe_to_thread),
+    (trio.lowlevel, "ParkingLot.park", describe_park),
+    (trio.lowlevel, "wait_readable", describe_socket),
+    (trio.lowlevel, "wait_writable", describe_socket),
+)
+
+
+def install() -> None:
+    """Register what concerns waits."""
+    describe_leaf.register(trio.lowlevel.Task, describe_task)
+    for owner, path, describer in CALLS:
+        register_call(owner, path, describer)
+    register_call(type_of_nursery_manager(), "__aexit__", describe_end_of_nursery)

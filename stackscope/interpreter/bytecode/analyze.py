@@ -1,0 +1,83 @@
+"""`analyze`: one dataflow pass per code object, remembered."""
+
+from __future__ import annotations
+
+import weakref
+from types import CodeType
+from typing import Any, Dict, List, Optional, Tuple
+
+from stackscope.interpreter.bytecode.blocks import NO_BLOCKS, CodeAnalysis
+from stackscope.interpreter.bytecode.flow import Flow
+from stackscope.interpreter.bytecode.instructions import Instruction, decode
+from stackscope.interpreter.bytecode.lines import correct_start_lines
+from stackscope.interpreter.bytecode.rules import current_generation
+from stackscope.interpreter.bytecode.targets import describe
+from stackscope.interpreter.facts import BYTECODE_IS_KNOWN
+
+GENERATION = current_generation()
+
+# Keyed by id, because code objects compare and hash by value, slowly. The weak reference shows
+# that the id still means the same object, and takes the entry away with it.
+_known: Dict[int, Tuple[weakref.ref[CodeType], CodeAnalysis]] = {}
+
+
+def analyze(code: CodeType, namespace: Optional[Dict[str, Any]] = None) -> CodeAnalysis:
+    """The ``with`` blocks of ``code`` and where each is active. Cheap after the first time.
+
+    Args:
+        code: The code.
+        namespace: The globals of its module, which lead to the source if that is in a zip file.
+    """
+    known = _known.get(id(code))
+    if known is not None and known[0]() is code:
+        return known[1]
+    analysis = _analyze(code, namespace)
+    key = id(code)
+    _known[key] = (weakref.ref(code, lambda _, key=key: _known.pop(key, None)), analysis)  # type: ignore[misc]
+    return analysis
+
+
+def _may_have_blocks(code: CodeType) -> bool:
+    operations = code.co_code[::2]
+    return any(opener in operations for opener in _OPENERS)
+
+
+def _opener_numbers() -> Tuple[int, ...]:
+    if not BYTECODE_IS_KNOWN:
+        return ()  # nobody has tried what holds of its bytecode
+    import dis
+
+    return tuple(dis.opmap[name] for name in GENERATION.openers if name in dis.opmap)
+
+
+_OPENERS = _opener_numbers()
+
+
+def analyze_whole(code: CodeType) -> CodeAnalysis:
+    """As `analyze`, but also for code without blocks, whose result is not remembered."""
+    analysis = analyze(code)
+    return analysis if analysis.sites else _run(code, decode(code), None)
+
+
+def _analyze(code: CodeType, namespace: Optional[Dict[str, Any]]) -> CodeAnalysis:
+    if not _may_have_blocks(code):
+        return NO_BLOCKS
+    instructions = decode(code)
+    if not any(GENERATION.is_opener(ins) for ins in instructions):
+        return NO_BLOCKS
+    return _run(code, instructions, namespace)
+
+
+def _run(
+    code: CodeType, instructions: List[Instruction], namespace: Optional[Dict[str, Any]]
+) -> CodeAnalysis:
+    flow = Flow(code, GENERATION, instructions)
+    flow.run()
+    blocks = list(flow.blocks.values())
+    for block in blocks:
+        if block.body in flow.index:
+            target = describe(instructions, flow.index[block.body])
+            block.varname, block.has_target = target
+    columns = {opener: instructions[flow.index[opener]].column for opener in flow.blocks}
+    correct_start_lines(code, blocks, columns, namespace)
+    return flow.analysis()

@@ -1,0 +1,164 @@
+"""What the analysis of a code object gives: its `with` blocks and where each is active."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+
+class Block:
+    """One item of a ``with`` or ``async with`` statement.
+
+    Attributes:
+        opener: offset of the instruction that fetches the exit method.
+        is_async: whether it belongs to an ``async with``.
+        start_line: line of the ``with`` keyword, or `None` if the code has no lines.
+        varname: the ``as`` target in normal form, `None` if there is none (see
+            `has_target`) or if it can't be written back.
+        has_target: whether there is an ``as`` clause.
+        handler: offset of the exception handler that calls the exit method.
+        exit_name: ``"__exit__"`` or ``"__aexit__"``.
+    """
+
+    __slots__ = (
+        "opener",
+        "is_async",
+        "exit_name",
+        "start_line",
+        "varname",
+        "has_target",
+        "handler",
+        "body",
+    )
+
+    def __init__(self, opener: int, is_async: bool) -> None:
+        self.opener = opener
+        self.is_async = is_async
+        self.exit_name = "__aexit__" if is_async else "__exit__"
+        self.start_line: Optional[int] = None
+        self.varname: Optional[str] = None
+        self.has_target = False
+        self.handler = -1
+        # Offset of the first instruction after the enter method has returned.
+        self.body = -1
+
+    def __repr__(self) -> str:
+        kind = "async with" if self.is_async else "with"
+        return f"<{kind} block at {self.opener}, line {self.start_line}, as {self.varname}>"
+
+
+class Live(NamedTuple):
+    """An active block, and where it is on the value stack.
+
+    Attributes:
+        block: the block.
+        slot: the slot that holds its exit callable.
+        self_slot: the slot that holds the manager or NULL, where the interpreter keeps the two
+            apart (3.14+); else -1.
+    """
+
+    block: Block
+    slot: int
+    self_slot: int
+
+
+class Exiting(NamedTuple):
+    """The block whose exit method has been called and has not yet returned.
+
+    Attributes:
+        block: the block.
+        slot: the slot that still holds the exit callable, or -1.
+        self_slot: the slot that still holds the manager or NULL (3.14+), or -1.
+        awaitable: the slot that holds what ``__aexit__`` returned, or -1.
+    """
+
+    block: Block
+    slot: int
+    self_slot: int
+    awaitable: int
+
+
+class Handler(NamedTuple):
+    """An exception handler that is in force: its offset, and the depth it cuts the stack to."""
+
+    offset: int
+    level: int
+
+
+class Site(NamedTuple):
+    """What holds while the instruction at some offset runs, or its frame is suspended there.
+
+    Attributes:
+        live: active blocks whose exit has not been called, outermost first.
+        exiting: the block that is being left, if any.
+        depth: how many slots of the value stack are in use before the instruction.
+        intact: how many of them the instruction leaves alone while it runs.
+        handlers: exception handlers in force, outermost first. Up to 3.10 this is the block stack,
+            with an offset of -1 for each exception that is being handled.
+        reads: for each live block, which slot of the frame, the variables' included, leads to its
+            manager: the manager's own or else its exit callable's.
+        nameless: whether a live block has no ``as`` clause.
+        used: how many slots of the frame are in use while the frame waits for a callee.
+    """
+
+    live: Tuple[Live, ...]
+    exiting: Optional[Exiting]
+    depth: int
+    intact: int
+    handlers: Tuple[Handler, ...]
+    reads: Tuple[int, ...]
+    nameless: bool
+    used: int
+
+    @property
+    def has_contexts(self) -> bool:
+        """Whether any block is active here."""
+        return bool(self.live) or self.exiting is not None
+
+
+class CodeAnalysis:
+    """The `with` blocks of one code object. Holds no reference to the code object.
+
+    Attributes:
+        blocks: all blocks, in order of their opening instruction.
+        sites: by ``offset // 2``, the possible `Site` values: none for unreachable code, several
+            only on 3.8, where a ``finally`` body may be entered at different stack depths.
+        names: of the variables that a frame has slots for, in order of the slots. The value stack
+            follows them.
+        plain: whether all variables are in these slots themselves, in none of them a cell.
+        holders: what `stackscope.interpreter.bytecode.holders` has found out so far.
+    """
+
+    __slots__ = ("blocks", "sites", "names", "plain", "holders")
+
+    def __init__(
+        self,
+        blocks: List[Block],
+        sites: Sequence[Tuple[Site, ...]],
+        names: Tuple[str, ...],
+        plain: bool = False,
+    ) -> None:
+        self.blocks = blocks
+        self.sites = sites
+        self.names = names
+        self.plain = plain
+        self.holders: Dict[Tuple[int, int, bool], Any] = {}
+
+    def at(self, lasti: int) -> Tuple[Site, ...]:
+        """The possible sites of a frame whose ``f_lasti`` is ``lasti``."""
+        if lasti < 0:
+            return ()
+        try:
+            return self.sites[lasti >> 1]
+        except IndexError:
+            return ()
+
+    def past(self, lasti: int) -> Optional[Site]:
+        """The site of a frame that an exception left at ``lasti``; `None` for unreachable code.
+
+        Of several ways to get there (3.8's ``finally`` bodies) the one with the fewest blocks: those
+        that are open on all of them.
+        """
+        return min(self.at(lasti), key=lambda site: len(site.live), default=None)
+
+
+NO_BLOCKS = CodeAnalysis([], (), ())

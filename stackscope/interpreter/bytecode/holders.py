@@ -1,0 +1,206 @@
+"""Which variable still holds a manager when its block is over, as far as the code proves it.
+
+Two kinds of ``with`` items leave their manager in a local variable: ``with name:``, and
+``with Class(...) as name:`` of a class whose enter method returns ``self``. Either is worth something
+only if nothing can have been assigned to the variable since.
+"""
+
+from __future__ import annotations
+
+from types import CodeType
+from typing import Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple
+
+from stackscope.interpreter.bytecode.analyze import GENERATION
+from stackscope.interpreter.bytecode.blocks import Block, CodeAnalysis, Site
+from stackscope.interpreter.bytecode.instructions import (
+    Instruction,
+    decode,
+    exception_table,
+    stack_effect,
+)
+
+
+class Holder(NamedTuple):
+    """A variable that holds a manager.
+
+    Attributes:
+        name: the local variable.
+        callee: for ``with a.b(...) as name:``, the names ``("a", "b")``; else empty.
+    """
+
+    name: str
+    callee: Tuple[str, ...]
+
+
+_CO_YIELDS = 0x20 | 0x200  # inspect.CO_GENERATOR, CO_ASYNC_GENERATOR
+_LOCALS = {"LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_FAST_BORROW"}
+_NAMES = {*_LOCALS, "LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF", "LOAD_CLASSDEREF"}
+_ATTRIBUTES = {"LOAD_ATTR", "LOAD_METHOD"}
+_NOTHING = {"NOP", "CACHE", "EXTENDED_ARG", "PRECALL", "NOT_TAKEN", "RESUME", "KW_NAMES"}
+_CALLS = {"CALL_FUNCTION": 0, "CALL_METHOD": 0, "CALL": 0, "CALL_FUNCTION_KW": 1, "CALL_KW": 1}
+"""Operations that call, with how many operands there are beside the callee and its arguments."""
+
+
+def find_holder(
+    code: CodeType, analysis: CodeAnalysis, site: Site, block: Block, left: bool
+) -> Optional[Holder]:
+    """The variable that holds the manager of a block that an exception has left.
+
+    Args:
+        code: the code.
+        analysis: its analysis.
+        site: where the exception was raised.
+        block: a block that was active there.
+        left: whether the exception is known to have left the frame.
+    """
+    key = (block.opener, id(site), left)  # the sites live as long as the analysis
+    if key not in analysis.holders:
+        analysis.holders[key] = _find_holder(code, analysis, site, block, left)
+    holder: Optional[Holder] = analysis.holders[key]
+    return holder
+
+
+def _find_holder(
+    code: CodeType, analysis: CodeAnalysis, site: Site, block: Block, left: bool
+) -> Optional[Holder]:
+    instructions = _decode(code)
+    end = max((i for i, ins in enumerate(instructions) if ins.offset < block.opener), default=-1)
+    while end >= 0 and instructions[end].op == "COPY":  # 3.14+
+        end -= 1
+    if end < 0:
+        return None
+    if not block.has_target:
+        first, holder = end, Holder(_loaded(instructions[end]), ())
+    else:
+        first, callee = _callee(instructions, end)
+        holder = Holder(block.varname if callee and block.varname else "", callee)
+    if holder.name not in code.co_varnames or holder.name in code.co_cellvars:
+        return None
+    after = instructions[first].offset
+    if any(ins.target is not None and after < ins.target <= block.opener for ins in instructions):
+        return None  # another way to this block, with another manager
+    if _may_be_stored(code, instructions, analysis, site, block, holder, left):
+        return None
+    return holder
+
+
+def _decode(code: CodeType) -> List[Instruction]:
+    return [ins for ins in decode(code) if ins.op not in _NOTHING]
+
+
+def _loaded(instruction: Instruction) -> str:
+    """The local variable that an instruction loads; empty if it loads something else."""
+    if instruction.op in _LOCALS or instruction.op == "STORE_FAST_LOAD_FAST":
+        return instruction.text.split(", ")[-1]
+    return ""
+
+
+def _callee(instructions: Sequence[Instruction], end: int) -> Tuple[int, Tuple[str, ...]]:
+    """What the call that ends at index ``end`` calls: where that is loaded, and the names it is known by.
+
+    No names if it isn't a plain call.
+    """
+    call = instructions[end]
+    if call.op not in _CALLS or call.arg is None:
+        return end, ()
+    position = end - 1
+    wanted = call.arg + _CALLS[call.op]
+    while wanted > 0 and position >= 0:
+        wanted -= stack_effect(instructions[position], jump=False)
+        position -= 1
+    names: List[str] = []
+    while position >= 0 and instructions[position].op in {*_ATTRIBUTES, "PUSH_NULL"}:
+        if instructions[position].op in _ATTRIBUTES:
+            names.insert(0, str(instructions[position].value))
+        position -= 1
+    if position < 0 or instructions[position].op not in _NAMES:
+        return end, ()
+    return position, (str(instructions[position].value), *names)
+
+
+def _may_be_stored(
+    code: CodeType,
+    instructions: Sequence[Instruction],
+    analysis: CodeAnalysis,
+    site: Site,
+    block: Block,
+    holder: Holder,
+    left: bool,
+) -> bool:
+    """Whether the variable may have been assigned to after the block was entered."""
+    stores = {
+        ins.offset
+        for ins in instructions
+        if ins.op.startswith(("STORE_FAST", "DELETE_FAST", "LOAD_FAST_AND_CLEAR"))
+        and holder.name in ins.text.split(", ")
+    }
+    if holder.callee:  # the target itself
+        stores.discard(min((offset for offset in stores if offset >= block.body), default=-1))
+    if not stores:
+        return False
+    for offset in stores:
+        if any(live.block is block for there in analysis.at(offset) for live in there.live):
+            return True
+    handlers = [handler.offset for handler in site.handlers if handler.offset >= 0]
+    return not stores.isdisjoint(_reachable(code, instructions, handlers, left))
+
+
+def _reachable(
+    code: CodeType, instructions: Sequence[Instruction], starts: Iterable[int], left: bool
+) -> Set[int]:
+    """Where the frame may go on from ``starts``; if ``left``, without a manager that swallows."""
+    index = {ins.offset: i for i, ins in enumerate(instructions)}
+    table = exception_table(code)
+    after = sorted(index)
+    seen: Set[int] = set()
+    pending = list(starts)
+    swallows = _where_exits_swallow(instructions) if left else set()
+    while pending:
+        start = pending.pop()
+        # A target may be one of the operations that do nothing.
+        offset = next((known for known in after if known >= start), -1)
+        if offset < 0 or offset in seen:
+            continue
+        seen.add(offset)
+        ins = instructions[index[offset]]
+        if ins.target is not None and offset not in swallows:
+            pending.append(ins.target)
+        if ins.op not in GENERATION.terminal and ins.op not in GENERATION.jumps_only:
+            following = index[offset] + 1
+            if following < len(instructions):
+                pending.append(instructions[following].offset)
+        pending += [entry.target for entry in table if entry.start <= offset < entry.end]
+    return seen
+
+
+def _where_exits_swallow(instructions: Sequence[Instruction]) -> Set[int]:
+    """The jumps that are taken when an exit method has swallowed its exception."""
+    found = set()
+    waiting = False
+    for ins in instructions:
+        if ins.op == "WITH_EXCEPT_START":
+            waiting = True
+        elif waiting and ins.op.startswith("POP_JUMP") and "TRUE" in ins.op:
+            found.add(ins.offset)
+            waiting = False
+    return found
+
+
+def returns_its_argument(code: CodeType) -> bool:
+    """Whether a function, or a coroutine function, always returns its first argument."""
+    if not code.co_argcount or code.co_flags & _CO_YIELDS:
+        return False
+    name = code.co_varnames[0]
+    instructions = _decode(code)
+    targets = {ins.target for ins in instructions}
+    returns = False
+    for previous, ins in zip(instructions, instructions[1:]):
+        if ins.op.startswith(("STORE_FAST", "DELETE_FAST")) and name in ins.text.split(", "):
+            return False
+        if ins.op == "RETURN_CONST":  # 3.12 and 3.13
+            return False
+        if ins.op == "RETURN_VALUE":
+            if _loaded(previous) != name or ins.offset in targets:
+                return False
+            returns = True
+    return returns

@@ -1,0 +1,94 @@
+"""The line of a ``with`` keyword, where the bytecode doesn't tell it.
+
+From 3.13 on every instruction of a ``with`` item carries the position of the item's expression
+(``codegen_with_inner`` in Python/codegen.c), so an item on a line of its own leads to its keyword
+only through the source. ``with`` is a reserved word: the last one before the item is the item's.
+Without source the item's own line stands.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import CodeType
+from typing import Any, Dict, List, Optional
+
+from stackscope.interpreter.bytecode.blocks import Block
+from stackscope.interpreter.facts import ITEMS_HIDE_KEYWORD
+
+
+def correct_start_lines(
+    code: CodeType,
+    blocks: List[Block],
+    columns: Dict[int, Optional[int]],
+    namespace: Optional[Dict[str, Any]] = None,
+) -> None:
+    """Move the `start_line` of blocks from their item to their keyword.
+
+    Args:
+        code: the code that the blocks belong to.
+        blocks: its blocks.
+        columns: by `Block.opener`, where the item begins in its line, in UTF-8 bytes.
+        namespace: the globals of its module.
+    """
+    if not ITEMS_HIDE_KEYWORD or not blocks:
+        return
+    try:
+        import linecache
+
+        lines = linecache.getlines(code.co_filename)
+        if not lines and namespace is not None and _is_zipped(namespace):
+            lines = linecache.getlines(code.co_filename, namespace)
+    except (RecursionError, MemoryError):
+        raise  # Not remembered: at another time it may go well.
+    except Exception:
+        # The interpreter is shutting down, or a loader's get_source() has raised.
+        return
+    keywords: Optional[List[int]] = None
+    for block in blocks:
+        line = block.start_line
+        if line is None or not 0 < line <= len(lines) or type(lines[line - 1]) is not str:
+            continue
+        if _keyword_before(lines[line - 1], columns[block.opener]):
+            continue
+        if keywords is None:
+            keywords = _keyword_lines(lines, code.co_firstlineno, blocks)
+        above = [keyword for keyword in keywords if keyword < line]
+        if above:
+            block.start_line = above[-1]
+
+
+def _is_zipped(namespace: Dict[str, Any]) -> bool:
+    """Whether the loader of a module is that of zip files. Others may run code of the program."""
+    zipimport = sys.modules.get("zipimport")
+    loader = dict.get(namespace, "__loader__")
+    return zipimport is not None and type(loader) is zipimport.zipimporter
+
+
+def _keyword_before(text: str, column: Optional[int]) -> bool:
+    """Whether a line opens a ``with`` statement before ``column``, going by its first words."""
+    if column is not None:
+        text = text.encode("utf-8", "surrogatepass")[:column].decode("utf-8", "replace")
+    words = text.replace("(", " ").split()
+    return words[:1] == ["with"] or words[:2] == ["async", "with"]
+
+
+def _keyword_lines(lines: List[str], first: int, blocks: List[Block]) -> List[int]:
+    """Lines with a ``with`` keyword, from line ``first`` to the last item."""
+    import tokenize
+
+    last = max(block.start_line or 0 for block in blocks)
+    first = max(first, 1)
+    # The cache of source lines may hold anything.
+    source = iter([line if type(line) is str else "\n" for line in lines[first - 1 : last]])
+    found: List[int] = []
+    try:
+        found.extend(
+            token.start[0] + first - 1
+            for token in tokenize.generate_tokens(lambda: next(source, ""))
+            if token.type == tokenize.NAME and token.string == "with"
+        )
+    except (tokenize.TokenError, SyntaxError, ValueError):
+        # The source ends amid a statement, or is no text (a lone surrogate); the keywords before that are
+        # found.
+        pass
+    return found

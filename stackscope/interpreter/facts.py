@@ -1,0 +1,102 @@
+"""What the running interpreter does: the one place that asks which one it is.
+
+Each fact is named for the behaviour, not for the version, and says where the behaviour was seen. What
+concerns the layout of a single structure stands with its reader in `stackscope.interpreter.frames`.
+"""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import CodeType
+    from typing import Tuple
+
+IS_CPYTHON = sys.implementation.name == "cpython"
+IS_PYPY = sys.implementation.name == "pypy"
+VERSION = sys.version_info[:2]
+
+# ------------------------------------------------------------------ code objects
+
+# As in the inspect module, which takes long to import.
+CO_OPTIMIZED = 0x1
+"""Set for the code of a function, whose variables live in slots."""
+CO_VARARGS = 0x4
+CO_ANY_GENERATOR = 0x20 | 0x80 | 0x200
+"""CO_GENERATOR, CO_COROUTINE and CO_ASYNC_GENERATOR."""
+
+BYTECODE_IS_KNOWN = IS_CPYTHON or (IS_PYPY and VERSION >= (3, 11))
+"""Whether somebody has tried what `stackscope.interpreter.bytecode` says about it."""
+
+HAS_POSITIONS = VERSION >= (3, 11)
+"""Instructions know their line and column (PEP 657)."""
+
+ITEMS_HIDE_KEYWORD = VERSION >= (3, 13)
+"""Each instruction of a ``with`` item is at the item's expression (``codegen_with_inner`` in
+Python/codegen.c), so that an item on a line of its own doesn't tell where its ``with`` is."""
+
+DIS_MISNAMES_CELLS = IS_PYPY and VERSION >= (3, 11)
+"""PyPy's `dis` numbers cells as CPython 3.11 does, together with the other variables. Its bytecode doesn't."""
+
+CELLS_SHARE_SLOTS = IS_CPYTHON and VERSION >= (3, 11)
+"""An argument that is also a cell has one slot (``co_localsplusnames``).
+
+Before, and on PyPy, it has two. The first one is empty then; on PyPy it keeps the value that was passed.
+"""
+
+
+def slot_names(code: CodeType) -> Tuple[str, ...]:
+    """The names of the variables that a frame of ``code`` has slots for, in order of the slots.
+
+    The value stack follows them.
+    """
+    cells = code.co_cellvars
+    if CELLS_SHARE_SLOTS:
+        local = set(code.co_varnames)
+        cells = tuple(name for name in cells if name not in local)
+    return code.co_varnames + cells + code.co_freevars
+
+
+# ------------------------------------------------------------------------ frames
+
+LOCALS_ARE_COPIED = IS_CPYTHON and VERSION < (3, 13)
+"""Reading ``frame.f_locals`` of a function discards what a debugger has assigned there.
+
+``PyFrame_FastToLocals`` in Objects/frameobject.c overwrites the dictionary. From 3.13 on it is a proxy (PEP 667).
+"""
+
+TAGGED_SLOTS = IS_CPYTHON and VERSION >= (3, 14)
+"""The slots of a frame hold tagged pointers (Include/internal/pycore_stackref.h)."""
+
+STACK_IS_IN_FRAME = IS_CPYTHON and VERSION < (3, 11)
+"""The collector finds the value stack of a generator through its frame object, and not through the generator."""
+
+MAKES_FRAMES = IS_CPYTHON and VERSION == (3, 11)
+"""Asking for a frame object makes it, and that may start the collector.
+
+Its finalizers let other threads run, so that the frame may be gone when the object is made (``PyFrame_GetBack``
+and ``_PyFrame_MakeAndSetFrameObject`` of 3.11). 3.8 to 3.10 have the objects already; 3.12+ collects between
+two instructions only.
+"""
+
+# ----------------------------------------------------------- threads and the heap
+
+FREE_THREADED = "free-threading build" in sys.version
+"""Whether this is a build of CPython that can do without the global interpreter lock (PEP 703)."""
+
+
+def has_gil() -> bool:
+    """Whether one thread at a time runs Python code.
+
+    Builds that can do without the lock take it again for good once a module is imported that needs it.
+    """
+    return not FREE_THREADED or bool(sys._is_gil_enabled())  # type: ignore[attr-defined, unused-ignore]
+
+
+INSTANCES_REFER_TO_TYPE = IS_CPYTHON and VERSION >= (3, 9)
+"""The collector sees that instances refer to their classes (``subtype_traverse`` in Objects/typeobject.c)."""
+
+
+class InspectionWarning(RuntimeWarning):
+    """Warns that something about the interpreter kept us from looking as closely as we could."""

@@ -1,0 +1,150 @@
+"""What a frame reader offers, whatever the interpreter."""
+
+from __future__ import annotations
+
+from types import (
+    BuiltinMethodType,
+    CodeType,
+    CoroutineType,
+    FrameType,
+    GeneratorType,
+    MethodType,
+    MethodWrapperType,
+)
+from typing import FrozenSet, List, Optional, Sequence, Tuple
+
+from stackscope.interpreter.bytecode import CodeAnalysis, Site
+
+
+class FrameMoved(Exception):
+    """The frame has moved on while it was being read."""
+
+
+#: Ids of the types that exit methods and the awaitables of exit methods usually have.
+METHODS = frozenset(map(id, (MethodType, BuiltinMethodType, MethodWrapperType)))
+COROUTINES = frozenset(map(id, (CoroutineType, GeneratorType)))
+
+
+class Moment:
+    """A frame at one instruction. Its methods raise `FrameMoved` once it has gone on.
+
+    Slots are counted from the first local variable.
+
+    Attributes:
+        lasti: offset of the instruction, as ``f_lasti``.
+        depth: how many slots are in use, the variables' included; -1 if that can't be told.
+    """
+
+    __slots__ = ("lasti", "depth")
+
+    lasti: int
+    depth: int
+
+    def pick(self, analysis: CodeAnalysis) -> Optional[Site]:
+        """What holds for the frame now; `None` if that can't be told."""
+        sites = analysis.at(self.lasti)
+        return sites[0] if len(sites) == 1 else None
+
+    def check(self) -> None:
+        """Do nothing if the frame is still where it was."""
+        raise NotImplementedError
+
+    def may_unwind(self, site: Site) -> bool:
+        """Whether an exception may be unwinding the frame, if its stack doesn't show that it calls anything."""
+        return True
+
+    def leaves(self, frame: FrameType, site: Site, callee: Optional[FrameType]) -> bool:
+        """Whether the block that is being left at ``site`` still is, going by how deep the stack is.
+
+        Else its exit has failed and the frame unwinds, or is done and the thread handles a signal.
+
+        Args:
+            frame: the frame.
+            site: what holds for it.
+            callee: the frame that it is said to be calling.
+        """
+        stack = site.used - site.intact
+        if site.exiting is not None and site.exiting.awaitable >= 0:
+            return site.exiting.awaitable < self.depth - stack
+        # The operands of the call are on the stack, or have all been moved away.
+        return self.depth == site.used or self.depth >= stack + site.depth
+
+    def objects(self, slots: Sequence[int]) -> List[object]:
+        """The objects in slots, none of which may be NULL."""
+        raise NotImplementedError
+
+    def peek(self, slot: int, types: FrozenSet[int]) -> Tuple[bool, object]:
+        """What a slot holds that may no longer be in use.
+
+        A frame that is unwinding has still the ``f_lasti`` of the call that failed (or, after
+        RERAISE, that of where the exception came from), while its stack is being taken down. What
+        is dropped from the stack may run code, and that code may look at the frame.
+
+        Args:
+            slot: the slot.
+            types: ids of the types that the object may have.
+
+        Returns:
+            Whether the slot is in use, and the object if it has one of the types.
+        """
+        raise NotImplementedError
+
+    def tracked(self, slot: int) -> object:
+        """The object in a slot that may no longer be in use, if the collector knows it; slow."""
+        raise NotImplementedError
+
+    def exits(self, slots: Sequence[int]) -> List[object]:
+        """The exit callables in slots, `None` for one that is no bound method.
+
+        The list is shorter if the frame has left the upper blocks already. (From 3.11 to 3.13 that
+        can't be seen for an exit callable that is no bound method and still alive.)
+        """
+        return self.objects(slots)
+
+    def nullable(self, slots: Sequence[int]) -> List[object]:
+        """As `objects`, with `None` for NULL and for what is no object."""
+        raise NotImplementedError
+
+    def addresses(self, count: int) -> List[int]:
+        """The addresses of the objects in the first ``count`` slots, 0 for NULL."""
+        raise NotImplementedError
+
+
+class Reader:
+    """Reads frames of one generation of interpreters."""
+
+    def moment(self, frame: FrameType, code: CodeType) -> Optional[Moment]:
+        """Where ``frame`` stands now; `None` if it has ended or not begun."""
+        raise NotImplementedError
+
+    def proves(self, frame: FrameType) -> bool:
+        """Whether ``frame``, which runs in this thread, looks in memory as it should."""
+        return True
+
+    def waiting(
+        self, frame: FrameType, analysis: CodeAnalysis
+    ) -> Optional[Tuple[Site, List[object], Sequence[int]]]:
+        """What there is to know of a frame that waits for a callee or is suspended.
+
+        A short cut for the usual case. `None` means nothing but: look closer.
+
+        Returns:
+            Its site, the objects in the slots `Site.reads`, and, if the site has nameless blocks and
+            the code is plain, the words in the slots of its variables.
+        """
+        return None
+
+    def is_alive(self, frame: FrameType) -> bool:
+        """Whether ``frame`` is still running or suspended."""
+        raise NotImplementedError
+
+    def local(self, frame: FrameType, index: int) -> Tuple[bool, object]:
+        """The object in the slot of a local variable, and whether there is one.
+
+        Works for frames that have ended as well.
+        """
+        raise NotImplementedError
+
+    def namespace(self, frame: FrameType) -> Optional[object]:
+        """The namespace of a frame at module or class level; `None` if there is none."""
+        raise NotImplementedError

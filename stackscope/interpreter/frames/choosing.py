@@ -1,0 +1,101 @@
+"""Whether frames may be read exactly, and by which reader."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Optional
+
+from stackscope.interpreter.facts import IS_CPYTHON, IS_PYPY, STACK_IS_IN_FRAME
+
+if TYPE_CHECKING:
+    from stackscope.interpreter.frames.base import Reader
+
+# The reader to use. `_decided` says whether that has been settled, by the user or by a self-test.
+_reader: Optional[Reader] = None
+_decided = False
+
+
+def make_reader() -> Optional[Reader]:
+    """The reader for the running interpreter; `None` if there is none."""
+    if IS_PYPY:
+        from stackscope.interpreter.frames.pypyframe import make_reader as make_pypy_reader
+
+        return make_pypy_reader()
+    if not IS_CPYTHON or not _has_ctypes():
+        return None
+    if STACK_IS_IN_FRAME:
+        from stackscope.interpreter.frames.blockstack import BlockStackReader
+
+        return BlockStackReader()
+    from stackscope.interpreter.frames.interpreterframe import InterpreterFrameReader, find_layout
+
+    layout = find_layout()
+    return None if layout is None else InterpreterFrameReader(layout)
+
+
+def _has_ctypes() -> bool:
+    """Whether memory can be read. Isolated subinterpreters of 3.12 can't import what it takes."""
+    try:
+        import ctypes  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def reader() -> Optional[Reader]:
+    """The reader in use; `None` if only public interfaces are."""
+    if not _decided:
+        set_trickery_enabled(None)
+    return _reader
+
+
+def set_trickery_enabled(enabled: Optional[bool]) -> None:
+    """Choose how frames are read.
+
+    Args:
+        enabled: `True`: exactly, from the interpreter's memory, or on PyPy from what its collector
+            tells. `False`: only through public interfaces that can't crash; then contexts of
+            suspended frames alone are found on CPython, without `varname` and `start_line`, and none
+            on PyPy. `None` (as at the start): decide by a self-test, at once.
+
+    Raises:
+        RuntimeError: ``enabled`` is `True` and this interpreter is not known.
+    """
+    global _reader, _decided
+    if enabled is False:
+        _reader, _decided = None, True
+        return
+    chosen = make_reader()
+    if enabled and chosen is None:
+        raise RuntimeError(f"don't know how to read frames of {sys.version.split()[0]}")
+    tested = enabled is None and (IS_CPYTHON or IS_PYPY)
+    if tested and not _passes(chosen):
+        chosen = None
+    # First of all, so that a warning that is made an error is given once only, too.
+    _reader, _decided = chosen, True
+    if tested and chosen is None:
+        _warn()
+
+
+def _passes(chosen: Optional[Reader]) -> bool:
+    from stackscope.interpreter.frames.selftest import passes
+
+    return chosen is not None and passes(chosen)
+
+
+def _warn() -> None:
+    import warnings
+
+    from stackscope.interpreter.facts import InspectionWarning
+
+    why = "keeps its frames in a way that is not known here"
+    shown = "shown for suspended frames only, without names and lines"
+    if not IS_CPYTHON:
+        shown = "not shown"
+    elif not _has_ctypes():
+        why = "can't import ctypes here"
+    warnings.warn(
+        f"This interpreter ({sys.version.split()[0]}) {why}: context managers are {shown}.",
+        InspectionWarning,
+        stacklevel=3,
+    )

@@ -1,0 +1,305 @@
+"""Frames of CPython 3.11 and later: a frame object points to an interpreter frame.
+
+The interpreter frame lies on the thread's data stack, in its generator, or, once it has ended, in
+the frame object itself. Evidence: ``_PyInterpreterFrame`` in Include/internal/pycore_frame.h (3.11
+to 3.13) and pycore_interpframe_structs.h (3.14+); ``take_ownership`` in Python/frame.c.
+
+From 3.13 on the interpreter publishes the layout of its structures in ``_PyRuntime``
+(``_Py_DebugOffsets``). From 3.14 on the slots are tagged pointers (pycore_stackref.h).
+"""
+
+from __future__ import annotations
+
+import _ctypes
+import ctypes
+import sys
+from itertools import chain, compress, repeat
+from operator import and_, eq, getitem
+from types import CodeType, FrameType
+from typing import (
+    Any,
+    Dict,
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+    Type,
+    TypeVar,
+)
+
+from stackscope.interpreter.bytecode import CodeAnalysis, Site
+from stackscope.interpreter.frames.base import FrameMoved, Moment, Reader
+from stackscope.interpreter.frames.memory import (
+    HAS_MEMORY,
+    INT,
+    INTS,
+    MEMORY,
+    OBJECTS,
+    WORD,
+    MemoryMoment,
+    flatten,
+    if_equal,
+    last_instruction,
+    objects_at,
+    take,
+    words_at,
+)
+
+
+class Layout(NamedTuple):
+    """Where things are in an interpreter frame, in bytes.
+
+    Attributes:
+        executable: the code object.
+        depth: how much of the value stack is in use: ``stacktop``, or from 3.14 on a pointer.
+        localsplus: the first local variable.
+        tags: the bits of a slot that are no part of the pointer.
+    """
+
+    executable: int
+    depth: int
+    localsplus: int
+    tags: int
+
+
+# Number of the first interpreter_frame field in _Py_DebugOffsets, counted in 64-bit words.
+_OFFSET_TABLE = {(3, 13): 28, (3, 14): 31, (3, 15): 39}
+# Its fields: size, previous, executable, instr_ptr, localsplus, owner, and from 3.14 stackpointer.
+_TABLE_FIELDS = 7
+
+
+def find_layout() -> Optional[Layout]:
+    """The layout of the running interpreter, or `None` if nobody has seen it yet."""
+    version = sys.version_info[:2]
+    if version == (3, 11):
+        # Four pointers, f_code, three pointers, int, bool, char.
+        return Layout(4 * WORD, 8 * WORD, 9 * WORD, 0) if WORD == 8 else None
+    if version == (3, 12):
+        # f_code, seven pointers, int, uint16, char.
+        return Layout(0, 8 * WORD, 9 * WORD, 0) if WORD == 8 else None
+    if version not in _OFFSET_TABLE:
+        return None
+    return _published_layout(_OFFSET_TABLE[version])
+
+
+def _published_layout(start: int) -> Optional[Layout]:
+    header = ctypes.c_char.in_dll(ctypes.pythonapi, "_PyRuntime")
+    numbers = (ctypes.c_uint64 * (start + _TABLE_FIELDS)).from_address(ctypes.addressof(header))
+    if bytes(numbers)[:8] != b"xdebugpy" or numbers[1] != sys.hexversion:
+        return None
+    free_threaded = numbers[2]
+    size, _, executable, instr_ptr, localsplus, owner, stackpointer = numbers[start:]
+    plausible = executable < owner < localsplus <= size <= 1024 and localsplus % WORD == 0
+    # Other builds without the GIL tag the references in slots in ways that nobody has tried here.
+    if not plausible or (free_threaded and sys.version_info >= (3, 14)):
+        return None
+    if sys.version_info < (3, 14):
+        # int stacktop follows instr_ptr (3.13: pycore_frame.h).
+        return Layout(executable, instr_ptr + WORD, localsplus, 0)
+    return Layout(executable, stackpointer, localsplus, _TAGS)
+
+
+# f_locals of an interpreter frame, in words.
+_NAMESPACE = {(3, 11): 3, (3, 12): 5}.get(sys.version_info[:2], -1)
+
+# The frame object: its header, f_back, f_frame.
+_HEADER = object().__sizeof__() + WORD
+# The interpreter frame of a frame that has ended follows some more fields of the frame object.
+_OWN_DATA = 256
+
+# Untagged slots hold what `getitem` of an array of objects makes a reference to. For tagged ones
+# the pointer is an integer first. (A prototype of our own: ctypes.pythonapi's is everybody's.)
+_new_reference = (
+    ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p)(("Py_NewRef", ctypes.pythonapi))
+    if sys.version_info >= (3, 14) and sys.implementation.name == "cpython"
+    else None
+)
+# The same as ctypes' own helper, three times as fast; tried by the self-test.
+_pointer_to_object = _new_reference and getattr(_ctypes, "PyObj_FromPtr", _new_reference)
+_TAGS = 3
+_NO_TAGS = repeat(~_TAGS)
+_ZERO = (0,)
+_MEMORY_ONCE, _INTS_ONCE = (MEMORY,), (INTS,)
+_WORDS, _OBJECTS = repeat(MEMORY), repeat(OBJECTS)
+# A slot tagged with both bits is an integer (Py_INT_TAG).
+_INT_TAG = 3
+
+
+class _Moment(MemoryMoment):
+    __slots__ = ("frame", "head", "base", "layout", "depth_word")
+
+    def __init__(self, frame: FrameType, head: Any, base: int, layout: Layout) -> None:
+        self.lasti = frame.f_lasti
+        self.frame = frame
+        self.head = head
+        self.base = base
+        self.localsplus = base + layout.localsplus
+        self.layout = layout
+        # Only a view so far; it is read behind the first check.
+        depth_word = list(
+            take(words_at(base + layout.depth), if_equal((0,), take(head, (0,)), base))
+        )
+        if not depth_word:
+            raise FrameMoved
+        self.depth_word = depth_word[0]
+        if layout.tags:
+            self.depth = (self.depth_word - base - layout.localsplus) // WORD
+        else:
+            # int stacktop: -1 while the frame works on its stack.
+            self.depth = (self.depth_word & 0xFFFFFFFF ^ 0x80000000) - 0x80000000
+
+    def guarded(self, slots: Sequence[int]) -> Iterator[int]:
+        """The slots, if the frame is at its instruction and its data are where they were.
+
+        A generator's frame keeps its instruction when it is deallocated, but not its place. A frame
+        that unwinds may have set its instruction back (RERAISE), but not its depth.
+        """
+        here = compress(
+            (iter(slots),), map(eq, map(last_instruction, (self.frame,)), (self.lasti,))
+        )
+        there = compress(here, map(eq, map(getitem, (self.head,), (0,)), (self.base,)))
+        depth = (words_at(self.base + self.layout.depth),)
+        return flatten(compress(there, map(eq, map(getitem, depth, (0,)), (self.depth_word,))))
+
+
+class _TaggedMoment(_Moment):
+    """3.14 and later: what is in the slots is no plain pointer."""
+
+    __slots__ = ()
+
+    def objects(self, slots: Sequence[int]) -> List[object]:
+        assert _pointer_to_object is not None
+        words = take(words_at(self.localsplus), self.guarded(slots))
+        found = list(map(_pointer_to_object, filter(None, map(and_, words, _NO_TAGS))))
+        if len(found) != len(slots):
+            raise FrameMoved
+        return found
+
+    def pointers(self, slots: Sequence[int]) -> List[int]:
+        return [
+            0 if word & _TAGS == _INT_TAG else word & ~_TAGS for word in super().pointers(slots)
+        ]
+
+
+class HeldMoment(_Moment):
+    """The frame of a suspended generator that another thread may resume, as there is no GIL.
+
+    Attributes:
+        held: what the generator refers to, by address.
+    """
+
+    __slots__ = ("held",)
+
+    held: Dict[int, object]
+
+    def objects(self, slots: Sequence[int]) -> List[object]:
+        addresses = self.pointers(slots)
+        try:
+            found = [self.held[address] for address in addresses]
+        except KeyError:
+            raise FrameMoved from None
+        if self.pointers(slots) != addresses:
+            raise FrameMoved
+        return found
+
+
+M = TypeVar("M", bound=_Moment)
+
+
+class InterpreterFrameReader(Reader):
+    """Reads frames of 3.11 and later."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.localsplus = layout.localsplus
+        self.depth = layout.depth
+
+    def moment(self, frame: FrameType, code: CodeType) -> Optional[Moment]:
+        return self.moment_of(_TaggedMoment if self.layout.tags else _Moment, frame)
+
+    def moment_of(self, kind: Type[M], frame: FrameType) -> Optional[M]:
+        """As `moment`, as an object of the given class."""
+        head = words_at(id(frame) + _HEADER)
+        base = head[0]
+        if 0 <= base - id(frame) < _OWN_DATA:
+            return None
+        return kind(frame, head, base, self.layout)
+
+    def waiting(
+        self, frame: FrameType, analysis: CodeAnalysis
+    ) -> Optional[Tuple[Site, List[object], Sequence[int]]]:
+        if not HAS_MEMORY:
+            return None
+        head = (id(frame) + _HEADER) // WORD
+        base = MEMORY[head]
+        if 0 <= base - id(frame) < _OWN_DATA:
+            return None
+        lasti = frame.f_lasti
+        sites = analysis.sites[lasti >> 1] if lasti >= 0 else ()
+        if len(sites) != 1:
+            return None
+        site = sites[0]
+        first = (base + self.localsplus) // WORD
+        slots: List[Any] = [first + slot for slot in site.reads]
+        # The slots of the variables, if a block without a name may have its manager there.
+        variables = slice(first, first + len(analysis.names)) if site.nameless else None
+        if not analysis.plain:
+            variables = None
+        there = compress((iter(slots),), map(eq, map(getitem, _MEMORY_ONCE, (head,)), (base,)))
+        # As in Moment.guarded, with the depth that is to be expected here.
+        here = compress(there, map(eq, map(last_instruction, (frame,)), (lasti,)))
+        if _pointer_to_object is None:
+            depth = map(getitem, _INTS_ONCE, ((base + self.depth) // INT,))
+            guarded = flatten(compress(here, map(eq, depth, (site.used,))))
+            if variables is None:
+                return site, list(map(getitem, _OBJECTS, guarded)), ()
+            # The variables last: 3.11 may collect garbage, and so let other threads run, for the list
+            # that they are put into.
+            views = chain(repeat(OBJECTS, len(slots)), _MEMORY_ONCE)
+            slots.append(variables)
+            found: List[Any] = list(map(getitem, views, guarded))
+            return (site, found[:-1], found[-1]) if found else None
+        depth = map(getitem, _MEMORY_ONCE, ((base + self.depth) // WORD,))
+        top = base + self.localsplus + site.used * WORD
+        guarded = flatten(compress(here, map(eq, depth, (top,))))
+        words = map(and_, map(getitem, _WORDS, guarded), _NO_TAGS)
+        found = list(map(_pointer_to_object, filter(None, words)))
+        if variables is None or not found:
+            return site, found, ()
+        # They are compared with the addresses of objects that we hold: stale ones do no harm.
+        window: Tuple[Any, ...] = (variables,)
+        there = compress(window, map(eq, map(getitem, _MEMORY_ONCE, (head,)), (base,)))
+        held = list(map(getitem, _MEMORY_ONCE, there))
+        return (site, found, held[0]) if held else None
+
+    def proves(self, frame: FrameType) -> bool:
+        # The code object is where the layout says.
+        base = words_at(id(frame) + _HEADER)[0]
+        executable = words_at(base + self.layout.executable)[0]
+        return bool(executable & ~self.layout.tags == id(frame.f_code))
+
+    def is_alive(self, frame: FrameType) -> bool:
+        return not 0 <= words_at(id(frame) + _HEADER)[0] - id(frame) < _OWN_DATA
+
+    def local(self, frame: FrameType, index: int) -> Tuple[bool, object]:
+        return self._object(frame, self.layout.localsplus, index)
+
+    def namespace(self, frame: FrameType) -> Optional[object]:
+        return self._object(frame, 0, _NAMESPACE)[1]
+
+    @staticmethod
+    def _object(frame: FrameType, offset: int, index: int) -> Tuple[bool, object]:
+        """An object in a frame of 3.11 or 3.12; later ones have PEP 667."""
+        head = words_at(id(frame) + _HEADER)
+        for _ in range(100):
+            base = head[0]
+            view = objects_at(base + offset)
+            try:
+                found = list(take(view, if_equal((index,), take(head, (0,)), base)))
+            except ValueError:
+                return False, None
+            if found:
+                return True, found[0]
+        return False, None

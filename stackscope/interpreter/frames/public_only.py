@@ -1,0 +1,47 @@
+"""Contexts of suspended frames through public interfaces alone.
+
+`gc.get_referents` of a suspended generator (of its frame up to 3.10) lists its variables and then
+its value stack, where the exit callables of active blocks are. How many there are is known from
+the code; the last so many are taken, since variables come first.
+"""
+
+from __future__ import annotations
+
+import gc
+from types import FrameType
+from typing import List, NamedTuple, Tuple
+
+from stackscope.interpreter.facts import STACK_IS_IN_FRAME
+from stackscope.interpreter.frames.methods import is_exit_of, manager_of
+
+
+class Found(NamedTuple):
+    """A manager, and whether its block is an ``async with``."""
+
+    manager: object
+    is_async: bool
+
+
+def exits_in(owner: object, frame: FrameType) -> List[Found]:
+    """The managers whose exit callables a suspended frame refers to, in order.
+
+    Args:
+        owner: the generator, coroutine or async generator of the frame, or the frame.
+        frame: the frame.
+    """
+    referents = gc.get_referents(owner)
+    if not isinstance(owner, FrameType):
+        referents += gc.get_referents(frame) if STACK_IS_IN_FRAME else []
+    found = []
+    following: List[object] = [*referents[1:], None]
+    for item, next_item in zip(referents, following):
+        for name, is_async in _NAMES:
+            known, manager = manager_of(item, name)
+            if known:
+                found.append(Found(manager, is_async))
+            elif is_exit_of(item, next_item, name):
+                found.append(Found(next_item, is_async))
+    return found
+
+
+_NAMES: Tuple[Tuple[str, bool], ...] = (("__exit__", False), ("__aexit__", True))

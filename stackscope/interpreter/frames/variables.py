@@ -1,0 +1,178 @@
+"""Local variables of frames, read without a trace.
+
+Up to 3.12 reading ``frame.f_locals`` of a function refreshes a dictionary that belongs to the
+frame, and throws away what a debugger has just assigned there. So variables are read from their
+slots. From 3.13 on (PEP 667) ``f_locals`` is a proxy without that effect.
+"""
+
+from __future__ import annotations
+
+from types import CellType, CodeType, FrameType
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
+
+from stackscope.interpreter.facts import (
+    CO_ANY_GENERATOR,
+    CO_OPTIMIZED,
+    CO_VARARGS,
+    FREE_THREADED,
+    LOCALS_ARE_COPIED,
+    slot_names,
+)
+from stackscope.interpreter.frames import choosing
+
+if TYPE_CHECKING:
+    from stackscope.interpreter.frames.base import Moment
+
+
+def _namespace(frame: FrameType) -> Optional[Dict[str, object]]:
+    """The namespace of a frame at module or class level, if that is a dictionary."""
+    namespace: Any
+    if frame.f_code.co_cellvars and LOCALS_ARE_COPIED:
+        # Reading f_locals deletes the names of empty cells (``__class__`` while the class is not
+        # made yet) from the namespace, through its class's own methods: `map_to_dict` in
+        # Objects/frameobject.c.
+        reader = choosing.reader()
+        namespace = None if reader is None else reader.namespace(frame)
+    else:
+        namespace = frame.f_locals
+    return namespace if issubclass(type(namespace), dict) else None
+
+
+def _is_function(code: CodeType) -> bool:
+    return bool(code.co_flags & CO_OPTIMIZED)
+
+
+def local_value(frame: FrameType, name: str) -> Tuple[bool, object]:
+    """The value of a local variable of ``frame``, and whether there is one.
+
+    Runs no code of the program and leaves what a debugger has assigned alone. Free variables
+    count; globals don't, except at module level.
+    """
+    code = frame.f_code
+    if not _is_function(code):
+        namespace = _namespace(frame)
+        if namespace is None or not dict.__contains__(namespace, name):
+            return False, None
+        return True, dict.get(namespace, name)
+    if not LOCALS_ARE_COPIED:
+        resumable = _resumable_values(frame, (name,))
+        if resumable is not None:
+            return name in resumable, resumable.get(name)
+        try:
+            return True, frame.f_locals[name]
+        except KeyError:
+            return False, None
+    reader = choosing.reader()
+    if reader is None:
+        return False, None
+    for index in _slots_of(code, name):
+        found, value = reader.local(frame, index)
+        if found:
+            return _contents(code, name, value)
+    return False, None
+
+
+def _resumable_values(frame: FrameType, names: Tuple[str, ...]) -> Optional[Dict[str, object]]:
+    """Variables of a frame that another thread may resume, since there is no GIL; `None` for other frames."""
+    code = frame.f_code
+    if not FREE_THREADED or not code.co_flags & CO_ANY_GENERATOR:
+        return None
+    from stackscope.interpreter.frames.freethreaded import values_in
+
+    slots = [(name, index) for name in names for index in _slots_of(code, name)]
+    values = values_in(frame, [index for _, index in slots])
+    if values is None:
+        return None
+    found = [
+        (name, _contents(code, name, value))
+        for (name, _), (is_bound, value) in zip(slots, values)
+        if is_bound
+    ]
+    return {name: value for name, (is_bound, value) in found if is_bound}
+
+
+def _slots_of(code: CodeType, name: str) -> List[int]:
+    return [i for i, other in enumerate(slot_names(code)) if other == name]
+
+
+def _contents(code: CodeType, name: str, value: object) -> Tuple[bool, object]:
+    """The variable's value, given what its slot holds."""
+    if type(value) is CellType and (name in code.co_cellvars or name in code.co_freevars):
+        try:
+            return True, value.cell_contents
+        except ValueError:
+            return False, None
+    return True, value
+
+
+def local_values(frame: FrameType) -> Dict[str, object]:
+    """All local variables of ``frame`` that have a value, in a dictionary of our own."""
+    code = frame.f_code
+    if not _is_function(code):
+        namespace = _namespace(frame)
+        return {} if namespace is None else dict(dict.items(namespace))
+    if not LOCALS_ARE_COPIED:
+        resumable = _resumable_values(frame, slot_names(code))
+        return dict(frame.f_locals) if resumable is None else resumable
+    names = code.co_varnames + code.co_cellvars + code.co_freevars
+    found = {name: local_value(frame, name) for name in dict.fromkeys(names)}
+    return {name: value for name, (exists, value) in found.items() if exists}
+
+
+def first_argument(frame: FrameType) -> Tuple[bool, object]:
+    """The first positional argument of the function that ``frame`` runs, and whether it has one.
+
+    A variable that has been rebound or deleted since gives its present value, or nothing.
+    """
+    code = frame.f_code
+    if not _is_function(code):
+        return False, None
+    if code.co_argcount:
+        return local_value(frame, code.co_varnames[0])
+    if code.co_flags & CO_VARARGS:
+        found, arguments = local_value(frame, code.co_varnames[code.co_kwonlyargcount])
+        if found and type(arguments) is tuple and arguments:
+            return True, arguments[0]
+    return False, None
+
+
+def name_of_local(
+    frame: FrameType, names: Tuple[str, ...], moment: Moment, obj: object
+) -> Optional[str]:
+    """The name of the first local variable that holds ``obj``.
+
+    Args:
+        frame: the frame.
+        names: the names of its slots.
+        moment: where it stands.
+        obj: what to look for, by identity.
+
+    Raises:
+        FrameMoved: the frame has gone on.
+    """
+    code = frame.f_code
+    if not _is_function(code):
+        namespace = _namespace(frame)
+        items = list(dict.items(namespace)) if namespace is not None else []
+        return next((name for name, value in items if value is obj), None)
+    addresses = moment.addresses(len(names))
+    if id(obj) in addresses:
+        return names[addresses.index(id(obj))]
+    if code.co_cellvars or code.co_freevars:
+        return _name_of_cell(code, names, moment, addresses, obj)
+    return None
+
+
+def _name_of_cell(
+    code: CodeType, names: Tuple[str, ...], moment: Moment, addresses: List[int], obj: object
+) -> Optional[str]:
+    slots = [
+        i
+        for i, name in enumerate(names)
+        if addresses[i] and (name in code.co_cellvars or name in code.co_freevars)
+    ]
+    for slot, value in zip(slots, moment.objects(slots)):
+        found, content = _contents(code, names[slot], value)
+        if found and content is obj:
+            return names[slot]
+    return None

@@ -1,0 +1,3 @@
+"""Private. What an extraction and a snapshot give: plain data."""
+
+from __future__ import annotations

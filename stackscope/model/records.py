@@ -1,0 +1,149 @@
+"""Dataclasses that cost nothing to import.
+
+``import dataclasses`` pulls in ``inspect``, ``ast`` and ``dis``: 8 to 20 ms, more than all the rest of
+this package. So `record` writes ``__init__`` itself, from the annotations, and hands the class to
+:func:`dataclasses.dataclass` only when somebody asks for ``__dataclass_fields__``, which is how
+``is_dataclass``, ``fields``, ``replace``, ``asdict``, ``pprint`` and a ``@dataclass`` subclass all recognize
+a dataclass.
+"""
+
+from __future__ import annotations
+
+from stackscope.safe.objects import mro_of, namespace_of
+
+__all__ = ["brief_record", "new", "record", "record_repr"]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from dataclasses import dataclass as brief_record
+    from dataclasses import dataclass as record
+    from dataclasses import field
+    from typing import Any, Callable, TypeVar
+
+    T = TypeVar("T")
+
+    def new(factory: Callable[[], T]) -> T:
+        """The default of a field: what ``factory`` gives, a new one for each record."""
+        return field(default_factory=factory)
+
+else:
+
+    class new:  # noqa: N801
+        """The default of a field: what ``factory`` gives, a new one for each record."""
+
+        __slots__ = ("factory",)
+
+        def __init__(self, factory):
+            self.factory = factory
+
+    class _FieldsOnDemand:
+        """Stands in for ``__dataclass_fields__`` until its first reader comes."""
+
+        def __init__(self, owner):
+            self.owner = owner
+
+        def __get__(self, instance, owner=None):
+            import dataclasses
+
+            cls = self.owner
+            for name, value in list(vars(cls).items()):
+                if type(value) is new:
+                    setattr(cls, name, dataclasses.field(default_factory=value.factory))
+            # Replaces this very attribute. What `record` has made (`__init__`, `__eq__` …) is kept.
+            dataclasses.dataclass(cls)
+            return vars(cls)["__dataclass_fields__"]
+
+    def record(cls):
+        """Make a dataclass of ``cls``.
+
+        The fields are its annotations. A class attribute ``_stored_as`` may say of some of them which
+        expression is stored, in place of the argument itself.
+        """
+        names = tuple(cls.__annotations__)
+        cls.__init__ = _write_init(cls, names)
+        cls.__match_args__ = names
+        cls.__eq__ = _equals
+        cls.__hash__ = None
+        cls.__repr__ = record_repr
+        cls.__replace__ = _replaced
+        cls.__dataclass_fields__ = _FieldsOnDemand(cls)
+        return cls
+
+    def brief_record(cls):
+        """A `record` that keeps its own ``__repr__``, for that of a whole tree would be huge."""
+        brief = cls.__repr__
+        cls = record(cls)
+        cls.__repr__ = brief
+        return cls
+
+    def _write_init(cls, names):
+        namespace = vars(cls)
+        stored_as = namespace.get("_stored_as", {})
+        defaults = []
+        factories = {}
+        body = []
+        for name in names:
+            value = stored_as.get(name, name)
+            if name in namespace:
+                default = namespace[name]
+                defaults.append(default)
+                if type(default) is new:
+                    factories[f"new_{name}"] = default
+                    value = f"new_{name}.factory() if {name} is new_{name} else {name}"
+            body.append(f"    self.{name} = {value}\n")
+        source = f"def __init__(self, {', '.join(names)}):\n{''.join(body)}"
+        space = {"__name__": cls.__module__, **factories}
+        exec(source, space)  # noqa: S102
+        init = space["__init__"]
+        init.__defaults__ = tuple(defaults)
+        init.__qualname__ = f"{cls.__qualname__}.__init__"
+        init.__annotations__ = {**cls.__annotations__, "return": None}
+        return init
+
+    def _equals(self, other):
+        if type(other) is not type(self):
+            return NotImplemented
+        names = self.__match_args__
+        return [getattr(self, n) for n in names] == [getattr(other, n) for n in names]
+
+    def _replaced(self, **changes):
+        import dataclasses
+
+        return dataclasses.replace(self, **changes)
+
+
+DEEPEST = 30
+"""Records inside of records are left out of a representation below so many levels.
+
+Catching a RecursionError instead would abort Python 3.8, if it happened again ("Cannot recover from stack
+overflow" in Python/ceval.c).
+"""
+
+
+def record_repr(record: Any, levels: int = DEEPEST) -> str:
+    """The representation of a record, in the form that dataclasses have.
+
+    What it holds of other people's objects is guarded as in `safe_repr`.
+    """
+    kind = type(record)
+    if not levels:
+        return f"{kind.__qualname__}(...)"
+    values = [
+        f"{name}={_value_repr(getattr(record, name), levels - 1)}" for name in kind.__match_args__
+    ]
+    return f"{kind.__qualname__}({', '.join(values)})"
+
+
+def _value_repr(value: Any, levels: int) -> str:
+    if _is_record(value):
+        return record_repr(value, levels)
+    if type(value) is list and value and all(map(_is_record, value)):
+        return "[" + ", ".join([record_repr(each, levels) for each in value]) + "]"
+    from stackscope.safe.text import safe_repr
+
+    return safe_repr(value)
+
+
+def _is_record(value: object) -> bool:
+    """Whether ``value`` is a record that is represented field by field, found without asking the value."""
+    return any(namespace_of(base).get("__repr__") is record_repr for base in mro_of(type(value)))

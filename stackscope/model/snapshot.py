@@ -1,0 +1,214 @@
+"""What a snapshot gives: loops with their tasks, threads, and other things that have stacks."""
+
+from __future__ import annotations
+
+import time
+
+from stackscope.model.records import brief_record, new
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import threading
+    from typing import Iterator, List, Optional
+
+    from stackscope.model.stacks import Stack
+    from stackscope.model.waiting import Waiting
+
+__all__ = ["ItemNode", "LoopNode", "Snapshot", "TaskNode", "ThreadNode"]
+
+
+@brief_record
+class TaskNode:
+    """One task, with the tasks that it owns.
+
+    Args:
+        task: The task object.
+        number: Its number in this process. No other task ever gets the same.
+        name: The name that its library knows it by.
+        state: ``"running"``, ``"ready"`` (it will run as soon as its loop gets to it), ``"waiting"``,
+            ``"cancelling"`` (a cancellation is on its way to it, or it is cleaning up) or ``"done"``.
+        stack: Its stack. That of a task that runs in another thread may be out of date already. If it has
+            contexts, the stacks of the tasks that they own are among their children.
+        owner: The task group or nursery that it was started in; ``None`` if nothing owns it.
+        children: The tasks that were started in this one's task groups or nurseries, and then those that
+            nothing owns and this one waits for.
+        waiting: What it waits for; ``None`` if it doesn't wait, or nothing is known about that.
+        is_awaited: Whether it stands below another task because that one waits for it, and nothing owns it.
+        cancel_reason: Why it is being cancelled, as far as somebody has said so.
+    """
+
+    task: object
+    number: int
+    name: str
+    state: str
+    stack: Stack
+    owner: object
+    children: List[TaskNode]
+    waiting: Optional[Waiting] = None
+    is_awaited: bool = False
+    cancel_reason: Optional[str] = None
+
+    @property
+    def waits_for(self) -> Optional[str]:
+        """What a task that isn't running waits for, in a few words; ``None`` if that is unknown."""
+        return None if self.waiting is None else self.waiting.text
+
+    def __repr__(self) -> str:
+        return f"<TaskNode {self.number} {self.name!r} {self.state}>"
+
+    def walk(self) -> Iterator[TaskNode]:
+        """This task and all below it, each before its children."""
+        todo: List[TaskNode] = [self]
+        while todo:
+            node = todo.pop()
+            yield node
+            todo.extend(reversed(node.children))
+
+
+@brief_record
+class LoopNode:
+    """An event loop or a run, with its tasks.
+
+    Args:
+        loop: The event loop, or what its library has for a run.
+        library: The library: ``"asyncio"``, ``"trio"`` …
+        thread: The name of the thread that it is running in, as far as that can be found.
+        is_running: Whether it is running at all.
+        is_here: Whether it is running in the thread that took the snapshot, and so stands still.
+        tasks: The tasks that no other task owns or waits for.
+        noun: What its library calls such a thing: ``"asyncio loop"``, ``"trio run"`` …
+    """
+
+    loop: object
+    library: str
+    thread: Optional[str]
+    is_running: bool
+    is_here: bool
+    tasks: List[TaskNode]
+    noun: str = "event loop"
+
+    def __repr__(self) -> str:
+        return f"<LoopNode of {self.library} in {self.thread or 'no known thread'}>"
+
+    def walk(self) -> Iterator[TaskNode]:
+        """All tasks of the loop, each before its children."""
+        for node in self.tasks:
+            yield from node.walk()
+
+
+@brief_record
+class ThreadNode:
+    """One thread.
+
+    Args:
+        thread: The ``Thread``; ``None`` for one that `threading` doesn't know.
+        number: Its number in this process. No other thread ever gets the same; 0 without a ``Thread``.
+        name: Its name.
+        is_here: Whether it is the thread that took the snapshot.
+        stack: Its stack. That of another thread may be out of date already.
+        ident: What ``threading.get_ident()`` gives in it.
+        is_daemon: Whether the process ends without waiting for it.
+    """
+
+    thread: Optional[threading.Thread]
+    number: int
+    name: str
+    is_here: bool
+    stack: Stack
+    ident: int = 0
+    is_daemon: bool = False
+
+    def __repr__(self) -> str:
+        return f"<ThreadNode {self.number} {self.name!r}>"
+
+
+@brief_record
+class ItemNode:
+    """Something else that has a stack, such as a greenlet.
+
+    Args:
+        kind: What it is: ``"greenlet"``.
+        item: The object.
+        number: Its number in this process, which nothing else of its kind ever gets.
+        name: What it is called.
+        state: What it does, in a word.
+        stack: Its stack.
+        thread: The name of the thread that it lives in, if that is known.
+        children: Those of its kind that belong to it.
+    """
+
+    kind: str
+    item: object
+    number: int
+    name: str
+    state: str
+    stack: Stack
+    thread: Optional[str]
+    children: List[ItemNode]
+
+    def __repr__(self) -> str:
+        return f"<ItemNode {self.kind} {self.number} {self.state}>"
+
+    def walk(self) -> Iterator[ItemNode]:
+        """This item and all below it, each before its children."""
+        todo: List[ItemNode] = [self]
+        while todo:
+            node = todo.pop()
+            yield node
+            todo.extend(reversed(node.children))
+
+
+@brief_record
+class Snapshot:
+    """What `extract_all` has found.
+
+    It holds the objects that it tells about: let go of it to let go of them.
+
+    Args:
+        loops: The event loops and runs; those of the calling thread come first.
+        threads: The threads; the calling one comes first.
+        items: What else has a stack, such as greenlets.
+        cycles: Tasks that wait for each other in a circle, each circle as a list.
+        taken_at: When it was taken, as ``time.time()`` gives it.
+    """
+
+    loops: List[LoopNode]
+    threads: List[ThreadNode]
+    items: List[ItemNode] = new(list)
+    cycles: List[List[TaskNode]] = new(list)
+    taken_at: float = new(time.time)
+
+    def tasks(self) -> Iterator[TaskNode]:
+        """All tasks of all loops, each before its children."""
+        for loop in self.loops:
+            yield from loop.walk()
+
+    def __repr__(self) -> str:
+        return f"<Snapshot of {len(self.loops)} loops and {len(self.threads)} threads>"
+
+    def __str__(self) -> str:
+        return "".join(self.format())
+
+    def format(
+        self,
+        *,
+        ascii_only: bool = False,
+        show_contexts: bool = True,
+        show_hidden_frames: bool = False,
+        max_alike: Optional[int] = 5,
+    ) -> List[str]:
+        """Draw everything as one tree.
+
+        Args:
+            ascii_only: Draw with ASCII characters only.
+            show_contexts: Show the context managers that are active in each frame.
+            show_hidden_frames: Also show the frames and contexts marked with ``hide``.
+            max_alike: If more tasks than that have the same owner and stand at the same lines, only one of
+                them is drawn, with the numbers of the others. ``None`` draws all.
+
+        Returns:
+            The lines, each ending in a newline.
+        """
+        from stackscope.render.snapshot import format_snapshot
+
+        return format_snapshot(self, ascii_only, show_contexts, show_hidden_frames, max_alike)

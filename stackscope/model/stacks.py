@@ -1,0 +1,288 @@
+"""What an extraction gives: `Stack`, `Frame` and `Context`, and the stack item `StackSlice`.
+
+Plain data, and nothing that looks at an interpreter. How it is drawn is the business of
+`stackscope.render`, which is imported when the first string is asked for.
+"""
+
+from __future__ import annotations
+
+from stackscope.model.records import record
+from stackscope.safe.objects import qualname_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import traceback
+    from types import FrameType
+    from typing import Any, Iterator, List, Optional, Sequence, Union
+
+    Children = Sequence[Union["Context", "Stack"]]
+
+__all__ = ["Context", "Frame", "Stack", "StackItem", "StackSlice"]
+
+
+StackItem = object
+"""Placeholder in annotations for "anything that has a stack": a task, a coroutine, a thread …"""
+
+
+@record
+class Stack:
+    """The frames of one stack, outermost first, and what was found on the way.
+
+    Iterating over a stack gives its frames, and ``len(stack)`` is their number, hidden ones included.
+
+    Args:
+        root: The object that was passed to ``extract()``; ``None`` for a piece of a running stack.
+        frames: The frames, outermost first.
+        leaf: What remains below the last frame, such as the future that is awaited there. If several
+            things remain: a list of them.
+        error: The exception that extraction ran into, if it did. What was found before is in ``frames``.
+    """
+
+    root: object
+    frames: Sequence[Frame]
+    leaf: object = None
+    error: Optional[BaseException] = None
+
+    def __iter__(self) -> Iterator[Frame]:
+        return iter(self.frames)
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __str__(self) -> str:
+        return "".join(self.format())
+
+    def format(
+        self,
+        *,
+        ascii_only: bool = False,
+        show_contexts: bool = True,
+        show_hidden_frames: bool = False,
+    ) -> List[str]:
+        """Draw the stack as a tree.
+
+        Args:
+            ascii_only: Draw with ASCII characters only.
+            show_contexts: Show the context managers that are active in each frame.
+            show_hidden_frames: Also show the frames and contexts marked with ``hide``.
+
+        Returns:
+            The lines, each ending in a newline.
+        """
+        from stackscope.render.stack import format_stack
+
+        return format_stack(self, ascii_only, show_contexts, show_hidden_frames)
+
+    def format_flat(self, *, show_contexts: bool = False) -> List[str]:
+        """Write the stack in the style of `traceback`.
+
+        Args:
+            show_contexts: Give the active context managers entries of their own.
+
+        Returns:
+            Strings that end in a newline; as in `traceback`, some contain several lines.
+        """
+        from stackscope.render.stdlib import format_flat
+
+        return format_flat(self, show_contexts)
+
+    def as_stdlib_summary(
+        self,
+        *,
+        show_contexts: bool = False,
+        show_hidden_frames: bool = False,
+        capture_locals: bool = False,
+    ) -> traceback.StackSummary:
+        """The stack as the standard library describes one.
+
+        Args:
+            show_contexts: Give the active context managers entries of their own.
+            show_hidden_frames: Also include what is marked with ``hide``.
+            capture_locals: Store the representation of each frame's local variables. Before Python 3.13
+                that may discard what a debugger has assigned in these frames.
+        """
+        from stackscope.render.stdlib import stack_summary
+
+        return stack_summary(self, show_contexts, show_hidden_frames, capture_locals)
+
+
+@record
+class Frame:
+    """One frame of a stack, with the context managers active in it.
+
+    Args:
+        pyframe: The interpreter's frame object.
+        lineno: The line that is executing; -1 reads it from the frame now. 0 if it has none.
+        origin: The innermost weak-referenceable generator, coroutine or async generator that was looked
+            into to find the frame.
+        contexts: The active context managers, outermost first.
+        hide: Leave the frame out when the stack is drawn.
+        hide_line: Draw the frame without its source line.
+
+    Attributes:
+        is_past: Whether it is an entry of a traceback rather than a frame as it is now. Hooks may hide such
+            a frame, but not change what comes below it. Not compared.
+    """
+
+    is_past = False
+    # f_lineno is None for a moment at the start of some frames.
+    _stored_as = {"lineno": "(pyframe.f_lineno or 0) if lineno == -1 else lineno"}
+    pyframe: FrameType
+    lineno: int = -1
+    origin: object = None
+    contexts: Sequence[Context] = ()
+    hide: bool = False
+    hide_line: bool = False
+
+    @property
+    def filename(self) -> str:
+        """The file that the frame's code comes from."""
+        return self.pyframe.f_code.co_filename
+
+    @property
+    def funcname(self) -> str:
+        """The name of the function that the frame executes."""
+        return self.pyframe.f_code.co_name
+
+    @property
+    def clsname(self) -> Optional[str]:
+        """The qualified name of the class that the frame's method belongs to, as far as can be told.
+
+        That is the type of ``self``, or ``cls``, if the function's first parameter is so named and is
+        still bound; else ``None``.
+        """
+        code = self.pyframe.f_code
+        if not code.co_argcount or code.co_varnames[0] not in ("self", "cls"):
+            return None
+        from stackscope.interpreter.frames.variables import first_argument
+
+        try:
+            found, value = first_argument(self.pyframe)
+        except Exception:  # a frame of another thread that moves on while it is read
+            return None
+        if not found:
+            return None
+        if code.co_varnames[0] == "self":
+            return qualname_of(type(value))
+        # not isinstance(), which would ask the value for its __class__
+        return qualname_of(value) if issubclass(type(value), type) else None  # type: ignore[arg-type]
+
+    @property
+    def modname(self) -> Optional[str]:
+        """The name of the module that the frame's globals belong to, or ``None``."""
+        name: Any = dict.get(
+            self.pyframe.f_globals, "__name__"
+        )  # the globals may be of a dict subclass
+        return str.__str__(name) if issubclass(type(name), str) else None
+
+    @property
+    def linetext(self) -> str:
+        """The source line that is executing, stripped.
+
+        Empty if it is unknown, and if the frame is marked with ``hide_line``.
+        """
+        if self.hide_line:
+            return ""
+        from stackscope.render.source import line_text
+
+        return line_text(self.pyframe, self.lineno)
+
+    def __str__(self) -> str:
+        return "".join(self.format())
+
+    def format(
+        self,
+        *,
+        ascii_only: bool = False,
+        show_contexts: bool = True,
+        show_hidden_frames: bool = False,
+    ) -> List[str]:
+        """Draw the frame with its contexts; parameters and result as in `Stack.format`."""
+        from stackscope.render.stack import format_frame
+
+        return format_frame(self, ascii_only, show_contexts, show_hidden_frames)
+
+    def as_stdlib_summary(self, *, capture_locals: bool = False) -> traceback.FrameSummary:
+        """The frame as the standard library describes one; see `Stack.as_stdlib_summary`."""
+        from stackscope.render.stdlib import frame_summary
+
+        return frame_summary(self, capture_locals)
+
+    def as_stdlib_summary_with_contexts(
+        self, *, show_hidden_frames: bool = False, capture_locals: bool = False
+    ) -> Iterator[traceback.FrameSummary]:
+        """The entries for the frame's contexts, and then that for the frame itself.
+
+        Each context is followed by the frames inside it and by its child contexts. A frame whose last
+        context is exiting has no entry of its own, for it would be the same line once more.
+        """
+        from stackscope.render.stdlib import frame_summaries
+
+        return frame_summaries(self, show_hidden_frames, capture_locals)
+
+
+@record
+class Context:
+    """One active item of a ``with`` or ``async with`` statement.
+
+    A context is active from the return of its enter method to the return of its exit method.
+
+    Args:
+        obj: The context manager, or what a hook put there. ``None`` if it can't be found.
+        is_async: Whether it was entered by ``async with``.
+        is_exiting: Whether its exit method is running.
+        varname: The target of its ``as`` clause, or the name of a local variable that holds the manager.
+        start_line: The line of the ``with`` keyword.
+        description: What it is, in the words of its library.
+        inner_stack: The stack inside the manager, such as that of a ``@contextmanager`` generator.
+        children: What it is responsible for: contexts (of an ``ExitStack``) and stacks of child tasks.
+        hide: Leave it out when the stack is drawn.
+
+    Attributes:
+        is_past: Whether it was active when an exception came by, rather than now. Not compared.
+    """
+
+    is_past = False
+    obj: object
+    is_async: bool
+    is_exiting: bool = False
+    varname: Optional[str] = None
+    start_line: Optional[int] = None
+    description: Optional[str] = None
+    inner_stack: Optional[Stack] = None
+    children: Children = ()
+    hide: bool = False
+
+    def __str__(self) -> str:
+        return "".join(self.format())
+
+    def format(
+        self,
+        *,
+        ascii_only: bool = False,
+        show_contexts: bool = True,
+        show_hidden_frames: bool = False,
+    ) -> List[str]:
+        """Draw the context with what is inside it; parameters and result as in `Stack.format`."""
+        from stackscope.render.stack import format_context
+
+        return format_context(self, ascii_only, show_contexts, show_hidden_frames)
+
+
+@record
+class StackSlice:
+    """Names some frames of a running stack, as an item to extract.
+
+    With ``inner``: ``inner`` and its callers, out to ``outer``. With only ``outer``: ``outer`` and all
+    that it is now calling. With neither: the current thread, as far as the caller of ``extract()``.
+
+    Args:
+        outer: The outermost frame.
+        inner: The innermost frame.
+        limit: At most that many frames, counted from ``inner`` if that is given or both are missing, else
+            from ``outer``.
+    """
+
+    outer: Optional[FrameType] = None
+    inner: Optional[FrameType] = None
+    limit: Optional[int] = None

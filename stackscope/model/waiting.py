@@ -1,0 +1,109 @@
+"""What something waits for: data, of which `stackscope.render.words` makes words."""
+
+from __future__ import annotations
+
+from stackscope.model.records import new, record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Iterator, List, Optional
+
+__all__ = ["Amount", "Waiting"]
+
+
+@record
+class Amount:
+    """A number of things, such as "2 of 10 items".
+
+    Args:
+        number: How many there are.
+        noun: What they are, in the singular: ``"item"``.
+        total: How many there are, or may be, in all.
+        plural: The plural of ``noun``, if it is other than with an "s".
+    """
+
+    number: int
+    noun: str
+    total: Optional[float] = None
+    plural: Optional[str] = None
+
+
+@record
+class Waiting:
+    """What something waits for.
+
+    Args:
+        call: The call that waits, such as ``"Lock.acquire()"``; empty if it waits for something directly.
+        obj: What is waited on, such as a lock, a queue, a task or a future; ``None`` if that is unknown.
+        tasks: The tasks and futures that have to finish first, as far as they are known.
+        needs_all: Whether all of ``tasks`` have to finish; else the first one to finish ends the wait.
+        lock: What somebody else has to let go of, if it is a lock, a semaphore or the like.
+        holders: The tasks that have ``lock``, as far as they are known.
+        seconds_left: The seconds until time is up; negative if that should have been before.
+        deadline: The time when it is up, by a clock of the program's own, which is not asked.
+        clock: Whose clock that is: ``"loop"``, ``"run"``.
+        place: The place in the line of those that wait for the same, counted from 1.
+        count: How many wait for the same, this one included.
+        amounts: Other numbers, such as how full a queue is.
+        other_end: How many there are at the other end of a channel, who may end the wait.
+        resource: What outside of the program it waits for: ``"127.0.0.1:8080"``, ``"process 71"``.
+        thread: The name of the thread that does what it waits for.
+        notes: What else there is to say, in the words of its library: ``"cancelled"``.
+        inner: The wait that this one is made of, where that tells more.
+    """
+
+    call: str = ""
+    obj: object = None
+    tasks: List[object] = new(list)
+    needs_all: bool = True
+    lock: object = None
+    holders: List[object] = new(list)
+    seconds_left: Optional[float] = None
+    deadline: Optional[float] = None
+    clock: str = "loop"
+    place: Optional[int] = None
+    count: Optional[int] = None
+    amounts: List[Amount] = new(list)
+    other_end: Optional[Amount] = None
+    resource: Optional[str] = None
+    thread: Optional[str] = None
+    notes: List[str] = new(list)
+    inner: Optional[Waiting] = None
+
+    @property
+    def text(self) -> str:
+        """The call that waits, or what is awaited, in a few words."""
+        from stackscope.render.words import wait_text
+
+        return wait_text(self)
+
+    @property
+    def detail(self) -> str:
+        """More about it, such as ``"2nd of 3 waiters"`` or ``"9.5 s left"``; empty if nothing is known."""
+        from stackscope.render.words import wait_detail
+
+        return wait_detail(self)
+
+    def __str__(self) -> str:
+        from stackscope.render.words import wait_sentence
+
+        return wait_sentence(self)
+
+    def layers(self) -> Iterator[Waiting]:
+        """This wait, and those inside of it."""
+        wait: Optional[Waiting] = self
+        while wait is not None:
+            yield wait
+            wait = wait.inner
+
+    def clear(self) -> None:
+        """For hooks: forget the details that the calls below have told, but not what is waited for."""
+        self.seconds_left = self.deadline = self.place = self.count = None
+        self.other_end = self.resource = self.thread = self.inner = None
+        self.amounts, self.notes = [], []
+
+    def wrap(self) -> None:
+        """For hooks: make what the calls below have told the ``inner`` wait of what comes now."""
+        inner = Waiting(**vars(self))
+        self.clear()
+        self.call, self.inner = "", inner

@@ -1,0 +1,284 @@
+"""From a `Stack` to a tree of nodes: what is to be shown, and in what order, but not how.
+
+A node wraps one object of the model and gives what a renderer needs of it: words that are safe to print,
+and the nodes below it.
+
+=============  =================================================================================
+`StackNode`    a stack: its `FrameNode` s, leaf and error
+`FrameNode`    a frame: its `ContextNode` s
+`ContextNode`  a context: the `StackNode` inside it, and its children, each a `ContextNode` or the
+               `StackNode` of a child task
+=============  =================================================================================
+
+Nodes are made when they are asked for. So a tree of any size or depth costs what is drawn of it, and a
+renderer can walk it without recursion.
+"""
+
+from __future__ import annotations
+
+import traceback
+from types import AsyncGeneratorType, CoroutineType, FrameType, GeneratorType, TracebackType
+from typing import TYPE_CHECKING
+
+from stackscope.model.stacks import Context, Frame, Stack
+from stackscope.render.source import Sources
+from stackscope.safe.text import (
+    REPR_LIMIT,
+    class_name,
+    describe_exception,
+    may_run_reprs,
+    safe_line,
+    safe_repr,
+    safe_text,
+)
+
+if TYPE_CHECKING:
+    from typing import Dict, Iterator, List, Optional, Union
+
+ERROR_TITLE = "Error while extracting stack:"
+UNKNOWN_CHILD = "<unidentified child>"
+UNKNOWN_CONTEXT = "with <???>:"
+UNKNOWN_MODULE = "unknown module"
+
+NAMED_BY_FRAMES = (
+    AsyncGeneratorType,
+    CoroutineType,
+    Frame,
+    FrameType,
+    GeneratorType,
+    TracebackType,
+)
+"""Types of roots of which the frames tell as much as their representation does."""
+
+AWAITABLE_NAMES = ("coroutine_wrapper", "async_generator_asend", "async_generator_athrow")
+"""The same for built-in types that have no other name."""
+
+
+class View:
+    """What a reader wants to see of a tree, and the sources that were read for it so far.
+
+    Args:
+        show_contexts: Show the contexts of frames.
+        show_hidden: Also show the frames and contexts marked with ``hide``.
+        repr_limit: How many characters to show of an object's representation at most.
+    """
+
+    def __init__(
+        self,
+        show_contexts: bool = True,
+        show_hidden: bool = False,
+        repr_limit: int = REPR_LIMIT,
+    ) -> None:
+        self.show_contexts = show_contexts
+        self.show_hidden = show_hidden
+        self.repr_limit = repr_limit
+        self.sources = Sources()
+
+    def repr(self, obj: object) -> str:
+        """The guarded representation of ``obj``."""
+        return safe_repr(obj, self.repr_limit)
+
+
+class StackNode:
+    """A stack, which ``stack`` is."""
+
+    def __init__(self, stack: Stack, view: View) -> None:
+        self.stack = stack
+        self.view = view
+
+    @property
+    def root(self) -> Optional[str]:
+        """What the stack belongs to, if that says more than the frames do."""
+        root = self.stack.root
+        if root is None or (self.has_frames and _is_named_by_frames(root)):
+            return None
+        return self.view.repr(root)
+
+    @property
+    def name(self) -> str:
+        """What to call the stack where it is the child of a context."""
+        root = self.stack.root
+        return UNKNOWN_CHILD if root is None else self.view.repr(root)
+
+    @property
+    def has_frames(self) -> bool:
+        """Whether the stack has frames, hidden ones included."""
+        return bool(self.stack.frames)
+
+    def frames(self) -> Iterator[FrameNode]:
+        """The frames to show, outermost first."""
+        for frame in self.stack.frames:
+            if self.view.show_hidden or not frame.hide:
+                yield FrameNode(frame, self.view)
+
+    @property
+    def leaf(self) -> Optional[str]:
+        """What remains below the last frame."""
+        leaf = self.stack.leaf
+        return None if leaf is None else self.view.repr(leaf)
+
+    def error_lines(self) -> List[str]:
+        """The lines that tell of the error, without line ends; none if there was no error."""
+        error = self.stack.error
+        return [] if error is None else [ERROR_TITLE, *_describe_error(error)]
+
+
+class FrameNode:
+    """A frame, which ``frame`` is."""
+
+    def __init__(self, frame: Frame, view: View) -> None:
+        self.frame = frame
+        self.view = view
+
+    @property
+    def clsname(self) -> Optional[str]:
+        """The class that the method belongs to."""
+        name = self.frame.clsname
+        return None if name is None else safe_text(name)
+
+    @property
+    def funcname(self) -> str:
+        """The name of the function."""
+        return safe_text(self.frame.funcname)
+
+    @property
+    def modname(self) -> Optional[str]:
+        """The name of the module, if it has one."""
+        name = self.frame.modname
+        return safe_text(name) if name else None
+
+    @property
+    def filename(self) -> str:
+        """The path of the source file."""
+        return safe_text(self.frame.filename)
+
+    @property
+    def lineno(self) -> int:
+        """The line that executes; 0 if there is none."""
+        return self.frame.lineno
+
+    @property
+    def source(self) -> str:
+        """The source line to show below the contexts.
+
+        Empty if it is unknown or hidden, or if the line of an exiting context has just said the same.
+        """
+        frame = self.frame
+        if frame.hide_line or (frame.contexts and frame.contexts[-1].is_exiting):
+            return ""
+        return safe_line(self.view.sources.line(frame.pyframe, frame.lineno))
+
+    def contexts(self) -> Iterator[ContextNode]:
+        """The contexts to show, outermost first."""
+        if not self.view.show_contexts:
+            return
+        # Items of one statement enter in order and exit in reverse: those that are active are its first.
+        entered: Dict[Optional[int], int] = {}
+        for context in self.frame.contexts:
+            index = entered.get(context.start_line, 0)
+            entered[context.start_line] = index + 1
+            if self.view.show_hidden or not context.hide:
+                yield ContextNode(context, self.view, frame=self.frame, index=index)
+
+
+class ContextNode:
+    """A context, which ``context`` is.
+
+    Args:
+        context: The context.
+        view: What is to be shown.
+        frame: The frame in which the context is active, if it is one of a frame's ``contexts``.
+        index: Its number among the items of its ``with`` statement.
+        is_child: Whether it is one of the ``children`` of another context.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        view: View,
+        *,
+        frame: Optional[Frame] = None,
+        index: int = 0,
+        is_child: bool = False,
+    ) -> None:
+        self.context = context
+        self.view = view
+        self.frame = frame
+        self.index = index
+        self.is_child = is_child
+
+    @property
+    def source(self) -> str:
+        """The source of its ``with`` statement, as far as it is about this context; empty if unknown."""
+        context = self.context
+        if self.frame is None or context.start_line is None:
+            return ""
+        line = self.view.sources.with_line(
+            self.frame.pyframe, context.start_line, self.index, context.varname
+        )
+        return safe_line(line)
+
+    @property
+    def description(self) -> str:
+        """What it is in words, for want of a source line."""
+        context = self.context
+        if context.description:
+            return safe_text(context.description)
+        return f"async {UNKNOWN_CONTEXT}" if context.is_async else UNKNOWN_CONTEXT
+
+    @property
+    def varname(self) -> Optional[str]:
+        """The variable that it is assigned to: ``_`` if there is only an object."""
+        name = self.context.varname
+        if name is not None:
+            return safe_text(name)
+        return None if self.context.obj is None else "_"
+
+    @property
+    def typename(self) -> Optional[str]:
+        """The name of the type of its object."""
+        obj = self.context.obj
+        return None if obj is None else class_name(obj)
+
+    @property
+    def lineno(self) -> Optional[int]:
+        """The line of the ``with`` keyword, if it is a line of the frame that is shown."""
+        return None if self.is_child else self.context.start_line
+
+    @property
+    def is_past(self) -> bool:
+        """Whether it isn't active any more, but was when an exception came by."""
+        return self.context.is_past
+
+    @property
+    def inner(self) -> Optional[StackNode]:
+        """The stack inside the context manager."""
+        stack = self.context.inner_stack
+        return None if stack is None else StackNode(stack, self.view)
+
+    def children(self) -> Iterator[Union[ContextNode, StackNode]]:
+        """Its child contexts to show, and the stacks of its child tasks."""
+        for child in self.context.children:
+            if isinstance(child, Stack):
+                yield StackNode(child, self.view)
+            elif self.view.show_hidden or not child.hide:
+                yield ContextNode(child, self.view, is_child=True)
+
+
+def _is_named_by_frames(root: object) -> bool:
+    # not isinstance(), which would ask the root for its __class__
+    return issubclass(type(root), NAMED_BY_FRAMES) or class_name(root) in AWAITABLE_NAMES
+
+
+def _describe_error(error: BaseException) -> List[str]:
+    try:
+        if may_run_reprs():
+            text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+        else:  # an exception's __str__ is the program's as well
+            text = "".join(traceback.format_tb(error.__traceback__)) + describe_exception(error)
+    except BaseException as exc:  # traceback trusts the attributes of exceptions
+        if isinstance(exc, KeyboardInterrupt):
+            raise
+        text = describe_exception(error)
+    lines = text.rstrip("\n").split("\n")
+    return [safe_line(line) for line in lines if line != "Traceback (most recent call last):"]

@@ -1,0 +1,240 @@
+"""What a terminal or file takes: colours, characters, columns, and text past all buffers."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, List, Mapping, Optional, Tuple
+
+__all__ = [
+    "FileBeyondBuffers",
+    "beginning",
+    "can_encode",
+    "cut_line",
+    "encodable",
+    "end",
+    "is_terminal",
+    "padded",
+    "wants_color",
+    "width_of",
+    "width_of_terminal",
+]
+
+SIGNS = "╠║╚├│└─…⋮×"
+"""The characters of our drawings that are not ASCII."""
+
+WIDTH_WITHOUT_TERMINAL = 80
+
+# ---------------------------------------------------------------------- colours
+
+
+def wants_color(stream: object = None, environ: Optional[Mapping[str, str]] = None) -> bool:
+    """Whether text for a stream should be coloured.
+
+    The first of these that says something decides: ``PYTHON_COLORS`` (0 or 1), ``NO_COLOR``, ``FORCE_COLOR``,
+    ``TERM=dumb``, and whether the stream is a terminal.
+
+    Args:
+        stream: A file; ``sys.stdout`` if ``None``.
+        environ: The environment variables; those of the process if ``None``.
+    """
+    if environ is None:
+        environ = {} if sys.flags.ignore_environment else os.environ
+    python_colors = environ.get("PYTHON_COLORS")
+    if python_colors in ("0", "1"):
+        return python_colors == "1"
+    if environ.get("NO_COLOR"):
+        return False
+    if environ.get("FORCE_COLOR"):
+        return True
+    if environ.get("TERM") == "dumb":
+        return False
+    return is_terminal(sys.stdout if stream is None else stream) and _terminal_understands(environ)
+
+
+def is_terminal(stream: object) -> bool:
+    """Whether a stream is a terminal."""
+    try:
+        return bool(stream.isatty())  # type: ignore[attr-defined]
+    except (AttributeError, ValueError, OSError):  # no file, or one that is closed
+        return False
+
+
+def _terminal_understands(environ: Mapping[str, str]) -> bool:
+    """Whether the console interprets escape sequences: all do but older ones of Windows."""
+    if os.name != "nt":
+        return True
+    try:
+        import nt
+
+        return bool(nt._supports_virtual_terminal())  # type: ignore[attr-defined, unused-ignore]
+    except (ImportError, AttributeError):  # up to 3.12
+        return any(name in environ for name in ("WT_SESSION", "ANSICON", "ConEmuANSI", "TERM"))
+
+
+# ------------------------------------------------------------------- characters
+
+
+def can_encode(encoding: Optional[str], text: str = SIGNS) -> bool:
+    """Whether a text can be written in an encoding, which may be one that nobody knows."""
+    try:
+        text.encode(encoding or "utf-8")
+    except (LookupError, UnicodeEncodeError):
+        return False
+    return True
+
+
+def encoding_of(stream: object) -> str:
+    """The encoding of a stream; UTF-8 if it has none."""
+    encoding = getattr(stream, "encoding", None)
+    return encoding if isinstance(encoding, str) else "utf-8"
+
+
+def encodable(text: str, stream: object) -> str:
+    """``text`` with what the stream can't write escaped."""
+    if text.isascii():
+        return text
+    encoding = encoding_of(stream)
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return text.encode(encoding, "backslashreplace").decode(encoding)
+    except LookupError:
+        pass
+    return text
+
+
+# ---------------------------------------------------------------------- columns
+
+
+def width_of_terminal(stream: object) -> int:
+    """The columns to fill: those of ``COLUMNS``, of the terminal, or 80."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns) > 0:
+        return int(columns)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or WIDTH_WITHOUT_TERMINAL  # type: ignore[attr-defined]
+    except (AttributeError, ValueError, OSError):  # no file, or none that is a terminal
+        return WIDTH_WITHOUT_TERMINAL
+
+
+def width_of(text: str) -> int:
+    """How many columns a text takes: Chinese characters and the like take two, combining ones none."""
+    if text.isascii():
+        return len(text)
+    return sum(map(_columns_of, text))
+
+
+def _columns_of(character: str) -> int:
+    import unicodedata
+
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def beginning(text: str, width: int) -> str:
+    """As much of the beginning of ``text`` as takes no more than ``width`` columns."""
+    for index, character in enumerate(text):
+        width -= _columns_of(character)
+        if width < 0:
+            return text[:index]
+    return text
+
+
+def end(text: str, width: int) -> str:
+    """As much of the end of ``text`` as takes no more than ``width`` columns."""
+    for index in range(len(text) - 1, -1, -1):
+        width -= _columns_of(text[index])
+        if width < 0:
+            return text[index + 1 :]
+    return text
+
+
+def padded(text: str, width: int) -> str:
+    """``text`` with spaces up to ``width`` columns."""
+    return text + " " * (width - width_of(text))
+
+
+def cut_line(line: List[Tuple[str, str]], width: int, ellipsis: str) -> List[Tuple[str, str]]:
+    """A line of spans, or as much of it as fits into ``width`` columns, with an ellipsis at its end."""
+    if sum(width_of(text) for _, text in line) <= width:
+        return line
+    left = max(width - len(ellipsis), 0)
+    short: List[Tuple[str, str]] = []
+    for kind, text in line:
+        if width_of(text) > left:
+            short.append((kind, beginning(text, left)))
+            break
+        short.append((kind, text))
+        left -= width_of(text)
+    return [*short, ("note", ellipsis)]
+
+
+# ---------------------------------------------------------------------- writing
+
+PATIENCE = 5.0
+"""Seconds to wait for a reader of a pipe that is full."""
+
+
+class FileBeyondBuffers:
+    """A file that is written to by its descriptor, past all buffers and whatever captures output.
+
+    Args:
+        file: An open file, or a descriptor.
+        name: What to call it in an error.
+        encoding: The encoding, if ``file`` doesn't tell.
+
+    Raises:
+        TypeError: ``file`` is neither.
+        ValueError: It has no descriptor, or one that isn't open.
+    """
+
+    __slots__ = ("_fd", "ascii_only", "encoding", "file")
+
+    def __init__(self, file: Any, name: str, encoding: Optional[str] = None) -> None:
+        self.file = file  # kept, so that it isn't closed
+        self._fd = _descriptor(file, name)
+        self.encoding = encoding or encoding_of(file)
+        self.ascii_only = draws_in_ascii(self.encoding)
+
+    def write(self, lines: List[str]) -> None:
+        """Write lines. What a closed file or a full pipe doesn't take is lost."""
+        data = "".join(lines).encode(self.encoding, "backslashreplace")
+        deadline = time.monotonic() + PATIENCE
+        while data:
+            try:
+                data = data[os.write(self._fd, data) :]
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    return
+                time.sleep(0.01)
+            except OSError:
+                return
+
+
+def draws_in_ascii(encoding: str) -> bool:
+    """Whether a file of that encoding, about which nothing else is known, had better get ASCII drawings."""
+    return sys.platform == "win32" or not can_encode(encoding)
+
+
+def _descriptor(file: Any, name: str) -> int:
+    if file is None:
+        raise ValueError(f"{name} is None here: pass an open file")
+    try:
+        fd = file if isinstance(file, int) else file.fileno()
+    except AttributeError:
+        raise TypeError(f"{name} must be an open file or a file descriptor, not {file!r}") from None
+    except (OSError, ValueError):
+        raise ValueError(
+            f"{name} has no file descriptor: pass a file that open() has opened"
+        ) from None
+    try:
+        os.fstat(fd)
+    except (OSError, OverflowError):
+        raise ValueError(f"{fd} is no open file descriptor") from None
+    return int(fd)

@@ -1,0 +1,300 @@
+"""What tasks, loops and waits are called, everywhere."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from stackscope.render.stream import beginning, end, width_of
+from stackscope.safe.text import class_name, cut, safe_text
+from stackscope.snapshot.numbers import task_numbers
+from stackscope.snapshot.runtimes import name_of_task
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, TypeVar
+
+    from stackscope.model.snapshot import LoopNode, TaskNode
+    from stackscope.model.stacks import Frame
+    from stackscope.model.waiting import Amount, Waiting
+    from stackscope.render.drawing import Line
+
+    T = TypeVar("T")
+
+MOST_HOLDERS = 3
+"""Of more holders of one lock, only so many are named."""
+
+LONGEST_NAME = 60
+"""Characters that are shown of a name where it is not the main thing."""
+
+MOST_RANGES = 10
+"""Of more ranges of numbers, only so many are shown."""
+
+# --------------------------------------------------------------------- numbers
+
+
+def count(number: float, noun: str, plural: Optional[str] = None) -> str:
+    """``1 waiter``, ``2 waiters``."""
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
+def ordinal(number: int) -> str:
+    """``1st``, ``2nd``, ``3rd``, ``4th``."""
+    tens = number // 10 % 10
+    return f"{number}{'th' if tens == 1 else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
+
+
+def joined(*parts: str) -> str:
+    """The parts that are not empty."""
+    return ", ".join([part for part in parts if part])
+
+
+def _runs(numbers: Iterable[int]) -> List[str]:
+    """Numbers as ranges: those that follow each other as one."""
+    ranges: List[List[int]] = []
+    for number in sorted(numbers):
+        if ranges and ranges[-1][1] == number - 1:
+            ranges[-1][1] = number
+        else:
+            ranges.append([number, number])
+    return [str(first) if first == last else f"{first}-{last}" for first, last in ranges]
+
+
+def number_ranges(numbers: Iterable[int]) -> str:
+    """``2-5, 8, 11``."""
+    texts = _runs(numbers)
+    more = [f"{len(texts) - MOST_RANGES} more ranges"] if len(texts) > MOST_RANGES else []
+    return ", ".join(texts[:MOST_RANGES] + more)
+
+
+def number_range(numbers: Sequence[int], ellipsis: str) -> str:
+    """``5-9`` for a narrow column, or only the first number if others are in between."""
+    texts = _runs(numbers)
+    return texts[0] if len(texts) == 1 else f"{numbers[0]}{ellipsis}"
+
+
+# ------------------------------------------------------------------------ time
+
+
+def time_left(seconds: float) -> str:
+    """How far away a moment is: ``9.5 s left``, ``0.3 s overdue``."""
+    return f"{seconds:.1f} s left" if seconds >= 0 else f"{-seconds:.1f} s overdue"
+
+
+def time_of_day(moment: float) -> str:
+    """A moment that ``time.time()`` has given: ``12:03:05``."""
+    return time.strftime("%H:%M:%S", time.localtime(moment))
+
+
+def clock_time(deadline: float, clock: str) -> str:
+    """A moment by a clock that is not asked."""
+    return f"until {deadline:.1f} by the clock of its {clock}"
+
+
+# ----------------------------------------------------------------------- tasks
+
+
+def task_title(node: TaskNode) -> str:
+    """What a task is called where it is the main thing: ``task 3 (Task-7)``."""
+    return f"task {node.number} ({safe_text(node.name)})"
+
+
+def task_label(obj: object) -> Optional[str]:
+    """What an object is called if it is a task of a library that is known; else ``None``."""
+    name = name_of_task(obj)
+    if name is None:
+        return None
+    return f"task {task_numbers.of(obj)} ({cut(safe_text(name), LONGEST_NAME)})"
+
+
+def plain_state(node: TaskNode) -> str:
+    """The state of a task, and the call that it waits in."""
+    return node.state if node.waiting is None else f"{node.state}: {node.waiting.text}"
+
+
+def state_text(node: TaskNode) -> str:
+    """The state of a task, the call that it waits in, for how long, and who holds the lock."""
+    return joined(plain_state(node), *(() if node.waiting is None else wait_in_brief(node.waiting)))
+
+
+def place_text(frame: Optional[Frame]) -> str:
+    """Where a frame stands, without the folder: ``transfer:52 service.py``."""
+    if frame is None:
+        return ""
+    return safe_text(f"{frame.funcname}:{frame.lineno} {os.path.basename(frame.filename)}")
+
+
+def loop_title(loop: LoopNode, *, at_stop: bool = False, seen_at: str = "") -> Line:
+    """The line above the tasks of a loop.
+
+    Args:
+        loop: The loop.
+        at_stop: Whether the program has stopped in a debugger, so that a loop in this thread stands still.
+        seen_at: When a loop was looked at that goes on since then.
+    """
+    where = f" in {safe_text(loop.thread)}" if loop.thread else ""
+    if not loop.is_running:
+        status = ", not running"
+    elif not at_stop:
+        status = ""
+    elif loop.is_here:
+        status = ", stopped"
+    else:
+        status = ", which goes on running" if loop.thread else ", running"
+        status += f" (seen at {seen_at})" if seen_at else ""
+    total = count(sum(1 for _ in loop.walk()), "task")
+    return [("header", f"{safe_text(loop.noun)}{where}{status}: "), ("text", total)]
+
+
+# ----------------------------------------------------------------------- waits
+
+
+def wait_text(waiting: Waiting) -> str:
+    """The call that waits, or what is awaited; see `Waiting.text`."""
+    if waiting.call:
+        return safe_text(waiting.call)
+    if waiting.thread is not None:
+        return f"a call in thread {safe_text(waiting.thread)}"
+    if waiting.obj is None:
+        return ""
+    return task_label(waiting.obj) or f"a {class_name(waiting.obj)}"
+
+
+def wait_detail(waiting: Waiting) -> str:
+    """More about a wait; see `Waiting.detail`."""
+    return joined(_detail_without_holders(waiting), _held_by(waiting))
+
+
+def wait_sentence(waiting: Waiting) -> str:
+    """A wait as a whole: ``Lock.acquire(): 2 waiters, held by task 3 (Task-7)``."""
+    text, detail = wait_text(waiting), wait_detail(waiting)
+    return f"{text}: {detail}" if detail else text
+
+
+def _detail_without_holders(waiting: Waiting) -> str:
+    return joined(
+        safe_text(waiting.resource or ""),
+        f"in thread {safe_text(waiting.thread)}" if waiting.call and waiting.thread else "",
+        *map(_amount, waiting.amounts),
+        *map(safe_text, waiting.notes),
+        _line(waiting),
+        "" if waiting.other_end is None else _amount(waiting.other_end),
+        _time(waiting),
+        "" if waiting.inner is None else _inner(waiting.inner),
+    )
+
+
+def _inner(waiting: Waiting) -> str:
+    """A wait inside of another one, whose holders are those of the whole."""
+    text, detail = _name_of_inner(waiting), _detail_without_holders(waiting)
+    return f"{text}: {detail}" if text and detail else text or detail
+
+
+def _name_of_inner(waiting: Waiting) -> str:
+    """As `wait_text`, but nothing for a future of which nothing is known."""
+    if waiting.call or waiting.thread is not None:
+        return wait_text(waiting)
+    return task_label(waiting.obj) or ""
+
+
+def _amount(amount: Amount) -> str:
+    if amount.total is None:
+        return safe_text(count(amount.number, amount.noun, amount.plural))
+    return safe_text(f"{amount.number} of {amount.total} {amount.plural or amount.noun + 's'}")
+
+
+def _line(waiting: Waiting) -> str:
+    """The place in the line, or how long that is."""
+    if waiting.count is None:
+        return ""
+    total = count(waiting.count, "waiter")
+    return total if waiting.place is None else f"{ordinal(waiting.place)} of {total}"
+
+
+def _time(waiting: Waiting) -> str:
+    if waiting.seconds_left is not None:
+        return time_left(waiting.seconds_left)
+    return "" if waiting.deadline is None else clock_time(waiting.deadline, waiting.clock)
+
+
+def _held_by(waiting: Waiting) -> str:
+    shown = waiting.holders[:MOST_HOLDERS]
+    if not shown:
+        return ""
+    names = [task_label(holder) or f"a {class_name(holder)}" for holder in shown]
+    return "held by " + ", ".join(names) + _and_more(waiting.holders)
+
+
+def _and_more(holders: Sequence[object]) -> str:
+    left = len(holders) - MOST_HOLDERS
+    return f" and {left} more" if left > 0 else ""
+
+
+def wait_in_brief(waiting: Waiting) -> Iterator[str]:
+    """What is worth a place in a table: how long it may take, and the numbers of those who hold the lock."""
+    times = [one.seconds_left for one in waiting.layers() if one.seconds_left is not None]
+    if times:
+        yield time_left(times[0])
+    numbers = [task_numbers.of(holder) for holder in waiting.holders[:MOST_HOLDERS]]
+    if numbers:
+        yield "held by " + ", ".join(map(str, numbers)) + _and_more(waiting.holders)
+
+
+def tasks_named_in(waiting: Waiting) -> List[object]:
+    """The tasks that the words about a wait call by their names."""
+    awaited = [one.obj for one in waiting.layers() if not one.call and one.thread is None]
+    return [*awaited, *waiting.holders[:MOST_HOLDERS]]
+
+
+# ----------------------------------------------------------------- many alike
+
+
+def alike_keys(nodes: Iterable[TaskNode]) -> Dict[int, int]:
+    """By the id of a node: equal for tasks that stand at the same lines, and so do all below them.
+
+    Args:
+        nodes: All nodes, each before its children.
+    """
+    known: Dict[Tuple[object, ...], int] = {}
+    keys: Dict[int, int] = {}
+    for node in reversed(list(nodes)):  # children come after their parents
+        frames = tuple([(id(f.pyframe.f_code), f.lineno) for f in node.stack.frames])
+        below = tuple(sorted({keys.get(id(child), -1) for child in node.children}))
+        key = (node.state, frames, below)
+        keys[id(node)] = known.setdefault(key, len(known))
+    return keys
+
+
+def groups_of_alike(
+    nodes: Sequence[T], key: Callable[[T], object], most_alone: int
+) -> List[List[T]]:
+    """The nodes in groups, in the order of the first ones.
+
+    Args:
+        nodes: The nodes.
+        key: Gives what is equal for nodes that are alike.
+        most_alone: More than that with the same key are one group; others are groups of one.
+    """
+    by_key: Dict[object, List[T]] = {}
+    keys = [key(node) for node in nodes]
+    for node, same in zip(nodes, keys):
+        by_key.setdefault(same, []).append(node)
+    groups: List[List[T]] = []
+    for node, same in zip(nodes, keys):
+        group = by_key[same]
+        if len(group) <= most_alone:
+            groups.append([node])
+        elif group[0] is node:
+            groups.append(group)
+    return groups
+
+
+# --------------------------------------------------------------------- columns
+
+
+def shortened(text: str, width: int, ellipsis: str) -> str:
+    """``text``, or its beginning and its end in at most ``width`` columns."""
+    if width_of(text) <= width:
+        return text
+    room = max(width - width_of(ellipsis), 0)
+    return beginning(text, room - room // 2) + ellipsis + end(text, room // 2)

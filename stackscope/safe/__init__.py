@@ -1,0 +1,3 @@
+"""Private. Reading and writing objects of the program under inspection without running its code."""
+
+from __future__ import annotations

@@ -1,0 +1,154 @@
+"""Reading objects of the program under inspection without running its code.
+
+An attribute access may run a property, a ``__getattr__`` or a metaclass of the program. The readers here
+go past all of these: they are the descriptors that the interpreter itself has for what is stored in an
+object, a class, a module or an exception.
+"""
+
+from __future__ import annotations
+
+import builtins
+import sys
+from types import GetSetDescriptorType, ModuleType, TracebackType
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, Optional, Sequence, Tuple
+
+__all__ = [
+    "MISSING",
+    "cause_of",
+    "class_attribute",
+    "context_of",
+    "exceptions_in_group",
+    "instance_attributes",
+    "is_instance",
+    "mro_of",
+    "namespace_of",
+    "namespace_of_module",
+    "qualname_of",
+    "suppresses_context",
+    "traceback_of",
+    "type_name_of",
+]
+
+_BUILT_IN_GROUP: Any = getattr(builtins, "BaseExceptionGroup", None)  # 3.11+
+
+MISSING = object()
+"""Stands for "there is nothing", where ``None`` may be found."""
+
+mro_of: Callable[[type], Tuple[type, ...]] = type.__dict__["__mro__"].__get__
+"""``cls.__mro__``."""
+
+namespace_of: Callable[[type], Dict[str, Any]] = type.__dict__["__dict__"].__get__
+"""``cls.__dict__``."""
+
+type_name_of: Callable[[type], str] = type.__dict__["__name__"].__get__
+"""``cls.__name__``."""
+
+qualname_of: Callable[[type], str] = type.__dict__["__qualname__"].__get__
+"""``cls.__qualname__``."""
+
+namespace_of_module: Callable[[ModuleType], Dict[str, Any]] = vars(ModuleType)["__dict__"].__get__
+"""``module.__dict__``."""
+
+traceback_of: Callable[[BaseException], Optional[TracebackType]]
+traceback_of = BaseException.__dict__["__traceback__"].__get__
+"""``exc.__traceback__``."""
+
+cause_of: Callable[[BaseException], Optional[BaseException]]
+cause_of = BaseException.__dict__["__cause__"].__get__
+"""``exc.__cause__``."""
+
+context_of: Callable[[BaseException], Optional[BaseException]]
+context_of = BaseException.__dict__["__context__"].__get__
+"""``exc.__context__``."""
+
+suppresses_context: Callable[[BaseException], bool]
+suppresses_context = BaseException.__dict__["__suppress_context__"].__get__
+"""``exc.__suppress_context__``."""
+
+
+def class_attribute(cls: type, name: str, default: object = None) -> Any:
+    """What a class or one of its bases defines by a name, unbound: a function, say.
+
+    Args:
+        cls: The class.
+        name: The name.
+        default: What to give if none of them defines it.
+
+    Example:
+        >>> class Base:
+        ...     def run(self):
+        ...         pass
+        >>> class_attribute(type("Derived", (Base,), {}), "run") is Base.run
+        True
+    """
+    for base in mro_of(cls):
+        namespace = namespace_of(base)
+        if name in namespace:
+            return namespace[name]
+    return default
+
+
+def instance_attributes(obj: object) -> Dict[str, Any]:
+    """The attributes that are stored in an object itself, whatever its class does with attributes.
+
+    Args:
+        obj: Anything.
+
+    Returns:
+        The object's own dictionary, which must not be changed; an empty one if it has none.
+
+    Example:
+        >>> class Job:
+        ...     def __init__(self):
+        ...         self.name = "upload"
+        ...     def __getattr__(self, name):
+        ...         raise SystemExit
+        >>> instance_attributes(Job())
+        {'name': 'upload'}
+    """
+    reader = class_attribute(type(obj), "__dict__")
+    if type(reader) is not GetSetDescriptorType:
+        return {}
+    namespace = reader.__get__(obj)
+    return namespace if type(namespace) is dict else {}
+
+
+def is_instance(obj: object, classes: Sequence[type]) -> bool:
+    """``isinstance``, but without asking an object for its ``__class__``.
+
+    Args:
+        obj: Anything.
+        classes: The classes, one of which is enough.
+    """
+    return any(base is cls for base in mro_of(type(obj)) for cls in classes)
+
+
+def exceptions_in_group(exception: BaseException) -> Tuple[BaseException, ...]:
+    """The exceptions in an exception group, read without running any of its code.
+
+    Args:
+        exception: Any exception. Below Python 3.11, groups are those of the package ``exceptiongroup``.
+
+    Returns:
+        The members of the group itself, which may be groups in turn. None of an exception that is no
+        group.
+
+    Example:
+        >>> group = ExceptionGroup("two of three failed", [OSError("full"), KeyError("name")])
+        >>> exceptions_in_group(group)
+        (OSError('full'), KeyError('name'))
+    """
+    cls = _BUILT_IN_GROUP or getattr(sys.modules.get("exceptiongroup"), "BaseExceptionGroup", None)
+    if cls is None or not is_instance(exception, (cls,)):
+        return ()
+    members: object
+    if _BUILT_IN_GROUP is not None:
+        members = namespace_of(cls)["exceptions"].__get__(exception)
+    else:  # an attribute as others are, which anybody may have set
+        members = instance_attributes(exception).get("_exceptions")
+    if type(members) is not tuple:
+        return ()
+    return tuple(member for member in members if is_instance(member, (BaseException,)))

@@ -1,0 +1,285 @@
+"""Text of objects and names that nobody vouches for.
+
+The objects that we show are somebody else's, often half built or broken. Their ``repr`` may raise, be
+huge, or hold characters that would repaint a terminal or break a tree apart. `safe_repr` and `safe_text`
+always give one line of printable characters. No other module here calls ``repr`` on such an object.
+"""
+
+from __future__ import annotations
+
+import types
+from _thread import LockType, get_ident
+from itertools import islice
+from types import BuiltinFunctionType, BuiltinMethodType, FunctionType, MethodType, ModuleType
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, Iterable, List, Mapping, Sequence, Set, Tuple, TypeVar
+
+    R = TypeVar("R")
+
+REPR_LIMIT = 400
+"""Characters of a representation that are shown by default."""
+
+DEEPEST_CONTAINER = 40
+"""Containers nested deeper than that are left to the built-in ``repr``."""
+
+SHORTEST_LIMIT = 200
+"""The contract: a cut representation keeps at least that many characters."""
+
+ELLIPSIS = "..."
+
+_type_name: Callable[[type], str] = type.__dict__["__name__"].__get__
+_arguments: Callable[[BaseException], Tuple[object, ...]] = BaseException.__dict__["args"].__get__
+_exact: Callable[[str], str] = str.__str__  # also of a subclass with methods of its own
+
+
+def class_name(obj: object) -> str:
+    """The name of the type of ``obj``, found without running code of its metaclass."""
+    return safe_text(_type_name(type(obj)))
+
+
+def safe_text(text: str) -> str:
+    r"""One printable line: all that ``str.isprintable`` excludes is escaped, as ``repr`` does.
+
+    That goes for control characters, newlines, terminal escapes, lone surrogates and marks that change the
+    direction of writing.
+
+    Example:
+        >>> print(safe_text("red: \x1b[31m"))
+        red: \x1b[31m
+    """
+    text = _exact(text)
+    if text.isprintable():
+        return text
+    return "".join([c if c.isprintable() else repr(c)[1:-1] for c in text])
+
+
+def safe_line(line: str) -> str:
+    """A line of source text: as `safe_text`, but tabs are kept, for they do no harm."""
+    return "\t".join(map(safe_text, _exact(line).split("\t")))
+
+
+def safe_lines(text: str) -> str:
+    """Text of several lines: as `safe_line` for each of them."""
+    if text.isprintable():
+        return text
+    return "\n".join(map(safe_line, text.split("\n")))
+
+
+def cut(text: str, limit: int) -> str:
+    """``text``, or its first ``limit`` characters and an ellipsis."""
+    return text if len(text) <= limit else text[:limit] + ELLIPSIS
+
+
+def safe_repr(obj: object, limit: int = REPR_LIMIT) -> str:
+    """``repr(obj)`` as one line of printable characters that is bounded in length, whatever ``obj`` does.
+
+    Args:
+        obj: Anything.
+        limit: How many characters to show at most, at least 200. An ellipsis comes on top.
+
+    Returns:
+        The representation, or ``<ClassName object at 0x… (repr raised ValueError)>``. In a list, tuple,
+        dictionary or set that is done for each element.
+
+    Example:
+        >>> safe_repr([1, "two"])
+        "[1, 'two']"
+    """
+    limit = max(limit, SHORTEST_LIMIT)
+    try:
+        # escaping only makes it longer
+        return cut(safe_text(_Describer(limit).describe(obj, limit)[: limit + 1]), limit)
+    except BaseException as exc:
+        return _failure(obj, exc)
+
+
+def set_reprs_enabled(enabled: bool) -> None:
+    """Choose whether the program's own ``__repr__`` methods may be called, in all threads.
+
+    They are called when a stack is drawn, and when the arguments of callbacks in exit stacks and of
+    ``@contextmanager`` functions are described. Without them there is ``<ClassName object at 0x…>``, except for
+    numbers, strings and other built-in types whose representation runs no code of the program.
+
+    Args:
+        enabled: `True` (as at the start) or `False`.
+    """
+    global _reprs_enabled  # noqa: PLW0603
+    _reprs_enabled = bool(enabled)
+
+
+_reprs_enabled = True
+
+_without_reprs: Dict[int, int] = {}
+"""The threads that are in `without_reprs`, and how often."""
+
+_PLAIN_TYPES = frozenset(
+    map(
+        id,
+        (
+            bool,
+            bytearray,
+            complex,
+            float,
+            int,
+            type,
+            type(None),
+            type(...),
+            type(NotImplemented),
+            types.AsyncGeneratorType,
+            types.BuiltinFunctionType,
+            types.CodeType,
+            types.CoroutineType,
+            types.FrameType,
+            types.FunctionType,
+            types.GeneratorType,
+            LockType,
+        ),
+    )
+)
+"""The types, beside strings and containers, whose ``repr`` runs nobody's code."""
+
+
+def without_reprs(function: Callable[..., R], *args: object) -> R:
+    """What ``function`` returns if no ``__repr__`` of the program may be called in this thread meanwhile.
+
+    A signal handler may have interrupted code that holds the lock that such a method waits for.
+    """
+    ident = get_ident()
+    _without_reprs[ident] = _without_reprs.get(ident, 0) + 1
+    try:
+        return function(*args)
+    finally:
+        _without_reprs[ident] -= 1
+        if not _without_reprs[ident]:
+            del _without_reprs[ident]
+
+
+def may_run_reprs() -> bool:
+    """Whether the program's own ``__repr__`` and ``__str__`` methods may be called now."""
+    return _reprs_enabled and get_ident() not in _without_reprs
+
+
+def _failure(obj: object, exc: BaseException) -> str:
+    return f"<{class_name(obj)} object at {id(obj):#x} (repr raised {class_name(exc)})>"
+
+
+def describe_exception(exc: BaseException, limit: int = REPR_LIMIT) -> str:
+    """``ClassName: message`` on one line, bounded and guarded as `safe_repr` is."""
+    name = class_name(exc)
+    if not may_run_reprs():
+        arguments = ", ".join([safe_repr(value) for value in _arguments(exc)])
+        return f"{name}: {cut(arguments, limit)}" if arguments else name
+    try:
+        message = cut(safe_text(_exact(str(exc))[: limit + 1]), limit)
+    except BaseException as failure:
+        message = f"(str raised {class_name(failure)})"
+    return f"{name}: {message}" if message else name
+
+
+class _Describer:
+    """``repr`` for the built-in containers, which stops where the limit is reached.
+
+    So a list of a million elements costs no more than what is shown of it, and an element that can't be
+    represented spoils only its own place.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.may_run_reprs = may_run_reprs()
+        self.inside: Set[int] = set()
+
+    def describe(self, obj: Any, room: int) -> str:
+        """Represent ``obj``, whole if that takes at most ``room`` characters, else at least that much."""
+        kind = type(obj)
+        if kind is str or kind is bytes:
+            return repr(obj if len(obj) <= room else obj[: max(room, 0)])
+        if kind is int and obj.bit_length() > 4 * self.limit:
+            return cut(f"{obj:#x}", self.limit)  # decimal digits take quadratic time, or raise
+        # by identity, for hashing or comparing a type may run code of its metaclass
+        is_container = kind is list or kind is tuple or kind is dict or kind is set
+        if is_container and len(self.inside) < DEEPEST_CONTAINER:
+            return self._container(obj, room)
+        if not self.may_run_reprs and id(kind) not in _PLAIN_TYPES:
+            return f"<{class_name(obj)} object at {id(obj):#x}>"
+        try:
+            return _exact(repr(obj))
+        except RecursionError:
+            raise  # caught where there is room on the stack again; see record_repr
+        except BaseException as exc:
+            return _failure(obj, exc)
+
+    def _container(self, obj: Any, room: int) -> str:
+        opening, closing = _brackets(type(obj))
+        if id(obj) in self.inside:
+            return f"{opening}...{closing}"
+        if not obj:
+            return repr(obj)
+        if room <= 0:
+            return opening + ELLIPSIS
+        self.inside.add(id(obj))
+        try:
+            return opening + self._elements(obj, room) + closing
+        finally:
+            self.inside.discard(id(obj))
+
+    def _elements(self, obj: Any, room: int) -> str:
+        is_dict = type(obj) is dict
+        # list() at once, since another thread may change the container between two elements
+        elements: Iterable[Any] = list(islice(obj.items() if is_dict else obj, room))
+        parts = []
+        for element in elements:
+            if is_dict:
+                key = self.describe(element[0], room)
+                parts.append(f"{key}: {self.describe(element[1], room - len(key))}")
+            else:
+                parts.append(self.describe(element, room))
+            room -= len(parts[-1]) + 2
+            if room < 0:
+                break
+        if type(obj) is tuple and len(parts) == 1 and len(obj) == 1:
+            return parts[0] + ","
+        return ", ".join(parts)
+
+
+def _brackets(kind: type) -> Tuple[str, str]:
+    if kind is list:
+        return "[", "]"
+    return ("(", ")") if kind is tuple else ("{", "}")
+
+
+ARGUMENTS_SHOWN = 50
+"""How many arguments of a call are written out."""
+
+
+def name_of(function: object) -> str:
+    """``module.qualname`` of a function, ``<self!r>.name`` of a bound method, else the representation."""
+    from stackscope.safe.text import safe_repr, safe_text
+
+    thing: Any = function
+    if type(thing) is MethodType:
+        inner = thing.__func__
+        if type(inner) is FunctionType:
+            return f"{safe_repr(thing.__self__)}.{safe_text(inner.__name__)}"
+        return safe_repr(thing)
+    if type(thing) in (BuiltinMethodType, BuiltinFunctionType):  # two types on PyPy
+        owner = getattr(thing, "__self__", None)
+        if owner is not None and type(owner) is not ModuleType:
+            return f"{safe_repr(owner)}.{thing.__name__}"
+    elif type(thing) is not FunctionType:
+        return safe_repr(thing)
+    module = thing.__module__
+    qualname = safe_text(thing.__qualname__)
+    return f"{safe_text(module)}.{qualname}" if type(module) is str else qualname
+
+
+def argument_texts(args: Sequence[object], kwargs: Mapping[str, object]) -> List[str]:
+    """The arguments of a call as they might stand in source text."""
+    from stackscope.safe.text import safe_repr, safe_text
+
+    texts = [safe_repr(value) for value in args[:ARGUMENTS_SHOWN]]
+    texts += [f"{safe_text(name)}={safe_repr(value)}" for name, value in kwargs.items()]
+    if len(args) > ARGUMENTS_SHOWN or len(texts) > ARGUMENTS_SHOWN:
+        texts[ARGUMENTS_SHOWN:] = ["..."]
+    return texts

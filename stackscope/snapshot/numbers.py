@@ -1,0 +1,70 @@
+"""Numbers for tasks, threads and the like: small, stable, and never given twice in a process."""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Optional, Tuple
+
+__all__ = ["Numbers", "item_numbers", "natural_order", "task_numbers", "thread_numbers"]
+
+
+class _Entry(weakref.ref):  # type: ignore[type-arg]
+    """A weak reference that knows the number of its object, and the table it stands in."""
+
+    __slots__ = ("key", "number", "table")
+    key: int
+    number: int
+    table: Dict[int, _Entry]
+
+
+def _forget(entry: _Entry) -> None:
+    if entry.table.get(entry.key) is entry:  # else the id belongs to a new object already
+        del entry.table[entry.key]
+
+
+class Numbers:
+    """Gives each object a number that no other one ever gets, without keeping the object alive.
+
+    By identity: no object is hashed or compared. One that can't be referenced weakly gets 0.
+    """
+
+    def __init__(self) -> None:
+        self._given: Dict[int, _Entry] = {}
+        self._next = itertools.count(1)
+
+    def known(self, obj: object) -> Optional[int]:
+        """The number that ``obj`` already has, if it has one."""
+        entry = self._given.get(id(obj))
+        return entry.number if entry is not None and entry() is obj else None
+
+    def of(self, obj: Any) -> int:
+        """The number of ``obj``, a new one if need be."""
+        key = id(obj)
+        entry = self._given.get(key)
+        if entry is not None and entry() is obj:
+            return entry.number
+        try:
+            new = _Entry(obj, _forget)
+        except TypeError:
+            return 0
+        new.key, new.table = key, self._given
+        new.number = next(self._next)
+        self._given[key] = new
+        return new.number
+
+
+task_numbers = Numbers()
+thread_numbers = Numbers()
+item_numbers = Numbers()
+
+
+def natural_order(name: str) -> List[Tuple[int, str]]:
+    """A sorting key that takes digits as numbers, so that Task-2 comes before Task-10."""
+    import re
+
+    parts = re.split(r"([0-9]+)", name)
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]

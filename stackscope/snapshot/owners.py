@@ -1,0 +1,126 @@
+"""The tasks of all loops as trees: each below the task whose task group or nursery it was started in."""
+
+from __future__ import annotations
+
+from stackscope.extraction.errors import attempt
+from stackscope.model.snapshot import TaskNode
+from stackscope.model.stacks import Context
+from stackscope.snapshot.numbers import natural_order, task_numbers
+from stackscope.snapshot.survey import unique
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Tuple
+
+    from stackscope.extraction.extraction import Extraction
+    from stackscope.snapshot.runtimes import Runtime
+
+__all__ = ["TaskTrees"]
+
+RETRIES = 3
+"""How often to extract a stack anew that there were errors in."""
+
+
+class TaskTrees:
+    """The tasks of all loops, while they are put together. All its work is linear in their number.
+
+    Attributes:
+        nodes: The node of each task, by the id of the task.
+        runtimes: What describes the library of each task, by the id of the task.
+        current: The tasks that are running now, by their ids.
+        inside: For each object, by its id, the contexts that are active for it, and the tasks they are in.
+    """
+
+    def __init__(self, extraction: Extraction) -> None:
+        self.extraction = extraction
+        self.nodes: Dict[int, TaskNode] = {}
+        self.runtimes: Dict[int, Runtime] = {}
+        self.current: Dict[int, object] = {}
+        self.inside: Dict[int, List[Tuple[Context, TaskNode]]] = {}
+
+    def add(self, runtime: Runtime, loop: object) -> List[TaskNode]:
+        """Extract the tasks of a loop, and hang them under their owners. Gives those without one."""
+        tasks = unique(attempt((), runtime.tasks, loop))
+        current = attempt(None, runtime.current, loop)
+        if current is not None:
+            self.current[id(current)] = current
+        nodes = [self._node(runtime, task) for task in tasks]
+        parents: Dict[int, TaskNode] = {}
+        for node in nodes:
+            self._read_contexts(node, parents)
+        for node in nodes:
+            if id(node) not in parents:
+                node.owner, parent = attempt((None, None), runtime.owner, node.task)
+                if id(parent) in self.nodes:
+                    parents[id(node)] = self.nodes[id(parent)]
+        return self._in_order(nodes, parents)
+
+    def _node(self, runtime: Runtime, task: object) -> TaskNode:
+        name = attempt("?", runtime.task_name, task)
+        stack = self.extraction.stack(task)
+        for _ in range(RETRIES):
+            if stack.error is None:
+                break
+            stack = self.extraction.stack(task)  # it may have run on meanwhile, in another thread
+        node = TaskNode(task, 0, name, "?", stack, None, [])
+        self.nodes[id(task)] = node
+        self.runtimes[id(task)] = runtime
+        return node
+
+    def _read_contexts(self, node: TaskNode, parents: Dict[int, TaskNode]) -> None:
+        """Take note of what a task is inside of, and of the tasks that its contexts own."""
+        stacks = [node.stack]
+        while stacks:
+            contexts = [c for frame in stacks.pop().frames for c in frame.contexts]
+            while contexts:
+                context = contexts.pop()
+                if context.obj is not None:
+                    self.inside.setdefault(id(context.obj), []).append((context, node))
+                if context.inner_stack is not None:
+                    stacks.append(context.inner_stack)
+                if context.children:
+                    self._read_children(context, node, parents, contexts)
+
+    def _read_children(
+        self,
+        context: Context,
+        node: TaskNode,
+        parents: Dict[int, TaskNode],
+        contexts: List[Context],
+    ) -> None:
+        children: List[Any] = list(context.children)
+        for index, child in enumerate(children):
+            if type(child) is Context:
+                contexts.append(child)
+                continue
+            owned = self.nodes.get(id(child.root))
+            # A task is drawn once, even if several groups claim it, and not inside of itself.
+            if owned is not None and owned is not node and id(owned) not in parents:
+                parents[id(owned)] = node
+                owned.owner = context.obj
+                children[index] = owned.stack
+        context.children = children
+
+    def _in_order(self, nodes: List[TaskNode], parents: Dict[int, TaskNode]) -> List[TaskNode]:
+        """Number the nodes, and make them children of their parents. Gives those without one."""
+        below: Dict[int, List[TaskNode]] = {}
+        for node in sorted(nodes, key=_age):
+            parent = parents.get(id(node))
+            below.setdefault(0 if parent is None else id(parent), []).append(node)
+        tops = below.get(0, [])
+        todo = list(reversed(tops))
+        while todo:
+            node = todo.pop()
+            node.number = task_numbers.of(node.task)
+            node.children = below.get(id(node), [])
+            todo.extend(reversed(node.children))
+        for node in nodes:
+            if not node.number:  # tasks that own each other in a circle: no library makes such
+                node.number = task_numbers.of(node.task)
+                tops.append(node)
+        return tops
+
+
+def _age(node: TaskNode) -> Tuple[float, List[Tuple[int, str]]]:
+    """Tasks that were seen before stay in the order in which they were numbered; new ones follow."""
+    return task_numbers.known(node.task) or float("inf"), natural_order(node.name)

@@ -1,0 +1,212 @@
+"""What glue tells of libraries that have tasks, and of other things that have stacks.
+
+A library with tasks is described by a `Runtime`, which `register_runtime` makes known; things like greenlets are
+found by a function that `register_finder` makes known.
+"""
+
+from __future__ import annotations
+
+from stackscope.extraction.errors import attempt
+from stackscope.safe.objects import is_instance
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+
+    from stackscope.model.stacks import Stack
+    from stackscope.snapshot.survey import Survey
+
+__all__ = [
+    "FoundItem",
+    "Runtime",
+    "is_task",
+    "known_finders",
+    "known_runtimes",
+    "name_of_task",
+    "register_finder",
+    "register_runtime",
+]
+
+
+class Runtime:
+    """A library that has tasks: to be derived from, and told to `register_runtime`.
+
+    `loops` and `tasks` have to be there; the other methods cost what they would have told. Each of them may
+    raise whatever a strange version of the library makes it raise. None of them may change anything, take a
+    lock, or run code of the program.
+
+    An object is made for each snapshot, and may remember what it has found so far.
+    """
+
+    def types(self) -> Sequence[type]:
+        """The types of event loops that only the garbage collector knows; see `Survey.instances`."""
+        return ()
+
+    def loops(self, survey: Survey) -> List[Any]:
+        """All event loops, runs or the like that are worth looking at.
+
+        Args:
+            survey: What can be seen of the process.
+        """
+        raise NotImplementedError
+
+    def tasks(self, loop: Any) -> List[Any]:
+        """The tasks of a loop that are not done."""
+        raise NotImplementedError
+
+    def thread(self, loop: Any, survey: Survey) -> Optional[int]:
+        """The identifier of the thread that a loop runs in, as `threading.get_ident` gives it."""
+        return None
+
+    def is_running(self, loop: Any) -> bool:
+        """Whether a loop runs in any thread."""
+        return True
+
+    def current(self, loop: Any) -> object:
+        """The task that a loop is running now, if any."""
+        return None
+
+    def task_name(self, task: Any) -> str:
+        """The name of a task."""
+        return str(task)
+
+    def owner(self, task: Any) -> Tuple[object, object]:
+        """The task group or nursery that a task was started in, and the task that opened that.
+
+        It is asked only if no context of another task has this one among its children.
+        """
+        return None, None
+
+    def state(self, task: Any, stack: Stack) -> str:
+        """The state of a task that is not the current one, as `TaskNode.state` has it."""
+        return "waiting"
+
+    def cancel_reason(self, task: Any) -> Optional[str]:
+        """Why a task is being cancelled, as far as somebody has said so."""
+        return None
+
+
+class RegisteredRuntime:
+    """What `register_runtime` was told."""
+
+    __slots__ = ("factory", "name", "noun", "task_types")
+
+    def __init__(
+        self, name: str, noun: str, task_types: Sequence[type], factory: Callable[[], Runtime]
+    ) -> None:
+        self.name = name
+        self.noun = noun
+        self.task_types = tuple(task_types)
+        self.factory = factory
+
+
+_runtimes: Dict[str, RegisteredRuntime] = {}
+
+
+def register_runtime(
+    name: str, noun: str, task_types: Sequence[type], factory: Callable[[], Runtime]
+) -> None:
+    """Have `extract_all` show the tasks of a library.
+
+    Args:
+        name: The library, such as ``"trio"``. It replaces what was registered by the same name.
+        noun: What to call a loop of it: ``"trio run"``.
+        task_types: The types of its tasks. Instances of classes derived from them are tasks as well.
+        factory: Makes what describes the library, once for each snapshot: a class derived from `Runtime`.
+
+    Example:
+        >>> class Crews(Runtime):
+        ...     def loops(self, survey):
+        ...         return survey.instances(self.types())
+        ...     def types(self):
+        ...         return [Crew]
+        ...     def tasks(self, loop):
+        ...         return list(loop.jobs)
+        >>> register_runtime("crew", "crew", [Job], Crews)
+    """
+    _runtimes[name] = RegisteredRuntime(name, noun, task_types, factory)
+
+
+def known_runtimes() -> List[RegisteredRuntime]:
+    """The libraries with tasks, in the order in which they were registered."""
+    return list(_runtimes.values())
+
+
+def is_task(obj: object) -> bool:
+    """Whether an object is a task of a library that is known."""
+    return any(is_instance(obj, known.task_types) for known in known_runtimes())
+
+
+def name_of_task(obj: object) -> Optional[str]:
+    """What its library calls a task; ``None`` if ``obj`` is no task of any library that is known."""
+    for known in known_runtimes():
+        if is_instance(obj, known.task_types):
+            name = attempt(None, lambda known=known: known.factory().task_name(obj))
+            return name if type(name) is str else "?"
+    return None
+
+
+class FoundItem:
+    """Something with a stack that is neither a task nor a thread, as a finder gives it.
+
+    Args:
+        item: The stack item, such as a greenlet.
+        name: What to call it.
+        state: What it does, in a word: ``"suspended"``.
+        owner: The item that it belongs to, or the identifier of the thread that it lives in, if known.
+        is_running: Whether it is running, so that its frames are those of its thread.
+    """
+
+    __slots__ = ("is_running", "item", "name", "owner", "state")
+
+    def __init__(
+        self,
+        item: object,
+        name: str,
+        state: str,
+        owner: object = None,
+        *,
+        is_running: bool = False,
+    ) -> None:
+        self.item = item
+        self.name = name
+        self.state = state
+        self.owner = owner
+        self.is_running = is_running
+
+
+class RegisteredFinder:
+    """What `register_finder` was told."""
+
+    __slots__ = ("find", "kind", "types")
+
+    def __init__(
+        self,
+        kind: str,
+        types: Callable[[], Sequence[type]],
+        find: Callable[[Survey], List[FoundItem]],
+    ) -> None:
+        self.kind = kind
+        self.types = types
+        self.find = find
+
+
+_finders: Dict[str, RegisteredFinder] = {}
+
+
+def register_finder(
+    kind: str, types: Callable[[], Sequence[type]], find: Callable[[Survey], List[FoundItem]]
+) -> None:
+    """Have `extract_all` look for things that have stacks, beside tasks and threads.
+
+    Args:
+        kind: What these are, in one word such as ``"greenlet"``. It replaces a finder of the same kind.
+        types: Gives the types whose instances ``find`` will ask the survey for.
+        find: Finds them.
+    """
+    _finders[kind] = RegisteredFinder(kind, types, find)
+
+
+def known_finders() -> List[RegisteredFinder]:
+    """The finders, in the order in which they were registered."""
+    return list(_finders.values())

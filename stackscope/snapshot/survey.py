@@ -1,0 +1,70 @@
+"""What can be seen of the whole process, looked at once for all who ask."""
+
+from __future__ import annotations
+
+import sys
+
+from stackscope.interpreter import heap
+from stackscope.interpreter.frames.variables import first_argument
+from stackscope.interpreter.running import callers, this_thread, thread_frames
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import CodeType, FrameType
+    from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
+
+__all__ = ["Survey", "unique"]
+
+
+class Survey:
+    """What can be seen of the whole process.
+
+    `extract_all` makes one for each snapshot, and glue gets it.
+    """
+
+    def __init__(self, types: Iterable[type], caller: Optional[FrameType] = None) -> None:
+        """Make ready to look.
+
+        Args:
+            types: The types of which all instances are wanted.
+            caller: The frame where the stack of this thread ends. Ours are left out: they would lead back here.
+        """
+        self._threads = list(sys._current_frames())
+        self._caller = caller
+        self._types = list(types)
+        self._instances: Optional[Dict[int, List[object]]] = None
+        self._by_code: Optional[Dict[int, List[Tuple[int, FrameType]]]] = None
+
+    def calls(self, function: object) -> List[Tuple[int, FrameType]]:
+        """The frames of all running calls of a function written in Python, with the identifiers of their threads."""
+        if self._by_code is None:
+            self._by_code = {}
+            here = this_thread()
+            for ident in self._threads:
+                frames = callers(self._caller) if ident == here else thread_frames(ident)
+                for frame in frames:
+                    self._by_code.setdefault(id(frame.f_code), []).append((ident, frame))
+        code: Optional[CodeType] = getattr(function, "__code__", None)
+        return self._by_code.get(id(code), [])
+
+    def first_arguments(self, function: object) -> List[Tuple[int, Any]]:
+        """What the running calls of a function got as their first argument, with their threads' identifiers."""
+        found = [(ident, first_argument(frame)) for ident, frame in self.calls(function)]
+        return [(ident, value) for ident, (is_bound, value) in found if is_bound]
+
+    def instances(self, types: Sequence[type]) -> List[object]:
+        """The objects of exactly these types, as far as the garbage collector knows them.
+
+        Args:
+            types: Some of those that `Runtime.types` or the ``types`` of a finder have given.
+        """
+        if self._instances is None:
+            self._instances = {}
+            for obj in heap.instances(self._types):
+                self._instances.setdefault(id(type(obj)), []).append(obj)
+        return [obj for cls in types for obj in self._instances.get(id(cls), ())]
+
+
+def unique(objects: Iterable[object]) -> List[object]:
+    """``objects`` without those that came before, by identity."""
+    return list({id(obj): obj for obj in objects}.values())

@@ -1,0 +1,70 @@
+"""The threads of the process, and what they are called."""
+
+from __future__ import annotations
+
+import sys
+
+from stackscope.interpreter.running import number_in_threading, this_thread
+from stackscope.model.snapshot import ThreadNode
+from stackscope.model.stacks import StackSlice
+from stackscope.safe.objects import instance_attributes
+from stackscope.snapshot.numbers import natural_order, thread_numbers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import threading
+    from typing import Any, Dict, List, Optional, Tuple
+
+    from stackscope.extraction.extraction import Extraction
+
+__all__ = ["name_of_thread", "thread_nodes"]
+
+
+def thread_nodes(extraction: Extraction) -> List[ThreadNode]:
+    """All threads that Python code runs in, the calling one first, then the oldest first."""
+    nodes = []
+    frame = None
+    for ident, frame in sys._current_frames().items():
+        thread = _thread(ident)
+        is_here = ident == this_thread()
+        item: Any = StackSlice(inner=frame) if thread is None else thread
+        if is_here:
+            item = StackSlice()
+        nodes.append(
+            ThreadNode(
+                thread,
+                0,
+                name_of_thread(ident) or f"thread {ident:#x}",
+                is_here,
+                extraction.stack(item),
+                ident,
+                getattr(thread, "_daemonic", False) is True,
+            )
+        )
+    del frame  # perhaps our own, which would keep itself alive
+    nodes.sort(key=lambda node: (not node.is_here, _age(node)))
+    for node in nodes:
+        node.number = 0 if node.thread is None else thread_numbers.of(node.thread)
+    return nodes
+
+
+def _age(node: ThreadNode) -> Tuple[float, List[Tuple[int, str]]]:
+    if node.thread is None:
+        return float("inf"), []
+    return thread_numbers.known(node.thread) or float("inf"), natural_order(node.name)
+
+
+def name_of_thread(ident: int) -> Optional[str]:
+    """What a thread is called that `sys._current_frames` knows by this number; ``None`` if nobody has named it."""
+    thread = _thread(ident)
+    if thread is None:
+        return None
+    name = instance_attributes(thread).get("_name")
+    return name if type(name) is str else "?"
+
+
+def _thread(ident: int) -> Optional[threading.Thread]:
+    """The thread with that number, without the lock of threading.enumerate(), which may be held."""
+    known: Dict[int, threading.Thread] = getattr(sys.modules.get("threading"), "_active", {})
+    thread = known.get(ident)
+    return known.get(number_in_threading(ident)) if thread is None else thread

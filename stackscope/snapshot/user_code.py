@@ -1,0 +1,223 @@
+"""Whose code a frame executes: the user's, an installed library's, a runtime's, or machinery.
+
+A *runtime* is a library that runs tasks, or helps with that, such as asyncio or anyio. Its frames tell how a task
+waits, and not what for. *Machinery* are frames that are there on every stack of their kind: those of an event
+loop between the start of the program and a task, of a starter of threads or modules, of a debugger or a test
+runner. They are folded where a person looks at a stack.
+
+Which these are is said in one table, by `register_machinery`: each glue adds its rows when it is installed.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import Dict, Iterable, List, Optional, Set, Tuple
+
+    from stackscope.model.stacks import Frame, Stack
+
+__all__ = [
+    "OWN_PACKAGES",
+    "calls_below_user",
+    "index_of_user_frame",
+    "innermost_user_frame",
+    "is_machinery",
+    "is_runtime_frame",
+    "is_user_frame",
+    "module_of",
+    "name_of_call",
+    "package_of",
+    "register_machinery",
+    "register_runtime_package",
+]
+
+# ------------------------------------------------------------------- the table
+
+OWN_PACKAGES = ("stackscope", "stackscope_pdb", "stackscope_ipython")
+
+_machinery: Dict[str, Optional[Set[str]]] = {}
+"""The functions of each module that are machinery; ``None`` for all of them."""
+
+_machinery_packages: Set[str] = set(OWN_PACKAGES)
+"""The packages of which all modules are machinery."""
+
+_runtime_packages: Set[str] = set()
+"""Installed packages that tell no more about a task than the standard library does."""
+
+
+def register_machinery(module: str, functions: Optional[Iterable[str]] = None) -> None:
+    """Have frames folded that run other people's code, and never are the cause of anything.
+
+    Args:
+        module: The module that the functions are in. A package whose modules are all machinery is written
+            with a star: ``"ipykernel.*"``.
+        functions: The names of the functions; all of the module if it is left out.
+
+    Example:
+        >>> register_machinery("crew.dispatcher", ["run_forever", "step"])
+    """
+    package, _, star = module.rpartition(".")
+    if star == "*":
+        _machinery_packages.add(package)
+    elif functions is None:
+        _machinery[module] = None
+    else:
+        known = _machinery.setdefault(module, set())
+        if known is not None:
+            known.update(functions)
+
+
+def register_runtime_package(package: str) -> None:
+    """Say of an installed package that its frames tell no more about a task than those of asyncio do.
+
+    Then a task is not said to stand in it, but in the frame that has called it.
+
+    Args:
+        package: Its name, as it is imported.
+    """
+    _runtime_packages.add(package)
+    _rank_of_file.cache_clear()
+
+
+# ------------------------------------------------------------------- machinery
+
+
+def is_machinery(frame: FrameType) -> bool:
+    """Whether a frame belongs to an event loop, a starter of threads or modules, a debugger or the like."""
+    if package_of(frame) in _machinery_packages:
+        return True
+    functions: Optional[Iterable[str]] = _machinery.get(_module_as_imported(frame), ())
+    return functions is None or frame.f_code.co_name in functions
+
+
+def module_of(frame: FrameType) -> str:
+    """The name of the module that a frame's globals belong to; empty if it has none."""
+    name: object = dict.get(frame.f_globals, "__name__")
+    return str.__str__(name) if issubclass(type(name), str) else ""  # type: ignore[arg-type]
+
+
+def package_of(frame: FrameType) -> str:
+    """The package that a frame's code is from; one of ours also if it runs as ``__main__``."""
+    for folder, package in _own_folders():
+        if frame.f_code.co_filename.startswith(folder):
+            return package
+    return _module_as_imported(frame).partition(".")[0]
+
+
+def _module_as_imported(frame: FrameType) -> str:
+    """The name of a frame's module, also if that is run as ``__main__``: by ``python -m doctest``, say."""
+    name = module_of(frame)
+    if name == "__main__":
+        folder, file = os.path.split(frame.f_code.co_filename)
+        if folder == os.path.dirname(os.__file__):
+            return os.path.splitext(file)[0]
+        if os.path.basename(folder) in _machinery_packages:
+            return f"{os.path.basename(folder)}.{name}"
+    return name
+
+
+def _own_folders() -> Tuple[Tuple[str, str], ...]:
+    """The folders of our packages, as far as they are imported, with their names."""
+    return _folders_of(
+        tuple([getattr(sys.modules.get(name), "__file__", None) for name in OWN_PACKAGES])
+    )
+
+
+@functools.lru_cache(maxsize=8)
+def _folders_of(files: Tuple[Optional[str], ...]) -> Tuple[Tuple[str, str], ...]:
+    return tuple(
+        [
+            (os.path.dirname(os.path.abspath(file)) + os.sep, name)
+            for file, name in zip(files, OWN_PACKAGES)
+            if file is not None
+        ]
+    )
+
+
+# ------------------------------------------------------------------ whose code
+
+USER, INSTALLED, RUNTIME = 0, 1, 2
+
+
+@functools.lru_cache(maxsize=4096)
+def _rank_of_file(name: str) -> int:
+    """`USER`, `INSTALLED`, or `RUNTIME` for asyncio and its like and for this package."""
+    if name.startswith("<frozen "):
+        return RUNTIME
+    if name.startswith(tuple([folder for folder, _ in _own_folders()])):
+        return RUNTIME
+    for folder in ("site-packages", "dist-packages"):
+        _, found, path = name.partition(f"{os.sep}{folder}{os.sep}")
+        if found:
+            is_runtime = path.startswith(tuple([package + os.sep for package in _runtime_packages]))
+            return RUNTIME if is_runtime else INSTALLED
+    return RUNTIME if name.startswith(os.path.dirname(os.__file__) + os.sep) else USER
+
+
+def is_user_frame(frame: FrameType) -> bool:
+    """Whether a frame's code belongs to neither the standard library nor an installed one."""
+    return _rank_of_file(frame.f_code.co_filename) == USER
+
+
+def is_runtime_frame(frame: FrameType) -> bool:
+    """Whether a frame's code belongs to a runtime, or to the standard library."""
+    return _rank_of_file(frame.f_code.co_filename) == RUNTIME
+
+
+def innermost_user_frame(stack: Stack) -> Optional[Frame]:
+    """The frame to look at first: the innermost one that is shown and whose code is the user's.
+
+    If there is none, the innermost one of an installed library; if all are a runtime's, the outermost one,
+    which says what was asked of it.
+    """
+    shown = [frame for frame in stack.frames if not frame.hide]
+    index = _innermost(shown)
+    return shown[max(index, 0)] if shown else None
+
+
+def index_of_user_frame(stack: Stack) -> int:
+    """The index of the `innermost_user_frame` among all frames of a stack that has some."""
+    frame = innermost_user_frame(stack)
+    found = [index for index, entry in enumerate(stack.frames) if entry is frame]
+    return found[0] if found else len(stack.frames) - 1
+
+
+def _innermost(shown: List[Frame]) -> int:
+    """The index of the innermost frame that isn't a runtime's; -1 if all are."""
+    installed = -1
+    for index in range(len(shown) - 1, -1, -1):
+        rank = _rank_of_file(shown[index].pyframe.f_code.co_filename)
+        if rank == USER:
+            return index
+        if rank == INSTALLED and installed < 0:
+            installed = index
+    return installed
+
+
+# ----------------------------------------------------------------------- calls
+
+ENTRANCES = ("__aenter__", "__aiter__", "__anext__", "__await__")
+"""Methods that only lead to the call that is worth naming."""
+
+
+def calls_below_user(stack: Stack) -> List[Frame]:
+    """The frames below the innermost one of the user's: what it is calling.
+
+    The first one is the call that is worth naming.
+    """
+    shown = [frame for frame in stack.frames if not frame.hide]
+    below = shown[_innermost(shown) + 1 :]
+    while len(below) > 1 and below[0].pyframe.f_code.co_name in ENTRANCES:
+        del below[0]
+    return below
+
+
+def name_of_call(frame: Frame) -> str:
+    """The call that a frame executes, such as ``Lock.acquire()`` or ``trio.sleep()``."""
+    owner = frame.clsname or (frame.modname or "").partition(".")[0]
+    return f"{owner}.{frame.funcname}()" if owner else f"{frame.funcname}()"

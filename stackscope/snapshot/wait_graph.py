@@ -1,0 +1,165 @@
+"""Who waits for whom: the holders of locks, the tasks that hang below those that await them, and circles."""
+
+from __future__ import annotations
+
+from stackscope.snapshot.survey import unique
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, Iterator, List, Mapping, Set, Tuple, Union
+
+    from stackscope.model.snapshot import LoopNode, TaskNode
+    from stackscope.model.stacks import Context
+
+    Vertex = Union[TaskNode, List[object]]
+    """A task, or the holders of a lock: those who wait for it have the list in common."""
+
+__all__ = ["WaitGraph"]
+
+DEEPEST_AWAITED = 20
+"""The longest chain of tasks awaiting each other that is drawn nested. The next one is at the top again."""
+
+
+class WaitGraph:
+    """What the waits of tasks say about other tasks. All its work is linear in the number of these waits.
+
+    Args:
+        nodes: All tasks, by the ids of the task objects.
+        inside: For each object, by its id, the contexts that are active for it, and the tasks they are in.
+    """
+
+    def __init__(
+        self, nodes: Mapping[int, TaskNode], inside: Mapping[int, List[Tuple[Context, TaskNode]]]
+    ) -> None:
+        self.nodes = nodes
+        self.inside = inside
+        self.holders: Dict[int, List[object]] = {}
+
+    # ----------------------------------------------------------------- locks
+
+    def name_holders(self) -> None:
+        """Say who holds each lock that a task waits for, unless its library knows that itself."""
+        for node in self.nodes.values():
+            waiting = node.waiting
+            if waiting is None or waiting.lock is None or waiting.holders:
+                continue
+            key = id(waiting.lock)
+            if key not in self.holders:
+                self.holders[key] = self._holders_of(waiting.lock)
+            waiting.holders = self.holders[key]
+
+    def _holders_of(self, lock: object) -> List[object]:
+        """The tasks that are inside an ``async with`` of a lock."""
+        found = [
+            node.task
+            for context, node in self.inside.get(id(lock), ())
+            if not context.is_exiting
+            and not (node.waiting is not None and node.waiting.lock is lock)
+        ]
+        return unique(found)
+
+    # -------------------------------------------------------- awaited tasks
+
+    def hang_awaited(self, loops: List[LoopNode]) -> None:
+        """Hang the tasks that nothing owns under the first ones that wait for them."""
+        free = {id(node) for loop in loops for node in loop.tasks if node.owner is None}
+        awaited = {
+            id(other)
+            for node in self.nodes.values()
+            for other in self._awaited(node)
+            if other is not node
+        }
+        awaited &= free
+        seen: Set[int] = set()
+        for loop in loops:
+            for is_last_resort in (False, True):  # then only those are left that wait in a circle
+                for node in loop.tasks:
+                    if id(node) not in seen and (is_last_resort or id(node) not in awaited):
+                        self._hang_below(node, free, seen)
+        for loop in loops:
+            loop.tasks = [node for node in loop.tasks if not node.is_awaited]
+
+    def _hang_below(self, top: TaskNode, free: Set[int], seen: Set[int]) -> None:
+        todo = [(top, 0)]
+        seen.add(id(top))
+        while todo:
+            node, depth = todo.pop()
+            seen.update(map(id, node.children))
+            owned = [(child, depth) for child in node.children]
+            awaited = []
+            if depth < DEEPEST_AWAITED:
+                for other in self._awaited(node):
+                    if id(other) in free and id(other) not in seen:
+                        seen.add(id(other))
+                        awaited.append(other)
+            for other in awaited:
+                other.is_awaited = True
+            node.children = [*node.children, *awaited] if awaited else node.children
+            todo += [(child, depth + 1) for child in reversed(awaited)]
+            todo += reversed(owned)
+
+    def _awaited(self, node: TaskNode) -> List[TaskNode]:
+        """The tasks whose results one waits for."""
+        return [] if node.waiting is None else self._known(node.waiting.tasks)
+
+    def _known(self, tasks: List[object]) -> List[TaskNode]:
+        found = [self.nodes.get(id(task)) for task in tasks]
+        return [node for node in found if node is not None]
+
+    # --------------------------------------------------------------- circles
+
+    def _waits_for(self, vertex: Vertex) -> List[Vertex]:
+        """The tasks that one waits for, and the holders of the lock, which are a vertex of their own."""
+        if isinstance(vertex, list):
+            return [*self._known(vertex)]
+        waiting = vertex.waiting
+        if waiting is None:
+            return []
+        found: List[Vertex] = [*self._known(waiting.tasks)]
+        return [*found, waiting.holders] if waiting.holders else found
+
+    def cycles(self) -> List[List[TaskNode]]:
+        """Tasks that wait for each other in a circle (Tarjan's algorithm, without recursion)."""
+        found: List[List[TaskNode]] = []
+        index: Dict[int, int] = {}
+        low: Dict[int, int] = {}
+        path: List[Vertex] = []
+        on_path: Set[int] = set()
+        work: List[Tuple[Vertex, Iterator[Vertex]]] = []
+
+        def visit(vertex: Vertex) -> None:
+            index[id(vertex)] = low[id(vertex)] = len(index)
+            path.append(vertex)
+            on_path.add(id(vertex))
+            work.append((vertex, iter(self._waits_for(vertex))))
+
+        for start in self.nodes.values():
+            if id(start) not in index and start.waiting is not None:
+                visit(start)
+            while work:
+                vertex, others = work[-1]
+                other = next(others, None)
+                if other is None:
+                    work.pop()
+                    if work:
+                        above = id(work[-1][0])
+                        low[above] = min(low[above], low[id(vertex)])
+                    if low[id(vertex)] == index[id(vertex)]:
+                        circle = _take_circle(path, on_path, vertex)
+                        if len(circle) > 1 or any(o is vertex for o in self._waits_for(vertex)):
+                            found.append([one for one in circle if not isinstance(one, list)])
+                elif id(other) not in index:
+                    visit(other)
+                elif id(other) in on_path:
+                    low[id(vertex)] = min(low[id(vertex)], index[id(other)])
+        return found
+
+
+def _take_circle(path: List[Vertex], on_path: Set[int], first: Vertex) -> List[Vertex]:
+    """The end of a path from ``first`` on, which it leaves."""
+    circle: List[Vertex] = []
+    while not circle or circle[-1] is not first:
+        circle.append(path.pop())
+        on_path.discard(id(circle[-1]))
+    circle.reverse()
+    return circle

@@ -1,0 +1,195 @@
+"""What a task waits for.
+
+`describe_wait` puts it together from hooks, which glue registers: `describe_leaf`, for the object at the end
+of a stack, and `describe_call`, for a function that is waiting for it. Each of them adds what it knows to a
+`Waiting`, the innermost one first.
+"""
+
+from __future__ import annotations
+
+import functools
+
+from stackscope.extraction.codes import code_dispatch
+from stackscope.extraction.errors import interrupts
+from stackscope.extraction.extraction import implementation
+from stackscope.interpreter.facts import CO_ANY_GENERATOR
+from stackscope.model.stacks import Stack
+from stackscope.model.waiting import Waiting
+from stackscope.snapshot.user_code import calls_below_user, is_runtime_frame, name_of_call
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import CodeType
+    from typing import Any, Callable, Dict, List, Optional, Tuple
+
+    from stackscope.model.stacks import Frame
+
+__all__ = ["awaited_object", "describe_call", "describe_leaf", "describe_object", "describe_wait"]
+
+
+@functools.singledispatch
+def awaited_object(item: Any) -> object:
+    """Hook: what a stack item such as a task waits for, if its stack has no leaf.
+
+    Dispatches on the type of ``item``.
+
+    Args:
+        item: The stack item.
+
+    Returns:
+        What it waits for; ``None`` if that is unknown.
+    """
+    return None
+
+
+@functools.singledispatch
+def describe_leaf(leaf: Any, waiting: Waiting) -> None:
+    """Hook: say what waiting for an object means. Dispatches on the type of ``leaf``.
+
+    Args:
+        leaf: The object.
+        waiting: To be filled in; its ``obj`` is the object.
+
+    Example:
+        >>> @describe_leaf.register(Ticket)
+        ... def describe_ticket(ticket, waiting):
+        ...     waiting.call = "a ticket"
+        ...     waiting.place = ticket.place
+    """
+
+
+def _code_of_frame(frame: Frame, waiting: object = None) -> CodeType:
+    return frame.pyframe.f_code
+
+
+@code_dispatch(_code_of_frame)
+def describe_call(frame: Frame, waiting: Waiting) -> None:
+    """Hook: say what a function is waiting for. Dispatches on the code of the function.
+
+    The call is named by the function, unless the hook sets another ``waiting.call``.
+
+    Args:
+        frame: The frame of the function.
+        waiting: What is known about the calls below it, to be changed: `Waiting.clear` forgets that, and
+            `Waiting.wrap` makes it the ``inner`` wait.
+
+    Example:
+        >>> @describe_call.register(Gate.enter)
+        ... def describe_gate(frame, waiting):
+        ...     found, gate = stackscope.lowlevel.local_value(frame.pyframe, "self")
+        ...     waiting.clear()
+        ...     waiting.obj = gate
+        ...     waiting.count = len(gate.queue)
+    """
+
+
+def describe_object(leaf: object) -> Waiting:
+    """What waiting for an object means, without anything known about who waits."""
+    waiting = Waiting(obj=leaf)
+    _ask(_hook(describe_leaf, leaf), leaf, waiting)
+    return waiting
+
+
+def describe_wait(stack: Stack) -> Optional[Waiting]:
+    """What a suspended stack waits for.
+
+    Args:
+        stack: The stack of a task, a coroutine or the like.
+
+    Returns:
+        A description, or ``None`` if there is nothing that it waits for, or nothing is known.
+
+    Example:
+        >>> import asyncio
+        >>> async def main():
+        ...     task = asyncio.ensure_future(asyncio.Event().wait())
+        ...     await asyncio.sleep(0)
+        ...     return str(describe_wait(extract(task)))
+        >>> asyncio.run(main())
+        'Event.wait(): 1 waiter'
+    """
+    leaf = stack.leaf
+    if leaf is None and stack.root is not None:
+        leaf = _ask(_hook(awaited_object, stack.root), stack.root)
+    waiting = Waiting() if leaf is None else describe_object(leaf)
+    is_named = bool(waiting.call) or waiting.thread is not None or bool(waiting.tasks)
+    calls = _calls(stack)
+    described: Optional[Frame] = None
+    has_words = False  # whether the outermost hook so far has named the call itself
+    for frame in reversed(calls):
+        describe = describe_call.for_code(frame.pyframe.f_code)
+        if describe is not None:
+            call = waiting.call
+            _ask(describe, frame, waiting)
+            has_words = waiting.call not in ("", call)
+            if not has_words:
+                waiting.call = name_of_call(frame)
+            described = frame
+    if calls and described is not calls[0] and (described is not None or not is_named):
+        _name_outer_call(waiting, calls[0], described, has_words)
+    return None if leaf is None and not waiting.call else waiting
+
+
+def _calls(stack: Stack) -> List[Frame]:
+    """What waits, outermost first: the calls below the innermost frame of the user's.
+
+    Where a task waits for what another thread does, that is the call that has handed it to the thread,
+    even if it is hidden.
+    """
+    frames = stack.frames
+    index = len(frames) - 1
+    while index > 0 and not _is_suspended(frames[index]):
+        index -= 1
+    if not frames or not _is_suspended(frames[index]):
+        return calls_below_user(stack)
+    last = frames[index]
+    calls = calls_below_user(Stack(stack.root, frames[: index + 1]))
+    hands_over = last.hide and describe_call.for_code(last.pyframe.f_code) is not None
+    return [*calls, last] if hands_over else calls
+
+
+def _is_suspended(frame: Frame) -> bool:
+    """Whether this frame waits in a coroutine or generator, and not in a call that another thread runs for it."""
+    return frame.origin is not None and bool(frame.pyframe.f_code.co_flags & CO_ANY_GENERATOR)
+
+
+def _name_outer_call(
+    waiting: Waiting, outer: Frame, described: Optional[Frame], has_words: bool
+) -> None:
+    """Say that ``outer`` is what the user has called, where a frame below it was described."""
+    if has_words and is_runtime_frame(outer.pyframe):
+        return  # the words of a hook say more than its name
+    # A private function is the inside of the one that is named, such as wait() and _wait().
+    if described is not None and (has_words or not described.funcname.startswith("_")):
+        waiting.wrap()
+    waiting.call = name_of_call(outer)
+
+
+_hooks: Dict[Tuple[int, int], Tuple[type, int, Any]] = {}
+
+
+def _hook(hook: Any, item: object) -> Optional[Callable[..., Any]]:
+    """The implementation of a hook for the type of ``item``, remembered: `implementation` takes a while."""
+    cls = type(item)
+    key = (id(hook), id(cls))
+    known = _hooks.get(key)
+    count = len(hook.registry)
+    if known is not None and known[0] is cls and known[1] == count:
+        return known[2]  # type: ignore[no-any-return]
+    found = implementation(hook, cls)
+    if len(_hooks) > 500:  # classes that are made all the time would be kept alive
+        _hooks.clear()
+    _hooks[key] = (cls, count, found)
+    return found  # type: ignore[no-any-return]
+
+
+def _ask(hook: Optional[Callable[..., Any]], *args: Any) -> Any:
+    """What a hook gives. What it raises costs what it would have told."""
+    if hook is None:
+        return None
+    try:
+        return hook(*args)
+    except BaseException as exc:
+        if interrupts(exc):
+            raise
+        return None

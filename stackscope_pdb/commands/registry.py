@@ -1,0 +1,166 @@
+"""The table of commands: the only place that knows which ones there are, and how one is run."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+
+    from stackscope_pdb.stop.host import Host
+
+    Action = Callable[[Host, str], Optional[bool]]
+    Completer = Callable[[Host, str], List[str]]
+
+
+class CommandError(Exception):
+    """A sentence for the user: the command could not do what it was asked to."""
+
+
+class Command:
+    """One command.
+
+    Args:
+        action: Does it. Gets the debugger, and what was typed after the command's name.
+        brief: What it does, in a few words.
+        aliases: Other names of it.
+        options: The options that it knows.
+        complete: Gives what may stand after the name, as far as it begins with the given text.
+    """
+
+    def __init__(
+        self,
+        action: Action,
+        brief: str,
+        aliases: Sequence[str],
+        options: Sequence[str],
+        complete: Optional[Completer],
+    ) -> None:
+        self.action = action
+        self.brief = brief
+        self.name = action.__name__.rstrip("_")
+        self.aliases = tuple(aliases)
+        self.options = tuple(options)
+        self.complete = complete
+
+    @property
+    def names(self) -> Tuple[str, ...]:
+        """All names of the command."""
+        return (self.name, *self.aliases)
+
+    @property
+    def help(self) -> str:
+        """Its help: the usage, an empty line, and what it does."""
+        import inspect
+
+        return inspect.cleandoc(self.action.__doc__ or self.name)  # no docstrings under -OO
+
+    @property
+    def usage(self) -> str:
+        """Its name and its arguments."""
+        return self.help.partition("\n")[0]
+
+
+_table: Dict[str, Command] = {}
+
+
+def command(
+    brief: str,
+    *,
+    aliases: Sequence[str] = (),
+    options: Sequence[str] = (),
+    complete: Optional[Completer] = None,
+) -> Callable[[Action], Action]:
+    """Register a function as the command of its name. Its docstring is the command's help."""
+
+    def register(action: Action) -> Action:
+        entry = Command(action, brief, aliases, options, complete)
+        for name in entry.names:
+            _table[name] = entry
+        return action
+
+    return register
+
+
+def find(name: str) -> Optional[Command]:
+    """The command of that name or alias."""
+    return _table.get(name)
+
+
+def commands() -> Iterator[Command]:
+    """All commands."""
+    return (entry for name, entry in _table.items() if name == entry.name)
+
+
+# --------------------------------------------------------------------- dispatch
+
+
+def run(host: Host, name: str, argument: str) -> Optional[bool]:
+    """Run one of the commands. Whatever happens in it ends in a sentence."""
+    entry = _table[name]
+    try:
+        return entry.action(host, argument.strip())
+    except CommandError as exc:
+        host.refuse(str(exc))
+    except Exception as exc:
+        from stackscope.safe.text import describe_exception
+
+        host.refuse(f"{name} failed, which is a bug in stackscope: {describe_exception(exc)}")
+    return None
+
+
+def complete(host: Host, name: str, text: str, line: str, begidx: int) -> List[str]:
+    """What Tab offers for the last word of a line, which is an argument of one of the commands.
+
+    Args:
+        host: The debugger.
+        name: The command.
+        text: The last word.
+        line: The line.
+        begidx: Where the last word begins.
+    """
+    entry = _table[name]
+    if entry.complete is None:
+        return []
+    # A name with spaces in it is several words to readline, which replaces the last one only.
+    before = line[:begidx].partition(" ")[2].lstrip()
+    try:
+        found = entry.complete(host, before + text)
+    except Exception:
+        return []
+    return [item[len(before) :] for item in found if item.startswith(before + text)]
+
+
+def overview() -> Iterator[str]:
+    """All commands with what they do, a line each."""
+    entries = sorted(commands(), key=lambda entry: entry.name)
+    width = max(len(entry.usage) for entry in entries)
+    for entry in entries:
+        yield f"{entry.usage.ljust(width)}  {entry.brief}"
+
+
+def install(cls: type) -> None:
+    """Give a class of debuggers the methods ``do_X`` and ``complete_X`` by which `cmd.Cmd` finds commands."""
+    for entry in commands():
+        members: Dict[str, Any] = {f"do_{entry.name}": _do(entry)}
+        if entry.complete is not None:
+            members[f"complete_{entry.name}"] = _complete(entry)
+        for name, member in members.items():
+            for alias in entry.names:
+                setattr(cls, name.partition("_")[0] + "_" + alias, member)
+
+
+def _do(entry: Command) -> Callable[[Host, str], Optional[bool]]:
+    def do_command(self: Host, argument: str) -> Optional[bool]:
+        return run(self, entry.name, argument)
+
+    do_command.__name__ = f"do_{entry.name}"
+    do_command.__doc__ = entry.help
+    return do_command
+
+
+def _complete(entry: Command) -> Callable[..., List[str]]:
+    def complete_command(self: Host, text: str, line: str, begidx: int, endidx: int) -> List[str]:
+        return complete(self, entry.name, text, line, begidx)
+
+    complete_command.__name__ = f"complete_{entry.name}"
+    return complete_command

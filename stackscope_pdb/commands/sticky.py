@@ -1,0 +1,106 @@
+"""`sticky`: the code around the current line, drawn at every stop."""
+
+from __future__ import annotations
+
+from stackscope_pdb import settings
+from stackscope_pdb.commands.arguments import single
+from stackscope_pdb.commands.registry import CommandError, command
+from stackscope_pdb.output.harmless import harmless
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import List, Optional
+
+    from stackscope_pdb.stop.focus import Entry
+    from stackscope_pdb.stop.host import Host
+
+
+def _complete_sticky(_debugger: Host, _text: str) -> List[str]:
+    return ["on", "off"]
+
+
+@command("draw the code around the current line at each stop", complete=_complete_sticky)
+def sticky(debugger: Host, argument: str) -> None:
+    """sticky [on | off | LINES]
+
+    From now on, draw the code around the current line at each stop,
+    and when you go to another frame. Breakpoints are marked by 'B'.
+    With LINES, so many; else as many as STACKSCOPE_PDB_CONTEXT says,
+    or 15.
+
+    Without an argument, begin if it is off, and end if it is on.
+    STACKSCOPE_PDB_STICKY=1 in the environment begins with it, and so
+    does 'sticky on' in '.pdbrc'.
+    """
+    count = _wanted(single(argument.split(), "number of lines"))
+    settings.set_sticky(count)
+    if not count:
+        debugger.message("Stops show one line again.")
+    elif debugger.session.is_shown:
+        debugger.print_stack_entry(debugger.stack[debugger.curindex])
+
+
+def _wanted(word: Optional[str]) -> int:
+    """How many lines are wanted; 0 for none."""
+    if word == "off" or (word is None and settings.sticky_lines()):
+        return 0
+    if word in (None, "on"):
+        return settings.context_lines()
+    if word.isdecimal() and int(word) > 0:
+        return int(word)
+    raise CommandError(f"{word!r} is not 'on', 'off' or a number of lines.")
+
+
+def draw(debugger: Host, entry: Entry) -> bool:
+    """Draw the code around the current line, if that is wanted and there is some.
+
+    Args:
+        debugger: Where.
+        entry: The current frame, and its line.
+
+    Returns:
+        Whether that was done.
+    """
+    count = settings.sticky_lines()
+    frame, lineno = entry
+    if not count or not lineno:
+        return False
+    from stackscope_pdb.views.code import (
+        Marks,
+        around,
+        colored_part,
+        listing,
+        shortened,
+        source_lines,
+    )
+
+    code = frame.f_code
+    lines = source_lines(frame)
+    if not 1 <= lineno <= len(lines):
+        return False
+    shown = around(code, lineno, count, len(lines))
+    sources = [harmless(line.rstrip("\n")) for line in lines[shown.start - 1 : shown.stop - 1]]
+    console = debugger.console
+    if console.colors:
+        sources = colored_part(lines, shown.start, shown.stop, code.co_firstlineno)
+    raised = getattr(debugger, "tb_lineno", {}).get(frame, -1)
+    current = lineno if raised == -1 else frame.f_lineno
+    marks = Marks(current, raised, debugger.get_file_breaks(debugger.canonic(code.co_filename)))
+    drawn = [
+        harmless(_head(debugger, lineno)),
+        *listing(sources, shown.start, marks, colors=console.colors),
+    ]
+    debugger.message_painted(
+        "\n".join([shortened(line, console.width, console.ellipsis) for line in drawn])
+    )
+    return True
+
+
+def _head(debugger: Host, lineno: int) -> str:
+    """Where that is, and what a function that is about to return gives, as `pdb` says it."""
+    from stackscope.safe.text import safe_repr
+
+    code = debugger.current_frame.f_code
+    variables = debugger.frame_locals()
+    value = f"->{safe_repr(variables['__return__'])}" if "__return__" in variables else ""
+    return f"> {debugger.canonic(code.co_filename)}({lineno}){code.co_name}(){value}"

@@ -1,0 +1,72 @@
+"""What the parts of a debugger of ours stand on: the memory of the stop, the current frame, and output."""
+
+from __future__ import annotations
+
+from stackscope_pdb.stop.session import Session
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import pdb
+    from types import FrameType
+    from typing import Any, MutableMapping, Optional, Sequence
+
+    from stackscope.render.drawing import Line
+    from stackscope_pdb.output.console import Console
+
+    Base = pdb.Pdb
+else:
+    Base = object
+
+
+class Basics(Base):
+    """To be mixed into a `pdb.Pdb`."""
+
+    allows_colors = True
+    """Whether output may be coloured, if the terminal takes it."""
+
+    _session: Optional[Session] = None
+
+    @property
+    def session(self) -> Session:
+        """The memory of the stop."""
+        # Made at first use: the base class's __init__ may already stop, or forget a stop.
+        if self._session is None:
+            self._session = Session()
+        return self._session
+
+    @property
+    def current_frame(self) -> FrameType:
+        """The frame that commands work in. There is one whenever a command runs."""
+        frame: Optional[FrameType] = self.curframe
+        assert frame is not None
+        return frame
+
+    def frame_locals(self) -> MutableMapping[str, Any]:
+        """The locals of the current frame, with what was assigned at the prompt."""
+        # Up to 3.12 the dictionary that the base class has read; reading it again would lose assignments.
+        found: Optional[MutableMapping[str, Any]] = self.__dict__.get("curframe_locals")
+        return self.current_frame.f_locals if found is None else found  # type: ignore[return-value,unused-ignore]
+
+    def has_variable(self, name: str) -> bool:
+        """Whether ``name`` is a variable of the current frame or its module."""
+        return name in self.frame_locals() or name in self.current_frame.f_globals
+
+    @property
+    def console(self) -> Console:
+        """The terminal as it is now."""
+        from stackscope_pdb.output.console import Console
+
+        return Console(self.stdout, colors=self.allows_colors)
+
+    def show(self, shown: Sequence[Line], console: Optional[Console] = None) -> None:
+        """Write lines of spans."""
+        if shown:
+            self.message_painted((console or self.console).text(shown))
+
+    def message_painted(self, msg: str) -> None:
+        """Write text that has been made harmless and may have been coloured."""
+        self.message(msg)
+
+    def refuse(self, sentence: str) -> None:
+        """Say why something can't be done."""
+        self.error(self.console.wrapped(sentence))

@@ -1,0 +1,120 @@
+"""Running a line that was typed: a command, or Python in the current frame."""
+
+from __future__ import annotations
+
+from stackscope_pdb.commands import registry
+from stackscope_pdb.debugger.basics import Basics
+from stackscope_pdb.program.assignments import CO_OPTIMIZED, Watch
+from stackscope_pdb.prompt import command_or_python
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable
+
+    from stackscope_pdb.stop.focus import Focus
+
+ONLY_LOOKING = frozenset(
+    ("a", "args", "display", "l", "list", "ll", "longlist", "p", "pp", "retval", "rv", "source")
+    + ("undisplay", "whatis")
+)
+"""Commands of the standard debugger that just show something. What fails in them is no reason to end."""
+
+
+RUNS_NO_CODE = frozenset(("", "?", "h", "help", "l", "list", "ll", "longlist"))
+"""Commands of the standard debugger that run no code of the program."""
+
+
+def _only_looks(word: str) -> bool:
+    """Whether the command of that name leaves the program as it is."""
+    return word in RUNS_NO_CODE or registry.find(word) is not None
+
+
+class Lines(Basics):
+    """The part of a debugger that runs lines."""
+
+    def onecmd(self, line: str) -> bool:
+        """Run one line, after which less may be known about the program."""
+        is_python = not self.commands_defining and self._is_python(line)
+        try:
+            return self._run(line, is_python=is_python)
+        finally:
+            if is_python or not _only_looks(command_or_python.first_word(line)):
+                self.session.snapshots.drop()
+
+    def _run(self, line: str, *, is_python: bool) -> bool:
+        if is_python:  # it only looks like a command
+            self.lastcmd = line.strip()
+            return bool(self.default(line))  # an `await` at the prompt ends the loop that reads it
+        try:
+            return bool(super().onecmd(line))
+        except BaseException as exc:
+            word = command_or_python.first_word(line)
+            if word not in ONLY_LOOKING or isinstance(exc, KeyboardInterrupt):
+                raise
+            self._tell_of_failure(word, exc)
+            return False
+
+    def preloop(self) -> None:
+        """Show what has changed of the expressions on display."""
+        try:
+            super().preloop()
+        except Exception as exc:  # comparing values runs their code
+            self._tell_of_failure("display", exc)
+
+    def _tell_of_failure(self, name: str, exc: BaseException) -> None:
+        from stackscope.safe.text import describe_exception
+
+        self.refuse(f"{name} failed: {describe_exception(exc)}")
+
+    def _is_python(self, line: str) -> bool:
+        word = command_or_python.first_word(line)
+        entry = registry.find(word)
+        if entry is None and "=" not in line and ":" not in line:
+            return False
+        if not self.curframe or not hasattr(self, f"do_{word}"):
+            return False
+        if entry is None:
+            # "n = 1", which the standard debugger takes for "next"
+            return command_or_python.is_assignment(line)
+        return command_or_python.is_python(line, entry.options, self.has_variable)
+
+    def default(self, line: str) -> Any:
+        """Run a Python statement in the current frame."""
+        focus = self.session.focus
+        if (
+            focus is not None
+            and command_or_python.is_assignment(line.lstrip("!"))
+            and self._has_left(focus)
+        ):
+            self.refuse(f"{focus.noun} has left this frame meanwhile, so nothing was assigned.")
+            return None
+        from stackscope_pdb.program import awaiting
+
+        code = awaiting.compiled(line)
+        if code is not None and getattr(self, "async_shim_frame", None) is None:
+            host: Any = self
+            return self._assigning(lambda _line: awaiting.run(host, code), line)
+        return self._assigning(super().default, line)
+
+    def _has_left(self, focus: Focus) -> bool:
+        """Whether the current frame is one that a thread, which goes on, isn't in any more."""
+        return focus.kind == "thread" and not self.session.is_live(self.current_frame)
+
+    def _getval(self, arg: str) -> Any:
+        return self._assigning(super()._getval, arg)
+
+    def _assigning(self, run: Callable[[str], Any], text: str) -> Any:
+        """Call ``run``, then see to it that the assignments that it made reach the frame."""
+        frame = self.curframe
+        if frame is None or not frame.f_code.co_flags & CO_OPTIMIZED:
+            return run(text)
+        watch = Watch(frame, self.frame_locals())
+        try:
+            return run(text)
+        finally:
+            lost = watch.write_back()
+            if lost:
+                self.refuse(
+                    f"{', '.join(lost)} stayed as before: this version of Python has no way to "
+                    "change that variable of a frame so."
+                )

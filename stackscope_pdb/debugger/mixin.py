@@ -1,0 +1,200 @@
+"""What a debugger inherits to have our commands: `Commands`, a mixin for `pdb.Pdb` and its subclasses.
+
+It knows what all of them share (``stack``, ``curindex``, ``curframe``, ``_select_frame``, ``message``,
+``error``), and neither which one it is part of nor where that reads its lines.
+"""
+
+from __future__ import annotations
+
+import stackscope_pdb.commands  # noqa: F401  (registers them)
+from stackscope_pdb.commands import registry
+from stackscope_pdb.debugger import stepping
+from stackscope_pdb.debugger.lines import Lines
+from stackscope_pdb.debugger.stepping import Stepping
+from stackscope_pdb.facts import COUNTS_FRAMES, OWES_PLACE
+from stackscope_pdb.output.harmless import encodable
+from stackscope_pdb.prompt import label
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType, TracebackType
+    from typing import Any, List, Optional, Tuple
+
+    from stackscope_pdb.stop.focus import Entry, Focus
+    from stackscope_pdb.stop.raised import Raised
+
+
+class Commands(Stepping, Lines):
+    """Our commands, and what the standard ones need to work in focused frames."""
+
+    counts_frames = COUNTS_FRAMES
+    """Whether ``where N`` shows N frames, as the version's own debugger does."""
+
+    # ------------------------------------------------------------------ stopping and going on
+
+    def interaction(self, frame: Optional[FrameType], tb_or_exc: Any) -> None:
+        """Talk to the user, and forget the exception that it was about in the end."""
+        if frame is None:
+            self._tell_of_group(tb_or_exc)
+        try:
+            super().interaction(frame, tb_or_exc)
+        finally:
+            self.session.raised = None
+
+    def _tell_of_group(self, tb_or_exc: Any) -> None:
+        """Say what to do with an exception group, whose own frames tell the least."""
+        from stackscope.safe.objects import exceptions_in_group
+        from stackscope_pdb.stop.raised import exception_of
+
+        known = self.session.raised
+        if known is not None:
+            exception: Optional[BaseException] = known.exception
+        elif issubclass(type(tb_or_exc), BaseException):
+            exception = tb_or_exc
+        else:
+            exception = exception_of(tb_or_exc)
+        count = len(exceptions_in_group(exception)) if exception is not None else 0
+        if count:
+            self.message(
+                f"A group of {count} exception{'s' * (count != 1)}: 'exceptions' lists "
+                f"{'them' if count != 1 else 'it'}, 'exceptions NUMBER' goes to one."
+            )
+
+    @property
+    def raised(self) -> Optional[Raised]:
+        """The exception that is looked at in post-mortem debugging, with those that belong to it."""
+        from stackscope_pdb.stop.raised import exception_of
+
+        found = self.session.raised
+        traceback, (stop, _) = self.session.traceback, self.session.stop
+        # At a stop where an exception is raised, frames that are running come first.
+        if found is None and traceback is not None and stop[0][0] is traceback.tb_frame:
+            chained = getattr(self, "_chained_exceptions", ())
+            exception = chained[-1] if chained else exception_of(traceback)
+            if exception is not None:
+                found = self.look_into(exception)
+        return found
+
+    def look_into(self, exception: BaseException) -> Raised:
+        """Let ``exception`` be the one that is looked at."""
+        from stackscope_pdb.stop.raised import Raised
+
+        found = self.session.raised = Raised(exception)
+        return found
+
+    def get_stack(self, f: Any, t: Optional[TracebackType]) -> Tuple[List[Entry], int]:
+        """The frames of a stop, which are remembered for `unfocus`."""
+        stack, index = super().get_stack(f, t)
+        self.session.arrive(stack, index, t)
+        return stack, index
+
+    def setup(self, f: Any, tb: Any) -> Any:
+        """Get ready for a stop."""
+        result = super().setup(f, tb)
+        self.session.is_place_owed = OWES_PLACE and bool(self.cmdqueue)
+        return result
+
+    def postcmd(self, stop: bool, line: str) -> bool:
+        """After a command: before the first line that the user types, say where the program stopped."""
+        session = self.session
+        if session.is_place_owed and not stop and not self.cmdqueue:
+            session.is_place_owed = False
+            if not session.is_shown:
+                self.print_stack_entry(self.stack[self.curindex])
+        return super().postcmd(stop, line)
+
+    def forget(self) -> None:
+        """Let go of the stop."""
+        if self.session.focus is not None:
+            self._show_focus(None)
+        self.session.reset()
+        super().forget()
+        # Up to 3.12 the base class keeps the locals of the last frame.
+        self.__dict__.pop("curframe_locals", None)
+
+    def reset(self) -> None:
+        """Get ready to trace."""
+        self.__dict__.pop("trace_dispatch", None)
+        super().reset()
+
+    def print_stack_entry(self, frame_lineno: Entry, *args: Any, **kwargs: Any) -> None:
+        """Say where one is: by a line, or by the code around it if `sticky` is on."""
+        from stackscope_pdb import settings
+
+        if settings.sticky_lines() and frame_lineno[0] is self.curframe:
+            from stackscope_pdb.commands.sticky import draw
+
+            if draw(self, frame_lineno):
+                self.session.is_shown = True
+                return
+        self.session.is_shown = True
+        super().print_stack_entry(frame_lineno, *args, **kwargs)
+
+    # ------------------------------------------------------------------ focus
+
+    def enter(self, focus: Focus, index: int) -> None:
+        """Make the frames of something suspended the ones that all commands work in.
+
+        Args:
+            focus: What to move into. It has frames.
+            index: Which of them to begin with.
+        """
+        self._show_focus(focus)
+        self.stack = focus.entries()
+        self.select(index)
+
+    def leave(self) -> None:
+        """Go back to where the program stopped."""
+        self._show_focus(None)
+        stack, index = self.session.stop
+        self.stack = list(stack)
+        self.select(index)
+
+    def select(self, index: int) -> None:
+        """Make one of the frames the current one."""
+        self._select_frame(index)
+
+    def _show_focus(self, focus: Optional[Focus]) -> None:
+        """Change the focus, and let the prompt say what it is."""
+        if self.session.focus is None:
+            reader = getattr(self, "pyrepl_input", None)
+            # While that reads, self.prompt is empty.
+            self.session.prompt = self.prompt if reader is None else reader.prompt
+        self.session.focus = focus
+        base = self.session.prompt
+        self.set_prompt(
+            label.with_name(base, encodable(focus.name, self.stdout)) if focus else base
+        )
+
+    def set_prompt(self, text: str) -> None:
+        """Change the prompt of the next line."""
+        reader = getattr(self, "pyrepl_input", None)  # 3.15
+        if reader is None:
+            self.prompt = text
+        else:
+            reader.prompt = text
+
+    # ------------------------------------------------------------------ commands
+
+    def run_command(self, name: str, argument: str) -> Optional[bool]:
+        """Run one of our commands."""
+        return registry.run(self, name, argument)
+
+    def help_stackscope(self) -> None:
+        """Say which commands this debugger adds."""
+        self.message("Commands beyond those of pdb ('help COMMAND' tells more):")
+        for line in registry.overview():
+            self.message(f"  {line}")
+        from stackscope_pdb.output import highlight
+
+        if not highlight.has_pygments():
+            self.message(f"Colours for source text need Pygments: {highlight.INSTALL}")
+
+
+def install(cls: type) -> None:
+    """Give ``cls``, which inherits from `Commands`, the methods by which `cmd.Cmd` finds the commands."""
+    registry.install(cls)
+    stepping.install(cls)
+
+
+install(Commands)

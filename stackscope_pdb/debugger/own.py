@@ -1,0 +1,267 @@
+"""`Pdb`: the standard debugger with our commands, and what its versions differ in.
+
+Found by trying on 3.8 to 3.15; the sources are Lib/pdb.py and Lib/bdb.py.
+
+- From 3.14 on the constructor knows ``mode``, ``backend`` and ``colorize``. Ours takes them everywhere.
+- From 3.15 on lines are read by ``PdbPyReplInput`` if it can be used. That keeps a prompt of its own, and
+  Tab after a space indents instead of completing an argument; so readline is preferred where there is one.
+- From 3.14 on a recursive debugger is made by ``_create_recursive_debugger``, before by the name ``Pdb``.
+"""
+
+from __future__ import annotations
+
+import os
+import pdb
+import sys
+import threading
+
+from stackscope_pdb.debugger.mixin import Commands
+from stackscope_pdb.debugger.painting import Paints
+from stackscope_pdb.facts import HAS_BACKENDS, TAKES_EXCEPTIONS
+from stackscope_pdb.program.doctests import stdout_of_prompt, visible_stdout
+from stackscope_pdb.program.finalizers import PassesFinalizers
+from stackscope_pdb.program.interrupts import Interrupts
+from stackscope_pdb.program.tracing import best_backend, foreign_tracer
+from stackscope_pdb.prompt import label
+from stackscope_pdb.prompt.loop import ReadsLines
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import CodeType, FrameType
+    from typing import Any, Callable, Dict, List, Optional
+
+
+class Pdb(Paints, ReadsLines, Interrupts, Commands, PassesFinalizers, pdb.Pdb):
+    """A `pdb.Pdb` that knows tasks and context managers.
+
+    Args:
+        completekey, stdin, stdout, skip, nosigint, readrc: As for `pdb.Pdb`.
+        mode: ``"inline"`` if the program started the debugger, ``"cli"`` for the opposite.
+        backend: ``"monitoring"`` or ``"settrace"``, on 3.14 and later. The default is the former, with which
+            a program runs at full speed between its stops, unless another debugger uses it already.
+        colorize: ``False`` rules out colours. Else the usual switches and the terminal decide.
+        kwargs: Passed on.
+    """
+
+    def __init__(
+        self,
+        completekey: str = "tab",
+        stdin: Any = None,
+        stdout: Any = None,
+        skip: Any = None,
+        nosigint: bool = False,
+        readrc: bool = True,
+        mode: Optional[str] = None,
+        backend: Optional[str] = None,
+        colorize: Optional[bool] = None,
+        **kwargs: Any,
+    ) -> None:
+        self.is_busy = False
+        self._has_complained = False
+        self._dirty_globals: List[Dict[str, Any]] = []
+        if HAS_BACKENDS:
+            kwargs.update(mode=mode, backend=backend or best_backend())
+        super().__init__(
+            completekey=completekey,
+            stdin=stdin,
+            stdout=stdout,
+            skip=skip,
+            nosigint=nosigint,
+            readrc=readrc,
+            **kwargs,
+        )
+        self.allows_colors = colorize is not False
+        self.prompt = label.STANDARD
+        self._follows_streams = (stdin is None, stdout is None)
+        self._thread = threading.get_ident()
+        self._mode = mode
+        self.choose_reader()
+
+    # ------------------------------------------------------------------ stopping and going on
+
+    def follow_streams(self) -> None:
+        """Use the present ``sys.stdin`` and ``sys.stdout``, unless others were given."""
+        if self._follows_streams[0]:
+            self.stdin = sys.stdin
+        if self._follows_streams[1]:
+            self.stdout = visible_stdout()
+
+    def set_trace(self, frame: Optional[FrameType] = None, **kwargs: Any) -> None:
+        """Stop in ``frame``, by default in the caller."""
+        self.mention_tracer()
+        self.pass_finalizers()
+        super().set_trace(frame or sys._getframe().f_back, **kwargs)
+
+    def can_stop_again(self) -> bool:
+        """Whether a new stop of this thread may use this debugger."""
+        if getattr(self, "backend", None) == "monitoring" and foreign_tracer() is not None:
+            return False  # see `best_backend`
+        return not self.is_busy and self._thread == threading.get_ident()
+
+    def interaction(self, frame: Optional[FrameType], tb_or_exc: Any) -> None:
+        """Talk to the user. Takes an exception on every version, as 3.13 and later do."""
+        if isinstance(tb_or_exc, BaseException):
+            self.look_into(tb_or_exc)
+            if not TAKES_EXCEPTIONS:
+                tb_or_exc = tb_or_exc.__traceback__
+        self.is_busy = True
+        self._complain_once()
+        try:
+            with stdout_of_prompt(self.stdout):
+                super().interaction(frame, tb_or_exc)
+        finally:
+            self.is_busy = False
+        if self.quitting and frame is not None and self._ends_program():
+            from stackscope_pdb.program.quitting import quit_program
+
+            quit_program()
+
+    def _ends_program(self) -> bool:
+        """Whether `quit` ends the whole program, and not only what was given to `run` or a test."""
+        return self._mode in ("inline", "cli") and not hasattr(sys, "ps1")
+
+    def do_quit(self, arg: str) -> Any:
+        # The standard one raises SystemExit here, inside of the prompt.
+        if HAS_BACKENDS and self._mode == "inline" and self._ends_program():
+            if not self._confirms_quit():
+                return None
+            self._user_requested_quit = True
+            self.set_quit()
+            return True
+        return super().do_quit(arg)
+
+    do_quit.__doc__ = pdb.Pdb.do_quit.__doc__
+    do_q = do_exit = do_quit
+
+    def _confirms_quit(self) -> bool:
+        """Ask, as the standard debugger does from 3.14 on."""
+        while True:
+            try:
+                answer = input("Quitting pdb will kill the process. Quit anyway? [y/n] ")
+            except EOFError:
+                self.message("")
+                return True
+            if answer.strip().lower() in ("", "y", "yes"):
+                return True
+            if answer.strip().lower() in ("n", "no"):
+                return False
+
+    def _complain_once(self) -> None:
+        if self._has_complained:
+            return
+        self._has_complained = True
+        if "STACKSCOPE_PDB_STYLE" in os.environ:
+            from stackscope_pdb.output.highlight import complaint
+
+            sentence = complaint()
+            if sentence:
+                self.refuse(sentence)
+
+    def set_convenience_variable(self, frame: FrameType, name: str, value: object) -> None:
+        """Set a ``$`` variable. Which modules they are put in is noted, for they keep frames alive."""
+        # not there up to 3.11
+        super().set_convenience_variable(frame, name, value)  # type: ignore[misc,unused-ignore]
+        self._dirty_globals.append(frame.f_globals)
+
+    def forget(self) -> None:
+        """Let go of the stop."""
+        super().forget()
+        for module in self._dirty_globals:
+            module.pop("__pdb_convenience_variables", None)
+        self._dirty_globals.clear()
+
+    def run_code(self, code: CodeType, namespace: Dict[str, Any]) -> None:
+        """Run a program as ``__main__``, and stop before its first line."""
+        import __main__
+
+        self._wait_for_mainpyfile = True
+        self._user_requested_quit = False
+        self.mainpyfile = self.canonic(code.co_filename)
+        __main__.__dict__.clear()
+        __main__.__dict__.update(namespace)
+        self.run(code)
+
+    def run(self, *args: Any, **kwargs: Any) -> Any:
+        """As that of `bdb.Bdb`."""
+        return _until_quit(super().run, *args, **kwargs)
+
+    def runeval(self, *args: Any, **kwargs: Any) -> Any:
+        """As that of `bdb.Bdb`."""
+        return _until_quit(super().runeval, *args, **kwargs)
+
+    def runcall(self, *args: Any, **kwargs: Any) -> Any:
+        """As that of `bdb.Bdb`."""
+        return _until_quit(super().runcall, *args, **kwargs)
+
+    # ------------------------------------------------------------------ the prompt
+
+    def _complete_expression(self, text: str, line: str, begidx: int, endidx: int) -> List[str]:
+        # The standard one runs properties.
+        if text.startswith("$"):
+            return super()._complete_expression(text, line, begidx, endidx)  # type: ignore[misc,no-any-return]
+        from stackscope_pdb.prompt.completion import expression_completions
+
+        return expression_completions(self, text) if self.curframe else []
+
+    # ------------------------------------------------------------------ help
+
+    def _help_message_from_doc(self, *args: Any, **kwargs: Any) -> str:
+        # From 3.12 on help is indented by the length of the prompt, which here may be long.
+        prompt_now, self.prompt = self.prompt, "  "
+        try:
+            return str(super()._help_message_from_doc(*args, **kwargs))  # type: ignore[misc]
+        finally:
+            self.prompt = prompt_now
+
+    # ------------------------------------------------------------------ recursive debuggers
+
+    def _create_recursive_debugger(self) -> Pdb:
+        return type(self)(self.completekey, self.stdin, self.stdout)
+
+    def do_debug(self, arg: str) -> Any:
+        if HAS_BACKENDS or not arg:
+            return super().do_debug(arg)
+        return self._debug_by_hand(arg)
+
+    do_debug.__doc__ = pdb.Pdb.do_debug.__doc__
+
+    def _debug_by_hand(self, statement: str) -> None:
+        """What ``do_debug`` does up to 3.13, with this class instead of the standard one."""
+        sys.settrace(None)
+        inner = self._create_recursive_debugger()
+        inner.prompt = f"({self.prompt.strip()}) "
+        self.message("ENTERING RECURSIVE DEBUGGER")
+        frame = self.current_frame
+        try:
+            sys.call_tracing(inner.run, (statement, frame.f_globals, self.frame_locals()))
+        except Exception as exc:
+            import traceback
+
+            self.error(traceback.format_exception_only(type(exc), exc)[-1].strip())
+        self.message("LEAVING RECURSIVE DEBUGGER")
+        sys.settrace(self.trace_dispatch)
+        self.lastcmd = inner.lastcmd
+
+
+def _use_our_completion() -> None:
+    """Let the commands that take expressions complete them in our way."""
+    standard = getattr(pdb.Pdb, "_complete_expression", None)
+    for name in dir(pdb.Pdb):
+        if name.startswith("complete") and getattr(pdb.Pdb, name) is standard:
+            setattr(Pdb, name, Pdb._complete_expression)
+    setattr(Pdb, "completedefault", Pdb._complete_expression)  # noqa: B010  (its own method from 3.13 on)
+
+
+_use_our_completion()
+
+
+def _until_quit(run: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Call ``run``, which ends early if the user quits."""
+    try:
+        return run(*args, **kwargs)
+    except BaseException as exc:
+        from stackscope_pdb.program.quitting import is_quit
+
+        if not is_quit(exc):
+            raise
+    return None

@@ -1,0 +1,117 @@
+"""What the standard debugger writes, with nothing in it that could repaint the terminal, and in colours.
+
+What our own commands write is painted before, by `stackscope_pdb.output`.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+
+from stackscope_pdb.output.harmless import encodable, harmless
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import Any, Dict, Iterator, List, Optional, Sequence
+
+    from stackscope_pdb.debugger.mixin import Commands as Base
+else:
+    Base = object
+
+
+class Paints(Base):
+    """A debugger, to be mixed in before all others, whose output is harmless and may be coloured."""
+
+    tb_lineno: Dict[FrameType, int]  # the stubs don't have it
+
+    is_painting = False
+    """Whether what is written now has been made harmless already."""
+
+    _plain: Any = None
+    """The stdout that takes no colours, once that is known."""
+
+    def message(self, msg: object, *args: Any, **kwargs: Any) -> None:
+        """Write a line. What could repaint the terminal is escaped, but for colours of our own."""
+        super().message(self._harmless(msg), *args, **kwargs)  # 3.15 has `end`
+
+    def error(self, msg: object) -> None:
+        """Write a line that says what is wrong."""
+        super().error(self._harmless(msg))
+
+    def _harmless(self, msg: object) -> str:
+        text = msg if type(msg) is str else str(msg)
+        return encodable(text if self.is_painting else harmless(text), self.stdout)
+
+    def message_painted(self, msg: str) -> None:
+        """Write text that has been made harmless and may have been coloured."""
+        with self._painting():
+            self.message(msg)
+
+    @contextmanager
+    def _painting(self) -> Iterator[None]:
+        """While what is written is such text."""
+        before, self.is_painting = self.is_painting, True
+        try:
+            yield
+        finally:
+            self.is_painting = before
+
+    def print_stack_entry(self, *args: Any, **kwargs: Any) -> None:
+        """Write an entry of the stack."""
+        with self._painting():
+            super().print_stack_entry(*args, **kwargs)
+
+    def format_stack_entry(self, frame_lineno: Any, lprefix: str = ": ") -> str:
+        """An entry of the stack in the standard format, its source line coloured."""
+        try:
+            entry = harmless(super().format_stack_entry(frame_lineno, lprefix))
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # the loader of the module, asked for its source, may do anything
+            frame, lineno = frame_lineno
+            code = frame.f_code
+            entry = harmless(f"{self.canonic(code.co_filename)}({lineno}){code.co_name}()")
+        head, separator, source = entry.partition(lprefix)
+        return head + separator + self._highlighted([source])[0] if separator else entry
+
+    def _print_lines(
+        self,
+        lines: Sequence[str],
+        start: int,
+        breaks: Sequence[int] = (),
+        frame: Optional[FrameType] = None,
+    ) -> None:
+        """A listing in the standard format, coloured. ``frame`` is the one whose line is marked."""
+        from stackscope_pdb.views.code import Marks, listing
+
+        marks = Marks(breaks=breaks)
+        if frame is not None:
+            marks = Marks(frame.f_lineno or -1, self.tb_lineno.get(frame, -1), breaks)
+        colors = self.console.colors
+        sources = self._colored_listing(lines, start, frame) if colors else map(harmless, lines)
+        with self._painting():
+            for line in listing(sources, start, marks, colors=colors):
+                self.message(line)
+
+    def _colored_listing(
+        self, lines: Sequence[str], start: int, frame: Optional[FrameType]
+    ) -> List[str]:
+        from stackscope_pdb.views.code import colored_part, source_lines
+
+        if frame is not None:
+            whole = source_lines(frame)
+            stop = start + len(lines)
+            if whole[start - 1 : stop - 1] == list(lines):
+                return colored_part(whole, start, stop, frame.f_code.co_firstlineno)
+        return colored_part(lines, 1, len(lines) + 1, 1)
+
+    def _highlighted(self, sources: Sequence[str]) -> List[str]:
+        sources = [harmless(source) for source in sources]
+        if self._plain is self.stdout:
+            return sources
+        from stackscope_pdb.output.highlight import highlight, wants_highlighting
+
+        if not wants_highlighting(self.stdout, allowed=self.allows_colors):
+            self._plain = self.stdout
+            return sources
+        return [highlight(source.rstrip("\n")) or source for source in sources]

@@ -1,0 +1,151 @@
+"""Going on: what the commands that run the program mean in a frame that is suspended, and what is traced then."""
+
+from __future__ import annotations
+
+import pdb
+import weakref
+
+from stackscope_pdb.debugger.basics import Basics
+from stackscope_pdb.stop.snapshots import goes_on
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import Any, Callable, Dict, Optional
+
+    from stackscope_pdb.stop.focus import Focus
+
+STEPPING = {
+    # commands that run the program on from the current frame, with their short forms
+    "step": ("s",),
+    "next": ("n",),
+    "return": ("r",),
+    "until": ("unt",),
+    "jump": ("j",),
+}
+
+
+class Stepping(Basics):
+    """The part of a debugger that lets the program run on."""
+
+    displaying: Dict[FrameType, Any]
+
+    @property
+    def is_post_mortem(self) -> bool:
+        """Whether the frames of the stop belong to an exception, and not to a program that can go on."""
+        stop, _ = self.session.stop
+        return not any(self.session.is_running(frame) for frame, _ in stop)
+
+    def set_continue(self) -> None:
+        """Go on; without breakpoints that ends the tracing, and then nothing of the program is kept."""
+        super().set_continue()
+        if not self.breaks:
+            self.botframe = self.stopframe = None
+            self.displaying.clear()
+            # The trace function is about to return itself, which would leave it set on the current frame.
+            # Up to 3.9 that freezes the frame's f_lineno (PyFrame_GetLineNumber in Objects/frameobject.c).
+            self.__dict__["trace_dispatch"] = None
+        else:
+            self._keep_fewer_frames()
+
+    def _keep_fewer_frames(self) -> None:
+        """Forget how frames were traced that were traced as all frames are. 3.14 and later restore that in the end."""
+        flags: Dict[FrameType, Any] = self.__dict__.get("frame_trace_lines_opcodes", {})
+        for frame in [frame for frame, were in flags.items() if were == (True, False)]:
+            del flags[frame]
+
+    def next_in_focus(self, focus: Focus) -> Optional[bool]:
+        """Let the program run on until the selected frame, which is suspended, comes to its next line."""
+        found = None
+        if focus.kind in ("task", "other") and not self.is_post_mortem:
+            found = self.session.snapshots.task_of_frame(self.curframe)
+        if found is None:
+            reason = "it has ended." if focus.kind == "task" else _why_not(focus)
+            if self.is_post_mortem:
+                reason = "the program isn't running any more."
+            self.refuse(f"'next' can't run {focus.noun}: {reason} {_instead(focus)}")
+            return None
+        loop, _ = found
+        if goes_on(loop):
+            self.refuse(
+                f"'next' can't run {focus.noun}: its event loop runs in another thread, which goes on. "
+                "Use 'unfocus' to step where the program stopped."
+            )
+            return None
+        self.set_next(self.current_frame)
+        self.trace_suspended(self.current_frame)
+        origin = focus.stack.frames[self.curindex].origin
+        self.session.awaited = None if origin is None else weakref.ref(origin)
+        return True
+
+    def dispatch_exception(self, frame: FrameType, arg: Any) -> Any:
+        """An exception goes through a frame.
+
+        Where the base class waits for a generator or coroutine, it takes any `StopIteration` for the end of
+        that one. It isn't while that one still has the frame that is waited for.
+        """
+        awaited, stopframe = self.session.awaited, self.stopframe
+        is_waited_for = awaited is not None and _frame_of(awaited()) is stopframe
+        if is_waited_for and stopframe is not None and frame is not stopframe:
+            return self.trace_dispatch
+        return super().dispatch_exception(frame, arg)
+
+    def trace_suspended(self, frame: FrameType) -> None:
+        """See to it that the next line of a suspended frame is noticed, whatever else runs before."""
+        frame.f_trace = self.trace_dispatch
+        tracer = getattr(self, "monitoring_tracer", None)  # 3.14+
+        if tracer is not None:
+            # It disables the event by which a frame resumes, for all frames with the same code, as soon as
+            # one of them resumes that isn't waited for.
+            tracer.update_local_events(frame)
+
+
+def _step(name: str) -> Callable[[Stepping, str], Optional[bool]]:
+    """A command that runs the program on: the standard one, but not in a frame that is suspended."""
+
+    def run(self: Stepping, argument: str) -> Optional[bool]:
+        focus = self.session.focus
+        if focus is None:
+            return getattr(super(Stepping, self), f"do_{name}")(argument)  # type: ignore[no-any-return]
+        if name == "next":
+            return self.next_in_focus(focus)
+        self.refuse(f"'{name}' can't run {focus.noun}: {_why_not(focus)} {_instead(focus)}")
+        return None
+
+    run.__name__ = f"do_{name}"
+    run.__doc__ = getattr(pdb.Pdb, f"do_{name}").__doc__
+    return run
+
+
+def install(cls: type) -> None:
+    """Give ``cls`` the commands that run the program on."""
+    for name, aliases in STEPPING.items():
+        for alias in (name, *aliases):
+            setattr(cls, f"do_{alias}", _step(name))
+
+
+def _frame_of(origin: object) -> Optional[FrameType]:
+    """The frame that a generator, coroutine or async generator still has."""
+    frames = (getattr(origin, name, None) for name in ("gi_frame", "cr_frame", "ag_frame"))
+    return next((frame for frame in frames if frame is not None), None)
+
+
+def _instead(focus: Focus) -> str:
+    way_back = "Use 'unfocus' to step where the program stopped"
+    if focus.kind == "ended":
+        return f"{way_back}."
+    if focus.kind == "task":
+        return f"'next' stops when it comes to its next line. {way_back}."
+    return f"{way_back}, or 'break' to stop here next time and 'continue'."
+
+
+def _why_not(focus: Focus) -> str:
+    if focus.kind == "task":
+        return "it is suspended, and only its event loop can resume it."
+    if focus.kind == "thread":
+        return "it goes on at its own pace, and only the thread that stopped can be stepped."
+    if focus.kind == "ended":
+        return "an exception has ended it."
+    if focus.kind == "context":
+        return "it is suspended until its 'with' block ends."
+    return "it is suspended, and no task drives it."

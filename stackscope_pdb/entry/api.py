@@ -1,0 +1,157 @@
+"""The functions by which a program gets into the debugger: those of `pdb`, with `Pdb` of this package."""
+
+from __future__ import annotations
+
+import sys
+
+from stackscope_pdb.debugger.own import Pdb
+from stackscope_pdb.entry.making import debugger_maker
+from stackscope_pdb.facts import HAS_ASYNC_STOPS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import CodeType, FrameType, TracebackType
+    from typing import Any, Callable, Dict, Mapping, Optional, Sequence, TypeVar, Union
+
+    T = TypeVar("T")
+
+_last: Optional[Pdb] = None
+"""The debugger of the last stop, which keeps aliases and breakpoints' commands for the next one."""
+
+
+def set_trace(*, header: Optional[str] = None, commands: Optional[Sequence[str]] = None) -> None:
+    """Stop in the calling frame.
+
+    Args:
+        header: A line to print first.
+        commands: Commands to run before the prompt appears.
+    """
+    stop(sys._getframe().f_back, header, commands)
+
+
+def stop(
+    frame: Optional[FrameType],
+    header: Optional[str] = None,
+    commands: Optional[Sequence[str]] = None,
+) -> None:
+    """Stop in ``frame``. The other arguments are those of `set_trace`."""
+    debugger = _debugger(header)
+    if commands is not None:
+        debugger.rcLines.extend(commands)
+    debugger.set_trace(frame)
+
+
+def _debugger(header: Optional[str]) -> Any:
+    """The debugger for a stop: the last one if that is free, else a new one."""
+    global _last
+    make = debugger_maker()
+    if make is not None:
+        return make(header)
+    if _last is None or not _last.can_stop_again():
+        _last = Pdb(mode="inline")
+    _last.follow_streams()
+    if header is not None:
+        _last.message(header)
+    return _last
+
+
+def adopt(debugger: Optional[Pdb]) -> None:
+    """Let ``debugger``, which runs the program, be the one for the program's own breakpoints too."""
+    global _last
+    _last = debugger
+
+
+if HAS_ASYNC_STOPS:
+
+    async def set_trace_async(
+        *, header: Optional[str] = None, commands: Optional[Sequence[str]] = None
+    ) -> None:
+        """Stop in the calling coroutine, so that ``await`` works at the prompt. Python 3.14 and later.
+
+        Args:
+            header: A line to print first.
+            commands: Commands to run before the prompt appears.
+        """
+        debugger: Any = _debugger(header)
+        await debugger.set_trace_async(sys._getframe().f_back, commands=commands)
+
+
+def post_mortem(tb_or_exc: Union[TracebackType, BaseException, None] = None) -> None:
+    """Look at the frames of an exception or a traceback.
+
+    Args:
+        tb_or_exc: The exception, or its traceback. Without it, the exception that is being handled.
+
+    Raises:
+        ValueError: There is none, or it has no traceback.
+    """
+    subject: Union[TracebackType, BaseException, None] = tb_or_exc
+    if subject is None:
+        subject = sys.exc_info()[1]
+    traceback = subject.__traceback__ if isinstance(subject, BaseException) else subject
+    if traceback is None:
+        raise ValueError(
+            "A valid traceback must be passed if no exception is being handled"
+            if subject is None
+            else f"{type(subject).__name__} has no traceback: it has never been raised"
+        )
+    debugger = Pdb()
+    debugger.reset()
+    debugger.interaction(None, subject)
+
+
+def pm() -> None:
+    """Look at the frames of the last exception that nobody caught, at an interactive prompt.
+
+    Raises:
+        ValueError: There was none.
+    """
+    last = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
+    traceback = getattr(sys, "last_traceback", None)
+    if last is None and traceback is None:
+        raise ValueError("No exception has ended up at an interactive prompt so far")
+    post_mortem(last if last is not None and last.__traceback__ is not None else traceback)
+
+
+def run(
+    statement: Union[str, CodeType],
+    globals: Optional[Dict[str, Any]] = None,
+    locals: Optional[Mapping[str, Any]] = None,
+) -> None:
+    """Run a statement under the debugger, which stops before it.
+
+    Args:
+        statement: A string or code object, as for `exec`.
+        globals: The global namespace; that of ``__main__`` by default.
+        locals: The local namespace; ``globals`` by default.
+    """
+    Pdb().run(statement, globals, locals)
+
+
+def runeval(
+    expression: str,
+    globals: Optional[Dict[str, Any]] = None,
+    locals: Optional[Mapping[str, Any]] = None,
+) -> Any:
+    """Evaluate an expression under the debugger, and return its value. Arguments as for `run`."""
+    return Pdb().runeval(expression, globals, locals)
+
+
+def runctx(statement: str, globals: Dict[str, Any], locals: Mapping[str, Any]) -> None:
+    """The same as `run`, as `pdb.runctx` is."""
+    run(statement, globals, locals)
+
+
+def runcall(func: Callable[..., T], *args: Any, **kwargs: Any) -> Optional[T]:
+    """Call a function under the debugger, which stops as soon as it is entered.
+
+    Args:
+        func: The function.
+        *args: Its arguments.
+        **kwargs: Its keyword arguments.
+
+    Returns:
+        What the function returned.
+    """
+    result: Optional[T] = Pdb().runcall(func, *args, **kwargs)
+    return result

@@ -1,0 +1,48 @@
+"""What the running version's `pdb` and interpreter do: the one place of this package that asks which one it is.
+
+Each fact is named for the behaviour, and says where it was seen.
+"""
+
+from __future__ import annotations
+
+import pdb
+import sys
+
+HAS_BACKENDS = sys.version_info >= (3, 14)
+"""`pdb.Pdb` takes ``mode``, ``backend`` and ``colorize``; it can trace by `sys.monitoring`; and ``start_trace``
+and ``stop_trace`` turn that on and off (Lib/bdb.py)."""
+
+HAS_ASYNC_STOPS = sys.version_info >= (3, 14)
+"""There is ``pdb.set_trace_async``."""
+
+TAKES_EXCEPTIONS = sys.version_info >= (3, 13)
+"""``Pdb.interaction`` takes an exception, and ``exceptions`` lists those that it was raised from."""
+
+COUNTS_FRAMES = sys.version_info >= (3, 14)
+"""``where N`` shows N frames."""
+
+OWES_PLACE = not hasattr(pdb.Pdb, "execRcLines") and not hasattr(
+    pdb.Pdb, "_pdbcmd_print_frame_status"
+)
+"""Commands from ``.pdbrc`` or ``-c`` keep it to themselves where the program stopped.
+
+So it is in the last releases of 3.11 and 3.12, and on PyPy 3.11.
+"""
+
+HAS_CONVENIENCE_VARIABLES = hasattr(pdb.Pdb, "set_convenience_variable")  # 3.12+
+
+ONE_TASK_PER_THREAD = sys.version_info >= (3, 14)
+"""A thread has one current task only, whatever its loops (``_asyncio`` of 3.14)."""
+
+WRITES_THROUGH = sys.implementation.name == "cpython" and sys.version_info >= (3, 13)
+"""``frame.f_locals`` writes through to the frame (PEP 667)."""
+
+CAN_UNBIND = not (3, 11) <= sys.version_info < (3, 13)
+"""A variable of a frame can be made unbound. 3.11 and 3.12 assign ``None`` instead, with a warning."""
+
+IS_PYPY = sys.implementation.name == "pypy"
+
+NESTS_NO_SIGNAL_HANDLERS = IS_PYPY
+"""No handler of signals runs before another one has ended (tried with PyPy 3.11)."""
+
+CAN_ATTACH = hasattr(sys, "remote_exec")  # 3.14+

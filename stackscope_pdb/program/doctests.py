@@ -1,0 +1,40 @@
+"""Where a prompt writes while doctest keeps what is printed to itself."""
+
+from __future__ import annotations
+
+import pdb
+import sys
+from contextlib import contextmanager
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Iterator
+
+
+def visible_stdout() -> Any:
+    """``sys.stdout``, or what it was before doctest put something else there.
+
+    doctest lets a debugger of its own write to that: it stands behind `pdb.set_trace` meanwhile.
+    """
+    if not _is_doctests(sys.stdout):
+        return sys.stdout
+    debugger = getattr(pdb.set_trace, "__self__", None)
+    return getattr(debugger, "_OutputRedirectingPdb__out", sys.stdout)
+
+
+def _is_doctests(stream: object) -> bool:
+    return type(stream).__name__ == "_SpoofOut"  # its module may be __main__
+
+
+@contextmanager
+def stdout_of_prompt(stream: Any) -> Iterator[None]:
+    """While the prompt waits, let what writes to ``sys.stdout`` be seen, if doctest swallows it."""
+    previous = sys.stdout
+    if stream is previous or not _is_doctests(previous):
+        yield
+        return
+    sys.stdout = stream
+    try:
+        yield
+    finally:
+        sys.stdout = previous

@@ -1,0 +1,83 @@
+"""Turning the tracing of the program on and off, beside others that trace it."""
+
+from __future__ import annotations
+
+import bdb
+import sys
+
+from stackscope_pdb.facts import HAS_BACKENDS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import Any, Dict, Optional
+
+    from stackscope_pdb.debugger.stepping import Stepping as Base
+else:
+    Base = object
+
+
+def module_name(frame: FrameType) -> str:
+    """The name of the module that a frame's globals belong to; empty if it has none.
+
+    The library's `module_of` is the same, but too slow to import for what is called while tracing.
+    """
+    name: object = dict.get(frame.f_globals, "__name__")
+    return name if type(name) is str else ""
+
+
+class Tracing(Base):
+    """The part of a debugger that is called while the program runs."""
+
+    frame_trace_lines_opcodes: Dict[FrameType, Any]  # the stubs don't have it
+
+    def mention_tracer(self) -> None:
+        """Say it if somebody else's trace function is set, of which there can be one only."""
+        tracer = foreign_tracer()
+        if tracer is None:
+            return
+        owner = tracer if hasattr(tracer, "__qualname__") else type(tracer)
+        self.message(
+            f"sys.settrace was in use, by {owner.__module__}.{owner.__qualname__}. The debugger takes its "
+            "place, and it is not put back."
+        )
+
+    def stop_tracing(self) -> None:
+        if HAS_BACKENDS:
+            self.stop_trace()  # type: ignore[attr-defined,unused-ignore]
+        else:
+            sys.settrace(None)
+
+    def trace_from(self, frame: Optional[FrameType]) -> None:
+        """Trace what comes in ``frame`` and its callers, as `set_trace` does, but without a stop."""
+        while frame is not None:
+            frame.f_trace = self.trace_dispatch
+            if HAS_BACKENDS:
+                flags = (frame.f_trace_lines, frame.f_trace_opcodes)
+                self.frame_trace_lines_opcodes[frame] = flags
+            frame.f_trace_lines = True
+            frame = frame.f_back
+        if HAS_BACKENDS:
+            self.start_trace()  # type: ignore[attr-defined,unused-ignore]
+        else:
+            sys.settrace(self.trace_dispatch)
+        if self.stopframe is not None:
+            self.trace_suspended(self.stopframe)  # it may be a focused one
+
+
+def foreign_tracer() -> Any:
+    """The trace function that is set, if it is none of a debugger like this one."""
+    tracer: Any = sys.gettrace()
+    return None if isinstance(getattr(tracer, "__self__", None), bdb.Bdb) else tracer
+
+
+def best_backend() -> str:
+    """The fast backend, unless another debugger has taken its place in `sys.monitoring`.
+
+    Nor does it get along with a trace function: the interpreter would call ours for it, by ``frame.f_trace``.
+    """
+    if foreign_tracer() is not None:
+        return "settrace"
+    monitoring = sys.monitoring  # type: ignore[attr-defined,unused-ignore]
+    user = monitoring.get_tool(monitoring.DEBUGGER_ID)
+    return "monitoring" if user in (None, "bdbtracer") else "settrace"

@@ -1,0 +1,276 @@
+"""Reads a line by prompt_toolkit: with a menu of completions, a history that is kept, and colours.
+
+prompt_toolkit needs an asyncio loop. The program may be inside of one itself, in the same thread, which
+stands still while the prompt waits. So the prompt gets a loop of its own, and for that time the thread looks as
+if no other one was running in it. No second thread is used: completions are found in the stack of the
+thread that stopped, and at the exit of an interpreter no thread can be started any more (3.12).
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from contextlib import contextmanager
+
+from stackscope_pdb import settings
+from stackscope_pdb.commands import registry
+from stackscope_pdb.facts import ONE_TASK_PER_THREAD
+from stackscope_pdb.output.highlight import PROMPT_STYLE
+from stackscope_pdb.prompt import command_or_python, history
+from stackscope_pdb.stop.snapshots import loop_of_prompt
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, AsyncGenerator, Iterator, List, Optional
+
+    from stackscope_pdb.stop.host import Host
+
+
+def read_line(debugger: Host, prompt: str) -> str:
+    """Read a line, or several that belong together.
+
+    Raises:
+        EOFError: Ctrl-D was typed.
+        KeyboardInterrupt: Ctrl-C was typed.
+    """
+    session = _session(debugger)
+    with _own_loop() as loop:
+        text: str = loop.run_until_complete(
+            session.prompt_async([("class:prompt", prompt)], handle_sigint=False)
+        )
+    return text.rstrip()
+
+
+def _session(debugger: Host) -> Any:
+    """prompt_toolkit's session, made anew only if something is different: that takes a while."""
+    is_vi = settings.wants_vi_keys()
+    wanted = (debugger.stdout, debugger.console.colors, is_vi, settings.history_file())
+    known = debugger.session.line_reader
+    if known is None or known[0] != wanted:
+        known = debugger.session.line_reader = (wanted, _new_session(debugger, *wanted))
+    return known[1]
+
+
+def _new_session(
+    debugger: Host, stdout: Any, has_colors: bool, is_vi: bool, history_file: Optional[str]
+) -> Any:
+    from prompt_toolkit import PromptSession
+    from prompt_toolkit.enums import EditingMode
+    from prompt_toolkit.filters import Condition
+    from prompt_toolkit.output import ColorDepth, create_output
+    from prompt_toolkit.styles import Style
+
+    output: Any = create_output(stdout=stdout)
+    if hasattr(output, "enable_cpr"):
+        output.enable_cpr = False  # a terminal's late answer would end up in the program's input
+    session: Any = PromptSession(
+        input=None,
+        output=output,
+        completer=_completer(debugger),
+        complete_while_typing=False,
+        history=_history(history_file),
+        lexer=_lexer(debugger) if has_colors else None,
+        style=Style.from_dict(PROMPT_STYLE),
+        include_default_pygments_style=False,
+        color_depth=None if has_colors else ColorDepth.DEPTH_1_BIT,
+        editing_mode=EditingMode.VI if is_vi else EditingMode.EMACS,
+        multiline=Condition(lambda: needs_more(debugger, session.default_buffer.text)),
+        prompt_continuation="... ",
+        key_bindings=_bindings(),
+        enable_suspend=True,
+        reserve_space_for_menu=6,
+    )
+    return session
+
+
+def needs_more(debugger: Host, text: str) -> bool:
+    """Whether Enter begins a new line after ``text``, since that is the beginning of a statement."""
+    import codeop
+    import warnings
+
+    body = text.lstrip().lstrip("!")
+    if not body.strip() or is_command(debugger, text):
+        return False
+    if not text.rpartition("\n")[2].strip():
+        return False  # an empty line ends it, whatever it is
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return codeop.compile_command(body, "<stdin>", "single") is None
+    except (SyntaxError, ValueError, OverflowError):
+        return False
+
+
+def is_command(debugger: Host, text: str) -> bool:
+    """Whether a line is a command and not Python."""
+    word = command_or_python.first_word(text)
+    if text.lstrip().startswith("!") or not hasattr(debugger, f"do_{word}"):
+        return False
+    entry = registry.find(word)
+    if entry is None:
+        return not command_or_python.is_assignment(text)
+    return not command_or_python.is_python(text, entry.options, debugger.has_variable)
+
+
+def _completer(debugger: Host) -> Any:
+    from prompt_toolkit.completion import Completer, Completion
+
+    class OurCompleter(Completer):
+        def get_completions(self, document: Any, complete_event: Any) -> Iterator[Any]:
+            from stackscope_pdb.prompt import completion
+
+            text = document.text_before_cursor
+            try:
+                start, found = completion.completions(debugger, text)
+            except Exception:
+                return
+            for name in found:
+                yield Completion(name, start_position=start - len(text))
+
+    return OurCompleter()
+
+
+def _history(path: Optional[str]) -> Any:
+    from prompt_toolkit.history import History
+
+    class OurHistory(History):
+        async def load(self) -> AsyncGenerator[str, None]:
+            for entry in self.load_history_strings():
+                yield entry
+
+        def append_string(self, string: str) -> None:
+            self.store_string(string)
+
+        def get_strings(self) -> List[str]:
+            return list(history.known(path))
+
+        def load_history_strings(self) -> Iterator[str]:
+            return iter(history.known(path)[::-1])
+
+        def store_string(self, string: str) -> None:
+            history.note(path, string)
+
+    return OurHistory()
+
+
+def _lexer(debugger: Host) -> Any:
+    """Colours for what is typed: a command's name is emphasised, and Python is coloured as in listings."""
+    from stackscope_pdb.output import highlight
+
+    if not highlight.has_pygments():
+        return None
+    from prompt_toolkit.lexers import Lexer, PygmentsLexer
+    from pygments.lexers import PythonLexer
+
+    python = PygmentsLexer(PythonLexer)
+
+    class OurLexer(Lexer):
+        def lex_document(self, document: Any) -> Any:
+            if not is_command(debugger, document.text):
+                return python.lex_document(document)
+            word = command_or_python.first_word(document.text)
+            before, _, after = document.text.partition(word)
+            command = [("", before), ("bold", word), ("", after)]
+            return lambda number: command if number == 0 else []
+
+    return OurLexer()
+
+
+def _bindings() -> Any:
+    from prompt_toolkit.application import get_app
+    from prompt_toolkit.filters import Condition
+    from prompt_toolkit.key_binding import KeyBindings
+
+    bindings = KeyBindings()
+
+    @bindings.add("tab")
+    def _complete(event: Any) -> None:
+        complete_at_once(event.current_buffer)
+
+    @Condition
+    def is_in_margin() -> bool:
+        document = get_app().current_buffer.document
+        return document.line_count > 1 and not document.current_line_before_cursor.strip()
+
+    @Condition
+    def is_after_colon() -> bool:
+        buffer = get_app().current_buffer
+        return buffer.multiline() and buffer.document.current_line_before_cursor.rstrip().endswith(
+            ":"
+        )
+
+    @bindings.add("tab", filter=is_in_margin)
+    def _indent(event: Any) -> None:
+        event.current_buffer.insert_text("    ")
+
+    @bindings.add("enter", filter=is_after_colon)
+    def _open_block(event: Any) -> None:
+        event.current_buffer.newline(copy_margin=True)
+        event.current_buffer.insert_text("    ")
+
+    return bindings
+
+
+def complete_at_once(buffer: Any) -> None:
+    """What Tab does: insert what all completions have in common, and show them if there are several.
+
+    prompt_toolkit's own binding looks for them in a task, so that Enter right after Tab comes too early.
+    """
+    from prompt_toolkit.buffer import CompletionState
+    from prompt_toolkit.completion import CompleteEvent, get_common_complete_suffix
+
+    if buffer.complete_state is not None:
+        buffer.complete_next()
+        return
+    event = CompleteEvent(completion_requested=True)
+    found = list(buffer.completer.get_completions(buffer.document, event))
+    if len(found) == 1:
+        buffer.apply_completion(found[0])
+        return
+    common = get_common_complete_suffix(buffer.document, found)
+    if common:
+        buffer.insert_text(common)
+        found = [one.new_completion_from_position(len(common)) for one in found]
+    if found:
+        buffer.complete_state = CompletionState(buffer.document, found)
+        buffer.on_completions_changed.fire()
+
+
+@contextmanager
+def _own_loop() -> Iterator[Any]:
+    """A loop for the prompt, beside the one that may be running in this thread."""
+    import asyncio
+
+    outer = asyncio._get_running_loop()
+    task = _swap_task(outer, None)
+    asyncio._set_running_loop(None)
+    # prompt_toolkit watches SIGWINCH, for which a loop takes the file that the program's own loop waits at.
+    wakeup = signal.set_wakeup_fd(-1) if _is_main_thread() else None
+    loop = asyncio.new_event_loop() if sys.platform == "win32" else asyncio.SelectorEventLoop()
+    loop.set_debug(False)
+    try:
+        with loop_of_prompt(loop):
+            yield loop
+    finally:
+        try:
+            loop.close()
+        finally:
+            if wakeup is not None:
+                signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
+            asyncio._set_running_loop(outer)
+            _swap_task(outer, task)
+
+
+def _swap_task(loop: Any, task: Any) -> Any:
+    """Say which task of ``loop`` is running. From 3.14 on a thread has one only, whatever its loops."""
+    import asyncio.tasks
+
+    swap = getattr(asyncio.tasks, "_swap_current_task", None)
+    if loop is None or swap is None or not ONE_TASK_PER_THREAD:
+        return None
+    return swap(loop, task)
+
+
+def _is_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()

@@ -1,0 +1,43 @@
+"""The frames of something suspended, which the user has moved into."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import List, Tuple
+
+    from stackscope import Stack
+
+    Entry = Tuple[FrameType, int]
+    """A frame as `pdb` keeps it: with its line number."""
+
+
+class Focus:
+    """What the user has moved into.
+
+    Args:
+        item: What has the frames; ``stackscope.extract(item)`` gives them again.
+        stack: The frames as they were when the focus was set, with their contexts.
+        name: What the prompt calls it.
+        noun: What to call it in a sentence: "task client-3".
+        kind: What it is: ``"task"``, ``"thread"``, ``"context"``, ``"ended"`` (the frames of an exception), or
+            ``"other"``: a coroutine, a generator or the like.
+        seen_at: When its frames were looked at, if it goes on meanwhile.
+    """
+
+    def __init__(
+        self, item: object, stack: Stack, name: str, noun: str, *, kind: str, seen_at: str = ""
+    ) -> None:
+        from stackscope.safe.text import safe_text
+
+        self.item = item
+        self.stack = stack
+        self.name = safe_text(name)
+        self.noun = safe_text(noun)
+        self.kind = kind
+        self.seen_at = seen_at
+
+    def entries(self) -> List[Entry]:
+        """The frames as pdb keeps them, outermost first."""
+        return [(frame.pyframe, frame.lineno) for frame in self.stack.frames]

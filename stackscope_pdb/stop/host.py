@@ -1,0 +1,91 @@
+"""What a command may ask of the debugger that it runs in, whichever one that is."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import Any, List, MutableMapping, Optional, Protocol, Sequence
+
+    from stackscope.render.drawing import Line
+    from stackscope_pdb.output.console import Console
+    from stackscope_pdb.stop.focus import Entry, Focus
+    from stackscope_pdb.stop.raised import Raised
+    from stackscope_pdb.stop.session import Session
+
+    class Host(Protocol):
+        """A debugger as commands, prompts and views know it.
+
+        The attributes are those of `pdb.Pdb`, where they have the same names.
+        """
+
+        stack: List[Entry]
+        curindex: int
+        curframe: Optional[FrameType]
+        stdin: Any
+        stdout: Any
+        use_rawinput: Any
+
+        counts_frames: bool
+        """Whether ``where N`` shows N frames, as the version's own debugger does."""
+
+        @property
+        def session(self) -> Session:
+            """The memory of the stop."""
+
+        @property
+        def raised(self) -> Optional[Raised]:
+            """The exception that is looked at, if one is."""
+
+        @property
+        def console(self) -> Console:
+            """The terminal as it is now."""
+
+        @property
+        def current_frame(self) -> FrameType:
+            """The frame that commands work in."""
+
+        def frame_locals(self) -> MutableMapping[str, Any]:
+            """The locals of the current frame, with what was assigned at the prompt."""
+
+        def has_variable(self, name: str) -> bool:
+            """Whether a name is a variable of the current frame or its module."""
+
+        def message(self, msg: str) -> None:
+            """Write a line."""
+
+        def message_painted(self, msg: str) -> None:
+            """Write text that has been made harmless and may have been coloured."""
+
+        def show(self, shown: Sequence[Line], console: Optional[Console] = None) -> None:
+            """Write lines of spans."""
+
+        def error(self, msg: str) -> None:
+            """Write a line that says what is wrong."""
+
+        def refuse(self, sentence: str) -> None:
+            """Say why something can't be done."""
+
+        def enter(self, focus: Focus, index: int) -> None:
+            """Make the frames of something suspended the ones that all commands work in."""
+
+        def leave(self) -> None:
+            """Go back to where the program stopped."""
+
+        def select(self, index: int) -> None:
+            """Make one of the frames the current one."""
+
+        def setup(self, f: Any, tb: Any) -> Any:
+            """Get ready for a stop."""
+
+        def print_stack_entry(self, frame_lineno: Entry) -> None:
+            """Say where one is."""
+
+        def canonic(self, filename: str) -> str:
+            """The path of a file as breakpoints know it."""
+
+        def get_file_breaks(self, filename: str) -> Any:
+            """The lines of a file that have breakpoints."""
+
+        def displayhook(self, obj: object) -> None:
+            """Show the value of an expression."""

@@ -1,0 +1,148 @@
+"""The memory of one stop: the place where the program stopped, or the frames of what the user has moved into.
+
+A debugger always has one list of frames that its commands work in. At a stop these are the frames that
+are running. Focusing a task swaps them for the frames of the task; `unfocus` brings the others back. This
+module keeps the two apart. It knows frames, but no debugger.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+
+from stackscope_pdb.stop.snapshots import Snapshots
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import weakref
+    from types import FrameType
+    from typing import Any, List, Optional, Set, Tuple
+
+    from stackscope import Stack
+    from stackscope_pdb.stop.focus import Entry, Focus
+    from stackscope_pdb.stop.raised import Raised
+
+
+class Session:
+    """All that a debugger of ours remembers.
+
+    Attributes:
+        focus: What the user has moved into, if anything.
+        snapshots: What is known about the tasks of the process.
+        raised: The exception that is looked at in post-mortem debugging.
+        is_shown: Whether the user has been told where the program stopped.
+        is_place_owed: Whether the standard debugger won't tell that.
+        prompt: The prompt as it is without a focus; meaningful while there is one.
+        awaited: The suspended generator or coroutine whose next line is waited for while the program runs.
+        line_reader: What reads lines at the prompt, and what it was made for. It serves all stops.
+    """
+
+    def __init__(self) -> None:
+        self.awaited: Optional[weakref.ref[Any]] = None
+        self.line_reader: Optional[Tuple[Any, Any]] = None
+        self.prompt = ""
+        self.raised: Optional[Raised] = None
+        self.snapshots = Snapshots()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the stop, when the program goes on or stops anew. Nothing of the program is kept alive."""
+        self._stop: List[Entry] = []
+        self._stop_index = 0
+        self._traceback: Optional[TracebackType] = None
+        self.focus: Optional[Focus] = None
+        self.is_shown = False
+        self.is_place_owed = False
+        self.snapshots.drop()
+
+    def arrive(
+        self, stack: List[Entry], index: int, traceback: Optional[TracebackType] = None
+    ) -> None:
+        """The program has stopped.
+
+        Args:
+            stack: Its frames, outermost first.
+            index: Which of them it stopped in.
+            traceback: That of the exception that it stopped for, whose frames are the last ones.
+        """
+        self._stop = stack
+        self._stop_index = index
+        self._traceback = traceback
+
+    @property
+    def stop(self) -> Tuple[List[Entry], int]:
+        """The frames where the program stopped, and the index of the one that it stopped in."""
+        return self._stop, self._stop_index
+
+    @property
+    def traceback(self) -> Optional[TracebackType]:
+        """The traceback that the frames, or some of them, come from, if they do from one."""
+        if self.focus is None:
+            return self._traceback
+        return _traceback_in(self.focus.item) if self.focus.kind == "ended" else None
+
+    def extract(self, *, with_contexts: bool) -> Stack:
+        """What the library says about the frames that the commands work in now.
+
+        It says nothing about frames that have ended, as those of a traceback have.
+        """
+        import stackscope
+
+        if self.focus is not None:
+            return self.focus.stack
+        inner = self._innermost_live()
+        if inner is None:
+            return stackscope.extract(None)  # so that glue is ready, which knows what is machinery
+        try:
+            return stackscope.extract_until(inner, with_contexts=with_contexts)
+        except RuntimeError:  # "is not an indirect caller": the program was stopped in some odd way
+            return stackscope.extract(inner, with_contexts=with_contexts)
+
+    def _innermost_live(self) -> Optional[FrameType]:
+        live = _live_frames()
+        return next((frame for frame, _ in reversed(self._stop) if id(frame) in live), None)
+
+    def is_running(self, frame: FrameType) -> bool:
+        """Whether this thread is running ``frame``."""
+        return id(frame) in _live_frames()
+
+    def is_live(self, frame: FrameType) -> bool:
+        """Whether ``frame`` can still go on: it is running, or it is suspended."""
+        if self.focus is None:
+            return id(frame) in _live_frames()
+        if self.focus.kind == "ended":
+            return False
+        return self.focus.kind != "thread" or id(frame) in _frames_of_threads()
+
+
+def _traceback_in(item: object) -> Optional[TracebackType]:
+    """The traceback of an exception, or ``item`` itself if it is one."""
+    if type(item) is TracebackType:
+        return item
+    # Not isinstance(), which would ask the object for its __class__.
+    if issubclass(type(item), BaseException):
+        from stackscope.safe.objects import traceback_of
+
+        return traceback_of(item)  # type: ignore[arg-type]
+    return None
+
+
+def _live_frames() -> Set[int]:
+    """The identities of the frames that this thread is running."""
+    return _outward(sys._getframe(1))
+
+
+def _frames_of_threads() -> Set[int]:
+    """The identities of the frames that any thread is running."""
+    found: Set[int] = set()
+    for frame in sys._current_frames().values():
+        found |= _outward(frame)
+    return found
+
+
+def _outward(frame: Optional[FrameType]) -> Set[int]:
+    found = set()
+    while frame is not None:
+        found.add(id(frame))
+        frame = frame.f_back
+    return found

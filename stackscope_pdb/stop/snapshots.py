@@ -1,0 +1,138 @@
+"""The tasks of the process at a stop, looked up once.
+
+Event loops of the thread that stopped stand still while the prompt waits, so one look is enough for all
+commands and for completion. Those of other threads go on: what is shown of them says when it was seen, and
+`tasks` looks anew.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import Dict, Iterator, List, Optional, Tuple
+
+    from stackscope import LoopNode, Snapshot, Stack, TaskNode, ThreadNode
+
+ENTRANCES = ("interaction", "sigint_handler")
+"""The methods by which the interpreter or the standard debugger comes to our prompt."""
+
+_loops_of_prompts: List[object] = []
+"""The event loops that a prompt is running in now. Their tasks are none of the program's."""
+
+
+@contextmanager
+def loop_of_prompt(loop: object) -> Iterator[None]:
+    """While this lasts, the loop in which a prompt reads a line is not taken for one of the program's."""
+    _loops_of_prompts.append(loop)
+    try:
+        yield
+    finally:
+        _loops_of_prompts.remove(loop)
+
+
+class Snapshots:
+    """What a stop knows about the tasks of the process."""
+
+    def __init__(self) -> None:
+        self._snapshot: Optional[Snapshot] = None
+        self._by_id: Optional[Dict[int, TaskNode]] = None
+
+    def drop(self) -> None:
+        """Forget it, since the program goes on, or has run some code."""
+        self._snapshot = self._by_id = None
+
+    def tasks(self) -> Snapshot:
+        """All tasks, with their contexts, and so with who holds the locks that they wait for."""
+        if self._snapshot is None:
+            self._snapshot = _take()
+        return self._snapshot
+
+    def tasks_now(self) -> Snapshot:
+        """The same, looked up anew if some of them go on meanwhile."""
+        if self._snapshot is not None and any(map(goes_on, self._snapshot.loops)):
+            self.drop()
+        return self.tasks()
+
+    def find(self, obj: object) -> Optional[TaskNode]:
+        """What is known about ``obj``, if it is a task that isn't done."""
+        from stackscope.snapshot.runtimes import is_task
+
+        if not is_task(obj):
+            return None
+        if self._by_id is None:
+            self._by_id = {id(node.task): node for node in self.tasks().tasks()}
+        return self._by_id.get(id(obj))
+
+    def stopped_task(self) -> object:
+        """The task that the program stopped in, if it did in one."""
+        for loop in self.tasks().loops:
+            if loop.is_here:
+                return next((node.task for node in loop.walk() if node.state == "running"), None)
+        return None
+
+    def loop_of(self, task: object) -> Optional[LoopNode]:
+        """The loop of a task."""
+        for loop in self.tasks().loops:
+            if any(node.task is task for node in loop.walk()):
+                return loop
+        return None
+
+    def task_of_frame(self, frame: Optional[FrameType]) -> Optional[Tuple[LoopNode, TaskNode]]:
+        """The task that will run a suspended frame on, with its loop, if there is one."""
+        for loop in self.tasks().loops:
+            for node in loop.walk():
+                if any(entry.pyframe is frame for entry in node.stack.frames):
+                    return loop, node
+        return None
+
+    def seen_at(self) -> str:
+        """The time of the look, as a person reads it."""
+        from stackscope.render.words import time_of_day
+
+        return time_of_day(self.tasks().taken_at)
+
+
+def goes_on(loop: LoopNode) -> bool:
+    """Whether a loop is running in another thread, which doesn't stand still."""
+    return loop.is_running and not loop.is_here
+
+
+def _take() -> Snapshot:
+    from stackscope import extract_all
+
+    snapshot = extract_all(threads=False)
+    snapshot.loops = [
+        loop for loop in snapshot.loops if not any(loop.loop is one for one in _loops_of_prompts)
+    ]
+    for node in snapshot.tasks():
+        if node.state == "running":
+            leave_out_debugger(node.stack)
+    return snapshot
+
+
+def thread_nodes() -> List[ThreadNode]:
+    """All threads as they are now."""
+    from stackscope import extract_all
+
+    nodes = extract_all(with_contexts=False, tasks=False).threads
+    for node in nodes:
+        if node.is_here:
+            leave_out_debugger(node.stack)
+    return nodes
+
+
+def leave_out_debugger(stack: Stack) -> None:
+    """Let a stack that is running end where the debugger's commands begin.
+
+    These hold what they have found. A stack with them in it would be kept alive by itself.
+    """
+    from stackscope.snapshot.user_code import package_of
+
+    for index in range(len(stack.frames) - 1, -1, -1):
+        frame = stack.frames[index].pyframe
+        if frame.f_code.co_name in ENTRANCES and package_of(frame) == "stackscope_pdb":
+            stack.frames = stack.frames[:index]
+            return

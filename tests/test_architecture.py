@@ -1,0 +1,164 @@
+"""How the modules hang together: no circles, and nobody uses what is another module's own.
+
+The order of the layers themselves is checked by import-linter (``nox -s imports``).
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("stackscope", "stackscope_pdb", "stackscope_ipython")
+
+ALLOWED_UPWARD = re.compile(r"stackscope\.model\.(stacks|snapshot|waiting) -> stackscope\.render\..*")
+"""The only imports that run up: data is asked for its looks, and has them drawn."""
+
+
+def modules():
+    """All modules of ours, by name, with their files."""
+    found = {}
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+MODULES = modules()
+
+
+def is_type_checking(node):
+    return isinstance(node, ast.If) and ast.dump(node.test) in (
+        ast.dump(ast.parse("TYPE_CHECKING", mode="eval").body),
+        ast.dump(ast.parse("typing.TYPE_CHECKING", mode="eval").body),
+    )
+
+
+def imports_of(tree):
+    """The import statements that run, late ones included, but not those for annotations only."""
+    todo = [tree]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            yield node
+        elif is_type_checking(node):
+            todo += node.orelse
+        else:
+            todo += ast.iter_child_nodes(node)
+
+
+def edges():
+    """Which module imports which, as (importer, imported, imported names)."""
+    for name, path in MODULES.items():
+        for node in imports_of(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    if alias.name in MODULES:
+                        yield name, alias.name, []
+                continue
+            assert not node.level, f"{name} imports relatively"
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                if inner in MODULES:
+                    yield name, inner, []
+                elif node.module in MODULES:
+                    yield name, node.module, [alias.name]
+
+
+def circles(graph):
+    """The strongly connected components of more than one module (Kosaraju's algorithm)."""
+    order, seen = [], set()
+
+    def visit(start, targets, out):
+        todo = [(start, iter(targets(start)))]
+        seen.add(start)
+        while todo:
+            node, following = todo[-1]
+            for other in following:
+                if other not in seen:
+                    seen.add(other)
+                    todo.append((other, iter(targets(other))))
+                    break
+            else:
+                todo.pop()
+                out.append(node)
+
+    for node in graph:
+        if node not in seen:
+            visit(node, lambda one: graph[one], order)
+    backwards = {node: [] for node in graph}
+    for node, targets in graph.items():
+        for target in targets:
+            backwards[target].append(node)
+    seen = set()
+    for node in reversed(order):
+        if node not in seen:
+            component = []
+            visit(node, lambda one: backwards[one], component)
+            if len(component) > 1:
+                yield sorted(component)
+
+
+def graph_without(is_left_out):
+    graph = {name: set() for name in MODULES}
+    for importer, imported, _ in edges():
+        if imported != importer and not is_left_out(importer, imported):
+            graph[importer].add(imported)
+    return graph
+
+
+def is_allowed_upward(importer, imported):
+    return bool(ALLOWED_UPWARD.fullmatch(f"{importer} -> {imported}"))
+
+
+def test_no_circle_of_modules():
+    """Late imports count as well: a circle is a circle, whenever it closes."""
+    assert list(circles(graph_without(is_allowed_upward))) == []
+
+
+def test_circles_are_found():
+    """Data and drawing are a circle, but for the exception above."""
+    found = list(circles(graph_without(lambda importer, imported: False)))
+    assert any("stackscope.model.stacks" in circle for circle in found)
+    assert list(circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}})) == [["b", "c"]]
+
+
+def test_private_names_stay_in_their_modules():
+    taken = [
+        f"{importer} imports {name} of {imported}"
+        for importer, imported, names in edges()
+        for name in names
+        if name.startswith("_") and not name.startswith("__")
+    ]
+    assert taken == []
+
+
+def assigned_attributes(tree):
+    """The names ``x`` of assignments to ``x.attribute``."""
+    for node in ast.walk(tree):
+        targets = []
+        if isinstance(node, ast.Assign):
+            targets = node.targets
+        elif isinstance(node, (ast.AugAssign, ast.AnnAssign)):
+            targets = [node.target]
+        for target in targets:
+            if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name):
+                yield target.value.id, target.attr
+
+
+@pytest.mark.parametrize("name", list(MODULES))
+def test_no_global_of_another_module_is_assigned(name):
+    """What others have to say is told by a function of the module that it concerns."""
+    tree = ast.parse(MODULES[name].read_text(encoding="utf-8"))
+    imported = set()
+    for node in imports_of(tree):
+        for alias in node.names:
+            full = alias.name if isinstance(node, ast.Import) else f"{node.module}.{alias.name}"
+            if full in MODULES:
+                imported.add(alias.asname or alias.name.partition(".")[0])
+    found = [f"{module}.{attribute}" for module, attribute in assigned_attributes(tree)]
+    assert [one for one in found if one.partition(".")[0] in imported] == []
