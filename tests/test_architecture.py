@@ -14,7 +14,9 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("stackscope", "stackscope_pdb", "stackscope_ipython")
 
-ALLOWED_UPWARD = re.compile(r"stackscope\.model\.(stacks|snapshot|waiting) -> stackscope\.render\..*")
+ALLOWED_UPWARD = re.compile(
+    r"stackscope\.model\.(stacks|snapshot|waiting) -> stackscope\.render\..*"
+)
 """The only imports that run up: data is asked for its looks, and has them drawn."""
 
 

@@ -64,13 +64,13 @@ def contexts_active_in_frame(
             return []
         if reader is not usual:
             next_inner = None  # it may run in another thread
-    waiting = reader.waiting(frame, analysis)
+    resting = reader.at_rest(frame, analysis)
     if (
-        waiting is not None
-        and waiting[0].exiting is None
-        and len(waiting[1]) == len(waiting[0].live)
+        resting is not None
+        and resting[0].exiting is None
+        and len(resting[1]) == len(resting[0].live)
     ):
-        return _live_contexts(reader, frame, analysis, *waiting)
+        return _live_contexts(reader, frame, analysis, *resting)
     for _ in range(TRIES):
         try:
             return _read(reader, frame, analysis, next_inner)

@@ -52,20 +52,20 @@ def _manager(
     frame: FrameType, analysis: CodeAnalysis, site: Site, block: Block, left: bool
 ) -> Tuple[Any, Any]:
     """The name that the context gets, and its manager, if a variable holds that for certain."""
-    from stackscope.interpreter.bytecode.holders import find_holder
+    from stackscope.interpreter.bytecode.keepers import find_keeper
 
-    holder = find_holder(frame.f_code, analysis, site, block, left)
-    if holder is None:
+    keeper = find_keeper(frame.f_code, analysis, site, block, left)
+    if keeper is None:
         return block.varname, None
-    found, value = local_value(frame, holder.name)
+    found, value = local_value(frame, keeper.name)
     cls = type(value)
     if not found or class_attribute(cls, block.exit_name, MISSING) is MISSING:
         return block.varname, None
-    if holder.callee and (
-        _called(frame, holder.callee) is not cls or not _enters_as_itself(cls, block)
+    if keeper.callee and (
+        _called(frame, keeper.callee) is not cls or not _enters_as_itself(cls, block)
     ):
         return block.varname, None
-    return holder.name, value
+    return keeper.name, value
 
 
 def _called(frame: FrameType, names: Tuple[str, ...]) -> object:
@@ -84,7 +84,7 @@ def _called(frame: FrameType, names: Tuple[str, ...]) -> object:
 
 def _enters_as_itself(cls: type, block: Block) -> bool:
     """Whether calling ``cls`` gives a new instance of it, which its enter method returns."""
-    from stackscope.interpreter.bytecode.holders import returns_its_argument
+    from stackscope.interpreter.bytecode.keepers import returns_its_argument
 
     if class_attribute(type(cls), "__call__") is not type.__dict__["__call__"]:
         return False

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from stackscope.extraction.extraction import Extraction, FrameHook
     from stackscope.model.stacks import Context
 
-    Entry = Tuple[Any, object, int, int]
+    Pending = Tuple[Any, object, int, int]
     """An item to come: the item, the origin of its frames, its group and its age.
 
     A frame may replace or prune items of its own group and of higher ones. What a hook inserts before the
@@ -125,7 +125,7 @@ class Walk:
     def __init__(self, extraction: Extraction, stack: Stack, item: Any) -> None:
         self.extraction = extraction
         self.stack = stack
-        self.pending: List[Entry] = [] if item is None else [(item, None, 0, 0)]
+        self.pending: List[Pending] = [] if item is None else [(item, None, 0, 0)]
         self.epoch = 0
         self.group = 0
         """The group of what `advance` has found."""

@@ -31,7 +31,7 @@ _WORD = re.compile(r"\s*(\w+)$")
 _STANDARD_DELIMITERS = " \t\n`@#%^&*()=+[{]}\\|;:'\",<>?"
 
 
-class Unknown(Exception):
+class NeedsCode(Exception):
     """What a name stands for can't be found without running code."""
 
 
@@ -98,7 +98,7 @@ def python_completions(debugger: Host, text: str) -> Tuple[int, List[str]]:
         return start, _fitting([*_names(debugger)], last)
     try:
         found = static_names(_object_at(debugger, path))
-    except Unknown:
+    except NeedsCode:
         return len(text), []
     if not last.startswith("_"):
         found = [name for name in found if not name.startswith("_")]
@@ -141,7 +141,7 @@ def _object_at(debugger: Host, path: List[str]) -> Any:
             found = place[path[0]]
             break
     else:
-        raise Unknown
+        raise NeedsCode
     for name in path[1:]:
         found = static_attribute(found, name)
     return found
@@ -151,12 +151,12 @@ def static_attribute(obj: Any, name: str) -> Any:
     """An attribute, as far as it is just stored somewhere.
 
     Raises:
-        Unknown: There is none, or code would have to run.
+        NeedsCode: There is none, or code would have to run.
     """
     try:
         found = inspect.getattr_static(obj, name)
     except Exception:
-        raise Unknown from None
+        raise NeedsCode from None
     cls = type(found)
     if cls in (staticmethod, classmethod):
         return found.__func__
@@ -164,10 +164,10 @@ def static_attribute(obj: Any, name: str) -> Any:
         try:
             return found.__get__(obj)
         except Exception:  # it is empty
-            raise Unknown from None
+            raise NeedsCode from None
     if cls in (FunctionType, BuiltinFunctionType) or not _has(cls, "__get__"):
         return found
-    raise Unknown
+    raise NeedsCode
 
 
 def _has(cls: type, name: str) -> bool:

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from stackscope.interpreter.frames.public_only import Found, exits_in
+from stackscope.interpreter.frames.public_only import FoundExit, exits_in
 from stackscope.lowlevel import contexts_active_in_frame, set_trickery_enabled
 
 from ..managers import Manager, pause
@@ -26,7 +26,10 @@ def test_exits_in_a_generator():
     first, second = Manager(), threading.Lock()
     generator = program()
     next(generator)
-    assert exits_in(generator, generator.gi_frame) == [Found(first, False), Found(second, False)]
+    assert exits_in(generator, generator.gi_frame) == [
+        FoundExit(first, False),
+        FoundExit(second, False),
+    ]
 
 
 @cpython_only
@@ -39,7 +42,10 @@ def test_exits_in_a_coroutine():
     first = Manager()
     coroutine = program()
     coroutine.send(None)
-    assert exits_in(coroutine, coroutine.cr_frame) == [Found(first, True), Found(first, False)]
+    assert exits_in(coroutine, coroutine.cr_frame) == [
+        FoundExit(first, True),
+        FoundExit(first, False),
+    ]
     coroutine.close()
 
 
@@ -53,7 +59,7 @@ def test_exits_in_an_async_generator():
     generator = program()
     with pytest.raises(StopIteration):
         generator.asend(None).send(None)
-    assert exits_in(generator, generator.ag_frame) == [Found(first, True)]
+    assert exits_in(generator, generator.ag_frame) == [FoundExit(first, True)]
     with pytest.raises(StopIteration):
         generator.aclose().send(None)
 

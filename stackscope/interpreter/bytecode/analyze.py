@@ -7,12 +7,27 @@ from types import CodeType
 from typing import Any, Dict, List, Optional, Tuple
 
 from stackscope.interpreter.bytecode.blocks import NO_BLOCKS, CodeAnalysis
-from stackscope.interpreter.bytecode.flow import Flow
+from stackscope.interpreter.bytecode.flow import Flow, Generation
 from stackscope.interpreter.bytecode.instructions import Instruction, decode
 from stackscope.interpreter.bytecode.lines import correct_start_lines
-from stackscope.interpreter.bytecode.rules import current_generation
 from stackscope.interpreter.bytecode.targets import describe
-from stackscope.interpreter.facts import BYTECODE_IS_KNOWN
+from stackscope.interpreter.facts import BYTECODE_IS_KNOWN, IS_PYPY, VERSION
+
+
+def current_generation() -> Generation:
+    """The generation of the running interpreter; the newest known for a newer one."""
+    if IS_PYPY:
+        from stackscope.interpreter.bytecode.pypy import PyPy
+
+        return PyPy()
+    if VERSION < (3, 11):
+        from stackscope.interpreter.bytecode.blockstack import BlockStack, Subroutines
+
+        return Subroutines() if VERSION < (3, 9) else BlockStack()
+    from stackscope.interpreter.bytecode.exceptiontable import ExceptionTable, LoadSpecial
+
+    return ExceptionTable() if VERSION < (3, 14) else LoadSpecial()
+
 
 GENERATION = current_generation()
 

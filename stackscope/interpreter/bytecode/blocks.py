@@ -125,10 +125,10 @@ class CodeAnalysis:
         names: of the variables that a frame has slots for, in order of the slots. The value stack
             follows them.
         plain: whether all variables are in these slots themselves, in none of them a cell.
-        holders: what `stackscope.interpreter.bytecode.holders` has found out so far.
+        keepers: what `stackscope.interpreter.bytecode.keepers` has found out so far.
     """
 
-    __slots__ = ("blocks", "sites", "names", "plain", "holders")
+    __slots__ = ("blocks", "sites", "names", "plain", "keepers")
 
     def __init__(
         self,
@@ -141,7 +141,7 @@ class CodeAnalysis:
         self.sites = sites
         self.names = names
         self.plain = plain
-        self.holders: Dict[Tuple[int, int, bool], Any] = {}
+        self.keepers: Dict[Tuple[int, int, bool], Any] = {}
 
     def at(self, lasti: int) -> Tuple[Site, ...]:
         """The possible sites of a frame whose ``f_lasti`` is ``lasti``."""

@@ -16,7 +16,7 @@ from stackscope.interpreter.bytecode.instructions import Instruction
 _NULL = "\0null"
 
 
-class Unknown(Exception):
+class NotWritable(Exception):
     """The target can't be written back faithfully."""
 
 
@@ -49,7 +49,7 @@ def describe(instructions: Sequence[Instruction], start: int) -> Target:
         return Target(None, False)
     try:
         return Target(_Reader(instructions, skipped).target(), True)
-    except Unknown:
+    except NotWritable:
         return Target(None, True)
 
 
@@ -102,7 +102,7 @@ class _Reader:
             if self.queued:
                 return self.queued.pop(0)
             if self.position >= len(self.instructions):
-                raise Unknown
+                raise NotWritable
             ins = self.instructions[self.position]
             self.position += 1
             if ins.op in _NOTHING:
@@ -151,7 +151,7 @@ class _Reader:
                 self.load(ins)
                 continue
             if len(self.stack) != base:
-                raise Unknown
+                raise NotWritable
             return text
 
     def next_stored(self) -> str:
@@ -167,7 +167,7 @@ class _Reader:
             if first.op == "STORE_FAST":
                 return first.text
             break
-        raise Unknown
+        raise NotWritable
 
     def unpack_ex(self, arg: int) -> str:
         before, after = arg & 0xFF, arg >> 8
@@ -178,13 +178,13 @@ class _Reader:
 
     def pop_index(self) -> str:
         if not self.stack or self.stack[-1] is _NULL:
-            raise Unknown
+            raise NotWritable
         return self.stack.pop()
 
     def pop(self) -> str:
         text = self.pop_index()
         if isinstance(text, _Index):
-            raise Unknown
+            raise NotWritable
         return text
 
     def pop_slice(self, parts: int) -> _Index:
@@ -218,7 +218,7 @@ class _Reader:
         elif op in ("CALL", "CALL_FUNCTION", "CALL_METHOD"):
             self.call(arg)
         else:
-            raise Unknown
+            raise NotWritable
 
     def call(self, count: int) -> None:
         arguments = [self.pop() for _ in range(count)][::-1]
@@ -252,7 +252,7 @@ def _constant(ins: Instruction) -> str:
 def _constant_text(value: object) -> str:
     """A constant as source. Constants are of builtin types, so their repr is the interpreter's."""
     if isinstance(value, CodeType):
-        raise Unknown
+        raise NotWritable
     if isinstance(value, slice):
         parts = [value.start, value.stop] + ([] if value.step is None else [value.step])
         return _slice([_constant_text(part) for part in parts])

@@ -121,7 +121,7 @@ class Reader:
         """Whether ``frame``, which runs in this thread, looks in memory as it should."""
         return True
 
-    def waiting(
+    def at_rest(
         self, frame: FrameType, analysis: CodeAnalysis
     ) -> Optional[Tuple[Site, List[object], Sequence[int]]]:
         """What there is to know of a frame that waits for a callee or is suspended.

@@ -48,7 +48,7 @@ from stackscope.interpreter.frames.memory import (
 )
 
 
-class Layout(NamedTuple):
+class FrameLayout(NamedTuple):
     """Where things are in an interpreter frame, in bytes.
 
     Attributes:
@@ -70,21 +70,21 @@ _OFFSET_TABLE = {(3, 13): 28, (3, 14): 31, (3, 15): 39}
 _TABLE_FIELDS = 7
 
 
-def find_layout() -> Optional[Layout]:
+def find_layout() -> Optional[FrameLayout]:
     """The layout of the running interpreter, or `None` if nobody has seen it yet."""
     version = sys.version_info[:2]
     if version == (3, 11):
         # Four pointers, f_code, three pointers, int, bool, char.
-        return Layout(4 * WORD, 8 * WORD, 9 * WORD, 0) if WORD == 8 else None
+        return FrameLayout(4 * WORD, 8 * WORD, 9 * WORD, 0) if WORD == 8 else None
     if version == (3, 12):
         # f_code, seven pointers, int, uint16, char.
-        return Layout(0, 8 * WORD, 9 * WORD, 0) if WORD == 8 else None
+        return FrameLayout(0, 8 * WORD, 9 * WORD, 0) if WORD == 8 else None
     if version not in _OFFSET_TABLE:
         return None
     return _published_layout(_OFFSET_TABLE[version])
 
 
-def _published_layout(start: int) -> Optional[Layout]:
+def _published_layout(start: int) -> Optional[FrameLayout]:
     header = ctypes.c_char.in_dll(ctypes.pythonapi, "_PyRuntime")
     numbers = (ctypes.c_uint64 * (start + _TABLE_FIELDS)).from_address(ctypes.addressof(header))
     if bytes(numbers)[:8] != b"xdebugpy" or numbers[1] != sys.hexversion:
@@ -97,8 +97,8 @@ def _published_layout(start: int) -> Optional[Layout]:
         return None
     if sys.version_info < (3, 14):
         # int stacktop follows instr_ptr (3.13: pycore_frame.h).
-        return Layout(executable, instr_ptr + WORD, localsplus, 0)
-    return Layout(executable, stackpointer, localsplus, _TAGS)
+        return FrameLayout(executable, instr_ptr + WORD, localsplus, 0)
+    return FrameLayout(executable, stackpointer, localsplus, _TAGS)
 
 
 # f_locals of an interpreter frame, in words.
@@ -130,7 +130,7 @@ _INT_TAG = 3
 class _Moment(MemoryMoment):
     __slots__ = ("frame", "head", "base", "layout", "depth_word")
 
-    def __init__(self, frame: FrameType, head: Any, base: int, layout: Layout) -> None:
+    def __init__(self, frame: FrameType, head: Any, base: int, layout: FrameLayout) -> None:
         self.lasti = frame.f_lasti
         self.frame = frame
         self.head = head
@@ -211,7 +211,7 @@ M = TypeVar("M", bound=_Moment)
 class InterpreterFrameReader(Reader):
     """Reads frames of 3.11 and later."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: FrameLayout) -> None:
         self.layout = layout
         self.localsplus = layout.localsplus
         self.depth = layout.depth
@@ -227,7 +227,7 @@ class InterpreterFrameReader(Reader):
             return None
         return kind(frame, head, base, self.layout)
 
-    def waiting(
+    def at_rest(
         self, frame: FrameType, analysis: CodeAnalysis
     ) -> Optional[Tuple[Site, List[object], Sequence[int]]]:
         if not HAS_MEMORY:

@@ -15,14 +15,14 @@ from stackscope.interpreter.facts import STACK_IS_IN_FRAME
 from stackscope.interpreter.frames.methods import is_exit_of, manager_of
 
 
-class Found(NamedTuple):
+class FoundExit(NamedTuple):
     """A manager, and whether its block is an ``async with``."""
 
     manager: object
     is_async: bool
 
 
-def exits_in(owner: object, frame: FrameType) -> List[Found]:
+def exits_in(owner: object, frame: FrameType) -> List[FoundExit]:
     """The managers whose exit callables a suspended frame refers to, in order.
 
     Args:
@@ -38,9 +38,9 @@ def exits_in(owner: object, frame: FrameType) -> List[Found]:
         for name, is_async in _NAMES:
             known, manager = manager_of(item, name)
             if known:
-                found.append(Found(manager, is_async))
+                found.append(FoundExit(manager, is_async))
             elif is_exit_of(item, next_item, name):
-                found.append(Found(next_item, is_async))
+                found.append(FoundExit(next_item, is_async))
     return found
 
 

@@ -20,7 +20,7 @@ from stackscope.interpreter.bytecode.instructions import (
 )
 
 
-class Holder(NamedTuple):
+class Keeper(NamedTuple):
     """A variable that holds a manager.
 
     Attributes:
@@ -41,9 +41,9 @@ _CALLS = {"CALL_FUNCTION": 0, "CALL_METHOD": 0, "CALL": 0, "CALL_FUNCTION_KW": 1
 """Operations that call, with how many operands there are beside the callee and its arguments."""
 
 
-def find_holder(
+def find_keeper(
     code: CodeType, analysis: CodeAnalysis, site: Site, block: Block, left: bool
-) -> Optional[Holder]:
+) -> Optional[Keeper]:
     """The variable that holds the manager of a block that an exception has left.
 
     Args:
@@ -54,15 +54,15 @@ def find_holder(
         left: whether the exception is known to have left the frame.
     """
     key = (block.opener, id(site), left)  # the sites live as long as the analysis
-    if key not in analysis.holders:
-        analysis.holders[key] = _find_holder(code, analysis, site, block, left)
-    holder: Optional[Holder] = analysis.holders[key]
-    return holder
+    if key not in analysis.keepers:
+        analysis.keepers[key] = _find_keeper(code, analysis, site, block, left)
+    keeper: Optional[Keeper] = analysis.keepers[key]
+    return keeper
 
 
-def _find_holder(
+def _find_keeper(
     code: CodeType, analysis: CodeAnalysis, site: Site, block: Block, left: bool
-) -> Optional[Holder]:
+) -> Optional[Keeper]:
     instructions = _decode(code)
     end = max((i for i, ins in enumerate(instructions) if ins.offset < block.opener), default=-1)
     while end >= 0 and instructions[end].op == "COPY":  # 3.14+
@@ -70,18 +70,18 @@ def _find_holder(
     if end < 0:
         return None
     if not block.has_target:
-        first, holder = end, Holder(_loaded(instructions[end]), ())
+        first, keeper = end, Keeper(_loaded(instructions[end]), ())
     else:
         first, callee = _callee(instructions, end)
-        holder = Holder(block.varname if callee and block.varname else "", callee)
-    if holder.name not in code.co_varnames or holder.name in code.co_cellvars:
+        keeper = Keeper(block.varname if callee and block.varname else "", callee)
+    if keeper.name not in code.co_varnames or keeper.name in code.co_cellvars:
         return None
     after = instructions[first].offset
     if any(ins.target is not None and after < ins.target <= block.opener for ins in instructions):
         return None  # another way to this block, with another manager
-    if _may_be_stored(code, instructions, analysis, site, block, holder, left):
+    if _may_be_stored(code, instructions, analysis, site, block, keeper, left):
         return None
-    return holder
+    return keeper
 
 
 def _decode(code: CodeType) -> List[Instruction]:
@@ -124,7 +124,7 @@ def _may_be_stored(
     analysis: CodeAnalysis,
     site: Site,
     block: Block,
-    holder: Holder,
+    keeper: Keeper,
     left: bool,
 ) -> bool:
     """Whether the variable may have been assigned to after the block was entered."""
@@ -132,9 +132,9 @@ def _may_be_stored(
         ins.offset
         for ins in instructions
         if ins.op.startswith(("STORE_FAST", "DELETE_FAST", "LOAD_FAST_AND_CLEAR"))
-        and holder.name in ins.text.split(", ")
+        and keeper.name in ins.text.split(", ")
     }
-    if holder.callee:  # the target itself
+    if keeper.callee:  # the target itself
         stores.discard(min((offset for offset in stores if offset >= block.body), default=-1))
     if not stores:
         return False
