@@ -57,7 +57,7 @@ def tests_without_gil(session: nox.Session) -> None:
 def oldest(session: nox.Session) -> None:
     """Run the tests of the glue with the oldest versions of the libraries that it knows."""
     session.install("-e", ".", *OLDEST, "pytest", "pytest-asyncio", "pytest-trio", "pytest-xdist")
-    tests = session.posargs or ["tests/glue", "tests/test_snapshot.py"]
+    tests = session.posargs or ["tests/glue", "tests/snapshot"]
     session.run("python", "-m", "pytest", *tests)
 
 

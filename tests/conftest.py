@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.repository import ROOT
+
 LONGEST = 240
 """After so many seconds a test is taken for hung."""
 
@@ -16,7 +18,7 @@ LONGEST = 240
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The folder with this repository's files."""
-    return Path(__file__).resolve().parent.parent
+    return ROOT
 
 
 stderr = pytest.StashKey[int]()

@@ -8,6 +8,7 @@ import pytest
 
 import stackscope
 from stackscope import Frame, Stack, extract, extract_outermost, unwrap_stackitem
+from tests.helpers.managers import Manager
 
 
 def generate():
@@ -58,14 +59,6 @@ def test_outermost_is_the_first_frame():
     assert frame.funcname == "outer"
     assert [context.varname for context in frame.contexts] == ["manager"]
     assert extract_outermost(generator, with_contexts=False).contexts == []
-
-
-class Manager:
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        pass
 
 
 def test_outermost_does_not_compute_the_rest():

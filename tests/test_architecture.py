@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import ast
 import re
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.helpers.repository import ROOT
+
 PACKAGES = ("stackscope", "stackscope_pdb", "stackscope_ipython")
 
 ALLOWED_UPWARD = re.compile(

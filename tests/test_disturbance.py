@@ -5,16 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 import stackscope
 from stackscope.interpreter.facts import FREE_THREADED
+from tests.helpers.repository import ROOT
+from tests.tools import references
 
-from . import references
-
-ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENT = {**os.environ, "PYTHONIOENCODING": "utf-8"}
 
 
@@ -43,7 +41,7 @@ REFERENCES = pytest.mark.skipif(
 @REFERENCES
 def test_nothing_is_kept():
     """Of coroutines, generators, tasks, threads, greenlets, exceptions, and all of `extract_all`."""
-    assert run("-m", "tests.references", "--rounds", "20") == "20 rounds: nothing is kept\n"
+    assert run("-m", "tests.tools.references", "--rounds", "20") == "20 rounds: nothing is kept\n"
 
 
 @REFERENCES
@@ -91,7 +89,7 @@ if sys.version_info >= (3, 12):
 @pytest.mark.skipif(sys.implementation.name != "cpython", reason="counts on CPython's finalizers")
 def test_works_from_anywhere():
     """Each place says what it has found: its caller, inside of a `with`."""
-    lines = run("-m", "tests.places").splitlines()
+    lines = run("-m", "tests.tools.places").splitlines()
     assert sorted(lines) == sorted(f"{place}: ok" for place in PLACES)
 
 
@@ -190,7 +188,7 @@ def test_trio_is_not_run():
 
 AUDIT = """
 import sys, threading
-import stackscope, tests.references as references
+import stackscope, tests.tools.references as references
 
 manager = references.Manager()
 with references.suspended(manager) as items, references.thread_that_waits(manager) as threads:

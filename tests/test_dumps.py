@@ -1,4 +1,4 @@
-"""Dumps on signals and after a time. What needs signals from outside is done in tests/dumping.py."""
+"""Dumps on signals and after a time. What needs signals from outside is done in tests/helpers/dumping.py."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ import pytest
 import stackscope
 from stackscope import dumps
 from stackscope.render import stream
+from tests.helpers.managers import Manager
+from tests.helpers.repository import ROOT
 
 SIGNAL = getattr(signal, "SIGUSR1", None) or signal.SIGBREAK
 HANDLERS_WAIT = sys.implementation.name == "pypy"
@@ -61,14 +63,6 @@ def watching():
     code = dumps._Watch.run.__code__
     frames = [stackscope.extract_until(frame) for frame in sys._current_frames().values()]
     return sum(any(frame.pyframe.f_code is code for frame in stack) for stack in frames)
-
-
-class Manager:
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        return None
 
 
 def test_register_and_unregister(file):
@@ -390,13 +384,13 @@ def test_in_another_thread(file):
 
 
 class Program:
-    """A part of tests/dumping.py in a process of its own, in which every warning is an error."""
+    """A part of tests/helpers/dumping.py in a process of its own, in which every warning is an error."""
 
     def __init__(self, name, *arguments):
-        command = [sys.executable, "-X", "dev", "-W", "error", "-m", "tests.dumping", name]
+        command = [sys.executable, "-X", "dev", "-W", "error", "-m", "tests.helpers.dumping", name]
         self.process = subprocess.Popen(
             [*command, *arguments],
-            cwd=Path(__file__).resolve().parent.parent,
+            cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

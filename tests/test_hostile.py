@@ -10,7 +10,6 @@ import subprocess
 import sys
 import types
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -20,8 +19,16 @@ from stackscope.render import nodes
 from stackscope.render.drawing import Layout, draw
 from stackscope.render.stack import stack_block
 from stackscope.render.style import PALETTE, paint
-
-from .hostile import ALL, HOSTILE, TRICK, Plain, Touched, disguised, refuse
+from tests.helpers.hostile import (
+    ALL,
+    HOSTILE,
+    TRICK,
+    Plain,
+    Touched,
+    disguised,
+    refuse,
+)
+from tests.helpers.repository import ROOT
 
 CPYTHON = sys.implementation.name == "cpython"
 
@@ -316,8 +323,7 @@ def test_nearly_no_recursion_left():
     """
     script = "from tests.test_hostile import dive_to_the_limit; dive_to_the_limit()"
     command = [sys.executable, "-X", "faulthandler", "-c", script]
-    root = Path(__file__).resolve().parents[1]
-    output = subprocess.check_output(command, cwd=root, universal_newlines=True)
+    output = subprocess.check_output(command, cwd=ROOT, universal_newlines=True)
     complete, failed = map(int, output.split())
     assert complete > 10
     assert failed > (5 if CPYTHON else 2)

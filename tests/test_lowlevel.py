@@ -24,8 +24,7 @@ from stackscope.lowlevel import (
     set_trickery_enabled,
 )
 from stackscope.model.stacks import Context
-
-from .managers import Manager, pause
+from tests.helpers.managers import Manager, pause
 
 if sys.version_info < (3, 11):
     from exceptiongroup import BaseExceptionGroup, ExceptionGroup

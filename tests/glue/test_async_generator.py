@@ -3,6 +3,8 @@ from __future__ import annotations
 import pytest
 
 from stackscope import extract, unwrap_context_generator
+from tests.helpers.managers import Manager
+from tests.helpers.stacks import names
 
 async_generator = pytest.importorskip(
     "async_generator", reason="async_generator isn't installed here"
@@ -13,25 +15,15 @@ import trio.testing
 from async_generator import async_generator as decorate
 from async_generator import asynccontextmanager, yield_, yield_from_
 
+from tests.helpers.in_trio import in_trio
+
 pytestmark = pytest.mark.filterwarnings(
     "ignore:the .type, exc, tb. signature:DeprecationWarning"  # its own
 )
 
 
-def names(stack):
-    return [frame.funcname for frame in stack.frames if not frame.hide]
-
-
 def shown(stack):
     return [(frame.funcname, frame.hide) for frame in stack.frames]
-
-
-class Manager:
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        pass
 
 
 @decorate
@@ -41,15 +33,7 @@ async def numbers():
         await trio.sleep_forever()
 
 
-def run(function):
-    def test():
-        trio.run(function)
-
-    test.__name__ = function.__name__
-    return test
-
-
-@run
+@in_trio
 async def test_suspended_at_yield():
     generator = numbers()
     assert extract(generator).frames[0].funcname == "numbers"
@@ -63,7 +47,7 @@ async def test_suspended_at_yield():
     assert extract(generator).frames == []
 
 
-@run
+@in_trio
 async def test_a_task_that_iterates():
     async def iterate():
         async for _ in numbers():
@@ -80,7 +64,7 @@ async def test_a_task_that_iterates():
     assert ("step", True) in shown(stack)
 
 
-@run
+@in_trio
 async def test_yield_from():
     @decorate
     async def outer():
@@ -93,7 +77,7 @@ async def test_yield_from():
     await generator.aclose()
 
 
-@run
+@in_trio
 async def test_running():
     @decorate
     async def look():
@@ -118,7 +102,7 @@ async def manager():
 stacks = []
 
 
-@run
+@in_trio
 async def test_context_manager():
     async with manager():
         stack = extract(trio.lowlevel.current_task())
@@ -133,7 +117,7 @@ async def test_context_manager():
     assert "manager" in names(stacks[-1])
 
 
-@run
+@in_trio
 async def test_context_manager_hook():
     @asynccontextmanager
     @decorate
@@ -152,7 +136,7 @@ async def test_context_manager_hook():
     assert context.inner_stack is None
 
 
-@run
+@in_trio
 async def test_native_generator():
     @asynccontextmanager
     async def native():

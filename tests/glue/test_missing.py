@@ -20,7 +20,7 @@ def test_private_names_one_by_one(repository):
     for library in ("async_generator", "greenback", "greenlet"):
         pytest.importorskip(library)
     result = subprocess.run(
-        [sys.executable, "-m", "tests.glue.missing", *LIBRARIES],
+        [sys.executable, "-m", "tests.tools.missing", *LIBRARIES],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         universal_newlines=True,

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-pytest.importorskip("IPython")
+from tests.helpers.repository import ROOT
 
-ROOT = str(Path(__file__).resolve().parents[2])
+pytest.importorskip("IPython")
 
 
 @pytest.fixture
 def ipython(tmp_path, monkeypatch):
     """Runs lines in a new IPython, and gives what it printed."""
-    monkeypatch.setenv("PYTHONPATH", ROOT)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
     for name in ("COLUMNS", "FORCE_COLOR", "PYTHON_COLORS"):
         monkeypatch.delenv(name, raising=False)

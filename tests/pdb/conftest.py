@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import bdb
 import io
+import threading
 
 import pytest
 
-from stackscope_pdb import Pdb
+from stackscope_pdb import Pdb, settings
 
 
 class Session:
@@ -54,3 +56,33 @@ def scripted(monkeypatch):
     for name in ("COLUMNS", "FORCE_COLOR", "PYTHON_COLORS"):
         monkeypatch.delenv(name, raising=False)
     return Session
+
+
+@pytest.fixture
+def worker():
+    """A thread that waits, and what lets it go; it leaves the value of its variable in the list."""
+    event = threading.Event()
+    log = []
+
+    def work():
+        note = "as it was"
+        event.wait()
+        log.append(note)
+
+    thread = threading.Thread(target=work, name="a-worker")
+    thread.start()
+    yield thread, event, log
+    event.set()
+    thread.join()
+
+
+@pytest.fixture
+def fresh_settings(monkeypatch):
+    """No settings, and no breakpoints afterwards: those belong to the process."""
+    monkeypatch.setattr(settings, "_sticky", None)
+    monkeypatch.delenv("STACKSCOPE_PDB_STICKY", raising=False)
+    monkeypatch.delenv("STACKSCOPE_PDB_CONTEXT", raising=False)
+    yield
+    bdb.Breakpoint.bplist.clear()
+    bdb.Breakpoint.bpbynumber[:] = [None]
+    bdb.Breakpoint.next = 1

@@ -6,11 +6,11 @@ import importlib.util
 import os
 import re
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.helpers.repository import ROOT
+
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[=>]|\x1b\][^\x07]*\x07")
 OURS = {"PYTHONBREAKPOINT": "stackscope_pdb.set_trace"}
 ALONE = ["-p", "no:asyncio", "-p", "no:trio", "-p", "no:anyio"]

@@ -9,6 +9,7 @@ import pytest
 
 from stackscope.model.stacks import Context, Frame
 from stackscope.render.source import parse_with
+from tests.helpers.managers import Manager
 
 ONE_STRING = '''\
     with manager("""a
@@ -111,14 +112,6 @@ class Program:
     def drawn(self, *contexts):
         lines = Frame(self.generator.gi_frame, contexts=contexts).format()
         return [line.strip() for line in lines[1:]]
-
-
-class Manager:
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        return None
 
 
 TWO = "    with m() as a, \\\n         m() as b, \\\n         m():\n        yield\n"

@@ -7,14 +7,14 @@ import re
 import sys
 import time
 import warnings
-from pathlib import Path
 
 import pytest
+
+from tests.helpers.repository import ROOT
 
 pexpect = pytest.importorskip("pexpect")
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[=>]|\x1b\][^\x07]*\x07")
-ROOT = Path(__file__).resolve().parents[2]
 
 SEEN_AT_ONCE = 20
 """Seconds after which Ctrl-C is pressed again.

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = str(Path(__file__).resolve().parents[2])
+from tests.helpers.repository import ROOT
 
 
 @pytest.fixture
@@ -16,7 +15,7 @@ def cli(tmp_path, monkeypatch):
     """Runs ``python -m stackscope_pdb ARGUMENTS`` in a folder with some programs."""
     for name in ("PYTHONBREAKPOINT", "COLUMNS", "FORCE_COLOR", "PYTHON_COLORS"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("PYTHONPATH", ROOT)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "fine.py").write_text("import sys\nx = 1\nprint('argv', sys.argv[1:])\n")
     (tmp_path / "fails.py").write_text("def f(n):\n    return 1 / n\nf(0)\n")

@@ -231,9 +231,9 @@ NOT_IN_ONE_SESSION = {
     "That task has ended.": "it would have to end between two commands",
     "There are no frames.": "a traceback has some, and so has a program that stopped",
     "There are no frames of": "of tasks and threads in the middle of their start",
-    "failed, which is a bug in stackscope:": "tests/pdb/test_pdb_commands.py makes one",
+    "failed, which is a bug in stackscope:": "tests/pdb/debugger/test_afterwards.py makes one",
     "stayed as before: this version of Python has no way to change that variable of a frame so.": (
-        "3.11 and 3.12 only: tests/pdb/program/test_pdb_assignments.py"
+        "3.11 and 3.12 only: tests/pdb/program/test_assignments.py"
     ),
     "can't be read:": "of objects whose hooks fail",
     "the program isn't running any more.": "tests of post-mortem debugging",

@@ -1,0 +1,289 @@
+from __future__ import annotations
+
+import contextlib
+import gc
+import sys
+import threading
+import weakref
+
+import pytest
+
+from stackscope import StackSlice, extract, extract_outermost, extract_since, extract_until
+from tests.helpers.stacks import names
+
+greenlet = pytest.importorskip("greenlet", reason="greenlet isn't installed here")
+
+PYPY = sys.implementation.name == "pypy"
+
+
+def contexts(frame):
+    return [(context.varname, type(context.obj).__name__) for context in frame.contexts]
+
+
+@contextlib.contextmanager
+def manager():
+    yield
+
+
+class Lock:
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        pass
+
+
+def switch_to_parent():
+    return greenlet.getcurrent().parent.switch()
+
+
+def suspended():
+    """A greenlet that waits in inner(), called by outer()."""
+
+    def outer():
+        with Lock() as lock:
+            return inner()
+
+    def inner():
+        with manager():
+            return switch_to_parent()
+
+    item = greenlet.greenlet(outer)
+    item.switch()
+    return item
+
+
+def test_suspended():
+    item = suspended()
+    stack = extract(item)
+    assert stack.root is item
+    assert names(stack) == ["outer", "inner", "switch_to_parent"]
+    assert stack.leaf is None
+    assert stack.error is None
+    outer, inner = [frame for frame in stack.frames if frame.funcname in ("outer", "inner")]
+    [context] = outer.contexts
+    assert type(context.obj) is Lock
+    [context] = inner.contexts
+    assert type(context.obj).__name__ == "_GeneratorContextManager"
+    assert names(context.inner_stack) == ["manager"]
+    if not PYPY:
+        assert outer.contexts[0].varname == "lock"
+    assert "greenlet.greenlet object" in stack.format()[0]
+    assert extract_outermost(item).hide or extract_outermost(item).funcname == "outer"
+    item.switch()
+
+
+def test_unstarted_and_dead():
+    item = greenlet.greenlet(lambda: None)
+    for _ in range(2):
+        stack = extract(item)
+        assert (stack.root, stack.frames, stack.leaf, stack.error) == (item, [], None, None)
+        item.switch()
+    with pytest.raises(RuntimeError, match="unwrapping only reached None"):
+        extract_outermost(item)
+
+
+def test_the_running_stack_goes_on_into_the_parents():
+    def look():
+        return extract(StackSlice()), extract_since(None), extract(here), extract_since(frame)
+
+    def child():
+        return greenlet.greenlet(grandchild).switch()
+
+    def grandchild():
+        with Lock():
+            return look()
+
+    here = sys._getframe()
+    with Lock():
+        frame = sys._getframe()
+        whole, since_none, only_frame, since = greenlet.greenlet(child).switch()
+    inside = ["test_the_running_stack_goes_on_into_the_parents", "child", "grandchild", "look"]
+    if PYPY:  # where f_back goes on to whoever has left the main greenlet
+        del inside[1]
+    assert names(whole)[-len(inside) :] == inside
+    assert names(since_none)[-len(inside) :] == inside
+    assert names(since) == inside
+    assert whole.frames[0].pyframe.f_back is None
+    assert names(only_frame) == inside[:1]
+    shown = [frame for frame in since.frames if not frame.hide]
+    assert [len(frame.contexts) for frame in shown if frame.funcname != "child"] == [1, 1, 0]
+    assert since.error is None
+
+
+def test_callers_go_on_into_the_parents():
+    def child():
+        here = sys._getframe()
+        return (
+            names(extract_until(here, limit=2)),
+            names(extract_until(here, limit=frame)),
+            names(extract(StackSlice(frame, here))),
+        )
+
+    frame = sys._getframe()
+    both = ["test_callers_go_on_into_the_parents", "child"]
+    limited, until, between = greenlet.greenlet(child).switch()
+    if not PYPY:  # where the frames of switch() count as well
+        assert limited == both
+    assert until == both
+    assert between == both
+
+
+def test_the_current_greenlet_gives_its_own_frames():
+    def child():
+        return own()
+
+    def own():
+        return extract(greenlet.getcurrent())
+
+    stack = greenlet.greenlet(child).switch()
+    assert names(stack) == ["child", "own"]
+    main = extract(greenlet.getcurrent())
+    assert names(main)[-1] == "test_the_current_greenlet_gives_its_own_frames"
+    assert main.frames[0].pyframe.f_back is None
+
+
+def test_the_parent_as_an_item():
+    parent = greenlet.getcurrent()
+
+    def child():
+        return extract(parent)
+
+    stack = greenlet.greenlet(child).switch()
+    assert names(stack)[-1] == "test_the_parent_as_an_item"
+
+
+@pytest.mark.skipif(PYPY, reason="PyPy 7.3 raises an error at the end of such a greenlet")
+def test_a_dead_parent_is_passed_by():
+    first = greenlet.greenlet(lambda: None)
+    first.switch()
+
+    def child():
+        return extract_since(None)
+
+    stack = greenlet.greenlet(child, first).switch()
+    assert names(stack)[-2:] == ["test_a_dead_parent_is_passed_by", "child"]
+
+
+def test_a_greenlet_that_runs_in_another_thread():
+    ready, leave = threading.Event(), threading.Event()
+    items = []
+
+    def inner():
+        items.append(greenlet.getcurrent())
+        ready.set()
+        leave.wait(10)
+
+    def work():
+        greenlet.greenlet(inner).switch()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert ready.wait(10)
+    try:
+        stack = extract(items[0])
+        own = extract(thread)
+    finally:
+        leave.set()
+        thread.join()
+    assert stack.frames == []
+    assert stack.leaf is items[0]
+    assert type(stack.error) is RuntimeError
+    message = "Can't dump the stack of a greenlet running in another thread"
+    assert str(stack.error) == message
+    assert "inner" in names(own)
+
+
+def test_a_greenlet_that_is_suspended_in_another_thread():
+    ready, leave = threading.Event(), threading.Event()
+    items = []
+
+    def work():
+        items.append(suspended())
+        ready.set()
+        leave.wait(10)
+        items.pop().switch()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert ready.wait(10)
+    try:
+        stack = extract(items[0])
+    finally:
+        leave.set()
+        thread.join()
+    assert names(stack) == ["outer", "inner", "switch_to_parent"]
+    assert stack.error is None
+
+
+def test_a_generator_that_runs_in_a_suspended_greenlet():
+    def generate():
+        switch_to_parent()
+        yield 1
+
+    generator = generate()
+    item = greenlet.greenlet(next)
+    item.switch(generator)
+    stack = extract(generator)
+    assert names(stack) == ["generate", "switch_to_parent"]
+    assert stack.error is None
+    item.switch()
+
+
+def test_a_generator_that_runs_in_a_parent():
+    def generate():
+        yield greenlet.greenlet(child).switch()
+
+    def child():
+        return extract(generator)
+
+    generator = generate()
+    stack = next(generator)
+    assert names(stack) == ["generate", "child"]
+    assert stack.error is None
+
+
+def test_a_class_of_ones_own_is_not_asked():
+    class Odd(greenlet.greenlet):
+        def __bool__(self):
+            raise AssertionError
+
+        __len__ = __eq__ = __bool__
+        __hash__ = greenlet.greenlet.__hash__
+
+        @property
+        def gr_frame(self):
+            raise AssertionError
+
+        @property
+        def dead(self):
+            raise AssertionError
+
+    if PYPY:
+        pytest.skip("greenlet.switch() asks it on PyPy")
+    item = Odd(switch_to_parent)
+    assert extract(item).frames == []
+    item.switch()
+    stack = extract(item)
+    assert names(stack) == ["switch_to_parent"]
+    assert stack.error is None
+    item.switch()
+    assert extract(item).frames == []
+
+
+def test_nothing_is_kept_alive():
+    item = suspended()
+    ref = weakref.ref(item)
+    extract(item)
+    item.switch()
+    del item
+    gc.collect()
+    gc.collect()
+    assert ref() is None
+
+
+@pytest.mark.skipif(not PYPY, reason="greenlets have no frames of their own there")
+def test_switching_is_hidden_on_pypy():
+    stack = greenlet.greenlet(lambda: extract_since(None)).switch()
+    hidden = {frame.funcname for frame in stack.frames if frame.hide}
+    assert hidden >= {"switch", "__switch", "_greenlet_start"}

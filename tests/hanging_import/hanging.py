@@ -1,7 +1,0 @@
-"""A module that is never done with its import. See tests/dumping.py."""
-
-from __future__ import annotations
-
-import __main__
-
-__main__.hang()

@@ -1,5 +1,0 @@
-"""Modes of the interpreter in which frames look different: traced, monitored, optimized, compiled, …
-
-`python -m tests.modes MODE …` runs the oracle, or a program of its own, in modes; `test_modes` starts it in
-processes with the right options.
-"""

@@ -1,0 +1,71 @@
+"""The help on commands, and the completion of their arguments."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.pdb.programs import program
+
+
+class TestHelp:
+    @pytest.mark.parametrize(
+        "name", ["where", "w", "bt", "ctx", "tasks", "task", "unfocus", "frame", "up", "down"]
+    )
+    def test_every_command_has_help(self, scripted, name):
+        session = scripted(f"help {name}", "c")
+        session.stop()
+        assert "No help" not in session.replies[0]
+        assert len(session.replies[0].splitlines()) > 3
+
+    def test_overview(self, scripted):
+        session = scripted("help stackscope", "help", "c")
+        session.stop()
+        for name in ("where", "ctx", "tasks", "task ", "unfocus", "frame"):
+            assert f"  {name}" in session.replies[0]
+        assert "unfocus" in session.replies[1]
+
+
+class TestCompletion:
+    def complete(self, pdb, line):
+        """What Tab offers at the end of ``line``, as `cmd.Cmd.complete` finds it."""
+        name = line.split()[0]
+        begin = len(line) if line.endswith(" ") else line.rfind(" ") + 1
+        return getattr(pdb, f"complete_{name}")(line[begin:], line, begin, len(line))
+
+    def test_arguments(self, scripted):
+        session = scripted("c")
+        found = {}
+        stop = session.pdb.interaction
+
+        def interaction(frame, tb):
+            session.pdb.setup(frame, tb)
+            for line in (
+                "task work",
+                "task ",
+                "tasks wor",
+                "where --",
+                "w -c --h",
+                "ctx ",
+                "task a n",
+            ):
+                found[line] = self.complete(session.pdb, line)
+            stop(frame, tb)
+
+        session.pdb.interaction = interaction
+
+        async def main():
+            named = asyncio.ensure_future(asyncio.sleep(0))
+            named.set_name("a name")
+            await program(session)
+            await named
+
+        asyncio.run(main())
+        assert found["task work"] == ["worker-0", "worker-1"]
+        assert {"worker-0", "worker-1"} < set(found["task "])
+        assert any(entry.isdecimal() for entry in found["task "])
+        assert found["tasks wor"] == ["worker-0", "worker-1"]
+        assert found["where --"] == ["--contexts", "--hidden"]
+        assert found["w -c --h"] == ["--hidden"]
+        assert found["ctx "] == ["1"]
