@@ -2,9 +2,10 @@
 
     python -m benchmarks [--peer-python PATH] [--tasks N] [--repeat N] [CASE ...]
 
-Every case is compared with what the standard library does on the same frames, in the same
-process and in turns; those of the debugger with `pdb`. With `--peer-python`, the interpreter of an environment that has
-another library named `stackscope`, the cases run there as well, in turns with ours.
+Every case is compared with what the standard library does on the same frames, in the same process
+and in turns; those of the debugger with `pdb`. With `--peer-python`, the interpreter of an
+environment that has another library named `stackscope`, the cases run there as well, in turns with
+ours.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The cases of the debugger: what its stops cost, and what it costs between them, compared with `pdb`.
+"""The cases of the debugger: what it costs at stops and between them, next to `pdb`.
 
 Started by `python -m benchmarks`. Prints one JSON object, as `cases.py` does.
 """

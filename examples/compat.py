@@ -55,7 +55,7 @@ else:
 
     @asynccontextmanager
     async def timeout(delay):
-        """Cancel the body after `delay` seconds, if any, and raise `asyncio.TimeoutError` instead."""
+        """Cancel the body after `delay` seconds, if any, and raise `asyncio.TimeoutError`."""
         expired = False
 
         def expire():

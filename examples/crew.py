@@ -1,56 +1,102 @@
-"""A small library that brings glue for stackscope with it, and a program that uses the library.
+"""A small library with tasks, which brings glue for stackscope with it.
 
-The library runs *jobs*, which are generators, in *crews*. It works the same without stackscope.
+`lunch.py` is a program that uses it.
+
+The library runs *jobs*, which are generators, in a *yard*, which is its event loop. Jobs wait for
+*goods*. Jobs that belong together are started in a *crew*. It all works the same without
+stackscope.
 """
 
 from __future__ import annotations
 
-from collections import deque
-
 
 class Job:
-    """A generator that a crew works through, a step at a time."""
+    """A generator that a yard works through, a step at a time."""
 
     def __init__(self, name, generator):
         self.name = name
         self._generator = generator
+        self._goods = None
+        self._crew = None
 
     def __repr__(self):
         return f"<job {self.name}>"
 
-    def step(self):
-        """Go on until the job waits for something."""
-        return next(self._generator)
+
+class Goods:
+    """What some jobs wait for, and another one brings."""
+
+    def __init__(self, name, bringer=None):
+        self.name = name
+        self.bringer = bringer
+        self.have_come = False
+
+
+class Yard:
+    """Runs jobs in turn until all of them are done."""
+
+    def __init__(self):
+        self._jobs = []
+        self._running = None
+
+    def start(self, name, generator):
+        """Add a job."""
+        job = Job(name, generator)
+        self._jobs.append(job)
+        return job
+
+    def run(self):
+        """Run the jobs that wait for nothing, or for what has come."""
+        has_moved = True
+        while has_moved:
+            has_moved = False
+            for job in list(self._jobs):
+                has_moved = self._step(job) or has_moved
+
+    def _step(self, job):
+        if job not in self._jobs or (job._goods and not job._goods.have_come):
+            return False
+        self._running = job
+        try:
+            job._goods = next(job._generator)
+        except StopIteration:
+            self._jobs.remove(job)
+        finally:
+            self._running = None
+        return True
 
 
 class Crew:
-    """Runs jobs in turn until the block is over."""
+    """Jobs that are dropped when the block is over."""
 
-    def __init__(self, name):
+    def __init__(self, yard, name):
+        self._yard = yard
         self.name = name
-        self._jobs = deque()
+        self._jobs = []
+        self._boss = None
 
     def __enter__(self):
+        self._boss = self._yard._running
         return self
 
     def __exit__(self, *exc):
-        self._jobs.clear()
+        self._yard._jobs[:] = [job for job in self._yard._jobs if job not in self._jobs]
 
     def start(self, name, generator):
-        """Add a job, and let it run as far as its first wait."""
-        job = Job(name, generator)
+        """Add a job."""
+        job = self._yard.start(name, generator)
+        job._crew = self
         self._jobs.append(job)
-        job.step()
         return job
 
 
-def wait_for(what):
-    """Called by jobs, with ``yield from``, to wait for something."""
-    yield from _park(what)
+def wait_for(goods):
+    """Called by jobs, with ``yield from``, to wait for goods."""
+    yield from _park(goods)
 
 
-def _park(what):
-    yield what
+def _park(goods):
+    yield goods
 
 
 # --------------------------------------------------------------------------------------- the glue
@@ -66,31 +112,50 @@ def _stackscope_install_glue_():
     @stackscope.elaborate_context.register(Crew)
     def elaborate_crew(crew, context):
         context.description = f"crew {crew.name}"
-        context.children = [stackscope.extract_child(job, for_task=True) for job in crew._jobs]
+        alive = [job for job in crew._jobs if job in crew._yard._jobs]
+        context.children = [stackscope.extract_child(job, for_task=True) for job in alive]
+
+    class Yards(stackscope.Runtime):
+        """How extract_all() finds the yards, and what it asks about their jobs."""
+
+        def loops(self, survey):
+            # Those that run: the first argument of each running call of Yard.run().
+            self.threads = {yard: ident for ident, yard in survey.first_arguments(Yard.run)}
+            return list(self.threads)
+
+        def thread(self, yard, survey):
+            return self.threads[yard]
+
+        def tasks(self, yard):
+            return list(yard._jobs)
+
+        def current(self, yard):
+            return yard._running
+
+        def task_name(self, job):
+            return job.name
+
+        def owner(self, job):
+            crew = job._crew
+            return (None, None) if crew is None else (crew, crew._boss)
+
+        def state(self, job, stack):
+            return "waiting" if job._goods and not job._goods.have_come else "ready"
+
+    stackscope.register_runtime("crew", "yard", [Job], Yards)
+
+    @stackscope.describe_call.register(wait_for)
+    def describe_goods(frame, waiting):
+        is_bound, goods = stackscope.lowlevel.local_value(frame.pyframe, "goods")
+        if is_bound:
+            waiting.clear()
+            waiting.obj, waiting.notes = goods, [goods.name]
+            waiting.tasks = [goods.bringer] if goods.bringer else []
 
     # What a job waits for is said by wait_for(); how it waits is of no interest.
     stackscope.customize(_park, hide=True, prune=True)
 
-
-# ------------------------------------------------------------------------------------ the program
-
-
-def wash(dishes):
-    """A job."""
-    for dish in dishes:
-        yield from wait_for(f"water for the {dish}")
-
-
-def lunch():
-    """A job that has a crew of its own."""
-    with Crew("kitchen") as kitchen:
-        kitchen.start("washing-up", wash(["plates", "pans"]))
-        yield from wait_for("guests")
-
-
-if __name__ == "__main__":
-    import stackscope
-
-    job = Job("lunch", lunch())
-    job.step()
-    print(stackscope.extract(job, recurse_child_tasks=True))
+    # A job doesn't stand in this module, but in what has called it. How a yard gets to a job is
+    # folded.
+    stackscope.register_runtime_package(__name__)
+    stackscope.register_machinery(__name__, ["run", "_step"])

@@ -1,4 +1,4 @@
-"""One program with everything in it: asyncio, trio in a thread, a thread pool, anyio's task groups, greenlets.
+"""One program with asyncio, trio in a thread, a thread pool, anyio and greenlets.
 
 It takes a snapshot of itself and prints it. It needs ``pip install trio anyio greenlet``.
 """

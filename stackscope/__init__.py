@@ -1,4 +1,4 @@
-"""What a running Python program is doing: its stacks, and the context managers active in every frame."""
+"""What a running Python program is doing: its stacks, with the active context managers."""
 
 from __future__ import annotations
 
@@ -37,11 +37,13 @@ if TYPE_CHECKING:
         register_runtime,
     )
     from stackscope.snapshot.survey import Survey
+    from stackscope.snapshot.threads import name_of_thread
     from stackscope.snapshot.user_code import register_machinery, register_runtime_package
     from stackscope.snapshot.waits import (
         awaited_object,
         describe_call,
         describe_leaf,
+        describe_object,
         describe_wait,
     )
 
@@ -70,6 +72,7 @@ __all__ = [
     "customize",
     "describe_call",
     "describe_leaf",
+    "describe_object",
     "describe_wait",
     "dump_after",
     "elaborate_context",
@@ -81,6 +84,7 @@ __all__ = [
     "extract_since",
     "extract_until",
     "fill_context",
+    "name_of_thread",
     "register",
     "register_finder",
     "register_machinery",
@@ -111,22 +115,26 @@ _LATER = {
     "Runtime": "snapshot.runtimes",
     "register_finder": "snapshot.runtimes",
     "register_runtime": "snapshot.runtimes",
+    "name_of_thread": "snapshot.threads",
     "Survey": "snapshot.survey",
     "register_machinery": "snapshot.user_code",
     "register_runtime_package": "snapshot.user_code",
     "awaited_object": "snapshot.waits",
     "describe_call": "snapshot.waits",
     "describe_leaf": "snapshot.waits",
+    "describe_object": "snapshot.waits",
     "describe_wait": "snapshot.waits",
 }
 """What only some programs need, and where it is. It is imported when it is first asked for."""
 
 
 def __getattr__(name: str) -> object:
-    if name not in _LATER:
-        raise AttributeError(f"module 'stackscope' has no attribute {name!r}")
     import importlib
 
+    if name == "lowlevel":
+        return importlib.import_module("stackscope.lowlevel")
+    if name not in _LATER:
+        raise AttributeError(f"module 'stackscope' has no attribute {name!r}")
     value = getattr(importlib.import_module(f"stackscope.{_LATER[name]}"), name)
     globals()[name] = value
     return value

@@ -34,16 +34,16 @@ def extract(
     """Extract the stack of anything that has one.
 
     Args:
-        stackitem: A coroutine, generator, async generator or what it returns to be awaited; a thread;
-            a task; a greenlet; a frame, traceback or exception; a `StackSlice`; or anything that a hook
-            can unwrap. What nothing can unwrap is the leaf of a stack without frames.
+        stackitem: A coroutine, generator, async generator or what it returns to be awaited; a
+            thread; a task; a greenlet; a frame, traceback or exception; a `StackSlice`; or anything
+            that a hook can unwrap. What nothing can unwrap is the leaf of a stack without frames.
         with_contexts: Find the context managers that are active in each frame.
-        recurse_child_tasks: Also extract the stacks of child tasks, such as those in a nursery that is
-            among the context managers.
+        recurse_child_tasks: Also extract the stacks of child tasks, such as those in a nursery that
+            is among the context managers.
 
     Returns:
-        The stack. Whatever goes wrong in finding it is in its ``error``, and what was found before is
-        kept.
+        The stack. Whatever goes wrong in finding it is in its ``error``, and what was found before
+        is kept.
 
     Example:
         >>> def count():
@@ -73,8 +73,8 @@ def extract_since(
         recurse_child_tasks: As for `extract`.
 
     Returns:
-        The stack from ``outer_frame`` to the caller of this function, or to wherever the thread is that
-        ``outer_frame`` is running on.
+        The stack from ``outer_frame`` to the caller of this function, or to wherever the thread is
+        that ``outer_frame`` is running on.
 
     Raises:
         TypeError: ``outer_frame`` is neither a frame nor ``None``.
@@ -102,7 +102,8 @@ def extract_until(
         recurse_child_tasks: As for `extract`.
 
     Raises:
-        RuntimeError: The frame ``limit`` has not called ``inner_frame``, neither directly nor indirectly.
+        RuntimeError: The frame ``limit`` has not called ``inner_frame``, neither directly nor
+            indirectly.
         TypeError: ``limit`` is neither a frame nor an integer, or ``inner_frame`` is no frame.
     """
     if not isinstance(inner_frame, FrameType):
@@ -144,12 +145,12 @@ def extract_child(stackitem: StackItem, *, for_task: bool) -> Stack:
 
     Args:
         stackitem: As for `extract`.
-        for_task: Whether it is the stack of a child task. If these were not asked for, the result has
-            nothing but its ``root``.
+        for_task: Whether it is the stack of a child task. If these were not asked for, the result
+            has nothing but its ``root``.
 
     Returns:
-        The stack, with the options that the stack around it is extracted with. It is filled in later if
-        a lot of stacks contain each other, and remains empty if it would contain itself.
+        The stack, with the options that the stack around it is extracted with. It is filled in
+        later if a lot of stacks contain each other, and remains empty if it would contain itself.
 
     Raises:
         RuntimeError: No hook is running.
@@ -180,13 +181,14 @@ def extract_all(
 ) -> Snapshot:
     """Find everything in the process that has a stack: event loops, tasks, threads, greenlets.
 
-    Can be called from any thread. Other threads may go on running meanwhile; a task that lives all the
-    time is among those found.
+    Can be called from any thread. Other threads may go on running meanwhile; a task that lives all
+    the time is among those found.
 
     Args:
-        with_contexts: Find the context managers that are active in each frame. Without them, who holds a
-            lock isn't found either.
-        threads: Extract the stacks of all threads, and of what belongs to threads, such as greenlets.
+        with_contexts: Find the context managers that are active in each frame. Without them, who
+            holds a lock isn't found either.
+        threads: Extract the stacks of all threads, and of what belongs to threads, such as
+            greenlets.
         tasks: Look for event loops, and extract the stacks of their tasks.
 
     Returns:

@@ -1,11 +1,12 @@
-"""Dumps for when all else hangs: everything that `extract_all` sees, as text, on a signal or after a time.
+"""Dumps for when all else hangs: all that `extract_all` sees, on a signal or after a time.
 
-In the manner of `faulthandler`, but with tasks and context managers, and so with Python code: `register`
-has it run by the main thread, `dump_after` by a thread of its own.
+In the manner of `faulthandler`, but with tasks and context managers, and so with Python code:
+`register` has it run by the main thread, `dump_after` by a thread of its own.
 
-A signal handler runs between any two instructions of the main thread, whatever locks that holds. So a
-dump takes no lock; what it needs is imported beforehand (`_rehearse`); no ``__repr__`` of the program runs
-(`without_reprs`); and it is written to the file descriptor, past the buffers of file objects.
+A signal handler runs between any two instructions of the main thread, whatever locks that holds. So
+a dump takes no lock; what it needs is imported beforehand (`_rehearse`); no ``__repr__`` of the
+program runs (`without_reprs`); and it is written to the file descriptor, past the buffers of file
+objects.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ LONGEST = min(_thread.TIMEOUT_MAX, 1e9)
 """The most seconds that `dump_after` can wait."""
 
 
-# --------------------------------------------------------------------------------------------- signals
+# ------------------------------------------------------------------------------------------ signals
 
 
 class _Registration:
@@ -64,11 +65,13 @@ _busy_in = 0
 def register(signum: int, file: File = None, chain: bool = False) -> None:
     """From now on, write down what the whole program is doing whenever a signal comes.
 
-    That is what ``print(stackscope.extract_all())`` shows, but without ``repr`` of the program's own objects.
-    The program goes on afterwards. To be called in the main thread, where Python runs signal handlers.
+    That is what ``print(stackscope.extract_all())`` shows, but without ``repr`` of the program's
+    own objects. The program goes on afterwards. To be called in the main thread, where Python runs
+    signal handlers.
 
     Args:
-        signum: The signal, such as ``signal.SIGUSR1``. Registering one again replaces ``file`` and ``chain``.
+        signum: The signal, such as ``signal.SIGUSR1``. Registering one again replaces ``file`` and
+            ``chain``.
         file: An open file, which has to stay open, or a file descriptor; ``sys.stderr`` by default.
         chain: Also do what was done on the signal before, afterwards.
 
@@ -186,7 +189,7 @@ def _call_previous(signum: int, previous: Any, frame: Optional[FrameType]) -> No
         signal.signal(signum, _on_signal)  # it was one that does no harm
 
 
-# ---------------------------------------------------------------------------------------- after a time
+# ------------------------------------------------------------------------------------- after a time
 
 
 class _Watch:
@@ -235,15 +238,16 @@ def dump_after(
 ) -> None:
     """Write down what the whole program is doing when some time has passed.
 
-    The program goes on meanwhile and afterwards. A thread of its own does it, so it doesn't matter what the
-    other threads wait for. Calling this again starts anew. A child process made by ``os.fork`` has no such
-    thread.
+    The program goes on meanwhile and afterwards. A thread of its own does it, so it doesn't matter
+    what the other threads wait for. Calling this again starts anew. A child process made by
+    ``os.fork`` has no such thread.
 
     Args:
         seconds: The time.
         repeat: Do it again and again, each time after so many seconds.
         file: As for `register`.
-        exit: End the process afterwards, at once and without any cleaning up, with the exit status 1.
+        exit: End the process afterwards, at once and without any cleaning up, with the exit status
+            1.
 
     Raises:
         TypeError: ``seconds`` is no number, or ``file`` no file.
@@ -274,18 +278,24 @@ def cancel_dump_after() -> None:
 
 
 def _original(name: str) -> Callable[..., Any]:
-    """A function of `_thread`. What gevent puts in its place needs an event loop that isn't blocked."""
+    """A function of `_thread`.
+
+    What gevent puts in its place needs an event loop that isn't blocked.
+    """
     monkey: Any = sys.modules.get("gevent.monkey")
     if monkey is None:
         return getattr(_thread, name)  # type: ignore[no-any-return]
     return monkey.get_original("_thread", name)  # type: ignore[no-any-return]
 
 
-# ------------------------------------------------------------------------------------------- the dump
+# ----------------------------------------------------------------------------------------- the dump
 
 
 def _rehearse() -> None:
-    """Make a dump and throw it away, so that a real one has nothing to import and nothing to warn of."""
+    """Make a dump and throw it away.
+
+    Then a real one has nothing to import, and nothing to warn of.
+    """
     without_reprs(_lines, sys._getframe(), False)
 
 
@@ -295,7 +305,8 @@ def _dump(output: FileBeyondBuffers, occasion: str, interrupted: Optional[FrameT
     Args:
         output: Where to.
         occasion: Why, in words.
-        interrupted: The frame that this thread would otherwise be running; ``None`` in a thread of our own.
+        interrupted: The frame that this thread would otherwise be running; ``None`` in a thread of
+            our own.
     """
     now = time.strftime("%Y-%m-%d %H:%M:%S")
     title = f"what process {os.getpid()} is doing {occasion}, {now}"

@@ -74,7 +74,7 @@ def analyze_with_blocks(code: CodeType) -> Dict[int, Context]:
 
 
 def with_blocks_open_at(code: CodeType, lasti: int) -> Dict[int, Context]:
-    """The ``with`` and ``async with`` items of a code object that are open at one of its instructions.
+    """The ``with`` and ``async with`` items of a code object open at an instruction.
 
     That is all that remains to be known of a frame that has ended, as those of a traceback have.
 
@@ -83,8 +83,8 @@ def with_blocks_open_at(code: CodeType, lasti: int) -> Dict[int, Context]:
         lasti: the bytecode offset of the instruction, such as ``tb_lasti`` of a traceback.
 
     Returns:
-        The same as `analyze_with_blocks`, as far as it is open, outermost first. A block that is just
-        being left comes last, with `is_exiting`.
+        The same as `analyze_with_blocks`, as far as it is open, outermost first. A block that is
+        just being left comes last, with `is_exiting`.
 
     Example:
         >>> import os

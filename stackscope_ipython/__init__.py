@@ -1,7 +1,7 @@
 """What a running program does, in IPython and Jupyter: ``%load_ext stackscope_ipython``.
 
-From then on there is the magic ``%stackscope``, and the debugger that ``%debug``, ``%pdb on``, ``%run -d`` and
-``breakpoint()`` open has the commands of `stackscope_pdb`.
+From then on there is the magic ``%stackscope``, and the debugger that ``%debug``, ``%pdb on``,
+``%run -d`` and ``breakpoint()`` open has the commands of `stackscope_pdb`.
 
 IPython is imported when the extension is loaded, and not before.
 """

@@ -1,11 +1,12 @@
 """IPython's debugger with our commands.
 
-The class is made when the extension is loaded, over the one that the shell uses: `TerminalPdb` in a terminal,
-`InterruptiblePdb` in a notebook. Tried on IPython 8.12 and 9.18:
+The class is made when the extension is loaded, over the one that the shell uses: `TerminalPdb` in a
+terminal, `InterruptiblePdb` in a notebook. Tried on IPython 8.12 and 9.18:
 
-- ``%debug``, ``%pdb on`` and ``%run -d`` use ``shell.InteractiveTB.debugger_cls`` and keep what it made
-  in ``InteractiveTB.pdb``. ``shell.debugger_cls`` can't be set.
-- ``breakpoint()`` in a cell opens the standard debugger, unless ``sys.breakpointhook`` says otherwise.
+- ``%debug``, ``%pdb on`` and ``%run -d`` use ``shell.InteractiveTB.debugger_cls`` and keep what it
+  made in ``InteractiveTB.pdb``. ``shell.debugger_cls`` can't be set.
+- ``breakpoint()`` in a cell opens the standard debugger, unless ``sys.breakpointhook`` says
+  otherwise.
 - `TerminalPdb` asks IPython's completer, and not the methods ``complete_X``.
 - On 3.15 the standard debugger blanks ``prompt`` while pyrepl reads, which IPython's prompt shows.
 """
@@ -93,7 +94,7 @@ _use_where()
 
 
 def _matcher(debugger: Any) -> Callable[[Any], Any]:
-    """What gives IPython's completer the arguments of our commands, and keeps others quiet there."""
+    """What completes our commands' arguments in IPython, and keeps others quiet there."""
     from IPython.core.completer import SimpleCompletion, context_matcher
 
     from stackscope_pdb.commands import registry
@@ -158,7 +159,7 @@ class Hooked:
         commands: Optional[Sequence[str]] = None,
         **kwargs: Any,
     ) -> Any:
-        """What ``breakpoint()`` does, unless ``PYTHONBREAKPOINT`` says otherwise, maybe since a moment ago."""
+        """What ``breakpoint()`` does, unless ``PYTHONBREAKPOINT`` says otherwise by now."""
         if os.environ.get("PYTHONBREAKPOINT"):
             return sys.__breakpointhook__(*args, **kwargs)  # noqa: T100
         debugger = self.debugger_cls()

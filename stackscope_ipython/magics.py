@@ -30,8 +30,8 @@ class StackscopeMagics(Magics):  # type: ignore[misc,unused-ignore]
     def stackscope(self, line: str) -> None:
         """Show the stack of an object; without one, all tasks and threads of the process.
 
-        ``%stackscope task`` shows where ``task`` is, with the context managers that are active in each
-        frame.
+        ``%stackscope task`` shows where ``task`` is, with the context managers that are active in
+        each frame.
         """
         options = parse_argstring(self.stackscope, line)
         console = self._console()

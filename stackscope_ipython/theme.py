@@ -1,7 +1,7 @@
 """The colours of IPython's theme for our output.
 
-What has colours elsewhere by the kinds of its spans gets a token for each kind here: one that IPython's
-own tracebacks are made of. The two generations of themes, tried on 8.12 and 9.18:
+What has colours elsewhere by the kinds of its spans gets a token for each kind here: one that
+IPython's own tracebacks are made of. The two generations of themes, tried on 8.12 and 9.18:
 
 - 8.x has a table of escape sequences by name, `IPython.core.excolors.exception_colors`;
 - 9.x has themes that format Pygments tokens, `IPython.utils.PyColorize.theme_table`.

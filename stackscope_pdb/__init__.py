@@ -5,9 +5,9 @@ Use it like `pdb`::
     PYTHONBREAKPOINT=stackscope_pdb.set_trace python app.py
     python -m stackscope_pdb app.py
 
-or by ``stackscope_pdb.set_trace()`` in the program. All commands of `pdb` work, and these beside them:
-``where --contexts``, ``ctx``, ``tasks``, ``task``, ``unfocus``, ``frame``. ``help stackscope`` at the
-prompt says more.
+or by ``stackscope_pdb.set_trace()`` in the program. All commands of `pdb` work, and these beside
+them: ``where --contexts``, ``ctx``, ``tasks``, ``task``, ``unfocus``, ``frame``. ``help
+stackscope`` at the prompt says more.
 
 Importing this package costs nothing; the debugger is loaded when it is first used.
 """

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-# Nothing else may stand here: the program to debug becomes __main__, and this namespace is emptied for it.
+# Nothing else may stand here: the program to debug becomes __main__, and this namespace is emptied
+# for it.
 from stackscope_pdb.entry.cli import main
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the running version's `pdb` and interpreter do: the one place of this package that asks which one it is.
+"""What the running `pdb` and interpreter do: the only place here that asks for versions.
 
 Each fact is named for the behaviour, and says where it was seen.
 """
@@ -9,14 +9,15 @@ import pdb
 import sys
 
 HAS_BACKENDS = sys.version_info >= (3, 14)
-"""`pdb.Pdb` takes ``mode``, ``backend`` and ``colorize``; it can trace by `sys.monitoring`; and ``start_trace``
-and ``stop_trace`` turn that on and off (Lib/bdb.py)."""
+"""`pdb.Pdb` takes ``mode``, ``backend`` and ``colorize``; it can trace by `sys.monitoring`; and
+``start_trace`` and ``stop_trace`` turn that on and off (Lib/bdb.py)."""
 
 HAS_ASYNC_STOPS = sys.version_info >= (3, 14)
 """There is ``pdb.set_trace_async``."""
 
 TAKES_EXCEPTIONS = sys.version_info >= (3, 13)
-"""``Pdb.interaction`` takes an exception, and ``exceptions`` lists those that it was raised from."""
+"""``Pdb.interaction`` takes an exception, and ``exceptions`` lists those that it was raised
+from."""
 
 COUNTS_FRAMES = sys.version_info >= (3, 14)
 """``where N`` shows N frames."""
@@ -38,7 +39,8 @@ WRITES_THROUGH = sys.implementation.name == "cpython" and sys.version_info >= (3
 """``frame.f_locals`` writes through to the frame (PEP 667)."""
 
 CAN_UNBIND = not (3, 11) <= sys.version_info < (3, 13)
-"""A variable of a frame can be made unbound. 3.11 and 3.12 assign ``None`` instead, with a warning."""
+"""A variable of a frame can be made unbound. 3.11 and 3.12 assign ``None`` instead, with a
+warning."""
 
 IS_PYPY = sys.implementation.name == "pypy"
 

@@ -1,18 +1,19 @@
-"""What `pytest` loads: breakpoints that get along with captured output, and a look at tests that hang.
+"""What `pytest` loads: breakpoints under captured output, and a look at hanging tests.
 
-Without being asked it adds an option, and arranges that `stackscope_pdb.set_trace`, when it is called, lets
-pytest give the terminal back first. Nothing happens per test, and neither the library nor the debugger is
-imported before one of them is used. ``-p no:stackscope`` turns everything off.
+Without being asked it adds an option, and arranges that `stackscope_pdb.set_trace`, when it is
+called, lets pytest give the terminal back first. Nothing happens per test, and neither the library
+nor the debugger is imported before one of them is used. ``-p no:stackscope`` turns everything off.
 
 Tried on pytest 8.3 to 9.2:
 
-- ``PYTHONBREAKPOINT=stackscope_pdb.set_trace`` calls us past pytest, which would have put itself in the way of
-  `pdb.set_trace` only. ``pytestPDB._init_pdb`` is what it does there: it stops capturing, makes a debugger of
-  the class in the option ``usepdb_cls``, in a subclass that starts capturing again, and tells its plugins.
-- ``quit`` raises pytest's ``Exit``, an `Exception`. Task groups and nurseries put that into a group, which
-  pytest takes for a failure of the test, and so it would go on with the next one.
-- Whatever is in the distribution of a plugin has its ``assert`` statements rewritten when it is imported, which
-  takes pytest longer than the import itself.
+- ``PYTHONBREAKPOINT=stackscope_pdb.set_trace`` calls us past pytest, which would have put itself in
+  the way of `pdb.set_trace` only. ``pytestPDB._init_pdb`` is what it does there: it stops
+  capturing, makes a debugger of the class in the option ``usepdb_cls``, in a subclass that starts
+  capturing again, and tells its plugins.
+- ``quit`` raises pytest's ``Exit``, an `Exception`. Task groups and nurseries put that into a
+  group, which pytest takes for a failure of the test, and so it would go on with the next one.
+- Whatever is in the distribution of a plugin has its ``assert`` statements rewritten when it is
+  imported, which takes pytest longer than the import itself.
 """
 
 from __future__ import annotations
@@ -48,8 +49,8 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     """Add the option, and the setting of the same meaning."""
     _keep_asserts(pluginmanager)
     says = (
-        "Print the task tree and the stacks of all threads when a test, with its fixtures, takes longer than "
-        "SECONDS. The test is left running. 0 turns it off."
+        "Print the task tree and the stacks of all threads when a test, with its fixtures, takes "
+        "longer than SECONDS. The test is left running. 0 turns it off."
     )
     group = parser.getgroup("stackscope", "what tests that hang are doing (stackscope)")
     group.addoption(OPTION, metavar="SECONDS", default=None, help=says)
@@ -88,7 +89,7 @@ def _keep_asserts(pluginmanager: pytest.PytestPluginManager) -> None:
             known.clear()
 
 
-# ------------------------------------------------------------------------------------------ breakpoints
+# -------------------------------------------------------------------------------------- breakpoints
 
 
 def _let_pytest_make_debuggers(config: pytest.Config) -> None:
@@ -120,7 +121,7 @@ def pytest_enter_pdb(config: pytest.Config) -> None:
 
 
 class _Quitting:
-    """Ends the tests after ``quit``, also if a task group has wrapped the exception that means this."""
+    """Ends the tests after ``quit``, also if a task group wrapped its exception."""
 
     NAME = "stackscope-quitting"
 
@@ -134,7 +135,7 @@ class _Quitting:
 
 
 def _exit_in(exc: BaseException) -> Optional[BaseException]:
-    """The exception by which pytest ends the tests, if ``exc`` is a group that has it somewhere inside."""
+    """The exception by which pytest ends the tests, if the group ``exc`` holds one."""
     todo: List[BaseException] = [exc]
     while todo:
         one = todo.pop()
@@ -146,11 +147,11 @@ def _exit_in(exc: BaseException) -> Optional[BaseException]:
     return None
 
 
-# ------------------------------------------------------------------------------------- tests that hang
+# ---------------------------------------------------------------------------------- tests that hang
 
 
 class _Clock:
-    """Tells what a test is doing when it takes too long, from a thread that lives as long as the test.
+    """Tells what a slow test is doing, from a thread that lives as long as the test.
 
     Args:
         seconds: The time that a test may take, fixtures included.
@@ -201,10 +202,11 @@ class _Clock:
             lines = self._lines(output)
         except Exception as exc:
             lines = [f"stackscope could not find out what it does: {type(exc).__name__}: {exc}\n"]
+        begins = f"{name} takes more than {self._seconds:g} s and is left running"
         output.write(
             [
                 "\n",
-                f"+++ stackscope: {name} takes more than {self._seconds:g} s and is left running +++\n",
+                f"+++ stackscope: {begins} +++\n",
                 *lines,
                 f"+++ end of what {name} was doing +++\n",
             ]
@@ -228,7 +230,7 @@ def _hide_pytest(stack: Stack) -> None:
 
 
 def _output(config: pytest.Config) -> Any:
-    """The terminal, whatever pytest captures: a duplicate of the file that it has reported to so far.
+    """The terminal, whatever pytest captures: a duplicate of the file that it reports to.
 
     Args:
         config: That of the run, which is not capturing now.

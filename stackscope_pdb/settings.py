@@ -1,13 +1,13 @@
 """What the user can set by the environment.
 
-=========================== ====================================================================
-``STACKSCOPE_PDB_PROMPT``   ``prompt_toolkit``, ``readline`` or ``plain``; by default the first that is there
+=========================== =====================================================================
+``STACKSCOPE_PDB_PROMPT``   ``prompt_toolkit``, ``readline`` or ``plain``; else the first there is
 ``STACKSCOPE_PDB_KEYS``     ``emacs`` or ``vi``; by default what ``~/.inputrc`` says
 ``STACKSCOPE_PDB_HISTORY``  a file for the history; empty for none
 ``STACKSCOPE_PDB_STICKY``   ``1`` draws the code around the current line at every stop
 ``STACKSCOPE_PDB_CONTEXT``  how many lines of code that is
 ``STACKSCOPE_PDB_STYLE``    a style of Pygments for source text
-=========================== ====================================================================
+=========================== =====================================================================
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def keys() -> str:
 
 
 def wants_vi_keys() -> bool:
-    """Whether the keys of vi are wanted at the prompt, by our variable or by readline's configuration."""
+    """Whether our variable or readline's configuration asks for the keys of vi."""
     if keys():
         return keys() == "vi"
     found = _EDITING_MODE.findall(_inputrc())

@@ -26,7 +26,7 @@ stderr = pytest.StashKey[int]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let programs in terminals be interrupted, also where the tests run in the background of a shell.
+    """Let programs in terminals be interrupted, also when the tests run in the background.
 
     A shell has such processes ignore ``SIGINT``, and they hand that down.
     """
@@ -38,7 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_protocol(item: pytest.Item):
-    """Let a test that hangs show where, and end its process, so that it fails and the others go on."""
+    """Let a test that hangs show where, and end its process; the other tests go on."""
     faulthandler.dump_traceback_later(LONGEST, exit=True, file=item.config.stash[stderr])
     yield
     faulthandler.cancel_dump_traceback_later()

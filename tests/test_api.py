@@ -142,7 +142,8 @@ def run_python(code):
 
 def test_import_is_light():
     heavy = (
-        "{'asyncio', 'trio', 'greenlet', 'IPython', 'prompt_toolkit', 'pygments', 'traceback', 'linecache',"
+        "{'asyncio', 'trio', 'greenlet', 'IPython', 'prompt_toolkit', 'pygments', 'traceback',"
+        " 'linecache',"
         " 'dataclasses', 'inspect', 'ast', 'dis', 'ctypes', 'threading', 'logging'}"
     )
     code = (

@@ -1,4 +1,4 @@
-"""Looking leaves no trace: nothing is kept, nothing warns, no hook runs, wherever it is done from."""
+"""Looking leaves no trace: nothing is kept, nothing warns, no hook runs, anywhere."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def run(*arguments):
     return done.stdout
 
 
-# ------------------------------------------------------------------------------- nothing is kept alive
+# ---------------------------------------------------------------------------- nothing is kept alive
 
 REFERENCES = pytest.mark.skipif(
     not hasattr(sys, "getrefcount"), reason="PyPy doesn't count references"
@@ -40,7 +40,7 @@ REFERENCES = pytest.mark.skipif(
 
 @REFERENCES
 def test_nothing_is_kept():
-    """Of coroutines, generators, tasks, threads, greenlets, exceptions, and all of `extract_all`."""
+    """Of all kinds of stack items, and of all of `extract_all`."""
     assert run("-m", "tests.tools.references", "--rounds", "20") == "20 rounds: nothing is kept\n"
 
 
@@ -62,7 +62,7 @@ def test_that_test_can_fail():
     assert any(problem.endswith(" objects of type Stack") for problem in found)
 
 
-# ---------------------------------------------------------------------------------- from anywhere
+# ------------------------------------------------------------------------------------ from anywhere
 
 PLACES = {
     "signal handler",
@@ -93,7 +93,7 @@ def test_works_from_anywhere():
     assert sorted(lines) == sorted(f"{place}: ok" for place in PLACES)
 
 
-# -------------------------------------------------------------------------------- no hook, no warning
+# ------------------------------------------------------------------------------ no hook, no warning
 
 QUIET = """
 import asyncio, gc, sys, warnings

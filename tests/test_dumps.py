@@ -1,4 +1,7 @@
-"""Dumps on signals and after a time. What needs signals from outside is done in tests/helpers/dumping.py."""
+"""Dumps on signals and after a time.
+
+What needs signals from outside is done in tests/helpers/dumping.py.
+"""
 
 from __future__ import annotations
 
@@ -380,11 +383,11 @@ def test_in_another_thread(file):
     assert dumps_in(text_of(file)) == 1
 
 
-# ------------------------------------------------------------------------------- signals from outside
+# ----------------------------------------------------------------------------- signals from outside
 
 
 class Program:
-    """A part of tests/helpers/dumping.py in a process of its own, in which every warning is an error."""
+    """A part of tests/helpers/dumping.py in its own process, where warnings are errors."""
 
     def __init__(self, name, *arguments):
         command = [sys.executable, "-X", "dev", "-W", "error", "-m", "tests.helpers.dumping", name]
@@ -418,8 +421,8 @@ class Program:
     def dump(self, number, pid=None):
         """Send it a signal, and read the dump that it writes to stderr then.
 
-        A signal that comes just between two instructions and a system call that waits is seen by Python only
-        when that has ended, or by the next signal.
+        A signal that comes just between two instructions and a system call that waits is seen by
+        Python only when that has ended, or by the next signal.
         """
         os.kill(pid or self.process.pid, number)
         while not select.select([self.process.stderr], [], [], 5)[0]:

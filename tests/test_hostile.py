@@ -231,7 +231,7 @@ def test_without_any_repr(name):
 
 
 def test_reprs_in_extraction():
-    """What exit stacks hold is described at once, by bounded representations, unless these are forbidden."""
+    """What exit stacks hold is described at once, bounded, unless reprs are forbidden."""
 
     class Telling(Plain):
         def __call__(self):

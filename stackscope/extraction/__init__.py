@@ -1,3 +1,14 @@
-"""Private. From a stack item to a stack: unwrapping, contexts, hooks."""
+"""Private. From a stack item to a stack.
+
+============  ======================================================================
+`walk`        unwraps items, finds contexts, elaborates frames, replaces and prunes
+`extraction`  one call of ``extract()``: its options, and what is under construction
+`contexts`    the contexts that are active in a frame
+`unwound`     those that were active when an exception came by
+`hooks`       what glue registers
+`codes`       dispatch on the identity of code objects
+`errors`      what goes wrong, and which exceptions are the program's own
+============  ======================================================================
+"""
 
 from __future__ import annotations

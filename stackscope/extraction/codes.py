@@ -1,7 +1,7 @@
 """Finding code objects, and dispatching on them by identity.
 
-Two functions written alike in different places have *equal* code objects, and comparing code objects
-is slow. So everything here tells them apart with ``is``.
+Two functions written alike in different places have *equal* code objects, and comparing code
+objects is slow. So everything here tells them apart with ``is``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     Impl = TypeVar("Impl", bound=Callable[..., Any])
 
     class _IdentityMapping(MutableMapping[K, V]):
-        """`collections.abc.MutableMapping`, which can't be subscripted at run time on Python 3.8."""
+        """`collections.abc.MutableMapping`; Python 3.8 can't subscript that at run time."""
 
     class _ReturnsR(Generic[R]):
         """A base class that is generic, without importing `typing` at run time."""
@@ -61,10 +61,11 @@ def get_code(thing: object, *nested_names: str) -> types.CodeType:
     """Find the code object that runs when ``thing`` is called.
 
     Args:
-        thing: A code object, function, method, ``classmethod``, ``staticmethod`` or partial, or anything
-            that leads to one by ``__wrapped__``, as what `functools.wraps` has decorated does.
-        nested_names: The path from there to a function or class defined inside: the name of something
-            that ``thing`` defines, then of something that this defines, and so on.
+        thing: A code object, function, method, ``classmethod``, ``staticmethod`` or partial, or
+            anything that leads to one by ``__wrapped__``, as what `functools.wraps` has decorated
+            does.
+        nested_names: The path from there to a function or class defined inside: the name of
+            something that ``thing`` defines, then of something that this defines, and so on.
 
     Raises:
         TypeError: There is no code object behind ``thing``.
@@ -197,8 +198,8 @@ class IdentityDict(_IdentityMapping[K, V]):
 class CodeDispatch(_ReturnsR[R]):
     """A function with an implementation of its own for each registered code object.
 
-    Made by `code_dispatch`. Calling it calls the implementation for the code object that belongs to its
-    first argument, and the decorated function if there is none.
+    Made by `code_dispatch`. Calling it calls the implementation for the code object that belongs to
+    its first argument, and the decorated function if there is none.
     """
 
     def __init__(
@@ -271,8 +272,8 @@ def code_dispatch(
 ) -> Callable[[Callable[..., R]], CodeDispatch[R]]:
     """Make a decorator for functions that dispatch on a code object.
 
-    It is to code objects what `functools.singledispatch` is to types: the decorated function is what is
-    called by default, and its ``register()`` adds implementations.
+    It is to code objects what `functools.singledispatch` is to types: the decorated function is
+    what is called by default, and its ``register()`` adds implementations.
 
     Args:
         code_from_arg: Finds the code object that belongs to the function's first argument.

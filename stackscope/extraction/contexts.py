@@ -246,9 +246,9 @@ def _exiting_manager(
 def _is_over(item: object, exiting: Exiting, next_inner: Optional[FrameType]) -> bool:
     """Whether ``item`` can't be the exit method that a frame is calling, or the awaitable of one.
 
-    An exit may have failed and the frame be unwinding. Then the slot is stale, and ``item`` may have
-    come to the same address later on: what the frame drops may run code, and that enters and leaves
-    blocks of its own.
+    An exit may have failed and the frame be unwinding. Then the slot is stale, and ``item`` may
+    have come to the same address later on: what the frame drops may run code, and that enters and
+    leaves blocks of its own.
 
     Args:
         item: what a slot of the frame holds that may be stale; `None` for nothing known.
@@ -308,7 +308,7 @@ def _is_finalizer(frame: FrameType) -> bool:
 
 
 def _is_of_manager(finalizer: FrameType, exiting: Exiting) -> bool:
-    """Whether a finalizer is rather that of the manager, which is dropped when its exit has returned."""
+    """Whether a finalizer is that of the manager, which is dropped when its exit has returned."""
     if finalizer.f_code.co_flags & CO_ANY_GENERATOR:
         return False
     known, finalized = first_argument(finalizer)
@@ -332,7 +332,8 @@ def _suspended_contexts(frame: FrameType, origin: object, analysis: CodeAnalysis
     from stackscope.interpreter.frames.public_only import exits_in
     from stackscope.interpreter.resumable import is_alone
 
-    # Another thread may resume it meanwhile. Without the GIL it may have gone round a loop, and be back.
+    # Another thread may resume it meanwhile. Without the GIL it may have gone round a loop, and be
+    # back.
     more_looks = 0 if is_alone() else 3
     owner = frame if origin is None else origin
     for _ in range(TRIES):

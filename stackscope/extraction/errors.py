@@ -1,4 +1,4 @@
-"""What goes wrong in an extraction: which exceptions are the program's own, and how several become one."""
+"""What goes wrong in an extraction, and which exceptions are the program's own."""
 
 from __future__ import annotations
 
@@ -35,8 +35,9 @@ UNWRAP_LIMIT = 100
 def interrupts(exc: BaseException) -> bool:
     """Whether ``exc`` is meant for the whole program rather than being about what we look at.
 
-    Hooks look at broken objects, which may raise anything, be it ``SystemExit`` or a ``CancelledError``
-    that would otherwise cancel the caller. But what a signal handler raised must get through.
+    Hooks look at broken objects, which may raise anything, be it ``SystemExit`` or a
+    ``CancelledError`` that would otherwise cancel the caller. But what a signal handler raised must
+    get through.
     """
     if isinstance(exc, KeyboardInterrupt):
         return True
@@ -62,7 +63,8 @@ def _signal_handlers() -> List[object]:
 def without_our_frames(exc: BaseException) -> BaseException:
     """``exc`` with a traceback that begins in the hook that raised it.
 
-    The frames of this package's own modules lead to the stack under construction, and so back to ``exc``.
+    The frames of this package's own modules lead to the stack under construction, and so back to
+    ``exc``.
     """
     modules = map(sys.modules.get, OWN_MODULES)
     ours = [id(vars(module)) for module in modules if module is not None]

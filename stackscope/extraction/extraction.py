@@ -1,4 +1,4 @@
-"""One call of ``extract()``: its options, what is under construction, and what is put off until later."""
+"""One call of ``extract()``: its options, what is under construction, and what is put off."""
 
 from __future__ import annotations
 
@@ -45,24 +45,24 @@ if TYPE_CHECKING:
 DEPTH_LIMIT = 25
 """How deep stacks inside of stacks are extracted recursively.
 
-Below, they are filled in when the levels above are complete, so that the depth of a tree of tasks isn't
-limited by the interpreter's recursion limit.
+Below, they are filled in when the levels above are complete, so that the depth of a tree of tasks
+isn't limited by the interpreter's recursion limit.
 """
 
 
 _current: Dict[int, Extraction] = {}
 """The extraction that is going on in each thread.
 
-Not a `threading.local`, for that would import `threading`; a signal handler that interrupts us leaves it
-as it was.
+Not a `threading.local`, for that would import `threading`; a signal handler that interrupts us
+leaves it as it was.
 """
 
 
 def implementation(hook: Any, cls: type) -> Any:
     """The implementation of a ``singledispatch`` hook for ``cls``; ``None`` for the default one.
 
-    ``hook.dispatch`` hashes ``cls`` and asks for its bases, and so is avoided where that would run code
-    of its metaclass.
+    ``hook.dispatch`` hashes ``cls`` and asks for its bases, and so is avoided where that would run
+    code of its metaclass.
     """
     found = hook.dispatch(cls) if _is_plain(type(cls)) else _by_identity(hook, cls)
     return None if found is hook.__wrapped__ else found
@@ -140,12 +140,14 @@ class Extraction:
         self.caller = caller
         self.depth = 0
         self.chain: Chain = None
-        """What is under construction, innermost first: an item or manager, and the stack it belongs to."""
+        """What is under construction, innermost first: an item or manager, and the stack it belongs
+        to."""
         self.later: List[Postponed] = []
         self.suspended: List[Iterator[None]] = []
-        """What `fill_apart` made for stacks with errors. Closing them now would give them a caller."""
-        # By id: looking a class or a code object up by itself hashes it, and that may be slow or run code
-        # of the program.
+        """What `fill_apart` made for stacks with errors. Closing them now would give them a
+        caller."""
+        # By id: looking a class or a code object up by itself hashes it, and that may be slow or
+        # run code of the program.
         self.unwrappers: Dict[int, Optional[Callable[[Any], Any]]] = {}
         self.managers: Dict[int, Optional[ContextHooks]] = {}
         self.elaborators: Dict[int, Tuple[Optional[FrameHook], CodeType]] = {}
@@ -213,10 +215,10 @@ class Extraction:
         return stack
 
     def fill_apart(self, stack: Stack, item: Any) -> Iterator[None]:
-        """Fill in a stack inside another one, in such a way that errors lead to no more than that one.
+        """Fill in a stack inside another one, so that errors lead to no more than that one.
 
-        The traceback of an error keeps its frames and all their callers. Without this, these would be
-        the frames of hooks and walks that hold the stack around it, which holds the error. But a
+        The traceback of an error keeps its frames and all their callers. Without this, these would
+        be the frames of hooks and walks that hold the stack around it, which holds the error. But a
         generator that is suspended has no caller.
         """
         self.fill_stack(stack, item)
@@ -234,7 +236,7 @@ class Extraction:
             self.fill_stack(stack, item, True)
             if stack.frames:
                 frame = stack.frames[0]
-                stack.frames = []  # what was put off for the whole stack is not to change this frame
+                stack.frames = []  # what was put off for the whole stack mustn't change it
                 return frame
             if stack.error is not None:
                 raise stack.error
@@ -330,7 +332,10 @@ class Extraction:
             del errors, chain
 
     def context_hooks(self, cls: type) -> Optional[ContextHooks]:
-        """The implementations to call for managers of a class; ``None`` if there are only the default ones."""
+        """The implementations to call for managers of a class.
+
+        ``None`` if there are only the default ones.
+        """
         try:
             return self.managers[id(cls)]
         except KeyError:
@@ -358,7 +363,7 @@ class Extraction:
         return found  # type: ignore[no-any-return]
 
     def elaborator(self, code: CodeType) -> Tuple[Optional[FrameHook], CodeType]:
-        """The implementation of `elaborate_frame` to call, if that would do anything, and ``code``."""
+        """The implementation of `elaborate_frame`, if it would do anything, and ``code``."""
         hook = elaborate_frame.for_code(code)
         if hook is None and may_hide_itself(code):
             hook = elaborate_frame.default
@@ -394,7 +399,8 @@ def child_stack(item: Any, for_task: bool) -> Stack:
     extraction = current_extraction()
     if extraction is None:
         raise RuntimeError(
-            "extract_child() may only be called from within a customization hook invoked by extract()"
+            "extract_child() may only be called from within a customization hook "
+            "invoked by extract()"
         )
     return extraction.child(item, for_task)
 

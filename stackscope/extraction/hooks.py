@@ -1,7 +1,7 @@
 """The customization hooks: what glue code, here and in other libraries, registers.
 
-This module only says what the hooks are and what they do by default. `stackscope.extraction.walk` calls them, and
-`stackscope.glue` registers what this library knows about others.
+This module only says what the hooks are and what they do by default. `stackscope.extraction.walk`
+calls them, and `stackscope.glue` registers what this library knows about others.
 """
 
 from __future__ import annotations
@@ -50,8 +50,9 @@ def unwrap_stackitem(item: Any) -> Any:
         item: What may have a stack.
 
     Returns:
-        Another stack item, or a sequence of them, outermost first (``None`` among them is skipped); an
-        iterator made with `yields_frames`; or ``None`` if the item has no stack. It is then a leaf.
+        Another stack item, or a sequence of them, outermost first (``None`` among them is skipped);
+        an iterator made with `yields_frames`; or ``None`` if the item has no stack. It is then a
+        leaf.
 
     Example:
         >>> class Job:
@@ -82,7 +83,8 @@ class FrameIterator:
 def yields_frames(function: YieldsItems) -> YieldsItems:
     """Decorate a generator function so that it can be an implementation of `unwrap_stackitem`.
 
-    What it yields, frames or other stack items, is taken one by one, and is kept if it raises later.
+    What it yields, frames or other stack items, is taken one by one, and is kept if it raises
+    later.
 
     Example:
         >>> @unwrap_stackitem.register(list)
@@ -107,16 +109,16 @@ def _frame_code(frame: Frame) -> CodeType:
 def elaborate_frame(frame: Frame, next_inner: Any) -> Any:
     """Hook: change a frame, and what comes below it.
 
-    Dispatches on the code object of the frame; see `customize` for a shorthand. By default, hides a frame
-    that has a local variable ``__tracebackhide__`` with a true value.
+    Dispatches on the code object of the frame; see `customize` for a shorthand. By default, hides a
+    frame that has a local variable ``__tracebackhide__`` with a true value.
 
     Args:
         frame: The frame, with its contexts filled in. May be changed.
         next_inner: The next `Frame`, not yet elaborated; else the leaf; else ``None``.
 
     Returns:
-        ``None`` to go on; a stack item, or a sequence of them, to have instead of what comes below; a
-        sequence ending in ``next_inner`` to insert the others before it; or `PRUNE`.
+        ``None`` to go on; a stack item, or a sequence of them, to have instead of what comes below;
+        a sequence ending in ``next_inner`` to insert the others before it; or `PRUNE`.
     """
     if may_hide_itself(frame.pyframe.f_code):
         from stackscope.interpreter.frames.variables import local_value
@@ -158,8 +160,8 @@ def unwrap_context(manager: Any, context: Context) -> Any:
         context: The context that it manages. May be changed.
 
     Returns:
-        The manager inside, which becomes ``context.obj``; ``None`` if there is none; or `PRUNE` to hide
-        the context.
+        The manager inside, which becomes ``context.obj``; ``None`` if there is none; or `PRUNE` to
+        hide the context.
     """
     return None
 
@@ -184,8 +186,8 @@ def unwrap_context_generator(frame: Frame, context: Context) -> Any:
 def elaborate_context(manager: Any, context: Context) -> None:
     """Hook: fill in the details of a context, such as its description and children.
 
-    Dispatches on the type of ``manager``. Called for the manager that was entered and for each one that
-    `unwrap_context` finds inside.
+    Dispatches on the type of ``manager``. Called for the manager that was entered and for each one
+    that `unwrap_context` finds inside.
 
     Args:
         manager: The context manager.
@@ -227,8 +229,8 @@ def customize(
     """Say how the frames of a function are shown: a shorthand for `elaborate_frame`.
 
     Args:
-        target: The function, or anything that `get_code` takes. Without it, this is a decorator that
-            returns its argument unchanged.
+        target: The function, or anything that `get_code` takes. Without it, this is a decorator
+            that returns its argument unchanged.
         inner_names: The path to a function defined inside ``target``, as for `get_code`.
         hide: Mark its frames with ``hide``.
         hide_line: Mark its frames with ``hide_line``.

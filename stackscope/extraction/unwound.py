@@ -1,8 +1,8 @@
 """The contexts that were active in a frame when an exception came by.
 
-By then, the frame has unwound, or runs on elsewhere: all that is left is what its code says, and its
-variables. So which blocks were open is exact, and their managers are known only where the code proves
-that a variable still holds them.
+By then, the frame has unwound, or runs on elsewhere: all that is left is what its code says, and
+its variables. So which blocks were open is exact, and their managers are known only where the code
+proves that a variable still holds them.
 """
 
 from __future__ import annotations

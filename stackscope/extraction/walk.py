@@ -1,8 +1,8 @@
 """From a stack item to its frames: unwrap, find contexts, elaborate, replace or prune.
 
-`Walk.run` is the whole idea. It holds what is still to come as a list, next item last, takes the next
-frame off it, looks one frame further ahead, and hands both to the hooks, which may change what is still
-to come. Nothing here recurses per frame.
+`Walk.run` is the whole idea. It holds what is still to come as a list, next item last, takes the
+next frame off it, looks one frame further ahead, and hands both to the hooks, which may change what
+is still to come. Nothing here recurses per frame.
 
 Code that belongs to others runs in hooks only, and whatever it raises ends up in ``Stack.error``.
 """
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     Pending = Tuple[Any, object, int, int]
     """An item to come: the item, the origin of its frames, its group and its age.
 
-    A frame may replace or prune items of its own group and of higher ones. What a hook inserts before the
-    next frame is a group of its own, so that its frames leave that next frame alone.
+    A frame may replace or prune items of its own group and of higher ones. What a hook inserts
+    before the next frame is a group of its own, so that its frames leave that next frame alone.
 
     The age counts unwrappings. It is compared with `Walk.epoch`, which each frame found puts out of
     reach of the ages so far.
@@ -57,7 +57,9 @@ _PUT_BACK = object()
 
 
 class Leaf:
-    """An item that isn't to be unwrapped further. Hooks return it to stop at something that could be.
+    """An item that isn't to be unwrapped further.
+
+    Hooks return it to stop at something that could be.
 
     Args:
         item: The item.
@@ -131,7 +133,8 @@ class Walk:
         """The group of what `advance` has found."""
         self.errors: List[BaseException] = []
         self.doubts: List[Tuple[int, BaseException]] = []
-        """Errors met in looking ahead, with their groups. They count unless their place gets pruned."""
+        """Errors met in looking ahead, with their groups. They count unless their place gets
+        pruned."""
 
     def run(self, only_first: bool = False) -> None:
         """Fill in the stack."""
@@ -166,7 +169,10 @@ class Walk:
     # ------------------------------------------------------------- unwrap
 
     def advance(self) -> Optional[Frame]:
-        """Unwrap the next item until it is a frame, and take that. ``None`` at a leaf and at the end."""
+        """Unwrap the next item until it is a frame, and take that.
+
+        ``None`` at a leaf and at the end.
+        """
         pending = self.pending
         unwrappers = self.extraction.unwrappers
         while pending:
@@ -299,7 +305,10 @@ class Walk:
         group: int,
         following: Optional[Frame],
     ) -> Optional[Frame]:
-        """Call the hook for a frame, and change what is to come as it says. Gives the next frame."""
+        """Call the hook for a frame, and change what is to come as it says.
+
+        Gives the next frame.
+        """
         next_inner: Any = following
         if following is None and self.pending:
             next_inner = self.pending[-1][0].item

@@ -1,9 +1,9 @@
-"""Glue: what this package knows about other libraries, and the runner that installs it.
+"""Private. Glue: what this package knows about other libraries, and the runner that installs it.
 
-Each library that is known has a room here, a module or a package, with the functions that are hooks for it and
-an `install()` that registers them. It imports its library at the top, for it is itself imported only when
-an extraction finds the library in ``sys.modules``. A library that brings glue of its own, as a function
-``_stackscope_install_glue_()``, is asked to install that instead.
+Each library that is known has a room here, a module or a package, with the functions that are hooks
+for it and an `install()` that registers them. It imports its library at the top, for it is itself
+imported only when an extraction finds the library in ``sys.modules``. A library that brings glue of
+its own, as a function ``_stackscope_install_glue_()``, is asked to install that instead.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ BUILT_IN = {
     "trio": "trio",
     "uvloop": "uvloop",
 }
-"""The modules that there is glue for, and where in this package it is. A new library needs its row here."""
+"""The modules that there is glue for, and where in this package it is. A new library needs its row
+here."""
 
 OWN_GLUE = "_stackscope_install_glue_"
 """The name of the function by which a module installs its own glue."""
@@ -67,8 +68,8 @@ PATIENCE = 1.0
 _dealt_with: Dict[str, int] = {}
 """The modules that need no further look, each with the thread that has looked at it.
 
-`dict.setdefault` claims one of them for a thread. There is no lock: a signal handler that extracts might
-have interrupted the very code that holds it.
+`dict.setdefault` claims one of them for a thread. There is no lock: a signal handler that extracts
+might have interrupted the very code that holds it.
 """
 
 _installing: Dict[str, int] = {}
@@ -81,7 +82,8 @@ _settled_state: Optional[Tuple[int, str]] = None
 def _forget_other_threads() -> None:
     """After a fork: there is nobody else who would finish what is being imported and installed.
 
-    A signal may come in the middle of this, and its dump must find no module to install whose lock is held.
+    A signal may come in the middle of this, and its dump must find no module to install whose lock
+    is held.
     """
     _free_own_modules()
     for name, thread in list(_installing.items()):
@@ -93,7 +95,8 @@ def _forget_other_threads() -> None:
 def _free_own_modules() -> None:
     """Let modules of this package be imported anew that another thread was importing.
 
-    It holds their locks, for which this thread would wait for ever: importlib._bootstrap._ModuleLock, 3.8 to 3.15
+    It holds their locks, for which this thread would wait for ever:
+    importlib._bootstrap._ModuleLock, 3.8 to 3.15
     """
     bootstrap = sys.modules.get("_frozen_importlib")
     locks: Dict[str, Callable[[], Any]] = getattr(bootstrap, "_module_locks", {})

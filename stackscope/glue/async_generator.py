@@ -42,7 +42,7 @@ def unwrap_anext(awaitable: object) -> object:
 
 
 def elaborate_manager(manager: object, context: Context) -> None:
-    """A manager made by ``@asynccontextmanager``: what its generator is doing, unless it is exiting."""
+    """A manager made by ``@asynccontextmanager``: what its generator does, until it exits."""
     attributes = instance_attributes(manager)
     name = attributes.get("_func_name")
     if type(name) is str:

@@ -1,4 +1,4 @@
-"""What the glue of several libraries has in common: finding their functions, and saying what is waited for."""
+"""What the glue of several libraries has in common: finding functions, and describing waits."""
 
 from __future__ import annotations
 
@@ -30,11 +30,12 @@ def code_of(owner: object, path: str) -> Optional[CodeType]:
 
     Args:
         owner: The module or class that it is in.
-        path: Its name there, and the names of functions inside of it: ``"Lock.acquire"``, ``"run.callback"``.
+        path: Its name there, and the names of functions inside of it: ``"Lock.acquire"``,
+            ``"run.callback"``.
 
     Returns:
-        The code; ``None`` if there is no such function, if it isn't written in Python, or if it is another
-        package's.
+        The code; ``None`` if there is no such function, if it isn't written in Python, or if it is
+        another package's.
     """
     thing: Any = owner
     names = path.split(".")
@@ -62,7 +63,7 @@ def hide_functions(owner: object, paths: Iterable[str]) -> None:
 
 
 def register_call(owner: object, path: str, describer: Describer) -> None:
-    """Have `describe_call` use a describer for a function, if there is such a one; see `code_of`."""
+    """Have `describe_call` use a describer for a function, if it exists; see `code_of`."""
     code = code_of(owner, path)
     if code is not None:
         describe_call.register(code, describer)
@@ -87,7 +88,8 @@ class Deadline(NamedTuple):
     """When time is up.
 
     Attributes:
-        seconds_left: The seconds until then; ``None`` if the clock isn't asked, because it is the program's own.
+        seconds_left: The seconds until then; ``None`` if the clock isn't asked, because it is the
+            program's own.
         moment: The moment by that clock.
         clock: Whose clock it is.
     """

@@ -24,7 +24,7 @@ TrioFixture = pytest_trio.plugin.TrioFixture
 
 
 def elaborate_fixture(frame: Frame, next_inner: object) -> object:
-    """The task of a fixture that waits for the tests to be done with it: the fixture's generator."""
+    """The task of a fixture that waits for its tests to end: the fixture's generator."""
     if type(next_inner) is not Frame or next_inner.pyframe.f_code is not get_code(trio.Event.wait):
         return None
     found, generator = local_value(frame.pyframe, "func_value")

@@ -1,7 +1,7 @@
 """uvloop: what its methods are waiting for.
 
-Its loops, futures and timers are those of asyncio as far as others can see; but its coroutines are made by
-Cython, and have no frames. So such a coroutine is a leaf, and is described by its name.
+Its loops, futures and timers are those of asyncio as far as others can see; but its coroutines are
+made by Cython, and have no frames. So such a coroutine is a leaf, and is described by its name.
 """
 
 from __future__ import annotations

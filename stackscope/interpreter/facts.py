@@ -1,7 +1,8 @@
 """What the running interpreter does: the one place that asks which one it is.
 
-Each fact is named for the behaviour, not for the version, and says where the behaviour was seen. What
-concerns the layout of a single structure stands with its reader in `stackscope.interpreter.frames`.
+Each fact is named for the behaviour, not for the version, and says where the behaviour was seen.
+What concerns the layout of a single structure stands with its reader in
+`stackscope.interpreter.frames`.
 """
 
 from __future__ import annotations
@@ -37,12 +38,14 @@ ITEMS_HIDE_KEYWORD = VERSION >= (3, 13)
 Python/codegen.c), so that an item on a line of its own doesn't tell where its ``with`` is."""
 
 DIS_MISNAMES_CELLS = IS_PYPY and VERSION >= (3, 11)
-"""PyPy's `dis` numbers cells as CPython 3.11 does, together with the other variables. Its bytecode doesn't."""
+"""PyPy's `dis` numbers cells as CPython 3.11 does, together with the other variables. Its bytecode
+doesn't."""
 
 CELLS_SHARE_SLOTS = IS_CPYTHON and VERSION >= (3, 11)
 """An argument that is also a cell has one slot (``co_localsplusnames``).
 
-Before, and on PyPy, it has two. The first one is empty then; on PyPy it keeps the value that was passed.
+Before, and on PyPy, it has two. The first one is empty then; on PyPy it keeps the value that was
+passed.
 """
 
 
@@ -63,21 +66,23 @@ def slot_names(code: CodeType) -> Tuple[str, ...]:
 LOCALS_ARE_COPIED = IS_CPYTHON and VERSION < (3, 13)
 """Reading ``frame.f_locals`` of a function discards what a debugger has assigned there.
 
-``PyFrame_FastToLocals`` in Objects/frameobject.c overwrites the dictionary. From 3.13 on it is a proxy (PEP 667).
+``PyFrame_FastToLocals`` in Objects/frameobject.c overwrites the dictionary. From 3.13 on it is a
+proxy (PEP 667).
 """
 
 TAGGED_SLOTS = IS_CPYTHON and VERSION >= (3, 14)
 """The slots of a frame hold tagged pointers (Include/internal/pycore_stackref.h)."""
 
 STACK_IS_IN_FRAME = IS_CPYTHON and VERSION < (3, 11)
-"""The collector finds the value stack of a generator through its frame object, and not through the generator."""
+"""The collector finds the value stack of a generator through its frame object, and not through the
+generator."""
 
 MAKES_FRAMES = IS_CPYTHON and VERSION == (3, 11)
 """Asking for a frame object makes it, and that may start the collector.
 
-Its finalizers let other threads run, so that the frame may be gone when the object is made (``PyFrame_GetBack``
-and ``_PyFrame_MakeAndSetFrameObject`` of 3.11). 3.8 to 3.10 have the objects already; 3.12+ collects between
-two instructions only.
+Its finalizers let other threads run, so that the frame may be gone when the object is made
+(``PyFrame_GetBack`` and ``_PyFrame_MakeAndSetFrameObject`` of 3.11). 3.8 to 3.10 have the objects
+already; 3.12+ collects between two instructions only.
 """
 
 # ----------------------------------------------------------- threads and the heap
@@ -89,13 +94,15 @@ FREE_THREADED = "free-threading build" in sys.version
 def has_gil() -> bool:
     """Whether one thread at a time runs Python code.
 
-    Builds that can do without the lock take it again for good once a module is imported that needs it.
+    Builds that can do without the lock take it again for good once a module is imported that needs
+    it.
     """
     return not FREE_THREADED or bool(sys._is_gil_enabled())  # type: ignore[attr-defined, unused-ignore]
 
 
 INSTANCES_REFER_TO_TYPE = IS_CPYTHON and VERSION >= (3, 9)
-"""The collector sees that instances refer to their classes (``subtype_traverse`` in Objects/typeobject.c)."""
+"""The collector sees that instances refer to their classes (``subtype_traverse`` in
+Objects/typeobject.c)."""
 
 
 class InspectionWarning(RuntimeWarning):

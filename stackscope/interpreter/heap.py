@@ -1,9 +1,10 @@
-"""Finds objects of the whole process, by their types or addresses, and has no other one in its hands meanwhile.
+"""Finds objects of the whole process, by type or address, without touching others.
 
-Others must not have references to what a thread is just making: it may rely on being the only one. CPython
-fills the tuple of ``tuple(generator)``, say, while the collector knows it, and ends with a SystemError if there
-is one more reference to it by then (``_PyTuple_Resize``, up to 3.13). So the list of `gc.get_objects` may not
-live until another thread runs: it is made, searched and dropped within one call of a function in C.
+Others must not have references to what a thread is just making: it may rely on being the only one.
+CPython fills the tuple of ``tuple(generator)``, say, while the collector knows it, and ends with a
+SystemError if there is one more reference to it by then (``_PyTuple_Resize``, up to 3.13). So the
+list of `gc.get_objects` may not live until another thread runs: it is made, searched and dropped
+within one call of a function in C.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["instances", "object_at", "subclasses"]
 
 KEPT_BY_TEE = 64
-"""`itertools.tee` keeps up to 57 of the last objects that it has given (``LINKCELLS`` in Modules/itertoolsmodule.c)."""
+"""`itertools.tee` keeps up to 57 of the last objects that it has given (``LINKCELLS`` in
+Modules/itertoolsmodule.c)."""
 
 HEAPTYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: what a class statement makes
 
@@ -47,7 +49,8 @@ def instances(types: Sequence[type]) -> List[object]:
     if not wanted:
         return []
     if all(map(_is_referred_to, types)):
-        # This takes a tenth of the time. It also gives what else refers to a class, such as its subclasses.
+        # This takes a tenth of the time. It also gives what else refers to a class, such as its
+        # subclasses.
         referrers = gc.get_referrers(*types)
         return list(compress(referrers, map(wanted.__contains__, map(id, map(type, referrers)))))
     return _search(lambda objects: map(wanted.__contains__, map(id, map(type, objects))))
@@ -60,8 +63,8 @@ def object_at(address: int) -> object:
 
 def _search(test: Callable[[Iterator[object]], Iterable[object]]) -> List[object]:
     """The objects for which ``test``, made of functions in C, gives something true."""
-    # Nothing happens before list(). The list comes before what tee() makes, which would otherwise be in it, and
-    # keep itself alive with all the rest.
+    # Nothing happens before list(). The list comes before what tee() makes, which would otherwise
+    # be in it, and keep itself alive with all the rest.
     padded = map(chain, map(gc.get_objects, (None,)), (repeat(None, KEPT_BY_TEE),))
     both = chain.from_iterable(map(tee, padded))
     to_give, to_test = (chain.from_iterable(islice(both, 1)) for _ in range(2))
@@ -69,13 +72,13 @@ def _search(test: Callable[[Iterator[object]], Iterable[object]]) -> List[object
 
 
 def _is_referred_to(cls: type) -> bool:
-    """Whether the instances of a class are known to refer to it: it is written in Python, and so are its bases."""
+    """Whether instances of a class surely refer to it: it and its bases are written in Python."""
     return INSTANCES_REFER_TO_TYPE and all(
         base is object or _is_python(base) for base in mro_of(cls)
     )
 
 
 def _is_python(cls: type) -> bool:
-    """Whether a class was made by a class statement, and not in C; ``False`` if it has no method to tell by."""
+    """Whether a class statement made a class; ``False`` if it has no method to tell by."""
     values = list(namespace_of(cls).values())
     return bool(_flags(cls) & HEAPTYPE) and any(type(value) is FunctionType for value in values)

@@ -1,8 +1,8 @@
-"""Generators, coroutines and async generators that another thread may resume at any time: without the GIL.
+"""Generators and coroutines that another thread may resume at any time: no GIL.
 
-They must not be asked for what they await then: ``gi_yieldfrom`` takes that from the stack and makes a reference
-to it, while the thread that resumes them may just free it (``_PyGen_yf`` in Objects/genobject.c of 3.13). What
-`gc.get_referents` gives is consistent, for it stops all threads.
+They must not be asked for what they await then: ``gi_yieldfrom`` takes that from the stack and
+makes a reference to it, while the thread that resumes them may just free it (``_PyGen_yf`` in
+Objects/genobject.c of 3.13). What `gc.get_referents` gives is consistent, for it stops all threads.
 """
 
 from __future__ import annotations
@@ -41,10 +41,11 @@ def is_alone() -> bool:
 
 
 def frame_of(owner: object) -> Optional[FrameType]:
-    """The frame of a generator, coroutine or async generator; `None` if it has ended, or is just ending.
+    """The frame of a generator or coroutine; `None` if it has ended, or is just ending.
 
-    If two threads make the frame object at once, or one makes it while the generator ends, there is one
-    too many, which outlives what it points to (``_PyFrame_MakeAndSetFrameObject`` in Python/frame.c of 3.13).
+    If two threads make the frame object at once, or one makes it while the generator ends, there is
+    one too many, which outlives what it points to (``_PyFrame_MakeAndSetFrameObject`` in
+    Python/frame.c of 3.13).
     """
     for _ in range(TRIES):
         frame = _frame_of(owner)
@@ -80,7 +81,7 @@ def _forget(key: int, ref: weakref.ref[Owner]) -> None:
 
 
 def awaited_by(owner: Owner, frame: FrameType) -> object:
-    """What a suspended generator yields from or awaits; `None` if nothing, or if it has been resumed.
+    """What a suspended generator yields from or awaits, if anything, unless it was resumed.
 
     Args:
         owner: the generator, coroutine or async generator.
@@ -127,7 +128,8 @@ def _awaits_at(code: CodeType, position: int) -> bool:
 
 
 def _is_only_thread() -> bool:
-    # _count() doesn't know threads that weren't started by Python; _current_frames() stops all threads.
+    # _count() doesn't know threads that weren't started by Python; _current_frames() stops all
+    # threads.
     return _thread._count() == 0 and len(sys._current_frames()) == 1
 
 

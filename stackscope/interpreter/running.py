@@ -1,10 +1,10 @@
 """The frames of running stacks: this thread's, and those of other threads.
 
-A running stack is known by its innermost frame; the others follow from ``f_back``. Where to look for a
-frame that is running somewhere is decided in `_running_stacks` alone.
+A running stack is known by its innermost frame; the others follow from ``f_back``. Where to look
+for a frame that is running somewhere is decided in `_running_stacks` alone.
 
-A thread may have more than one stack, of which one is running while the others wait for it to finish, or
-to be switched to: those of its greenlets. Glue tells of them, by `register_stacks`.
+A thread may have more than one stack, of which one is running while the others wait for it to
+finish, or to be switched to: those of its greenlets. Glue tells of them, by `register_stacks`.
 """
 
 from __future__ import annotations
@@ -43,10 +43,12 @@ __all__ = [
 _getattr: Callable[[Any, Any], Any] = getattr
 
 SEARCHES = 3
-"""How many times a running frame is looked for: a thread may return from it and enter it meanwhile."""
+"""How many times a running frame is looked for: a thread may return from it and enter it
+meanwhile."""
 
 STANDSTILL = 0.0005
-"""Seconds without a step after which a thread counts as waiting. It matters where there is no GIL."""
+"""Seconds without a step after which a thread counts as waiting. It matters where there is no
+GIL."""
 
 
 def register_stacks(
@@ -58,11 +60,12 @@ def register_stacks(
     """Tell of stacks that a thread has beside the one that it runs, such as those of greenlets.
 
     Args:
-        waiting: Gives the innermost frames of the stacks that this thread's running one will return to, next
-            one first. An exception that leaves the running stack goes on at the first one.
-        dormant: Gives the innermost frames of all stacks that some thread could switch to. It may take long.
-        number_in_threading: Gives the number by which `threading` knows a thread, for that of `this_thread`.
-            It may take long.
+        waiting: Gives the innermost frames of the stacks that this thread's running one will return
+            to, next one first. An exception that leaves the running stack goes on at the first one.
+        dormant: Gives the innermost frames of all stacks that some thread could switch to. It may
+            take long.
+        number_in_threading: Gives the number by which `threading` knows a thread, for that of
+            `this_thread`. It may take long.
     """
     known = {"waiting": waiting, "dormant": dormant, "number": number_in_threading}
     _registered.update((name, function) for name, function in known.items() if function is not None)
@@ -131,9 +134,10 @@ def slice_frames(
 
 
 def callers(inner: Optional[FrameType], outer: Optional[FrameType] = None) -> List[FrameType]:
-    """``inner`` and its callers, outermost first, as far as ``outer``; nothing if that isn't a caller.
+    """``inner`` and its callers up to ``outer``, outermost first; nothing if that is no caller.
 
-    From the outermost frame of this thread's running stack it goes on to the stack that waits for it.
+    From the outermost frame of this thread's running stack it goes on to the stack that waits for
+    it.
     """
     frames = []
     frame = inner
@@ -193,17 +197,17 @@ def thread_frames(ident: int) -> List[FrameType]:
 
 
 def _is_cut_off(frames: List[FrameType]) -> bool:
-    """Whether PyPy hasn't told who has called a generator, as happens now and then with those of a busy thread."""
+    """Whether PyPy hasn't told a generator's caller, as happens in a busy thread."""
     return IS_PYPY and bool(frames) and bool(frames[0].f_code.co_flags & CO_ANY_GENERATOR)
 
 
 def _thread_frames_at_once(ident: int) -> List[FrameType]:
     """The same, while there is a GIL.
 
-    The thread may run on between any two of our instructions, and ``f_back`` of a generator's frame that
-    is left is ``None``: following it in a loop sometimes ends halfway. So all of it is done by a single
-    call of `list`, which doesn't come back to the interpreter's loop, where threads take turns. (On PyPy
-    `operator.methodcaller` would: it is Python code.)
+    The thread may run on between any two of our instructions, and ``f_back`` of a generator's frame
+    that is left is ``None``: following it in a loop sometimes ends halfway. So all of it is done by
+    a single call of `list`, which doesn't come back to the interpreter's loop, where threads take
+    turns. (On PyPy `operator.methodcaller` would: it is Python code.)
     """
     innermost = map(dict.get, islice(iter(sys._current_frames, None), 1), (ident,))
     steps = accumulate(chain(innermost, repeat("f_back")), _getattr)
@@ -215,9 +219,9 @@ def _thread_frames_at_once(ident: int) -> List[FrameType]:
 def thread_frames_and_error(ident: int) -> Tuple[List[FrameType], Optional[RuntimeError]]:
     """As `thread_frames`, and what has kept us from finding all frames.
 
-    Without the GIL a thread runs on while its frames are followed, and the callers of a frame that is left
-    just now lead to memory that is no frame any more. So they are followed if the thread stands still,
-    which those do that wait for something. Of others there is the innermost frame.
+    Without the GIL a thread runs on while its frames are followed, and the callers of a frame that
+    is left just now lead to memory that is no frame any more. So they are followed if the thread
+    stands still, which those do that wait for something. Of others there is the innermost frame.
     """
     if has_gil():
         frames = thread_frames(ident)
@@ -249,7 +253,7 @@ def _position(ident: int) -> Optional[Tuple[FrameType, int]]:
 
 
 def uncollected(function: Callable[[Any], R], item: object) -> R:
-    """``function(item)``, for what makes frame objects of other threads: without garbage collection.
+    """``function(item)`` without garbage collection, for what makes other threads' frame objects.
 
     All in one call into C: no thread can turn the collector on or off meanwhile.
     """
@@ -271,7 +275,7 @@ def uncollected(function: Callable[[Any], R], item: object) -> R:
 
 
 def keep_frames(inner: Optional[FrameType]) -> List[FrameType]:
-    """The frames to hold on to while ``f_back`` is followed from ``inner``, which may be another thread's."""
+    """The frames to hold on to while ``f_back`` is followed, maybe in another thread."""
     if not MAKES_FRAMES or inner is None:
         return []
     return uncollected(

@@ -1,3 +1,11 @@
-"""Private. What an extraction and a snapshot give: plain data."""
+"""Private. What an extraction and a snapshot give: plain data.
+
+==========  ==================================================================
+`stacks`    `Stack`, `Frame` and `Context`, and the stack item `StackSlice`
+`snapshot`  loops with their tasks, threads, and other things that have stacks
+`waiting`   what something waits for
+`records`   dataclasses that cost nothing to import
+==========  ==================================================================
+"""
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Dataclasses that cost nothing to import.
 
-``import dataclasses`` pulls in ``inspect``, ``ast`` and ``dis``: 8 to 20 ms, more than all the rest of
-this package. So `record` writes ``__init__`` itself, from the annotations, and hands the class to
-:func:`dataclasses.dataclass` only when somebody asks for ``__dataclass_fields__``, which is how
-``is_dataclass``, ``fields``, ``replace``, ``asdict``, ``pprint`` and a ``@dataclass`` subclass all recognize
-a dataclass.
+``import dataclasses`` pulls in ``inspect``, ``ast`` and ``dis``: 8 to 20 ms, more than all the rest
+of this package. So `record` writes ``__init__`` itself, from the annotations, and hands the class
+to :func:`dataclasses.dataclass` only when somebody asks for ``__dataclass_fields__``, which is how
+``is_dataclass``, ``fields``, ``replace``, ``asdict``, ``pprint`` and a ``@dataclass`` subclass all
+recognize a dataclass.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ else:
     def record(cls):
         """Make a dataclass of ``cls``.
 
-        The fields are its annotations. A class attribute ``_stored_as`` may say of some of them which
-        expression is stored, in place of the argument itself.
+        The fields are its annotations. A class attribute ``_stored_as`` may say of some of them
+        which expression is stored, in place of the argument itself.
         """
         names = tuple(cls.__annotations__)
         cls.__init__ = _write_init(cls, names)
@@ -115,8 +115,8 @@ else:
 DEEPEST = 30
 """Records inside of records are left out of a representation below so many levels.
 
-Catching a RecursionError instead would abort Python 3.8, if it happened again ("Cannot recover from stack
-overflow" in Python/ceval.c).
+Catching a RecursionError instead would abort Python 3.8, if it happened again ("Cannot recover from
+stack overflow" in Python/ceval.c).
 """
 
 
@@ -145,5 +145,5 @@ def _value_repr(value: Any, levels: int) -> str:
 
 
 def _is_record(value: object) -> bool:
-    """Whether ``value`` is a record that is represented field by field, found without asking the value."""
+    """Whether ``value`` is a record to represent field by field, found without asking it."""
     return any(namespace_of(base).get("__repr__") is record_repr for base in mro_of(type(value)))

@@ -25,15 +25,17 @@ class TaskNode:
         task: The task object.
         number: Its number in this process. No other task ever gets the same.
         name: The name that its library knows it by.
-        state: ``"running"``, ``"ready"`` (it will run as soon as its loop gets to it), ``"waiting"``,
-            ``"cancelling"`` (a cancellation is on its way to it, or it is cleaning up) or ``"done"``.
-        stack: Its stack. That of a task that runs in another thread may be out of date already. If it has
-            contexts, the stacks of the tasks that they own are among their children.
+        state: ``"running"``, ``"ready"`` (it will run as soon as its loop gets to it),
+            ``"waiting"``, ``"cancelling"`` (a cancellation is on its way to it, or it is cleaning
+            up) or ``"done"``.
+        stack: Its stack. That of a task that runs in another thread may be out of date already. If
+            it has contexts, the stacks of the tasks that they own are among their children.
         owner: The task group or nursery that it was started in; ``None`` if nothing owns it.
-        children: The tasks that were started in this one's task groups or nurseries, and then those that
-            nothing owns and this one waits for.
+        children: The tasks that were started in this one's task groups or nurseries, and then those
+            that nothing owns and this one waits for.
         waiting: What it waits for; ``None`` if it doesn't wait, or nothing is known about that.
-        is_awaited: Whether it stands below another task because that one waits for it, and nothing owns it.
+        is_awaited: Whether it stands below another task because that one waits for it, and nothing
+            owns it.
         cancel_reason: Why it is being cancelled, as far as somebody has said so.
     """
 
@@ -102,7 +104,8 @@ class ThreadNode:
 
     Args:
         thread: The ``Thread``; ``None`` for one that `threading` doesn't know.
-        number: Its number in this process. No other thread ever gets the same; 0 without a ``Thread``.
+        number: Its number in this process. No other thread ever gets the same; 0 without a
+            ``Thread``.
         name: Its name.
         is_here: Whether it is the thread that took the snapshot.
         stack: Its stack. That of another thread may be out of date already.
@@ -203,8 +206,8 @@ class Snapshot:
             ascii_only: Draw with ASCII characters only.
             show_contexts: Show the context managers that are active in each frame.
             show_hidden_frames: Also show the frames and contexts marked with ``hide``.
-            max_alike: If more tasks than that have the same owner and stand at the same lines, only one of
-                them is drawn, with the numbers of the others. ``None`` draws all.
+            max_alike: If more tasks than that have the same owner and stand at the same lines, only
+                one of them is drawn, with the numbers of the others. ``None`` draws all.
 
         Returns:
             The lines, each ending in a newline.

@@ -28,14 +28,16 @@ StackItem = object
 class Stack:
     """The frames of one stack, outermost first, and what was found on the way.
 
-    Iterating over a stack gives its frames, and ``len(stack)`` is their number, hidden ones included.
+    Iterating over a stack gives its frames, and ``len(stack)`` is their number, hidden ones
+    included.
 
     Args:
         root: The object that was passed to ``extract()``; ``None`` for a piece of a running stack.
         frames: The frames, outermost first.
-        leaf: What remains below the last frame, such as the future that is awaited there. If several
-            things remain: a list of them.
-        error: The exception that extraction ran into, if it did. What was found before is in ``frames``.
+        leaf: What remains below the last frame, such as the future that is awaited there. If
+            several things remain: a list of them.
+        error: The exception that extraction ran into, if it did. What was found before is in
+            ``frames``.
     """
 
     root: object
@@ -98,8 +100,8 @@ class Stack:
         Args:
             show_contexts: Give the active context managers entries of their own.
             show_hidden_frames: Also include what is marked with ``hide``.
-            capture_locals: Store the representation of each frame's local variables. Before Python 3.13
-                that may discard what a debugger has assigned in these frames.
+            capture_locals: Store the representation of each frame's local variables. Before Python
+                3.13 that may discard what a debugger has assigned in these frames.
         """
         from stackscope.render.stdlib import stack_summary
 
@@ -113,15 +115,15 @@ class Frame:
     Args:
         pyframe: The interpreter's frame object.
         lineno: The line that is executing; -1 reads it from the frame now. 0 if it has none.
-        origin: The innermost weak-referenceable generator, coroutine or async generator that was looked
-            into to find the frame.
+        origin: The innermost weak-referenceable generator, coroutine or async generator that was
+            looked into to find the frame.
         contexts: The active context managers, outermost first.
         hide: Leave the frame out when the stack is drawn.
         hide_line: Draw the frame without its source line.
 
     Attributes:
-        is_past: Whether it is an entry of a traceback rather than a frame as it is now. Hooks may hide such
-            a frame, but not change what comes below it. Not compared.
+        is_past: Whether it is an entry of a traceback rather than a frame as it is now. Hooks may
+            hide such a frame, but not change what comes below it. Not compared.
     """
 
     is_past = False
@@ -146,10 +148,10 @@ class Frame:
 
     @property
     def clsname(self) -> Optional[str]:
-        """The qualified name of the class that the frame's method belongs to, as far as can be told.
+        """The qualified name of the class that the frame's method belongs to, if known.
 
-        That is the type of ``self``, or ``cls``, if the function's first parameter is so named and is
-        still bound; else ``None``.
+        That is the type of ``self``, or ``cls``, if the function's first parameter is so named and
+        is still bound; else ``None``.
         """
         code = self.pyframe.f_code
         if not code.co_argcount or code.co_varnames[0] not in ("self", "cls"):
@@ -213,8 +215,8 @@ class Frame:
     ) -> Iterator[traceback.FrameSummary]:
         """The entries for the frame's contexts, and then that for the frame itself.
 
-        Each context is followed by the frames inside it and by its child contexts. A frame whose last
-        context is exiting has no entry of its own, for it would be the same line once more.
+        Each context is followed by the frames inside it and by its child contexts. A frame whose
+        last context is exiting has no entry of its own, for it would be the same line once more.
         """
         from stackscope.render.stdlib import frame_summaries
 
@@ -231,11 +233,13 @@ class Context:
         obj: The context manager, or what a hook put there. ``None`` if it can't be found.
         is_async: Whether it was entered by ``async with``.
         is_exiting: Whether its exit method is running.
-        varname: The target of its ``as`` clause, or the name of a local variable that holds the manager.
+        varname: The target of its ``as`` clause, or the name of a local variable that holds the
+            manager.
         start_line: The line of the ``with`` keyword.
         description: What it is, in the words of its library.
         inner_stack: The stack inside the manager, such as that of a ``@contextmanager`` generator.
-        children: What it is responsible for: contexts (of an ``ExitStack``) and stacks of child tasks.
+        children: What it is responsible for: contexts (of an ``ExitStack``) and stacks of child
+            tasks.
         hide: Leave it out when the stack is drawn.
 
     Attributes:
@@ -273,14 +277,15 @@ class Context:
 class StackSlice:
     """Names some frames of a running stack, as an item to extract.
 
-    With ``inner``: ``inner`` and its callers, out to ``outer``. With only ``outer``: ``outer`` and all
-    that it is now calling. With neither: the current thread, as far as the caller of ``extract()``.
+    With ``inner``: ``inner`` and its callers, out to ``outer``. With only ``outer``: ``outer`` and
+    all that it is now calling. With neither: the current thread, as far as the caller of
+    ``extract()``.
 
     Args:
         outer: The outermost frame.
         inner: The innermost frame.
-        limit: At most that many frames, counted from ``inner`` if that is given or both are missing, else
-            from ``outer``.
+        limit: At most that many frames, counted from ``inner`` if that is given or both are
+            missing, else from ``outer``.
     """
 
     outer: Optional[FrameType] = None

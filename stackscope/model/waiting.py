@@ -33,10 +33,13 @@ class Waiting:
     """What something waits for.
 
     Args:
-        call: The call that waits, such as ``"Lock.acquire()"``; empty if it waits for something directly.
-        obj: What is waited on, such as a lock, a queue, a task or a future; ``None`` if that is unknown.
+        call: The call that waits, such as ``"Lock.acquire()"``; empty if it waits for something
+            directly.
+        obj: What is waited on, such as a lock, a queue, a task or a future; ``None`` if that is
+            unknown.
         tasks: The tasks and futures that have to finish first, as far as they are known.
-        needs_all: Whether all of ``tasks`` have to finish; else the first one to finish ends the wait.
+        needs_all: Whether all of ``tasks`` have to finish; else the first one to finish ends the
+            wait.
         lock: What somebody else has to let go of, if it is a lock, a semaphore or the like.
         holders: The tasks that have ``lock``, as far as they are known.
         seconds_left: The seconds until time is up; negative if that should have been before.
@@ -79,7 +82,7 @@ class Waiting:
 
     @property
     def detail(self) -> str:
-        """More about it, such as ``"2nd of 3 waiters"`` or ``"9.5 s left"``; empty if nothing is known."""
+        """More about it, such as ``"2nd of 3 waiters"``; empty if nothing is known."""
         from stackscope.render.words import wait_detail
 
         return wait_detail(self)
@@ -97,7 +100,7 @@ class Waiting:
             wait = wait.inner
 
     def clear(self) -> None:
-        """For hooks: forget the details that the calls below have told, but not what is waited for."""
+        """For hooks: forget the details of the calls below, but not what is waited for."""
         self.seconds_left = self.deadline = self.place = self.count = None
         self.other_end = self.resource = self.thread = self.inner = None
         self.amounts, self.notes = [], []

@@ -1,1 +1,14 @@
-"""Drawing: from a `Stack` to a tree of nodes, and from there to text, colours and other forms."""
+"""Private, but for what docs/public.rst lists. Drawing.
+
+==========  =======================================================================
+`nodes`     from a `Stack` to a tree of nodes: what is to be shown, but not how
+`drawing`   from nodes to lines: the tree with its guide lines
+`stack`     stacks, frames and contexts as lines of text
+`snapshot`  a `Snapshot` as one tree
+`words`     what tasks, loops and waits are called, everywhere
+`style`     the kinds of spans that a line is made of, and their colours: one table
+`stream`    what a terminal or file takes: colours, characters, columns
+`source`    source lines, and the parts of a ``with`` statement on several of them
+`stdlib`    nodes as the standard library's `traceback.StackSummary`
+==========  =======================================================================
+"""

@@ -1,10 +1,12 @@
 """From nodes to lines of text: the tree with its guide lines, in Unicode or ASCII.
 
-A line is a list of spans ``(kind, text)``, of which the kinds are those of `stackscope.render.style.STYLES`, so that it can be
-coloured; the plain line is all the texts joined. Lines are made one at a time and without recursion: the
-depth of a tree is limited by nothing, and each line takes work in proportion to its length.
+A line is a list of spans ``(kind, text)``, of which the kinds are those of
+`stackscope.render.style.STYLES`, so that it can be coloured; the plain line is all the texts
+joined. Lines are made one at a time and without recursion: the depth of a tree is limited by
+nothing, and each line takes work in proportion to its length.
 
-The parts of the drawing are *blocks*: iterators over lines and over `Nested` blocks, which stand deeper.
+The parts of the drawing are *blocks*: iterators over lines and over `Nested` blocks, which stand
+deeper.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ Line = List[Span]
 
 
 class Guides(NamedTuple):
-    """The signs of a drawing: for each part what goes before its first line and before further ones."""
+    """The signs of a drawing: what goes before the first line of a part, and before others."""
 
     frame: Tuple[str, str]
     leaf: str
@@ -63,8 +65,10 @@ class Layout:
 
     Args:
         ascii_only: Use ASCII characters only. Others in names and source text are escaped.
-        max_children: Draw at most that many children of a context, and tell how many more there are.
-        max_depth: Draw at most that many levels of stacks inside stacks, and tell where there are more.
+        max_children: Draw at most that many children of a context, and tell how many more there
+            are.
+        max_depth: Draw at most that many levels of stacks inside stacks, and tell where there are
+            more.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """From a `Stack` to a tree of nodes: what is to be shown, and in what order, but not how.
 
-A node wraps one object of the model and gives what a renderer needs of it: words that are safe to print,
-and the nodes below it.
+A node wraps one object of the model and gives what a renderer needs of it: words that are safe to
+print, and the nodes below it.
 
 =============  =================================================================================
 `StackNode`    a stack: its `FrameNode` s, leaf and error
@@ -10,8 +10,8 @@ and the nodes below it.
                `StackNode` of a child task
 =============  =================================================================================
 
-Nodes are made when they are asked for. So a tree of any size or depth costs what is drawn of it, and a
-renderer can walk it without recursion.
+Nodes are made when they are asked for. So a tree of any size or depth costs what is drawn of it,
+and a renderer can walk it without recursion.
 """
 
 from __future__ import annotations
@@ -161,7 +161,8 @@ class FrameNode:
     def source(self) -> str:
         """The source line to show below the contexts.
 
-        Empty if it is unknown or hidden, or if the line of an exiting context has just said the same.
+        Empty if it is unknown or hidden, or if the line of an exiting context has just said the
+        same.
         """
         frame = self.frame
         if frame.hide_line or (frame.contexts and frame.contexts[-1].is_exiting):
@@ -172,7 +173,8 @@ class FrameNode:
         """The contexts to show, outermost first."""
         if not self.view.show_contexts:
             return
-        # Items of one statement enter in order and exit in reverse: those that are active are its first.
+        # Items of one statement enter in order and exit in reverse: those that are active are its
+        # first.
         entered: Dict[Optional[int], int] = {}
         for context in self.frame.contexts:
             index = entered.get(context.start_line, 0)
@@ -209,7 +211,7 @@ class ContextNode:
 
     @property
     def source(self) -> str:
-        """The source of its ``with`` statement, as far as it is about this context; empty if unknown."""
+        """The part of the ``with`` statement that is about this context; empty if unknown."""
         context = self.context
         if self.frame is None or context.start_line is None:
             return ""

@@ -1,8 +1,9 @@
 """A `stackscope.Snapshot` as one tree: loops with their tasks, threads, and the rest.
 
-It is drawn from the same blocks as a `Stack`. What is special: a task has a title with its number, what it
-does and what it waits for; the tasks that it owns stand below the context that owns them, and tasks that
-it only waits for below its frames. A task that is drawn elsewhere is called by its number.
+It is drawn from the same blocks as a `Stack`. What is special: a task has a title with its number,
+what it does and what it waits for; the tasks that it owns stand below the context that owns them,
+and tasks that it only waits for below its frames. A task that is drawn elsewhere is called by its
+number.
 """
 
 from __future__ import annotations
@@ -32,14 +33,15 @@ if TYPE_CHECKING:
 __all__ = ["format_snapshot"]
 
 MOST_CHILDREN = 20
-"""The most children of a context that are drawn in the stack of a thread, where each is only called by its name."""
+"""The most children of a context that are drawn in the stack of a thread, where each is only called
+by its name."""
 
 MOST_NAMES = 5
 """The most tasks drawn elsewhere that are called by name; of more there are the numbers."""
 
 
 class _TaskView(View):
-    """A view in which a task is called by its number and name, and not by its long representation."""
+    """A view in which a task is called by its number and name, not by its representation."""
 
     nodes: Dict[int, TaskNode]
 
@@ -112,7 +114,7 @@ class _Drawing:
             yield Nested(guides, self.task(group[0], group))
 
     def alike(self, nodes: Sequence[TaskNode]) -> List[List[TaskNode]]:
-        """The tasks in groups: more than `max_alike` with the same stack together, the others alone."""
+        """The tasks in groups: one for more than `max_alike` with the same stack, else one each."""
         if self.max_alike is None or len(nodes) <= self.max_alike:
             return [[node] for node in nodes]
         return groups_of_alike(nodes, lambda node: self.keys[id(node)], self.max_alike)

@@ -34,7 +34,7 @@ LAYOUT_TOKENS = frozenset(
 
 
 class WithItem(NamedTuple):
-    """One item of a ``with`` statement: the statement's head with only this item, and its target."""
+    """One item of a ``with`` statement: the statement's head without the others."""
 
     head: str
     target: Optional[str]
@@ -73,8 +73,8 @@ class Sources:
             varname: What the item is known to be assigned to, or ``None``.
 
         Returns:
-            The source line, if the whole head of the statement is on it; else the head as if this item were
-            the only one, put on a single line. Empty if the source is unknown.
+            The source line, if the whole head of the statement is on it; else the head as if this
+            item were the only one, put on a single line. Empty if the source is unknown.
         """
         line = self.line(frame, lineno)
         if not line or _is_whole(line):
@@ -105,7 +105,7 @@ def _read_lines(frame: FrameType) -> Sequence[str]:
 
 
 def _typed_lines(code: CodeType) -> Sequence[str]:
-    """What was typed at a prompt or given by ``-c``: 3.13+ keeps that by code object, not by file name."""
+    """What was typed at a prompt or given by ``-c``, which 3.13+ keeps by code object."""
     try:
         return linecache._getlines_from_code(code)  # type: ignore[attr-defined,no-any-return]
     except Exception:  # private, missing up to 3.12, and its argument was another one in 3.13.0
@@ -113,7 +113,7 @@ def _typed_lines(code: CodeType) -> Sequence[str]:
 
 
 def _is_whole(line: str) -> bool:
-    """Whether the head of a statement surely ends on this line, so that a closer look can be spared."""
+    """Whether a statement's head surely ends on this line, so that no closer look is needed."""
     return line.endswith(":") and sum(map(line.count, "([{")) == sum(map(line.count, ")]}"))
 
 

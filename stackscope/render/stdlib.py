@@ -55,7 +55,7 @@ def format_flat(stack: Stack, show_contexts: bool) -> List[str]:
 
 
 def _flatten(entries: Entries) -> Iterator[FrameSummary]:
-    """All entries, those of nested iterators in their place; without recursion, however deep they are."""
+    """All entries, those of nested iterators in their place, without recursion."""
     levels = [entries]
     while levels:
         entry = next(levels[-1], None)

@@ -35,8 +35,8 @@ WIDTH_WITHOUT_TERMINAL = 80
 def wants_color(stream: object = None, environ: Optional[Mapping[str, str]] = None) -> bool:
     """Whether text for a stream should be coloured.
 
-    The first of these that says something decides: ``PYTHON_COLORS`` (0 or 1), ``NO_COLOR``, ``FORCE_COLOR``,
-    ``TERM=dumb``, and whether the stream is a terminal.
+    The first of these that says something decides: ``PYTHON_COLORS`` (0 or 1), ``NO_COLOR``,
+    ``FORCE_COLOR``, ``TERM=dumb``, and whether the stream is a terminal.
 
     Args:
         stream: A file; ``sys.stdout`` if ``None``.
@@ -123,7 +123,7 @@ def width_of_terminal(stream: object) -> int:
 
 
 def width_of(text: str) -> int:
-    """How many columns a text takes: Chinese characters and the like take two, combining ones none."""
+    """How many columns a text takes: wide characters take two, combining ones none."""
     if text.isascii():
         return len(text)
     return sum(map(_columns_of, text))
@@ -161,7 +161,7 @@ def padded(text: str, width: int) -> str:
 
 
 def cut_line(line: List[Tuple[str, str]], width: int, ellipsis: str) -> List[Tuple[str, str]]:
-    """A line of spans, or as much of it as fits into ``width`` columns, with an ellipsis at its end."""
+    """A line of spans, or what fits into ``width`` columns, with an ellipsis."""
     if sum(width_of(text) for _, text in line) <= width:
         return line
     left = max(width - len(ellipsis), 0)
@@ -218,7 +218,7 @@ class FileBeyondBuffers:
 
 
 def draws_in_ascii(encoding: str) -> bool:
-    """Whether a file of that encoding, about which nothing else is known, had better get ASCII drawings."""
+    """Whether a file of which only the encoding is known had better get ASCII drawings."""
     return sys.platform == "win32" or not can_encode(encoding)
 
 

@@ -13,14 +13,18 @@ RESET = "\x1b[0m"
 
 
 class Style(NamedTuple):
-    """What a kind of spans is, and the attributes ("select graphic rendition") that a terminal draws it with."""
+    """What a kind of spans is, and the attributes that a terminal draws it with.
+
+    The attributes are those of "select graphic rendition".
+    """
 
     meaning: str
     attributes: str
 
 
-# Of the 16 colours only these are legible on white and on black alike: no yellow, white, black, no bright
-# ones, no plain blue; what matters most and least differs by weight, which works in any palette.
+# Of the 16 colours only these are legible on white and on black alike: no yellow, white, black, no
+# bright ones, no plain blue; what matters most and least differs by weight, which works in any
+# palette.
 STYLES: Dict[str, Style] = {
     "guide": Style("the lines and corners of the tree", "2"),
     "header": Style("the title of a stack, or above a table", "1"),

@@ -129,7 +129,8 @@ def loop_title(loop: LoopNode, *, at_stop: bool = False, seen_at: str = "") -> L
 
     Args:
         loop: The loop.
-        at_stop: Whether the program has stopped in a debugger, so that a loop in this thread stands still.
+        at_stop: Whether the program has stopped in a debugger, so that a loop in this thread stands
+            still.
         seen_at: When a loop was looked at that goes on since then.
     """
     where = f" in {safe_text(loop.thread)}" if loop.thread else ""
@@ -231,7 +232,7 @@ def _and_more(holders: Sequence[object]) -> str:
 
 
 def wait_in_brief(waiting: Waiting) -> Iterator[str]:
-    """What is worth a place in a table: how long it may take, and the numbers of those who hold the lock."""
+    """What is worth a place in a table: the time left, and the numbers of a lock's holders."""
     times = [one.seconds_left for one in waiting.layers() if one.seconds_left is not None]
     if times:
         yield time_left(times[0])

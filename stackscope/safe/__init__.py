@@ -1,3 +1,11 @@
-"""Private. Reading and writing objects of the program under inspection without running its code."""
+"""Private, but for what docs/public.rst lists.
+
+The program's objects, read without running their code.
+
+=========  ===============================================
+`objects`  attributes, classes, exceptions
+`text`     names and representations, bounded and harmless
+=========  ===============================================
+"""
 
 from __future__ import annotations

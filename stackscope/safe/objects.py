@@ -1,8 +1,8 @@
 """Reading objects of the program under inspection without running its code.
 
-An attribute access may run a property, a ``__getattr__`` or a metaclass of the program. The readers here
-go past all of these: they are the descriptors that the interpreter itself has for what is stored in an
-object, a class, a module or an exception.
+An attribute access may run a property, a ``__getattr__`` or a metaclass of the program. The readers
+here go past all of these: they are the descriptors that the interpreter itself has for what is
+stored in an object, a class, a module or an exception.
 """
 
 from __future__ import annotations
@@ -130,11 +130,12 @@ def exceptions_in_group(exception: BaseException) -> Tuple[BaseException, ...]:
     """The exceptions in an exception group, read without running any of its code.
 
     Args:
-        exception: Any exception. Below Python 3.11, groups are those of the package ``exceptiongroup``.
+        exception: Any exception. Below Python 3.11, groups are those of the package
+            ``exceptiongroup``.
 
     Returns:
-        The members of the group itself, which may be groups in turn. None of an exception that is no
-        group.
+        The members of the group itself, which may be groups in turn. None of an exception that is
+        no group.
 
     Example:
         >>> group = ExceptionGroup("two of three failed", [OSError("full"), KeyError("name")])

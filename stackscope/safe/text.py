@@ -1,8 +1,9 @@
 """Text of objects and names that nobody vouches for.
 
-The objects that we show are somebody else's, often half built or broken. Their ``repr`` may raise, be
-huge, or hold characters that would repaint a terminal or break a tree apart. `safe_repr` and `safe_text`
-always give one line of printable characters. No other module here calls ``repr`` on such an object.
+The objects that we show are somebody else's, often half built or broken. Their ``repr`` may raise,
+be huge, or hold characters that would repaint a terminal or break a tree apart. `safe_repr` and
+`safe_text` always give one line of printable characters. No other module here calls ``repr`` on
+such an object.
 """
 
 from __future__ import annotations
@@ -42,8 +43,8 @@ def class_name(obj: object) -> str:
 def safe_text(text: str) -> str:
     r"""One printable line: all that ``str.isprintable`` excludes is escaped, as ``repr`` does.
 
-    That goes for control characters, newlines, terminal escapes, lone surrogates and marks that change the
-    direction of writing.
+    That goes for control characters, newlines, terminal escapes, lone surrogates and marks that
+    change the direction of writing.
 
     Example:
         >>> print(safe_text("red: \x1b[31m"))
@@ -73,15 +74,15 @@ def cut(text: str, limit: int) -> str:
 
 
 def safe_repr(obj: object, limit: int = REPR_LIMIT) -> str:
-    """``repr(obj)`` as one line of printable characters that is bounded in length, whatever ``obj`` does.
+    """``repr(obj)`` as one line of printable characters, bounded whatever ``obj`` does.
 
     Args:
         obj: Anything.
         limit: How many characters to show at most, at least 200. An ellipsis comes on top.
 
     Returns:
-        The representation, or ``<ClassName object at 0x… (repr raised ValueError)>``. In a list, tuple,
-        dictionary or set that is done for each element.
+        The representation, or ``<ClassName object at 0x… (repr raised ValueError)>``. In a list,
+        tuple, dictionary or set that is done for each element.
 
     Example:
         >>> safe_repr([1, "two"])
@@ -99,8 +100,9 @@ def set_reprs_enabled(enabled: bool) -> None:
     """Choose whether the program's own ``__repr__`` methods may be called, in all threads.
 
     They are called when a stack is drawn, and when the arguments of callbacks in exit stacks and of
-    ``@contextmanager`` functions are described. Without them there is ``<ClassName object at 0x…>``, except for
-    numbers, strings and other built-in types whose representation runs no code of the program.
+    ``@contextmanager`` functions are described. Without them there is ``<ClassName object at
+    0x…>``, except for numbers, strings and other built-in types whose representation runs no code
+    of the program.
 
     Args:
         enabled: `True` (as at the start) or `False`.
@@ -142,7 +144,7 @@ _PLAIN_TYPES = frozenset(
 
 
 def without_reprs(function: Callable[..., R], *args: object) -> R:
-    """What ``function`` returns if no ``__repr__`` of the program may be called in this thread meanwhile.
+    """What ``function`` returns if no ``__repr__`` of the program may run meanwhile.
 
     A signal handler may have interrupted code that holds the lock that such a method waits for.
     """
@@ -181,8 +183,8 @@ def describe_exception(exc: BaseException, limit: int = REPR_LIMIT) -> str:
 class _Describer:
     """``repr`` for the built-in containers, which stops where the limit is reached.
 
-    So a list of a million elements costs no more than what is shown of it, and an element that can't be
-    represented spoils only its own place.
+    So a list of a million elements costs no more than what is shown of it, and an element that
+    can't be represented spoils only its own place.
     """
 
     def __init__(self, limit: int) -> None:
@@ -191,7 +193,7 @@ class _Describer:
         self.inside: Set[int] = set()
 
     def describe(self, obj: Any, room: int) -> str:
-        """Represent ``obj``, whole if that takes at most ``room`` characters, else at least that much."""
+        """Represent ``obj``: all of it, or at least ``room`` characters if it is longer."""
         kind = type(obj)
         if kind is str or kind is bytes:
             return repr(obj if len(obj) <= room else obj[: max(room, 0)])
@@ -254,7 +256,7 @@ ARGUMENTS_SHOWN = 50
 
 
 def name_of(function: object) -> str:
-    """``module.qualname`` of a function, ``<self!r>.name`` of a bound method, else the representation."""
+    """``module.qualname`` of a function, ``<self!r>.name`` of a method, else its repr."""
     from stackscope.safe.text import safe_repr, safe_text
 
     thing: Any = function

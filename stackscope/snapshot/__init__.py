@@ -1,3 +1,16 @@
-"""Private. Everything in the process at once: loops, tasks, threads, and who waits for whom."""
+"""Private, but for what docs/public.rst lists. Everything in the process at once.
+
+============  ======================================================================
+`taking`      takes a snapshot
+`survey`      what can be seen of the process, looked at once for all who ask
+`runtimes`    the libraries that have tasks, as glue tells of them
+`owners`      the tasks of all loops as trees
+`waits`       what a task waits for
+`wait_graph`  who waits for whom: holders of locks, and circles
+`threads`     the threads, and what they are called
+`numbers`     small numbers for tasks and threads, never given twice
+`user_code`   whose code a frame executes, and which frames are machinery: one table
+============  ======================================================================
+"""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The tasks of all loops as trees: each below the task whose task group or nursery it was started in."""
+"""The tasks of all loops as trees, each below the task that owns its group or nursery."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ class TaskTrees:
         nodes: The node of each task, by the id of the task.
         runtimes: What describes the library of each task, by the id of the task.
         current: The tasks that are running now, by their ids.
-        inside: For each object, by its id, the contexts that are active for it, and the tasks they are in.
+        inside: For each object, by its id, the contexts that are active for it, and the tasks they
+            are in.
     """
 
     def __init__(self, extraction: Extraction) -> None:
@@ -39,7 +40,10 @@ class TaskTrees:
         self.inside: Dict[int, List[Tuple[Context, TaskNode]]] = {}
 
     def add(self, runtime: Runtime, loop: object) -> List[TaskNode]:
-        """Extract the tasks of a loop, and hang them under their owners. Gives those without one."""
+        """Extract the tasks of a loop, and hang them under their owners.
+
+        Gives those without one.
+        """
         tasks = unique(attempt((), runtime.tasks, loop))
         current = attempt(None, runtime.current, loop)
         if current is not None:
@@ -122,5 +126,5 @@ class TaskTrees:
 
 
 def _age(node: TaskNode) -> Tuple[float, List[Tuple[int, str]]]:
-    """Tasks that were seen before stay in the order in which they were numbered; new ones follow."""
+    """Tasks keep the order in which they were numbered; new ones follow."""
     return task_numbers.known(node.task) or float("inf"), natural_order(node.name)

@@ -1,7 +1,7 @@
 """What glue tells of libraries that have tasks, and of other things that have stacks.
 
-A library with tasks is described by a `Runtime`, which `register_runtime` makes known; things like greenlets are
-found by a function that `register_finder` makes known.
+A library with tasks is described by a `Runtime`, which `register_runtime` makes known; things like
+greenlets are found by a function that `register_finder` makes known.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ __all__ = [
 class Runtime:
     """A library that has tasks: to be derived from, and told to `register_runtime`.
 
-    `loops` and `tasks` have to be there; the other methods cost what they would have told. Each of them may
-    raise whatever a strange version of the library makes it raise. None of them may change anything, take a
-    lock, or run code of the program.
+    `loops` and `tasks` have to be there; the other methods cost what they would have told. Each of
+    them may raise whatever a strange version of the library makes it raise. None of them may change
+    anything, take a lock, or run code of the program.
 
     An object is made for each snapshot, and may remember what it has found so far.
     """
 
     def types(self) -> Sequence[type]:
-        """The types of event loops that only the garbage collector knows; see `Survey.instances`."""
+        """The types of loops that only the garbage collector knows; see `Survey.instances`."""
         return ()
 
     def loops(self, survey: Survey) -> List[Any]:
@@ -111,8 +111,10 @@ def register_runtime(
     Args:
         name: The library, such as ``"trio"``. It replaces what was registered by the same name.
         noun: What to call a loop of it: ``"trio run"``.
-        task_types: The types of its tasks. Instances of classes derived from them are tasks as well.
-        factory: Makes what describes the library, once for each snapshot: a class derived from `Runtime`.
+        task_types: The types of its tasks. Instances of classes derived from them are tasks as
+            well.
+        factory: Makes what describes the library, once for each snapshot: a class derived from
+            `Runtime`.
 
     Example:
         >>> class Crews(Runtime):
@@ -138,7 +140,7 @@ def is_task(obj: object) -> bool:
 
 
 def name_of_task(obj: object) -> Optional[str]:
-    """What its library calls a task; ``None`` if ``obj`` is no task of any library that is known."""
+    """What its library calls a task; ``None`` if ``obj`` is no task that is known."""
     for known in known_runtimes():
         if is_instance(obj, known.task_types):
             name = attempt(None, lambda known=known: known.factory().task_name(obj))
@@ -153,7 +155,8 @@ class FoundItem:
         item: The stack item, such as a greenlet.
         name: What to call it.
         state: What it does, in a word: ``"suspended"``.
-        owner: The item that it belongs to, or the identifier of the thread that it lives in, if known.
+        owner: The item that it belongs to, or the identifier of the thread that it lives in, if
+            known.
         is_running: Whether it is running, so that its frames are those of its thread.
     """
 
@@ -200,7 +203,8 @@ def register_finder(
     """Have `extract_all` look for things that have stacks, beside tasks and threads.
 
     Args:
-        kind: What these are, in one word such as ``"greenlet"``. It replaces a finder of the same kind.
+        kind: What these are, in one word such as ``"greenlet"``. It replaces a finder of the same
+            kind.
         types: Gives the types whose instances ``find`` will ask the survey for.
         find: Finds them.
     """

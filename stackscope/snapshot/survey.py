@@ -27,7 +27,8 @@ class Survey:
 
         Args:
             types: The types of which all instances are wanted.
-            caller: The frame where the stack of this thread ends. Ours are left out: they would lead back here.
+            caller: The frame where the stack of this thread ends. Ours are left out: they would
+                lead back here.
         """
         self._threads = list(sys._current_frames())
         self._caller = caller
@@ -36,7 +37,7 @@ class Survey:
         self._by_code: Optional[Dict[int, List[Tuple[int, FrameType]]]] = None
 
     def calls(self, function: object) -> List[Tuple[int, FrameType]]:
-        """The frames of all running calls of a function written in Python, with the identifiers of their threads."""
+        """The frames of all running calls of a Python function, with their threads' identifiers."""
         if self._by_code is None:
             self._by_code = {}
             here = this_thread()
@@ -48,7 +49,7 @@ class Survey:
         return self._by_code.get(id(code), [])
 
     def first_arguments(self, function: object) -> List[Tuple[int, Any]]:
-        """What the running calls of a function got as their first argument, with their threads' identifiers."""
+        """The first arguments of a function's running calls, with their threads' identifiers."""
         found = [(ident, first_argument(frame)) for ident, frame in self.calls(function)]
         return [(ident, value) for ident, (is_bound, value) in found if is_bound]
 

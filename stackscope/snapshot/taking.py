@@ -1,9 +1,9 @@
 """Takes a snapshot: everything in the process that has a stack.
 
-It asks the runtimes that glue has registered for their loops and tasks, which may be in any thread and need not
-be running; puts each task under the task that owns it, or else under the first one that waits for it; and
-adds the threads, and what the registered finders find. What a runtime can't tell costs that detail, and
-nothing else.
+It asks the runtimes that glue has registered for their loops and tasks, which may be in any thread
+and need not be running; puts each task under the task that owns it, or else under the first one
+that waits for it; and adds the threads, and what the registered finders find. What a runtime can't
+tell costs that detail, and nothing else.
 """
 
 from __future__ import annotations

@@ -55,7 +55,15 @@ def _age(node: ThreadNode) -> Tuple[float, List[Tuple[int, str]]]:
 
 
 def name_of_thread(ident: int) -> Optional[str]:
-    """What a thread is called that `sys._current_frames` knows by this number; ``None`` if nobody has named it."""
+    """For hooks: what a thread is called.
+
+    Args:
+        ident: The number by which `sys._current_frames` knows it.
+
+    Returns:
+        Its name; ``None`` if nobody has given it one, as for a thread that `threading` doesn't
+        know.
+    """
     thread = _thread(ident)
     if thread is None:
         return None

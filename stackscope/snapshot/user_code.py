@@ -1,11 +1,12 @@
 """Whose code a frame executes: the user's, an installed library's, a runtime's, or machinery.
 
-A *runtime* is a library that runs tasks, or helps with that, such as asyncio or anyio. Its frames tell how a task
-waits, and not what for. *Machinery* are frames that are there on every stack of their kind: those of an event
-loop between the start of the program and a task, of a starter of threads or modules, of a debugger or a test
-runner. They are folded where a person looks at a stack.
+A *runtime* is a library that runs tasks, or helps with that, such as asyncio or anyio. Its frames
+tell how a task waits, and not what for. *Machinery* are frames that are there on every stack of
+their kind: those of an event loop between the start of the program and a task, of a starter of
+threads or modules, of a debugger or a test runner. They are folded where a person looks at a stack.
 
-Which these are is said in one table, by `register_machinery`: each glue adds its rows when it is installed.
+Which these are is said in one table, by `register_machinery`: each glue adds its rows when it is
+installed.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Dict, Iterable, List, Optional, Set, Tuple
+    from typing import Callable, Dict, Iterable, List, Optional, Set, Tuple
 
     from stackscope.model.stacks import Frame, Stack
 
@@ -46,16 +47,17 @@ _machinery: Dict[str, Optional[Set[str]]] = {}
 _machinery_packages: Set[str] = set(OWN_PACKAGES)
 """The packages of which all modules are machinery."""
 
-_runtime_packages: Set[str] = set()
-"""Installed packages that tell no more about a task than the standard library does."""
+_runtime_places: Set[str] = set()
+"""The files, and the folders with a separator behind, of runtimes that are no part of the standard
+library."""
 
 
 def register_machinery(module: str, functions: Optional[Iterable[str]] = None) -> None:
     """Have frames folded that run other people's code, and never are the cause of anything.
 
     Args:
-        module: The module that the functions are in. A package whose modules are all machinery is written
-            with a star: ``"ipykernel.*"``.
+        module: The module that the functions are in. A package whose modules are all machinery is
+            written with a star: ``"ipykernel.*"``.
         functions: The names of the functions; all of the module if it is left out.
 
     Example:
@@ -73,14 +75,22 @@ def register_machinery(module: str, functions: Optional[Iterable[str]] = None) -
 
 
 def register_runtime_package(package: str) -> None:
-    """Say of an installed package that its frames tell no more about a task than those of asyncio do.
+    """Say of a package that its frames tell no more about a task than those of asyncio do.
 
     Then a task is not said to stand in it, but in the frame that has called it.
 
     Args:
-        package: Its name, as it is imported.
+        package: Its name, or that of a module. It has been imported already.
+
+    Example:
+        >>> register_runtime_package("crew")
     """
-    _runtime_packages.add(package)
+    namespace = vars(sys.modules[package])
+    folders = namespace.get("__path__")
+    if type(folders) is list:
+        _runtime_places.update([os.path.join(folder, "") for folder in folders])
+    elif namespace.get("__file__") is not None:
+        _runtime_places.add(namespace["__file__"])
     _rank_of_file.cache_clear()
 
 
@@ -88,7 +98,7 @@ def register_runtime_package(package: str) -> None:
 
 
 def is_machinery(frame: FrameType) -> bool:
-    """Whether a frame belongs to an event loop, a starter of threads or modules, a debugger or the like."""
+    """Whether a frame belongs to an event loop, a starter of threads, a debugger or the like."""
     if package_of(frame) in _machinery_packages:
         return True
     functions: Optional[Iterable[str]] = _machinery.get(_module_as_imported(frame), ())
@@ -110,7 +120,7 @@ def package_of(frame: FrameType) -> str:
 
 
 def _module_as_imported(frame: FrameType) -> str:
-    """The name of a frame's module, also if that is run as ``__main__``: by ``python -m doctest``, say."""
+    """The name of a frame's module, also if that runs as ``__main__``: ``python -m doctest``."""
     name = module_of(frame)
     if name == "__main__":
         folder, file = os.path.split(frame.f_code.co_filename)
@@ -151,11 +161,11 @@ def _rank_of_file(name: str) -> int:
         return RUNTIME
     if name.startswith(tuple([folder for folder, _ in _own_folders()])):
         return RUNTIME
+    if name.startswith(tuple(_runtime_places)):
+        return RUNTIME
     for folder in ("site-packages", "dist-packages"):
-        _, found, path = name.partition(f"{os.sep}{folder}{os.sep}")
-        if found:
-            is_runtime = path.startswith(tuple([package + os.sep for package in _runtime_packages]))
-            return RUNTIME if is_runtime else INSTALLED
+        if f"{os.sep}{folder}{os.sep}" in name:
+            return INSTALLED
     return RUNTIME if name.startswith(os.path.dirname(os.__file__) + os.sep) else USER
 
 
@@ -172,8 +182,8 @@ def is_runtime_frame(frame: FrameType) -> bool:
 def innermost_user_frame(stack: Stack) -> Optional[Frame]:
     """The frame to look at first: the innermost one that is shown and whose code is the user's.
 
-    If there is none, the innermost one of an installed library; if all are a runtime's, the outermost one,
-    which says what was asked of it.
+    If there is none, the innermost one of an installed library; if all are a runtime's, the
+    outermost one, which says what was asked of it.
     """
     shown = [frame for frame in stack.frames if not frame.hide]
     index = _innermost(shown)
@@ -205,13 +215,21 @@ ENTRANCES = ("__aenter__", "__aiter__", "__anext__", "__await__")
 """Methods that only lead to the call that is worth naming."""
 
 
-def calls_below_user(stack: Stack) -> List[Frame]:
+def calls_below_user(stack: Stack, is_known: Callable[[Frame], bool]) -> List[Frame]:
     """The frames below the innermost one of the user's: what it is calling.
 
     The first one is the call that is worth naming.
+
+    Args:
+        stack: The stack.
+        is_known: Whether somebody can say what the call of a frame waits for. Then it counts as a
+            call, wherever its code is.
     """
     shown = [frame for frame in stack.frames if not frame.hide]
-    below = shown[_innermost(shown) + 1 :]
+    innermost = _innermost(shown)
+    while innermost >= 0 and is_known(shown[innermost]):
+        innermost -= 1
+    below = shown[innermost + 1 :]
     while len(below) > 1 and below[0].pyframe.f_code.co_name in ENTRANCES:
         del below[0]
     return below

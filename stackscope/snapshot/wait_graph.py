@@ -1,4 +1,4 @@
-"""Who waits for whom: the holders of locks, the tasks that hang below those that await them, and circles."""
+"""Who waits for whom: holders of locks, tasks below those that await them, circles."""
 
 from __future__ import annotations
 
@@ -17,15 +17,19 @@ if TYPE_CHECKING:
 __all__ = ["WaitGraph"]
 
 DEEPEST_AWAITED = 20
-"""The longest chain of tasks awaiting each other that is drawn nested. The next one is at the top again."""
+"""The longest chain of tasks awaiting each other that is drawn nested. The next one is at the top
+again."""
 
 
 class WaitGraph:
-    """What the waits of tasks say about other tasks. All its work is linear in the number of these waits.
+    """What the waits of tasks say about other tasks.
+
+    All its work is linear in the number of these waits.
 
     Args:
         nodes: All tasks, by the ids of the task objects.
-        inside: For each object, by its id, the contexts that are active for it, and the tasks they are in.
+        inside: For each object, by its id, the contexts that are active for it, and the tasks they
+            are in.
     """
 
     def __init__(
@@ -109,7 +113,7 @@ class WaitGraph:
     # --------------------------------------------------------------- circles
 
     def _waits_for(self, vertex: Vertex) -> List[Vertex]:
-        """The tasks that one waits for, and the holders of the lock, which are a vertex of their own."""
+        """The tasks that a task waits for; the holders of a lock are a vertex of their own."""
         if isinstance(vertex, list):
             return [*self._known(vertex)]
         waiting = vertex.waiting

@@ -1,8 +1,8 @@
 """What a task waits for.
 
-`describe_wait` puts it together from hooks, which glue registers: `describe_leaf`, for the object at the end
-of a stack, and `describe_call`, for a function that is waiting for it. Each of them adds what it knows to a
-`Waiting`, the innermost one first.
+`describe_wait` puts it together from hooks, which glue registers: `describe_leaf`, for the object
+at the end of a stack, and `describe_call`, for a function that is waiting for it. Each of them adds
+what it knows to a `Waiting`, the innermost one first.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ def describe_call(frame: Frame, waiting: Waiting) -> None:
 
     Args:
         frame: The frame of the function.
-        waiting: What is known about the calls below it, to be changed: `Waiting.clear` forgets that, and
-            `Waiting.wrap` makes it the ``inner`` wait.
+        waiting: What is known about the calls below it, to be changed: `Waiting.clear` forgets
+            that, and `Waiting.wrap` makes it the ``inner`` wait.
 
     Example:
         >>> @describe_call.register(Gate.enter)
@@ -84,7 +84,14 @@ def describe_call(frame: Frame, waiting: Waiting) -> None:
 
 
 def describe_object(leaf: object) -> Waiting:
-    """What waiting for an object means, without anything known about who waits."""
+    """For hooks: what waiting for an object means, whoever waits.
+
+    Args:
+        leaf: The object, such as a future or a task.
+
+    Returns:
+        What `describe_leaf` says of it: often the ``inner`` wait of another one.
+    """
     waiting = Waiting(obj=leaf)
     _ask(_hook(describe_leaf, leaf), leaf, waiting)
     return waiting
@@ -133,23 +140,27 @@ def describe_wait(stack: Stack) -> Optional[Waiting]:
 def _calls(stack: Stack) -> List[Frame]:
     """What waits, outermost first: the calls below the innermost frame of the user's.
 
-    Where a task waits for what another thread does, that is the call that has handed it to the thread,
-    even if it is hidden.
+    Where a task waits for what another thread does, that is the call that has handed it to the
+    thread, even if it is hidden.
     """
     frames = stack.frames
     index = len(frames) - 1
     while index > 0 and not _is_suspended(frames[index]):
         index -= 1
     if not frames or not _is_suspended(frames[index]):
-        return calls_below_user(stack)
+        return calls_below_user(stack, _is_described)
     last = frames[index]
-    calls = calls_below_user(Stack(stack.root, frames[: index + 1]))
-    hands_over = last.hide and describe_call.for_code(last.pyframe.f_code) is not None
-    return [*calls, last] if hands_over else calls
+    calls = calls_below_user(Stack(stack.root, frames[: index + 1]), _is_described)
+    return [*calls, last] if last.hide and _is_described(last) else calls
+
+
+def _is_described(frame: Frame) -> bool:
+    """Whether a hook says what a frame's call waits for."""
+    return describe_call.for_code(frame.pyframe.f_code) is not None
 
 
 def _is_suspended(frame: Frame) -> bool:
-    """Whether this frame waits in a coroutine or generator, and not in a call that another thread runs for it."""
+    """Whether a frame waits in a coroutine or generator, and not in a call in a thread."""
     return frame.origin is not None and bool(frame.pyframe.f_code.co_flags & CO_ANY_GENERATOR)
 
 
@@ -169,7 +180,7 @@ _hooks: Dict[Tuple[int, int], Tuple[type, int, Any]] = {}
 
 
 def _hook(hook: Any, item: object) -> Optional[Callable[..., Any]]:
-    """The implementation of a hook for the type of ``item``, remembered: `implementation` takes a while."""
+    """The implementation of a hook for the type of ``item``, remembered: it is slow to find."""
     cls = type(item)
     key = (id(hook), id(cls))
     known = _hooks.get(key)

@@ -1,7 +1,20 @@
-"""The commands, written once for every front end.
+"""Private. The commands, written once for every front end.
 
-Each is a function in one of the modules here, registered by `registry.command` in one table. How it is called,
-its help and its completion all come from that table. Importing this package registers them.
+Each is a function, registered by `registry.command` in one table. How it is called, its help and
+its completion all come from that table. Importing this package registers them.
+
+============  ======================================================================
+`registry`    the table: which commands there are, and how one is run
+`arguments`   what is typed after a command's name
+`picking`     which task or thread is meant by a number, a name, or a part of a name
+`frames`      `where`, `frame`, `up`, `down`
+`contexts`    `ctx`
+`tasks`       `tasks`, `task`, `unfocus`
+`threads`     `threads`, `thread`
+`stacks`      `stack`
+`exceptions`  `exceptions`
+`sticky`      `sticky`
+============  ======================================================================
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`exceptions`: the exceptions that belong to the one that is looked at, and a way to the frames of each."""
+"""`exceptions`: the exceptions that belong to the one looked at, and a way to their frames."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from stackscope_pdb.stop.raised import Raised
 
 NONE = (
-    "No exception is looked at here. After one, there is post-mortem debugging, as by 'post_mortem()'; "
-    "'stack EXPRESSION' shows the frames of any exception."
+    "No exception is looked at here. After one, there is post-mortem debugging, as by "
+    "'post_mortem()'; 'stack EXPRESSION' shows the frames of any exception."
 )
 
 

@@ -1,4 +1,4 @@
-"""`where`, `frame`, `up`, `down`: the frames that the commands work in, and which of them is the current one."""
+"""`where`, `frame`, `up`, `down`: the frames, and which of them is the current one."""
 
 from __future__ import annotations
 

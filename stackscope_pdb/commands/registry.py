@@ -139,7 +139,7 @@ def overview() -> Iterator[str]:
 
 
 def install(cls: type) -> None:
-    """Give a class of debuggers the methods ``do_X`` and ``complete_X`` by which `cmd.Cmd` finds commands."""
+    """Give a class the methods ``do_X`` and ``complete_X`` by which `cmd.Cmd` finds commands."""
     for entry in commands():
         members: Dict[str, Any] = {f"do_{entry.name}": _do(entry)}
         if entry.complete is not None:

@@ -1,4 +1,4 @@
-"""What the parts of a debugger of ours stand on: the memory of the stop, the current frame, and output."""
+"""What the parts of our debuggers stand on: the stop, the current frame, and output."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ class Basics(Base):
 
     def frame_locals(self) -> MutableMapping[str, Any]:
         """The locals of the current frame, with what was assigned at the prompt."""
-        # Up to 3.12 the dictionary that the base class has read; reading it again would lose assignments.
+        # Up to 3.12 the dictionary that the base class has read; reading it again would lose
+        # assignments.
         found: Optional[MutableMapping[str, Any]] = self.__dict__.get("curframe_locals")
         return self.current_frame.f_locals if found is None else found  # type: ignore[return-value,unused-ignore]
 

@@ -17,15 +17,19 @@ ONLY_LOOKING = frozenset(
     ("a", "args", "display", "l", "list", "ll", "longlist", "p", "pp", "retval", "rv", "source")
     + ("undisplay", "whatis")
 )
-"""Commands of the standard debugger that just show something. What fails in them is no reason to end."""
+"""Commands of the standard debugger that just show something. What fails in them is no reason to
+end."""
 
 
 RUNS_NO_CODE = frozenset(("", "?", "h", "help", "l", "list", "ll", "longlist"))
 """Commands of the standard debugger that run no code of the program."""
 
 
-def _only_looks(word: str) -> bool:
-    """Whether the command of that name leaves the program as it is."""
+def _only_looks(line: str) -> bool:
+    """Whether a line is a command that leaves the program as it is."""
+    word = command_or_python.first_word(line)
+    if line.lstrip().startswith("!"):
+        return False
     return word in RUNS_NO_CODE or registry.find(word) is not None
 
 
@@ -38,7 +42,7 @@ class Lines(Basics):
         try:
             return self._run(line, is_python=is_python)
         finally:
-            if is_python or not _only_looks(command_or_python.first_word(line)):
+            if is_python or not _only_looks(line):
                 self.session.snapshots.drop()
 
     def _run(self, line: str, *, is_python: bool) -> bool:

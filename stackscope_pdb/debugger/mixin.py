@@ -1,7 +1,7 @@
-"""What a debugger inherits to have our commands: `Commands`, a mixin for `pdb.Pdb` and its subclasses.
+"""What a debugger inherits to have our commands: a mixin for `pdb.Pdb` and the like.
 
-It knows what all of them share (``stack``, ``curindex``, ``curframe``, ``_select_frame``, ``message``,
-``error``), and neither which one it is part of nor where that reads its lines.
+It knows what all of them share (``stack``, ``curindex``, ``curframe``, ``_select_frame``,
+``message``, ``error``), and neither which one it is part of nor where that reads its lines.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Commands(Stepping, Lines):
 
     @property
     def raised(self) -> Optional[Raised]:
-        """The exception that is looked at in post-mortem debugging, with those that belong to it."""
+        """The exception looked at in post-mortem debugging, with those that belong to it."""
         from stackscope_pdb.stop.raised import exception_of
 
         found = self.session.raised
@@ -95,7 +95,7 @@ class Commands(Stepping, Lines):
         return result
 
     def postcmd(self, stop: bool, line: str) -> bool:
-        """After a command: before the first line that the user types, say where the program stopped."""
+        """Before the first line that the user types, say where the program stopped."""
         session = self.session
         if session.is_place_owed and not stop and not self.cmdqueue:
             session.is_place_owed = False
@@ -192,7 +192,7 @@ class Commands(Stepping, Lines):
 
 
 def install(cls: type) -> None:
-    """Give ``cls``, which inherits from `Commands`, the methods by which `cmd.Cmd` finds the commands."""
+    """Give ``cls``, derived from `Commands`, the methods by which `cmd.Cmd` finds commands."""
     registry.install(cls)
     stepping.install(cls)
 

@@ -2,10 +2,13 @@
 
 Found by trying on 3.8 to 3.15; the sources are Lib/pdb.py and Lib/bdb.py.
 
-- From 3.14 on the constructor knows ``mode``, ``backend`` and ``colorize``. Ours takes them everywhere.
-- From 3.15 on lines are read by ``PdbPyReplInput`` if it can be used. That keeps a prompt of its own, and
-  Tab after a space indents instead of completing an argument; so readline is preferred where there is one.
-- From 3.14 on a recursive debugger is made by ``_create_recursive_debugger``, before by the name ``Pdb``.
+- From 3.14 on the constructor knows ``mode``, ``backend`` and ``colorize``. Ours takes them
+  everywhere.
+- From 3.15 on lines are read by ``PdbPyReplInput`` if it can be used. That keeps a prompt of its
+  own, and Tab after a space indents instead of completing an argument; so readline is preferred
+  where there is one.
+- From 3.14 on a recursive debugger is made by ``_create_recursive_debugger``, before by the name
+  ``Pdb``.
 """
 
 from __future__ import annotations
@@ -37,8 +40,9 @@ class Pdb(Paints, ReadsLines, Interrupts, Commands, PassesFinalizers, pdb.Pdb):
     Args:
         completekey, stdin, stdout, skip, nosigint, readrc: As for `pdb.Pdb`.
         mode: ``"inline"`` if the program started the debugger, ``"cli"`` for the opposite.
-        backend: ``"monitoring"`` or ``"settrace"``, on 3.14 and later. The default is the former, with which
-            a program runs at full speed between its stops, unless another debugger uses it already.
+        backend: ``"monitoring"`` or ``"settrace"``, on 3.14 and later. The default is the former,
+            with which a program runs at full speed between its stops, unless another debugger uses
+            it already.
         colorize: ``False`` rules out colours. Else the usual switches and the terminal decide.
         kwargs: Passed on.
     """
@@ -158,7 +162,10 @@ class Pdb(Paints, ReadsLines, Interrupts, Commands, PassesFinalizers, pdb.Pdb):
                 self.refuse(sentence)
 
     def set_convenience_variable(self, frame: FrameType, name: str, value: object) -> None:
-        """Set a ``$`` variable. Which modules they are put in is noted, for they keep frames alive."""
+        """Set a ``$`` variable.
+
+        Which modules they are put in is noted, for they keep frames alive.
+        """
         # not there up to 3.11
         super().set_convenience_variable(frame, name, value)  # type: ignore[misc,unused-ignore]
         self._dirty_globals.append(frame.f_globals)

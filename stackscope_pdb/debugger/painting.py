@@ -1,4 +1,4 @@
-"""What the standard debugger writes, with nothing in it that could repaint the terminal, and in colours.
+"""What the standard debugger writes, made harmless and coloured.
 
 What our own commands write is painted before, by `stackscope_pdb.output`.
 """
@@ -20,7 +20,7 @@ else:
 
 
 class Paints(Base):
-    """A debugger, to be mixed in before all others, whose output is harmless and may be coloured."""
+    """A debugger whose output is harmless and may be coloured; mixed in before all others."""
 
     tb_lineno: Dict[FrameType, int]  # the stubs don't have it
 

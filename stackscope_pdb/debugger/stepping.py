@@ -1,4 +1,4 @@
-"""Going on: what the commands that run the program mean in a frame that is suspended, and what is traced then."""
+"""Going on: what stepping means in a suspended frame, and what is traced then."""
 
 from __future__ import annotations
 
@@ -32,30 +32,31 @@ class Stepping(Basics):
 
     @property
     def is_post_mortem(self) -> bool:
-        """Whether the frames of the stop belong to an exception, and not to a program that can go on."""
+        """Whether the frames belong to an exception, and not to a program that can go on."""
         stop, _ = self.session.stop
         return not any(self.session.is_running(frame) for frame, _ in stop)
 
     def set_continue(self) -> None:
-        """Go on; without breakpoints that ends the tracing, and then nothing of the program is kept."""
+        """Go on; without breakpoints, end the tracing and keep nothing of the program."""
         super().set_continue()
         if not self.breaks:
             self.botframe = self.stopframe = None
             self.displaying.clear()
-            # The trace function is about to return itself, which would leave it set on the current frame.
-            # Up to 3.9 that freezes the frame's f_lineno (PyFrame_GetLineNumber in Objects/frameobject.c).
+            # The trace function is about to return itself, which would leave it set on the current
+            # frame. Up to 3.9 that freezes the frame's f_lineno (PyFrame_GetLineNumber in
+            # Objects/frameobject.c).
             self.__dict__["trace_dispatch"] = None
         else:
             self._keep_fewer_frames()
 
     def _keep_fewer_frames(self) -> None:
-        """Forget how frames were traced that were traced as all frames are. 3.14 and later restore that in the end."""
+        """Forget how frames were traced that all tracing covers; 3.14+ restores that in the end."""
         flags: Dict[FrameType, Any] = self.__dict__.get("frame_trace_lines_opcodes", {})
         for frame in [frame for frame, were in flags.items() if were == (True, False)]:
             del flags[frame]
 
     def next_in_focus(self, focus: Focus) -> Optional[bool]:
-        """Let the program run on until the selected frame, which is suspended, comes to its next line."""
+        """Let the program run until the selected, suspended frame comes to its next line."""
         found = None
         if focus.kind in ("task", "other") and not self.is_post_mortem:
             found = self.session.snapshots.task_of_frame(self.curframe)
@@ -68,8 +69,8 @@ class Stepping(Basics):
         loop, _ = found
         if goes_on(loop):
             self.refuse(
-                f"'next' can't run {focus.noun}: its event loop runs in another thread, which goes on. "
-                "Use 'unfocus' to step where the program stopped."
+                f"'next' can't run {focus.noun}: its event loop runs in another thread, which goes "
+                "on. Use 'unfocus' to step where the program stopped."
             )
             return None
         self.set_next(self.current_frame)
@@ -81,8 +82,8 @@ class Stepping(Basics):
     def dispatch_exception(self, frame: FrameType, arg: Any) -> Any:
         """An exception goes through a frame.
 
-        Where the base class waits for a generator or coroutine, it takes any `StopIteration` for the end of
-        that one. It isn't while that one still has the frame that is waited for.
+        Where the base class waits for a generator or coroutine, it takes any `StopIteration` for
+        the end of that one. It isn't while that one still has the frame that is waited for.
         """
         awaited, stopframe = self.session.awaited, self.stopframe
         is_waited_for = awaited is not None and _frame_of(awaited()) is stopframe
@@ -91,17 +92,17 @@ class Stepping(Basics):
         return super().dispatch_exception(frame, arg)
 
     def trace_suspended(self, frame: FrameType) -> None:
-        """See to it that the next line of a suspended frame is noticed, whatever else runs before."""
+        """Notice the next line of a suspended frame, whatever else runs before."""
         frame.f_trace = self.trace_dispatch
         tracer = getattr(self, "monitoring_tracer", None)  # 3.14+
         if tracer is not None:
-            # It disables the event by which a frame resumes, for all frames with the same code, as soon as
-            # one of them resumes that isn't waited for.
+            # It disables the event by which a frame resumes, for all frames with the same code, as
+            # soon as one of them resumes that isn't waited for.
             tracer.update_local_events(frame)
 
 
 def _step(name: str) -> Callable[[Stepping, str], Optional[bool]]:
-    """A command that runs the program on: the standard one, but not in a frame that is suspended."""
+    """The standard command that runs the program on, but not in a frame that is suspended."""
 
     def run(self: Stepping, argument: str) -> Optional[bool]:
         focus = self.session.focus

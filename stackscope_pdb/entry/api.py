@@ -1,4 +1,4 @@
-"""The functions by which a program gets into the debugger: those of `pdb`, with `Pdb` of this package."""
+"""The functions by which a program gets into the debugger, as `pdb` has them."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _debugger(header: Optional[str]) -> Any:
 
 
 def adopt(debugger: Optional[Pdb]) -> None:
-    """Let ``debugger``, which runs the program, be the one for the program's own breakpoints too."""
+    """Let ``debugger``, which runs the program, serve the program's breakpoints too."""
     global _last
     _last = debugger
 
@@ -66,7 +66,9 @@ if HAS_ASYNC_STOPS:
     async def set_trace_async(
         *, header: Optional[str] = None, commands: Optional[Sequence[str]] = None
     ) -> None:
-        """Stop in the calling coroutine, so that ``await`` works at the prompt. Python 3.14 and later.
+        """Stop in the calling coroutine, so that ``await`` works at the prompt.
+
+        Python 3.14 and later.
 
         Args:
             header: A line to print first.

@@ -1,9 +1,10 @@
 """``python -m stackscope_pdb -p PID``: debugs a process that runs already. Python 3.14 and later.
 
-`sys.remote_exec` has the process run a script, which connects back to a port on this machine that is open for
-that moment, as ``python -m pdb -p`` does it. But a main thread that idles in a system call runs no script. On
-Linux `SIGSTOP` followed by `SIGCONT` makes ``epoll_wait`` return with ``EINTR`` whatever handlers there are, and Python
-looks for work before it waits on. A thread that waits for a lock, or is inside of C code, isn't woken so.
+`sys.remote_exec` has the process run a script, which connects back to a port on this machine that
+is open for that moment, as ``python -m pdb -p`` does it. But a main thread that idles in a system
+call runs no script. On Linux `SIGSTOP` followed by `SIGCONT` makes ``epoll_wait`` return with
+``EINTR`` whatever handlers there are, and Python looks for work before it waits on. A thread that
+waits for a lock, or is inside of C code, isn't woken so.
 """
 
 from __future__ import annotations
@@ -57,7 +58,9 @@ def attach(frame):
         with socket.create_connection(("localhost", {port!r})) as connection:
             connection.sendall(json.dumps({{"message": words, "type": "error"}}).encode() + b"\\n")
     else:
-        stackscope_pdb.entry.attach_target.connect(frame, {port!r}, {commands!r}, {version!r}, {terminal!r}, signal_thread={thread!r})
+        stackscope_pdb.entry.attach_target.connect(
+            frame, {port!r}, {commands!r}, {version!r}, {terminal!r}, signal_thread={thread!r}
+        )
 
 try:
     attach(sys._getframe(1) if sys._getframe().f_back else None)
@@ -122,13 +125,13 @@ def _call(
         _remote_exec(pid, path)
         connection = _accept(pid, server)
         if connection is None:
-            _remote_exec(
-                pid, os.devnull
-            )  # in place of the script, in case it comes to that after all
+            # In place of the script, in case the process comes to that after all.
+            _remote_exec(pid, os.devnull)
             raise AttachError(
-                f"Process {pid} has not answered for {SECONDS:g} seconds. Its main thread runs no Python code: most "
-                "likely it waits for a lock, for another thread or for input, or is inside of C code, or at the "
-                "prompt of another debugger. Nothing was changed there."
+                f"Process {pid} has not answered for {SECONDS:g} seconds. Its main thread runs no "
+                "Python code: most likely it waits for a lock, for another thread or for input, or "
+                "is inside of C code, or at the prompt of another debugger. Nothing was changed "
+                "there."
             )
         return connection
     finally:
@@ -174,14 +177,15 @@ def _remote_exec(pid: int, path: str) -> None:
         remote_exec(pid, path)
     except PermissionError:
         raise AttachError(
-            f"There is no permission to attach to process {pid}. It must be yours, and the system must allow it: see "
+            f"There is no permission to attach to process {pid}. It must be yours, and the system "
+            "must allow it: see "
             "https://docs.python.org/3.14/howto/remote_debugging.html#permission-requirements"
         ) from None
     except (RuntimeError, OSError) as exc:
         version = ".".join(map(str, sys.version_info[:2]))
         raise AttachError(
-            f"Process {pid} can't be attached to. It must run Python {version}, as this debugger does, with remote "
-            f"debugging not turned off. ({exc})"
+            f"Process {pid} can't be attached to. It must run Python {version}, as this debugger "
+            f"does, with remote debugging not turned off. ({exc})"
         ) from None
 
 

@@ -1,8 +1,8 @@
-"""The debugger inside of a process that somebody attaches to, by ``python -m stackscope_pdb -p PID``. 3.14 and later.
+"""The debugger in a process attached to by ``python -m stackscope_pdb -p PID`` (3.14+).
 
-How it talks to the terminal is the standard debugger's business (`pdb._PdbServer`, Lib/pdb.py of 3.14 and 3.15).
-What differs: it has our commands, it stops at once instead of at the next line, so that an event
-loop which idles can be looked at, and it draws for the terminal at the other end.
+How it talks to the terminal is the standard debugger's business (`pdb._PdbServer`, Lib/pdb.py of
+3.14 and 3.15). What differs: it has our commands, it stops at once instead of at the next line, so
+that an event loop which idles can be looked at, and it draws for the terminal at the other end.
 """
 
 from __future__ import annotations
@@ -92,7 +92,9 @@ def connect(
     *,
     signal_thread: bool,
 ) -> None:
-    """Connect to whoever has asked for it, and stop in ``frame``. Called in the process that is attached to.
+    """Connect to whoever has asked for it, and stop in ``frame``.
+
+    Called in the process that is attached to.
 
     Args:
         frame: The frame that the main thread is running.
@@ -122,7 +124,8 @@ def _why_not(debugger: Any, frame: Optional[FrameType], version: int) -> Optiona
     if version != debugger.protocol_version():
         import sys
 
-        return f"The process runs Python {sys.version.split()[0]}, whose debugger speaks another protocol."
+        version = sys.version.split()[0]
+        return f"The process runs Python {version}, whose debugger speaks another protocol."
     if frame is None:
         return "The process runs no Python code in its main thread."
     last: Any = getattr(pdb.Pdb, "_last_pdb_instance", None)

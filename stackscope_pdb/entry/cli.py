@@ -1,8 +1,9 @@
 """``python -m stackscope_pdb``: runs a program under the debugger, again and again until one quits.
 
-It behaves like the newest ``python -m pdb`` on every version, but for what comes after the program's name:
-that is all the program's, ``-c`` included. `pdb.main` itself is not used, for it differs by version and
-makes the standard debugger; nor is `pdb.Pdb` replaced for its sake, which the program would notice.
+It behaves like the newest ``python -m pdb`` on every version, but for what comes after the
+program's name: that is all the program's, ``-c`` included. `pdb.main` itself is not used, for it
+differs by version and makes the standard debugger; nor is `pdb.Pdb` replaced for its sake, which
+the program would notice.
 """
 
 from __future__ import annotations
@@ -26,8 +27,9 @@ DESCRIPTION = """\
 Debug a Python program: a file, or with -m a module or package. Or, from Python
 3.14 on, one that runs already: with -p the process of that number.
 
-Commands come from .pdbrc files in the home folder and in the current one, then from -c, then from you.
-To let the program run until it raises an exception, use "-c continue"; up to line 20, "-c 'until 20'".
+Commands come from .pdbrc files in the home folder and in the current one, then
+from -c, then from you. To let the program run until it raises an exception, use
+"-c continue"; up to line 20, "-c 'until 20'".
 """
 
 
@@ -154,8 +156,8 @@ def parse(arguments: Sequence[str]) -> Namespace:
     """Read the command line.
 
     Returns:
-        What it says: ``command``, the debugger commands; ``pid``, the process, or ``None``; ``is_module``;
-        and ``program``, the program's name and its arguments.
+        What it says: ``command``, the debugger commands; ``pid``, the process, or ``None``;
+        ``is_module``; and ``program``, the program's name and its arguments.
     """
     import argparse
 
@@ -300,7 +302,10 @@ def _announce_restart(target: Target) -> None:
 
 
 def _look_into(debugger: Pdb, exc: BaseException) -> bool:
-    """Show an exception that nobody has caught, and its frames. Says whether a restart was asked for."""
+    """Show an exception that nobody has caught, and its frames.
+
+    Says whether a restart was asked for.
+    """
     exc.__traceback__ = _without_debugger(exc.__traceback__)
     traceback.print_exception(type(exc), exc, exc.__traceback__)
     print("Uncaught exception. Entering post mortem debugging")

@@ -1,9 +1,10 @@
-"""Puts our commands on `pdb.Pdb` itself, from where all debuggers have them that are subclasses of it.
+"""Puts our commands on `pdb.Pdb` itself, so that debuggers derived from it have them.
 
-The methods of `pdb.Pdb` move into a new class, and `pdb.Pdb` becomes a subclass of our commands and of that.
-So it is the same as ``class Pdb(Commands, Pdb)`` would be, but it is still the class that others have
-inherited from. Since `super()` looks at the class that a method was defined in, the methods are told which one
-that is now: all that use it have one closure cell in common, ``__class__``.
+The methods of `pdb.Pdb` move into a new class, and `pdb.Pdb` becomes a subclass of our commands and
+of that. So it is the same as ``class Pdb(Commands, Pdb)`` would be, but it is still the class that
+others have inherited from. Since `super()` looks at the class that a method was defined in, the
+methods are told which one that is now: all that use it have one closure cell in common,
+``__class__``.
 """
 
 from __future__ import annotations
@@ -32,17 +33,18 @@ class _Installation:
         self.standard = standard
         self.bases = pdb.Pdb.__bases__
         self.had_commands: List[Tuple[type, Tuple[type, ...]]] = []
-        """The subclasses that have the commands from it meanwhile, with the bases that they are to get back."""
+        """The subclasses that have the commands from it meanwhile, with the bases that they are to
+        get back."""
 
 
 _installed: Optional[_Installation] = None
 
 
 def install() -> None:
-    """Put our commands on `pdb.Pdb` itself, for all its subclasses: ipdb, pdb++, remote-pdb, ``python -m pdb -p``.
+    """Put our commands on `pdb.Pdb` itself: for ipdb, pdb++, remote-pdb and the like.
 
-    Debuggers that exist already have them at once. A subclass that has a command of the same name keeps
-    its own. Doing it twice is harmless. `uninstall` undoes it.
+    Debuggers that exist already have them at once. A subclass that has a command of the same name
+    keeps its own. Doing it twice is harmless. `uninstall` undoes it.
     """
     global _installed
     if _installed is not None:

@@ -1,6 +1,7 @@
 """Who makes the debugger for a stop: we do, unless somebody has said that they do.
 
-A module of its own, for `pytest` loads our plugin at each start, and must not load the debugger for that.
+A module of its own, for `pytest` loads our plugin at each start, and must not load the debugger for
+that.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ def set_debugger_maker(make: Optional[Maker]) -> None:
     """Let the debuggers for `stackscope_pdb.set_trace` come from somewhere else.
 
     Args:
-        make: Gets a line to print first, or ``None``, and gives a debugger of our class; ``None`` undoes it.
+        make: Gets a line to print first, or ``None``, and gives a debugger of our class; ``None``
+            undoes it.
     """
     global _maker
     _maker = make

@@ -1,6 +1,7 @@
 """What the terminal can take: its width, its characters, and colours. Turns spans into text for it.
 
-Lines come as lists of spans ``(kind, text)``, with the kinds of `stackscope.render.style.STYLES`. They are cut to the width first and coloured afterwards, so an escape sequence is never cut.
+Lines come as lists of spans ``(kind, text)``, with the kinds of `stackscope.render.style.STYLES`.
+They are cut to the width first and coloured afterwards, so an escape sequence is never cut.
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ class Console:
 
 
 def short_path(filename: str) -> str:
-    """A path as short as it stays clear: relative to here, to the home folder, or to ``sys.path``."""
+    """The shortest clear path: relative to here, to the home folder, or to ``sys.path``."""
     candidates = [filename]
     for folder, prefix in _known_folders():
         if folder and filename.startswith(folder + os.sep):

@@ -1,14 +1,14 @@
 """Text that can't repaint the terminal, whatever the program has put into it.
 
-The library has the means. It is imported only where there is something to escape, which at most stops is
-not so.
+The library has the means. It is imported only where there is something to escape, which at most
+stops is not so.
 """
 
 from __future__ import annotations
 
 
 def harmless(text: str) -> str:
-    """``text``, in which lines and tabs are kept, and everything else that isn't printable is escaped."""
+    """``text`` with its lines and tabs, and all else that isn't printable escaped."""
     if "".join(text.split("\n")).replace("\t", "").isprintable():
         return text
     from stackscope.safe.text import safe_lines

@@ -1,7 +1,8 @@
 """Colours for source text, by Pygments where it is installed.
 
-The environment variable ``STACKSCOPE_PDB_STYLE`` names a style of Pygments. Without it the 16 colours of
-the terminal are used, and of those only such as can be read on a dark and on a light background.
+The environment variable ``STACKSCOPE_PDB_STYLE`` names a style of Pygments. Without it the 16
+colours of the terminal are used, and of those only such as can be read on a dark and on a light
+background.
 """
 
 from __future__ import annotations

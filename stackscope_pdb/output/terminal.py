@@ -1,7 +1,7 @@
 """Whether a stream is a terminal, for what is asked at every stop.
 
-The library has the same in `stackscope.render.stream`. But most stops don't need the library, which takes
-longer to import than such a stop takes.
+The library has the same in `stackscope.render.stream`. But most stops don't need the library, which
+takes longer to import than such a stop takes.
 """
 
 from __future__ import annotations

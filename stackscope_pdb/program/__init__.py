@@ -1,12 +1,15 @@
-"""What is done to the program, beyond what the standard debugger does.
+"""Private. What is done to the program, beyond what the standard debugger does.
 
-=============== =============================================================================
-`assignments`   variables changed at the prompt are changed in the frame
-`awaiting`      ``await`` at the prompt
-`finalizers`    on the way to a stop, what the garbage collector calls is passed by
-`waking`        after a stop, an event loop sees what was done meanwhile
-`quitting`      the program ends, and its `finally` blocks run
-=============== =============================================================================
+=============  ==================================================================
+`interrupts`   Ctrl-C, and other reasons to stop at once
+`tracing`      turning the tracing of the program on and off
+`assignments`  variables changed at the prompt are changed in the frame
+`awaiting`     ``await`` at the prompt
+`finalizers`   what the garbage collector calls on the way to a stop is passed by
+`doctests`     where a prompt writes while doctest keeps what is printed
+`waking`       after a stop, an event loop sees what was done meanwhile
+`quitting`     the program ends, and its `finally` blocks run
+=============  ==================================================================
 """
 
 from __future__ import annotations

@@ -1,13 +1,14 @@
 """Lets assignments made at the prompt reach the frame at once, on every version of Python.
 
-From 3.13 on ``frame.f_locals`` writes through (PEP 667), and there is nothing to do. Before, it is a
-dictionary that ``PyFrame_FastToLocals`` fills anew whenever somebody reads the attribute, and that goes
-back into the frame's variables only when the trace function returns, and only for the frame that is being
-traced. So the standard debugger loses ``x = 1`` in any other frame, and in the current one as soon as
-somebody looks at its ``f_locals`` (`up` followed by `down` is enough). Here it goes back at once.
+From 3.13 on ``frame.f_locals`` writes through (PEP 667), and there is nothing to do. Before, it is
+a dictionary that ``PyFrame_FastToLocals`` fills anew whenever somebody reads the attribute, and
+that goes back into the frame's variables only when the trace function returns, and only for the
+frame that is being traced. So the standard debugger loses ``x = 1`` in any other frame, and in the
+current one as soon as somebody looks at its ``f_locals`` (`up` followed by `down` is enough). Here
+it goes back at once.
 
-On 3.11 and 3.12 ``PyFrame_LocalsToFast`` does nothing unless ``f_locals`` was read since its last call
-(``f_fast_as_locals`` in Objects/frameobject.c); so it is read again each time.
+On 3.11 and 3.12 ``PyFrame_LocalsToFast`` does nothing unless ``f_locals`` was read since its last
+call (``f_fast_as_locals`` in Objects/frameobject.c); so it is read again each time.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ CO_OPTIMIZED = 0x1  # inspect.CO_OPTIMIZED: a function's code, whose locals live
 
 
 class Watch:
-    """Notes what the variables of a frame are, so that a change can be carried into the frame afterwards.
+    """Notes the variables of a frame, so that a change can be carried into it afterwards.
 
     Args:
         frame: The frame that a statement is about to run in.
@@ -39,8 +40,8 @@ class Watch:
     def write_back(self) -> List[str]:
         """Carry what has changed since into the frame.
 
-        Only what the statement itself has changed is written: a variable that it has changed in another
-        way, as by calling a closure with ``nonlocal``, keeps its new value.
+        Only what the statement itself has changed is written: a variable that it has changed in
+        another way, as by calling a closure with ``nonlocal``, keeps its new value.
 
         Returns:
             The names of variables that could not be changed.
@@ -72,7 +73,7 @@ def _slots(frame: FrameType) -> Set[str]:
 
 
 def _find_store() -> Optional[Callable[[FrameType, bool], None]]:
-    """The function that carries ``frame.f_locals`` into the frame; its second argument: deletions too."""
+    """The function that carries ``frame.f_locals`` into the frame, deletions too if asked to."""
     try:
         if IS_PYPY:
             return _store_on_pypy

@@ -1,8 +1,9 @@
 """``await`` at the prompt of a debugger that stopped in an ordinary way.
 
-The debugger is called by the interpreter in the middle of a task, and can't give control to the event loop
-from there. `greenback` can, in tasks that have a portal. From 3.14 on there is also `pdb.set_trace_async`, which
-stops inside of a coroutine of its own; a stop of that kind is not our business.
+The debugger is called by the interpreter in the middle of a task, and can't give control to the
+event loop from there. `greenback` can, in tasks that have a portal. From 3.14 on there is also
+`pdb.set_trace_async`, which stops inside of a coroutine of its own; a stop of that kind is not our
+business.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def compiled(line: str) -> Optional[CodeType]:
-    """The code of a statement that awaits something outside of a function; ``None`` for any other line."""
+    """The code of a statement that awaits outside of a function; ``None`` for other lines."""
     if "await" not in line and "async" not in line:
         return None
     import warnings
@@ -68,8 +69,8 @@ def why_not() -> Optional[str]:
     portal = "'await greenback.ensure_portal()' in this task before it stops"
     if HAS_ASYNC_STOPS:
         return (
-            "'await' works at a stop by 'await stackscope_pdb.set_trace_async()', or with greenback after "
-            f"{portal}."
+            "'await' works at a stop by 'await stackscope_pdb.set_trace_async()', or with "
+            f"greenback after {portal}."
         )
     return f"'await' works with greenback, after {portal} (pip install greenback)."
 

@@ -1,4 +1,4 @@
-"""On the way to a stop the garbage collector may happen to call finalizers, which the program has not called."""
+"""Finalizers that the garbage collector happens to call on the way to a stop."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FINALIZERS = ("_weakrefset", "weakref")
 
 
 class PassesFinalizers(Base):
-    """A debugger, to be mixed into a `bdb.Bdb`, that doesn't stop in a finalizer instead of where it was to stop."""
+    """A mixin for `bdb.Bdb`: doesn't stop in a finalizer instead of where it was to stop."""
 
     def pass_finalizers(self) -> None:
         """From now on and until the next stop, let what frees an object run."""
@@ -29,7 +29,7 @@ class PassesFinalizers(Base):
         self.__dict__["dispatch_call"] = functools.partial(_dispatch_call, self)
 
     def set_step(self) -> None:
-        """Stop at whatever comes next, if that isn't what the garbage collector happens to call there."""
+        """Stop at whatever comes next, unless the garbage collector happens to call it."""
         self.pass_finalizers()
         super().set_step()
 

@@ -40,7 +40,7 @@ class Interrupts(Base):
     allow_kbdint: bool  # the stubs don't have it
 
     def sigint_handler(self, signum: Any, frame: Optional[FrameType]) -> None:
-        """Open the prompt, at once: the standard debugger waits until the program runs Python code again."""
+        """Open the prompt at once; the standard debugger waits for the next line of Python."""
         if self.allow_kbdint:
             raise KeyboardInterrupt
         if frame is None or module_name(frame).partition(".")[0] in DEBUGGERS:
@@ -49,7 +49,7 @@ class Interrupts(Base):
         self.stop_at_once(frame, "\nProgram interrupted. ('continue' goes on)")
 
     def stop_at_once(self, frame: FrameType, sentence: str) -> None:
-        """Open the prompt in ``frame``, which is running, and not only when it comes to its next line.
+        """Open the prompt in ``frame``, which is running, before it comes to its next line.
 
         Args:
             frame: A frame of this thread.
@@ -68,9 +68,8 @@ class Interrupts(Base):
 
     def _show_tasks(self) -> None:
         """What the program waits for, if it has tasks."""
-        if "asyncio" in sys.modules or "trio" in sys.modules:
-            if next(self.session.snapshots.tasks().tasks(), None) is not None:
-                self.run_command("tasks", "")
+        if next(self.session.snapshots.tasks().tasks(), None) is not None:
+            self.run_command("tasks", "")
 
 
 def _outermost(frame: FrameType) -> FrameType:
@@ -83,7 +82,8 @@ def _outermost(frame: FrameType) -> FrameType:
 def plain_interrupts() -> Iterator[None]:
     """While the prompt waits, let Ctrl-C give up the line and nothing else.
 
-    `asyncio.run` (from 3.11 on) and `trio.run` have handlers that would cancel the program's main task.
+    `asyncio.run` (from 3.11 on) and `trio.run` have handlers that would cancel the program's main
+    task.
     """
     previous = getsignal(signal.SIGINT)
     standard = signal.default_int_handler
@@ -103,10 +103,10 @@ def plain_interrupts() -> Iterator[None]:
 
 @contextmanager
 def _interrupts_as_keys() -> Iterator[None]:
-    """While a handler of signals has the prompt, let Ctrl-C come as a key where it can't come as a signal.
+    """While a signal handler has the prompt, let Ctrl-C come as a key if not as a signal.
 
-    PyPy runs no handler of signals before another one has ended (tried with 3.11). Its readline, like
-    prompt_toolkit, takes the key for what it means.
+    PyPy runs no handler of signals before another one has ended (tried with 3.11). Its readline,
+    like prompt_toolkit, takes the key for what it means.
     """
     is_needed = NESTS_NO_SIGNAL_HANDLERS and sys.platform != "win32"
     if not is_needed or not is_terminal(sys.stdin):

@@ -1,11 +1,13 @@
-"""How a program ends after `quit`: with its `finally` blocks run, and without a word about the debugger.
+"""How a program ends after `quit`: its `finally` blocks run; nothing is said about us.
 
-The standard debugger raises `bdb.BdbQuit`, an ordinary exception. In a task of an event loop that is just
-one more task that has failed: others go on, a task group wraps the exception, and logs fill with it. So
-here a `SystemExit` is raised, which asyncio lets pass at once, and what wraps it is kept from being shown.
+The standard debugger raises `bdb.BdbQuit`, an ordinary exception. In a task of an event loop that
+is just one more task that has failed: others go on, a task group wraps the exception, and logs fill
+with it. So here a `SystemExit` is raised, which asyncio lets pass at once, and what wraps it is
+kept from being shown.
 
-If Ctrl-C has come while a trio run was idle, there is no task to raise it in, and in trio's own loop it would be an
-internal error of trio, which leaves its tasks behind. There, the main task is cancelled instead.
+If Ctrl-C has come while a trio run was idle, there is no task to raise it in, and in trio's own
+loop it would be an internal error of trio, which leaves its tasks behind. There, the main task is
+cancelled instead.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ class Quit(SystemExit):
 
 
 def is_quit(exc: object) -> bool:
-    """Whether an exception is how a program takes `quit`: one of ours, or a group of nothing else."""
+    """Whether an exception means `quit`: one of ours, or a group of nothing else."""
     if isinstance(exc, (Quit, bdb.BdbQuit)):
         return True
     if _has_cancelled and type(exc).__name__ == "Cancelled":
@@ -76,7 +78,8 @@ def _cancel_idle_run() -> bool:
     try:
         trio.current_task()
     except RuntimeError:
-        # The innermost nursery of the root task is the one with the main task (Runner.init in trio/_core/_run.py).
+        # The innermost nursery of the root task is the one with the main task (Runner.init in
+        # trio/_core/_run.py).
         token.run_sync_soon(root.child_nurseries[-1].cancel_scope.cancel)
         _has_cancelled = True
         return True

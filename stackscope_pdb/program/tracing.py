@@ -38,8 +38,8 @@ class Tracing(Base):
             return
         owner = tracer if hasattr(tracer, "__qualname__") else type(tracer)
         self.message(
-            f"sys.settrace was in use, by {owner.__module__}.{owner.__qualname__}. The debugger takes its "
-            "place, and it is not put back."
+            f"sys.settrace was in use, by {owner.__module__}.{owner.__qualname__}. The debugger "
+            "takes its place, and it is not put back."
         )
 
     def stop_tracing(self) -> None:
@@ -49,7 +49,7 @@ class Tracing(Base):
             sys.settrace(None)
 
     def trace_from(self, frame: Optional[FrameType]) -> None:
-        """Trace what comes in ``frame`` and its callers, as `set_trace` does, but without a stop."""
+        """Trace ``frame`` and its callers from now on, as `set_trace` does, without a stop."""
         while frame is not None:
             frame.f_trace = self.trace_dispatch
             if HAS_BACKENDS:
@@ -74,7 +74,8 @@ def foreign_tracer() -> Any:
 def best_backend() -> str:
     """The fast backend, unless another debugger has taken its place in `sys.monitoring`.
 
-    Nor does it get along with a trace function: the interpreter would call ours for it, by ``frame.f_trace``.
+    Nor does it get along with a trace function: the interpreter would call ours for it, by
+    ``frame.f_trace``.
     """
     if foreign_tracer() is not None:
         return "settrace"

@@ -1,4 +1,4 @@
-"""Wakes the event loop of this thread, so that it sees what was done at the prompt while it slept."""
+"""Wakes the event loop of this thread, which slept while something was done at the prompt."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def _nothing() -> None:
 
 
 def wake_loops() -> None:
-    """Let a loop that sleeps in a signal handler's caller look for work, such as a task that is now ready."""
+    """Let a loop that sleeps below a signal handler look for work, such as a task now ready."""
     asyncio: Any = sys.modules.get("asyncio")
     loop: Any = asyncio._get_running_loop() if asyncio is not None else None
     if loop is not None:

@@ -1,6 +1,7 @@
 """Lets readline, by which the standard debugger reads lines, know our keys and our history.
 
-The program may use readline itself, and so does the interpreter's prompt: what they have is put back.
+The program may use readline itself, and so does the interpreter's prompt: what they have is put
+back.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ def is_there() -> bool:
     try:
         import readline
 
-        # PyPy's is written in Python. At a terminal without cursor movement (TERM=dumb), all that needs its
-        # reader raises an error of its own (pyrepl/unix_console.py), but for input().
+        # PyPy's is written in Python. At a terminal without cursor movement (TERM=dumb), all that
+        # needs its reader raises an error of its own (pyrepl/unix_console.py), but for input().
         readline.get_current_history_length()
     except Exception:
         return False
@@ -42,7 +43,7 @@ def bind_keys(wanted: str) -> None:
 
 @contextmanager
 def own_history(path: Optional[str]) -> Iterator[None]:
-    """Meanwhile, let readline have this history, and not that of the program or of the interpreter's prompt."""
+    """Let readline have this history meanwhile, not the program's or the interpreter's."""
     import readline
 
     count = readline.get_current_history_length()

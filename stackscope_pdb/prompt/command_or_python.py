@@ -3,11 +3,14 @@
 ``tasks``, ``task``, ``ctx``, ``where`` are common names of variables. The rules:
 
 - The bare word is the command, and so is what is no Python: ``task 3``, ``tasks client``.
-- An assignment is Python: ``tasks = 3``, ``task: int = 3``, ``ctx += 1``. So it is if it begins with a
-  command of the standard debugger, which itself runs ``next`` at ``n = 1``.
-- What directly follows the word as Python only can, ``tasks[0]``, ``ctx.value``, ``task(1)``, is Python.
-- Anything else that is Python, ``task is None``, ``stack -1``, ``task (1)``, is so if the name is in scope.
-- An option that the command knows (``where --contexts``) is an option, unless *its* name is in scope too.
+- An assignment is Python: ``tasks = 3``, ``task: int = 3``, ``ctx += 1``. So it is if it begins
+  with a command of the standard debugger, which itself runs ``next`` at ``n = 1``.
+- What directly follows the word as Python only can, ``tasks[0]``, ``ctx.value``, ``task(1)``, is
+  Python.
+- Anything else that is Python, ``task is None``, ``stack -1``, ``task (1)``, is so if the name is
+  in scope.
+- An option that the command knows (``where --contexts``) is an option, unless *its* name is in
+  scope too.
 - A line that begins with ``!`` is always Python; pdb itself sees to that.
 """
 

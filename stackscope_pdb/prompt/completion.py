@@ -1,7 +1,8 @@
-"""What Tab offers: commands, their arguments, and Python names, found without running the program's code.
+"""What Tab offers: commands, arguments, and Python names, without running code.
 
-The standard debugger completes ``obj.attr.`` by ``getattr``, which runs properties. Here attributes are
-looked up in the dictionaries of objects and classes, and what only code could tell is not offered.
+The standard debugger completes ``obj.attr.`` by ``getattr``, which runs properties. Here attributes
+are looked up in the dictionaries of objects and classes, and what only code could tell is not
+offered.
 """
 
 from __future__ import annotations
@@ -175,7 +176,7 @@ def _has(cls: type, name: str) -> bool:
 
 
 def static_names(obj: Any) -> List[str]:
-    """The names of the attributes of ``obj`` that its dictionaries and those of its classes have."""
+    """The attributes of ``obj`` that its dictionaries and those of its classes name."""
     found: Set[str] = set()
     classes = [*mro_of(type(obj))]
     if issubclass(type(obj), type):

@@ -1,7 +1,8 @@
 """The lines typed at the prompt, kept in a file across sessions, whoever reads them.
 
-One line of the file is one entry, as JSON, since an entry may have several lines. Each is added by a single
-write to a file that is open for appending, so debuggers that run at the same time don't spoil it.
+One line of the file is one entry, as JSON, since an entry may have several lines. Each is added by
+a single write to a file that is open for appending, so debuggers that run at the same time don't
+spoil it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _known: Dict[Optional[str], List[str]] = {}
 
 
 def known(path: Optional[str]) -> List[str]:
-    """The entries, oldest first: those of the file when it was first asked for, and those added since."""
+    """The entries, oldest first: those of the file at first use, and those added since."""
     if path not in _known:
         _known[path] = load(path)
     return _known[path]

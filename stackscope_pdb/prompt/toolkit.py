@@ -1,9 +1,10 @@
 """Reads a line by prompt_toolkit: with a menu of completions, a history that is kept, and colours.
 
-prompt_toolkit needs an asyncio loop. The program may be inside of one itself, in the same thread, which
-stands still while the prompt waits. So the prompt gets a loop of its own, and for that time the thread looks as
-if no other one was running in it. No second thread is used: completions are found in the stack of the
-thread that stopped, and at the exit of an interpreter no thread can be started any more (3.12).
+prompt_toolkit needs an asyncio loop. The program may be inside of one itself, in the same thread,
+which stands still while the prompt waits. So the prompt gets a loop of its own, and for that time
+the thread looks as if no other one was running in it. No second thread is used: completions are
+found in the stack of the thread that stopped, and at the exit of an interpreter no thread can be
+started any more (3.12).
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ def _new_session(
 
 
 def needs_more(debugger: Host, text: str) -> bool:
-    """Whether Enter begins a new line after ``text``, since that is the beginning of a statement."""
+    """Whether Enter begins a new line after ``text``, the beginning of a statement."""
     import codeop
     import warnings
 
@@ -155,7 +156,7 @@ def _history(path: Optional[str]) -> Any:
 
 
 def _lexer(debugger: Host) -> Any:
-    """Colours for what is typed: a command's name is emphasised, and Python is coloured as in listings."""
+    """Colours for what is typed: a command's name stands out, Python looks as in listings."""
     from stackscope_pdb.output import highlight
 
     if not highlight.has_pygments():
@@ -213,9 +214,10 @@ def _bindings() -> Any:
 
 
 def complete_at_once(buffer: Any) -> None:
-    """What Tab does: insert what all completions have in common, and show them if there are several.
+    """What Tab does: insert what the completions have in common, or show them.
 
-    prompt_toolkit's own binding looks for them in a task, so that Enter right after Tab comes too early.
+    prompt_toolkit's own binding looks for them in a task, so that Enter right after Tab comes too
+    early.
     """
     from prompt_toolkit.buffer import CompletionState
     from prompt_toolkit.completion import CompleteEvent, get_common_complete_suffix
@@ -245,7 +247,8 @@ def _own_loop() -> Iterator[Any]:
     outer = asyncio._get_running_loop()
     task = _swap_task(outer, None)
     asyncio._set_running_loop(None)
-    # prompt_toolkit watches SIGWINCH, for which a loop takes the file that the program's own loop waits at.
+    # prompt_toolkit watches SIGWINCH, for which a loop takes the file that the program's own loop
+    # waits at.
     wakeup = signal.set_wakeup_fd(-1) if _is_main_thread() else None
     loop = asyncio.new_event_loop() if sys.platform == "win32" else asyncio.SelectorEventLoop()
     loop.set_debug(False)
@@ -263,7 +266,10 @@ def _own_loop() -> Iterator[Any]:
 
 
 def _swap_task(loop: Any, task: Any) -> Any:
-    """Say which task of ``loop`` is running. From 3.14 on a thread has one only, whatever its loops."""
+    """Say which task of ``loop`` is running.
+
+    From 3.14 on a thread has one only, whatever its loops.
+    """
     import asyncio.tasks
 
     swap = getattr(asyncio.tasks, "_swap_current_task", None)

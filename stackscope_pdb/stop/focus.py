@@ -21,8 +21,8 @@ class Focus:
         stack: The frames as they were when the focus was set, with their contexts.
         name: What the prompt calls it.
         noun: What to call it in a sentence: "task client-3".
-        kind: What it is: ``"task"``, ``"thread"``, ``"context"``, ``"ended"`` (the frames of an exception), or
-            ``"other"``: a coroutine, a generator or the like.
+        kind: What it is: ``"task"``, ``"thread"``, ``"context"``, ``"ended"`` (the frames of an
+            exception), or ``"other"``: a coroutine, a generator or the like.
         seen_at: When its frames were looked at, if it goes on meanwhile.
     """
 

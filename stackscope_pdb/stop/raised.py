@@ -1,7 +1,7 @@
 """An exception with all that belong to it: what it was raised from, and the members of groups.
 
-It knows exceptions, but no debugger. Nothing of an exception is asked for in a way that its class could
-take a hand in.
+It knows exceptions, but no debugger. Nothing of an exception is asked for in a way that its class
+could take a hand in.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class Related:
     Args:
         exception: The exception.
         depth: How many groups it is inside of, each level of causes included.
-        relation: What it is to the one that it is shown below: ``"member"`` of that group, ``"cause"`` of
-            that member; ``""`` at the top.
+        relation: What it is to the one that it is shown below: ``"member"`` of that group,
+            ``"cause"`` of that member; ``""`` at the top.
     """
 
     def __init__(self, exception: BaseException, depth: int, relation: str) -> None:
@@ -61,7 +61,7 @@ class Raised:
         self.current = exception
 
     def entries(self) -> List[Related]:
-        """All that belong to it: what it was raised from comes before it, members of a group after that."""
+        """All that belong to it: its causes before it, the members of a group after it."""
         return list(_walk(self.exception))
 
 

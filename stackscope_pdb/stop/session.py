@@ -1,8 +1,8 @@
-"""The memory of one stop: the place where the program stopped, or the frames of what the user has moved into.
+"""The memory of one stop: where the program stopped, or where the user has moved to.
 
-A debugger always has one list of frames that its commands work in. At a stop these are the frames that
-are running. Focusing a task swaps them for the frames of the task; `unfocus` brings the others back. This
-module keeps the two apart. It knows frames, but no debugger.
+A debugger always has one list of frames that its commands work in. At a stop these are the frames
+that are running. Focusing a task swaps them for the frames of the task; `unfocus` brings the others
+back. This module keeps the two apart. It knows frames, but no debugger.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ class Session:
         is_shown: Whether the user has been told where the program stopped.
         is_place_owed: Whether the standard debugger won't tell that.
         prompt: The prompt as it is without a focus; meaningful while there is one.
-        awaited: The suspended generator or coroutine whose next line is waited for while the program runs.
+        awaited: The suspended generator or coroutine whose next line is waited for while the
+            program runs.
         line_reader: What reads lines at the prompt, and what it was made for. It serves all stops.
     """
 
@@ -46,7 +47,10 @@ class Session:
         self.reset()
 
     def reset(self) -> None:
-        """Forget the stop, when the program goes on or stops anew. Nothing of the program is kept alive."""
+        """Forget the stop, when the program goes on or stops anew.
+
+        Nothing of the program is kept alive.
+        """
         self._stop: List[Entry] = []
         self._stop_index = 0
         self._traceback: Optional[TracebackType] = None

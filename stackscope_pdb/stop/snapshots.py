@@ -1,8 +1,8 @@
 """The tasks of the process at a stop, looked up once.
 
-Event loops of the thread that stopped stand still while the prompt waits, so one look is enough for all
-commands and for completion. Those of other threads go on: what is shown of them says when it was seen, and
-`tasks` looks anew.
+Event loops of the thread that stopped stand still while the prompt waits, so one look is enough for
+all commands and for completion. Those of other threads go on: what is shown of them says when it
+was seen, and `tasks` looks anew.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _loops_of_prompts: List[object] = []
 
 @contextmanager
 def loop_of_prompt(loop: object) -> Iterator[None]:
-    """While this lasts, the loop in which a prompt reads a line is not taken for one of the program's."""
+    """Meanwhile the loop in which a prompt reads isn't taken for one of the program's."""
     _loops_of_prompts.append(loop)
     try:
         yield

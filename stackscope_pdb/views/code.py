@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from typing import Collection, Iterable, Iterator, List, Sequence, Tuple
 
 MOST_LINES_BEFORE = 1_000
-"""So far back the beginning of a function is looked for, to know whether a line is inside of a string."""
+"""So far back the beginning of a function is looked for, to know whether a line is inside of a
+string."""
 
 
 class Marks:
@@ -64,8 +65,8 @@ def colored_part(lines: Sequence[str], start: int, stop: int, first: int) -> Lis
         lines: All lines of the file.
         start: The number of the first wanted one.
         stop: The number of the first one that isn't wanted any more.
-        first: The number of the line where their function begins. Colouring starts there, so that it is
-            known whether the first wanted line is inside of a string.
+        first: The number of the line where their function begins. Colouring starts there, so that
+            it is known whether the first wanted line is inside of a string.
     """
     from stackscope_pdb.output.highlight import highlight_lines
 
@@ -117,7 +118,7 @@ def _last_line(code: CodeType) -> int:
 
 
 def shortened(text: str, width: int, ellipsis: str) -> str:
-    """A line as far as it fits into ``width`` columns; it may hold escape sequences, which aren't cut."""
+    """What fits of a line into ``width`` columns; its escape sequences aren't cut."""
     import re
 
     parts = re.split(r"(\x1b\[[0-9;]*m)", text.expandtabs())

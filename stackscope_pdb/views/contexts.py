@@ -147,7 +147,10 @@ class _Drawing:
         self.ellipsis = console.ellipsis
 
     def node(self, node: NumberedContext, first: str, rest: str) -> Iterator[Tuple[str, Line]]:
-        """A node and all below it. ``first`` goes before its first line, ``rest`` before the others."""
+        """A node and all below it.
+
+        ``first`` goes before its first line, ``rest`` before the others.
+        """
         yield node.number, [("guide", first), *self._title(node)]
         last = len(node.children) == 0
         for index, (frame, inside) in enumerate(node.frames):

@@ -26,7 +26,8 @@ def folded(entries: Sequence[Entry], frames: Sequence[Frame]) -> List[bool]:
         entries: The frames as the debugger has them.
         frames: What the library says about them. A frame that it left out is folded.
 
-    The innermost frame is folded only if the library hides it, for otherwise it is where things stand.
+    The innermost frame is folded only if the library hides it, for otherwise it is where things
+    stand.
     """
     known = {id(frame.pyframe): frame for frame in frames}
     result = []
@@ -54,7 +55,7 @@ def fold_middle(hidden: List[bool], current: int) -> None:
 
 
 def packages(entries: Sequence[Entry]) -> str:
-    """The packages that frames come from, for the line that stands for them: "asyncio, contextlib"."""
+    """The packages that folded frames come from: "asyncio, contextlib"."""
     from stackscope.safe.text import safe_text
 
     names = dict.fromkeys(package_of(frame) for frame, _ in entries)

@@ -1,4 +1,4 @@
-"""The stack as `where` shows it: numbered frames, with their contexts or without, and folded ones counted."""
+"""The stack as `where` shows it: numbered frames, contexts if asked for, folded frames counted."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _rest_lines(stack: Stack, width: int, view: nodes.View, console: Console) ->
 
 
 def _numbers(start: int, stop: int) -> str:
-    """The numbers of a run of frames, of which each has a line of its own unless they are folded."""
+    """The numbers of a run of frames; each frame has a line of its own unless it is folded."""
     return str(start) if stop - start == 1 else f"{start}-{stop - 1}"
 
 

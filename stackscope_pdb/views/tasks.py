@@ -1,4 +1,4 @@
-"""All tasks as one tree: each under the task group or nursery that owns it, many alike ones as one row."""
+"""All tasks as one tree: each under its task group or nursery, many alike as one row."""
 
 from __future__ import annotations
 
@@ -296,7 +296,7 @@ def brief_line(node: TaskNode) -> Line:
 
 
 def owner_labels(parent: TaskNode) -> Callable[[object], Tuple[str, str]]:
-    """A function that says where ``parent`` has opened a task group or nursery: source, and a comment."""
+    """A function that tells where ``parent`` opened a group or nursery: source, comment."""
     found: Dict[int, Tuple[str, str]] = {}
     for frame, context in _all_contexts(parent.stack):
         line = _with_line(frame, context)
@@ -315,7 +315,7 @@ def _with_line(frame: Frame, context: Context) -> str:
 
 
 def _all_contexts(stack: Stack) -> Iterator[Tuple[Frame, Context]]:
-    """All contexts of a stack, those inside of other ones included, each with the frame it is in."""
+    """All contexts of a stack, inner ones included, each with its frame."""
     todo: List[Stack] = [stack]
     while todo:
         for frame in todo.pop().frames:

@@ -8,8 +8,7 @@ import sys
 import pytest
 
 LIBRARIES = [
-    "async_generator", "concurrent.futures", "contextlib", "greenback", "greenlet", "outcome",
-    "threading",
+    "async_generator", "concurrent.futures", "contextlib", "greenback", "greenlet", "threading",
 ]  # fmt: skip
 """Those with tens of private names, asyncio, trio and anyio, take longer: see `missing`."""
 

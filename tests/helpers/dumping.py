@@ -147,7 +147,7 @@ def fork():
 
 
 def fork_a_child():
-    """Fork a process that waits until it is ended by a signal, or its parent ends, or in a minute."""
+    """Fork a process that waits for a signal, for the end of its parent, or a minute."""
     reader, writer = os.pipe()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # 3.12+ minds that there are threads

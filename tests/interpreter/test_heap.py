@@ -120,12 +120,13 @@ def tuples_that_fail(look):
 
 
 def test_what_other_threads_make_is_left_alone():
-    """CPython up to 3.13 can't end a tuple that somebody else refers to while it is being filled."""
+    """CPython up to 3.13 can't end a tuple that something refers to while it is filled."""
     pytest.importorskip("trio")  # whose runs nothing but the collector knows
     from trio._core._run import Runner
 
     looks = [stackscope.extract_all, lambda: heap.instances([Runner])]
-    if has_gil():  # else another thread may run at any moment: classes made in C are not looked for with certainty
+    # Without the GIL another thread may run at any moment: looking for classes made in C is unsure.
+    if has_gil():
         pytest.importorskip("greenlet")  # as with greenlets, whose class is made in C
         looks += [lambda: heap.instances([SimpleNamespace]), lambda: heap.object_at(id(heap))]
     for look in looks:

@@ -1,4 +1,4 @@
-"""Asking generators that another thread may resume: the same answers as from their own attributes."""
+"""Asking generators that another thread may resume: as their own attributes say."""
 
 from __future__ import annotations
 

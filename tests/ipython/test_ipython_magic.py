@@ -132,7 +132,8 @@ def test_help_and_loading_twice(ipython):
 
 
 STATE = (
-    "(sorted(m.magics['line']), sorted(m.registry), vars(tb).get('_debugger_cls', tb.debugger_cls), tb.pdb,"
+    "(sorted(m.magics['line']), sorted(m.registry),"
+    " vars(tb).get('_debugger_cls', tb.debugger_cls), tb.pdb,"
     " sys.breakpointhook, sorted(ip.strdispatchers['complete_command'].strs))"
 )
 
@@ -159,3 +160,11 @@ def test_unloading_undoes_loading(ipython):
     assert "`%stackscope` not found" in out
     assert "No task is alive in this process." in out
     assert "['--hidden']\n" in out
+
+
+def test_every_kind_of_span_has_a_color_of_the_theme_or_is_plain():
+    from stackscope.render.style import STYLES
+    from stackscope_ipython.theme import TOKENS
+
+    assert set(TOKENS) <= set(STYLES)
+    assert {"class", "current", "error", "func", "lineno", "state", "taskname"} <= set(TOKENS)

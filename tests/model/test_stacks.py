@@ -366,14 +366,17 @@ def test_a_frame_says_the_same_before_and_after_the_first_extraction():
     code = """
 import sys, stackscope
 
+def said_of(frame):
+    return frame.clsname, str(frame), frame.as_stdlib_summary(capture_locals=True).locals
+
 class Server:
     def serve(self, port):
         frame = stackscope.Frame(sys._getframe())
-        return frame, (frame.clsname, str(frame), frame.as_stdlib_summary(capture_locals=True).locals)
+        return frame, said_of(frame)
 
 frame, before = Server().serve(80)
 stackscope.extract(None)
-after = (frame.clsname, str(frame), frame.as_stdlib_summary(capture_locals=True).locals)
+after = said_of(frame)
 assert before[0] == after[0] == "Server", (before, after)
 assert before[1].startswith("Server.serve in __main__ at "), before
 assert before[2].items() <= after[2].items(), (before, after)

@@ -40,7 +40,10 @@ def kinds():
 
 
 def module_of_kinds(body, names=tuple(KINDS)):
-    """A module with a test of each kind, called ``test_KIND``. ``WAIT`` stands for the call that waits."""
+    """A module with a test of each kind, called ``test_KIND``.
+
+    ``WAIT`` stands for the call that waits.
+    """
     parts = [BEGIN]
     for kind in names:
         _, mark, define, wait = KINDS[kind]

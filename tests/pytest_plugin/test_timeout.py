@@ -19,7 +19,8 @@ def lease():
 """
 
 LONG = 8.0 if sys.implementation.name == "pypy" else 2.0
-"""Seconds: more than it takes to tell of a test, for what is told must be seen before the test goes on."""
+"""Seconds: more than it takes to tell of a test, for what is told must be seen before the test goes
+on."""
 
 HANGS = f"""
 print("captured words")

@@ -1,4 +1,4 @@
-"""The program whose frames are drawn: small real generators and coroutines, stopped somewhere inside."""
+"""The program whose frames are drawn: small generators and coroutines, stopped inside."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tree that the contract shows, from a model made by hand over the frames of examples/example.py."""
+"""The tree that the contract shows, from a hand-made model of examples/example.py."""
 
 from __future__ import annotations
 

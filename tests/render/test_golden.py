@@ -1,7 +1,8 @@
 """Every scene in every way of drawing it, to the character.
 
 The expected text is in tests/golden, one file a scene. After a change that is meant to alter it:
-``STACKSCOPE_UPDATE_GOLDEN=1 python -m pytest tests/render/test_golden.py``, and read the difference.
+``STACKSCOPE_UPDATE_GOLDEN=1 python -m pytest tests/render/test_golden.py``, and read the
+difference.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ ONE_STRING = '''\
         ("with a, \\\n    b as c:\n", ["with a:", "with b as c:"]),
         ("async with a, \\\n    b:\n", ["async with a:", "async with b:"]),
         (
-            "    with open(\n        'x',  # the file\n        mode='r',\n    ) as f:\n        pass\n",
+            "    with open(\n     'x',  # the file\n        mode='r',\n    ) as f:\n        pass\n",
             ["with open('x', mode='r') as f:"],
         ),
         ("with f(\n    (1,\n    ),\n) as g:\n", ["with f((1,)) as g:"]),

@@ -45,7 +45,7 @@ async def start(coroutine, name):
 
 
 def look_at(main):
-    """Run ``main()``, take a snapshot where it is then, and end its tasks without waiting for them."""
+    """Run ``main()``, take a snapshot then, and end its tasks without waiting for them."""
     found = []
 
     async def inside():

@@ -57,7 +57,8 @@ KEPT = 10
 
 
 PAUSE = 0.005
-"""Seconds in which the thread that looks has the interpreter for itself, or the test would take long."""
+"""Seconds in which the thread that looks has the interpreter for itself, or the test would take
+long."""
 
 
 class Churn:

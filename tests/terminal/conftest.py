@@ -19,12 +19,13 @@ ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[=>]|\x1b\][^\x07]*\x07")
 SEEN_AT_ONCE = 20
 """Seconds after which Ctrl-C is pressed again.
 
-If a signal comes just between two instructions and a system call that waits, Python sees it only when that
-has ended, or when the next signal comes.
+If a signal comes just between two instructions and a system call that waits, Python sees it only
+when that has ended, or when the next signal comes.
 """
 
 LINE_READ = "\x1b[?2004l"
-"""What PyPy's readline writes once it has read a line. Before that, it draws the prompt anew with each key."""
+"""What PyPy's readline writes once it has read a line. Before that, it draws the prompt anew with
+each key."""
 
 
 class Terminal:
@@ -57,7 +58,7 @@ class Terminal:
             )
 
     def expect_prompt(self, name=""):
-        """Wait for the prompt that names ``name``, and give what came before it, without escapes."""
+        """Wait for the prompt that names ``name``; what came before it, without escapes."""
         wanted = f"(stackscope_pdb {name}) " if name else "(stackscope_pdb) "
         self.child.expect_exact(wanted)
         before = self.child.before.replace("\x1b[1A\n", "")  # the way of PyPy's prompt to its line
@@ -82,7 +83,7 @@ class Terminal:
             self.child.expect_exact(LINE_READ)
 
     def ask(self, line, name=""):
-        """Type a line, and give the answer: what comes before the next prompt, which names ``name``."""
+        """Type a line; gives the answer, up to the next prompt, which names ``name``."""
         self.enter(line)
         return self.without_echo(self.expect_prompt(name))
 
@@ -190,7 +191,7 @@ def screen(terminal):
 
 @pytest.fixture
 def terminal(tmp_path):
-    """Starts ``python ARGUMENTS`` in a terminal, in a folder that holds the program of that source."""
+    """Starts ``python ARGUMENTS`` in a terminal, in the folder of a program."""
     opened = []
 
     def start(source, *arguments, **kwargs):

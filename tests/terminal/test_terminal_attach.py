@@ -75,7 +75,7 @@ BLOCKED = ALLOW + textwrap.dedent(
 
 @pytest.fixture
 def process(tmp_path):
-    """Starts a program in a process that knows nothing of this library, and waits until it is ready."""
+    """Starts a program that knows nothing of this library, and waits until it is ready."""
     started = []
 
     def start(source):

@@ -1,4 +1,4 @@
-"""The session of `docs/hanging.rst`: a program hangs, Ctrl-C, the culprit is found, the program ends."""
+"""The session of `docs/hanging.rst`: from a hanging program and Ctrl-C to its end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CLIENTS = ("ada", "bob", "cleo", "dan")
 
 
 def session_of_the_page():
-    """What comes before the first prompt; then the prompts' names, the commands, and the answers to them."""
+    """What comes before the first prompt; then prompts' names, commands, and answers."""
     indented = re.findall(r"^   (.*)\n", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     begin = indented.index("^C")
     banner, steps = [], []

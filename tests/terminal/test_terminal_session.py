@@ -1,4 +1,4 @@
-"""One session through all commands and all refusals, with the standard prompt and with prompt_toolkit."""
+"""One session through all commands and all refusals, with each kind of prompt."""
 
 from __future__ import annotations
 
@@ -106,7 +106,8 @@ PROGRAM = textwrap.dedent(
 )
 
 STEPS = [
-    # What is typed; what is answered, among other things; what the prompt names then, if that is new.
+    # What is typed; what is answered, among other things; what the prompt names then, if that is
+    # new.
     ("where", "main in __main__ at app.py"),
     ("where --hidden", "run_forever"),
     ("w -c", "main in __main__ at app.py"),

@@ -1,8 +1,8 @@
 """Takes private names away from libraries, and extracts all kinds of items.
 
 For each glue module, every private name that it mentions is taken away in turn: from the library's
-modules, classes and objects. Then the glue is installed, and all kinds of items are extracted. Each case
-is a process, forked from one in which everything is imported but the glue.
+modules, classes and objects. Then the glue is installed, and all kinds of items are extracted. Each
+case is a process, forked from one in which everything is imported but the glue.
 
 ``python -m tests.tools.missing [LIBRARY ...]``; without arguments it tries all libraries.
 """
@@ -34,7 +34,6 @@ LIBRARIES = {
     "contextlib": "contextlib",
     "greenback": "greenback",
     "greenlet": "greenlet",
-    "outcome": "outcome",
     "threading": "threading",
     "trio": "trio",
 }
@@ -213,7 +212,6 @@ SCENES = {
     "contextlib": [managers],
     "greenback": [on_trio],
     "greenlet": [greenlets, on_trio],
-    "outcome": [on_trio],
     "threading": [threads],
     "trio": [on_trio],
 }
@@ -307,7 +305,8 @@ def count_looks(scene, library):
 
 def cases(library):
     """Tries all names of a library. Gives how many went wrong."""
-    # What other libraries' glue there is, is in place: only this library's is installed in each case.
+    # What other libraries' glue there is, is in place: only this library's is installed in each
+    # case.
     own = [name for name in sys.modules if name.startswith((library, *DEPENDENT.get(library, ())))]
     glue._dealt_with.update(dict.fromkeys(own, 0))
     stackscope.extract(None)
@@ -341,8 +340,9 @@ DEPENDENT = {
 
 package = pathlib.Path(stackscope.__file__).parent / "glue"
 mentioned = {library: set() for library in SCENES}
-for path in package.glob("*.py"):
-    library = LIBRARIES.get(path.stem) or LIBRARIES.get(path.stem.partition("_")[0])
+for path in package.rglob("*.py"):
+    # The room of a library, or the file of one that needs no room.
+    library = LIBRARIES.get(path.parent.name) or LIBRARIES.get(path.stem)
     if library is not None:
         mentioned[library].update(names_in(compile(path.read_text(), str(path), "exec")))
 static = {library: {} for library in SCENES}
@@ -359,5 +359,7 @@ for library in chosen:  # all at the same time
     sys.stdout.flush()
     if os.fork() == 0:
         os._exit(min(cases(library), 1))
+untried = [library for library in chosen if not mentioned[library]]
+assert not untried, f"no private name is mentioned in the glue of {untried}"
 wrong = sum(os.wait()[1] != 0 for _ in chosen)
 print(wrong, "libraries wrong")

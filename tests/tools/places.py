@@ -1,4 +1,4 @@
-"""`python -m tests.tools.places` extracts from where it is most delicate, and says what went well."""
+"""`python -m tests.tools.places` extracts from delicate places, and says what went well."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ def say(place, what="ok"):
 
 
 def look(place, draw=True):
-    """Extract the caller's stack: the caller must be there, in a `with`. And extract all that there is."""
+    """Extract the caller's stack: the caller must be there, in a `with`.
+
+    And extract all that there is.
+    """
     caller = sys._getframe(1)
     try:
         stack = stackscope.extract_until(caller)
@@ -217,6 +220,7 @@ if __name__ == "__main__":
     # The names in this module last longer than those in __main__.
     from tests.tools import places
 
-    # Without the GIL only the collector frees functions, and so what their modules hold: when these are empty.
+    # Without the GIL only the collector frees functions, and so what their modules hold: when these
+    # are empty.
     stay = None if FREE_THREADED else places.AtTheVeryEnd()
     places.main()

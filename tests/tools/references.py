@@ -1,7 +1,7 @@
 """Whether extractions keep anything: `python -m tests.tools.references --rounds 10000`.
 
-What is looked at is extracted and drawn again and again. Afterwards each object must have as many references
-as before, and the collector must know of as many objects of each type.
+What is looked at is extracted and drawn again and again. Afterwards each object must have as many
+references as before, and the collector must know of as many objects of each type.
 """
 
 from __future__ import annotations

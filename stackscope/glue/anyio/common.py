@@ -1,8 +1,8 @@
 """anyio: what is the same on both backends.
 
-A `BlockingPortal` as a context is its task group; a thread that waits in ``portal.call()`` goes on into the
-task that runs the call. What concerns the backends is in `stackscope.glue.anyio.on_asyncio` and
-`stackscope.glue.anyio.on_trio`.
+A `BlockingPortal` as a context is its task group; a thread that waits in ``portal.call()`` goes on
+into the task that runs the call. What concerns the backends is in
+`stackscope.glue.anyio.on_asyncio` and `stackscope.glue.anyio.on_trio`.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def elaborate_timeout(frame: Frame, context: Context) -> None:
 
 
 def _scope_in(frame: Frame) -> Optional[ScopeState]:
-    """The state of the first cancel scope that a frame is inside of, or a generator that it is about."""
+    """The state of the first cancel scope around a frame, or around its generator."""
     for context in frame.contexts:
         state = state_of_scope(context.obj)
         inner: Optional[Stack] = context.inner_stack
@@ -159,7 +159,7 @@ def describe_end_of_group(frame: Frame, waiting: Waiting) -> None:
 
 
 def describe_stream(frame: Frame, waiting: Waiting) -> None:
-    """``send()`` and ``receive()`` of a memory object stream: how full it is, and who else is there."""
+    """``send()`` and ``receive()`` of a memory object stream: how full it is, who else is there."""
     stream = waiting.obj = variable(frame, "self")
     state = stream._state
     sends = frame.funcname == "send"
@@ -195,7 +195,7 @@ def describe_lock(frame: Frame, waiting: Waiting) -> None:
 
 
 def describe_limiter(frame: Frame, waiting: Waiting) -> None:
-    """``CapacityLimiter.acquire()`` where anyio implements it: how many tokens are taken, how many wait."""
+    """``CapacityLimiter.acquire()`` of anyio's own: how many tokens are taken, how many wait."""
     limiter = waiting.obj = waiting.lock = variable(frame, "self")
     taken = list(limiter._borrowers)
     waiting.clear()

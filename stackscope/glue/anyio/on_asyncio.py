@@ -1,7 +1,7 @@
 """anyio on asyncio: task groups with their tasks, cancel scopes, and threads that run for a task.
 
-A task that waits in ``to_thread.run_sync()`` goes on into the frames of its thread; a thread that waits in
-``from_thread.run()`` into the task that runs the call.
+A task that waits in ``to_thread.run_sync()`` goes on into the frames of its thread; a thread that
+waits in ``from_thread.run()`` into the task that runs the call.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ def tasks_of(group: object) -> List[Any]:
 
 
 def _is_child(task: Any, host: Any) -> bool:
-    """Whether a task was started by ``host``, where its group doesn't say which ones are its own."""
+    """Whether ``host`` started a task, where its group doesn't say which tasks are its own."""
     state = backend._task_states.get(task)
     return getattr(state, "parent_id", None) == id(host)
 
@@ -151,7 +151,7 @@ def elaborate_to_thread(frame: Frame, next_inner: object) -> object:
 
 
 def find_worker(call: FrameType) -> Optional[Tuple[int, List[FrameType]]]:
-    """The number of the thread that is busy with a call of ``to_thread.run_sync()``, and what it runs.
+    """The number of the thread that runs a ``to_thread.run_sync()`` call, and what it runs.
 
     ``None`` if no thread has begun with it.
     """
@@ -188,7 +188,7 @@ def task_for(future: object) -> object:
 
 
 def find_task_group(callback: Any) -> Optional[Tuple[object, object]]:
-    """The task group that has given a task its callback ``task_done`` (anyio/_backends/_asyncio.py)."""
+    """The task group that gave a task the callback ``task_done`` (anyio/_backends/_asyncio.py)."""
     if type(callback) is not FunctionType or callback.__code__.co_name != "task_done":
         return None
     if not (callback.__module__ or "").startswith("anyio."):
@@ -213,7 +213,7 @@ def describe_task_group(frame: Frame, waiting: Waiting) -> None:
 
 
 def describe_worker(frame: Frame, waiting: Waiting) -> None:
-    """``to_thread.run_sync()``: the thread that does it; before that, what it waits for to get one."""
+    """``to_thread.run_sync()``: the thread that does it, or what the call waits for to get one."""
     found = find_worker(frame.pyframe)
     if found is not None:
         waiting.clear()

@@ -84,7 +84,7 @@ def callback_variable(future: object, function: str, variable: str) -> object:
 
 
 def free_variables(function: FunctionType) -> Dict[str, Any]:
-    """The variables of the functions around it that a function uses, as far as they have a value."""
+    """The variables that a function uses of those around it, as far as they have a value."""
     found = {}
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
         try:

@@ -46,9 +46,9 @@ OTHER_TASKS = tuple(
 )
 """Where asyncio keeps all tasks: a WeakSet up to 3.11, a WeakSet and a set in 3.12 and 3.13.
 
-`asyncio.all_tasks()` iterates over these in Python code, and has to start anew whenever another thread
-starts a task. From 3.14 on the tasks are in a list of the interpreter's that is read while all threads are
-stopped (`_asyncio_all_tasks_impl` in _asynciomodule.c).
+`asyncio.all_tasks()` iterates over these in Python code, and has to start anew whenever another
+thread starts a task. From 3.14 on the tasks are in a list of the interpreter's that is read while
+all threads are stopped (`_asyncio_all_tasks_impl` in _asynciomodule.c).
 """
 
 
@@ -61,7 +61,8 @@ def _all_known_tasks() -> List[Any]:
     """All tasks of all loops, up to 3.13; some of them may be done."""
     found: List[Any] = []
     for known in OTHER_TASKS:
-        # A single call of list() on a set of weak references runs no Python code, so no other thread runs.
+        # A single call of list() on a set of weak references runs no Python code, so no other
+        # thread runs.
         references = getattr(known, "data", None)
         if type(references) is set:
             found += [ref() for ref in list(references)]
@@ -201,8 +202,8 @@ def register_owner_finder(find: OwnerFinder) -> None:
     """Have tasks shown below the task groups of a library that is built on asyncio.
 
     Args:
-        find: Gets a done callback of a task. If it is one by which a task group learns of the task's end, it
-            gives that group and the task that has opened it; else ``None``.
+        find: Gets a done callback of a task. If it is one by which a task group learns of the
+            task's end, it gives that group and the task that has opened it; else ``None``.
     """
     if find not in _owner_finders:
         _owner_finders.append(find)
@@ -212,15 +213,18 @@ def register_reason_cutter(cut: Callable[[str], Optional[str]]) -> None:
     """Have what a library says when it cancels a task cut down to the reason.
 
     Args:
-        cut: Gets the message of ``Task.cancel()``. Gives the reason in it, ``None`` if there is none, or all of a
-            message that isn't the library's own.
+        cut: Gets the message of ``Task.cancel()``. Gives the reason in it, ``None`` if there is
+            none, or all of a message that isn't the library's own.
     """
     if cut not in _reason_cutters:
         _reason_cutters.append(cut)
 
 
 def find_task_group(callback: Any) -> Optional[Tuple[object, object]]:
-    """The `asyncio.TaskGroup` that has given a task its callback (Lib/asyncio/taskgroups.py, 3.11 to 3.15)."""
+    """The `asyncio.TaskGroup` that gave a task its callback.
+
+    Source: Lib/asyncio/taskgroups.py, 3.11 to 3.15.
+    """
     if type(callback) is not MethodType:
         return None
     if getattr(callback.__func__, "__name__", "") != "_on_task_done":
@@ -242,7 +246,7 @@ def _coroutine_runs(task: Any) -> bool:
 
 
 def running_loops(survey: Survey) -> List[Tuple[int, Any]]:
-    """The loops that run in any thread, as far as frames show them, with the threads' identifiers."""
+    """The loops that run in any thread, as far as frames show, with the threads' identifiers."""
     found: List[Tuple[int, Any]] = []
     for function, variable in _RUN_FRAMES:
         for ident, frame in survey.calls(function):

@@ -1,9 +1,9 @@
 """asyncio: tasks, futures, task groups and timeouts.
 
-A task is its coroutine. What it awaits in the end is the stack's leaf: a future, or another task, whose
-own stack isn't part of this one; a call in a thread pool is continued by the frames of its thread. A
-``TaskGroup`` has its tasks as `children`, and ``asyncio.timeout()`` says in its description how much time is
-left.
+A task is its coroutine. What it awaits in the end is the stack's leaf: a future, or another task,
+whose own stack isn't part of this one; a call in a thread pool is continued by the frames of its
+thread. A ``TaskGroup`` has its tasks as `children`, and ``asyncio.timeout()`` says in its
+description how much time is left.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def elaborate_await(frame: Frame, next_inner: object) -> object:
 
 
 def elaborate_task_group(group: object, context: Context) -> None:
-    """A task group: the stacks of its tasks, in the order of their names, and whether it is cancelled."""
+    """A task group: the stacks of its tasks, ordered by name, and whether it is cancelled."""
     tasks = instance_attributes(group).get("_tasks")
     if type(tasks) is set:
         context.children = [
@@ -106,7 +106,7 @@ def elaborate_task_group(group: object, context: Context) -> None:
 
 
 def state_of_group(group: object) -> List[str]:
-    """That a task group cancels its tasks, and how many of them have failed; nothing if all is well."""
+    """Words for a task group that cancels its tasks, with how many failed; else empty."""
     attributes = instance_attributes(group)
     if attributes.get("_aborting") is not True:
         return []

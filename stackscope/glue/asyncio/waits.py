@@ -1,8 +1,8 @@
 """asyncio: what a task waits for.
 
-A function here for each function of asyncio's that waits, which adds to a `Waiting` what the frame of that
-function tells: how many others wait, how much time is left, which tasks have to finish. They are hooks of
-`stackscope.snapshot.waits`, and each of them can be read alone.
+A function here for each function of asyncio's that waits, which adds to a `Waiting` what the frame
+of that function tells: how many others wait, how much time is left, which tasks have to finish.
+They are hooks of `stackscope.snapshot.waits`, and each of them can be read alone.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ if TYPE_CHECKING:
     from stackscope.model.waiting import Waiting
 
 LONGEST_LINE = 100
-"""The longest queue in which places are looked for: that takes quadratic time for all who wait in it."""
+"""The longest queue in which places are looked for: that takes quadratic time for all who wait in
+it."""
 
 MOST_SEARCHED = 500
 """The most tasks among which those are searched that ``as_completed()`` waits for."""
@@ -88,7 +89,7 @@ def note_timer(waiting: Waiting, handle: Any, loop: Any = None) -> None:
 
 
 def note_line(waiting: Waiting, line: object) -> None:
-    """Say how long a queue of waiting futures is, and the place of the one at the end of the stack."""
+    """Say how long a queue of waiting futures is, and the place of the awaited one."""
     leaf = waiting.obj
     if type(line) is not deque:
         return

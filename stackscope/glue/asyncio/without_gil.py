@@ -1,9 +1,10 @@
 """asyncio's tasks and futures in C, while other threads run: without the GIL.
 
-Up to 3.13 their getters make references to what the loop's thread may just free. `gc.get_referents` stops all
-threads, and gives the fields in order, without those that are empty (``TaskObj_traverse`` and
-``FutureObj_traverse`` in Modules/_asynciomodule.c): a task's context, coroutine, name and what it waits for,
-then the loop, the first callback and its context, and a list of the other callbacks with theirs.
+Up to 3.13 their getters make references to what the loop's thread may just free. `gc.get_referents`
+stops all threads, and gives the fields in order, without those that are empty (``TaskObj_traverse``
+and ``FutureObj_traverse`` in Modules/_asynciomodule.c): a task's context, coroutine, name and what
+it waits for, then the loop, the first callback and its context, and a list of the other callbacks
+with theirs.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def _guarded(
 
 
 def _callbacks(fields: List[Any], loop: int) -> Optional[List[Any]]:
-    """The callbacks, with their contexts, from the fields of a future and where its loop is among them."""
+    """The callbacks and their contexts, from a future's fields and the index of its loop."""
     following = fields[loop + 1 :]
     if len(following) < 2 or type(following[1]) is not contextvars.Context:
         return None

@@ -7,7 +7,8 @@
 `greenback`  tasks that await from synchronous code, by running in a greenlet
 ===========  =====================================================================
 
-The package itself is installed when greenlet has been imported; gevent and greenback are, when they have been.
+The package itself is installed when greenlet has been imported; gevent and greenback are, when they
+have been.
 """
 
 from __future__ import annotations

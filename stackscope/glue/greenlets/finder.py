@@ -62,7 +62,8 @@ def types() -> Sequence[type]:
 def find_greenlets(survey: Survey) -> List[FoundItem]:
     """The greenlets that are alive.
 
-    Those that stand for whole threads are shown if they wait while another greenlet of their thread runs.
+    Those that stand for whole threads are shown if they wait while another greenlet of their thread
+    runs.
     """
     current = greenlet.getcurrent()
     drawn = [current]  # with the stack of this thread
@@ -116,7 +117,7 @@ def name_of(item: Any) -> str:
 
 
 def function_of(innermost: Optional[FrameType]) -> str:
-    """The name of the function that a greenlet was started with, past how a library starts greenlets."""
+    """The name of the function that a greenlet was started with, past how its library starts it."""
     for frame in frames_of(innermost):
         if elaborate_frame.for_code(frame.f_code) is None:
             return frame.f_code.co_name

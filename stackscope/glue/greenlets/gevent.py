@@ -52,7 +52,7 @@ def thread_of_hub(hub: Any) -> Optional[int]:
 
 
 def number_in_threading(ident: int) -> int:
-    """The number by which `threading` knows a thread: that of its main greenlet, if that has a hub."""
+    """The number by which `threading` knows a thread: its main greenlet's, if that has a hub."""
     if type(getattr(sys.modules.get("threading"), "get_ident", None)) is BuiltinFunctionType:
         return ident  # not patched
     hub_class: object = getattr(sys.modules.get("gevent.hub"), "Hub", None)
@@ -66,7 +66,7 @@ def number_in_threading(ident: int) -> int:
 
 
 def greenlet_in_place_of_thread(number: int) -> List[Any]:
-    """The greenlet that gevent has given a thread's place and number to, in a list; none if there is none."""
+    """The greenlet that has a thread's place and number in gevent, in a list of one or none."""
     return [item for item in reachable() if id(item) == number]
 
 

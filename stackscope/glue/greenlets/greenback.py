@@ -1,8 +1,8 @@
 """greenback: the frames by which it lets synchronous code await are hidden.
 
-A task with a portal is a shim that runs the task's own coroutine in a greenlet. Where the shim's frame is
-the innermost one, the stack goes on into that greenlet, and from there into the coroutines and awaitables
-that the greenlet is about. ``async_context(cm)`` is ``cm``.
+A task with a portal is a shim that runs the task's own coroutine in a greenlet. Where the shim's
+frame is the innermost one, the stack goes on into that greenlet, and from there into the coroutines
+and awaitables that the greenlet is about. ``async_context(cm)`` is ``cm``.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def elaborate_trampoline(frame: Frame, next_inner: object) -> object:
 
 
 def elaborate_shim(frame: Frame, next_inner: object) -> object:
-    """The coroutine of a task with a portal: its greenlet if that is suspended, else the task's coroutine."""
+    """The coroutine of a task with a portal, or its greenlet if that is suspended."""
     if next_inner is not None:
         return None
     return suspended_child(frame) or variable(frame, "orig_coro")

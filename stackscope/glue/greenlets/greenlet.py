@@ -1,7 +1,7 @@
 """greenlet: a greenlet is the stack that it runs, or will go on to run.
 
-Inside a greenlet, this thread's stack goes on into the stacks of its parents, the way an exception would.
-The greenlet itself, as a stack item, gives its own frames only.
+Inside a greenlet, this thread's stack goes on into the stacks of its parents, the way an exception
+would. The greenlet itself, as a stack item, gives its own frames only.
 
 On PyPy, greenlets are written in Python, on top of continulets. The frames of that are hidden.
 """
@@ -78,7 +78,7 @@ def frames_of(innermost: Optional[FrameType]) -> List[FrameType]:
 
 
 def _is_main_elsewhere(item: Any) -> bool:
-    """Whether it is another thread's main greenlet, for which PyPy's ``gr_frame`` would give ours."""
+    """Whether it is another thread's main greenlet, for which PyPy's ``gr_frame`` is ours."""
     thread = getattr(greenlet.getcurrent(), "_greenlet__thread_id", None)
     return (
         getattr(item, "_greenlet__main", False)
@@ -87,7 +87,7 @@ def _is_main_elsewhere(item: Any) -> bool:
 
 
 def _is_in(innermost: FrameType, item: Any) -> bool:
-    """Whether a frame is one of a greenlet's, and not of whoever has switched to it, as PyPy says too."""
+    """Whether a frame belongs to a greenlet; PyPy also says so of whoever has switched to it."""
     if getattr(item, "_greenlet__main", False):
         return True
     for frame in frames_of(innermost)[:1]:

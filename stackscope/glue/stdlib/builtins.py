@@ -1,7 +1,7 @@
 """Generators, coroutines, async generators, and the awaitables that they make.
 
-A suspended one of these is its frame, and what it awaits or yields from. A running one is a piece of
-whatever stack its frame is running on.
+A suspended one of these is its frame, and what it awaits or yields from. A running one is a piece
+of whatever stack its frame is running on.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def unwrap_slice(piece: StackSlice) -> Iterator[FrameType]:
 
 
 def _with_frame(unwrap: Callable[[Any], Any], attribute: str) -> Callable[[Any], Any]:
-    """``unwrap`` for an interpreter on which even asking for the frame of ``attribute`` takes some care."""
+    """``unwrap`` for an interpreter on which even asking for ``attribute`` takes care."""
     if FREE_THREADED:
         return _while_others_run(unwrap)
     if not MAKES_FRAMES:
@@ -144,7 +144,7 @@ def _type_of_coroutine_wrapper() -> type:
 
 
 def _types_of_async_generator_awaitables() -> Tuple[List[type], Optional[type]]:
-    """The types of what the methods of an async generator give, and of ``anext(generator, default)``."""
+    """The types that an async generator's methods and ``anext(generator, default)`` return."""
 
     async def sample() -> AsyncGenerator[None, None]:
         yield

@@ -42,7 +42,7 @@ _CODES = [code for code in (code_of(*where) for where in PLUMBING) if code is no
 
 
 def frames_of_call(future: object) -> List[FrameType]:
-    """The frames of the call that ``future`` stands for, outermost first; none if no thread is at it."""
+    """The frames of the call that ``future`` stands for, outermost first, if a thread runs it."""
     found = _find_call(future)
     return [] if found is None else found[1]
 

@@ -1,7 +1,7 @@
 """contextlib: ``@contextmanager`` and ``@asynccontextmanager`` objects, and exit stacks.
 
-The generator of a ``@contextmanager`` is the context's `inner_stack`, until it is exiting: then its frames
-follow in the main stack. What an exit stack holds are the context's `children`.
+The generator of a ``@contextmanager`` is the context's `inner_stack`, until it is exiting: then its
+frames follow in the main stack. What an exit stack holds are the context's `children`.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 
 def elaborate_generator_manager(manager: Any, context: Context) -> None:
-    """A manager made by ``@contextmanager``: what it was called with, and what its generator is doing."""
+    """A manager made by ``@contextmanager``: its arguments, and what its generator does."""
     attributes = instance_attributes(manager)
     generator: Any = attributes.get("gen")
     if _code_of(generator) is None:
@@ -155,7 +155,7 @@ def _is_method_of(function: Any, cls: type, name: str) -> bool:
 
 
 def _wrapped_callback(wrapper: Any) -> Optional[str]:
-    """A callback and its arguments, as text, from the closure that an exit stack has put them into."""
+    """A callback with its arguments as text, from the closure that an exit stack has made."""
     if type(wrapper) is not FunctionType or not any(
         wrapper.__code__ is code for code in CALLBACK_WRAPPERS
     ):

@@ -1,4 +1,4 @@
-"""Exceptions and tracebacks: the frames that an exception came by, with the blocks open at these lines.
+"""Exceptions and tracebacks: the frames that an exception came by, with the open blocks.
 
 What an exception was raised from, or while handling what, and the exceptions in a group, are the
 children of one more context in the innermost frame. Each exception is drawn once.

@@ -1,4 +1,4 @@
-"""What runs programs, modules and threads, and what debugs them: folded where a person looks at a stack."""
+"""What runs programs, modules and threads, and what debugs them: it is folded in stacks."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Threads: a `threading.Thread` is the stack that it runs. How it was started is hidden.
 
-So is the number of a thread, as ``Thread.ident`` or ``threading.get_ident()`` gives it; other numbers are
-leaves. Some libraries, such as gevent, put greenlets in the place of threads.
+So is the number of a thread, as ``Thread.ident`` or ``threading.get_ident()`` gives it; other
+numbers are leaves. Some libraries, such as gevent, put greenlets in the place of threads.
 """
 
 from __future__ import annotations
@@ -80,8 +80,8 @@ def _is_alive(thread: threading.Thread) -> bool:
     ident = threading.Thread.ident.__get__(thread)
     if getattr(threading, "_active", {}).get(ident, thread) is not thread:
         return False
-    # Not the program's method if it has one, but that of the kind of thread object that `threading` makes
-    # for a thread that somebody else has started.
+    # Not the program's method if it has one, but that of the kind of thread object that `threading`
+    # makes for a thread that somebody else has started.
     for cls in mro_of(type(thread)):
         if cls.__module__ == "threading" and "is_alive" in cls.__dict__:
             return bool(cls.__dict__["is_alive"](thread))

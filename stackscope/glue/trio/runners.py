@@ -1,4 +1,4 @@
-"""trio: the objects that it has for the runs of this process, and which run something belongs to."""
+"""trio: the objects that it has for its runs, and the run that something belongs to."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 # What is private, and may be elsewhere in some other version.
 _run: Any = trio._core._run
 
-# A run that has nothing to do waits in run() itself; what it does is in the generator unrolled_run()
-# (trio/_core/_run.py, 0.22 to 0.35).
+# A run that has nothing to do waits in run() itself; what it does is in the generator
+# unrolled_run() (trio/_core/_run.py, 0.22 to 0.35).
 RUN_CODES = [
     code for code in (code_of(_run, n) for n in ("run", "unrolled_run")) if code is not None
 ]

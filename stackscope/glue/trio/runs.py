@@ -68,7 +68,7 @@ class TrioRuns(Runtime):
         return []
 
     def _is_plumbing(self, loop: Any, task: Any) -> bool:
-        """Whether it is one of the tasks that every run has: the root task, and the one for TrioToken."""
+        """Whether a task is one that every run has: the root task, or that of TrioToken."""
         code = getattr(task.coro, "cr_code", None)
         module = os.sep + os.path.join("trio", "_core", "_entry_queue.py")
         return task is loop.init_task or (code is not None and code.co_filename.endswith(module))

@@ -1,9 +1,9 @@
 """trio: tasks, nurseries and cancel scopes.
 
 A task is its coroutine. What trio does to put a task to sleep is hidden and pruned. The nursery of
-``async with trio.open_nursery()`` takes the place of its manager, and its child tasks are the context's
-`children`. A cancel scope says in its description how much time is left, and whether and why it is
-cancelled.
+``async with trio.open_nursery()`` takes the place of its manager, and its child tasks are the
+context's `children`. A cancel scope says in its description how much time is left, and whether and
+why it is cancelled.
 """
 
 from __future__ import annotations
@@ -72,7 +72,8 @@ def stacks_of_children(nursery: trio.Nursery) -> List[Any]:
 
 
 def _age(task: trio.lowlevel.Task) -> Tuple[int, str]:
-    # The counter is private. Without it, the order should at least not change from one time to the next.
+    # The counter is private. Without it, the order should at least not change from one time to the
+    # next.
     return getattr(task, "_counter", 0), task.name
 
 

@@ -1,7 +1,7 @@
 """trio: threads that run for a task, and tasks that run for a thread.
 
-``trio.to_thread.run_sync()`` goes on into the frames of its thread, ``trio.from_thread.run()`` into the task that
-runs the call.
+``trio.to_thread.run_sync()`` goes on into the frames of its thread, ``trio.from_thread.run()`` into
+the task that runs the call.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ HANDLE_JOB = code_of(WORKER, "_handle_job")
 def elaborate_to_thread(frame: Frame, next_inner: object) -> object:
     """``to_thread.run_sync()``: the frames of the thread, from the function that it was to call.
 
-    They come instead of the rest while the task waits for the thread. If the thread has called back in,
-    with ``from_thread.run()``, they come before that call.
+    They come instead of the rest while the task waits for the thread. If the thread has called back
+    in, with ``from_thread.run()``, they come before that call.
     """
     found = find_worker(frame.pyframe)
     if found is None:
@@ -50,7 +50,7 @@ def elaborate_to_thread(frame: Frame, next_inner: object) -> object:
 
 
 def find_worker(call: FrameType) -> Optional[Tuple[int, List[FrameType]]]:
-    """The number of the thread that is busy with a call of ``to_thread.run_sync()``, and what it runs.
+    """The number of the thread that runs a ``to_thread.run_sync()`` call, and what it runs.
 
     ``None`` if no thread has begun with it.
     """

@@ -1,7 +1,7 @@
 """trio: what a task waits for.
 
-A function here for each of trio's that waits, which adds to a `Waiting` what the frame of that function
-tells. They are hooks of `stackscope.snapshot.waits`.
+A function here for each of trio's that waits, which adds to a `Waiting` what the frame of that
+function tells. They are hooks of `stackscope.snapshot.waits`.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ def describe_process(frame: Frame, waiting: Waiting) -> None:
 
 
 def describe_to_thread(frame: Frame, waiting: Waiting) -> None:
-    """``to_thread.run_sync()``: the thread that does it; before that, what it waits for to get one."""
+    """``to_thread.run_sync()``: the thread that does it, or what the call waits for to get one."""
     found = find_worker(frame.pyframe)
     if found is not None:
         waiting.clear()

@@ -1,7 +1,21 @@
 """What the code says: which ``with`` blocks a code object has, and where each is active.
 
-`analyze` interprets a code object once (see `stackscope.interpreter.bytecode.flow`) and keeps the result as
-long as the code object lives.
+`analyze` interprets a code object once, abstractly, and keeps the result as long as the code object
+lives.
+
+================  ==================================================================
+`analyze`         one pass per code object, remembered
+`flow`            the pass: follows every exit callable through the value stack
+`blocks`          what it gives
+`rules`           what the generations of bytecode have in common
+`blockstack`      3.8 to 3.10
+`exceptiontable`  3.11 and later
+`pypy`            PyPy 3.11
+`instructions`    code objects as instruction records, of the same shape everywhere
+`targets`         assignment targets, written back from the instructions that assign
+`keepers`         which variable still holds a manager when its block is over
+`lines`           the line of a ``with`` keyword, where the bytecode doesn't tell it
+================  ==================================================================
 """
 
 from __future__ import annotations

@@ -155,8 +155,8 @@ class CodeAnalysis:
     def past(self, lasti: int) -> Optional[Site]:
         """The site of a frame that an exception left at ``lasti``; `None` for unreachable code.
 
-        Of several ways to get there (3.8's ``finally`` bodies) the one with the fewest blocks: those
-        that are open on all of them.
+        Of several ways to get there (3.8's ``finally`` bodies) the one with the fewest blocks:
+        those that are open on all of them.
         """
         return min(self.at(lasti), key=lambda site: len(site.live), default=None)
 

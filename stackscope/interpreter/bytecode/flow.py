@@ -1,8 +1,8 @@
 """The dataflow pass: follows every exit callable through the value stack of a code object.
 
 Each code object is interpreted once, abstractly. A slot of the symbolic stack is `None`
-("something") or a `Mark` that says which block's exit callable, manager or awaitable it holds.
-The rules for the few operations that matter are in `stackscope.interpreter.bytecode.rules`; all others
+("something") or a `Mark` that says which block's exit callable, manager or awaitable it holds. The
+rules for the few operations that matter are in `stackscope.interpreter.bytecode.rules`; all others
 only change the depth, by `dis.stack_effect`.
 
 An instruction may be reached by several ways with different stacks. The compiler makes sure that

@@ -1,8 +1,8 @@
 """Which variable still holds a manager when its block is over, as far as the code proves it.
 
-Two kinds of ``with`` items leave their manager in a local variable: ``with name:``, and
-``with Class(...) as name:`` of a class whose enter method returns ``self``. Either is worth something
-only if nothing can have been assigned to the variable since.
+Two kinds of ``with`` items leave their manager in a local variable: ``with name:``, and ``with
+Class(...) as name:`` of a class whose enter method returns ``self``. Either is worth something only
+if nothing can have been assigned to the variable since.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def _loaded(instruction: Instruction) -> str:
 
 
 def _callee(instructions: Sequence[Instruction], end: int) -> Tuple[int, Tuple[str, ...]]:
-    """What the call that ends at index ``end`` calls: where that is loaded, and the names it is known by.
+    """What the call that ends at index ``end`` calls: where it is loaded, and its names.
 
     No names if it isn't a plain call.
     """

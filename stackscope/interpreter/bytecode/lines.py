@@ -88,7 +88,7 @@ def _keyword_lines(lines: List[str], first: int, blocks: List[Block]) -> List[in
             if token.type == tokenize.NAME and token.string == "with"
         )
     except (tokenize.TokenError, SyntaxError, ValueError):
-        # The source ends amid a statement, or is no text (a lone surrogate); the keywords before that are
-        # found.
+        # The source ends amid a statement, or is no text (a lone surrogate); the keywords before
+        # that are found.
         pass
     return found

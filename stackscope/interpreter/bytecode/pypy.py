@@ -51,8 +51,8 @@ class PyPy(ExceptionTable):
     def exception_edges(self, flow: Flow, ins: Instruction, state: State) -> List[Successor]:
         """Those of what can really raise and, where it does, is handled as the table says.
 
-        Where `break`, `continue` or `return` leaves several blocks, the exception table has what leaves
-        the outer ones handled as if the inner ones were still open.
+        Where `break`, `continue` or `return` leaves several blocks, the exception table has what
+        leaves the outer ones handled as if the inner ones were still open.
         """
         entry = flow.table.get(ins.offset)
         if entry is None or ins.op in _NEVER_RAISE:
@@ -76,7 +76,7 @@ class PyPy(ExceptionTable):
         return mark.block
 
     def late_edges(self, flow: Flow) -> List[Successor]:
-        """The way to a handler that only an exception from elsewhere leads to, such as a signal's."""
+        """The way to a handler that only exceptions from elsewhere reach, such as a signal's."""
         for ins in flow.instructions:
             entry = flow.table.get(ins.offset)
             if entry is None or entry.target in flow.states:

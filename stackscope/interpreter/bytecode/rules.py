@@ -11,8 +11,9 @@ versions   a block is opened by                         handlers
 PyPy 3.11  ``BEFORE_WITH``, ``BEFORE_ASYNC_WITH``       exception table
 =========  ===========================================  ==============================
 
-Those with a block stack are in `blockstack`, those with an exception table in `exceptiontable` and `pypy`.
-A rule is what an operation does to the symbolic stack; see `stackscope.interpreter.bytecode.flow`.
+Those with a block stack are in `blockstack`, those with an exception table in `exceptiontable` and
+`pypy`. A rule is what an operation does to the symbolic stack; see
+`stackscope.interpreter.bytecode.flow`.
 
 Evidence: ``Python/ceval.c`` (3.8–3.11), ``Python/bytecodes.c`` (3.12+) and ``Python/compile.c`` or
 ``Python/codegen.c`` of each version; for PyPy ``pypy/interpreter/pyopcode.py``, and `dis`.
@@ -65,7 +66,7 @@ def copy(flow: Flow, ins: Instruction, state: State) -> List[Successor]:
 
 
 def rotate(depth: int) -> Rule:
-    """Puts the top of the stack below some others: ``depth`` in all, or as many as the argument says."""
+    """Moves the top of the stack below others: ``depth`` in all, or as the argument says."""
 
     def rule(flow: Flow, ins: Instruction, state: State) -> List[Successor]:
         count = depth or ins.arg or 1

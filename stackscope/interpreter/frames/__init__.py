@@ -1,7 +1,21 @@
 """What the interpreter holds: the value stack and the variables of frames.
 
-`reader()` gives the reader for the running interpreter, after a self-test, or `None` where frames
-can't be read exactly; then `public_only` does what public interfaces allow.
+`reader()` gives the reader for the running interpreter, after a self-test; ``None`` where frames
+can't be read exactly. Then `public_only` does what public interfaces allow.
+
+==================  ==========================================================
+`choosing`          whether frames may be read exactly, and by which reader
+`base`              what a reader offers
+`blockstack`        CPython 3.8 to 3.10
+`interpreterframe`  CPython 3.11 and later
+`freethreaded`      builds without the GIL
+`pypyframe`         PyPy
+`public_only`       suspended frames, through public interfaces alone
+`memory`            reading the memory of a frame that may move on at any time
+`methods`           which manager an exit callable belongs to
+`selftest`          a trial on frames whose contents are known
+`variables`         local variables, read without a trace
+==================  ==========================================================
 """
 
 from __future__ import annotations

@@ -50,11 +50,11 @@ class Moment:
         raise NotImplementedError
 
     def may_unwind(self, site: Site) -> bool:
-        """Whether an exception may be unwinding the frame, if its stack doesn't show that it calls anything."""
+        """Whether an exception may be unwinding a frame whose stack shows no call."""
         return True
 
     def leaves(self, frame: FrameType, site: Site, callee: Optional[FrameType]) -> bool:
-        """Whether the block that is being left at ``site`` still is, going by how deep the stack is.
+        """Whether the block left at ``site`` still is being left, going by the stack's depth.
 
         Else its exit has failed and the frame unwinds, or is done and the thread handles a signal.
 
@@ -129,8 +129,8 @@ class Reader:
         A short cut for the usual case. `None` means nothing but: look closer.
 
         Returns:
-            Its site, the objects in the slots `Site.reads`, and, if the site has nameless blocks and
-            the code is plain, the words in the slots of its variables.
+            Its site, the objects in the slots `Site.reads`, and, if the site has nameless blocks
+            and the code is plain, the words in the slots of its variables.
         """
         return None
 

@@ -185,9 +185,9 @@ class _Moment(MemoryMoment):
         return sites[0]._replace(live=tuple(live), exiting=None)
 
     def may_unwind(self, site: Site) -> bool:
-        # WITH_CLEANUP_START (3.8) takes the exit method off the stack before it calls it. An exception would
-        # have taken an entry off the block stack, which fits `site`; or, without one, the stack is empty,
-        # so that nothing is dropped that could run code.
+        # WITH_CLEANUP_START (3.8) takes the exit method off the stack before it calls it. An
+        # exception would have taken an entry off the block stack, which fits `site`; or, without
+        # one, the stack is empty, so that nothing is dropped that could run code.
         return sys.version_info >= (3, 9) or not (site.handlers or site.depth == _EXIT_AND_NULL)
 
     def suspended_depth(self) -> int:

@@ -55,8 +55,8 @@ def set_trickery_enabled(enabled: Optional[bool]) -> None:
     Args:
         enabled: `True`: exactly, from the interpreter's memory, or on PyPy from what its collector
             tells. `False`: only through public interfaces that can't crash; then contexts of
-            suspended frames alone are found on CPython, without `varname` and `start_line`, and none
-            on PyPy. `None` (as at the start): decide by a self-test, at once.
+            suspended frames alone are found on CPython, without `varname` and `start_line`, and
+            none on PyPy. `None` (as at the start): decide by a self-test, at once.
 
     Raises:
         RuntimeError: ``enabled`` is `True` and this interpreter is not known.

@@ -1,10 +1,11 @@
 """Builds without the global interpreter lock: which frames hold still, and how those are read.
 
-The frames of this thread do, and in a program with one thread all frames do. A suspended generator may be
-resumed by another thread at any time, and one that waits for a callee may go on. Then its objects are taken
-from `gc.get_referents`, which stops all threads (``gc_get_referents`` in Python/gc_free_threading.c of 3.13),
-and what is read from memory are only addresses to find them by; that memory is the generator's own, which we
-hold. A frame that another thread is running can't be read.
+The frames of this thread do, and in a program with one thread all frames do. A suspended generator
+may be resumed by another thread at any time, and one that waits for a callee may go on. Then its
+objects are taken from `gc.get_referents`, which stops all threads (``gc_get_referents`` in
+Python/gc_free_threading.c of 3.13), and what is read from memory are only addresses to find them
+by; that memory is the generator's own, which we hold. A frame that another thread is running can't
+be read.
 """
 
 from __future__ import annotations
@@ -66,17 +67,18 @@ def _runs_here(frame: FrameType) -> bool:
 
 
 def values_in(frame: FrameType, slots: Sequence[int]) -> Optional[List[Tuple[bool, object]]]:
-    """What variables of a generator hold that another thread may resume, and whether they are bound.
+    """Values of a generator's variables that another thread may resume, if they are bound.
 
-    ``frame.f_locals`` makes a reference to what the thread may just free. None of them is bound if the generator
-    runs on all the time.
+    ``frame.f_locals`` makes a reference to what the thread may just free. None of them is bound if
+    the generator runs on all the time.
 
     Args:
         frame: the generator's frame.
         slots: the slots of the variables.
 
     Returns:
-        `None` if the frame holds still, or isn't that of a generator: ``f_locals`` is to be asked then.
+        `None` if the frame holds still, or isn't that of a generator: ``f_locals`` is to be asked
+        then.
     """
     usual = choosing.reader()
     if not isinstance(usual, InterpreterFrameReader) or is_alone() or _runs_here(frame):
@@ -109,17 +111,18 @@ def _warn_once() -> None:
     from stackscope.interpreter.facts import InspectionWarning
 
     warnings.warn(
-        "Without the GIL, frames that another thread is running are shown without their context managers.",
+        "Without the GIL, frames that another thread is running are shown without their context "
+        "managers.",
         InspectionWarning,
         stacklevel=4,
     )
 
 
 class SuspendedReader(Reader):
-    """Reads the frame of one generator that is suspended or waits for a callee; another thread may resume it.
+    """Reads the frame of one waiting generator, which another thread may resume.
 
-    Also of one that waits for what it yields from to be closed: it counts as running then, but has no place in
-    any thread's stack (``gen_close`` in Objects/genobject.c).
+    Also of one that waits for what it yields from to be closed: it counts as running then, but has
+    no place in any thread's stack (``gen_close`` in Objects/genobject.c).
     """
 
     def __init__(self, usual: InterpreterFrameReader, owner: Owner) -> None:

@@ -255,8 +255,8 @@ class InterpreterFrameReader(Reader):
             guarded = flatten(compress(here, map(eq, depth, (site.used,))))
             if variables is None:
                 return site, list(map(getitem, _OBJECTS, guarded)), ()
-            # The variables last: 3.11 may collect garbage, and so let other threads run, for the list
-            # that they are put into.
+            # The variables last: 3.11 may collect garbage, and so let other threads run, for the
+            # list that they are put into.
             views = chain(repeat(OBJECTS, len(slots)), _MEMORY_ONCE)
             slots.append(variables)
             found: List[Any] = list(map(getitem, views, guarded))

@@ -118,8 +118,8 @@ class MemoryMoment(Moment):
                 return False, None
             [value] = self.nullable((slot,))
             return True, value if id(type(value)) in types else None
-        # A stale slot may hold the address of what is gone, or of what has come in its place. Memory
-        # of objects stays mapped; what has references and one of these types is an object.
+        # A stale slot may hold the address of what is gone, or of what has come in its place.
+        # Memory of objects stays mapped; what has references and one of these types is an object.
         if not all(self.pointers((slot,))):
             return False, None
         found = list(take(objects_at(self.localsplus), self.alive((slot,), types)))
@@ -173,9 +173,9 @@ _COUNT_WORD = object().__sizeof__() // WORD - 2
 _TYPE_WORD = _COUNT_WORD + 1
 _COUNTS, _COUNT_BITS = MEMORY, -1
 if FREE_THREADED:
-    # There are two counts, for the thread that owns the object and for all others: the last half of a
-    # word and the next word, whose lowest two bits are flags (``struct _object`` in Include/object.h of
-    # 3.13). What is read are the first and the lower half of the second.
+    # There are two counts, for the thread that owns the object and for all others: the last half of
+    # a word and the next word, whose lowest two bits are flags (``struct _object`` in
+    # Include/object.h of 3.13). What is read are the first and the lower half of the second.
     _COUNTS = (ctypes.c_size_t * (_TOP // WORD - 1)).from_address(WORD // 2)
     _COUNT_WORD -= 1
     _COUNT_BITS = ~(3 << 32)

@@ -1,21 +1,23 @@
 """Frames of PyPy: what its garbage collector says that a frame refers to.
 
-`gc.get_rpy_referents` gives the references that an object of the interpreter has, in order, with those to
-objects that Python code never sees as ``GcRef``. A frame has one to an array of its own, in which its
-variables, its cells and its value stack are; what is NULL is left out. That is only a reading: nothing of
-it can crash, and no address is involved. Evidence: ``rpython/memory/gc/inspector.py``,
-``pypy/module/gc/referents.py`` and ``pypy/interpreter/pyframe.py``.
+`gc.get_rpy_referents` gives the references that an object of the interpreter has, in order, with
+those to objects that Python code never sees as ``GcRef``. A frame has one to an array of its own,
+in which its variables, its cells and its value stack are; what is NULL is left out. That is only a
+reading: nothing of it can crash, and no address is involved. Evidence:
+``rpython/memory/gc/inspector.py``, ``pypy/module/gc/referents.py`` and
+``pypy/interpreter/pyframe.py``.
 
 Three things have to be seen to.
 
-- NULLs. Which variables have none is what ``f_locals`` tells. On the stack only calls of methods leave
-  NULLs, amid expressions, and so above all that belongs to ``with`` statements.
-- The JIT keeps the contents of the frames that it runs in registers and leaves what is in memory stale. Reading
-  ``f_lasti`` from outside of its code writes them back, and until then the frame refers to a ``JITFRAME``.
+- NULLs. Which variables have none is what ``f_locals`` tells. On the stack only calls of methods
+  leave NULLs, amid expressions, and so above all that belongs to ``with`` statements.
+- The JIT keeps the contents of the frames that it runs in registers and leaves what is in memory
+  stale. Reading ``f_lasti`` from outside of its code writes them back, and until then the frame
+  refers to a ``JITFRAME``.
 - Other threads take over between two instructions of Python code only. So a reading is *one* call.
 
-PyPy doesn't clear the stack of a frame that an exception has left, and has no other mark on it, either. What
-such a frame has on its stack is not what belongs there at its instruction.
+PyPy doesn't clear the stack of a frame that an exception has left, and has no other mark on it,
+either. What such a frame has on its stack is not what belongs there at its instruction.
 """
 
 from __future__ import annotations
@@ -89,7 +91,7 @@ def _runs(frame: FrameType) -> bool:
 
 
 def _traces(callee: FrameType, frame: FrameType) -> bool:
-    """Whether ``callee`` is the trace function of ``frame``, called when something has failed there."""
+    """Whether ``callee`` is the trace function of ``frame``, told of a failure there."""
     trace: Any = frame.f_trace
     function = trace.__func__ if type(trace) is MethodType else trace
     return type(function) is FunctionType and function.__code__ is callee.f_code
@@ -122,8 +124,8 @@ class _Moment(Moment):
         has_operands = is_awaited or self.depth >= len(self.filled) + site.depth
         if has_operands and super().leaves(frame, site, callee):
             return True
-        # Nothing is on the stack while a function in Python is called, nor while what is awaited runs.
-        # Nor is it when that has failed.
+        # Nothing is on the stack while a function in Python is called, nor while what is awaited
+        # runs. Nor is it when that has failed.
         if self.depth != site.used:
             return False
         if callee is not None and callee.f_back is frame:
@@ -148,8 +150,8 @@ class _Moment(Moment):
     def is_left_behind(self) -> bool:
         """Whether the stack ends like that of a frame that an exception has left.
 
-        The handler of a ``with`` block, say, leaves the exit callable, where the exception came from, the
-        one that was handled before, and once more where it came from.
+        The handler of a ``with`` block, say, leaves the exit callable, where the exception came
+        from, the one that was handled before, and once more where it came from.
         """
         last = self.values[-1] if len(self.values) > self.count else None
         return type(last) is int and last == self.lasti
@@ -224,8 +226,8 @@ class PyPyReader(Reader):
         once = (frame,)
         # Variables at module or class level are not in slots.
         variables = once if code.co_nlocals else ()
-        # Nothing but compiled code until the list is complete. The first item brings the frame up to
-        # date, if it is met in the loop (that the list is filled in) and so by code that the JIT
+        # Nothing but compiled code until the list is complete. The first item brings the frame up
+        # to date, if it is met in the loop (that the list is filled in) and so by code that the JIT
         # doesn't see as part of the frame's own.
         found: List[Any] = list(
             chain(

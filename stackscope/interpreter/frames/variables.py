@@ -73,7 +73,7 @@ def local_value(frame: FrameType, name: str) -> Tuple[bool, object]:
 
 
 def _resumable_values(frame: FrameType, names: Tuple[str, ...]) -> Optional[Dict[str, object]]:
-    """Variables of a frame that another thread may resume, since there is no GIL; `None` for other frames."""
+    """Variables of a frame that another thread may resume without a GIL; `None` for others."""
     code = frame.f_code
     if not FREE_THREADED or not code.co_flags & CO_ANY_GENERATOR:
         return None

@@ -62,7 +62,7 @@ def test_async_exits(exception):
 @pytest.mark.parametrize("early", [False, True])
 @pytest.mark.parametrize("nested", [False, True])
 def test_an_async_exit_in_a_finally_body(early, nested):
-    """In 3.8 such a body has one place for all ways that lead into it, and these differ in depth."""
+    """In 3.8 such a body is one place for all ways into it, which differ in depth."""
 
     async def program():
         try:

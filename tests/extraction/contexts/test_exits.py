@@ -308,7 +308,7 @@ def test_an_exit_that_raises():
 
 @pytest.mark.skipif(not CPYTHON, reason="PyPy finalizes what is dropped later on")
 def test_an_exit_that_has_raised_leaves_the_address_of_its_coroutine():
-    """What the frame drops while it unwinds makes another coroutine, of another exit, at the same address."""
+    """What an unwinding frame drops makes a coroutine, of another exit, at the same address."""
     found = []
 
     class Failing:
@@ -474,7 +474,8 @@ def program(first, second, leave):
 def test_a_jump_that_leads_far_out_of_a_block(leave):
     """Such a jump takes two instructions, and the first one can't raise anything either.
 
-    (Of the second way out of a block, PyPy's exception table says that it is inside the block to its end.)
+    (Of the second way out of a block, PyPy's exception table says that it is inside the block to
+    its end.)
     """
 
     class Looking(Manager):

@@ -383,7 +383,7 @@ def test_lock(run):
 
 
 def test_who_holds_what(run):
-    """In a snapshot the holders are known, also of what has no owner by itself; each is named once."""
+    """A snapshot knows holders, also of what has no owner by itself; each is named once."""
 
     async def main():
         def using(thing, name):

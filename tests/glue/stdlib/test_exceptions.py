@@ -60,7 +60,7 @@ def raised_by(function, *args):
 
 
 def open_in(frame):
-    """The names of the ``as`` targets of a frame's contexts; with an exclamation mark if exiting."""
+    """The ``as`` targets of a frame's contexts, with an exclamation mark if exiting."""
     blocks = [context for context in frame.contexts if context.description is None]
     return [block.varname + "!" * block.is_exiting for block in blocks]
 

@@ -186,7 +186,7 @@ async def test_a_run_in_another_thread():
 
 
 def test_a_run_in_another_thread_that_waits():
-    """Each run has a clock of its own, and waits for events in no frame of the generator that it is."""
+    """Each run has a clock of its own, and waits for events in no frame of its generator."""
     ready, stop = threading.Event(), []
 
     async def elsewhere():

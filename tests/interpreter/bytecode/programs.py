@@ -169,7 +169,7 @@ _SOURCES = {
                 for x in [1, 2]:
                     for y in (3,):
                         with cm("b") as b:
-                            print(x, y, [x, mark()], file=None) if x < 0 else (x, (y, mark()))  # a b
+                            print(x, [x, mark()], file=None) if x < 0 else (y, (y, mark()))  # a b
     """,
     "comprehension": """
         def program(cm, mark):

@@ -24,7 +24,7 @@ def _code(source: str = "def f(cm):\n  with cm as a:\n    pass\n"):
 
 
 def _collect():
-    """Have code objects freed where that takes the collector (without the GIL: PEP 703, deferred counting)."""
+    """Have code objects freed where that takes the collector (no GIL: PEP 703)."""
     if sys.implementation.name != "cpython" or FREE_THREADED:
         gc.collect()
         gc.collect()

@@ -94,7 +94,8 @@ def _check_shape(code):
                 if sys.version_info < (3, 14):
                     assert live.self_slot == -1
                 else:
-                    # Side by side; a value that is being returned is swapped with one, then the other.
+                    # Side by side; a value that is being returned is swapped with one, then the
+                    # other.
                     assert 1 <= abs(live.self_slot - live.slot) <= 2
                     assert 0 <= live.self_slot < site.depth
             if site.exiting is not None:

@@ -106,7 +106,8 @@ SCOPES = {
         "    nonlocal a, b, c, ns, dct, rest\n    with cm as {}:\n      pass\n"
     ),
     "class with free variables": (
-        "def f(cm, ns, dct, fn, b):\n  a = c = rest = 1\n  class C:\n    with cm as {}:\n      pass\n"
+        "def f(cm, ns, dct, fn, b):\n  a = c = rest = 1\n"
+        "  class C:\n    with cm as {}:\n      pass\n"
     ),
     "async": "async def f(cm, ns, dct, fn, b):\n  a = 1\n  async with cm as {}:\n    pass\n",
 }

@@ -263,7 +263,8 @@ def test_deep_value_stack():
     manager = Manager()
     with manager:
         found = [
-            1, (2, [3, {4: (5, max(6, 7, len([_managers(sys._getframe()) for _ in "x"]))) for _ in [1]}]),
+            1,
+            (2, [3, {4: (5, max(6, len([_managers(sys._getframe()) for _ in "x"]))) for _ in [1]}]),
             _managers(sys._getframe()),
         ]  # fmt: skip
     _same(found[-1], [manager])

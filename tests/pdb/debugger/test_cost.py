@@ -1,4 +1,4 @@
-"""What a stop costs, compared with the standard debugger, and that nothing is paid between stops."""
+"""What a stop costs, compared with the standard debugger; nothing between stops."""
 
 from __future__ import annotations
 

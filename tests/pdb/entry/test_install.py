@@ -143,7 +143,7 @@ def test_uninstall_undoes_it():
 
 
 def test_nothing_of_the_standard_debugger_is_lost(installed):
-    """Each attribute is found by the class as before, and `super()` in its methods finds the next one."""
+    """Each attribute is found as before, and `super()` in its methods finds the next one."""
     commands = stackscope_pdb.Pdb.__mro__[stackscope_pdb.Pdb.__mro__.index(pdb.Pdb) + 1]
     standard = pdb.Pdb.__mro__[2]
     ours = set(vars(commands))

@@ -137,7 +137,8 @@ def test_readline_does_not_run_properties_either(scripted):
 
 def test_arguments(complete):
     where, frame, thread, stack, shadowed, brk = complete(
-        "where --", "frame 0", "thread Main", "stack watched.sto", "tasks[wat", "break tests/pdb/prompt/test_comp"
+        "where --", "frame 0", "thread Main", "stack watched.sto", "tasks[wat",
+        "break tests/pdb/prompt/test_comp"
     )  # fmt: skip
     assert where == ["where --contexts", "where --hidden"]
     assert frame == ["frame 0"]

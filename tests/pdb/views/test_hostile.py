@@ -181,3 +181,64 @@ def test_a_stream_that_cant_write_it_all(encoding, monkeypatch):
         assert sign in text
     assert "\\ud800" in text
     assert "*** " not in text
+
+
+UNLUCKY = [
+    "nightly 90 s left", "job held by task 7 (x)", "job, held by 7", "2nd of 3 waiters",
+    "0.3 s overdue", "waiting for each other: task 1", "in thread MainThread", "5 waiters",
+    "until 3.0 by the clock of its loop", "Lock.acquire(): 5 waiters", "with lock", "task 2 (one)",
+    "2 × held by 3", "cancelling",
+]  # fmt: skip
+"""Names that look like words of ours."""
+
+
+def seen_with(name, scripted):
+    """A snapshot of tasks that wait for one of that name, and the rows of theirs in `tasks`."""
+
+    async def waits_for(task):
+        await asyncio.wait_for(asyncio.shield(task), None)
+
+    async def locks(lock):
+        async with lock:
+            await asyncio.sleep(3600)
+
+    async def main():
+        lock = asyncio.Lock()
+        inner = asyncio.ensure_future(locks(lock))
+        inner.set_name(name)
+        await asyncio.sleep(0)
+        others = [asyncio.ensure_future(one) for one in (waits_for(inner), locks(lock))]
+        for number, task in enumerate(others):
+            task.set_name(f"other-{number}")
+        await asyncio.sleep(0.01)
+        snapshot = stackscope.extract_all(threads=False)
+        session.stop()
+        for task in [inner, *others]:
+            task.cancel()
+        await asyncio.wait([inner, *others])
+        return snapshot
+
+    session = scripted("tasks", "c")
+    snapshot = asyncio.run(main())
+    rows = [row for row in session.replies[0].splitlines() if "other-" in row]
+    return snapshot, [re.sub(r"\d+", "N", " ".join(row.split())) for row in rows]
+
+
+@pytest.mark.parametrize("name", UNLUCKY)
+def test_names_that_look_like_words_of_ours(name, scripted, monkeypatch):
+    """The name of a task changes the name that is shown, and nothing else."""
+    monkeypatch.setenv("COLUMNS", "200")
+    (expected, expected_rows), (found, rows) = (
+        seen_with(n, scripted) for n in ("x" * len(name), name)
+    )
+    assert rows == expected_rows
+    assert ["s left" in row for row in rows] == [False, False]
+    assert [re.findall(r"held by .*?(?= )", row) for row in rows] == [[], ["held by N"]]
+    by_name, plain = ({node.name: node for node in one.tasks()} for one in (found, expected))
+    for other in ("other-0", "other-1"):
+        waiting = by_name[other].waiting
+        assert all(wait.seconds_left is None for wait in waiting.layers())
+        words = str(waiting).replace(f"({name})", f"({'x' * len(name)})")
+        assert re.sub(r"\d+", "N", words) == re.sub(r"\d+", "N", str(plain[other].waiting))
+    assert by_name["other-0"].waiting.holders == []
+    assert by_name["other-1"].waiting.holders == [by_name[name].task]

@@ -20,8 +20,8 @@ from .programs import Block, Program
 #: Signature of `stackscope.lowlevel.contexts_active_in_frame`.
 Reader = Callable[[types.FrameType, Any, Optional[types.FrameType]], List[Any]]
 
-#: PyPy 3.11 compiles a ``finally`` body once for each way into it, and unpacks ``*name`` as if it were
-#: ``name`` in all of them but the first. The code does what is said of it.
+# : PyPy 3.11 compiles a ``finally`` body once for each way into it, and unpacks ``*name`` as if it
+# were : ``name`` in all of them but the first. The code does what is said of it.
 FORGETS_STARS = sys.implementation.name == "pypy"
 
 _SUSPENDABLE = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)

@@ -508,7 +508,7 @@ def _before_throw(thing: Any) -> None:
 
 
 def _ending_iterable(thing: Any) -> Optional[managers.EndingIterable]:
-    """Where the iterator comes from that `thing` waits for, if it's one that wouldn't notice an exception."""
+    """The origin of the iterator that `thing` waits for and that ignores exceptions."""
     for referent in gc.get_referents(awaited_by(thing)):
         owner = getattr(referent, "__self__", None)
         if type(owner) is managers.EndingIterable:

@@ -1,5 +1,5 @@
-"""Modes of the interpreter in which frames look different: traced, monitored, optimized, compiled, …
+"""Modes of the interpreter in which frames look different: traced, compiled, …
 
-`python -m tests.tools.modes MODE …` runs the oracle, or a program of its own, in modes; `test_modes` starts it in
-processes with the right options.
+`python -m tests.tools.modes MODE …` runs the oracle, or a program of its own, in modes;
+`test_modes` starts it in processes with the right options.
 """

@@ -21,7 +21,8 @@ from .workers import Workers
 
 _SWITCH_INTERVAL = 10e-6
 _WORKERS = 3
-#: Seconds between two extractions of other threads if these look as well: each one stops them all without the GIL.
+# : Seconds between two extractions of other threads if these look as well: each one stops them all
+# without the GIL.
 _PAUSE = 0.02
 #: Growth of memory blocks that is noise: the threads are never in the same state twice.
 _MOST_BLOCKS = 20_000

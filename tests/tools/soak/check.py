@@ -39,8 +39,10 @@ class Figures:
         errors = ", ".join(f"{name} {count}" for name, count in sorted(self.errors.items()))
         generators = f" (generators {self.generators}, {self.still} of them still)"
         return (
-            f"extractions {self.extractions}{generators * bool(self.generators)}, frames {self.frames}, contexts {self.contexts}, "
-            f"wrong {self.wrong}, exiting without object {self.unknown}, with Stack.error {sum(self.errors.values())} ({errors or 'none'})"
+            f"extractions {self.extractions}{generators * bool(self.generators)}, "
+            f"frames {self.frames}, contexts {self.contexts}, wrong {self.wrong}, "
+            f"exiting without object {self.unknown}, "
+            f"with Stack.error {sum(self.errors.values())} ({errors or 'none'})"
         )
 
 
@@ -78,9 +80,9 @@ def problems(stack: Any, thread_id: int, start: int, end: int, figures: Figures)
         where = f"{frame.pyframe.f_code.co_name}, line {frame.lineno}"
         name = "" if callee is None else callee.funcname
         is_vague = not has_gil() or (stack.error is not None and not frame.contexts)
-        # WITH_CLEANUP_START of 3.8 takes the exit method off the stack before it calls it. A finalizer that
-        # runs just then looks like one that is run by an exception that drops the loop's iterator, if the
-        # block stack is empty, and it is in this function only.
+        # WITH_CLEANUP_START of 3.8 takes the exit method off the stack before it calls it. A
+        # finalizer that runs just then looks like one that is run by an exception that drops the
+        # loop's iterator, if the block stack is empty, and it is in this function only.
         may_lack_last = (
             sys.version_info < (3, 9)
             and name == "__del__"

@@ -1,8 +1,8 @@
-"""Busy threads that look, all at the same time: each at its own stack, and at generators that all share.
+"""Busy threads that look at their own stacks, and at generators that all share.
 
-Nobody else moves the stack of a thread, so what the thread sees of it must be what the books say, exactly. The
-same holds for a generator that nobody touches. While another thread resumes or closes it contexts may be missing,
-but none may be wrong.
+Nobody else moves the stack of a thread, so what the thread sees of it must be what the books say,
+exactly. The same holds for a generator that nobody touches. While another thread resumes or closes
+it contexts may be missing, but none may be wrong.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from . import workers
 from .check import Figures, describe, note_error, problems_of_frame
 from .workers import ACTIVATIONS, CHECKED, Cyclic, Workers
 
-#: A thread looks at something at every third call of `workers.aside`, and at a shared generator at every fourth look.
+# : A thread looks at something at every third call of `workers.aside`, and at a shared generator at
+# every fourth look.
 _LOOK_EVERY, _SHARED_EVERY = 3, 4
 #: A finalizer that interrupts a look may look as well, and so on.
 _DEEPEST = 3

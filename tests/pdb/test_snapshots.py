@@ -1,0 +1,119 @@
+"""How often a stop looks at all tasks: once, as long as nothing runs meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+
+import pytest
+
+from stackscope_pdb.stop import snapshots
+from tests.pdb.programs import run
+
+
+@pytest.fixture
+def looks(monkeypatch):
+    """Grows by one for each look at all tasks."""
+    taken, take = [], snapshots._take
+
+    def counting():
+        taken.append(1)
+        return take()
+
+    monkeypatch.setattr(snapshots, "_take", counting)
+    return taken
+
+
+def looks_for(scripted, looks, *commands):
+    """How many looks each command has taken, at one stop of a program with tasks."""
+    session = scripted(*commands, "c")
+    counts, run_command = [], session.pdb.onecmd
+
+    def counted(line):
+        before = len(looks)
+        result = run_command(line)
+        counts.append(len(looks) - before)
+        return result
+
+    session.pdb.onecmd = counted
+    run(session)
+    assert session.replies[-1] == ""
+    return dict(zip(commands, counts))
+
+
+def test_all_commands_share_one(scripted, looks):
+    commands = ["tasks", "task worker-0", "ctx", "ctx 1", "unfocus", "where -c", "tasks wor"]
+    counts = looks_for(scripted, looks, *commands, "task 2", "where", "up", "threads")
+    assert counts == {**dict.fromkeys(counts, 0), "tasks": 1}
+
+
+def test_a_stop_without_these_commands_takes_none(scripted, looks):
+    run(scripted("where", "up", "p 1", "list", "c"))
+    assert looks == []
+
+
+def test_completion_shares_it(scripted, looks):
+    session = scripted("tasks", "c")
+    completed, after = [], session.pdb.postcmd
+
+    def complete(stop, line):
+        if line == "tasks":
+            for prefix in ("", "w", "worker-"):
+                completed.append(
+                    session.pdb.complete_task(prefix, f"task {prefix}", 5, 5 + len(prefix))
+                )
+        return after(stop, line)
+
+    session.pdb.postcmd = complete
+    run(session)
+    assert completed[2] == ["worker-0", "worker-1"]
+    assert len(looks) == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["workers = 3", "p len(group)", "len(group)", "!workers = 1", "args", "display len(group)"],
+)
+def test_what_runs_code_ends_it(line, scripted, looks):
+    counts = looks_for(scripted, looks, "tasks", line, "tasks wor", "ctx")
+    assert counts == {"tasks": 1, line: 0, "tasks wor": 1, "ctx": 0}
+
+
+def test_the_next_stop_looks_anew(scripted, looks):
+    session = scripted("tasks", "c", "tasks", "c")
+
+    async def main():
+        task = asyncio.ensure_future(asyncio.sleep(0))
+        task.set_name("short-lived")
+        session.stop()
+        await task
+        session.stop()
+
+    asyncio.run(main())
+    assert len(looks) == 2
+    assert "short-lived" in session.replies[0]
+    assert "short-lived" not in session.replies[2]
+
+
+def test_a_loop_that_goes_on_says_when_it_was_seen(scripted, looks):
+    """`tasks` takes it anew; other commands show what was seen."""
+    started, stopping = threading.Event(), []
+
+    async def elsewhere():
+        stopping.append((asyncio.get_running_loop(), asyncio.Event()))
+        started.set()
+        await stopping[0][1].wait()
+
+    thread = threading.Thread(target=lambda: asyncio.run(elsewhere()), name="other")
+    thread.start()
+    started.wait(20)
+    session = scripted("tasks", "task elsewhere", "tasks", "where -c", "c")
+    session.stop()
+    loop, event = stopping[0]
+    loop.call_soon_threadsafe(event.set)
+    thread.join()
+    title = r"asyncio loop in other, which goes on running \(seen at \d\d:\d\d:\d\d\): 1 task"
+    assert re.search(title, session.replies[0]), session.replies[0]
+    assert re.search(title, session.replies[2])
+    assert len(looks) == 2
