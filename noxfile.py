@@ -70,7 +70,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(python=tools_python())
 def imports(session: nox.Session) -> None:
-    """Check that imports go from floor to floor, downwards only."""
+    """Check that imports go from layer to layer, downwards only."""
     session.install("import-linter", "-e", ".[all]", "trio", "anyio", "greenlet")
     session.run("lint-imports", "--no-cache")
 

@@ -27,6 +27,8 @@ from stackscope.model.stacks import Context, Frame, Stack, StackItem, StackSlice
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import List
+
     from stackscope.dumps import cancel_dump_after, dump_after, register, unregister
     from stackscope.model.snapshot import ItemNode, LoopNode, Snapshot, TaskNode, ThreadNode
     from stackscope.model.waiting import Amount, Waiting
@@ -138,3 +140,7 @@ def __getattr__(name: str) -> object:
     value = getattr(importlib.import_module(f"stackscope.{_LATER[name]}"), name)
     globals()[name] = value
     return value
+
+
+def __dir__() -> List[str]:
+    return sorted({*globals(), *__all__})

@@ -164,3 +164,31 @@ def test_no_global_of_another_module_is_assigned(name):
                 imported.add(alias.asname or alias.name.partition(".")[0])
     found = [f"{module}.{attribute}" for module, attribute in assigned_attributes(tree)]
     assert [one for one in found if one.partition(".")[0] in imported] == []
+
+
+def test_the_files_where_to_change_things_exist():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    table = text.partition("\n## Where do I change …\n")[2].partition("\n## ")[0]
+    rows = [row for row in table.splitlines() if row.startswith("| ")][1:]
+    assert len(rows) >= 20
+    for row in rows:
+        paths = re.findall(r"`(stackscope\w*/[^`]*)`", row)
+        assert paths, row
+        for path in paths:
+            assert (ROOT / path).exists(), path
+
+
+def tables():
+    """The packages whose docstrings list their modules, with what they list."""
+    for name, path in MODULES.items():
+        doc = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        if path.name == "__init__.py" and "\n==" in doc:
+            yield name, set(re.findall(r"^`(\w+)` ", doc, re.M))
+
+
+def test_packages_list_their_modules():
+    listed = dict(tables())
+    assert len(listed) > 20
+    for name, modules in listed.items():
+        inside = [other for other in MODULES if other.startswith(f"{name}.")]
+        assert modules == {other[len(name) + 1 :].partition(".")[0] for other in inside}, name

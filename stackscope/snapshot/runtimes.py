@@ -117,14 +117,24 @@ def register_runtime(
             `Runtime`.
 
     Example:
+        >>> class Job:
+        ...     pass
+        >>> class Crew:
+        ...     jobs = [Job()]
         >>> class Crews(Runtime):
-        ...     def loops(self, survey):
-        ...         return survey.instances(self.types())
         ...     def types(self):
         ...         return [Crew]
+        ...     def loops(self, survey):
+        ...         return survey.instances(self.types())
         ...     def tasks(self, loop):
         ...         return list(loop.jobs)
-        >>> register_runtime("crew", "crew", [Job], Crews)
+        ...     def task_name(self, task):
+        ...         return "a job"
+        >>> register_runtime("docs", "crew", [Job], Crews)
+        >>> crew = Crew()
+        >>> [task.name for task in extract_all().tasks()]
+        ['a job']
+        >>> del crew
     """
     _runtimes[name] = RegisteredRuntime(name, noun, task_types, factory)
 

@@ -51,10 +51,13 @@ def describe_leaf(leaf: Any, waiting: Waiting) -> None:
         waiting: To be filled in; its ``obj`` is the object.
 
     Example:
+        >>> class Ticket:
+        ...     place = 2
         >>> @describe_leaf.register(Ticket)
         ... def describe_ticket(ticket, waiting):
-        ...     waiting.call = "a ticket"
-        ...     waiting.place = ticket.place
+        ...     waiting.call, waiting.place, waiting.count = "the counter", ticket.place, 5
+        >>> print(describe_object(Ticket()))
+        the counter: 2nd of 5 waiters
     """
 
 
@@ -74,12 +77,23 @@ def describe_call(frame: Frame, waiting: Waiting) -> None:
             that, and `Waiting.wrap` makes it the ``inner`` wait.
 
     Example:
+        >>> import types
+        >>> class Gate:
+        ...     queue = ["somebody", "somebody else"]
+        ...     @types.coroutine
+        ...     def enter(self):
+        ...         yield
         >>> @describe_call.register(Gate.enter)
         ... def describe_gate(frame, waiting):
         ...     found, gate = stackscope.lowlevel.local_value(frame.pyframe, "self")
         ...     waiting.clear()
         ...     waiting.obj = gate
         ...     waiting.count = len(gate.queue)
+        >>> entering = Gate().enter()
+        >>> entering.send(None)
+        >>> print(describe_wait(extract(entering)))
+        Gate.enter(): 2 waiters
+        >>> entering.close()
     """
 
 
@@ -115,7 +129,7 @@ def describe_wait(stack: Stack) -> Optional[Waiting]:
         >>> asyncio.run(main())
         'Event.wait(): 1 waiter'
     """
-    leaf = stack.leaf
+    leaf = None if stack.leaf is stack.root else stack.leaf  # that nothing unwraps an item is no wait
     if leaf is None and stack.root is not None:
         leaf = _ask(_hook(awaited_object, stack.root), stack.root)
     waiting = Waiting() if leaf is None else describe_object(leaf)

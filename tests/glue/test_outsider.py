@@ -152,3 +152,30 @@ def test_in_ipython(tmp_path):
     assert re.fullmatch(
         r"\d+ ├ washing-up waiting: crew\.wait_for\(\) wash:\d+ lunch\.py", rows[first + 4]
     )
+
+
+def test_a_task_that_nothing_unwraps_waits_for_nothing_that_is_known():
+    class Errand:
+        pass
+
+    class Errands(stackscope.Runtime):
+        def loops(self, survey):
+            return [self]
+
+        def tasks(self, loop):
+            return [errand]
+
+        def task_name(self, task):
+            return "an errand"
+
+    errand = Errand()
+    stackscope.register_runtime("errands", "shop", [Errand], Errands)
+    try:
+        [node] = [node for node in extract_all().tasks() if node.task is errand]
+        assert node.stack.leaf is errand
+        assert node.waiting is None
+        assert node.state == "waiting"
+    finally:
+        from stackscope.snapshot import runtimes
+
+        del runtimes._runtimes["errands"]

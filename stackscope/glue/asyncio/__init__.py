@@ -1,11 +1,12 @@
 """asyncio, with uvloop's loops as far as they are the same.
 
-=========  ==============================================================================
-`stacks`   tasks, futures, task groups and timeouts as stacks and contexts
-`loops`    the event loops and tasks of the process, and who owns each task
-`waits`    what a task waits for
-`futures`  what tasks and futures know of each other, read without running their code
-=========  ==============================================================================
+=============  ==============================================================================
+`stacks`       tasks, futures, task groups and timeouts as stacks and contexts
+`loops`        the event loops and tasks of the process, and who owns each task
+`waits`        what a task waits for
+`futures`      what tasks and futures know of each other, read without running their code
+`without_gil`  the same where there is no GIL
+=============  ==============================================================================
 """
 
 from __future__ import annotations
