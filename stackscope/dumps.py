@@ -244,7 +244,7 @@ def dump_after(
 
     Args:
         seconds: The time.
-        repeat: Do it again and again, each time after so many seconds.
+        repeat: Do it again and again, at intervals of ``seconds``.
         file: As for `register`.
         exit: End the process afterwards, at once and without any cleaning up, with the exit status
             1.

@@ -9,6 +9,7 @@ from typing import NamedTuple, Optional
 from stackscope.extraction.codes import get_code
 from stackscope.extraction.hooks import customize
 from stackscope.interpreter.frames.variables import local_value
+from stackscope.model.waiting import Amount
 from stackscope.render.words import clock_time, joined, time_left
 from stackscope.snapshot.waits import describe_call
 
@@ -74,6 +75,28 @@ def register_call(owner: object, path: str, describer: Describer) -> None:
 
 def describe_nothing(frame: Frame, waiting: Waiting) -> None:
     """A call of which the name tells enough, or of which the calls below have told already."""
+
+
+def describe_channel(
+    waiting: Waiting, state: Any, items: int, waiters: int, *, sends: bool
+) -> None:
+    """Say how full a channel between tasks is, and who else is there.
+
+    Args:
+        waiting: To be filled in.
+        state: What both ends share, as trio and anyio have it.
+        items: How many items are in the channel.
+        waiters: How many tasks wait at this end.
+        sends: Whether this end sends.
+    """
+    waiting.clear()
+    waiting.amounts = [Amount(items, "item", state.max_buffer_size)]
+    waiting.count = waiters
+    waiting.other_end = (
+        Amount(state.open_receive_channels, "receiver")
+        if sends
+        else Amount(state.open_send_channels, "sender")
+    )
 
 
 def variable(frame: Frame, name: str) -> Any:

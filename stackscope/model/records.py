@@ -113,7 +113,7 @@ else:
 
 
 DEEPEST = 30
-"""Records inside of records are left out of a representation below so many levels.
+"""The levels of records inside of records that a representation shows.
 
 Catching a RecursionError instead would abort Python 3.8, if it happened again ("Cannot recover from
 stack overflow" in Python/ceval.c).

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 MOST_HOLDERS = 3
-"""Of more holders of one lock, only so many are named."""
+"""The most holders of one lock that are named."""
 
 LONGEST_NAME = 60
 """Characters that are shown of a name where it is not the main thing."""
 
 MOST_RANGES = 10
-"""Of more ranges of numbers, only so many are shown."""
+"""The most ranges of numbers that are shown."""
 
 # --------------------------------------------------------------------- numbers
 

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["WaitGraph"]
 
 DEEPEST_AWAITED = 20
-"""The longest chain of tasks awaiting each other that is drawn nested. The next one is at the top
-again."""
+"""The longest chain of tasks awaiting each other that is drawn nested."""
 
 
 class WaitGraph:

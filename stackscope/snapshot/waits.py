@@ -129,7 +129,9 @@ def describe_wait(stack: Stack) -> Optional[Waiting]:
         >>> asyncio.run(main())
         'Event.wait(): 1 waiter'
     """
-    leaf = None if stack.leaf is stack.root else stack.leaf  # that nothing unwraps an item is no wait
+    leaf = (
+        None if stack.leaf is stack.root else stack.leaf
+    )  # that nothing unwraps an item is no wait
     if leaf is None and stack.root is not None:
         leaf = _ask(_hook(awaited_object, stack.root), stack.root)
     waiting = Waiting() if leaf is None else describe_object(leaf)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from typing import Collection, Iterable, Iterator, List, Sequence, Tuple
 
 MOST_LINES_BEFORE = 1_000
-"""So far back the beginning of a function is looked for, to know whether a line is inside of a
+"""How far back the beginning of a function is looked for, to know whether a line is inside of a
 string."""
 
 

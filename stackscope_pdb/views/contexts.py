@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from stackscope_pdb.stop.snapshots import Snapshots
 
 MOST_CHILDREN = 20
-"""Of more children of one context, only so many are drawn."""
+"""The most children of one context that are drawn."""
 
 
 class NumberedContext:

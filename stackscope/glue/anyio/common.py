@@ -19,7 +19,13 @@ from stackscope.extraction.hooks import (
     unwrap_context,
     unwrap_context_generator,
 )
-from stackscope.glue.describing import code_of, describe_nothing, register_call, variable
+from stackscope.glue.describing import (
+    code_of,
+    describe_channel,
+    describe_nothing,
+    register_call,
+    variable,
+)
 from stackscope.interpreter.frames.variables import local_value
 from stackscope.interpreter.resumable import cr_await
 from stackscope.model.stacks import Frame
@@ -163,13 +169,8 @@ def describe_stream(frame: Frame, waiting: Waiting) -> None:
     stream = waiting.obj = variable(frame, "self")
     state = stream._state
     sends = frame.funcname == "send"
-    waiting.clear()
-    waiting.amounts = [Amount(len(state.buffer), "item", state.max_buffer_size)]
-    waiting.count = len(state.waiting_senders if sends else state.waiting_receivers)
-    if sends:
-        waiting.other_end = Amount(state.open_receive_channels, "receiver")
-    else:
-        waiting.other_end = Amount(state.open_send_channels, "sender")
+    waiters = state.waiting_senders if sends else state.waiting_receivers
+    describe_channel(waiting, state, len(state.buffer), len(waiters), sends=sends)
 
 
 def describe_waiters(frame: Frame, waiting: Waiting) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import trio
 
 from stackscope.extraction.contexts import contexts_active_in_frame
-from stackscope.glue.describing import describe_nothing, register_call, variable
+from stackscope.glue.describing import describe_channel, describe_nothing, register_call, variable
 from stackscope.glue.trio.runners import runner_of_task, runners
 from stackscope.glue.trio.scopes import state_of_scope, time_until, type_of_nursery_manager
 from stackscope.glue.trio.threads import find_worker
@@ -96,18 +96,13 @@ def describe_limiter(frame: Frame, waiting: Waiting) -> None:
     waiting.holders = [one for one in taken if type(one) is trio.lowlevel.Task]
 
 
-def describe_channel(frame: Frame, waiting: Waiting) -> None:
+def describe_memory_channel(frame: Frame, waiting: Waiting) -> None:
     """``send()`` and ``receive()`` of a memory channel: how full it is, and who else is there."""
     channel = waiting.obj = variable(frame, "self")
     state = channel._state
     sends = frame.funcname == "send"
-    waiting.clear()
-    waiting.amounts = [Amount(len(state.data), "item", state.max_buffer_size)]
-    waiting.count = len(state.send_tasks if sends else state.receive_tasks)
-    if sends:
-        waiting.other_end = Amount(state.open_receive_channels, "receiver")
-    else:
-        waiting.other_end = Amount(state.open_send_channels, "sender")
+    waiters = state.send_tasks if sends else state.receive_tasks
+    describe_channel(waiting, state, len(state.data), len(waiters), sends=sends)
 
 
 def describe_nursery(frame: Frame, waiting: Waiting) -> None:
@@ -177,8 +172,8 @@ CALLS: Tuple[Tuple[Any, str, Describer], ...] = (
     (trio, "CapacityLimiter.acquire", describe_nothing),
     (trio, "CapacityLimiter.acquire_on_behalf_of", describe_limiter),
     (trio, "Condition.wait", describe_condition),
-    (trio, "MemorySendChannel.send", describe_channel),
-    (trio, "MemoryReceiveChannel.receive", describe_channel),
+    (trio, "MemorySendChannel.send", describe_memory_channel),
+    (trio, "MemoryReceiveChannel.receive", describe_memory_channel),
     (trio, "Nursery._nested_child_finished", describe_nursery),
     (trio, "Nursery.start", describe_start),
     (trio, "Process.wait", describe_process),

@@ -1,8 +1,8 @@
 """Contexts of suspended frames through public interfaces alone.
 
 `gc.get_referents` of a suspended generator (of its frame up to 3.10) lists its variables and then
-its value stack, where the exit callables of active blocks are. How many there are is known from
-the code; the last so many are taken, since variables come first.
+its value stack, where the exit callables of active blocks are. The code says how many there
+are; they are the last ones, since variables come first.
 """
 
 from __future__ import annotations
