@@ -192,9 +192,8 @@ class _Clock:
         timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()
-            timer.join(
-                LONGEST_JOIN
-            )  # else the tree would get mixed up with what pytest prints next
+            # Else the tree would get mixed up with what pytest prints next.
+            timer.join(LONGEST_JOIN)
 
     def _tell(self, name: str) -> None:
         output = self._output

@@ -172,9 +172,8 @@ class Frame:
     @property
     def modname(self) -> Optional[str]:
         """The name of the module that the frame's globals belong to, or ``None``."""
-        name: Any = dict.get(
-            self.pyframe.f_globals, "__name__"
-        )  # the globals may be of a dict subclass
+        # The globals may be of a dict subclass.
+        name: Any = dict.get(self.pyframe.f_globals, "__name__")
         return str.__str__(name) if issubclass(type(name), str) else None
 
     @property

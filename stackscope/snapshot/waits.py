@@ -129,9 +129,8 @@ def describe_wait(stack: Stack) -> Optional[Waiting]:
         >>> asyncio.run(main())
         'Event.wait(): 1 waiter'
     """
-    leaf = (
-        None if stack.leaf is stack.root else stack.leaf
-    )  # that nothing unwraps an item is no wait
+    # What nothing unwraps is its own leaf, and not what it waits for.
+    leaf = None if stack.leaf is stack.root else stack.leaf
     if leaf is None and stack.root is not None:
         leaf = _ask(_hook(awaited_object, stack.root), stack.root)
     waiting = Waiting() if leaf is None else describe_object(leaf)

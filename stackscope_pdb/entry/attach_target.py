@@ -124,8 +124,8 @@ def _why_not(debugger: Any, frame: Optional[FrameType], version: int) -> Optiona
     if version != debugger.protocol_version():
         import sys
 
-        version = sys.version.split()[0]
-        return f"The process runs Python {version}, whose debugger speaks another protocol."
+        python = sys.version.split()[0]
+        return f"The process runs Python {python}, whose debugger speaks another protocol."
     if frame is None:
         return "The process runs no Python code in its main thread."
     last: Any = getattr(pdb.Pdb, "_last_pdb_instance", None)

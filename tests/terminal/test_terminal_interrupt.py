@@ -235,9 +235,8 @@ def test_a_busy_program(terminal):
     session = terminal(BUSY, *UNDER)
     session.child.expect_exact("waiting")
     session.interrupt()
-    session.ask(
-        "n"
-    )  # to a line's beginning: it may have stopped between `n += 1`'s look at n and its store
+    # To a line's beginning: it may have stopped between `n += 1`'s look at n and its store.
+    session.ask("n")
     session.ask("n = -10")
     answer = session.ask("n") + session.ask("n") + session.ask("n")
     assert "app.py(" in answer

@@ -130,9 +130,8 @@ def test_vi_keys(screen, tmp_path):
     seen.wait("wrong")
     column = seen.screen.cursor.x
     seen.child.send("\x1b")
-    seen.wait(
-        lambda _: seen.screen.cursor.x == column - 1
-    )  # it was more than the beginning of a key
+    # It was more than the beginning of a key.
+    seen.wait(lambda _: seen.screen.cursor.x == column - 1)
     seen.child.send("ccp 5 + 1\r")
     seen.wait(lambda text: "\n6\n" in text)
     seen.child.send("c\r")

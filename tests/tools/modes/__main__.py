@@ -318,9 +318,8 @@ def subinterpreter():
     """The library in subinterpreters of each kind that the version has."""
     import dis
 
-    dis.stack_effect(
-        dis.opmap["NOP"], jump=True
-    )  # 3.12.1 aborts if an isolated one is the first to
+    # 3.12.1 aborts if an isolated one is the first to do this.
+    dis.stack_effect(dis.opmap["NOP"], jump=True)
     if sys.implementation.name == "pypy":
         return "skipped: PyPy has no subinterpreters"
     script = IN_SUBINTERPRETER.format(root=str(ROOT))
