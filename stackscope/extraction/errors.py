@@ -88,7 +88,7 @@ def _group_type() -> Any:
     built_in = getattr(builtins, "BaseExceptionGroup", None)  # 3.11+
     if built_in is not None:
         return built_in
-    import exceptiongroup
+    import exceptiongroup  # pyright: ignore[reportMissingImports] (not installed on 3.11+)
 
     return exceptiongroup.BaseExceptionGroup
 

@@ -42,6 +42,8 @@ class Waiting:
             wait.
         lock: What somebody else has to let go of, if it is a lock, a semaphore or the like.
         holders: The tasks that have ``lock``, as far as they are known.
+        holder_names: The names of tasks that have it, where their library tells nothing else of
+            them.
         seconds_left: The seconds until time is up; negative if that should have been before.
         deadline: The time when it is up, by a clock of the program's own, which is not asked.
         clock: Whose clock that is: ``"loop"``, ``"run"``.
@@ -61,6 +63,7 @@ class Waiting:
     needs_all: bool = True
     lock: object = None
     holders: List[object] = new(list)
+    holder_names: List[str] = new(list)
     seconds_left: Optional[float] = None
     deadline: Optional[float] = None
     clock: str = "loop"

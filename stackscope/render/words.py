@@ -219,11 +219,14 @@ def _time(waiting: Waiting) -> str:
 
 
 def _held_by(waiting: Waiting) -> str:
-    shown = waiting.holders[:MOST_HOLDERS]
-    if not shown:
-        return ""
-    names = [task_label(holder) or f"a {class_name(holder)}" for holder in shown]
-    return "held by " + ", ".join(names) + _and_more(waiting.holders)
+    if waiting.holders:
+        names = [
+            task_label(one) or f"a {class_name(one)}" for one in waiting.holders[:MOST_HOLDERS]
+        ]
+        return "held by " + ", ".join(names) + _and_more(waiting.holders)
+    shown = waiting.holder_names[:MOST_HOLDERS]
+    names = [f"task {cut(safe_text(name), LONGEST_NAME)}" for name in shown]
+    return "held by " + ", ".join(names) + _and_more(waiting.holder_names) if names else ""
 
 
 def _and_more(holders: Sequence[object]) -> str:

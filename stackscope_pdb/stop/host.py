@@ -32,24 +32,30 @@ if TYPE_CHECKING:
         @property
         def session(self) -> Session:
             """The memory of the stop."""
+            raise NotImplementedError
 
         @property
         def raised(self) -> Optional[Raised]:
             """The exception that is looked at, if one is."""
+            raise NotImplementedError
 
         @property
         def console(self) -> Console:
             """The terminal as it is now."""
+            raise NotImplementedError
 
         @property
         def current_frame(self) -> FrameType:
             """The frame that commands work in."""
+            raise NotImplementedError
 
         def frame_locals(self) -> MutableMapping[str, Any]:
             """The locals of the current frame, with what was assigned at the prompt."""
+            raise NotImplementedError
 
         def has_variable(self, name: str) -> bool:
             """Whether a name is a variable of the current frame or its module."""
+            raise NotImplementedError
 
         def message(self, msg: str) -> None:
             """Write a line."""
@@ -77,15 +83,18 @@ if TYPE_CHECKING:
 
         def setup(self, f: Any, tb: Any) -> Any:
             """Get ready for a stop."""
+            raise NotImplementedError
 
         def print_stack_entry(self, frame_lineno: Entry) -> None:
             """Say where one is."""
 
         def canonic(self, filename: str) -> str:
             """The path of a file as breakpoints know it."""
+            raise NotImplementedError
 
         def get_file_breaks(self, filename: str) -> Any:
             """The lines of a file that have breakpoints."""
+            raise NotImplementedError
 
         def displayhook(self, obj: object) -> None:
             """Show the value of an expression."""

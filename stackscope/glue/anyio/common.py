@@ -189,9 +189,10 @@ def describe_semaphore(frame: Frame, waiting: Waiting) -> None:
 def describe_lock(frame: Frame, waiting: Waiting) -> None:
     """``Lock.acquire()`` where anyio implements it: who has it, and how many wait."""
     owner = getattr(variable(frame, "self"), "_owner_task", None)
-    # Up to 4.4, it is only told about the task. Then its context tells who has the lock.
-    is_task = owner is not None and type(owner).__name__ != "TaskInfo"
-    waiting.holders = [owner] if is_task else []
+    if type(owner) is anyio.TaskInfo:  # up to 4.4
+        waiting.holder_names = [owner.name or "?"]
+    elif owner is not None:
+        waiting.holders = [owner]
     describe_semaphore(frame, waiting)
 
 
