@@ -131,13 +131,13 @@ _LATER = {
 
 
 def __getattr__(name: str) -> object:
-    import importlib
+    from importlib import import_module
 
     if name == "lowlevel":
-        return importlib.import_module("stackscope.lowlevel")
+        return import_module("stackscope.lowlevel")
     if name not in _LATER:
         raise AttributeError(f"module 'stackscope' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"stackscope.{_LATER[name]}"), name)
+    value = getattr(import_module(f"stackscope.{_LATER[name]}"), name)
     globals()[name] = value
     return value
 

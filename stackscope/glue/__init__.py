@@ -8,11 +8,9 @@ its own, as a function ``_stackscope_install_glue_()``, is asked to install that
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 import time
-import warnings
 from _thread import get_ident
 from types import ModuleType
 
@@ -151,6 +149,8 @@ def _deal_with_modules(state: Optional[Tuple[int, str]]) -> None:
     if settled:
         _settled_state = state
     for failure in failures:
+        import warnings
+
         warnings.warn(failure, RuntimeWarning, stacklevel=4)
 
 
@@ -174,7 +174,9 @@ def _install(name: str, own_glue: Optional[Callable[[], object]]) -> Optional[st
         if own_glue is not None:
             own_glue()
         else:
-            importlib.import_module(f"{__name__}.{BUILT_IN[name]}").install()
+            module = f"{__name__}.{BUILT_IN[name]}"
+            __import__(module)  # as importlib.import_module() does, but without importing that
+            sys.modules[module].install()
     except BaseException as exc:
         if interrupts(exc):
             raise

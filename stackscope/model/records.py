@@ -36,6 +36,16 @@ else:
         def __init__(self, factory):
             self.factory = factory
 
+    class _InitOnDemand:
+        """Stands in for ``__init__`` until its first reader comes: compiling it takes 0.15 ms."""
+
+        def __init__(self, owner):
+            self.owner = owner
+
+        def __get__(self, instance, owner=None):
+            init = self.owner.__init__ = _write_init(self.owner)
+            return init.__get__(instance, owner)
+
     class _FieldsOnDemand:
         """Stands in for ``__dataclass_fields__`` until its first reader comes."""
 
@@ -59,9 +69,8 @@ else:
         The fields are its annotations. A class attribute ``_stored_as`` may say of some of them
         which expression is stored, in place of the argument itself.
         """
-        names = tuple(cls.__annotations__)
-        cls.__init__ = _write_init(cls, names)
-        cls.__match_args__ = names
+        cls.__match_args__ = tuple(cls.__annotations__)
+        cls.__init__ = _InitOnDemand(cls)
         cls.__eq__ = _equals
         cls.__hash__ = None
         cls.__repr__ = record_repr
@@ -76,7 +85,8 @@ else:
         cls.__repr__ = brief
         return cls
 
-    def _write_init(cls, names):
+    def _write_init(cls):
+        names = cls.__match_args__
         namespace = vars(cls)
         stored_as = namespace.get("_stored_as", {})
         defaults = []

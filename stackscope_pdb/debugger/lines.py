@@ -9,8 +9,9 @@ from stackscope_pdb.prompt import command_or_python
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable
+    from typing import Any, Callable, Optional
 
+    from stackscope_pdb.commands.registry import Command
     from stackscope_pdb.stop.focus import Focus
 
 ONLY_LOOKING = frozenset(
@@ -21,16 +22,8 @@ ONLY_LOOKING = frozenset(
 end."""
 
 
-RUNS_NO_CODE = frozenset(("", "?", "h", "help", "l", "list", "ll", "longlist"))
+RUNS_NO_CODE = frozenset(("h", "help", "l", "list", "ll", "longlist"))
 """Commands of the standard debugger that run no code of the program."""
-
-
-def _only_looks(line: str) -> bool:
-    """Whether a line is a command that leaves the program as it is."""
-    word = command_or_python.first_word(line)
-    if line.lstrip().startswith("!"):
-        return False
-    return word in RUNS_NO_CODE or registry.find(word) is not None
 
 
 class Lines(Basics):
@@ -38,25 +31,25 @@ class Lines(Basics):
 
     def onecmd(self, line: str) -> bool:
         """Run one line, after which less may be known about the program."""
-        is_python = not self.commands_defining and self._is_python(line)
-        try:
-            return self._run(line, is_python=is_python)
-        finally:
-            if is_python or not _only_looks(line):
-                self.session.snapshots.drop()
-
-    def _run(self, line: str, *, is_python: bool) -> bool:
-        if is_python:  # it only looks like a command
+        word = command_or_python.first_word(line)
+        entry = registry.find(word)
+        if not self.commands_defining and self._is_python(line, word, entry):
+            # It only looks like a command.
             self.lastcmd = line.strip()
-            return bool(self.default(line))  # an `await` at the prompt ends the loop that reads it
+            word, entry = "", None
+            run: Callable[[str], Any] = self.default
+        else:
+            run = super().onecmd
         try:
-            return bool(super().onecmd(line))
+            return bool(run(line))  # an `await` at the prompt ends the loop that reads it
         except BaseException as exc:
-            word = command_or_python.first_word(line)
             if word not in ONLY_LOOKING or isinstance(exc, KeyboardInterrupt):
                 raise
             self._tell_of_failure(word, exc)
             return False
+        finally:
+            if entry is None and word not in RUNS_NO_CODE and line.strip():
+                self.session.snapshots.drop()
 
     def preloop(self) -> None:
         """Show what has changed of the expressions on display."""
@@ -70,9 +63,7 @@ class Lines(Basics):
 
         self.refuse(f"{name} failed: {describe_exception(exc)}")
 
-    def _is_python(self, line: str) -> bool:
-        word = command_or_python.first_word(line)
-        entry = registry.find(word)
+    def _is_python(self, line: str, word: str, entry: Optional[Command]) -> bool:
         if entry is None and "=" not in line and ":" not in line:
             return False
         if not self.curframe or not hasattr(self, f"do_{word}"):

@@ -23,7 +23,7 @@ from stackscope_pdb.debugger.painting import Paints
 from stackscope_pdb.facts import HAS_BACKENDS, TAKES_EXCEPTIONS
 from stackscope_pdb.program.doctests import stdout_of_prompt, visible_stdout
 from stackscope_pdb.program.finalizers import PassesFinalizers
-from stackscope_pdb.program.interrupts import Interrupts
+from stackscope_pdb.program.interrupts import Interrupts, give_interrupts_back
 from stackscope_pdb.program.tracing import best_backend, foreign_tracer
 from stackscope_pdb.prompt import label
 from stackscope_pdb.prompt.loop import ReadsLines
@@ -109,6 +109,7 @@ class Pdb(Paints, ReadsLines, Interrupts, Commands, PassesFinalizers, pdb.Pdb):
             if not TAKES_EXCEPTIONS:
                 tb_or_exc = tb_or_exc.__traceback__
         self.is_busy = True
+        give_interrupts_back()
         self._complain_once()
         try:
             with stdout_of_prompt(self.stdout):
