@@ -65,12 +65,16 @@ class WaitGraph:
 
     def hang_awaited(self, loops: List[LoopNode]) -> None:
         """Hang the tasks that nothing owns under the first ones that wait for them."""
+        awaited_by = {
+            id(node): self._known(node.waiting.tasks)
+            for node in self.nodes.values()
+            if node.waiting is not None and node.waiting.tasks
+        }
+        if not awaited_by:
+            return
         free = {id(node) for loop in loops for node in loop.tasks if node.owner is None}
         awaited = {
-            id(other)
-            for node in self.nodes.values()
-            for other in self._awaited(node)
-            if other is not node
+            id(other) for key, others in awaited_by.items() for other in others if id(other) != key
         }
         awaited &= free
         seen: Set[int] = set()
@@ -78,11 +82,17 @@ class WaitGraph:
             for is_last_resort in (False, True):  # then only those are left that wait in a circle
                 for node in loop.tasks:
                     if id(node) not in seen and (is_last_resort or id(node) not in awaited):
-                        self._hang_below(node, free, seen)
+                        self._hang_below(node, awaited_by, free, seen)
         for loop in loops:
             loop.tasks = [node for node in loop.tasks if not node.is_awaited]
 
-    def _hang_below(self, top: TaskNode, free: Set[int], seen: Set[int]) -> None:
+    def _hang_below(
+        self,
+        top: TaskNode,
+        awaited_by: Mapping[int, List[TaskNode]],
+        free: Set[int],
+        seen: Set[int],
+    ) -> None:
         todo = [(top, 0)]
         seen.add(id(top))
         while todo:
@@ -91,7 +101,7 @@ class WaitGraph:
             owned = [(child, depth) for child in node.children]
             awaited = []
             if depth < DEEPEST_AWAITED:
-                for other in self._awaited(node):
+                for other in awaited_by.get(id(node), ()):
                     if id(other) in free and id(other) not in seen:
                         seen.add(id(other))
                         awaited.append(other)
@@ -100,10 +110,6 @@ class WaitGraph:
             node.children = [*node.children, *awaited] if awaited else node.children
             todo += [(child, depth + 1) for child in reversed(awaited)]
             todo += reversed(owned)
-
-    def _awaited(self, node: TaskNode) -> List[TaskNode]:
-        """The tasks whose results one waits for."""
-        return [] if node.waiting is None else self._known(node.waiting.tasks)
 
     def _known(self, tasks: List[object]) -> List[TaskNode]:
         found = [self.nodes.get(id(task)) for task in tasks]
@@ -137,7 +143,7 @@ class WaitGraph:
             work.append((vertex, iter(self._waits_for(vertex))))
 
         for start in self.nodes.values():
-            if id(start) not in index and start.waiting is not None:
+            if id(start) not in index and _leads_on(start):
                 visit(start)
             while work:
                 vertex, others = work[-1]
@@ -152,10 +158,19 @@ class WaitGraph:
                         if len(circle) > 1 or any(o is vertex for o in self._waits_for(vertex)):
                             found.append([one for one in circle if not isinstance(one, list)])
                 elif id(other) not in index:
-                    visit(other)
+                    if _leads_on(other):
+                        visit(other)
                 elif id(other) in on_path:
                     low[id(vertex)] = min(low[id(vertex)], index[id(other)])
         return found
+
+
+def _leads_on(vertex: Vertex) -> bool:
+    """Whether something is waited for, so that a circle may go on from here."""
+    if isinstance(vertex, list):
+        return bool(vertex)
+    waiting = vertex.waiting
+    return waiting is not None and bool(waiting.tasks or waiting.holders)
 
 
 def _take_circle(path: List[Vertex], on_path: Set[int], first: Vertex) -> List[Vertex]:
