@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import functools
 import types
-from collections.abc import MutableMapping
+
+# See stackscope.extraction.walk.
+from _collections_abc import MutableMapping
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

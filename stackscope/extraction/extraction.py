@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from _thread import get_ident
-from collections.abc import Sequence
 from types import FrameType
 
 from stackscope.extraction.errors import (
@@ -31,7 +30,7 @@ from stackscope.safe.objects import mro_of, namespace_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType
-    from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, TypeVar
+    from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple, TypeVar
 
     from stackscope.model.stacks import Context
 

@@ -9,8 +9,9 @@ Code that belongs to others runs in hooks only, and whatever it raises ends up i
 
 from __future__ import annotations
 
+# The module that collections.abc takes it from, which is one more file to find up to 3.12.
+from _collections_abc import Sequence
 from collections import deque
-from collections.abc import Sequence
 from types import (
     AsyncGeneratorType,
     CoroutineType,
