@@ -114,7 +114,7 @@ def _everything(console: Console) -> Iterator[Line]:
     from stackscope import extract_all
     from stackscope_pdb.views.tasks import task_lines
 
-    snapshot = extract_all(with_contexts=False)
+    snapshot = extract_all()
     lines: List[Line] = list(task_lines(snapshot, None, None, console))
     yield from lines or [[("note", "No task is alive in this process.")]]
     yield [("header", "Threads: "), ("text", str(len(snapshot.threads)))]

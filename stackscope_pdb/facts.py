@@ -25,9 +25,9 @@ COUNTS_FRAMES = sys.version_info >= (3, 14)
 OWES_PLACE = not hasattr(pdb.Pdb, "execRcLines") and not hasattr(
     pdb.Pdb, "_pdbcmd_print_frame_status"
 )
-"""Commands from ``.pdbrc`` or ``-c`` keep it to themselves where the program stopped.
+"""Where commands from ``.pdbrc`` or ``-c`` run at a stop, `pdb` doesn't say where that is.
 
-So it is in the last releases of 3.11 and 3.12, and on PyPy 3.11.
+Seen in the last releases of 3.11 and 3.12, and on PyPy 3.11.
 """
 
 HAS_CONVENIENCE_VARIABLES = hasattr(pdb.Pdb, "set_convenience_variable")  # 3.12+

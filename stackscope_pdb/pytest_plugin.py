@@ -35,8 +35,11 @@ OPTION = "--stackscope-timeout"
 INI = "stackscope_timeout"
 OUR_CLASS = ("stackscope_pdb", "Pdb")
 OUR_PACKAGES = ("stackscope", "stackscope_pdb", "stackscope_ipython")
+"""As `OWN_PACKAGES` of `stackscope.snapshot.user_code`, which isn't imported when pytest starts."""
+
 PYTEST = ("_pytest", "pluggy", "pytest")
-"""The packages that are left out of the stacks of tests."""
+"""The packages that are left out of the stacks of tests. The debugger folds only some of their
+modules: see `stackscope.glue.pytest`."""
 
 RUNNER = "_pytest.runner"
 """The module whose functions run a single test. What is outside of them runs all tests."""
@@ -244,8 +247,9 @@ def _output(config: pytest.Config) -> Any:
         descriptor = os.dup(stream.fileno())
     except (AttributeError, OSError, ValueError):  # io.UnsupportedOperation is both of the latter
         return _Stream(stream)
-    config.add_cleanup(lambda: os.close(descriptor))
-    return FileBeyondBuffers(descriptor, "stdout", encoding_of(stream))
+    file = FileBeyondBuffers(descriptor, "stdout", encoding_of(stream))
+    config.add_cleanup(file.close)
+    return file
 
 
 class _Stream:

@@ -18,7 +18,7 @@ from stackscope.lowlevel import contexts_active_in_frame, set_reprs_enabled
 from stackscope.render import nodes
 from stackscope.render.drawing import Layout, draw
 from stackscope.render.stack import stack_block
-from stackscope.render.style import PALETTE, paint
+from stackscope.render.style import PALETTE, styled
 from tests.helpers.hostile import (
     ALL,
     HOSTILE,
@@ -140,8 +140,8 @@ def test_extracted_and_drawn(name):
 
 def renderings(stack):
     """The stack drawn in every way that there is."""
-    styled = draw(stack_block(nodes.StackNode(stack, nodes.View()), Layout()), Layout())
-    yield "".join(paint(styled, dict.fromkeys(PALETTE, "")))
+    lines = draw(stack_block(nodes.StackNode(stack, nodes.View()), Layout()), Layout())
+    yield "\n".join([styled(line, dict.fromkeys(PALETTE, "")) for line in lines])
     yield "".join(stack.format(ascii_only=True, show_hidden_frames=True))
     yield "".join(stack.format_flat(show_contexts=True))
     summary = stack.as_stdlib_summary(show_contexts=True, capture_locals=True)

@@ -7,7 +7,6 @@ import inspect
 from docutils import nodes
 from docutils.parsers.rst import Directive
 
-import stackscope_pdb  # noqa: F401  (registers the commands)
 from stackscope_pdb.commands.registry import commands
 
 

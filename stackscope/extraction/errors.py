@@ -19,7 +19,7 @@ def attempt(default: Any, function: Callable[..., Any], *args: object) -> Any:
     """What ``function`` gives; ``default`` if it can't."""
     try:
         return function(*args)
-    except Exception as exc:
+    except BaseException as exc:
         if interrupts(exc):
             raise
         return default

@@ -41,6 +41,7 @@ BUILT_IN = {
     "greenback": "greenlets.greenback",
     "greenlet": "greenlets",
     "ipdb": "ipython",
+    "ipykernel": "ipython",
     "multiprocessing.forkserver": "stdlib.multiprocessing",
     "multiprocessing.pool": "stdlib.multiprocessing",
     "multiprocessing.popen_fork": "stdlib.multiprocessing",
@@ -50,6 +51,8 @@ BUILT_IN = {
     "pytest_asyncio.plugin": "pytest_asyncio",
     "pytest_trio.plugin": "pytest_trio",
     "threading": "stdlib.threading",
+    "tornado": "ipython",
+    "traitlets": "ipython",
     "trio": "trio",
     "uvloop": "uvloop",
 }

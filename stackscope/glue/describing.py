@@ -10,7 +10,6 @@ from stackscope.extraction.codes import get_code
 from stackscope.extraction.hooks import customize
 from stackscope.interpreter.frames.variables import local_value
 from stackscope.model.waiting import Amount
-from stackscope.render.words import clock_time, joined, time_left
 from stackscope.snapshot.waits import describe_call
 
 TYPE_CHECKING = False
@@ -121,21 +120,11 @@ class Deadline(NamedTuple):
     moment: float
     clock: str
 
-    @property
-    def text(self) -> str:
-        """How far away it is, in words."""
-        if self.seconds_left is None:
-            return clock_time(self.moment, self.clock)
-        return time_left(self.seconds_left)
-
     def note_in(self, waiting: Waiting) -> None:
         """Say so of a wait."""
         waiting.seconds_left = self.seconds_left
         if self.seconds_left is None:
             waiting.deadline, waiting.clock = self.moment, self.clock
-
-
-NO_DEADLINE = "no deadline"
 
 
 class ScopeState(NamedTuple):
@@ -159,19 +148,3 @@ class ScopeState(NamedTuple):
     def is_plain(self) -> bool:
         """Whether there is nothing special about it."""
         return self == ScopeState()
-
-    @property
-    def cancellation(self) -> str:
-        """That it is cancelled and why, in words; empty if it isn't."""
-        if not self.is_cancelled:
-            return ""
-        return f"cancelled ({self.reason})" if self.reason else "cancelled"
-
-    @property
-    def text(self) -> str:
-        """All of it, in words: ``4.2 s left, shielded, cancelled (deadline)``."""
-        if self.once_entered != math.inf:
-            time = f"{self.once_entered:.1f} s once entered"
-        else:
-            time = NO_DEADLINE if self.deadline is None else self.deadline.text
-        return joined(time, "shielded" if self.is_shielded else "", self.cancellation)

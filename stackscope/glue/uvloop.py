@@ -9,6 +9,9 @@ from __future__ import annotations
 import gc
 import sys
 
+import uvloop.loop
+
+from stackscope.glue.asyncio.waits import other_timers
 from stackscope.model.waiting import Waiting
 from stackscope.snapshot.user_code import register_machinery, register_runtime_package
 from stackscope.snapshot.waits import describe_leaf
@@ -43,6 +46,7 @@ def _types_of_cython() -> Iterator[Tuple[str, type]]:
 def install() -> None:
     """Register what is known about uvloop."""
     register_runtime_package("uvloop")
+    other_timers.append(uvloop.loop.TimerHandle)
     register_machinery("uvloop", ["run", "wrapper"])
     for name, cls in _types_of_cython():
         is_wrapper = name == "coroutine_wrapper"

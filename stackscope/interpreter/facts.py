@@ -30,6 +30,20 @@ CO_ANY_GENERATOR = 0x20 | 0x80 | 0x200
 BYTECODE_IS_KNOWN = IS_CPYTHON or (IS_PYPY and VERSION >= (3, 11))
 """Whether somebody has tried what `stackscope.interpreter.bytecode` says about it."""
 
+HAS_EXCEPTION_TABLE = IS_CPYTHON and VERSION >= (3, 11)
+"""A table of the code object says what handles an exception where (``co_exceptiontable``). Before,
+each frame has a stack of blocks (``f_blockstack``)."""
+
+FINALLY_IS_SUBROUTINE = IS_CPYTHON and VERSION < (3, 9)
+"""A ``finally`` block is called and returned from (CALL_FINALLY, END_FINALLY in Python/ceval.c)."""
+
+CLEANUP_TAKES_EXIT = IS_CPYTHON and VERSION < (3, 9)
+"""An exit method is taken off the stack before it is called (WITH_CLEANUP_START in
+Python/ceval.c)."""
+
+LOADS_SPECIAL = IS_CPYTHON and VERSION >= (3, 14)
+"""``with`` looks its methods up one by one (LOAD_SPECIAL in Python/bytecodes.c)."""
+
 HAS_POSITIONS = VERSION >= (3, 11)
 """Instructions know their line and column (PEP 657)."""
 

@@ -56,6 +56,7 @@ else:
             import dataclasses
 
             cls = self.owner
+            cls.__init__  # noqa: B018  (written now, while the defaults are there to be read)
             for name, value in list(vars(cls).items()):
                 if type(value) is new:
                     setattr(cls, name, dataclasses.field(default_factory=value.factory))

@@ -7,13 +7,13 @@ Plain data, and nothing that looks at an interpreter. How it is drawn is the bus
 from __future__ import annotations
 
 from stackscope.model.records import record
-from stackscope.safe.objects import qualname_of
+from stackscope.safe.objects import module_of, qualname_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import traceback
     from types import FrameType
-    from typing import Any, Iterator, List, Optional, Sequence, Union
+    from typing import Iterator, List, Optional, Sequence, Union
 
     Children = Sequence[Union["Context", "Stack"]]
 
@@ -172,9 +172,7 @@ class Frame:
     @property
     def modname(self) -> Optional[str]:
         """The name of the module that the frame's globals belong to, or ``None``."""
-        # The globals may be of a dict subclass.
-        name: Any = dict.get(self.pyframe.f_globals, "__name__")
-        return str.__str__(name) if issubclass(type(name), str) else None
+        return module_of(self.pyframe)
 
     @property
     def linetext(self) -> str:

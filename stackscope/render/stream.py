@@ -15,7 +15,9 @@ __all__ = [
     "beginning",
     "can_encode",
     "cut_line",
+    "draws_in_ascii",
     "encodable",
+    "encoding_of",
     "end",
     "is_terminal",
     "padded",
@@ -197,10 +199,16 @@ class FileBeyondBuffers:
     __slots__ = ("_fd", "ascii_only", "encoding", "file")
 
     def __init__(self, file: Any, name: str, encoding: Optional[str] = None) -> None:
-        self.file = file  # kept, so that it isn't closed
+        self.file: Any = file  # kept, so that it isn't closed
         self._fd = _descriptor(file, name)
         self.encoding = encoding or encoding_of(file)
         self.ascii_only = draws_in_ascii(self.encoding)
+
+    def close(self) -> None:
+        """Close the descriptor. What is written after that is lost."""
+        # First, lest another thread write into a file that gets the same number.
+        fd, self._fd = self._fd, -1
+        os.close(fd)
 
     def write(self, lines: List[str]) -> None:
         """Write lines. What a closed file or a full pipe doesn't take is lost."""

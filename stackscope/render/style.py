@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from typing import Dict, Iterable, Iterator, Mapping
+    from typing import Dict, Mapping
 
     from stackscope.render.drawing import Line
 
@@ -64,9 +64,3 @@ def styled(line: Line, palette: Mapping[str, str] = PALETTE) -> str:
             for kind, text in line
         ]
     )
-
-
-def paint(lines: Iterable[Line], palette: Mapping[str, str] = PALETTE) -> Iterator[str]:
-    """The lines as text with ANSI escape sequences, each ending in a newline."""
-    for line in lines:
-        yield styled(line, palette) + "\n"

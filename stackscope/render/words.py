@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 
@@ -14,6 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, TypeVar
 
+    from stackscope.glue.describing import Deadline, ScopeState
     from stackscope.model.snapshot import LoopNode, TaskNode
     from stackscope.model.stacks import Frame
     from stackscope.model.waiting import Amount, Waiting
@@ -91,6 +93,34 @@ def clock_time(deadline: float, clock: str) -> str:
     return f"until {deadline:.1f} by the clock of its {clock}"
 
 
+def deadline_text(deadline: Optional[Deadline]) -> str:
+    """How far away a deadline is: ``4.2 s left``, ``no deadline``."""
+    if deadline is None:
+        return "no deadline"
+    if deadline.seconds_left is None:
+        return clock_time(deadline.moment, deadline.clock)
+    return time_left(deadline.seconds_left)
+
+
+# --------------------------------------------------------------- cancel scopes
+
+
+def cancellation_text(scope: ScopeState) -> str:
+    """That a cancel scope is cancelled, and why; empty if it isn't."""
+    if not scope.is_cancelled:
+        return ""
+    return f"cancelled ({scope.reason})" if scope.reason else "cancelled"
+
+
+def scope_text(scope: ScopeState) -> str:
+    """The state of a cancel scope: ``4.2 s left, shielded, cancelled (deadline)``."""
+    if scope.once_entered != math.inf:
+        time_text = f"{scope.once_entered:.1f} s once entered"
+    else:
+        time_text = deadline_text(scope.deadline)
+    return joined(time_text, "shielded" if scope.is_shielded else "", cancellation_text(scope))
+
+
 # ----------------------------------------------------------------------- tasks
 
 
@@ -141,8 +171,7 @@ def loop_title(loop: LoopNode, *, at_stop: bool = False, seen_at: str = "") -> L
     elif loop.is_here:
         status = ", stopped"
     else:
-        status = ", which goes on running" if loop.thread else ", running"
-        status += f" (seen at {seen_at})" if seen_at else ""
+        status = ", running" + (f" (seen at {seen_at})" if seen_at else "")
     total = count(sum(1 for _ in loop.walk()), "task")
     return [("header", f"{safe_text(loop.noun)}{where}{status}: "), ("text", total)]
 

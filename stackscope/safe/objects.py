@@ -13,6 +13,7 @@ from types import GetSetDescriptorType, ModuleType, TracebackType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from types import FrameType
     from typing import Any, Callable, Dict, Optional, Sequence, Tuple
 
 __all__ = [
@@ -23,13 +24,13 @@ __all__ = [
     "exceptions_in_group",
     "instance_attributes",
     "is_instance",
+    "module_of",
     "mro_of",
     "namespace_of",
     "namespace_of_module",
     "qualname_of",
     "suppresses_context",
     "traceback_of",
-    "type_name_of",
 ]
 
 _BUILT_IN_GROUP: Any = getattr(builtins, "BaseExceptionGroup", None)  # 3.11+
@@ -42,9 +43,6 @@ mro_of: Callable[[type], Tuple[type, ...]] = type.__dict__["__mro__"].__get__
 
 namespace_of: Callable[[type], Dict[str, Any]] = type.__dict__["__dict__"].__get__
 """``cls.__dict__``."""
-
-type_name_of: Callable[[type], str] = type.__dict__["__name__"].__get__
-"""``cls.__name__``."""
 
 qualname_of: Callable[[type], str] = type.__dict__["__qualname__"].__get__
 """``cls.__qualname__``."""
@@ -124,6 +122,12 @@ def is_instance(obj: object, classes: Sequence[type]) -> bool:
         classes: The classes, one of which is enough.
     """
     return any(base is cls for base in mro_of(type(obj)) for cls in classes)
+
+
+def module_of(frame: FrameType) -> Optional[str]:
+    """The name of the module that a frame's globals belong to, or ``None``."""
+    name: Any = dict.get(frame.f_globals, "__name__")  # the globals may be of a dict subclass
+    return str.__str__(name) if issubclass(type(name), str) else None
 
 
 def exceptions_in_group(exception: BaseException) -> Tuple[BaseException, ...]:

@@ -257,8 +257,6 @@ ARGUMENTS_SHOWN = 50
 
 def name_of(function: object) -> str:
     """``module.qualname`` of a function, ``<self!r>.name`` of a method, else its repr."""
-    from stackscope.safe.text import safe_repr, safe_text
-
     thing: Any = function
     if type(thing) is MethodType:
         inner = thing.__func__
@@ -278,8 +276,6 @@ def name_of(function: object) -> str:
 
 def argument_texts(args: Sequence[object], kwargs: Mapping[str, object]) -> List[str]:
     """The arguments of a call as they might stand in source text."""
-    from stackscope.safe.text import safe_repr, safe_text
-
     texts = [safe_repr(value) for value in args[:ARGUMENTS_SHOWN]]
     texts += [f"{safe_text(name)}={safe_repr(value)}" for name, value in kwargs.items()]
     if len(args) > ARGUMENTS_SHOWN or len(texts) > ARGUMENTS_SHOWN:

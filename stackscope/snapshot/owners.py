@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from stackscope.extraction.errors import attempt
 from stackscope.model.snapshot import TaskNode
 from stackscope.model.stacks import Context
 from stackscope.snapshot.numbers import natural_order, task_numbers
-from stackscope.snapshot.survey import unique
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, List, Tuple
 
     from stackscope.extraction.extraction import Extraction
-    from stackscope.snapshot.runtimes import Runtime
+    from stackscope.snapshot.runtimes import Asked
 
 __all__ = ["TaskTrees"]
 
@@ -35,17 +33,17 @@ class TaskTrees:
     def __init__(self, extraction: Extraction) -> None:
         self.extraction = extraction
         self.nodes: Dict[int, TaskNode] = {}
-        self.runtimes: Dict[int, Runtime] = {}
+        self.runtimes: Dict[int, Asked] = {}
         self.current: Dict[int, object] = {}
         self.inside: Dict[int, List[Tuple[Context, TaskNode]]] = {}
 
-    def add(self, runtime: Runtime, loop: object) -> List[TaskNode]:
+    def add(self, runtime: Asked, loop: object) -> List[TaskNode]:
         """Extract the tasks of a loop, and hang them under their owners.
 
         Gives those without one.
         """
-        tasks = unique(attempt((), runtime.tasks, loop))
-        current = attempt(None, runtime.current, loop)
+        tasks = runtime.tasks(loop)
+        current = runtime.current(loop)
         if current is not None:
             self.current[id(current)] = current
         nodes = [self._node(runtime, task) for task in tasks]
@@ -54,13 +52,13 @@ class TaskTrees:
             self._read_contexts(node, parents)
         for node in nodes:
             if id(node) not in parents:
-                node.owner, parent = attempt((None, None), runtime.owner, node.task)
+                node.owner, parent = runtime.owner(node.task)
                 if id(parent) in self.nodes:
                     parents[id(node)] = self.nodes[id(parent)]
         return self._in_order(nodes, parents)
 
-    def _node(self, runtime: Runtime, task: object) -> TaskNode:
-        name = attempt("?", runtime.task_name, task)
+    def _node(self, runtime: Asked, task: object) -> TaskNode:
+        name = runtime.task_name(task)
         stack = self.extraction.stack(task)
         for _ in range(RETRIES):
             if stack.error is None:

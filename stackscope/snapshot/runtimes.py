@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from stackscope.extraction.errors import attempt
 from stackscope.safe.objects import is_instance
+from stackscope.safe.text import safe_repr
+from stackscope.snapshot.survey import unique
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,23 +19,26 @@ if TYPE_CHECKING:
     from stackscope.snapshot.survey import Survey
 
 __all__ = [
+    "Asked",
     "FoundItem",
     "Runtime",
+    "found_by",
     "is_task",
     "known_finders",
-    "known_runtimes",
+    "make_runtimes",
     "name_of_task",
     "register_finder",
     "register_runtime",
+    "types_of",
 ]
 
 
 class Runtime:
     """A library that has tasks: to be derived from, and told to `register_runtime`.
 
-    `loops` and `tasks` have to be there; the other methods cost what they would have told. Each of
-    them may raise whatever a strange version of the library makes it raise. None of them may change
-    anything, take a lock, or run code of the program.
+    `loops` and `tasks` have to be there. Leaving out another one loses only the detail that it
+    gives, and so does an error in it, as a strange version of the library may cause. None of them
+    may change anything, take a lock, or run code of the program.
 
     An object is made for each snapshot, and may remember what it has found so far.
     """
@@ -67,8 +72,12 @@ class Runtime:
         return None
 
     def task_name(self, task: Any) -> str:
-        """The name of a task."""
-        return str(task)
+        """The name of a task.
+
+        Its representation, if a library gives no names. It is also asked apart from a snapshot, of
+        an object that was made for nothing else.
+        """
+        return safe_repr(task)
 
     def owner(self, task: Any) -> Tuple[object, object]:
         """The task group or nursery that a task was started in, and the task that opened that.
@@ -139,22 +148,17 @@ def register_runtime(
     _runtimes[name] = RegisteredRuntime(name, noun, task_types, factory)
 
 
-def known_runtimes() -> List[RegisteredRuntime]:
-    """The libraries with tasks, in the order in which they were registered."""
-    return list(_runtimes.values())
-
-
 def is_task(obj: object) -> bool:
     """Whether an object is a task of a library that is known."""
-    return any(is_instance(obj, known.task_types) for known in known_runtimes())
+    return any(is_instance(obj, known.task_types) for known in list(_runtimes.values()))
 
 
 def name_of_task(obj: object) -> Optional[str]:
     """What its library calls a task; ``None`` if ``obj`` is no task that is known."""
-    for known in known_runtimes():
+    for known in list(_runtimes.values()):
         if is_instance(obj, known.task_types):
-            name = attempt(None, lambda known=known: known.factory().task_name(obj))
-            return name if type(name) is str else "?"
+            runtime = attempt(None, known.factory)
+            return "?" if runtime is None else Asked(known, runtime).task_name(obj)
     return None
 
 
@@ -224,3 +228,92 @@ def register_finder(
 def known_finders() -> List[RegisteredFinder]:
     """The finders, in the order in which they were registered."""
     return list(_finders.values())
+
+
+# -------------------------------------------------------------------- to be asked
+#
+# What glue can't tell, or tells in a wrong form, is not known.
+
+
+class Asked:
+    """A runtime, asked with care.
+
+    Args:
+        registered: What is said of its library.
+        runtime: What tells of its tasks.
+    """
+
+    def __init__(self, registered: RegisteredRuntime, runtime: Runtime) -> None:
+        self.name = registered.name
+        self.noun = registered.noun
+        self.runtime = runtime
+
+    def types(self) -> List[type]:
+        """See `Runtime.types`, as for all these methods."""
+        return types_of(self.runtime.types)
+
+    def loops(self, survey: Survey) -> List[Any]:
+        """The loops, each of them once."""
+        return attempt([], lambda: unique(self.runtime.loops(survey)))  # type: ignore[no-any-return]
+
+    def tasks(self, loop: object) -> List[Any]:
+        """The tasks of a loop, each of them once."""
+        return attempt([], lambda: unique(self.runtime.tasks(loop)))  # type: ignore[no-any-return]
+
+    def thread(self, loop: object, survey: Survey) -> Optional[int]:
+        """The thread of a loop."""
+        ident = attempt(None, self.runtime.thread, loop, survey)
+        return ident if type(ident) is int else None
+
+    def is_running(self, loop: object) -> bool:
+        """Whether a loop runs."""
+        return attempt(False, lambda: bool(self.runtime.is_running(loop)))  # type: ignore[no-any-return]
+
+    def current(self, loop: object) -> object:
+        """The task that runs in a loop."""
+        return attempt(None, self.runtime.current, loop)  # type: ignore[no-any-return]
+
+    def task_name(self, task: object) -> str:
+        """The name of a task."""
+        return _text_or("?", self.runtime.task_name, task)
+
+    def owner(self, task: object) -> Tuple[object, object]:
+        """What a task was started in, and the task that opened that."""
+        return attempt((None, None), self._owner, task)  # type: ignore[no-any-return]
+
+    def _owner(self, task: object) -> Tuple[object, object]:
+        owner, opener = self.runtime.owner(task)
+        return owner, opener
+
+    def state(self, task: object, stack: Stack) -> str:
+        """The state of a task."""
+        return _text_or("?", self.runtime.state, task, stack)
+
+    def cancel_reason(self, task: object) -> Optional[str]:
+        """Why a task is being cancelled."""
+        return _text_or("", self.runtime.cancel_reason, task) or None
+
+
+def make_runtimes() -> List[Asked]:
+    """What is known of all libraries with tasks, for one snapshot."""
+    made = [(known, attempt(None, known.factory)) for known in list(_runtimes.values())]
+    return [Asked(known, runtime) for known, runtime in made if runtime is not None]
+
+
+def types_of(tell: Callable[[], Any]) -> List[type]:
+    """The types that glue wants to have all instances of."""
+    return [cls for cls in attempt((), lambda: list(tell())) if is_instance(cls, (type,))]
+
+
+def found_by(finder: RegisteredFinder, survey: Survey) -> List[FoundItem]:
+    """What a finder finds."""
+    found = attempt((), lambda: list(finder.find(survey)))
+    items = [one for one in found if is_instance(one, (FoundItem,))]
+    return [
+        one for one in items if is_instance(one.name, (str,)) and is_instance(one.state, (str,))
+    ]
+
+
+def _text_or(default: str, tell: Callable[..., Any], *args: object) -> str:
+    text = attempt(default, tell, *args)
+    return str.__str__(text) if is_instance(text, (str,)) else default

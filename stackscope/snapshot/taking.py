@@ -15,7 +15,7 @@ from stackscope.model.snapshot import ItemNode, LoopNode, Snapshot, TaskNode
 from stackscope.model.stacks import Stack
 from stackscope.snapshot.numbers import item_numbers
 from stackscope.snapshot.owners import TaskTrees
-from stackscope.snapshot.runtimes import known_finders, known_runtimes
+from stackscope.snapshot.runtimes import found_by, known_finders, make_runtimes, types_of
 from stackscope.snapshot.survey import Survey
 from stackscope.snapshot.threads import name_of_thread, thread_nodes
 from stackscope.snapshot.wait_graph import WaitGraph
@@ -24,11 +24,9 @@ from stackscope.snapshot.waits import describe_wait
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Dict, List, Optional, Sequence, Tuple
+    from typing import Dict, List, Optional, Sequence
 
-    from stackscope.snapshot.runtimes import FoundItem, RegisteredRuntime, Runtime
-
-    Known = Tuple[RegisteredRuntime, Runtime]
+    from stackscope.snapshot.runtimes import Asked, FoundItem
 
 __all__ = ["take_snapshot"]
 
@@ -45,17 +43,17 @@ def take_snapshot(
 
 
 def _take(extraction: Extraction, threads: bool, tasks: bool) -> Snapshot:
-    runtimes = _make_runtimes() if tasks else []
-    types = [cls for _, runtime in runtimes for cls in attempt((), runtime.types)]
+    runtimes = make_runtimes() if tasks else []
+    types = [cls for runtime in runtimes for cls in runtime.types()]
     finders = known_finders() if threads else []
     for finder in finders:
-        types += attempt((), finder.types)
+        types += types_of(finder.types)
     survey = Survey(types, extraction.caller)
     trees = TaskTrees(extraction)
     loops = [
-        _loop_node(trees, known, loop, survey)
-        for known in runtimes
-        for loop in attempt((), known[1].loops, survey)
+        _loop_node(trees, runtime, loop, survey)
+        for runtime in runtimes
+        for loop in runtime.loops(survey)
     ]
     for node in trees.nodes.values():
         _describe(trees, node)
@@ -66,26 +64,20 @@ def _take(extraction: Extraction, threads: bool, tasks: bool) -> Snapshot:
     found_threads = thread_nodes(extraction) if threads else []
     items: List[ItemNode] = []
     for finder in finders:
-        items += _item_nodes(extraction, finder.kind, attempt((), finder.find, survey))
+        items += _item_nodes(extraction, finder.kind, found_by(finder, survey))
     return Snapshot(loops, found_threads, items, graph.cycles())
 
 
-def _make_runtimes() -> List[Known]:
-    made = [(known, attempt(None, known.factory)) for known in known_runtimes()]
-    return [(known, runtime) for known, runtime in made if runtime is not None]
-
-
-def _loop_node(trees: TaskTrees, known: Known, loop: object, survey: Survey) -> LoopNode:
-    registered, runtime = known
-    ident = attempt(None, runtime.thread, loop, survey)
+def _loop_node(trees: TaskTrees, runtime: Asked, loop: object, survey: Survey) -> LoopNode:
+    ident = runtime.thread(loop, survey)
     return LoopNode(
         loop,
-        registered.name,
+        runtime.name,
         None if ident is None else name_of_thread(ident) or f"thread {ident:#x}",
-        attempt(False, runtime.is_running, loop),
+        runtime.is_running(loop),
         ident is not None and ident == this_thread(),
         trees.add(runtime, loop),
-        registered.noun,
+        runtime.noun,
     )
 
 
@@ -95,9 +87,9 @@ def _describe(trees: TaskTrees, node: TaskNode) -> None:
         node.state = "running"
         return
     runtime = trees.runtimes[id(node.task)]
-    node.state = attempt("?", runtime.state, node.task, node.stack)
+    node.state = runtime.state(node.task, node.stack)
     if node.state == "cancelling":
-        node.cancel_reason = attempt(None, runtime.cancel_reason, node.task)
+        node.cancel_reason = runtime.cancel_reason(node.task)
     if node.state in ("waiting", "cancelling"):
         node.waiting = attempt(None, describe_wait, node.stack)
 

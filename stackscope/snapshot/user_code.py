@@ -15,6 +15,8 @@ import functools
 import os
 import sys
 
+from stackscope.safe.objects import module_of
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
@@ -29,8 +31,6 @@ __all__ = [
     "innermost_user_frame",
     "is_machinery",
     "is_runtime_frame",
-    "is_user_frame",
-    "module_of",
     "name_of_call",
     "package_of",
     "register_machinery",
@@ -53,7 +53,7 @@ library."""
 
 
 def register_machinery(module: str, functions: Optional[Iterable[str]] = None) -> None:
-    """Have frames folded that run other people's code, and never are the cause of anything.
+    """Fold frames that only run other code and are never the cause of a problem.
 
     Args:
         module: The module that the functions are in. A package whose modules are all machinery is
@@ -105,12 +105,6 @@ def is_machinery(frame: FrameType) -> bool:
     return functions is None or frame.f_code.co_name in functions
 
 
-def module_of(frame: FrameType) -> str:
-    """The name of the module that a frame's globals belong to; empty if it has none."""
-    name: object = dict.get(frame.f_globals, "__name__")
-    return str.__str__(name) if issubclass(type(name), str) else ""  # type: ignore[arg-type]
-
-
 def package_of(frame: FrameType) -> str:
     """The package that a frame's code is from; one of ours also if it runs as ``__main__``."""
     for folder, package in _own_folders():
@@ -121,7 +115,7 @@ def package_of(frame: FrameType) -> str:
 
 def _module_as_imported(frame: FrameType) -> str:
     """The name of a frame's module, also if that runs as ``__main__``: ``python -m doctest``."""
-    name = module_of(frame)
+    name = module_of(frame) or ""
     if name == "__main__":
         folder, file = os.path.split(frame.f_code.co_filename)
         if folder == os.path.dirname(os.__file__):
@@ -167,11 +161,6 @@ def _rank_of_file(name: str) -> int:
         if f"{os.sep}{folder}{os.sep}" in name:
             return INSTALLED
     return RUNTIME if name.startswith(os.path.dirname(os.__file__) + os.sep) else USER
-
-
-def is_user_frame(frame: FrameType) -> bool:
-    """Whether a frame's code belongs to neither the standard library nor an installed one."""
-    return _rank_of_file(frame.f_code.co_filename) == USER
 
 
 def is_runtime_frame(frame: FrameType) -> bool:

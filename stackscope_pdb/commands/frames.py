@@ -53,7 +53,8 @@ def where(debugger: Host, argument: str) -> None:
 
     if not debugger.stack:
         raise CommandError("There are no frames.")
-    stack = debugger.session.extract(with_contexts="contexts" in options)
+    show_contexts = "contexts" in options
+    stack = debugger.session.extract(with_contexts=show_contexts)
     hidden = [False] * len(debugger.stack)
     if "hidden" not in options:
         hidden = folded(debugger.stack, stack.frames)
@@ -68,6 +69,7 @@ def where(debugger: Host, argument: str) -> None:
         _selected(debugger, count if debugger.counts_frames else None),
         debugger.session.snapshots,
         console,
+        show_contexts=show_contexts,
     )
     focus = debugger.session.focus
     if focus is not None:

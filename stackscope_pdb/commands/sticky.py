@@ -25,8 +25,8 @@ def sticky(debugger: Host, argument: str) -> None:
 
     From now on, draw the code around the current line at each stop,
     and when you go to another frame. Breakpoints are marked by 'B'.
-    LINES says how many lines that are; without it,
-    STACKSCOPE_PDB_CONTEXT does, or else they are 15.
+    LINES sets how many lines; the default is STACKSCOPE_PDB_CONTEXT,
+    or 15.
 
     Without an argument, begin if it is off, and end if it is on.
     STACKSCOPE_PDB_STICKY=1 in the environment begins with it, and so

@@ -28,10 +28,10 @@ def _complete_task(debugger: Host, text: str) -> List[str]:
 def tasks(debugger: Host, argument: str) -> None:
     """tasks [TEXT]
 
-    Show all tasks of all asyncio loops and trio runs in the process as
-    one tree: each with its number, its name, the innermost line of your
-    code that it is at, and what it waits for: for how long, and which
-    tasks hold the lock, where that can be known. A task stands under the
+    Show all tasks in the process, those of asyncio, trio and other known
+    libraries, as one tree: each with its number, its name, the innermost
+    line of your code that it is at, and what it waits for: for how long,
+    and which tasks hold the lock, where that can be known. A task stands under the
     'async with' of the task group or nursery that owns it.
 
     More than five tasks with the same stack become one row.
@@ -82,7 +82,7 @@ def task(debugger: Host, argument: str) -> None:
     """
     if not argument:
         raise CommandError("Which task? Give the number or the name that 'tasks' shows.")
-    nodes = list(debugger.session.snapshots.tasks().tasks())
+    nodes = list(debugger.session.snapshots.tasks_now().tasks())
     if not nodes:
         raise CommandError(NO_TASK)
     _focus(debugger, pick(nodes, argument, "task"))

@@ -160,7 +160,7 @@ class Commands(Stepping, Lines):
             reader = getattr(self, "pyrepl_input", None)
             # While that reads, self.prompt is empty.
             self.session.prompt = self.prompt if reader is None else reader.prompt
-        self.session.focus = focus
+        self.session.enter(focus)
         base = self.session.prompt
         self.set_prompt(
             label.with_name(base, encodable(focus.name, self.stdout)) if focus else base

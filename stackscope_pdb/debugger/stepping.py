@@ -50,7 +50,10 @@ class Stepping(Basics):
             self._keep_fewer_frames()
 
     def _keep_fewer_frames(self) -> None:
-        """Forget how frames were traced that all tracing covers; 3.14+ restores that in the end."""
+        """Forget how those frames were traced that are traced as any frame is at first.
+
+        From 3.14 on the standard debugger keeps all frames, to restore that in the end.
+        """
         flags: Dict[FrameType, Any] = self.__dict__.get("frame_trace_lines_opcodes", {})
         for frame in [frame for frame, were in flags.items() if were == (True, False)]:
             del flags[frame]

@@ -44,7 +44,7 @@ class AttachedPdb(Pdb, Standard):  # type: ignore[misc,unused-ignore]
     """Our debugger, which talks through a socket.
 
     Args:
-        terminal: The terminal at the other end: what `attaching.terminal` says about it.
+        terminal: The terminal at the other end: what `attach.terminal` says about it.
         **kwargs: As for the class that it inherits from.
     """
 
@@ -101,7 +101,7 @@ def connect(
         port: Where to connect to, on this machine.
         commands: Commands to run first.
         version: The version of the protocol at the other end.
-        terminal: What `attaching.terminal` says there.
+        terminal: What `attach.terminal` says there.
         signal_thread: Whether Ctrl-C comes by another connection, as it must on Windows.
     """
     with socket.create_connection(("localhost", port)) as connection:

@@ -1,7 +1,7 @@
 """Text that can't repaint the terminal, whatever the program has put into it.
 
-The library has the means. It is imported only where there is something to escape, which at most
-stops is not so.
+The library escapes it. Most stops have nothing to escape, so it is imported only where something
+is.
 """
 
 from __future__ import annotations

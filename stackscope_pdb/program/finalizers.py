@@ -25,7 +25,8 @@ class PassesFinalizers(Base):
 
     def pass_finalizers(self) -> None:
         """From now on and until the next stop, let what frees an object run."""
-        # Nothing may come after that is written in Python, as functools.partial is on PyPy.
+        # This has to be the last line: no Python code may run after it. (On PyPy, functools.partial
+        # is written in Python.)
         self.__dict__["dispatch_call"] = functools.partial(_dispatch_call, self)
 
     def set_step(self) -> None:

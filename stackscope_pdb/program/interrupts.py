@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bdb
 import os
 import pdb
 import signal
@@ -38,8 +39,15 @@ The standard debugger keeps it in an attribute of its class. Setting that makes 
 forget what it remembers of the class and those derived from it: a third of what a stop takes.
 """
 
+RUNNERS = (bdb.Bdb.run.__code__, bdb.Bdb.runeval.__code__, bdb.Bdb.runcall.__code__)
+"""What runs the program's code for a debugger: outside of it there may be another one's prompt."""
+
 DEBUGGERS = ("bdb", "cmd", "codeop", "pdb", "stackscope_pdb")
-"""The modules and packages that a debugger consists of."""
+"""The modules and packages that a debugger consists of.
+
+Those that are folded are in `stackscope.glue.stdlib.machinery`: more than these, for they need not
+belong to a debugger.
+"""
 
 
 class Interrupts(Base):
@@ -51,13 +59,14 @@ class Interrupts(Base):
 
     def do_continue(self, arg: str) -> Optional[bool]:
         # As the standard one; see `_put_aside`.
-        if not self.nosigint:
-            _take_interrupts(self.sigint_handler)
         before, self.nosigint = self.nosigint, True
         try:
-            return super().do_continue(arg)
+            goes_on = super().do_continue(arg)
         finally:
             self.nosigint = before
+        if goes_on and not self.nosigint:
+            _take_interrupts(self.sigint_handler)
+        return goes_on
 
     do_continue.__doc__ = pdb.Pdb.do_continue.__doc__
     do_c = do_cont = do_continue
@@ -91,8 +100,11 @@ class Interrupts(Base):
 
     def _show_tasks(self) -> None:
         """What the program waits for, if it has tasks."""
-        if next(self.session.snapshots.tasks().tasks(), None) is not None:
-            self.run_command("tasks", "")
+        try:
+            if next(self.session.snapshots.tasks().tasks(), None) is not None:
+                self.run_command("tasks", "")
+        except Exception as exc:  # the prompt opens all the same
+            self.error(f"The tasks can't be shown: {type(exc).__name__}")
 
 
 def _take_interrupts(handler: Any) -> None:
@@ -101,11 +113,16 @@ def _take_interrupts(handler: Any) -> None:
         previous = set_handler(signal.SIGINT, handler)
     except ValueError:  # not in the main thread
         return
-    _put_aside[:] = [previous]
+    # None stands for a handler that wasn't set from Python, and can't be set again.
+    if previous is not None and not _is_ours(previous):
+        _put_aside[:] = [previous]
 
 
 def give_interrupts_back() -> None:
     """Have Ctrl-C do at a prompt what it did before the program went on."""
+    if _is_ours(getattr(pdb.Pdb, "_previous_sigint_handler", None)):
+        # A standard debugger has put ours aside, which it must not bring back after this stop.
+        pdb.Pdb._previous_sigint_handler = None  # type: ignore[attr-defined]
     if _put_aside:
         try:
             set_handler(signal.SIGINT, _put_aside[0])
@@ -114,9 +131,13 @@ def give_interrupts_back() -> None:
         _put_aside.clear()
 
 
+def _is_ours(handler: object) -> bool:
+    return getattr(handler, "__func__", None) is Interrupts.sigint_handler
+
+
 def _is_at_prompt(frame: Optional[FrameType]) -> bool:
     """Whether another debugger waits for a line: a standard one doesn't know what was put aside."""
-    while frame is not None:
+    while frame is not None and frame.f_code not in RUNNERS:
         if frame.f_code is pdb.Pdb._cmdloop.__code__:  # type: ignore[attr-defined]
             return True
         frame = frame.f_back
@@ -153,10 +174,10 @@ def plain_interrupts() -> Iterator[None]:
 
 @contextmanager
 def _interrupts_as_keys() -> Iterator[None]:
-    """While a signal handler has the prompt, let Ctrl-C come as a key if not as a signal.
+    """While the prompt runs inside a signal handler, let Ctrl-C come as a key, not as a signal.
 
-    PyPy runs no handler of signals before another one has ended (tried with 3.11). Its readline,
-    like prompt_toolkit, takes the key for what it means.
+    It is needed where no handler runs before another one has ended. There, readline and
+    prompt_toolkit understand the key (tried with PyPy 3.11).
     """
     is_needed = NESTS_NO_SIGNAL_HANDLERS and sys.platform != "win32"
     if not is_needed or not is_terminal(sys.stdin):

@@ -1,4 +1,4 @@
-"""How a program ends after `quit`: its `finally` blocks run; nothing is said about us.
+"""How a program ends after `quit`: its `finally` blocks run, and no traceback of ours is shown.
 
 The standard debugger raises `bdb.BdbQuit`, an ordinary exception. In a task of an event loop that
 is just one more task that has failed: others go on, a task group wraps the exception, and logs fill

@@ -20,7 +20,7 @@ else:
 def module_name(frame: FrameType) -> str:
     """The name of the module that a frame's globals belong to; empty if it has none.
 
-    The library's `module_of` is the same, but too slow to import for what is called while tracing.
+    The library has `module_of`, but importing that takes long for what is called while tracing.
     """
     name: object = dict.get(frame.f_globals, "__name__")
     return name if type(name) is str else ""

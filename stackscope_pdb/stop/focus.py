@@ -18,12 +18,15 @@ class Focus:
 
     Args:
         item: What has the frames; ``stackscope.extract(item)`` gives them again.
-        stack: The frames as they were when the focus was set, with their contexts.
+        stack: The frames with their contexts, as they were seen last.
         name: What the prompt calls it.
         noun: What to call it in a sentence: "task client-3".
         kind: What it is: ``"task"``, ``"thread"``, ``"context"``, ``"ended"`` (the frames of an
             exception), or ``"other"``: a coroutine, a generator or the like.
         seen_at: When its frames were looked at, if it goes on meanwhile.
+
+    Attributes:
+        drops: The `Snapshots.drops` for which ``stack`` was extracted.
     """
 
     def __init__(
@@ -37,6 +40,7 @@ class Focus:
         self.noun = safe_text(noun)
         self.kind = kind
         self.seen_at = seen_at
+        self.drops = 0
 
     def entries(self) -> List[Entry]:
         """The frames as pdb keeps them, outermost first."""

@@ -22,9 +22,7 @@ if TYPE_CHECKING:
         stack: List[Entry]
         curindex: int
         curframe: Optional[FrameType]
-        stdin: Any
         stdout: Any
-        use_rawinput: Any
 
         counts_frames: bool
         """Whether ``where N`` shows N frames, as the version's own debugger does."""

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Iterator, List, Optional, Set, Tuple
 
+    from stackscope import Stack
+
 MOST = 999
 """The most exceptions that are looked at, as in the standard debugger."""
 
@@ -44,6 +46,12 @@ class Related:
     def traceback(self) -> Optional[TracebackType]:
         """Its traceback, if it was ever raised."""
         return traceback_of(self.exception)
+
+    def stack(self) -> Optional[Stack]:
+        """The frames that it came by, if it was ever raised."""
+        import stackscope
+
+        return None if self.traceback is None else stackscope.extract(self.traceback)
 
 
 class Raised:

@@ -31,7 +31,7 @@ class Session:
         snapshots: What is known about the tasks of the process.
         raised: The exception that is looked at in post-mortem debugging.
         is_shown: Whether the user has been told where the program stopped.
-        is_place_owed: Whether the standard debugger won't tell that.
+        is_place_owed: Whether the standard debugger won't tell that, so that we have to.
         prompt: The prompt as it is without a focus; meaningful while there is one.
         awaited: The suspended generator or coroutine whose next line is waited for while the
             program runs.
@@ -93,7 +93,7 @@ class Session:
         import stackscope
 
         if self.focus is not None:
-            return self.focus.stack
+            return self._refreshed(self.focus)
         inner = self._innermost_live()
         if inner is None:
             return stackscope.extract(None)  # so that glue is ready, which knows what is machinery
@@ -102,9 +102,26 @@ class Session:
         except RuntimeError:  # "is not an indirect caller": the program was stopped in some odd way
             return stackscope.extract(inner, with_contexts=with_contexts)
 
+    def _refreshed(self, focus: Focus) -> Stack:
+        """The stack in focus, extracted anew if code has run since it was extracted."""
+        if focus.drops != self.snapshots.drops:
+            focus.drops = self.snapshots.drops
+            if focus.kind != "thread":  # which has gone on, and its frames with it
+                import stackscope
+
+                stack = stackscope.extract(focus.item)
+                focus.stack = stack if stack.frames else focus.stack
+        return focus.stack
+
     def _innermost_live(self) -> Optional[FrameType]:
         live = _live_frames()
         return next((frame for frame, _ in reversed(self._stop) if id(frame) in live), None)
+
+    def enter(self, focus: Optional[Focus]) -> None:
+        """Change the focus."""
+        self.focus = focus
+        if focus is not None:
+            focus.drops = self.snapshots.drops
 
     def is_running(self, frame: FrameType) -> bool:
         """Whether this thread is running ``frame``."""

@@ -7,6 +7,7 @@ was seen, and `tasks` looks anew.
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
 
 TYPE_CHECKING = False
@@ -34,20 +35,32 @@ def loop_of_prompt(loop: object) -> Iterator[None]:
 
 
 class Snapshots:
-    """What a stop knows about the tasks of the process."""
+    """What a stop knows about the tasks of the process.
+
+    Attributes:
+        drops: How often something was forgotten. While that stays the same, stacks of what is
+            suspended are still true.
+    """
 
     def __init__(self) -> None:
+        self.drops = 0
         self._snapshot: Optional[Snapshot] = None
         self._by_id: Optional[Dict[int, TaskNode]] = None
+        self._times_seen_at = 0.0
 
     def drop(self) -> None:
         """Forget it, since the program goes on, or has run some code."""
+        self.drops += 1
         self._snapshot = self._by_id = None
 
     def tasks(self) -> Snapshot:
         """All tasks, with their contexts, and so with who holds the locks that they wait for."""
+        now = time.monotonic()
         if self._snapshot is None:
             self._snapshot = _take()
+        else:
+            _let_times_run(self._snapshot, now - self._times_seen_at)
+        self._times_seen_at = now
         return self._snapshot
 
     def tasks_now(self) -> Snapshot:
@@ -58,8 +71,11 @@ class Snapshots:
 
     def find(self, obj: object) -> Optional[TaskNode]:
         """What is known about ``obj``, if it is a task that isn't done."""
+        from stackscope import extract
         from stackscope.snapshot.runtimes import is_task
 
+        if self._snapshot is None:
+            extract(None)  # so that glue is ready, which knows what is a task
         if not is_task(obj):
             return None
         if self._by_id is None:
@@ -98,6 +114,15 @@ class Snapshots:
 def goes_on(loop: LoopNode) -> bool:
     """Whether a loop is running in another thread, which doesn't stand still."""
     return loop.is_running and not loop.is_here
+
+
+def _let_times_run(snapshot: Snapshot, seconds: float) -> None:
+    """Have less time left for all waits: a loop stands still at a stop, but its clock doesn't."""
+    for node in snapshot.tasks():
+        if node.waiting is not None:
+            for wait in node.waiting.layers():
+                if wait.seconds_left is not None:
+                    wait.seconds_left -= seconds
 
 
 def _take() -> Snapshot:

@@ -70,9 +70,7 @@ def _title(entry: Related) -> str:
 
 def _place(entry: Related) -> str:
     """The innermost line of the user's that the exception came by."""
-    import stackscope
     from stackscope.snapshot.user_code import innermost_user_frame
 
-    if entry.traceback is None:
-        return "never raised"
-    return place_text(innermost_user_frame(stackscope.extract(entry.traceback)))
+    stack = entry.stack()
+    return "never raised" if stack is None else place_text(innermost_user_frame(stack))

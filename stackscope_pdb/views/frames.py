@@ -29,20 +29,23 @@ def stack_lines(
     selected: range,
     snapshots: Snapshots,
     console: Console,
+    *,
+    show_contexts: bool,
 ) -> Iterator[Line]:
     """The lines that show a stack.
 
     Args:
         entries: The frames as the debugger has them, outermost first.
-        stack: What the library says about them, with their contexts if these are to be shown.
+        stack: What the library says about them.
         hidden: Which of the entries are folded.
         current: The index of the current one.
         selected: The indexes of those to show.
         snapshots: What the stop knows about tasks, which are called by their names.
         console: What the terminal can take.
+        show_contexts: Whether to show the contexts of each frame.
     """
     known = {id(frame.pyframe): frame for frame in stack.frames}
-    view = NamingView(snapshots)
+    view = NamingView(snapshots, show_contexts=show_contexts)
     runs = _runs(hidden, selected)
     width = max(
         (len(_numbers(start if is_hidden else stop - 1, stop)) for start, stop, is_hidden in runs),

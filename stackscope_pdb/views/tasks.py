@@ -58,6 +58,9 @@ NARROWEST_NAME = 16
 
 WIDEST_PLACE = 44
 
+STATE_KINDS = {"cancelling": "alert", "running": "current"}
+"""The kinds of span for states that stand out."""
+
 NARROWEST_SOURCE = 16
 """Where less is left of the line, it is better left empty."""
 
@@ -71,6 +74,7 @@ class Row:
         name: The name, or the names.
         state: What it does, in full.
         plain_state: The same without details.
+        kind: The kind of span that it is.
         place: Where its code stands: function, line, file.
         source: The source line there.
         is_current: Whether to mark it.
@@ -83,6 +87,7 @@ class Row:
         name: str,
         state: str = "",
         plain_state: str = "",
+        kind: str = "state",
         place: str = "",
         source: str = "",
         *,
@@ -93,6 +98,7 @@ class Row:
         self.name = name
         self.state = state
         self.plain_state = plain_state
+        self.kind = kind
         self.place = place
         self.source = source
         self.is_current = is_current
@@ -198,7 +204,7 @@ class _Table:
                 ("guide", f" {row.tree}"),
                 ("taskname", row.name),
                 ("text", " " * max(padding, 0) + "  "),
-                (_state_kind(row.state), padded(row.state, state) + "  "),
+                (row.kind, padded(row.state, state) + "  "),
                 ("place", padded(row.place, place) + "  " if has_sources else row.place),
                 ("source", row.source if has_sources else ""),
             ]
@@ -258,13 +264,8 @@ class _Table:
         place = shortened(place_text(frame), WIDEST_PLACE, self.console.ellipsis)
         source = safe_line(frame.linetext) if frame is not None else ""
         is_current = any(one.task is self.marked for one in group)
-        return Row(number, tree, names, state, plain, place, source, is_current=is_current)
-
-
-def _state_kind(state: str) -> str:
-    if state.startswith("cancelling"):
-        return "alert"
-    return "current" if state == "running" else "state"
+        kind = STATE_KINDS.get(node.state, "state")
+        return Row(number, tree, names, state, plain, kind, place, source, is_current=is_current)
 
 
 class NamingView(View):
@@ -290,7 +291,7 @@ def brief_line(node: TaskNode) -> Line:
         ("text", "task "),
         ("number", str(node.number)),
         ("taskname", f" {safe_text(node.name)}"),
-        (_state_kind(node.state), f"  {state_text(node)}"),
+        (STATE_KINDS.get(node.state, "state"), f"  {state_text(node)}"),
         ("place", f"  {place}" if place else ""),
     ]
 

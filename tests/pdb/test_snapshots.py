@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
+import time
 
 import pytest
 
 from stackscope_pdb.stop import snapshots
-from tests.pdb.programs import run
+from tests.pdb.programs import plain, run
 
 
 @pytest.fixture
@@ -97,7 +98,7 @@ def test_the_next_stop_looks_anew(scripted, looks):
 
 
 def test_a_loop_that_goes_on_says_when_it_was_seen(scripted, looks):
-    """`tasks` takes it anew; other commands show what was seen."""
+    """`tasks` and `task` look anew; other commands show what was seen."""
     started, stopping = threading.Event(), []
 
     async def elsewhere():
@@ -113,7 +114,78 @@ def test_a_loop_that_goes_on_says_when_it_was_seen(scripted, looks):
     loop, event = stopping[0]
     loop.call_soon_threadsafe(event.set)
     thread.join()
-    title = r"asyncio loop in other, which goes on running \(seen at \d\d:\d\d:\d\d\): 1 task"
+    title = r"asyncio loop in other, running \(seen at \d\d:\d\d:\d\d\): 1 task"
     assert re.search(title, session.replies[0]), session.replies[0]
     assert re.search(title, session.replies[2])
-    assert len(looks) == 2
+    assert len(looks) == 3
+
+
+def seconds_left(text):
+    return [float(left) for left in re.findall(r"(-?[0-9.]+) s left", text)]
+
+
+def test_the_time_left_runs_on(scripted, looks, monkeypatch):
+    """A loop stands still at a stop, but its clock doesn't."""
+    monkeypatch.setenv("COLUMNS", "150")
+    session = scripted("tasks", "pause()", "where", "tasks", "task sleeper", "c")
+
+    async def main():
+        task = asyncio.ensure_future(asyncio.sleep(100))
+        task.set_name("sleeper")
+        await asyncio.sleep(0)
+        session.stop()
+        task.cancel()
+
+    def onecmd(line, run=session.pdb.onecmd):
+        if line == "pause()":
+            time.sleep(1.2)
+            return False
+        return run(line)
+
+    session.pdb.onecmd = onecmd
+    asyncio.run(main())
+    parts = session.replies
+    [first], [second], [third] = (seconds_left(parts[index]) for index in (0, 3, 4))
+    assert len(looks) == 1
+    assert 1 <= first - second <= 10
+    assert third <= second
+
+
+def test_a_task_can_be_the_first_thing_to_look_at(scripted):
+    session = scripted("stack group[0]", "c")
+    run(session)
+    assert re.match(r"task \d+ worker-0  waiting", session.replies[0]), session.replies
+
+
+generators = []
+
+
+def test_the_frames_in_focus_are_those_after_code_has_run(scripted):
+    """Which contexts are active changes when the prompt runs a generator on."""
+    commands = ["stack generators[0]", "ctx", "!next(generators[0])", "ctx", "where -c", "c"]
+    session = scripted(*commands)
+
+    def main():
+        def generate():
+            with plain():
+                yield
+                with plain(), plain():
+                    yield
+
+        generators[:] = [generate()]
+        next(generators[0])
+        session.stop()
+        generators.pop().close()
+
+    main()
+    before, after, where = session.replies[1], session.replies[3], session.replies[4]
+    assert [text.count("with plain()") for text in (before, after, where)] == [1, 2, 2]
+
+
+def test_where_shows_contexts_if_asked(scripted):
+    """Also of what is in focus."""
+    session = scripted("task worker-0", "where", "where -c", "c")
+    run(session)
+    plain_where, with_contexts = session.replies[1:3]
+    assert "with resource" not in plain_where
+    assert "with resource" in with_contexts

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 
 from stackscope.api import extract_all
-from stackscope.snapshot.user_code import innermost_user_frame, is_user_frame
+from stackscope.snapshot.user_code import innermost_user_frame
 from tests.snapshot.programs import main_with
 
 
@@ -16,5 +15,4 @@ def test_user_frames():
 
     stack = asyncio.run(main_with(look, count=1))
     assert innermost_user_frame(stack).funcname == "waiting"
-    assert is_user_frame(sys._getframe())
-    assert not any(is_user_frame(f.pyframe) for f in stack.frames if f.modname == "asyncio.locks")
+    assert "asyncio.locks" in [frame.modname for frame in stack.frames]

@@ -30,6 +30,7 @@ from stackscope.interpreter.frames.variables import local_value
 from stackscope.interpreter.resumable import cr_await
 from stackscope.model.stacks import Frame
 from stackscope.model.waiting import Amount
+from stackscope.render.words import scope_text
 from stackscope.safe.objects import instance_attributes
 from stackscope.snapshot.user_code import register_machinery, register_runtime_package
 
@@ -77,14 +78,14 @@ def elaborate_cancel_scope(scope: object, context: Context) -> None:
     """A cancel scope: how much time is left, whether it is a shield, whether it is cancelled."""
     state = state_of_scope(scope)
     if state is not None:
-        context.description = f"cancel scope: {state.text}"
+        context.description = f"cancel scope: {scope_text(state)}"
 
 
 def elaborate_timeout(frame: Frame, context: Context) -> None:
     """``fail_after()`` and the like, which are generators: as the cancel scope inside."""
     state = _scope_in(frame)
     if state is not None and context.description is not None:
-        context.description += f": {state.text}"
+        context.description += f": {scope_text(state)}"
 
 
 def _scope_in(frame: Frame) -> Optional[ScopeState]:
@@ -103,7 +104,7 @@ def elaborate_fail_after(manager: object, context: Context) -> None:
     """What ``fail_after()`` gives up to 3.7: as the cancel scope inside."""
     state = state_of_scope(instance_attributes(manager).get("_cancel_scope"))
     if state is not None:
-        context.description = f"fail_after(...): {state.text}"
+        context.description = f"fail_after(...): {scope_text(state)}"
 
 
 # ---------------------------------------------------------------- portals

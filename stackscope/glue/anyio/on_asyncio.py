@@ -40,6 +40,7 @@ from stackscope.glue.describing import (
 from stackscope.glue.stdlib.contextvars import called_in_context
 from stackscope.interpreter.frames.variables import local_value
 from stackscope.model.waiting import Amount
+from stackscope.render.words import scope_text
 from stackscope.safe.objects import instance_attributes, is_instance
 from stackscope.safe.text import cut, safe_text
 from stackscope.snapshot.threads import name_of_thread
@@ -107,7 +108,7 @@ def elaborate_task_group(group: object, context: Context) -> None:
     scope = instance_attributes(group).get("cancel_scope")
     state = ScopeState() if scope is None else state_of_scope(scope)
     if not state.is_plain:
-        context.description = f"TaskGroup: {state.text}"
+        context.description = f"TaskGroup: {scope_text(state)}"
 
 
 def tasks_of(group: object) -> List[Any]:

@@ -28,9 +28,9 @@ from stackscope.glue.asyncio.futures import (
     shielded,
     time_until,
 )
-from stackscope.glue.describing import NO_DEADLINE, Deadline
+from stackscope.glue.describing import Deadline
 from stackscope.interpreter.frames import local_value
-from stackscope.render.words import joined
+from stackscope.render.words import deadline_text, joined
 from stackscope.safe.objects import instance_attributes, is_instance
 
 TYPE_CHECKING = False
@@ -84,12 +84,6 @@ def elaborate_await(frame: Frame, next_inner: object) -> object:
     return executor_frames(future) or Leaf(future)
 
 
-# ------------------------------------------- what futures know of each other
-
-
-# ------------------------------------------------------------- event loops
-
-
 # ------------------------------------------------------------- task groups
 
 
@@ -129,7 +123,7 @@ def _state_of_timeout(timeout: Any) -> str:
     if timeout.expired():
         return "expired"
     deadline = deadline_of_timeout(timeout)
-    return NO_DEADLINE if deadline is None else deadline.text
+    return deadline_text(deadline)
 
 
 def deadline_of_timeout(timeout: Any) -> Optional[Deadline]:

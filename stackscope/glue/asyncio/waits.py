@@ -47,6 +47,9 @@ if TYPE_CHECKING:
     from stackscope.model.stacks import Frame
     from stackscope.model.waiting import Waiting
 
+other_timers: List[type] = []
+"""The timers of other event loops, whose `when` is safe to call."""
+
 LONGEST_LINE = 100
 """The longest queue in which places are looked for: that takes quadratic time for all who wait in
 it."""
@@ -84,7 +87,7 @@ def note_timer(waiting: Waiting, handle: Any, loop: Any = None) -> None:
     if is_instance(handle, (asyncio.TimerHandle,)):
         its_loop = getattr(handle, "_loop", None) or loop
         time_until(asyncio.TimerHandle.when(handle), its_loop).note_in(waiting)
-    elif type(handle).__module__.partition(".")[0] == "uvloop" and loop is not None:
+    elif is_instance(handle, other_timers) and loop is not None:
         time_until(handle.when(), loop).note_in(waiting)
 
 

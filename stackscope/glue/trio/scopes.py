@@ -24,6 +24,7 @@ from stackscope.extraction.hooks import (
 from stackscope.glue.describing import Deadline, ScopeState
 from stackscope.glue.trio.runners import runner_of
 from stackscope.model.stacks import Frame
+from stackscope.render.words import scope_text
 from stackscope.safe.objects import instance_attributes
 from stackscope.safe.text import cut, safe_text
 
@@ -63,7 +64,7 @@ def elaborate_nursery(nursery: trio.Nursery, context: Context) -> None:
     context.children = stacks_of_children(nursery)
     state = state_of_scope(nursery.cancel_scope)
     if not state.is_plain:
-        context.description = f"nursery: {state.text}"
+        context.description = f"nursery: {scope_text(state)}"
 
 
 def stacks_of_children(nursery: trio.Nursery) -> List[Any]:
@@ -82,14 +83,14 @@ def _age(task: trio.lowlevel.Task) -> Tuple[int, str]:
 
 def elaborate_cancel_scope(scope: trio.CancelScope, context: Context) -> None:
     """A cancel scope: the time left, whether it is a shield, whether and why it is cancelled."""
-    context.description = f"cancel scope: {state_of_scope(scope).text}"
+    context.description = f"cancel scope: {scope_text(state_of_scope(scope))}"
 
 
 def describe_timeout(frame: Frame, context: Context) -> None:
     """``trio.fail_after()`` and ``fail_at()``: as the cancel scope inside."""
     for inner in frame.contexts:
         if type(inner.obj) is trio.CancelScope and context.description is not None:
-            context.description += f": {state_of_scope(inner.obj).text}"
+            context.description += f": {scope_text(state_of_scope(inner.obj))}"
 
 
 def state_of_scope(scope: trio.CancelScope) -> ScopeState:

@@ -17,6 +17,7 @@ from stackscope.glue.trio.runners import runner_of_task, runners
 from stackscope.glue.trio.scopes import state_of_scope, time_until, type_of_nursery_manager
 from stackscope.glue.trio.threads import find_worker
 from stackscope.model.waiting import Amount
+from stackscope.render.words import cancellation_text
 from stackscope.snapshot.threads import name_of_thread
 from stackscope.snapshot.waits import describe_leaf, describe_object
 
@@ -114,7 +115,7 @@ def describe_nursery(frame: Frame, waiting: Waiting) -> None:
     state = state_of_scope(nursery.cancel_scope)
     if state.is_cancelled:
         waiting.notes = ["shielded"] if state.is_shielded else []
-        waiting.notes.append(state.cancellation)
+        waiting.notes.append(cancellation_text(state))
 
 
 def describe_end_of_nursery(frame: Frame, waiting: Waiting) -> None:

@@ -11,7 +11,13 @@ from stackscope.interpreter.bytecode.flow import Flow, Generation
 from stackscope.interpreter.bytecode.instructions import Instruction, decode
 from stackscope.interpreter.bytecode.lines import correct_start_lines
 from stackscope.interpreter.bytecode.targets import describe
-from stackscope.interpreter.facts import BYTECODE_IS_KNOWN, IS_PYPY, VERSION
+from stackscope.interpreter.facts import (
+    BYTECODE_IS_KNOWN,
+    FINALLY_IS_SUBROUTINE,
+    HAS_EXCEPTION_TABLE,
+    IS_PYPY,
+    LOADS_SPECIAL,
+)
 
 
 def current_generation() -> Generation:
@@ -20,13 +26,13 @@ def current_generation() -> Generation:
         from stackscope.interpreter.bytecode.pypy import PyPy
 
         return PyPy()
-    if VERSION < (3, 11):
+    if not HAS_EXCEPTION_TABLE:
         from stackscope.interpreter.bytecode.blockstack import BlockStack, Subroutines
 
-        return Subroutines() if VERSION < (3, 9) else BlockStack()
+        return Subroutines() if FINALLY_IS_SUBROUTINE else BlockStack()
     from stackscope.interpreter.bytecode.exceptiontable import ExceptionTable, LoadSpecial
 
-    return ExceptionTable() if VERSION < (3, 14) else LoadSpecial()
+    return LoadSpecial() if LOADS_SPECIAL else ExceptionTable()
 
 
 GENERATION = current_generation()

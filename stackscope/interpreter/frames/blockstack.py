@@ -13,6 +13,7 @@ from types import CodeType, FrameType
 from typing import Any, Iterator, List, Optional, Sequence, Tuple
 
 from stackscope.interpreter.bytecode import CodeAnalysis, Exiting, Live, Site
+from stackscope.interpreter.facts import CLEANUP_TAKES_EXIT
 from stackscope.interpreter.frames.base import METHODS, Moment, Reader
 from stackscope.interpreter.frames.memory import (
     WORD,
@@ -185,10 +186,10 @@ class _Moment(MemoryMoment):
         return sites[0]._replace(live=tuple(live), exiting=None)
 
     def may_unwind(self, site: Site) -> bool:
-        # WITH_CLEANUP_START (3.8) takes the exit method off the stack before it calls it. An
-        # exception would have taken an entry off the block stack, which fits `site`; or, without
-        # one, the stack is empty, so that nothing is dropped that could run code.
-        return sys.version_info >= (3, 9) or not (site.handlers or site.depth == _EXIT_AND_NULL)
+        # Where the exit method is off the stack, an exception would have taken an entry off the
+        # block stack, which fits `site`; or, without one, the stack is empty, so that nothing is
+        # dropped that could run code.
+        return not CLEANUP_TAKES_EXIT or not (site.handlers or site.depth == _EXIT_AND_NULL)
 
     def suspended_depth(self) -> int:
         """How deep the value stack of a suspended frame is (3.8); -1 if it runs."""

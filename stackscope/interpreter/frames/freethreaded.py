@@ -69,8 +69,8 @@ def _runs_here(frame: FrameType) -> bool:
 def values_in(frame: FrameType, slots: Sequence[int]) -> Optional[List[Tuple[bool, object]]]:
     """Values of a generator's variables that another thread may resume, if they are bound.
 
-    ``frame.f_locals`` makes a reference to what the thread may just free. None of them is bound if
-    the generator runs on all the time.
+    ``frame.f_locals`` would make references to objects that the thread may be freeing. If the
+    generator never holds still, all its variables count as unbound.
 
     Args:
         frame: the generator's frame.

@@ -31,7 +31,7 @@ from types import CodeType, FrameType, FunctionType, MethodType
 from typing import Any, Dict, FrozenSet, Iterable, List, Optional, Sequence, Tuple
 
 from stackscope.interpreter.bytecode import Site, analyze
-from stackscope.interpreter.facts import CO_OPTIMIZED, slot_names
+from stackscope.interpreter.facts import BYTECODE_IS_KNOWN, CO_OPTIMIZED, slot_names
 from stackscope.interpreter.frames.base import FrameMoved, Moment, Reader
 
 _lasti: Any = vars(FrameType)["f_lasti"].__get__
@@ -55,7 +55,7 @@ _OTHERS = (
 
 def make_reader() -> Optional[PyPyReader]:
     """The reader for this PyPy; `None` if it is not known."""
-    if _referents is None or _GcRef is None or sys.version_info < (3, 11):
+    if _referents is None or _GcRef is None or not BYTECODE_IS_KNOWN:
         return None
     try:
         indices = _type_indices(zlib.decompress(gc.get_typeids_z()))  # type: ignore[attr-defined, unused-ignore]

@@ -10,11 +10,15 @@ import sys
 import pytest
 
 from stackscope_pdb import Pdb
+from stackscope_pdb.program import interrupts
+from stackscope_pdb.stop import snapshots
 
 
 @pytest.fixture(autouse=True)
-def handler_of_the_program():
+def handler_of_the_program(monkeypatch):
     """The program's own handler of Ctrl-C."""
+    monkeypatch.setattr(interrupts, "_put_aside", [])
+    monkeypatch.setattr(pdb.Pdb, "_previous_sigint_handler", None)
     before = signal.getsignal(signal.SIGINT)
 
     def handle(signum, frame):
@@ -99,3 +103,74 @@ def test_in_a_program_that_stands_below_a_prompt():
     out = ours.stdout.getvalue()
     assert "KeyboardInterrupt" in out
     assert "'goes on'" in out
+
+
+def test_a_continue_that_is_refused_takes_nothing(handler_of_the_program):
+    """From 3.13 on it takes no argument."""
+    seen = []
+    ours = debugger(Pdb, "continue now", "c")
+    ours.nosigint = True
+    plain = ours.do_continue
+
+    def do_continue(arg):
+        ours.nosigint = False
+        result = plain(arg)
+        seen.append((bool(result), signal.getsignal(signal.SIGINT) == ours.sigint_handler))
+        return result
+
+    ours.do_continue = ours.do_c = do_continue
+    ours.set_trace()
+    assert [took == went_on for went_on, took in seen] == [True] * len(seen)
+    assert seen[-1] == (True, True)
+
+
+def test_ours_and_the_standard_one_in_turns(seen, handler_of_the_program):
+    """Neither brings back the other one's handler at a prompt, nor after all."""
+    makers = [Pdb, pdb.Pdb] * 3
+    for cls in makers:
+        each = debugger(cls, HANDLER, "c")
+        each.set_trace()
+        assert signal.getsignal(signal.SIGINT) == each.sigint_handler
+    assert seen[::2] == [signal.default_int_handler] * 3
+    for cls in (Pdb, pdb.Pdb, Pdb):
+        last = debugger(cls, "c")
+        last.nosigint = True
+        last.set_trace()
+    assert signal.getsignal(signal.SIGINT) is handler_of_the_program
+
+
+def test_a_handler_that_python_did_not_set(monkeypatch):
+    """It can't be set again: Ctrl-C stays with the debugger."""
+    monkeypatch.setattr(interrupts, "set_handler", lambda number, handler: None)
+    debugger(Pdb, "c").set_trace()
+    assert interrupts._put_aside == []
+
+
+def test_what_a_recursive_debugger_runs_is_no_prompt():
+    """There Ctrl-C stops the program."""
+    inner = ["c", "p 'deep ' + 'inside'", "c"]
+    ours = debugger(Pdb, "!import signal\ndebug interrupted()", *inner, "p 'back ' + 'again'", "c")
+
+    def interrupted():
+        signal.raise_signal(signal.SIGINT)
+        return 1
+
+    ours.set_trace()
+    out = ours.stdout.getvalue()
+    assert "Program interrupted" in out
+    assert "'deep inside'" in out
+    assert "'back again'" in out
+    assert interrupted
+
+
+def test_the_prompt_opens_even_if_tasks_can_not_be_looked_up(monkeypatch):
+    def fail():
+        raise ImportError("no such luck")
+
+    monkeypatch.setattr(snapshots, "_take", fail)
+    ours = debugger(Pdb, "c", "p 'here ' + 'we are'", "c")
+    ours.set_trace()
+    signal.raise_signal(signal.SIGINT)
+    out = ours.stdout.getvalue()
+    assert "The tasks can't be shown: ImportError" in out
+    assert "'here we are'" in out

@@ -1,0 +1,121 @@
+"""What glue of others tells of their tasks, also if it tells nonsense."""
+
+from __future__ import annotations
+
+import pytest
+
+import stackscope
+from stackscope import extract_all
+from stackscope.snapshot import runtimes
+
+
+class Errand:
+    """A task of a library that nobody knows."""
+
+
+def errand():
+    yield
+
+
+METHODS = [
+    "cancel_reason",
+    "current",
+    "is_running",
+    "loops",
+    "owner",
+    "state",
+    "task_name",
+    "tasks",
+    "thread",
+    "types",
+]
+
+
+class Truthless:
+    def __bool__(self):
+        raise ValueError("neither")
+
+    def __iter__(self):
+        raise ValueError("none")
+
+
+ANSWERS = [None, 3, "text", [], (1, 2, 3), object(), {"a": 1}, [None, 7], Truthless()]
+
+
+@pytest.fixture
+def register():
+    """Registers a runtime with one loop and one task."""
+
+    def make(**methods):
+        class Errands(stackscope.Runtime):
+            def loops(self, survey):
+                return ["a shop"]
+
+            def tasks(self, loop):
+                return [task]
+
+        for name, method in methods.items():
+            setattr(Errands, name, method)
+        stackscope.register_runtime("errands", "shop", [Errand], Errands)
+
+    task = Errand()
+    make.task = task
+    yield make
+    runtimes._runtimes.pop("errands", None)
+
+
+@pytest.mark.parametrize("answer", ANSWERS, ids=lambda one: type(one).__name__)
+@pytest.mark.parametrize("name", METHODS)
+def test_a_wrong_answer_costs_that_detail_only(name, answer, register):
+    register(**{name: lambda self, *args: answer})
+    drawn = str(extract_all())
+    assert "shop" in drawn or name == "loops"
+    assert extract_all(threads=False).format(ascii_only=True) is not None
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_an_error_costs_that_detail_only(name, register):
+    def fail(self, *args):
+        raise SystemExit
+
+    register(**{name: fail})
+    assert "shop" in str(extract_all()) or name == "loops"
+
+
+def test_the_name_of_a_task_is_text(register):
+    class Name(str):
+        __slots__ = ()
+
+        def __len__(self):
+            raise ValueError("how long?")
+
+        __str__ = __repr__ = __format__ = __len__
+
+    register(task_name=lambda self, task: Name("an errand"))
+    [node] = [node for node in extract_all().tasks() if node.task is register.task]
+    assert type(node.name) is str
+    assert node.name == "an errand"
+
+
+def test_without_a_name_it_is_called_by_its_representation(register):
+    register()
+    [node] = [node for node in extract_all().tasks() if node.task is register.task]
+    assert node.name == stackscope.lowlevel.safe_repr(register.task)
+
+
+@pytest.mark.parametrize("answer", ANSWERS, ids=lambda one: type(one).__name__)
+def test_a_finder_that_finds_nonsense(answer):
+    stackscope.register_finder("thing", lambda: answer, lambda survey: answer)
+    try:
+        assert [item for item in extract_all().items if item.kind == "thing"] == []
+    finally:
+        del runtimes._finders["thing"]
+
+
+def test_found_items_without_a_name():
+    found = stackscope.FoundItem(errand(), None, "suspended")
+    stackscope.register_finder("thing", list, lambda survey: [found])
+    try:
+        assert [item for item in extract_all().items if item.kind == "thing"] == []
+    finally:
+        del runtimes._finders["thing"]
