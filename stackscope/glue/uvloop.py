@@ -46,7 +46,7 @@ def _types_of_cython() -> Iterator[Tuple[str, type]]:
 def install() -> None:
     """Register what is known about uvloop."""
     register_runtime_package("uvloop")
-    other_timers.append(uvloop.loop.TimerHandle)
+    other_timers.append(vars(uvloop.loop)["TimerHandle"])  # the stubs don't have it
     register_machinery("uvloop", ["run", "wrapper"])
     for name, cls in _types_of_cython():
         is_wrapper = name == "coroutine_wrapper"

@@ -179,7 +179,7 @@ def test_the_frames_in_focus_are_those_after_code_has_run(scripted):
 
     main()
     before, after, where = session.replies[1], session.replies[3], session.replies[4]
-    assert [text.count("with plain()") for text in (before, after, where)] == [1, 2, 2]
+    assert [text.count("_GeneratorContextManager") for text in (before, after, where)] == [1, 3, 3]
 
 
 def test_where_shows_contexts_if_asked(scripted):
