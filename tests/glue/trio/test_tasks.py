@@ -194,6 +194,7 @@ def test_a_run_in_another_thread_that_waits():
             stop.append((trio.lowlevel.current_trio_token(), trio.Event()))
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(trio.sleep, 700, name="sleeper")
+                await trio.testing.wait_all_tasks_blocked()  # trio runs tasks in random order
                 trio.lowlevel.current_trio_token().run_sync_soon(ready.set)
                 await stop[0][1].wait()
                 nursery.cancel_scope.cancel()
