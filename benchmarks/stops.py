@@ -65,6 +65,18 @@ def seconds_per_stop(cls, stops=STOPS) -> float:
     return spent / stops
 
 
+def seconds_per_stop_alone(module) -> float:
+    """The same in a process without other debuggers.
+
+    At each `c` the standard one sets an attribute of its class. From 3.13 on the interpreter gives
+    up caching what it finds in a class, and in those derived from it, after 1,000 changes
+    (MAX_VERSIONS_PER_CLASS in Objects/typeobject.c).
+    """
+    command = [sys.executable, __file__, "--stops-with", module]
+    run = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+    return float(run.stdout)
+
+
 def seconds_after_continue(cls) -> float:
     """What a loop takes that one has stopped before, and then let go."""
     spent = 0.0
@@ -100,7 +112,7 @@ def in_turns(measure, ours, other, repeat) -> dict:
 
 
 CASES = {
-    "stop": (seconds_per_stop, stackscope_pdb.Pdb, pdb.Pdb, "pdb"),
+    "stop": (seconds_per_stop_alone, "stackscope_pdb", "pdb", "pdb"),
     "first-stop": (seconds_to_first_stop, "stackscope_pdb", "pdb", "pdb"),
     "continued": (seconds_after_continue, stackscope_pdb.Pdb, None, "no debugger"),
 }
@@ -108,10 +120,16 @@ CASES = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("case", choices=CASES)
+    parser.add_argument("case", choices=CASES, nargs="?")
+    parser.add_argument("--stops-with", metavar="MODULE", help="print what a stop takes with it")
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--tasks", type=int, help="(not used here)")
     args = parser.parse_args()
+    if args.stops_with:
+        cls = {"pdb": pdb, "stackscope_pdb": stackscope_pdb}[args.stops_with].Pdb
+        seconds_per_stop(cls)
+        print(seconds_per_stop(cls))
+        return
     measure, ours, other, baseline = CASES[args.case]
     times = in_turns(measure, ours, other, args.repeat)
     print(json.dumps({"times": times, "baseline": baseline}))
