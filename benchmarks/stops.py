@@ -65,6 +65,13 @@ def seconds_per_stop(cls, stops=STOPS) -> float:
     return spent / stops
 
 
+def seconds_printed_by(*arguments) -> float:
+    """What a new process of this interpreter prints."""
+    command = [sys.executable, *arguments]
+    run = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+    return float(run.stdout)
+
+
 def seconds_per_stop_alone(module) -> float:
     """The same in a process without other debuggers.
 
@@ -72,9 +79,7 @@ def seconds_per_stop_alone(module) -> float:
     up caching what it finds in a class, and in those derived from it, after 1,000 changes
     (MAX_VERSIONS_PER_CLASS in Objects/typeobject.c).
     """
-    command = [sys.executable, __file__, "--stops-with", module]
-    run = subprocess.run(command, stdout=subprocess.PIPE, check=True)
-    return float(run.stdout)
+    return seconds_printed_by(__file__, "--stops-with", module)
 
 
 def seconds_after_continue(cls) -> float:
@@ -96,9 +101,7 @@ def seconds_after_continue(cls) -> float:
 
 def seconds_to_first_stop(module) -> float:
     """What the first stop takes in a new process."""
-    command = [sys.executable, "-c", FIRST_STOP.format(module=module)]
-    run = subprocess.run(command, stdout=subprocess.PIPE, check=True)
-    return float(run.stdout)
+    return seconds_printed_by("-c", FIRST_STOP.format(module=module))
 
 
 def in_turns(measure, ours, other, repeat) -> dict:

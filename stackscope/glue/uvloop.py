@@ -11,7 +11,7 @@ import sys
 
 import uvloop.loop
 
-from stackscope.glue.asyncio.waits import other_timers
+from stackscope.glue.asyncio.waits import register_timer
 from stackscope.model.waiting import Waiting
 from stackscope.snapshot.user_code import register_machinery, register_runtime_package
 from stackscope.snapshot.waits import describe_leaf
@@ -46,7 +46,7 @@ def _types_of_cython() -> Iterator[Tuple[str, type]]:
 def install() -> None:
     """Register what is known about uvloop."""
     register_runtime_package("uvloop")
-    other_timers.append(vars(uvloop.loop)["TimerHandle"])  # the stubs don't have it
+    register_timer(vars(uvloop.loop)["TimerHandle"])  # the stubs don't have it
     register_machinery("uvloop", ["run", "wrapper"])
     for name, cls in _types_of_cython():
         is_wrapper = name == "coroutine_wrapper"

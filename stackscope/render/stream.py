@@ -199,7 +199,7 @@ class FileBeyondBuffers:
     __slots__ = ("_fd", "ascii_only", "encoding", "file")
 
     def __init__(self, file: Any, name: str, encoding: Optional[str] = None) -> None:
-        self.file: Any = file  # kept, so that it isn't closed
+        self.file = file  # kept, so that it isn't closed
         self._fd = _descriptor(file, name)
         self.encoding = encoding or encoding_of(file)
         self.ascii_only = draws_in_ascii(self.encoding)

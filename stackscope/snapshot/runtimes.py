@@ -148,17 +148,22 @@ def register_runtime(
     _runtimes[name] = RegisteredRuntime(name, noun, task_types, factory)
 
 
+def known_runtimes() -> List[RegisteredRuntime]:
+    """The libraries with tasks, in the order in which they were registered."""
+    return list(_runtimes.values())
+
+
 def is_task(obj: object) -> bool:
     """Whether an object is a task of a library that is known."""
-    return any(is_instance(obj, known.task_types) for known in list(_runtimes.values()))
+    return any(is_instance(obj, known.task_types) for known in known_runtimes())
 
 
 def name_of_task(obj: object) -> Optional[str]:
     """What its library calls a task; ``None`` if ``obj`` is no task that is known."""
-    for known in list(_runtimes.values()):
+    for known in known_runtimes():
         if is_instance(obj, known.task_types):
-            runtime = attempt(None, known.factory)
-            return "?" if runtime is None else Asked(known, runtime).task_name(obj)
+            asked = _asked(known)
+            return "?" if asked is None else asked.task_name(obj)
     return None
 
 
@@ -296,8 +301,13 @@ class Asked:
 
 def make_runtimes() -> List[Asked]:
     """What is known of all libraries with tasks, for one snapshot."""
-    made = [(known, attempt(None, known.factory)) for known in list(_runtimes.values())]
-    return [Asked(known, runtime) for known, runtime in made if runtime is not None]
+    made = map(_asked, known_runtimes())
+    return [asked for asked in made if asked is not None]
+
+
+def _asked(known: RegisteredRuntime) -> Optional[Asked]:
+    runtime = attempt(None, known.factory)
+    return None if runtime is None else Asked(known, runtime)
 
 
 def types_of(tell: Callable[[], Any]) -> List[type]:

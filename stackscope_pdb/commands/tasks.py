@@ -31,8 +31,8 @@ def tasks(debugger: Host, argument: str) -> None:
     Show all tasks in the process, those of asyncio, trio and other known
     libraries, as one tree: each with its number, its name, the innermost
     line of your code that it is at, and what it waits for: for how long,
-    and which tasks hold the lock, where that can be known. A task stands under the
-    'async with' of the task group or nursery that owns it.
+    and which tasks hold the lock, where that can be known. A task stands
+    under the 'async with' of the task group or nursery that owns it.
 
     More than five tasks with the same stack become one row.
 

@@ -104,13 +104,14 @@ class Session:
 
     def _refreshed(self, focus: Focus) -> Stack:
         """The stack in focus, extracted anew if code has run since it was extracted."""
-        if focus.drops != self.snapshots.drops:
-            focus.drops = self.snapshots.drops
-            if focus.kind != "thread":  # which has gone on, and its frames with it
-                import stackscope
+        import stackscope
 
-                stack = stackscope.extract(focus.item)
-                focus.stack = stack if stack.frames else focus.stack
+        # A thread has gone on, and its frames with it.
+        if focus.kind != "thread" and focus.drops != self.snapshots.drops:
+            focus.drops = self.snapshots.drops
+            stack = stackscope.extract(focus.item)
+            if stack.frames:
+                focus.stack = stack
         return focus.stack
 
     def _innermost_live(self) -> Optional[FrameType]:

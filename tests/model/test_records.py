@@ -12,7 +12,7 @@ import asyncio, dataclasses
 import stackscope
 
 async def main():
-    child = asyncio.ensure_future(asyncio.sleep(10), )
+    child = asyncio.ensure_future(asyncio.sleep(10))
     await asyncio.sleep(0)
     snapshot = stackscope.extract_all()
     [node] = [node for node in snapshot.tasks() if node.task is child]

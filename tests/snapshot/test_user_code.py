@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 
 from stackscope.api import extract_all
-from stackscope.snapshot.user_code import innermost_user_frame
+from stackscope.snapshot.user_code import innermost_user_frame, is_runtime_frame
 from tests.snapshot.programs import main_with
 
 
@@ -15,4 +16,7 @@ def test_user_frames():
 
     stack = asyncio.run(main_with(look, count=1))
     assert innermost_user_frame(stack).funcname == "waiting"
-    assert "asyncio.locks" in [frame.modname for frame in stack.frames]
+    assert not is_runtime_frame(sys._getframe())
+    waiting = [frame for frame in stack.frames if frame.modname == "asyncio.locks"]
+    assert waiting
+    assert all(is_runtime_frame(frame.pyframe) for frame in waiting)

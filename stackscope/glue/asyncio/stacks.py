@@ -122,8 +122,7 @@ def _state_of_timeout(timeout: Any) -> str:
         return "not entered"
     if timeout.expired():
         return "expired"
-    deadline = deadline_of_timeout(timeout)
-    return deadline_text(deadline)
+    return deadline_text(deadline_of_timeout(timeout))
 
 
 def deadline_of_timeout(timeout: Any) -> Optional[Deadline]:

@@ -47,8 +47,8 @@ if TYPE_CHECKING:
     from stackscope.model.stacks import Frame
     from stackscope.model.waiting import Waiting
 
-other_timers: List[type] = []
-"""The timers of other event loops, whose `when` is safe to call."""
+_other_timers: List[type] = []
+"""What `register_timer` was told."""
 
 LONGEST_LINE = 100
 """The longest queue in which places are looked for: that takes quadratic time for all who wait in
@@ -80,6 +80,11 @@ def pending(futures: object) -> Tuple[List[object], int]:
     return [future for future in known if not is_done(future)], len(known)
 
 
+def register_timer(cls: type) -> None:
+    """Make the timers of another event loop known, whose `when` is safe to call."""
+    _other_timers.append(cls)
+
+
 def note_timer(waiting: Waiting, handle: Any, loop: Any = None) -> None:
     """Say how much time is left until a timer of an event loop fires."""
     if handle is None:
@@ -87,7 +92,7 @@ def note_timer(waiting: Waiting, handle: Any, loop: Any = None) -> None:
     if is_instance(handle, (asyncio.TimerHandle,)):
         its_loop = getattr(handle, "_loop", None) or loop
         time_until(asyncio.TimerHandle.when(handle), its_loop).note_in(waiting)
-    elif is_instance(handle, other_timers) and loop is not None:
+    elif is_instance(handle, _other_timers) and loop is not None:
         time_until(handle.when(), loop).note_in(waiting)
 
 
