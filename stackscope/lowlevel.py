@@ -118,7 +118,10 @@ class FrameDetails:
     Attributes:
         blocks: exception handlers in force, outermost first.
         stack: the value stack, bottom first, without local variables; `None` for NULL and for what
-            is no object. Of a running frame, what the present instruction works on is left out.
+            is no object. Of a running frame, what the present instruction works on is left out. Up
+            to 3.10, and up to 3.13 if it calls a function in C, nothing tells how much of a running
+            frame's stack an exception has taken down: what is shown then is what the collector
+            knows to be alive, and `None` for the rest, such as numbers and strings.
     """
 
     @dataclass(frozen=True)

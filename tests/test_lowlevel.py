@@ -318,7 +318,7 @@ def test_the_values_come_without_the_locals():
         with a:
             return [b, _inspect(), 3]
 
-    manager, other = Manager(), object()
+    manager, other = Manager(), ["tracked by the collector"]
     details = program(manager, other)[1]
     assert not any(item is manager for item in details.stack[:1]) or sys.version_info >= (3, 14)
     assert any(item is other for item in details.stack)
@@ -377,7 +377,7 @@ def test_inspect_a_frame_without_with_blocks():
         except ValueError:
             pass
 
-    other, one = object(), [1]
+    other, one = ["tracked by the collector"], [1]
     details = program()[1]
     assert len(details.blocks) == 1
     assert _loops_over(one, details.stack)

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import sys
-from types import CoroutineType, FrameType, FunctionType, GeneratorType, MethodType
-from typing import List, Optional, Sequence, Tuple
+from types import (
+    AsyncGeneratorType,
+    CodeType,
+    CoroutineType,
+    FrameType,
+    FunctionType,
+    GeneratorType,
+    MethodType,
+)
+from typing import Iterator, List, Optional, Sequence, Tuple
 
 from stackscope.interpreter.bytecode import Block, CodeAnalysis, Exiting, Live, Site, analyze
 from stackscope.interpreter.facts import CO_ANY_GENERATOR, FREE_THREADED, IS_CPYTHON, TAGGED_SLOTS
@@ -14,7 +23,7 @@ from stackscope.interpreter.frames.methods import (
     manager_in_exit,
     manager_of,
 )
-from stackscope.interpreter.frames.variables import first_argument, name_of_local
+from stackscope.interpreter.frames.variables import first_argument, local_value, name_of_local
 from stackscope.model.stacks import Context
 from stackscope.safe.objects import MISSING, class_attribute
 
@@ -139,6 +148,12 @@ def _read(
     if not site.live and site.exiting is None:
         return []
     stack = len(analysis.names)
+    if moment.depth < 0 and next_inner is not None and _is_finalizer(next_inner):
+        known, finalized = _finalized(next_inner)
+        if known:
+            awaited = -1 if site.exiting is None else site.exiting.awaitable
+            address = 0 if finalized is None else id(finalized)
+            moment.note_finalizer(next_inner, address, stack + awaited if awaited >= 0 else -1)
     contexts = []
     for live, (known, manager) in zip(site.live, _managers(moment, site, stack)):
         contexts.append(_context(live.block, manager, False))
@@ -194,18 +209,23 @@ def _exiting_context(
     found: Tuple[bool, object] = (False, None)
     proved = moment.depth >= 0
     for slot in (exiting.slot, exiting.awaitable):
-        # Operands of the call may have moved into the callee's frame.
-        moved = 0 <= moment.depth <= stack + slot
+        # Operands of the call may have moved into the callee's frame (3.14+).
+        last = max(slot, exiting.self_slot) if slot == exiting.slot else slot
+        moved = 0 <= moment.depth <= stack + last
+        if moved and next_inner is not None and not moment.calls(next_inner):
+            return []  # the method has ended, and something else was called from C
         if slot >= 0 and not moved and not found[0]:
-            in_use, item, found = _exiting_manager(moment, stack, exiting, slot)
+            in_use, item, found = _exiting_manager(moment, stack, exiting, slot, next_inner)
             proved |= item is not None
-            if not in_use or (moment.depth < 0 and _is_over(item, exiting, next_inner)):
+            if not in_use or _has_ended(item):
+                return []
+            if moment.depth < 0 and _is_over(item, exiting, frame, next_inner):
                 return []
     if not found[0] and next_inner is not None:
         if not proved and _is_finalizer(next_inner):
             # Either the exit method has failed and the frame unwinds, or the collector came while
             # the method was being called; the manager is in the method's place then.
-            found = _manager_in_place(moment, stack, exiting)
+            _, found = _object_in_place(moment, stack, exiting, next_inner)
             if not found[0] and exiting.block.is_async and exiting.awaitable < 0:
                 # 3.8: it is awaited in a slot that depends on the way that led here.
                 found = _manager_in_callee(reader, moment, frame, next_inner, exiting.block)
@@ -221,7 +241,7 @@ def _exiting_context(
 
 
 def _exiting_manager(
-    moment: Moment, stack: int, exiting: Exiting, slot: int
+    moment: Moment, stack: int, exiting: Exiting, slot: int, next_inner: Optional[FrameType]
 ) -> Tuple[bool, object, Tuple[bool, object]]:
     """What a slot says that leads to the manager.
 
@@ -239,11 +259,35 @@ def _exiting_manager(
         if manager is not None:
             return True, manager, (True, manager)
     in_use, exit_callable = moment.peek(stack + slot, METHODS)
+    if not in_use:
+        is_there, found = _object_in_place(moment, stack, exiting, next_inner)
+        return is_there, None, found
     found = manager_of(exit_callable, name) if exiting.self_slot < 0 else (False, None)
     return in_use, exit_callable, found
 
 
-def _is_over(item: object, exiting: Exiting, next_inner: Optional[FrameType]) -> bool:
+def _has_ended(awaitable: object) -> bool:
+    """Whether the coroutine of an exit method has returned or raised."""
+    if type(awaitable) is CoroutineType:
+        return awaitable.cr_frame is None
+    return type(awaitable) is GeneratorType and awaitable.gi_frame is None
+
+
+def _has_failed(method: MethodType, caller: FrameType) -> bool:
+    """Whether a method has been called and has raised an exception that is on its way now.
+
+    The traceback holds its frame then. Else the collector came while it was being called.
+    """
+    code = method.__func__.__code__
+    return any(
+        type(found) is FrameType and found.f_code is code and found.f_back is caller
+        for found in gc.get_referrers(method.__self__)
+    )
+
+
+def _is_over(
+    item: object, exiting: Exiting, frame: FrameType, next_inner: Optional[FrameType]
+) -> bool:
     """Whether ``item`` can't be the exit method that a frame is calling, or the awaitable of one.
 
     An exit may have failed and the frame be unwinding. Then the slot is stale, and ``item`` may
@@ -253,16 +297,25 @@ def _is_over(item: object, exiting: Exiting, next_inner: Optional[FrameType]) ->
     Args:
         item: what a slot of the frame holds that may be stale; `None` for nothing known.
         exiting: what the frame is calling by its instruction.
+        frame: the frame.
         next_inner: the frame that it is calling.
     """
     if next_inner is None or item is None:
         return False
     if type(item) is MethodType:
         function, code = item.__func__, next_inner.f_code
+        if type(function) is FunctionType and function.__code__.co_flags & CO_ANY_GENERATOR:
+            return False  # nothing that is called can fail yet
         # An asynchronous exit may be awaited by now.
         is_awaited = exiting.block.is_async and code.co_flags & CO_ANY_GENERATOR
         is_called = type(function) is not FunctionType or function.__code__ is code
-        return not is_called and not is_awaited and _is_finalizer(next_inner)
+        if is_called or is_awaited or not _is_finalizer(next_inner):
+            return False
+        return (
+            type(function) is not FunctionType
+            or not manager_of(item, exiting.block.exit_name)[0]
+            or _has_failed(item, frame)
+        )
     if type(item) is CoroutineType:
         inner, is_running = item.cr_frame, item.cr_running
     elif type(item) is GeneratorType:
@@ -272,13 +325,25 @@ def _is_over(item: object, exiting: Exiting, next_inner: Optional[FrameType]) ->
     return inner is not next_inner and (inner is None or is_running or _is_finalizer(next_inner))
 
 
-def _manager_in_place(moment: Moment, stack: int, exiting: Exiting) -> Tuple[bool, object]:
-    """The manager, if it stands where its exit method was (`method_vectorcall` in CPython)."""
-    if exiting.slot < 0:
-        return False, None
+def _object_in_place(
+    moment: Moment, stack: int, exiting: Exiting, next_inner: Optional[FrameType]
+) -> Tuple[bool, Tuple[bool, object]]:
+    """Whether an argument stands where the exit callable was, and the manager if it is that.
+
+    While a bound method or a `functools.partial` is called, its first argument does
+    (``method_vectorcall`` in Objects/classobject.c, ``partial_vectorcall`` in
+    Modules/_functoolsmodule.c).
+    """
+    if exiting.slot < 0 or not moment.may_use(stack + exiting.slot):
+        return False, (False, None)
     manager = moment.tracked(stack + exiting.slot)
-    exit_method = class_attribute(type(manager), exiting.block.exit_name)
-    return (True, manager) if type(exit_method) is FunctionType else (False, None)
+    exit_method = class_attribute(type(manager), exiting.block.exit_name, MISSING)
+    if exit_method is not MISSING:
+        is_known = type(exit_method) is FunctionType
+        return True, (is_known, manager if is_known else None)
+    known, first = (False, None) if next_inner is None else first_argument(next_inner)
+    slot = stack + exiting.slot
+    return known and moment.addresses(slot + 1)[slot] == id(first), (False, None)
 
 
 def _manager_in_callee(
@@ -302,9 +367,32 @@ def _is_finalizer(frame: FrameType) -> bool:
     code = frame.f_code
     if code.co_flags & CO_ANY_GENERATOR or code.co_name == "__del__":
         return True
+    return any(code is callback for callback in _callbacks())
+
+
+def _callbacks() -> Iterator[CodeType]:
+    """The code of what the interpreter calls before and after it drops something."""
+    for callback in (sys.get_asyncgen_hooks().finalizer, *gc.callbacks):
+        function = callback.__func__ if type(callback) is MethodType else callback
+        if type(function) is FunctionType:
+            yield function.__code__
+
+
+def _finalized(finalizer: FrameType) -> Tuple[bool, object]:
+    """What a finalizer is called for, and whether that is known; `None` is its own generator."""
+    code = finalizer.f_code
+    if code.co_flags & CO_ANY_GENERATOR:
+        return True, None
+    if code.co_name == "__del__":
+        return first_argument(finalizer)
     hook: object = sys.get_asyncgen_hooks().finalizer
-    function = hook.__func__ if type(hook) is MethodType else hook  # pyright: ignore[reportFunctionMemberAccess]
-    return type(function) is FunctionType and function.__code__ is code
+    if type(hook) is MethodType and type(hook.__func__) is FunctionType:
+        # The first argument is what the method is bound to.
+        if hook.__func__.__code__ is code and code.co_argcount > 1:
+            return local_value(finalizer, code.co_varnames[1])
+    elif type(hook) is FunctionType and hook.__code__ is code:
+        return first_argument(finalizer)
+    return False, None
 
 
 def _is_of_manager(finalizer: FrameType, exiting: Exiting) -> bool:
@@ -340,14 +428,44 @@ def _suspended_contexts(frame: FrameType, origin: object, analysis: CodeAnalysis
         position = frame.f_lasti
         sites: Tuple[Site, ...] = analysis.at(position)
         active = max((len(site.live) for site in sites), default=0)
+        exiting = next((site.exiting for site in sites if site.exiting is not None), None)
+        # An exit method that an exception has called is still there.
+        is_kept = exiting is not None and exiting.slot >= 0
         found = exits_in(owner, frame)
+        left = _left_in(owner, frame, exiting.block) if exiting and not is_kept else []
         stays = all(
             frame.f_lasti == position and _are_same(exits_in(owner, frame), found)
             for _ in range(more_looks)
         )
         if stays and frame.f_lasti == position:
-            return [Context(manager, is_async) for manager, is_async in found[-active:] if active]
+            count = active + is_kept
+            contexts = [
+                Context(manager, is_async)
+                for manager, is_async in (found[-count:] if count else ())
+            ]
+            if is_kept and len(contexts) == count:
+                contexts[-1].is_exiting = True
+            return contexts + left
     raise FrameKeepsMoving(f"{frame.f_code.co_name}() runs too fast to see its context managers")
+
+
+def _left_in(owner: object, frame: FrameType, block: Block) -> List[Context]:
+    """The context whose exit method a suspended frame awaits, by what it awaits."""
+    from stackscope.interpreter.frames.public_only import manager_awaited
+    from stackscope.interpreter.resumable import awaited_by, frame_of, is_alone
+
+    awaited: object = None
+    if not is_alone() and owner is not frame:
+        awaited = awaited_by(owner, frame)  # type: ignore[arg-type]
+    elif type(owner) is CoroutineType:
+        awaited = owner.cr_await
+    elif type(owner) is GeneratorType:
+        awaited = owner.gi_yieldfrom
+    elif type(owner) is AsyncGeneratorType:
+        awaited = owner.ag_await
+    inner = frame_of(awaited)
+    manager = None if inner is None else manager_awaited(awaited, inner, block.exit_name)
+    return [Context(manager, block.is_async, True)]
 
 
 def _are_same(some: Sequence[Tuple[object, bool]], others: Sequence[Tuple[object, bool]]) -> bool:

@@ -84,6 +84,14 @@ LOCALS_ARE_COPIED = IS_CPYTHON and VERSION < (3, 13)
 proxy (PEP 667).
 """
 
+COMPREHENSIONS_ARE_INLINED = IS_CPYTHON and VERSION >= (3, 12)
+"""A comprehension has no frame of its own (PEP 709).
+
+At module or class level its variables are in slots, as in a function. While it runs,
+``frame.f_locals`` is no longer the namespace: a copy with them in it (3.12, ``_PyFrame_GetLocals``
+in Objects/frameobject.c), or a proxy that knows them only.
+"""
+
 TAGGED_SLOTS = IS_CPYTHON and VERSION >= (3, 14)
 """The slots of a frame hold tagged pointers (Include/internal/pycore_stackref.h)."""
 

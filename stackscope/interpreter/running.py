@@ -188,12 +188,17 @@ def thread_frames(ident: int) -> List[FrameType]:
     """The frames of another thread, outermost first; none if it runs no Python code."""
     if not has_gil():
         return thread_frames_and_error(ident)[0]
-    frames = _thread_frames_at_once(ident)
     for _ in range(SEARCHES):
-        if not _is_cut_off(frames):
-            break
-        frames = _thread_frames_at_once(ident)
-    return frames
+        try:
+            frames = _thread_frames_at_once(ident)
+        except SystemError:
+            # PyPy: while compiled code is being left, what it says of callers may be void.
+            if not IS_PYPY:
+                raise
+        else:
+            if not _is_cut_off(frames):
+                return frames
+    return _thread_frames_at_once(ident)
 
 
 def _is_cut_off(frames: List[FrameType]) -> bool:

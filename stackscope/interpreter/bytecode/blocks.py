@@ -16,6 +16,7 @@ class Block:
             `has_target`) or if it can't be written back.
         has_target: whether there is an ``as`` clause.
         handler: offset of the exception handler that calls the exit method.
+        level: up to 3.10, the depth that the handler cuts the stack to; see `Site.handlers`.
         exit_name: ``"__exit__"`` or ``"__aexit__"``.
     """
 
@@ -27,6 +28,7 @@ class Block:
         "varname",
         "has_target",
         "handler",
+        "level",
         "body",
     )
 
@@ -38,6 +40,7 @@ class Block:
         self.varname: Optional[str] = None
         self.has_target = False
         self.handler = -1
+        self.level = -1
         # Offset of the first instruction after the enter method has returned.
         self.body = -1
 
@@ -77,6 +80,10 @@ class Exiting(NamedTuple):
     awaitable: int
 
 
+IN_FINALLY = -2
+"""Stands for a handler's offset where a ``finally`` body of 3.8 begins."""
+
+
 class Handler(NamedTuple):
     """An exception handler that is in force: its offset, and the depth it cuts the stack to."""
 
@@ -93,7 +100,10 @@ class Site(NamedTuple):
         depth: how many slots of the value stack are in use before the instruction.
         intact: how many of them the instruction leaves alone while it runs.
         handlers: exception handlers in force, outermost first. Up to 3.10 this is the block stack,
-            with an offset of -1 for each exception that is being handled.
+            with an offset of -1 for each exception that is being handled. On 3.8 there is also
+            `IN_FINALLY` for each ``finally`` body. What is above that is for the way into the body
+            that puts least on the stack, one value; on other ways it is one or five slots higher
+            (and with five there is an exception on the block stack).
         reads: for each live block, which slot of the frame, the variables' included, leads to its
             manager: the manager's own or else its exit callable's.
         nameless: whether a live block has no ``as`` clause.
@@ -121,7 +131,7 @@ class CodeAnalysis:
     Attributes:
         blocks: all blocks, in order of their opening instruction.
         sites: by ``offset // 2``, the possible `Site` values: none for unreachable code, several
-            only on 3.8, where a ``finally`` body may be entered at different stack depths.
+            only on 3.8, where one piece of code leaves a block with and without an exception.
         names: of the variables that a frame has slots for, in order of the slots. The value stack
             follows them.
         plain: whether all variables are in these slots themselves, in none of them a cell.
@@ -141,7 +151,7 @@ class CodeAnalysis:
         self.sites = sites
         self.names = names
         self.plain = plain
-        self.keepers: Dict[Tuple[int, int, bool], Any] = {}
+        self.keepers: Dict[Tuple[int, bool], Any] = {}
 
     def at(self, lasti: int) -> Tuple[Site, ...]:
         """The possible sites of a frame whose ``f_lasti`` is ``lasti``."""
@@ -155,8 +165,8 @@ class CodeAnalysis:
     def past(self, lasti: int) -> Optional[Site]:
         """The site of a frame that an exception left at ``lasti``; `None` for unreachable code.
 
-        Of several ways to get there (3.8's ``finally`` bodies) the one with the fewest blocks:
-        those that are open on all of them.
+        Of several ways to get there (on 3.8) the one with the fewest blocks: those that are open on
+        all of them.
         """
         return min(self.at(lasti), key=lambda site: len(site.live), default=None)
 

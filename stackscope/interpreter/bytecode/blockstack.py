@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Tuple
+from typing import Dict, Iterable, List, Sequence, Tuple
 
-from stackscope.interpreter.bytecode.blocks import Handler
+from stackscope.interpreter.bytecode.blocks import IN_FINALLY, Handler
 from stackscope.interpreter.bytecode.flow import (
     BlockEntry,
+    FinallyBody,
     Flow,
     Generation,
     Mark,
@@ -69,16 +70,16 @@ class BlockStack(Generation):
 
     def setup_finally(self, flow: Flow, ins: Instruction, state: State) -> List[Successor]:
         assert ins.target is not None
-        state.entries += (BlockEntry(ins.target, len(state.stack)),)
+        state.entries += (BlockEntry(ins.target, state.depth),)
         return flow.on(ins, state)
 
     def setup_with(self, flow: Flow, ins: Instruction, state: State) -> List[Successor]:
         assert ins.target is not None
         block = flow.block(ins, is_async=False)
-        block.handler = ins.target
         state.drop(1)
         state.push(Mark(Role.EXIT, block))
-        state.entries += (BlockEntry(ins.target, len(state.stack)),)
+        block.handler, block.level = ins.target, state.depth
+        state.entries += (BlockEntry(ins.target, state.depth),)
         state.push(None)
         block.body = flow.following(ins)
         return flow.on(ins, state)
@@ -87,9 +88,9 @@ class BlockStack(Generation):
         assert ins.target is not None
         mark = state.peek(2)
         if mark is not None and mark.block is not None:
-            mark.block.handler = ins.target
+            mark.block.handler, mark.block.level = ins.target, state.depth - 1
             mark.block.body = flow.following(ins)
-        state.entries += (BlockEntry(ins.target, len(state.stack) - 1),)
+        state.entries += (BlockEntry(ins.target, state.depth - 1),)
         return flow.on(ins, state)
 
     def yield_from(self, flow: Flow, ins: Instruction, state: State) -> List[Successor]:
@@ -123,8 +124,8 @@ class BlockStack(Generation):
             return []
         target, level = entries[-1]
         seen = fails_while_exiting(flow, ins, state)
-        handled = State(seen.stack[:level], entries[:-1] + (BlockEntry(-1, level),))
-        handled.push(*[None] * self.exception_slots)
+        handled = seen.cut(level, (*entries[:-1], BlockEntry(-1, level)))
+        handled.push_unmarked(self.exception_slots)
         return [(target, handled)]
 
     def handlers_at(self, flow: Flow, offset: int, state: State) -> Tuple[Handler, ...]:
@@ -134,7 +135,12 @@ class BlockStack(Generation):
 class Subroutines(BlockStack):
     """3.8: ``finally`` bodies are shared by all ways into them.
 
-    On top of the stack they find NULL, a return address, or an exception of six values.
+    On top of the stack they find NULL; or a return address, with the value below it that is being
+    returned, if any; or an exception of six values. A body leaves alone what it finds, and so it is
+    followed only once, with one slot that stands for that; bodies within bodies would be followed
+    once for each combination of ways otherwise. What differs is `IN_FINALLY` on the block stack,
+    which whoever looks at a frame replaces by what is really there. The ways go on, each with its
+    own state, when END_FINALLY is reached.
     """
 
     terminal = TERMINAL
@@ -162,45 +168,103 @@ class Subroutines(BlockStack):
     def callee_stays(self, instruction: Instruction) -> bool:
         return instruction.op != "WITH_CLEANUP_START"
 
+    def finally_starts(self, instructions: Sequence[Instruction]) -> Iterable[int]:
+        for ins, after in zip(instructions, instructions[1:]):
+            if ins.op == "CALL_FINALLY" and ins.target is not None:
+                yield ins.target
+            elif ins.op == "BEGIN_FINALLY" and after.op != "WITH_CLEANUP_START":
+                yield after.offset
+
+    def setup_finally(self, flow: Flow, ins: Instruction, state: State) -> List[Successor]:
+        assert ins.target is not None
+        body = flow.finally_bodies.get(ins.target)
+        if body is not None:
+            body.levels[state.entries] = state.depth
+        return super().setup_finally(flow, ins, state)
+
     def begin_finally(self, flow: Flow, ins: Instruction, state: State) -> List[Successor]:
+        start = flow.following(ins)
+        if start in flow.finally_bodies:
+            return self.enter_finally(flow, start, -1, state)
         state.push(Mark(Role.NO_EXCEPTION))
-        return flow.on(ins, state)
+        return [(start, state)]
 
     def call_finally(self, flow: Flow, ins: Instruction, state: State) -> List[Successor]:
         assert ins.target is not None
-        state.push(Mark(Role.RETURN_ADDRESS, address=flow.following(ins)))
-        return [(ins.target, state)]
+        return self.enter_finally(flow, ins.target, flow.following(ins), state)
+
+    def enter_finally(self, flow: Flow, start: int, address: int, state: State) -> List[Successor]:
+        """Into a body without an exception, and to ``address`` if the body is known to return."""
+        body = flow.finally_bodies[start]
+        body.callers[address, state.shape()] = state
+        # A value that is being returned stays out of account.
+        level = body.levels.get(state.entries, state.depth)
+        successors = [(start, self.in_finally(start, level, state, state.entries))]
+        if body.end >= 0:
+            successors += self.returns(flow, body, address, state)
+        return successors
+
+    @staticmethod
+    def in_finally(start: int, level: int, state: State, entries: Tuple[BlockEntry, ...]) -> State:
+        inside = state.cut(level, (*entries, BlockEntry(IN_FINALLY, level)))
+        inside.push(Mark(Role.FINALLY, start=start))
+        return inside
+
+    @staticmethod
+    def returns(flow: Flow, body: FinallyBody, address: int, state: State) -> List[Successor]:
+        if address < 0:
+            address = flow.following(flow.instructions[flow.index[body.end]])
+        return [(address, state.copy())]
 
     def end_finally(self, flow: Flow, ins: Instruction, state: State) -> List[Successor]:
         top = state.peek(1)
-        state.drop(1)
         if top is None:
             return []
-        if top.role is Role.RETURN_ADDRESS:
-            return [(top.address, state)]
-        return flow.on(ins, state)
+        if top.role is not Role.FINALLY:
+            state.drop(1)
+            return flow.on(ins, state)
+        body = flow.finally_bodies[top.start]
+        body.end = ins.offset
+        successors: List[Successor] = []
+        for (address, _), caller in body.callers.items():
+            successors += self.returns(flow, body, address, caller)
+        return successors
 
     def pop_finally(self, flow: Flow, ins: Instruction, state: State) -> List[Successor]:
         if ins.arg:
             state.drop(1)
-        if state.peek(1) is None:
+        top = state.peek(1)
+        if top is None:
             state.drop(self.exception_slots)
-            state.entries = state.entries[:-1]
         else:
             state.drop(1)
+        if top is None or top.role is Role.FINALLY:
+            state.entries = state.entries[:-1]
         if ins.arg:
             state.push(None)
         return flow.on(ins, state)
+
+    def exception_edges(self, flow: Flow, ins: Instruction, state: State) -> List[Successor]:
+        edges = super().exception_edges(flow, ins, state)
+        return [
+            (
+                target,
+                self.in_finally(target, handled.entries[-1].level, handled, handled.entries[:-1]),
+            )
+            if target in flow.finally_bodies
+            else (target, handled)
+            for target, handled in edges
+        ]
 
     def with_cleanup_start(self, flow: Flow, ins: Instruction, state: State) -> List[Successor]:
         """Takes the exit callable out of the stack and calls it."""
         depth = self.exit_callee(ins, state)
         callee = state.peek(depth)
-        del state.stack[-depth]
+        state.remove(depth)
         if depth == 7:
             # "We just shifted the stack down, so we have to tell the except handler block that
             # the values are lower than it expects": a slot is put below the new exception.
-            state.stack.insert(len(state.stack) - 3, None)
+            state.insert(3)
             target, level = state.entries[-1]
             state.entries = state.entries[:-1] + (BlockEntry(target, level - 1),)
         result = None
@@ -215,6 +279,6 @@ class Subroutines(BlockStack):
         state.drop(2)
         if state.peek(1) is not None:
             return flow.on(ins, state)
-        swallowed = State(state.stack[: state.entries[-1].level], state.entries[:-1])
+        swallowed = state.cut(state.entries[-1].level, state.entries[:-1])
         swallowed.push(Mark(Role.NO_EXCEPTION))
         return flow.on(ins, state) + flow.on(ins, swallowed)

@@ -80,15 +80,13 @@ class ExceptionTable(Generation):
 
     def if_awaited(self, flow: Flow, state: State, target: int) -> None:
         """If the operands of SEND or CLEANUP_THROW are an enter's or exit's, it has returned."""
-        operands = state.stack[-4:]
-        if not any(
-            mark is not None and mark.role in (Role.ENTERING, Role.EXITING) for mark in operands
-        ):
+        operands = [mark for mark in map(state.peek, range(1, 5)) if mark is not None]
+        if not any(mark.role in (Role.ENTERING, Role.EXITING) for mark in operands):
             return
         body = target
         if target >= 0 and flow.instructions[flow.index[target]].op == "END_SEND":
             body = flow.following(flow.instructions[flow.index[target]])
-        block_body = [m.block.body for m in operands if m is not None and m.block is not None]
+        block_body = [m.block.body for m in operands if m.block is not None]
         flow.await_done(state, body if target >= 0 else max(block_body))
 
     def exception_edges(self, flow: Flow, ins: Instruction, state: State) -> List[Successor]:
@@ -96,11 +94,12 @@ class ExceptionTable(Generation):
         if entry is None:
             return []
         seen = fails_while_exiting(flow, ins, state)
-        handled = State(seen.stack[: entry.depth])
-        handled.push(*[None] * (entry.depth - len(handled.stack)))
+        handled = seen.cut(entry.depth)
+        if self.ends_await(flow, entry) and handled.find(Role.EXITING) >= 0:
+            flow.await_done(handled, -1)
         if self.enters_handler(flow, entry):
             self.note_handler(flow, entry, handled)
-        handled.push(*[None] * (entry.lasti + 1))
+        handled.push_unmarked(entry.lasti + 1)
         return [(entry.target, handled)]
 
     def note_handler(self, flow: Flow, entry: HandlerEntry, handled: State) -> None:
@@ -116,6 +115,14 @@ class ExceptionTable(Generation):
     def enters_handler(flow: Flow, entry: HandlerEntry) -> bool:
         """Whether this is a handler of the program's, and not of the compiler's own making."""
         return flow.instructions[flow.index[entry.target]].op == "PUSH_EXC_INFO"
+
+    @staticmethod
+    def ends_await(flow: Flow, entry: HandlerEntry) -> bool:
+        """Whether an exception leads here only once what was awaited has ended or is given up.
+
+        CLEANUP_THROW makes a StopIteration, by which it has ended, the result.
+        """
+        return flow.instructions[flow.index[entry.target]].op == "CLEANUP_THROW"
 
     def handlers_at(self, flow: Flow, offset: int, state: State) -> Tuple[Handler, ...]:
         handlers: List[Handler] = []
@@ -142,10 +149,6 @@ class LoadSpecial(ExceptionTable):
 
     def is_opener(self, instruction: Instruction) -> bool:
         return instruction.op == "LOAD_SPECIAL" and "exit__" in instruction.text
-
-    def callee_stays(self, instruction: Instruction) -> bool:
-        # The operands of a normal call move into the callee's frame.
-        return instruction.op == "WITH_EXCEPT_START"
 
     def load_special(self, flow: Flow, ins: Instruction, state: State) -> List[Successor]:
         is_async = "__a" in ins.text

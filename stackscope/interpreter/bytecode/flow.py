@@ -6,15 +6,16 @@ rules for the few operations that matter are in `stackscope.interpreter.bytecode
 only change the depth, by `dis.stack_effect`.
 
 An instruction may be reached by several ways with different stacks. The compiler makes sure that
-the depth is the same for all of them, except on 3.8, whose ``finally`` bodies are entered with one
-or six values on top; states that differ in shape are kept apart.
+the depth is the same for all of them, except on 3.8, whose ``finally`` bodies are entered with one,
+two or six values on top: they are followed as if it were always one (see
+`stackscope.interpreter.bytecode.blockstack`). States that differ in shape are kept apart.
 """
 
 from __future__ import annotations
 
 import enum
 from types import CodeType
-from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from stackscope.interpreter.bytecode.blocks import Block, CodeAnalysis, Exiting, Handler, Live, Site
 from stackscope.interpreter.bytecode.instructions import (
@@ -38,28 +39,29 @@ class Role(enum.Enum):
     CALLED_EXIT = "an exit callable that has been called and is still in its slot"
     CALLED_SELF = "its manager"
     EXITING = "the awaitable from __aexit__"
-    NO_EXCEPTION = "3.8: says that a finally body was entered without an exception"
-    RETURN_ADDRESS = "3.8: where CALL_FINALLY goes on after the finally body"
+    NO_EXCEPTION = "3.8: says that a with block is left without an exception"
+    FINALLY = "3.8: what a finally body was entered with"
 
 
 class Mark(NamedTuple):
-    """A slot that matters. ``address`` is for `Role.RETURN_ADDRESS` alone."""
+    """A slot that matters. ``start``, of a ``finally`` body, is for `Role.FINALLY` alone."""
 
     role: Role
     block: Optional[Block] = None
-    address: int = -1
+    start: int = -1
 
 
 Slot = Optional[Mark]
 
 # Roles that must agree for two states to be the same shape.
-_SHAPE = (Role.NO_EXCEPTION, Role.RETURN_ADDRESS)
+_SHAPE = (Role.NO_EXCEPTION, Role.FINALLY)
 
 
 class BlockEntry(NamedTuple):
     """An entry of the interpreter's block stack (3.8–3.10).
 
-    ``target`` is -1 while an exception is handled (the interpreter's EXCEPT_HANDLER).
+    ``target`` is -1 while an exception is handled (the interpreter's EXCEPT_HANDLER), and
+    `IN_FINALLY` in a ``finally`` body of 3.8.
     """
 
     target: int
@@ -67,62 +69,132 @@ class BlockEntry(NamedTuple):
 
 
 class State:
-    """The symbolic value stack and block stack before an instruction."""
+    """The symbolic value stack and block stack before an instruction.
 
-    __slots__ = ("stack", "entries")
+    Attributes:
+        depth: how many slots of the value stack are in use.
+        marks: those that matter. (A display of a thousand items has as many on the stack.)
+        entries: the block stack.
+    """
 
-    def __init__(self, stack: List[Slot], entries: Tuple[BlockEntry, ...] = ()) -> None:
-        self.stack = stack
+    __slots__ = ("depth", "marks", "entries")
+
+    def __init__(
+        self,
+        depth: int = 0,
+        marks: Optional[Dict[int, Mark]] = None,
+        entries: Tuple[BlockEntry, ...] = (),
+    ) -> None:
+        self.depth = depth
+        self.marks: Dict[int, Mark] = {} if marks is None else marks
         self.entries = entries
 
     def copy(self) -> State:
-        return State(self.stack.copy(), self.entries)
+        return State(self.depth, self.marks.copy(), self.entries)
+
+    def cut(self, depth: int, entries: Tuple[BlockEntry, ...] = ()) -> State:
+        """A new state with the lowest slots of this one."""
+        return State(depth, {i: m for i, m in self.marks.items() if i < depth}, entries)
 
     def push(self, *slots: Slot) -> None:
-        self.stack.extend(slots)
+        for mark in slots:
+            if mark is not None:
+                self.marks[self.depth] = mark
+            self.depth += 1
+
+    def push_unmarked(self, count: int) -> None:
+        self.depth += count
 
     def drop(self, count: int) -> None:
-        if count:
-            del self.stack[max(len(self.stack) - count, 0) :]
+        depth = max(self.depth - count, 0)
+        for i in [i for i in self.marks if i >= depth]:
+            del self.marks[i]
+        self.depth = depth
 
     def peek(self, depth: int) -> Slot:
         """The slot ``depth`` below the top, counted from 1."""
-        return self.stack[-depth] if 0 < depth <= len(self.stack) else None
+        return self.marks.get(self.depth - depth) if depth > 0 else None
+
+    def swap(self, depth: int) -> None:
+        """Swap the top with the slot ``depth`` below it, counted from 1."""
+        top, other = self.depth - 1, self.depth - depth
+        marks = {i: self.marks.pop(i) for i in (top, other) if i in self.marks}
+        swapped = {top: other, other: top}
+        self.marks.update({swapped[i]: mark for i, mark in marks.items()})
+
+    def rotate(self, count: int) -> None:
+        """Move the top below others, ``count`` in all."""
+        lowest, top = self.depth - count, self.depth - 1
+        self.marks = {
+            i if i < lowest else lowest if i == top else i + 1: mark
+            for i, mark in self.marks.items()
+        }
+
+    def remove(self, depth: int) -> None:
+        """Take out the slot ``depth`` below the top, counted from 1."""
+        gone = self.depth - depth
+        self.marks = {i - (i > gone): mark for i, mark in self.marks.items() if i != gone}
+        self.depth -= 1
+
+    def insert(self, depth: int) -> None:
+        """Put in a slot below the topmost ``depth`` ones."""
+        new = self.depth - depth
+        self.marks = {i + (i >= new): mark for i, mark in self.marks.items()}
+        self.depth += 1
 
     def shape(self) -> Tuple[object, ...]:
-        marks = tuple(
-            (i, mark)
-            for i, mark in enumerate(self.stack)
-            if mark is not None and mark.role in _SHAPE
-        )
-        return len(self.stack), self.entries, marks
+        marks = frozenset((i, mark) for i, mark in self.marks.items() if mark.role in _SHAPE)
+        return self.depth, self.entries, marks
 
     def merge(self, other: State) -> bool:
         """Forget what ``other`` doesn't confirm; tell whether anything was forgotten."""
-        changed = False
-        for i, (mine, theirs) in enumerate(zip(self.stack, other.stack)):
-            if mine is not None and mine != theirs:
-                self.stack[i] = None
-                changed = True
-        return changed
+        doubted = [i for i, mark in self.marks.items() if other.marks.get(i) != mark]
+        for i in doubted:
+            del self.marks[i]
+        return bool(doubted)
 
     def remark(self, block: Block, roles: Dict[Role, Optional[Role]]) -> None:
         """Change the roles of the slots that are marked for ``block``."""
-        for i, mark in enumerate(self.stack):
-            if mark is not None and mark.block is block and mark.role in roles:
+        for i, mark in list(self.marks.items()):
+            if mark.block is block and mark.role in roles:
                 role = roles[mark.role]
-                self.stack[i] = None if role is None else Mark(role, block)
+                if role is None:
+                    del self.marks[i]
+                else:
+                    self.marks[i] = Mark(role, block)
 
     def find(self, role: Role, block: Optional[Block] = None) -> int:
         """The topmost slot with this role, or -1."""
-        for i in range(len(self.stack) - 1, -1, -1):
-            mark = self.stack[i]
-            if mark is not None and mark.role is role and (block is None or mark.block is block):
-                return i
-        return -1
+        return max(
+            (
+                i
+                for i, mark in self.marks.items()
+                if mark.role is role and (block is None or mark.block is block)
+            ),
+            default=-1,
+        )
 
 
 Successor = Tuple[int, State]
+
+
+class FinallyBody:
+    """A ``finally`` body of 3.8, which all ways into it share.
+
+    Attributes:
+        levels: by the block stack where its ``try`` begins, how deep the value stack is there.
+        callers: where each way into it goes on afterwards, -1 for behind it, with what state.
+        end: the END_FINALLY that returns to them, or -1 if none has been reached.
+    """
+
+    __slots__ = ("levels", "callers", "end")
+
+    def __init__(self) -> None:
+        self.levels: Dict[Tuple[BlockEntry, ...], int] = {}
+        self.callers: Dict[Tuple[int, Tuple[object, ...]], State] = {}
+        self.end = -1
+
+
 Rule = Callable[["Flow", Instruction, State], List[Successor]]
 
 
@@ -162,6 +234,10 @@ class Generation:
         """Where an exception raised by ``ins`` leads."""
         raise NotImplementedError
 
+    def finally_starts(self, instructions: Sequence[Instruction]) -> Iterable[int]:
+        """Where the ``finally`` bodies are that all ways into them share (3.8)."""
+        return ()
+
     def late_edges(self, flow: Flow) -> List[Successor]:
         """More of these, which count only if the handler has not been reached otherwise."""
         return []
@@ -188,6 +264,11 @@ class Flow:
         # By opener: the slot that the exit callable is put into.
         self.bottoms: Dict[int, int] = {}
         self.states: Dict[int, List[State]] = {}
+        self.finally_bodies: Dict[int, FinallyBody] = {
+            start: FinallyBody() for start in generation.finally_starts(instructions)
+        }
+        # Up to which instruction `Generation.late_edges` has come.
+        self.searched = 0
         # The exception table by offset (3.11+).
         self.table: Dict[int, HandlerEntry] = {
             offset: entry
@@ -232,9 +313,8 @@ class Flow:
 
     def await_done(self, state: State, body: int) -> None:
         """What is being awaited, if it comes from an enter or exit method, has returned."""
-        for i in range(len(state.stack) - 1, -1, -1):
-            mark = state.stack[i]
-            if mark is None or mark.block is None:
+        for _, mark in sorted(state.marks.items(), reverse=True):
+            if mark.block is None:
                 continue
             if mark.role is Role.ENTERING:
                 self.enter_returned(mark.block, state, body)
@@ -248,7 +328,7 @@ class Flow:
 
     def run(self) -> None:
         """Reach the fixed point."""
-        work: List[Tuple[int, State]] = [(self.instructions[0].offset, State([]))]
+        work: List[Tuple[int, State]] = [(self.instructions[0].offset, State())]
         while work:
             self.follow(work)
             work = self.generation.late_edges(self)
@@ -303,7 +383,7 @@ class Flow:
         if effect < 0:
             state.drop(-effect)
         else:
-            state.push(*[None] * effect)
+            state.push_unmarked(effect)
 
     # -- the result ---------------------------------------------------------------------
 
@@ -324,9 +404,8 @@ class Flow:
         exiting = self.exiting(instruction, state)
         live = tuple(
             Live(mark.block, slot, state.find(Role.SELF, mark.block))
-            for slot, mark in enumerate(state.stack)
-            if mark is not None
-            and mark.block is not None
+            for slot, mark in sorted(state.marks.items())
+            if mark.block is not None
             and mark.role is Role.EXIT
             and not (exiting is not None and exiting.block is mark.block)
         )
@@ -335,7 +414,7 @@ class Flow:
         return Site(
             live,
             exiting,
-            len(state.stack),
+            state.depth,
             intact,
             self.generation.handlers_at(self, instruction.offset, state),
             tuple(variables + max(block.slot, block.self_slot) for block in live),
@@ -349,8 +428,8 @@ class Flow:
         It may have taken its operands off the stack already. What lies below its result is
         untouched, and no operation with more than one result takes more than one operand.
         """
-        depth = len(state.stack)
-        after = [len(s.stack) for _, s in self.step(instruction, state.copy())]
+        depth = state.depth
+        after = [s.depth for _, s in self.step(instruction, state.copy())]
         if not after:
             after = [depth + stack_effect(instruction, jump=False)]
         return max(min([depth, *(d - 1 for d in after)]), 0)
@@ -364,9 +443,9 @@ class Flow:
         awaitable = state.find(Role.EXITING)
         if awaitable < 0:
             return None
-        mark = state.stack[awaitable]
-        assert mark is not None and mark.block is not None
-        block = mark.block
+        awaited = state.marks[awaitable].block
+        assert awaited is not None
+        block = awaited
         return Exiting(
             block,
             state.find(Role.CALLED_EXIT, block),
@@ -382,7 +461,7 @@ class Flow:
             return None
         assert mark.block is not None
         stays = self.generation.callee_stays(instruction)
-        return (len(state.stack) - depth if stays else -1), mark.block
+        return (state.depth - depth if stays else -1), mark.block
 
     def analysis(self) -> CodeAnalysis:
         blocks = sorted(self.blocks.values(), key=lambda block: block.opener)

@@ -7,7 +7,7 @@ The only module that asks :mod:`dis` for instructions; the passes above it see
 from __future__ import annotations
 
 import dis
-from types import CodeType
+from types import CodeType, FunctionType
 from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 from stackscope.interpreter.facts import DIS_MISNAMES_CELLS, HAS_POSITIONS
@@ -23,7 +23,7 @@ class Instruction(NamedTuple):
         offset: byte offset in ``co_code``.
         op: the operation's name.
         arg: its argument, or `None` if it takes none.
-        text: `dis`'s reading of the argument (a name, a constant's repr, …).
+        text: `dis`'s reading of the argument (a name, a constant's repr, …); empty for jumps.
         target: byte offset that it may jump to, or `None`.
         line: source line, or `None`.
         column: offset in the source line in UTF-8 bytes, or `None`.
@@ -42,9 +42,29 @@ class Instruction(NamedTuple):
     value: object
 
 
+def _get_instructions() -> Any:
+    """`dis.get_instructions`, with a label everywhere.
+
+    It looks for them in time that is quadratic in the number of jumps, and nobody here asks.
+    """
+    namespace = {**vars(dis), "findlabels": lambda code: range(0, len(code) + 2, 2)}
+    for name in ("get_instructions", "_get_instructions_bytes", "_make_labels_map"):
+        function = vars(dis).get(name)
+        if type(function) is FunctionType:
+            copy = FunctionType(
+                function.__code__, namespace, name, function.__defaults__, function.__closure__
+            )
+            copy.__kwdefaults__ = function.__kwdefaults__
+            namespace[name] = copy
+    return namespace["get_instructions"]
+
+
+_instructions_in = _get_instructions()
+
+
 def decode(code: CodeType) -> List[Instruction]:
     """All instructions of ``code``, caches left out, in order of offset."""
-    instructions = list(from_dis(dis.get_instructions(code)))
+    instructions = list(from_dis(_instructions_in(code)))
     return _with_names_of_cells(code, instructions) if DIS_MISNAMES_CELLS else instructions
 
 
@@ -75,7 +95,7 @@ def from_dis(instructions: Iterable[dis.Instruction]) -> Iterator[Instruction]:
             ins.offset,
             ins.opname,
             ins.arg,
-            ins.argrepr,
+            ins.argrepr if target is None else "",
             target,
             line,
             column,

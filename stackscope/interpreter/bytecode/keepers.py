@@ -7,8 +7,9 @@ if nothing can have been assigned to the variable since.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from types import CodeType
-from typing import Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from stackscope.interpreter.bytecode.analyze import GENERATION
 from stackscope.interpreter.bytecode.blocks import Block, CodeAnalysis, Site
@@ -41,30 +42,60 @@ _CALLS = {"CALL_FUNCTION": 0, "CALL_METHOD": 0, "CALL": 0, "CALL_FUNCTION_KW": 1
 """Operations that call, with how many operands there are beside the callee and its arguments."""
 
 
-def find_keeper(
-    code: CodeType, analysis: CodeAnalysis, site: Site, block: Block, left: bool
-) -> Optional[Keeper]:
-    """The variable that holds the manager of a block that an exception has left.
+class _Decoded:
+    """Code as what follows looks at it: without the operations that do nothing."""
+
+    def __init__(self, code: CodeType) -> None:
+        self.instructions = [ins for ins in decode(code) if ins.op not in _NOTHING]
+        self.offsets = [ins.offset for ins in self.instructions]
+        self.handlers = {
+            offset: entry.target
+            for entry in exception_table(code)
+            for offset in range(entry.start, entry.end, 2)
+        }
+
+    def index(self, offset: int) -> int:
+        """Of the first instruction that is not before ``offset``."""
+        return bisect_left(self.offsets, offset)
+
+
+def find_keepers(
+    code: CodeType, analysis: CodeAnalysis, site: Site, left: bool
+) -> Dict[Block, Keeper]:
+    """The variables that hold the managers of blocks that an exception has left.
 
     Args:
         code: the code.
         analysis: its analysis.
         site: where the exception was raised.
-        block: a block that was active there.
         left: whether the exception is known to have left the frame.
+
+    Returns:
+        By the blocks that were active there, as far as they have one.
     """
-    key = (block.opener, id(site), left)  # the sites live as long as the analysis
+    key = (id(site), left)  # the sites live as long as the analysis
     if key not in analysis.keepers:
-        analysis.keepers[key] = _find_keeper(code, analysis, site, block, left)
-    keeper: Optional[Keeper] = analysis.keepers[key]
-    return keeper
+        blocks = [live.block for live in (*site.live, site.exiting) if live is not None]
+        decoded = _Decoded(code)
+        handlers = [handler.offset for handler in site.handlers if handler.offset >= 0]
+        reachable = _reachable(decoded, handlers, left)
+        found = {block: _find_keeper(code, decoded, analysis, block, reachable) for block in blocks}
+        analysis.keepers[key] = {
+            block: keeper for block, keeper in found.items() if keeper is not None
+        }
+    keepers: Dict[Block, Keeper] = analysis.keepers[key]
+    return keepers
 
 
 def _find_keeper(
-    code: CodeType, analysis: CodeAnalysis, site: Site, block: Block, left: bool
+    code: CodeType,
+    decoded: _Decoded,
+    analysis: CodeAnalysis,
+    block: Block,
+    reachable: Set[int],
 ) -> Optional[Keeper]:
-    instructions = _decode(code)
-    end = max((i for i, ins in enumerate(instructions) if ins.offset < block.opener), default=-1)
+    instructions = decoded.instructions
+    end = decoded.index(block.opener) - 1
     while end >= 0 and instructions[end].op == "COPY":  # 3.14+
         end -= 1
     if end < 0:
@@ -79,13 +110,9 @@ def _find_keeper(
     after = instructions[first].offset
     if any(ins.target is not None and after < ins.target <= block.opener for ins in instructions):
         return None  # another way to this block, with another manager
-    if _may_be_stored(code, instructions, analysis, site, block, keeper, left):
+    if _may_be_stored(instructions, analysis, block, keeper, reachable):
         return None
     return keeper
-
-
-def _decode(code: CodeType) -> List[Instruction]:
-    return [ins for ins in decode(code) if ins.op not in _NOTHING]
 
 
 def _loaded(instruction: Instruction) -> str:
@@ -119,13 +146,11 @@ def _callee(instructions: Sequence[Instruction], end: int) -> Tuple[int, Tuple[s
 
 
 def _may_be_stored(
-    code: CodeType,
     instructions: Sequence[Instruction],
     analysis: CodeAnalysis,
-    site: Site,
     block: Block,
     keeper: Keeper,
-    left: bool,
+    reachable: Set[int],
 ) -> bool:
     """Whether the variable may have been assigned to after the block was entered."""
     stores = {
@@ -141,35 +166,28 @@ def _may_be_stored(
     for offset in stores:
         if any(live.block is block for there in analysis.at(offset) for live in there.live):
             return True
-    handlers = [handler.offset for handler in site.handlers if handler.offset >= 0]
-    return not stores.isdisjoint(_reachable(code, instructions, handlers, left))
+    return not stores.isdisjoint(reachable)
 
 
-def _reachable(
-    code: CodeType, instructions: Sequence[Instruction], starts: Iterable[int], left: bool
-) -> Set[int]:
+def _reachable(decoded: _Decoded, starts: Iterable[int], left: bool) -> Set[int]:
     """Where the frame may go on from ``starts``; if ``left``, without a manager that swallows."""
-    index = {ins.offset: i for i, ins in enumerate(instructions)}
-    table = exception_table(code)
-    after = sorted(index)
+    instructions = decoded.instructions
     seen: Set[int] = set()
     pending = list(starts)
     swallows = _where_exits_swallow(instructions) if left else set()
     while pending:
-        start = pending.pop()
         # A target may be one of the operations that do nothing.
-        offset = next((known for known in after if known >= start), -1)
-        if offset < 0 or offset in seen:
+        index = decoded.index(pending.pop())
+        if index >= len(instructions) or instructions[index].offset in seen:
             continue
-        seen.add(offset)
-        ins = instructions[index[offset]]
-        if ins.target is not None and offset not in swallows:
+        ins = instructions[index]
+        seen.add(ins.offset)
+        if ins.target is not None and ins.offset not in swallows:
             pending.append(ins.target)
         if ins.op not in GENERATION.terminal and ins.op not in GENERATION.jumps_only:
-            following = index[offset] + 1
-            if following < len(instructions):
-                pending.append(instructions[following].offset)
-        pending += [entry.target for entry in table if entry.start <= offset < entry.end]
+            pending.append(ins.offset + 2)
+        if ins.offset in decoded.handlers:
+            pending.append(decoded.handlers[ins.offset])
     return seen
 
 
@@ -191,7 +209,7 @@ def returns_its_argument(code: CodeType) -> bool:
     if not code.co_argcount or code.co_flags & _CO_YIELDS:
         return False
     name = code.co_varnames[0]
-    instructions = _decode(code)
+    instructions = _Decoded(code).instructions
     targets = {ins.target for ins in instructions}
     returns = False
     for previous, ins in zip(instructions, instructions[1:]):

@@ -9,11 +9,14 @@ Without source the item's own line stands.
 from __future__ import annotations
 
 import sys
+from bisect import bisect_left
 from types import CodeType
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Sequence
 
 from stackscope.interpreter.bytecode.blocks import Block
 from stackscope.interpreter.facts import ITEMS_HIDE_KEYWORD
+from stackscope.safe.files import lines_of_file
+from stackscope.safe.interruptions import interrupts
 
 
 def correct_start_lines(
@@ -35,13 +38,16 @@ def correct_start_lines(
     try:
         import linecache
 
-        lines = linecache.getlines(code.co_filename)
+        lines = lines_of_file(code.co_filename)
+        if lines is None:
+            lines = linecache.getlines(code.co_filename)
         if not lines and namespace is not None and _is_zipped(namespace):
             lines = linecache.getlines(code.co_filename, namespace)
-    except (RecursionError, MemoryError):
-        raise  # Not remembered: at another time it may go well.
-    except Exception:
-        # The interpreter is shutting down, or a loader's get_source() has raised.
+    except Exception as exc:
+        # The interpreter is shutting down, or a loader's get_source() has raised. What may go well
+        # at another time is not remembered.
+        if issubclass(type(exc), (RecursionError, MemoryError)) or interrupts(exc):
+            raise
         return
     keywords: Optional[List[int]] = None
     for block in blocks:
@@ -52,9 +58,9 @@ def correct_start_lines(
             continue
         if keywords is None:
             keywords = _keyword_lines(lines, code.co_firstlineno, blocks)
-        above = [keyword for keyword in keywords if keyword < line]
+        above = bisect_left(keywords, line)
         if above:
-            block.start_line = above[-1]
+            block.start_line = keywords[above - 1]
 
 
 def _is_zipped(namespace: Dict[str, Any]) -> bool:
@@ -72,7 +78,7 @@ def _keyword_before(text: str, column: Optional[int]) -> bool:
     return words[:1] == ["with"] or words[:2] == ["async", "with"]
 
 
-def _keyword_lines(lines: List[str], first: int, blocks: List[Block]) -> List[int]:
+def _keyword_lines(lines: Sequence[str], first: int, blocks: List[Block]) -> List[int]:
     """Lines with a ``with`` keyword, from line ``first`` to the last item."""
     import tokenize
 
@@ -87,8 +93,9 @@ def _keyword_lines(lines: List[str], first: int, blocks: List[Block]) -> List[in
             for token in tokenize.generate_tokens(lambda: next(source, ""))
             if token.type == tokenize.NAME and token.string == "with"
         )
-    except (tokenize.TokenError, SyntaxError, ValueError):
+    except (tokenize.TokenError, SyntaxError, ValueError) as exc:
         # The source ends amid a statement, or is no text (a lone surrogate); the keywords before
         # that are found.
-        pass
+        if interrupts(exc):
+            raise
     return found

@@ -36,11 +36,11 @@ class PyPy(ExceptionTable):
         )
 
     def before_with(self, flow: Flow, ins: Instruction, state: State) -> List[Successor]:
-        flow.bottoms[ins.offset] = len(state.stack) - 1
+        flow.bottoms[ins.offset] = state.depth - 1
         return super().before_with(flow, ins, state)
 
     def before_async_with(self, flow: Flow, ins: Instruction, state: State) -> List[Successor]:
-        flow.bottoms[ins.offset] = len(state.stack) - 1
+        flow.bottoms[ins.offset] = state.depth - 1
         return before_async_with(flow, ins, state)
 
     def exit_callee(self, ins: Instruction, state: State) -> int:
@@ -70,19 +70,23 @@ class PyPy(ExceptionTable):
         if callee is not None and callee.role is Role.EXIT:
             return callee.block
         awaitable = state.find(Role.EXITING)
-        mark = state.stack[awaitable] if awaitable >= 0 else None
+        mark = state.marks.get(awaitable)
         if mark is None or state.find(Role.CALLED_EXIT, mark.block) >= 0:
             return None
         return mark.block
 
     def late_edges(self, flow: Flow) -> List[Successor]:
         """The way to a handler that only exceptions from elsewhere reach, such as a signal's."""
-        for ins in flow.instructions:
+        # Go on behind the last one, and round once more.
+        start, count = flow.searched, len(flow.instructions)
+        for i in (*range(start, count), *range(start)):
+            ins = flow.instructions[i]
             entry = flow.table.get(ins.offset)
             if entry is None or entry.target in flow.states:
                 continue
             for state in flow.states.get(ins.offset, ()):
-                if len(state.stack) >= entry.depth:
+                if state.depth >= entry.depth:
+                    flow.searched = i
                     return super().exception_edges(flow, ins, state)
         return []
 

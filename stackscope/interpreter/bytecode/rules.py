@@ -52,9 +52,8 @@ JUMPS_ONLY = {
 
 def swap(flow: Flow, ins: Instruction, state: State) -> List[Successor]:
     """Swaps the top of the stack with another slot."""
-    stack, depth = state.stack, ins.arg or 0
-    if 0 < depth <= len(stack):
-        stack[-1], stack[-depth] = stack[-depth], stack[-1]
+    if ins.arg:
+        state.swap(ins.arg)
     return flow.on(ins, state)
 
 
@@ -69,8 +68,7 @@ def rotate(depth: int) -> Rule:
     """Moves the top of the stack below others: ``depth`` in all, or as the argument says."""
 
     def rule(flow: Flow, ins: Instruction, state: State) -> List[Successor]:
-        count = depth or ins.arg or 1
-        state.stack.insert(len(state.stack) - count, state.stack.pop())
+        state.rotate(depth or ins.arg or 1)
         return flow.on(ins, state)
 
     return rule
@@ -80,7 +78,7 @@ def duplicate(count: int) -> Rule:
     """Pushes copies of the topmost slots."""
 
     def rule(flow: Flow, ins: Instruction, state: State) -> List[Successor]:
-        state.push(*[None] * count)
+        state.push_unmarked(count)
         return flow.on(ins, state)
 
     return rule

@@ -12,6 +12,8 @@ can't be read exactly. Then `public_only` does what public interfaces allow.
 `pypyframe`         PyPy
 `public_only`       suspended frames, through public interfaces alone
 `memory`            reading the memory of a frame that may move on at any time
+`liveness`          whether an address is that of an object that is alive
+`copying`           copying memory that may not be mapped
 `methods`           which manager an exit callable belongs to
 `selftest`          a trial on frames whose contents are known
 `variables`         local variables, read without a trace

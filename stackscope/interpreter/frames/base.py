@@ -73,6 +73,28 @@ class Moment:
         """The objects in slots, none of which may be NULL."""
         raise NotImplementedError
 
+    def note_finalizer(self, callee: FrameType, address: int, awaited: int) -> None:
+        """Take into account that the frame may be dropping what ``callee`` finalizes.
+
+        Args:
+            callee: what the frame calls.
+            address: that of the object that it finalizes; 0 if that is its own generator.
+            awaited: the slot of what the frame awaits by its instruction, or -1: that may be the
+                generator, too.
+        """
+
+    def may_use(self, slot: int) -> bool:
+        """Whether a slot may be in use, by what `note_finalizer` has found."""
+        return True
+
+    def calls(self, callee: FrameType) -> bool:
+        """Whether an instruction of the frame has called ``callee``, as far as can be told.
+
+        `False` only if ``callee`` was called from C: as a trace function, a callback or a finalizer
+        is, or by a function in C that the frame calls.
+        """
+        return True
+
     def peek(self, slot: int, types: FrozenSet[int]) -> Tuple[bool, object]:
         """What a slot holds that may no longer be in use.
 
@@ -85,7 +107,9 @@ class Moment:
             types: ids of the types that the object may have.
 
         Returns:
-            Whether the slot is in use, and the object if it has one of the types.
+            Whether the slot is in use, and the object if it has one of the types. Where that can't
+            be told from the stack's depth, what is no object any more, or can't be called, is not
+            in use.
         """
         raise NotImplementedError
 
@@ -102,7 +126,10 @@ class Moment:
         return self.objects(slots)
 
     def nullable(self, slots: Sequence[int]) -> List[object]:
-        """As `objects`, with `None` for NULL and for what is no object."""
+        """As `objects`, with `None` for NULL and for what isn't surely an object.
+
+        Where the stack's depth isn't known, only what the collector knows is surely one.
+        """
         raise NotImplementedError
 
     def addresses(self, count: int) -> List[int]:

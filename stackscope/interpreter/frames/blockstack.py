@@ -10,19 +10,21 @@ import ctypes
 import struct
 import sys
 from types import CodeType, FrameType
-from typing import Any, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Iterator, List, Optional, Sequence, Set, Tuple
 
 from stackscope.interpreter.bytecode import CodeAnalysis, Exiting, Live, Site
+from stackscope.interpreter.bytecode.blocks import IN_FINALLY
 from stackscope.interpreter.facts import CLEANUP_TAKES_EXIT
 from stackscope.interpreter.frames.base import METHODS, Moment, Reader
+from stackscope.interpreter.frames.copying import raw_bytes
 from stackscope.interpreter.frames.memory import (
+    NO_LIMIT,
     WORD,
     MemoryMoment,
     bytes_at,
     flatten,
     if_equal,
     objects_at,
-    raw_bytes,
     words_at,
 )
 
@@ -65,16 +67,19 @@ def _offset(name: str) -> int:
     return int(getattr(_Frame, name).offset)
 
 
-_LASTI = _offset("f_lasti")
-_STATE = _offset("f_state") - _LASTI
-_BLOCKS = _offset("f_blockstack") - _LASTI
-_MOMENT_SIZE = _offset("f_localsplus") - _LASTI
+# What says where a frame stands, up to its slots. Up to 3.9 it begins with the top of the stack,
+# which is kept while the frame is suspended or its trace function runs, and else NULL.
+_MOMENT = _offset("f_lasti" if sys.version_info >= (3, 10) else "f_stacktop")
+_LASTI = _offset("f_lasti") - _MOMENT
+_STATE = _offset("f_state") - _MOMENT
+_BLOCKS = _offset("f_blockstack") - _MOMENT
+_MOMENT_SIZE = _offset("f_localsplus") - _MOMENT
 _VALUESTACK = _offset("f_valuestack") // WORD
 _LOCALS = _offset("f_localsplus")
 _NAMESPACE = _offset("f_locals") // WORD
 _NUMBERS = struct.Struct("iii")
+_STACKTOP = struct.Struct("N")
 _ENTRIES = [struct.Struct("iii" * count) for count in range(21)]
-_STACKTOP = _offset("f_stacktop") // WORD if sys.version_info < (3, 10) else -1
 # Instructions are counted in bytes up to 3.9, in code units after that.
 _UNIT = 2 if sys.version_info >= (3, 10) else 1
 # Type of a block that stands for an exception being handled (Include/opcode.h). From 3.10 on its
@@ -93,9 +98,36 @@ def _lowered(handlers: Entries) -> Entries:
     return (*handlers[:-1], *((offset, level - 1) for offset, level in handlers[-1:]))
 
 
+def _fits(expected: Entries, entries: Entries) -> bool:
+    """Whether a block stack is as it must be."""
+    return expected == entries or bool(_ways(expected, entries))
+
+
+def _ways(expected: Entries, entries: Entries) -> Set[int]:
+    """By how many slots the value stack may be higher than expected (3.8); see `Site.handlers`.
+
+    Nothing if the block stack doesn't fit.
+    """
+    # How many of the entries are accounted for, and by how much they are higher than expected.
+    ways = {(0, 0)}
+    for handler, level in expected:
+        found = set()
+        for count, higher in ways:
+            there = entries[count] if count < len(entries) else None
+            if handler == IN_FINALLY:
+                # NULL or a return address; the same above a value; or an exception.
+                found |= {(count, higher), (count, higher + 1)}
+                if there == (-1, level + higher):
+                    found.add((count + 1, higher + 5))
+            elif there == (handler, level + higher):
+                found.add((count + 1, higher))
+        ways = found
+    return {higher for count, higher in ways if count == len(entries)}
+
+
 def _common(sites: List[Site]) -> Optional[Site]:
     """What sites that differ in the slots of a block being left have in common."""
-    first = sites[0]
+    first = min(sites, key=lambda site: site.intact)
     if all((site.live, site.exiting) == (first.live, first.exiting) for site in sites):
         return first
     exiting = first.exiting
@@ -111,9 +143,10 @@ class _Moment(MemoryMoment):
     __slots__ = ("frame", "view", "seen", "iblock", "variables")
 
     def __init__(self, frame: FrameType, view: Any, seen: bytes) -> None:
-        lasti, _, self.iblock = _NUMBERS.unpack_from(seen)
+        lasti, _, self.iblock = _NUMBERS.unpack_from(seen, _LASTI)
         self.lasti = lasti * _UNIT
         self.depth = -1
+        self.limit = NO_LIMIT
         self.localsplus = id(frame) + _LOCALS
         self.variables = (words_at(id(frame))[_VALUESTACK] - self.localsplus) // WORD
         self.frame = frame
@@ -130,14 +163,14 @@ class _Moment(MemoryMoment):
         """
         sites = analysis.at(self.lasti)
         entries = self.entries(self.iblock)
-        fitting = [site for site in sites if site.handlers == entries] or [
+        fitting = [site for site in sites if _fits(site.handlers, entries)] or [
             # WITH_CLEANUP_START (3.8) lowers the level of the exception's entry before it calls.
             site
             for site in sites
-            if _lowered(site.handlers) == entries
+            if _fits(_lowered(site.handlers), entries)
         ]
         for offset in () if fitting else self.next_offsets(sites):
-            fitting = [site for site in analysis.at(offset) if site.handlers == entries]
+            fitting = [site for site in analysis.at(offset) if _fits(site.handlers, entries)]
             if fitting:
                 break
         return self.one_of(fitting) if fitting else self.unwinding(sites)
@@ -155,14 +188,68 @@ class _Moment(MemoryMoment):
                     yield handler
 
     def one_of(self, sites: List[Site]) -> Optional[Site]:
-        """One of several sites with the same block stack."""
-        if len(sites) == 1:
-            return sites[0]
-        # 3.8: a finally body may be entered at several depths. What yields takes one value off.
-        depth = self.suspended_depth()
-        if depth >= 0:
-            sites = [site for site in sites if site.intact == depth]
-        return _common(sites) if sites else None
+        """One of several sites that fit the block stack, with its slots as they are."""
+        sites = [self.with_exit(self.placed(site)) for site in sites]
+        return sites[0] if len(sites) == 1 else _common(sites)
+
+    def placed(self, site: Site) -> Site:
+        """A site with the slots that its blocks have on the way that led there (3.8)."""
+        if all(handler.offset != IN_FINALLY for handler in site.handlers):
+            return site
+        levels = dict(self.entries(self.iblock))
+        ways = self.ways(site)
+        higher = min(ways)
+        live = tuple(
+            item._replace(
+                slot=item.slot
+                + levels.get(item.block.handler, item.block.level + higher)
+                - item.block.level
+            )
+            for item in site.live
+        )
+        exiting = site.exiting
+        if exiting is not None and exiting.awaitable >= 0:
+            awaitable = exiting.awaitable + higher if len(ways) == 1 else -1
+            exiting = exiting._replace(awaitable=awaitable)
+        return site._replace(
+            live=live,
+            exiting=exiting,
+            depth=site.depth + higher,
+            intact=site.intact + higher,
+            reads=tuple(self.variables + item.slot for item in live),
+            used=self.variables + site.intact + higher,
+        )
+
+    def with_exit(self, site: Site) -> Site:
+        """A site with the slot of the exit callable, if a trace function runs before it is called.
+
+        WITH_CLEANUP_START (3.8) finds it below NULL, or below an exception of six values.
+        """
+        exiting = site.exiting
+        if exiting is None or exiting.slot >= 0 or exiting.awaitable >= 0:
+            return site
+        if not self.seen[_STATE] or self.kept_depth() != site.depth:
+            return site
+        last = site.handlers[-1:]
+        is_raised = bool(last) and last[0].offset == -1 and last[0].level == exiting.block.level
+        return site._replace(exiting=exiting._replace(slot=site.depth - (7 if is_raised else 2)))
+
+    def ways(self, site: Site) -> Set[int]:
+        """By how many slots the value stack may be higher than a site that fits says (3.8)."""
+        entries = self.entries(self.iblock)
+        ways = _ways(site.handlers, entries) or _ways(_lowered(site.handlers), entries)
+        if len(ways) > 1:
+            # A block that is being left has been taken off by POP_BLOCK, but is still to be seen
+            # above the last one: no other is put there until the exit is done.
+            past = dict(self.entries(min(self.iblock + 1, 20))[self.iblock :])
+            blocks = [item.block for item in (*site.live, site.exiting) if item is not None]
+            for block in blocks:
+                is_off = block.handler in past and block.handler not in dict(entries)
+                if is_off and self.lasti >= block.body:
+                    return {past[block.handler] - block.level}
+            used = site.depth if self.seen[_STATE] else site.intact
+            ways = ways & {self.kept_depth() - used} or ways
+        return ways
 
     def entries(self, count: int) -> Entries:
         """The lowest entries of the block stack: handler (-1 for an exception) and level."""
@@ -191,11 +278,15 @@ class _Moment(MemoryMoment):
         # dropped that could run code.
         return not CLEANUP_TAKES_EXIT or not (site.handlers or site.depth == _EXIT_AND_NULL)
 
-    def suspended_depth(self) -> int:
-        """How deep the value stack of a suspended frame is (3.8); -1 if it runs."""
-        words = words_at(id(self.frame))
-        top = words[_STACKTOP] if _STACKTOP >= 0 else 0
-        return (top - words[_VALUESTACK]) // WORD if top else -1
+    def kept_depth(self) -> int:
+        """How deep the value stack is, if the frame is suspended or its trace function runs (3.8).
+
+        Else -1.
+        """
+        if not CLEANUP_TAKES_EXIT:
+            return -1
+        [top] = _STACKTOP.unpack_from(self.seen)
+        return (top - words_at(id(self.frame))[_VALUESTACK]) // WORD if top else -1
 
     def guarded(self, slots: Sequence[int]) -> Iterator[int]:
         return flatten(if_equal((iter(slots),), map(raw_bytes, (self.view,)), self.seen))
@@ -205,9 +296,9 @@ class BlockStackReader(Reader):
     """Reads frames of 3.8 to 3.10."""
 
     def moment(self, frame: FrameType, code: CodeType) -> Optional[Moment]:
-        view = bytes_at(id(frame) + _LASTI, _MOMENT_SIZE)
+        view = bytes_at(id(frame) + _MOMENT, _MOMENT_SIZE)
         seen = view.raw
-        if not self._alive(frame, seen[_STATE]):
+        if not self._alive(seen):
             return None
         return _Moment(frame, view, seen)
 
@@ -218,14 +309,14 @@ class BlockStackReader(Reader):
         return bool(value_stack == id(frame) + _LOCALS + variables * WORD)
 
     def is_alive(self, frame: FrameType) -> bool:
-        return self._alive(frame, bytes_at(id(frame) + _LASTI, _MOMENT_SIZE).raw[_STATE])
+        return self._alive(bytes_at(id(frame) + _MOMENT, _MOMENT_SIZE).raw)
 
     @staticmethod
-    def _alive(frame: FrameType, state: int) -> bool:
+    def _alive(seen: bytes) -> bool:
         if sys.version_info >= (3, 10):
-            return state in _ALIVE
+            return seen[_STATE] in _ALIVE
         # f_executing; or suspended, with its stack top kept.
-        return state != 0 or words_at(id(frame))[_STACKTOP] != 0
+        return seen[_STATE] != 0 or any(_STACKTOP.unpack_from(seen))
 
     def local(self, frame: FrameType, index: int) -> Tuple[bool, object]:
         # The slot is the frame object's own: it holds a reference, or NULL.

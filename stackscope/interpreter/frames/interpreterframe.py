@@ -30,12 +30,15 @@ from typing import (
 )
 
 from stackscope.interpreter.bytecode import CodeAnalysis, Site
+from stackscope.interpreter.facts import HAS_EXCEPTION_TABLE, slot_names
 from stackscope.interpreter.frames.base import FrameMoved, Moment, Reader
+from stackscope.interpreter.frames.liveness import COUNT_WORD
 from stackscope.interpreter.frames.memory import (
     HAS_MEMORY,
     INT,
     INTS,
     MEMORY,
+    NO_LIMIT,
     OBJECTS,
     WORD,
     MemoryMoment,
@@ -52,12 +55,14 @@ class FrameLayout(NamedTuple):
     """Where things are in an interpreter frame, in bytes.
 
     Attributes:
+        previous: the interpreter frame of the caller.
         executable: the code object.
         depth: how much of the value stack is in use: ``stacktop``, or from 3.14 on a pointer.
         localsplus: the first local variable.
         tags: the bits of a slot that are no part of the pointer.
     """
 
+    previous: int
     executable: int
     depth: int
     localsplus: int
@@ -75,10 +80,10 @@ def find_layout() -> Optional[FrameLayout]:
     version = sys.version_info[:2]
     if version == (3, 11):
         # Four pointers, f_code, three pointers, int, bool, char.
-        return FrameLayout(4 * WORD, 8 * WORD, 9 * WORD, 0) if WORD == 8 else None
+        return FrameLayout(6 * WORD, 4 * WORD, 8 * WORD, 9 * WORD, 0) if WORD == 8 else None
     if version == (3, 12):
         # f_code, seven pointers, int, uint16, char.
-        return FrameLayout(0, 8 * WORD, 9 * WORD, 0) if WORD == 8 else None
+        return FrameLayout(WORD, 0, 8 * WORD, 9 * WORD, 0) if WORD == 8 else None
     if version not in _OFFSET_TABLE:
         return None
     return _published_layout(_OFFSET_TABLE[version])
@@ -90,24 +95,33 @@ def _published_layout(start: int) -> Optional[FrameLayout]:
     if bytes(numbers)[:8] != b"xdebugpy" or numbers[1] != sys.hexversion:
         return None
     free_threaded = numbers[2]
-    size, _, executable, instr_ptr, localsplus, owner, stackpointer = numbers[start:]
+    size, previous, executable, instr_ptr, localsplus, owner, stackpointer = numbers[start:]
     plausible = executable < owner < localsplus <= size <= 1024 and localsplus % WORD == 0
     # Other builds without the GIL tag the references in slots in ways that nobody has tried here.
     if not plausible or (free_threaded and sys.version_info >= (3, 14)):
         return None
     if sys.version_info < (3, 14):
         # int stacktop follows instr_ptr (3.13: pycore_frame.h).
-        return FrameLayout(executable, instr_ptr + WORD, localsplus, 0)
-    return FrameLayout(executable, stackpointer, localsplus, _TAGS)
+        return FrameLayout(previous, executable, instr_ptr + WORD, localsplus, 0)
+    return FrameLayout(previous, executable, stackpointer, localsplus, _TAGS)
 
 
 # f_locals of an interpreter frame, in words.
-_NAMESPACE = {(3, 11): 3, (3, 12): 5}.get(sys.version_info[:2], -1)
+_NAMESPACE = 3 if sys.version_info < (3, 12) else 5
 
 # The frame object: its header, f_back, f_frame.
 _HEADER = object().__sizeof__() + WORD
 # The interpreter frame of a frame that has ended follows some more fields of the frame object.
 _OWN_DATA = 256
+
+
+def _find_generator_offset() -> int:
+    """How far behind the start of a generator its interpreter frame is (``gi_iframe``)."""
+    generator: Any = (number for number in range(0))
+    return int(words_at(id(generator.gi_frame) + _HEADER)[0]) - id(generator)
+
+
+_GENERATOR = _find_generator_offset() if HAS_EXCEPTION_TABLE else 0
 
 # Untagged slots hold what `getitem` of an array of objects makes a reference to. For tagged ones
 # the pointer is an integer first. (A prototype of our own: ctypes.pythonapi's is everybody's.)
@@ -137,6 +151,7 @@ class _Moment(MemoryMoment):
         self.base = base
         self.localsplus = base + layout.localsplus
         self.layout = layout
+        self.limit = NO_LIMIT
         # Only a view so far; it is read behind the first check.
         depth_word = list(
             take(words_at(base + layout.depth), if_equal((0,), take(head, (0,)), base))
@@ -149,6 +164,27 @@ class _Moment(MemoryMoment):
         else:
             # int stacktop: -1 while the frame works on its stack.
             self.depth = (self.depth_word & 0xFFFFFFFF ^ 0x80000000) - 0x80000000
+
+    def note_finalizer(self, callee: FrameType, address: int, awaited: int) -> None:
+        address = address or self.unreferenced_generator(callee)
+        if address:
+            code = self.frame.f_code
+            first_slot = len(slot_names(code))
+            self.note_dropped(address, range(first_slot, first_slot + code.co_stacksize), awaited)
+
+    def unreferenced_generator(self, frame: FrameType) -> int:
+        """The address of the generator that ``frame`` is embedded in, if that is being dropped.
+
+        While it is finalized it has one reference (``PyObject_CallFinalizerFromDealloc``). So has
+        one that a loop or an ``await`` goes on with; then no block above it is active, either.
+        """
+        head = words_at(id(frame) + _HEADER)
+        base = head[0]
+        generator = base - _GENERATOR
+        count = words_at(generator + COUNT_WORD * WORD)
+        # As long as the frame is embedded, so long the generator is there.
+        counts = list(take(count, if_equal((0,), take(head, (0,)), base)))
+        return generator if counts == [1] else 0
 
     def guarded(self, slots: Sequence[int]) -> Iterator[int]:
         """The slots, if the frame is at its instruction and its data are where they were.
@@ -168,6 +204,15 @@ class _TaggedMoment(_Moment):
     """3.14 and later: what is in the slots is no plain pointer."""
 
     __slots__ = ()
+
+    def calls(self, callee: FrameType) -> bool:
+        # Between it and a frame that was called from C there is one that stands for the C code
+        # (``FRAME_OWNED_BY_INTERPRETER``).
+        head = words_at(id(callee) + _HEADER)
+        base = head[0]
+        previous = words_at(base + self.layout.previous)
+        found = list(take(previous, if_equal((0,), take(head, (0,)), base)))
+        return found == [self.base]
 
     def objects(self, slots: Sequence[int]) -> List[object]:
         assert _pointer_to_object is not None
@@ -291,7 +336,7 @@ class InterpreterFrameReader(Reader):
 
     @staticmethod
     def _object(frame: FrameType, offset: int, index: int) -> Tuple[bool, object]:
-        """An object in a frame of 3.11 or 3.12; later ones have PEP 667."""
+        """An object in a frame whose slots are not tagged, or in a field that isn't."""
         head = words_at(id(frame) + _HEADER)
         for _ in range(100):
             base = head[0]

@@ -12,24 +12,21 @@ If the check fails nothing is taken: a result that is too short says that the fr
 from __future__ import annotations
 
 import ctypes
-from itertools import chain, compress, repeat
-from operator import add, and_, attrgetter, contains, eq, getitem, mul, rshift
-from typing import Any, FrozenSet, Iterable, Iterator, List, Sequence, Tuple
+from itertools import chain, compress, repeat, takewhile
+from operator import attrgetter, eq, getitem
+from typing import Any, Dict, FrozenSet, Iterable, Iterator, List, Optional, Sequence, Tuple
 
-from stackscope.interpreter.facts import FREE_THREADED
 from stackscope.interpreter.frames.base import METHODS, FrameMoved, Moment
-from stackscope.interpreter.heap import object_at
+from stackscope.interpreter.frames.liveness import CALLABLE, Proof, all_hold, look_at
 
 # Arrays are only views: this is an upper limit of an index, not a size.
-_LIMIT = 1 << 20
+NO_LIMIT = 1 << 20
 
-_Words = ctypes.c_size_t * _LIMIT
-_Objects = ctypes.py_object * _LIMIT
+_Words = ctypes.c_size_t * NO_LIMIT
+_Objects = ctypes.py_object * NO_LIMIT
 WORD = ctypes.sizeof(ctypes.c_size_t)
 
 last_instruction = attrgetter("f_lasti")
-raw_bytes = attrgetter("raw")
-
 
 #: A view of memory at an address as an array of words. Reads nothing yet.
 words_at = _Words.from_address
@@ -57,9 +54,6 @@ def if_equal(data: Iterable[Any], value: Iterable[Any], expected: object) -> Ite
     return compress(data, map(eq, value, (expected,)))
 
 
-_SHIFT = WORD.bit_length() - 1
-
-
 #: All memory, as words, C ints and object pointers: an index is an address divided by their size.
 HAS_MEMORY = WORD == 8
 _TOP = 1 << 47 if HAS_MEMORY else 0
@@ -69,16 +63,22 @@ INTS: Any = (ctypes.c_int * (_TOP // INT)).from_address(0)
 OBJECTS: Any = (ctypes.py_object * (_TOP // WORD)).from_address(0)
 
 
+# How often a slot is looked at whose object comes and goes.
+_CHANCES = 3
+
+
 class MemoryMoment(Moment):
     """A moment whose slots are an array in memory.
 
     Attributes:
         localsplus: the address of the first slot.
+        limit: the first slot that is known to be out of use.
     """
 
-    __slots__ = ("localsplus",)
+    __slots__ = ("localsplus", "limit")
 
     localsplus: int
+    limit: int
 
     def guarded(self, slots: Sequence[int]) -> Iterator[int]:
         """The slots, if the frame is still where it was when they are first asked for."""
@@ -98,6 +98,9 @@ class MemoryMoment(Moment):
         return found
 
     def nullable(self, slots: Sequence[int]) -> List[object]:
+        if self.depth < 0:
+            _, found = self._proven(slots)
+            return [found.get(slot) for slot in slots]
         addresses = self.pointers(slots)
         filled = iter(self.objects([s for s, address in zip(slots, addresses) if address]))
         return [next(filled) if address else None for address in addresses]
@@ -112,70 +115,79 @@ class MemoryMoment(Moment):
             raise FrameMoved
         return found
 
+    def may_use(self, slot: int) -> bool:
+        return slot < self.limit
+
+    def note_dropped(self, address: int, slots: Sequence[int], awaited: int) -> None:
+        """An object that nobody refers to any more is being dropped: is it from one of ``slots``?
+
+        No slot that is in use refers to it, so what is in use ends below the first that does.
+        """
+        for slot, word in zip(slots, self.pointers(slots)):
+            if word == address:
+                self.limit = NO_LIMIT if slot == awaited else slot
+                return
+
     def peek(self, slot: int, types: FrozenSet[int]) -> Tuple[bool, object]:
         if self.depth >= 0:
             if slot >= self.depth:
                 return False, None
             [value] = self.nullable((slot,))
             return True, value if id(type(value)) in types else None
-        # A stale slot may hold the address of what is gone, or of what has come in its place.
-        # Memory of objects stays mapped; what has references and one of these types is an object.
-        if not all(self.pointers((slot,))):
+        if slot >= self.limit:
             return False, None
-        found = list(take(objects_at(self.localsplus), self.alive((slot,), types)))
-        if found:
-            return True, found[0]
-        count = list(self.counts(self.guarded((slot,))))
-        if not count:
-            raise FrameMoved
-        return count[0] > 0, None
+        trait = CALLABLE if types is METHODS else None
+        [in_use], found = self._proven((slot,), types, trait)
+        return in_use, found.get(slot)
 
     def exits(self, slots: Sequence[int]) -> List[object]:
-        if self.depth >= 0 or not all(self.pointers(slots)):
+        if self.depth >= 0:
             return self.objects(slots)
-        found: List[object] = list(take(objects_at(self.localsplus), self.alive(slots, METHODS)))
-        if len(found) == len(slots):
-            return found
-        found = []
-        for slot in slots:
-            in_use, method = self.peek(slot, METHODS)
-            if not in_use:
-                break
-            found.append(method)
-        return found
+        slots = [slot for slot in slots if slot < self.limit]
+        in_use, found = self._proven(slots, METHODS, CALLABLE)
+        return [found.get(slot) for slot, _ in zip(slots, takewhile(bool, in_use))]
 
     def tracked(self, slot: int) -> object:
-        [address] = self.pointers((slot,))
-        # Slow, but it takes a reference to nothing that the collector doesn't know to be alive.
-        return object_at(address)
+        _, found = self._proven((slot,) if slot < self.limit else ())
+        return found.get(slot)
 
-    def alive(self, slots: Sequence[int], types: FrozenSet[int]) -> Iterator[int]:
-        """Those of ``slots`` that hold an object with references and of one of the types."""
-        counts = self.counts(iter(slots))
-        of_type = take(MEMORY, map(add, self.blocks(iter(slots)), repeat(_TYPE_WORD)))
-        return compress(
-            self.guarded(slots), map(mul, counts, map(contains, repeat(types), of_type))
-        )
+    def _proven(
+        self,
+        slots: Sequence[int],
+        types: FrozenSet[int] = frozenset(),
+        trait: Optional[int] = None,
+    ) -> Tuple[List[bool], Dict[int, object]]:
+        """What slots hold that may no longer be in use: addresses of what may be gone.
 
-    def counts(self, slots: Iterator[int]) -> Iterator[int]:
-        """For the objects in ``slots``: something that is 0 if nobody refers to it."""
-        words = take(_COUNTS, map(add, self.blocks(slots), repeat(_COUNT_WORD)))
-        return map(and_, words, repeat(_COUNT_BITS))
-
-    def blocks(self, slots: Iterator[int]) -> Iterator[int]:
-        """The addresses of the objects in ``slots``, in words."""
-        return map(rshift, take(words_at(self.localsplus), slots), repeat(_SHIFT))
-
-
-# The reference count is the last word but one of an object's header, its type the last: a debug
-# build that traces references has more in front.
-_COUNT_WORD = object().__sizeof__() // WORD - 2
-_TYPE_WORD = _COUNT_WORD + 1
-_COUNTS, _COUNT_BITS = MEMORY, -1
-if FREE_THREADED:
-    # There are two counts, for the thread that owns the object and for all others: the last half of
-    # a word and the next word, whose lowest two bits are flags (``struct _object`` in
-    # Include/object.h of 3.13). What is read are the first and the lower half of the second.
-    _COUNTS = (ctypes.c_size_t * (_TOP // WORD - 1)).from_address(WORD // 2)
-    _COUNT_WORD -= 1
-    _COUNT_BITS = ~(3 << 32)
+        Returns:
+            Whether each slot is in use, and by slot the objects that are alive: those of these
+            types, or of any if none are given.
+        """
+        failures = dict.fromkeys(slots, 0)
+        for _ in range(_CHANCES * (len(slots) + 1)):
+            addresses = dict(zip(slots, self.pointers(slots)))
+            proofs = {
+                slot: Proof(False) if failures[slot] == _CHANCES else look_at(address, trait)
+                for slot, address in addresses.items()
+            }
+            wanted = [
+                slot
+                for slot, proof in proofs.items()
+                if proof.type and (not types or proof.type in types)
+            ]
+            # One call into C again: they are alive, the frame stands, these are the addresses.
+            hold = all_hold([proofs[slot] for slot in wanted])
+            slots_again = flatten(compress((self.guarded(wanted),), hold))
+            words = take(words_at(self.localsplus), slots_again)
+            same = compress(wanted, map(eq, words, [addresses[slot] for slot in wanted]))
+            found = list(take(objects_at(self.localsplus), same))
+            if len(found) == len(wanted) and self.pointers(slots) == list(addresses.values()):
+                break
+            # The collector or another thread may have come between, but not each time. What comes
+            # and goes while the frame stands is of our own making, at an address that is free.
+            for slot in wanted:
+                failures[slot] += not any(proofs[slot].holds())
+        else:
+            raise FrameMoved
+        in_use = [proof.in_use or proof.type in types for proof in proofs.values()]
+        return in_use, dict(zip(wanted, found))

@@ -57,9 +57,14 @@ def is_exit_of(function: object, manager: object, name: str) -> bool:
 def manager_in_exit(frame: FrameType, name: str) -> Tuple[bool, object]:
     """The manager whose exit method ``frame`` runs: its first argument, if that fits."""
     found, manager = first_argument(frame)
-    if found and _runs(class_attribute(type(manager), name), frame.f_code):
+    if found and is_exit_code(frame.f_code, manager, name):
         return True, manager
     return False, None
+
+
+def is_exit_code(code: CodeType, manager: object, name: str) -> bool:
+    """Whether ``code`` is that of the exit method of ``manager``."""
+    return _runs(class_attribute(type(manager), name), code)
 
 
 def _runs(attribute: object, code: CodeType) -> bool:

@@ -12,7 +12,7 @@ from types import FrameType
 from typing import List, NamedTuple, Tuple
 
 from stackscope.interpreter.facts import STACK_IS_IN_FRAME
-from stackscope.interpreter.frames.methods import is_exit_of, manager_of
+from stackscope.interpreter.frames.methods import is_exit_code, is_exit_of, manager_of
 
 
 class FoundExit(NamedTuple):
@@ -29,9 +29,7 @@ def exits_in(owner: object, frame: FrameType) -> List[FoundExit]:
         owner: the generator, coroutine or async generator of the frame, or the frame.
         frame: the frame.
     """
-    referents = gc.get_referents(owner)
-    if not isinstance(owner, FrameType):
-        referents += gc.get_referents(frame) if STACK_IS_IN_FRAME else []
+    referents = _referents(owner, frame)
     found = []
     following: List[object] = [*referents[1:], None]
     for item, next_item in zip(referents, following):
@@ -42,6 +40,26 @@ def exits_in(owner: object, frame: FrameType) -> List[FoundExit]:
             elif is_exit_of(item, next_item, name):
                 found.append(FoundExit(next_item, is_async))
     return found
+
+
+def manager_awaited(owner: object, frame: FrameType, name: str) -> object:
+    """The manager whose exit method a suspended coroutine runs; `None` if that can't be told.
+
+    Args:
+        owner: the coroutine.
+        frame: its frame.
+        name: ``"__exit__"`` or ``"__aexit__"``.
+    """
+    # Among its variables is ``self``.
+    items = _referents(owner, frame)
+    return next((item for item in items if is_exit_code(frame.f_code, item, name)), None)
+
+
+def _referents(owner: object, frame: FrameType) -> List[object]:
+    referents: List[object] = gc.get_referents(owner)
+    if STACK_IS_IN_FRAME and not isinstance(owner, FrameType):
+        referents += gc.get_referents(frame)
+    return referents
 
 
 _NAMES: Tuple[Tuple[str, bool], ...] = (("__exit__", False), ("__aexit__", True))

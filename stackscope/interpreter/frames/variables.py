@@ -7,6 +7,7 @@ slots. From 3.13 on (PEP 667) ``f_locals`` is a proxy without that effect.
 
 from __future__ import annotations
 
+import sys
 from types import CellType, CodeType, FrameType
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
 
@@ -14,8 +15,10 @@ from stackscope.interpreter.facts import (
     CO_ANY_GENERATOR,
     CO_OPTIMIZED,
     CO_VARARGS,
+    COMPREHENSIONS_ARE_INLINED,
     FREE_THREADED,
     LOCALS_ARE_COPIED,
+    has_gil,
     slot_names,
 )
 from stackscope.interpreter.frames import choosing
@@ -24,18 +27,42 @@ if TYPE_CHECKING:
     from stackscope.interpreter.frames.base import Moment
 
 
+def _locals_of_a_function() -> object:
+    return sys._getframe().f_locals
+
+
+# What f_locals is from 3.13 on, if it isn't the namespace.
+_Proxy: Any = type(_locals_of_a_function())
+
+
 def _namespace(frame: FrameType) -> Optional[Dict[str, object]]:
     """The namespace of a frame at module or class level, if that is a dictionary."""
-    namespace: Any
-    if frame.f_code.co_cellvars and LOCALS_ARE_COPIED:
-        # Reading f_locals deletes the names of empty cells (``__class__`` while the class is not
-        # made yet) from the namespace, through its class's own methods: `map_to_dict` in
-        # Objects/frameobject.c.
+    namespace: Any = None
+    code = frame.f_code
+    has_slots = bool(code.co_cellvars or code.co_varnames)
+    if has_slots and (LOCALS_ARE_COPIED or COMPREHENSIONS_ARE_INLINED) and has_gil():
+        # Reading f_locals may run the methods of the namespace's class: it deletes the names of
+        # empty cells (``__class__`` while the class is not made yet: `map_to_dict` in
+        # Objects/frameobject.c), and copies it while a comprehension runs.
         reader = choosing.reader()
         namespace = None if reader is None else reader.namespace(frame)
-    else:
+    if namespace is None and not (has_slots and LOCALS_ARE_COPIED):
         namespace = frame.f_locals
     return namespace if issubclass(type(namespace), dict) else None
+
+
+def _comprehension_values(frame: FrameType) -> Dict[str, object]:
+    """The variables of the comprehension that a frame at module or class level runs."""
+    code = frame.f_code
+    if not COMPREHENSIONS_ARE_INLINED or not (code.co_cellvars or code.co_varnames):
+        return {}
+    if not LOCALS_ARE_COPIED:
+        variables = frame.f_locals
+        return dict(variables) if type(variables) is _Proxy else {}
+    # Other cells are the class's own, such as ``__class__``.
+    cells = [name for name in code.co_cellvars if not name.startswith("__")]
+    found = {name: _slot_value(frame, name) for name in (*code.co_varnames, *cells)}
+    return {name: value for name, (exists, value) in found.items() if exists}
 
 
 def _is_function(code: CodeType) -> bool:
@@ -50,6 +77,9 @@ def local_value(frame: FrameType, name: str) -> Tuple[bool, object]:
     """
     code = frame.f_code
     if not _is_function(code):
+        variables = _comprehension_values(frame)
+        if name in variables:
+            return True, variables[name]
         namespace = _namespace(frame)
         if namespace is None or not dict.__contains__(namespace, name):
             return False, None
@@ -62,6 +92,11 @@ def local_value(frame: FrameType, name: str) -> Tuple[bool, object]:
             return True, frame.f_locals[name]
         except KeyError:
             return False, None
+    return _slot_value(frame, name)
+
+
+def _slot_value(frame: FrameType, name: str) -> Tuple[bool, object]:
+    code = frame.f_code
     reader = choosing.reader()
     if reader is None:
         return False, None
@@ -110,7 +145,9 @@ def local_values(frame: FrameType) -> Dict[str, object]:
     code = frame.f_code
     if not _is_function(code):
         namespace = _namespace(frame)
-        return {} if namespace is None else dict(dict.items(namespace))
+        values = {} if namespace is None else dict(dict.items(namespace))
+        values.update(_comprehension_values(frame))
+        return values
     if not LOCALS_ARE_COPIED:
         resumable = _resumable_values(frame, slot_names(code))
         return dict(frame.f_locals) if resumable is None else resumable

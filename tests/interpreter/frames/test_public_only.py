@@ -158,3 +158,31 @@ def test_elsewhere_there_are_none():
     with Manager() as manager:
         assert contexts_active_in_frame(sys._getframe()) == []
         assert manager is not None
+
+
+class _Slow(Manager):
+    async def __aexit__(self, *exc):
+        await pause()
+
+
+@cpython_only
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_suspended_exit(fails):
+    """The exit method that is awaited leads to its manager, whatever has called it."""
+
+    async def program():
+        async with outer:
+            async with inner:
+                if fails:
+                    raise ValueError
+
+    outer, inner = _Slow(), _Slow()
+    coroutine = program()
+    coroutine.send(None)
+    set_trickery_enabled(False)
+    found = contexts_active_in_frame(coroutine.cr_frame, coroutine)
+    shown = [(context.obj, context.is_async, context.is_exiting) for context in found]
+    assert shown == [(outer, True, False), (inner, True, True)]
+    with pytest.raises(ValueError if fails else StopIteration):
+        for _ in range(10):
+            coroutine.send(None)

@@ -218,7 +218,7 @@ def test_null_is_none_where_it_is_allowed():
         del a
         return look()
 
-    thing = object()
+    thing = ["tracked"]
     values, addresses = program(1, thing)
     assert values == [None, thing]
     assert addresses == [0, id(thing)]

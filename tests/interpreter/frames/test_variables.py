@@ -304,6 +304,122 @@ def test_a_namespace_that_is_no_dict():
     assert Program.found == ((False, None), {})
 
 
+INLINED = CPYTHON and sys.version_info >= (3, 12)  # PEP 709
+
+# What is in a comprehension's scope, whether that has a frame of its own or not.
+IN_COMPREHENSIONS = """
+outer = 1
+[list_] = [(value('item'), value('inner'), both()) for item in [2]]
+[[nested]] = [[(value('item'), value('inner'), both()) for inner in [3]] for item in [2]]
+[cell] = [(value('item'), value('inner'), both(), lambda: item)[:3] for item in [2]]
+after = value('item'), value('inner'), both()
+"""
+
+
+def _both():
+    """The variable of the comprehension, and the one around it where that has the same frame."""
+    values = local_values(sys._getframe(1))
+    return {name: values.get(name) for name in ("outer", "item", "inner")}
+
+
+@pytest.mark.parametrize("level", ["module", "class", "own locals", "subclass"])
+def test_comprehensions_at_module_and_class_level(level):
+    class Namespace(dict):
+        pass
+
+    scope = {"value": _value, "both": _both}
+    source = IN_COMPREHENSIONS
+    if level == "class":
+        source = "class C:" + source.replace("\n", "\n  ") + "\nfound = vars(C)"
+        exec(source, scope)
+        found = scope["found"]
+    elif level == "own locals":
+        found = {}
+        exec(source, scope, found)
+    else:
+        found = scope = Namespace(scope) if level == "subclass" else scope
+        exec(source, scope)
+    outer = 1 if INLINED else None
+    assert found["list_"] == ((True, 2), (False, None), {"outer": outer, "item": 2, "inner": None})
+    assert found["cell"] == found["list_"]
+    value, inner, values = found["nested"]
+    assert (inner, values["inner"], values["outer"]) == ((True, 3), 3, outer)
+    if INLINED:
+        assert (value, values["item"]) == ((True, 2), 2)
+    assert found["after"] == (
+        (False, None),
+        (False, None),
+        {"outer": 1, "item": None, "inner": None},
+    )
+
+
+NAMES = """
+with manager: names.append((look(), [look() for item in [1]], [[look() for _ in [1]] for _ in [1]]))
+class C:
+    attribute = manager
+    with attribute:
+        names.append((look(), [look() for item in [1]], [[look() for _ in "1"] for _ in "1"]))
+    with manager: names.append([look() for manager in [manager]])
+with manager: names.append([look() for manager in [manager]])
+with manager: names.append([look() for item in [manager] if (lambda: item)()])
+"""
+
+
+@pytest.mark.parametrize("separate", [False, True], ids=["module", "own locals"])
+def test_names_of_managers_seen_from_a_comprehension(separate):
+    from stackscope.lowlevel import contexts_active_in_frame
+    from tests.helpers.managers import Manager
+
+    def look():
+        frame = sys._getframe(1)
+        while frame.f_code.co_name.startswith("<listcomp"):
+            frame = frame.f_back
+        [context] = contexts_active_in_frame(frame)
+        assert context.obj is scope["manager"]
+        return context.varname
+
+    names = []
+    scope = {"manager": Manager(), "look": look, "names": names}
+    exec(NAMES, scope, dict(scope) if separate else scope)
+    assert names[0] == ("manager", ["manager"], [["manager"]])
+    assert names[1] == ("attribute", ["attribute"], [["attribute"]])
+    assert names[2] == ["attribute"]
+    assert names[3:] == [["manager"], ["manager"]]
+
+
+@pytest.mark.skipif(not CPYTHON, reason="PyPy deletes names from it when f_locals is read")
+def test_a_comprehension_in_a_namespace_that_logs():
+    log = []
+
+    class Meta(type):
+        @classmethod
+        def __prepare__(cls, *args):
+            return _logging_namespace(log)
+
+        def __new__(cls, name, bases, namespace):
+            return type.__new__(cls, name, bases, dict(dict.items(namespace)))
+
+    def look():
+        frame = sys._getframe(1)
+        before = len(log)
+        return (
+            local_value(frame, "item"),
+            local_value(frame, "x"),
+            local_values(frame),
+            log[before:],
+        )
+
+    class Program(metaclass=Meta):
+        x = 1
+        found = [look() for item in [2]]
+
+    [(item, x, values, touched)] = Program.found
+    assert touched == []
+    assert item == (True, 2)
+    assert x == ((True, 1) if INLINED else (False, None))
+    assert values["item"] == 2
+
+
 @pytest.mark.skipif(not CPYTHON, reason="CPython's way of keeping a debugger's assignments")
 def test_what_a_debugger_has_assigned_stays():
     """Up to 3.12 reading ``frame.f_locals`` again throws away what was assigned there."""

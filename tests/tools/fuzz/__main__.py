@@ -20,9 +20,10 @@ def main() -> int:
     parser.add_argument("--show", type=int, default=3, help="show so many failing programs")
     parser.add_argument(
         "--trace",
-        choices=("off", "line", "opcode"),
+        choices=("off", "line", "opcode", "collection"),
         default="off",
-        help="probe from a trace function as well, at every line or every instruction",
+        help="probe from a trace function as well, at every line or every instruction; or whenever "
+        "the collector comes, from its callbacks and from finalizers",
     )
     parser.add_argument(
         "--self-check",

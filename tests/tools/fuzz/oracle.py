@@ -8,9 +8,13 @@ which managers are active. A *probe* is one comparison of that knowledge with
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import inspect
 import opcode
+import os
 import sys
+import threading
 import types
 from dataclasses import dataclass, field
 from typing import Any, Callable, Dict, Iterator, List, Optional, Set, Tuple
@@ -25,6 +29,13 @@ Reader = Callable[[types.FrameType, Any, Optional[types.FrameType]], List[Any]]
 FORGETS_STARS = sys.implementation.name == "pypy"
 
 _SUSPENDABLE = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
+
+
+_MANAGERS = {
+    os.path.join(os.path.dirname(__file__), "managers.py"),
+    threading.__file__,
+    contextlib.__file__,
+}
 
 
 class Entry:
@@ -145,8 +156,6 @@ class Figures:
     wrong: int = 0
     skipped: int = 0
     tolerated: int = 0
-    #: Errors raised where nothing could tell.
-    undecided: int = 0
     unknown_exiting: int = 0
     side_effects: int = 0
     unexpected: int = 0
@@ -154,7 +163,7 @@ class Figures:
     def __str__(self) -> str:
         return (
             f"programs {self.programs}, probes {self.probes}, wrong probes {self.wrong}, "
-            f"skipped {self.skipped}, tolerated {self.tolerated}, undecided {self.undecided}, "
+            f"skipped {self.skipped}, tolerated {self.tolerated}, "
             f"exiting without object {self.unknown_exiting}, "
             f"side effects {self.side_effects}, unexpected exceptions {self.unexpected}"
         )
@@ -172,6 +181,8 @@ class Oracle:
     _static: Optional[Dict[int, Tuple[int, ...]]] = None
     _item_lines: Optional[Dict[int, int]] = None
     with_source: bool = True
+    #: True if probes come at any allocation, so in the middle of what the managers do, too.
+    collecting: bool = False
     #: True while the reader runs: hostile managers then report being touched.
     reading: bool = False
 
@@ -225,7 +236,7 @@ class Oracle:
         contexts = self.read(frame, origin, inner, entries)
         if contexts is None or self.matches(frame, entries, contexts):
             return
-        if self.is_stale(frame, entries, contexts):
+        if self.collecting and self.is_about_to_change(frame, entries, contexts, inner):
             self.figures.tolerated += 1
         else:
             self.record(self.mismatch(frame, entries, contexts))
@@ -245,10 +256,7 @@ class Oracle:
             error = f"{type(exc).__name__}: {exc}"
         finally:
             self.reading = False
-        if self.has_left_its_line(frame, entries):
-            self.figures.undecided += 1
-        else:
-            self.record(self.mismatch(frame, entries, [], error))
+        self.record(self.mismatch(frame, entries, [], error))
         return None
 
     def around(self, frame: types.FrameType) -> Optional[Tuple[int, ...]]:
@@ -257,39 +265,27 @@ class Oracle:
             self._static = static_blocks(self.program)
         return None if _is_artificial(frame) else self._static.get(frame.f_lineno)
 
-    def has_left_its_line(self, frame: types.FrameType, entries: List[Entry]) -> bool:
-        """Whether a frame unwinds for an exception and has left blocks around its line.
+    def is_about_to_change(
+        self,
+        frame: types.FrameType,
+        entries: List[Entry],
+        contexts: List[Any],
+        inner: Optional[types.FrameType],
+    ) -> bool:
+        """Whether the books of a manager are a little ahead of its frame, or behind.
 
-        Then `f_lasti` is that of the exception's origin (RERAISE restores it) and the slots of
-        those blocks are no more. It's seen if what the frame drops from its value stack (the
-        generator of a loop) runs code of the program while it's closed. The frame says nothing
-        about it, so raising an error is allowed here, and nowhere else.
+        The last exit may have been called without having begun, or has just ended. 3.8 takes the
+        exit callable, and what it gives to be awaited, off the stack: then the last is unknown.
         """
-        if instruction_at(frame.f_code, frame.f_lasti) == "RERAISE":
+        if is_of_manager(inner) or self.matches(frame, entries, contexts, vague=True):
             return True
-        around = self.around(frame)
-        return (
-            around is not None
-            and len(entries) < len(around)
-            and _starts_with(around, entries)
-            and not any(entry.exiting for entry in entries)
-        )
-
-    def is_stale(self, frame: types.FrameType, entries: List[Entry], contexts: List[Any]) -> bool:
-        """Whether all that is wrong is a documented limit of 3.11 to 3.13.
-
-        While an exception unwinds a frame there, the frame looks as if it were still where the
-        exception came from (RERAISE sets `f_lasti` back), and nothing in it tells how far its stack
-        has been taken down. Code that is run by what is dropped from the stack, such as the close()
-        of a loop's generator, may then see blocks that have just been left. From 3.14 on the depth
-        of the stack tells, before 3.11 the block stack.
-        """
-        return (
-            (3, 11) <= sys.version_info < (3, 14)
-            and len(contexts) > len(entries)
-            and self.matches(frame, entries, contexts[: len(entries)])
-            and (self.around(frame) is None or self.has_left_its_line(frame, entries))
-        )
+        if sys.version_info >= (3, 9):
+            return False
+        if contexts and contexts[-1].obj is None and contexts[-1].is_exiting:
+            if self.matches(frame, entries, contexts[:-1]):
+                return True
+            contexts = contexts[:-1]
+        return bool(entries) and self.matches(frame, entries[:-1], contexts)
 
     def matches(
         self,
@@ -304,8 +300,7 @@ class Oracle:
             frame: The frame that they were found in.
             entries: What they must be.
             contexts: What was found.
-            vague: Whether the exit of the last one may be reported as running or not, and the
-                manager as unknown if so.
+            vague: Whether the exit of the last one may be reported as running or not.
         """
         if len(contexts) != len(entries):
             return False
@@ -320,7 +315,7 @@ class Oracle:
             return False
         if context.obj is None:
             unknown_allowed = entry.none_allowed == "always" or (
-                context.is_exiting and (entry.none_allowed == "exiting" or vague)
+                context.is_exiting and entry.none_allowed == "exiting"
             )
             if not unknown_allowed:
                 return False
@@ -359,6 +354,9 @@ class Oracle:
             return True
         # Reading f_locals has side effects that only a debugger minds, so the test may do it.
         holders = [key for key, value in frame.f_locals.items() if value is entry.manager]
+        if not frame.f_code.co_flags & inspect.CO_OPTIMIZED and type(frame.f_locals) is not dict:
+            # In a comprehension there, the proxy lacks the names around it (3.13+).
+            holders += [name for name in frame.f_code.co_names if block.may_be_held]
         return name in holders if holders else name is None
 
     def mismatch(
@@ -397,6 +395,11 @@ def _describe(
     shown = "None" if obj is None else f"<{type(obj).__name__} at {id(obj):#x}>"
     words = "async " * is_async + "with " + shown + " exiting" * is_exiting
     return f"{words} as {name} (line {line})"
+
+
+def is_of_manager(frame: Optional[types.FrameType]) -> bool:
+    """Whether a frame runs a method of a manager: those of the programs, or of the stdlib."""
+    return frame is not None and frame.f_code.co_filename in _MANAGERS
 
 
 def instruction_at(code: types.CodeType, offset: int) -> str:

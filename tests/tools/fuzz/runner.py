@@ -59,6 +59,11 @@ def run_program(program: Program, options: Options, figures: Figures) -> Outcome
     runtime = Runtime(oracle, with_source=with_source)
     if options.trace == "off":
         runtime.run()
+    elif options.trace == "collection":
+        from .collecting import Collections
+
+        with Collections(runtime):
+            runtime.run()
     else:
         from .tracing import Tracer
 

@@ -31,11 +31,11 @@ def test_oracle_agrees_with_the_syntax_tree() -> None:
 def test_random_programs() -> None:
     figures = _run(seconds=3.0, probes=20_000, seed=1000)
     assert figures.probes > 500
-    # What can't be told is rare; more of it would hide mistakes.
-    assert figures.tolerated + figures.undecided <= 0.02 * figures.probes
+    # Nothing may be left open where no trace function and no collector is in the way.
+    assert not figures.tolerated
 
 
-@pytest.mark.parametrize("event", ["line", "opcode"])
+@pytest.mark.parametrize("event", ["line", "opcode", "collection"])
 def test_between_the_instructions(event: str) -> None:
     figures = _run(seconds=1.5, probes=10_000, seed=2000, trace=event)
     assert figures.probes > 200

@@ -7,8 +7,8 @@ nothing about the frame can tell:
 - If the very next thing that happens is the exit of the innermost manager, the instruction is the
   one that calls it (or one of those that start the awaitable that it gave). A frame that is about
   to call the exit looks like one that is calling it, so `is_exiting` may be either.
-- The first event after the awaitable of an enter or exit ended: the frame has the result and its
-  next instruction only tidies up (END_SEND, SETUP_ASYNC_WITH, …). Active and not are both right.
+- When an exit that was called by an exception has raised one itself, the frame is at the same
+  instruction with the same stack, until the trace function has been told of that.
 
 Both are counted as tolerated if they differ from what the log says.
 """
@@ -20,15 +20,14 @@ import sys
 import types
 from typing import Any, List, NamedTuple, Optional, Tuple
 
-from .oracle import Activation, Entry, Mismatch, Oracle
+from .managers import AsyncIterable
+from .oracle import Activation, Entry, Mismatch, Oracle, instruction_at
 
 #: How many events at most lie between the call of an exit and its first step: CALL (on 3.11 after
 #: PRECALL),
 #: and for an awaitable those of GET_AWAITABLE, LOAD_CONST, PUSH_NULL (3.15) and SEND.
 _EVENTS_OF_CALL = 2
 _EVENTS_OF_ASYNC_CALL = 6
-#: How many events follow the end of an awaitable until the frame has tidied up.
-_EVENTS_OF_END = 2
 
 
 class _Doubt(NamedTuple):
@@ -69,15 +68,17 @@ class Tracer:
         return self._local
 
     def _local(self, frame: types.FrameType, event: str, arg: Any) -> Any:
-        if event == self._event:
+        # What has been awaited ends by StopIteration.
+        failed = event == "exception" and not issubclass(arg[0], StopIteration)
+        if event == self._event or failed:
             activation = self._oracle.activation_of(frame)
             if activation is not None and activation.had_block:
                 self._settle()
-                self._check(frame, activation)
-                activation.events += 1
+                self._check(frame, activation, failed)
+                activation.events += event == self._event
         return self._local
 
-    def _check(self, frame: types.FrameType, activation: Activation) -> None:
+    def _check(self, frame: types.FrameType, activation: Activation, failed: bool) -> None:
         oracle = self._oracle
         oracle.figures.probes += 1
         entries = activation.active()
@@ -85,7 +86,9 @@ class Tracer:
         contexts = oracle.read(frame, None, inner, entries)
         if contexts is None or oracle.matches(frame, entries, contexts):
             return
-        if self._has_just_ended(frame, activation, entries, contexts):
+        if self._was_given_up(frame, entries, contexts) or (
+            failed and self._has_just_failed(frame, activation, entries, contexts)
+        ):
             oracle.figures.tolerated += 1
             return
         mismatch = oracle.mismatch(frame, entries, contexts)
@@ -98,22 +101,35 @@ class Tracer:
         else:
             oracle.record(mismatch)
 
-    def _has_just_ended(
+    def _has_just_failed(
         self,
         frame: types.FrameType,
         activation: Activation,
         entries: List[Entry],
         contexts: List[Any],
     ) -> bool:
-        """Whether the contexts are those of just before an awaitable ended."""
+        """Whether the exit that is shown too many is the one that has just raised an exception."""
         what, entry = activation.last
-        if entry is None or activation.events >= _EVENTS_OF_END:
+        if what != "exit ends" or entry is None or not contexts:
             return False
-        if not self._oracle.program.blocks[entry.block_id].is_async:
+        if contexts[-1].obj not in (None, entry.manager) or not contexts[-1].is_exiting:
             return False
-        if what == "enter":
-            return self._oracle.matches(frame, entries[:-1], contexts)
-        return self._oracle.matches(frame, [*entries, entry], contexts, vague=True)
+        return self._oracle.matches(frame, entries, contexts[:-1])
+
+    def _was_given_up(
+        self, frame: types.FrameType, entries: List[Entry], contexts: List[Any]
+    ) -> bool:
+        """Whether the exit that is missing awaited an iterator that isn't told of exceptions.
+
+        The frame has left the block; the books say so when the iterator is dropped.
+        """
+        return (
+            bool(entries)
+            and entries[-1].exiting
+            and isinstance(entries[-1].manager, AsyncIterable)
+            and instruction_at(frame.f_code, frame.f_lasti) == "CLEANUP_THROW"
+            and self._oracle.matches(frame, entries[:-1], contexts)
+        )
 
     def _settle(self) -> None:
         """Decide about the doubts: did the exit really begin next?"""

@@ -82,9 +82,16 @@ class Record:
 class Watched(Record):
     """A manager that keeps its own books."""
 
-    def __init__(self, activation: Activation, name: Optional[str], swallows: bool = False) -> None:
+    def __init__(
+        self,
+        activation: Activation,
+        name: Optional[str],
+        swallows: bool = False,
+        fails: bool = False,
+    ) -> None:
         super().__init__(activation, name, sys._getframe(1).f_lineno)
         self.swallows = swallows
+        self.fails = fails
 
     def __enter__(self) -> Watched:
         _work(2)
@@ -95,6 +102,8 @@ class Watched(Record):
         self.leaving = perf_counter_ns()
         _work(2)
         self.left = True
+        if self.fails:
+            raise Oops
         return self.swallows
 
 
@@ -203,6 +212,50 @@ def locking(lock: Any, count: int) -> int:
     return count
 
 
+class Row:
+    """As large as a bound method, so that both come from the same arenas."""
+
+    __slots__ = ("a", "b", "c", "d")
+
+
+def cleaning() -> Iterator[int]:
+    """A generator that works when it is closed."""
+    act = Activation()
+    try:
+        with Watched(act, "o") as o:
+            act.settled()
+            yield o.line
+    finally:
+        act.swept()
+        with Watched(act, "p") as p:
+            act.settled()
+            _work(3 + p.line % 2)
+        act.over()
+
+
+def crumbling(fails: bool, rows: int) -> None:
+    """Leaves blocks with an exception, while the memory around their exit methods is given back.
+
+    What the frame drops next, on its way out, takes its time.
+    """
+    act = Activation()
+    try:
+        with Watched(act, "q") as q:
+            act.settled()
+            for number in cleaning():
+                data = [Row() for _ in range(rows)]
+                with Watched(act, "r", fails=fails) as r:
+                    act.settled()
+                    data.clear()
+                    _work((number + q.line + r.line) % 3)
+                    if not fails:
+                        raise Oops
+    except Oops:
+        act.swept()
+    finally:
+        act.over()
+
+
 class Cyclic:
     """What only the garbage collector frees, in whichever thread it comes along."""
 
@@ -250,7 +303,10 @@ def _step(coroutine: Any) -> None:
             return
 
 
-_WATCHED = (nested, early, failing, generate, locking, Cyclic.__del__, asynchronous)
+_WATCHED = (
+    *(nested, early, failing, generate, locking, Cyclic.__del__, asynchronous),
+    *(cleaning, crumbling),
+)
 
 #: The code objects whose frames are checked.
 CHECKED = {f.__code__ for f in _WATCHED}
@@ -287,6 +343,8 @@ class Workers:
                 locking(lock, 10)
                 early(3)
                 failing(number)
+                # An arena has room for 4,096 of them (256 KB; up to 3.9; 1 MB in later versions).
+                crumbling(bool(self.rounds % 2), 5_000 if self.rounds % 50 < 2 else 50)
                 Cyclic()
                 _step(asynchronous(3))
                 self.rounds += 1
