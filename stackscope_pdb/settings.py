@@ -84,14 +84,32 @@ def history_file() -> Optional[str]:
     """The file that the lines typed at the prompt are kept in; ``None`` for none."""
     path = os.environ.get("STACKSCOPE_PDB_HISTORY")
     if path is not None:
-        return os.path.expanduser(path) or None
-    return os.path.join(_state_folder(), "stackscope", "pdb_history")
+        path = os.path.expanduser(path)
+        return None if path.startswith("~") else path or None
+    folder = state_folder()
+    return None if folder is None else os.path.join(folder, "pdb_history")
 
 
-def _state_folder() -> str:
+def state_folder() -> Optional[str]:
+    """The user's folder for what is kept, which need not exist; ``None`` if there is no home."""
     if sys.platform == "win32":
-        return os.environ.get("LOCALAPPDATA") or os.path.expanduser(r"~\AppData\Local")
-    if sys.platform == "darwin":
-        return os.path.expanduser("~/Library/Application Support")
-    folder = os.environ.get("XDG_STATE_HOME", "")
-    return folder if os.path.isabs(folder) else os.path.expanduser("~/.local/state")
+        folder = os.environ.get("LOCALAPPDATA") or os.path.expanduser(r"~\AppData\Local")
+    elif sys.platform == "darwin":
+        folder = os.path.expanduser("~/Library/Application Support")
+    else:
+        folder = os.environ.get("XDG_STATE_HOME", "")
+        if not os.path.isabs(folder):
+            folder = os.path.expanduser("~/.local/state")
+    return os.path.join(folder, "stackscope") if os.path.isabs(folder) else None
+
+
+def make_private_folder(path: str) -> None:
+    """Make a folder, and those above it, for this user only. Those that exist stay as they are."""
+    if not os.path.isdir(path):
+        parent = os.path.dirname(path)
+        if parent not in ("", path):
+            make_private_folder(parent)
+        try:
+            os.mkdir(path, 0o700)
+        except FileExistsError:  # another process was faster
+            pass

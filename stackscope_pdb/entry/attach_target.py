@@ -7,18 +7,23 @@ that an event loop which idles can be looked at, and it draws for the terminal a
 
 from __future__ import annotations
 
+import bdb
 import pdb
+import signal
 import socket
-import weakref
+import sys
+import threading
+from contextlib import contextmanager, suppress
 
 from stackscope_pdb.debugger.own import Pdb
 from stackscope_pdb.entry.api import adopt
 from stackscope_pdb.output.console import Console
+from stackscope_pdb.program.interrupts import give_interrupts_back
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Any, Dict, List, Optional, Sequence
+    from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
 
 Standard: Any = getattr(pdb, "_PdbServer", object)
 
@@ -45,12 +50,28 @@ class AttachedPdb(Pdb, Standard):  # type: ignore[misc,unused-ignore]
 
     Args:
         terminal: The terminal at the other end: what `attach.terminal` says about it.
+        connection: The socket.
+        forget: Called when all is over.
         **kwargs: As for the class that it inherits from.
     """
 
-    def __init__(self, terminal: Dict[str, Any], **kwargs: Any) -> None:
+    def __init__(
+        self,
+        terminal: Dict[str, Any],
+        connection: socket.socket,
+        forget: Callable[[], None],
+        **kwargs: Any,
+    ) -> None:
         self._terminal = terminal
-        super().__init__(colorize=terminal["colors"], **kwargs)
+        self._connection = connection
+        self._forget = forget
+        self._is_detached = False
+        self._first_breakpoint = len(bdb.Breakpoint.bpbynumber)
+        with _no_readline():
+            super().__init__(colorize=terminal["colors"], **kwargs)
+
+    def choose_reader(self) -> None:
+        """Lines are read at the other end."""
         self.pyrepl_input = None
 
     @property
@@ -69,8 +90,55 @@ class AttachedPdb(Pdb, Standard):  # type: ignore[misc,unused-ignore]
 
     def detach(self) -> None:
         """Let go of the process, which goes on."""
-        adopt(None)
         super().detach()
+        if self._owns_sockfile:
+            adopt(None)
+            self._connection.close()
+            self._is_detached = True
+            self._trace_nothing()
+
+    def _trace_nothing(self) -> None:
+        """Take back what makes the interpreter call this debugger."""
+        for breakpoint_ in bdb.Breakpoint.bpbynumber[self._first_breakpoint :]:
+            if breakpoint_ is not None:
+                breakpoint_.deleteMe()
+        self.breaks: Dict[str, Any] = {}
+        frames = [*self.frame_trace_lines_opcodes, *_running_frames()]
+        self.set_continue()
+        for frame in frames:
+            if getattr(frame.f_trace, "__self__", None) is self:
+                frame.f_trace = None
+
+    def interaction(self, *args: Any, **kwargs: Any) -> None:
+        """Talk to the user, after which all may be over."""
+        super().interaction(*args, **kwargs)
+        self._leave_nothing()
+
+    def stop_at_once(self, *args: Any, **kwargs: Any) -> None:
+        """Open the prompt, after which all may be over."""
+        super().stop_at_once(*args, **kwargs)
+        self._leave_nothing()
+
+    def _leave_nothing(self) -> None:
+        if self._is_detached:
+            self._forget()
+
+    def is_abandoned(self) -> bool:
+        """Whether the other end is gone."""
+        flags = socket.MSG_PEEK | getattr(socket, "MSG_DONTWAIT", 0)
+        try:
+            return not self._connection.recv(1, flags)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
+    def let_go(self) -> None:
+        """Let go of the process, which is running."""
+        give_interrupts_back()
+        self.set_quit()
+        self.detach()
+        self._leave_nothing()
 
     def _highlighted(self, sources: Sequence[str]) -> List[str]:
         from stackscope_pdb.output.highlight import highlight
@@ -80,50 +148,94 @@ class AttachedPdb(Pdb, Standard):  # type: ignore[misc,unused-ignore]
         return [highlight(source.rstrip("\n")) or source for source in sources]
 
     def _create_recursive_debugger(self) -> Pdb:
-        return type(self)(self._terminal, sockfile=self._sockfile, owns_sockfile=False)
+        return type(self)(
+            self._terminal,
+            self._connection,
+            self._forget,
+            sockfile=self._sockfile,
+            owns_sockfile=False,
+        )
+
+
+def _running_frames() -> Iterator[FrameType]:
+    """The frames of this thread."""
+    frame: Optional[FrameType] = sys._getframe(1)
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+
+
+@contextmanager
+def _no_readline() -> Iterator[None]:
+    """Keep `pdb` from loading readline, which takes over ``SIGWINCH`` and can't be unloaded."""
+    if "readline" in sys.modules:
+        yield
+        return
+    sys.modules["readline"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        if "readline" in sys.modules and sys.modules["readline"] is None:
+            del sys.modules["readline"]
 
 
 def connect(
     frame: Optional[FrameType],
-    port: int,
+    connections: Sequence[Any],
     commands: Sequence[str],
     version: int,
     terminal: Dict[str, Any],
-    *,
-    signal_thread: bool,
+    forget: Callable[[], None],
 ) -> None:
-    """Connect to whoever has asked for it, and stop in ``frame``.
+    """Talk to whoever has asked for it, and stop in ``frame``.
 
     Called in the process that is attached to.
 
     Args:
         frame: The frame that the main thread is running.
-        port: Where to connect to, on this machine.
+        connections: The connection with the other end, as a `_socket.socket`; and another one if
+            Ctrl-C comes by that, as it must on Windows.
         commands: Commands to run first.
         version: The version of the protocol at the other end.
         terminal: What `attach.terminal` says there.
-        signal_thread: Whether Ctrl-C comes by another connection, as it must on Windows.
+        forget: Called when all is over, to unload what was loaded for it.
     """
-    with socket.create_connection(("localhost", port)) as connection:
-        sockfile = connection.makefile("rwb")
-    address = ("localhost", port) if signal_thread else None
-    debugger = AttachedPdb(terminal, sockfile=sockfile, signal_server=address)
-    weakref.finalize(debugger, sockfile.close)
+    connection, *others = [socket.socket(fileno=each.detach()) for each in connections]
+    debugger = AttachedPdb(terminal, connection, forget, sockfile=connection.makefile("rwb"))
     reason = _why_not(debugger, frame, version)
     if frame is None or reason is not None:
         debugger.error(reason)
+        for each in (debugger._sockfile, connection, *others):
+            with suppress(OSError):
+                each.close()
+        forget()
         return
+    for other in others:
+        threading.Thread(target=_raise_interrupts, args=[other], daemon=True).start()
     pdb.Pdb._last_pdb_instance = debugger  # type: ignore[attr-defined,unused-ignore]
     adopt(debugger)
     debugger.rcLines.extend(commands)
     debugger.stop_at_once(frame, "Attached. ('continue' lets it run, 'quit' leaves it alone)")
 
 
+def _raise_interrupts(connection: socket.socket) -> None:
+    """Press Ctrl-C in this process whenever the other end says so."""
+    with connection, suppress(OSError):
+        while connection.recv(1024):
+            signal.raise_signal(signal.SIGINT)
+
+
+def let_go() -> None:
+    """End a session whose other end is gone."""
+    last: Any = getattr(pdb.Pdb, "_last_pdb_instance", None)
+    # At its prompt it notices that by itself.
+    if isinstance(last, AttachedPdb) and not last.is_busy and last.is_abandoned():
+        last.let_go()
+
+
 def _why_not(debugger: Any, frame: Optional[FrameType], version: int) -> Optional[str]:
     """Why this process can't be debugged now, if that is so."""
     if version != debugger.protocol_version():
-        import sys
-
         python = sys.version.split()[0]
         return f"The process runs Python {python}, whose debugger speaks another protocol."
     if frame is None:

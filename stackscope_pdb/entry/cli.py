@@ -12,10 +12,11 @@ import io
 import os
 import pdb
 import sys
-import traceback
 
 from stackscope_pdb.debugger.own import Pdb
 from stackscope_pdb.entry.api import adopt, stop
+from stackscope_pdb.output.harmless import harmless
+from stackscope_pdb.output.tracebacks import harmless_traceback
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,8 +93,8 @@ class Module(Target):
             _exit(f"ImportError: {exc}")
         except SystemExit:
             raise
-        except Exception:
-            traceback.print_exc()
+        except Exception as exc:
+            _print_exception(exc)
             _exit(None)
         filename = self.first_code.co_filename
         super().__init__(
@@ -148,8 +149,13 @@ class ZipApplication(Target):
 
 def _exit(message: Optional[str]) -> NoReturn:
     if message:
-        print(message)
+        print(harmless(message))
     sys.exit(1)
+
+
+def _print_exception(exc: BaseException) -> None:
+    sys.stderr.write(harmless_traceback(exc, exc.__traceback__))
+    sys.stderr.flush()
 
 
 def parse(arguments: Sequence[str]) -> Namespace:
@@ -271,7 +277,7 @@ def _run_once(debugger: Pdb, target: Target) -> bool:
     try:
         code = target.code()
     except (SyntaxError, ValueError, OSError) as exc:
-        traceback.print_exception(type(exc), exc, None)
+        _print_exception(exc.with_traceback(None))
         _exit(None)
     uncaught: Optional[BaseException] = None
     try:
@@ -281,7 +287,7 @@ def _run_once(debugger: Pdb, target: Target) -> bool:
         return True
     except SystemExit as exc:
         # Seldom a case for a closer look.
-        print("The program exited via sys.exit(). Exit status:", exc)
+        print("The program exited via sys.exit(). Exit status:", harmless(_text_of(exc)))
     except BaseException as exc:
         if debugger._user_requested_quit:
             return False  # the exception is how the program took the end of the debugger
@@ -297,8 +303,17 @@ def _run_once(debugger: Pdb, target: Target) -> bool:
 
 
 def _announce_restart(target: Target) -> None:
-    print("Restarting", target.name, "with arguments:")
-    print("\t" + " ".join(sys.argv[1:]))
+    print("Restarting", harmless(target.name), "with arguments:")
+    print("\t" + harmless(" ".join(map(str, sys.argv[1:]))))
+
+
+def _text_of(exc: BaseException) -> str:
+    try:
+        return str(exc)
+    except Exception as failure:
+        from stackscope.safe.text import describe_exception
+
+        return describe_exception(failure)
 
 
 def _look_into(debugger: Pdb, exc: BaseException) -> bool:
@@ -307,7 +322,7 @@ def _look_into(debugger: Pdb, exc: BaseException) -> bool:
     Says whether a restart was asked for.
     """
     exc.__traceback__ = _without_debugger(exc.__traceback__)
-    traceback.print_exception(type(exc), exc, exc.__traceback__)
+    _print_exception(exc)
     print("Uncaught exception. Entering post mortem debugging")
     print("Running 'cont' or 'step' will restart the program")
     try:

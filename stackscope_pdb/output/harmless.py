@@ -16,6 +16,15 @@ def harmless(text: str) -> str:
     return safe_lines(text)
 
 
+def one_line(text: str) -> str:
+    """``text`` as one line: what isn't printable is escaped, but for tabs."""
+    if text.isprintable():
+        return text
+    from stackscope.safe.text import safe_line
+
+    return safe_line(text)
+
+
 def encodable(text: str, stream: object) -> str:
     """``text`` with what the stream can't write escaped."""
     if text.isascii():

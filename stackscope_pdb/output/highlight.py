@@ -47,7 +47,11 @@ def highlight(source: str) -> Optional[str]:
         return None
     try:
         return render(source)
-    except Exception:  # a lexer or style that someone has registered
+    except Exception as exc:  # a lexer or style that someone has registered
+        from stackscope.safe.interruptions import interrupts
+
+        if interrupts(exc):
+            raise
         return None
 
 

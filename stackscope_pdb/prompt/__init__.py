@@ -7,6 +7,7 @@
 `by_readline`        keys and history where readline reads it
 `completion`         what Tab offers
 `history`            the lines that were typed before
+`ending`             puts the terminal back if a signal ends the program
 `command_or_python`  tells whether a line is one of our commands, or Python
 ===================  ======================================================
 """

@@ -156,7 +156,11 @@ def static_attribute(obj: Any, name: str) -> Any:
     """
     try:
         found = inspect.getattr_static(obj, name)
-    except Exception:
+    except Exception as exc:
+        from stackscope.safe.interruptions import interrupts
+
+        if interrupts(exc):
+            raise
         raise NeedsCode from None
     cls = type(found)
     if cls in (staticmethod, classmethod):
@@ -164,7 +168,7 @@ def static_attribute(obj: Any, name: str) -> Any:
     if cls is MemberDescriptorType:  # a slot
         try:
             return found.__get__(obj)
-        except Exception:  # it is empty
+        except AttributeError:  # it is empty
             raise NeedsCode from None
     if cls in (FunctionType, BuiltinFunctionType) or not _has(cls, "__get__"):
         return found

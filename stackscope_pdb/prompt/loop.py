@@ -8,12 +8,14 @@ import sys
 from stackscope_pdb import settings
 from stackscope_pdb.output.terminal import is_terminal
 from stackscope_pdb.program.interrupts import plain_interrupts
+from stackscope_pdb.prompt.ending import keeps_terminal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Optional
 
     from stackscope_pdb.debugger.mixin import Commands as Base
+    from stackscope_pdb.prompt.ending import Guard
 else:
     Base = object
 
@@ -23,6 +25,9 @@ class ReadsLines(Base):
 
     _uses_readline = False
     """Whether the line that is being typed is."""
+
+    _guard: Optional[Guard] = None
+    """What puts the terminal back if a signal ends the process while a line is read."""
 
     def choose_reader(self) -> None:
         """Prefer readline to pyrepl, and both only where a terminal is at both ends."""
@@ -53,6 +58,14 @@ class ReadsLines(Base):
 
     def cmdloop(self, intro: Any = None) -> None:
         """Read and run commands, with prompt_toolkit if that can be used."""
+        with keeps_terminal() as guard:
+            outer, self._guard = self._guard, guard
+            try:
+                self._read_and_run(intro)
+            finally:
+                self._guard = outer
+
+    def _read_and_run(self, intro: Any) -> None:
         if not self._has_toolkit():
             if self.use_rawinput:
                 self._loop_with_readline(intro)
@@ -85,11 +98,20 @@ class ReadsLines(Base):
 
     def precmd(self, line: str) -> str:
         """Note what was typed, before aliases and the like change it."""
+        if self._guard is not None:
+            self._guard.lift()
         if self._uses_readline:
             from stackscope_pdb.prompt import by_readline
 
             by_readline.note(settings.history_file(), line)
         return super().precmd(line)
+
+    def postcmd(self, stop: bool, line: str) -> bool:
+        """Get ready to read the next line."""
+        stop = super().postcmd(stop, line)
+        if self._guard is not None and not stop:
+            self._guard.set()
+        return stop
 
     def _read_line(self) -> str:
         from stackscope_pdb.prompt import toolkit

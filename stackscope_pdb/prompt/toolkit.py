@@ -124,7 +124,11 @@ def _completer(debugger: Host) -> Any:
             text = document.text_before_cursor
             try:
                 start, found = completion.completions(debugger, text)
-            except Exception:
+            except Exception as exc:
+                from stackscope.safe.interruptions import interrupts
+
+                if interrupts(exc):
+                    raise
                 return
             for name in found:
                 yield Completion(name, start_position=start - len(text))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import textwrap
+import time
 
 import pytest
 
@@ -194,10 +197,11 @@ def finished(session):
 
 
 @attachable
-def test_a_thread_that_waits_for_a_lock(process, monkeypatch):
+def test_a_thread_that_waits_for_a_lock(process, monkeypatch, tmp_path):
     from stackscope_pdb.entry import attach
 
     monkeypatch.setattr(attach, "SECONDS", 1.2)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     target = process(BLOCKED)
     with pytest.raises(attach.AttachError, match="has not answered for 1.2 seconds"):
         attach.attach(target.pid, [])
@@ -208,8 +212,6 @@ def test_a_thread_that_waits_for_a_lock(process, monkeypatch):
 
 @attachable
 def test_no_process_to_attach_to(process):
-    import os
-
     from stackscope_pdb.entry import attach
 
     target = process(BLOCKED)
@@ -251,3 +253,160 @@ def test_bad_arguments(tmp_path, arguments, code, words):
         can = hasattr(sys, "remote_exec")
         wanted = "There is no process" if can else "needs Python 3.14 or later"
         assert wanted in run.stdout
+
+
+# ---------------------------------------------------------------------- nothing is left behind
+
+STATE = (
+    ALLOW
+    + """
+import atexit, gc, os, signal, sys, threading, time
+
+def state():
+    return {
+        "__main__": sorted(name for name in globals() if name not in ("before", "after")),
+        "atexit": atexit._ncallbacks(),
+        "folders": [*sys.path, *sorted(sys.path_importer_cache)],
+        "hooks": [*sys.meta_path, *sys.path_hooks, *gc.callbacks, sys.breakpointhook,
+                  sys.displayhook, sys.excepthook, sys.unraisablehook, threading.excepthook],
+        "modules": sorted(name for name in sys.modules if name.startswith("stackscope")),
+        "signals": [signal.getsignal(number) for number in sorted(signal.valid_signals())],
+        "sockets": [one for one in map(link, os.listdir("/proc/self/fd")) if "socket" in one],
+        "threads": threading.active_count(),
+        "trace": [sys.gettrace(), threading.gettrace(), sys._getframe().f_back.f_trace,
+                  *map(sys.monitoring.get_tool, range(6))],
+    }
+
+def link(number):
+    try:
+        return os.readlink("/proc/self/fd/" + number)
+    except OSError:
+        return ""
+
+def work():
+    pass
+
+attach = "mine"  # a name that a script might use
+say = None
+import pdb, importlib.util  # which stay, and so does what they register
+before = state()
+print("ready", flush=True)
+while attach == "mine" and not os.path.exists("stop"):
+    work()
+    if say:
+        say = print("runs", flush=True)
+    time.sleep(0.01)
+after = state()
+print({name: (before[name], after[name]) for name in after if after[name] != before[name]})
+"""
+)
+
+
+def goes_on(session, target):
+    """Let the process go on, and wait until it does."""
+    session.ask("say = True")
+    session.enter("c")
+    assert target.stdout.readline() == "runs\n"
+
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="asks /proc")
+
+
+@attachable
+@linux
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["q"],
+        ["tasks", "where -c", "ctx", "q"],
+        ["n", "n", "q"],
+        ["b work", "c", "n", "q"],
+        ["c", "^C", "q"],
+        ["c", signal.SIGTERM],
+        ["c", signal.SIGHUP],
+        [signal.SIGTERM],
+        [signal.SIGKILL],
+    ],
+    ids=str,
+)
+def test_an_attach_leaves_nothing(terminal, process, tmp_path, lines):
+    target = process(STATE)
+    session = terminal("", "-m", "stackscope_pdb", "-p", str(target.pid))
+    session.expect_prompt()
+    for number, line in enumerate(lines):
+        if line == "^C":
+            session.interrupt()
+        elif isinstance(line, int):
+            session.child.kill(line)
+            session.rest()
+            assert session.child.signalstatus == line
+        elif line == "q":
+            session.finish(line)
+        elif line == "c" and lines[number + 1] != "n":
+            goes_on(session, target)
+        else:
+            session.ask(line)
+    (tmp_path / "stop").touch()
+    out, _ = target.communicate(timeout=60)
+    assert out == "{}\n"
+    assert list((tmp_path / ".local" / "state" / "stackscope").iterdir()) == []
+
+
+@attachable
+@linux
+def test_a_debugger_that_is_gone_is_no_reason_to_refuse(terminal, process, tmp_path):
+    target = process(STATE)
+    first = terminal("", "-m", "stackscope_pdb", "-p", str(target.pid))
+    first.expect_prompt()
+    goes_on(first, target)
+    first.child.kill(signal.SIGKILL)
+    first.rest()
+    second = terminal("", "-m", "stackscope_pdb", "-p", str(target.pid))
+    assert "Attached." in second.expect_prompt()
+    second.finish("q")
+    (tmp_path / "stop").touch()
+    out, _ = target.communicate(timeout=60)
+    assert out == "{}\n"
+
+
+# ---------------------------------------------------------------------- what is given up
+
+
+@attachable
+@linux
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_an_attach_that_is_given_up_does_nothing_later(process, tmp_path, number):
+    target = process(BLOCKED)
+    environ = {**os.environ, "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    environ.pop("XDG_STATE_HOME", None)
+    debugger = subprocess.Popen(
+        [sys.executable, "-m", "stackscope_pdb", "-p", str(target.pid)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=environ,
+    )
+    state = tmp_path / ".local" / "state" / "stackscope"
+    deadline = time.monotonic() + 30
+    while not [path for path in state.glob("*/attach.py") if path.stat().st_size]:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    time.sleep(0.1)  # so that the process is told, too; before that, nothing happens either
+    debugger.send_signal(number)
+    out, _ = debugger.communicate(timeout=30)
+    assert b"Traceback" not in out
+    assert debugger.returncode == (1 if number == signal.SIGINT else -number)
+
+    (folder,) = state.iterdir()
+    assert folder.stat().st_mode & 0o777 == 0o700
+    script = folder / "attach.py"
+    assert script.stat().st_mode & 0o777 == 0o600
+    assert number == signal.SIGKILL or script.read_text() == ""
+    out, _ = target.communicate("go on\n", timeout=60)
+    assert out == "end\n"
+
+    # once the process has ended, the next attach clears it away
+    from stackscope_pdb.entry import meeting
+
+    meeting._remove_old_ones(str(state))
+    assert list(state.iterdir()) == []

@@ -141,3 +141,76 @@ def test_a_breakpoint_whatever_the_environment_says(cli, monkeypatch, hook):
     assert "stops.py(" in run.stdout
     assert "42" in run.stdout
     assert "cli.py" not in run.stdout
+
+
+HOSTILE = """
+import sys
+ESC = "\\x1b]0;title\\x07\\x1b[31m"
+
+def raising(exc):
+    raise exc
+
+def named(name, filename="<" + ESC + ">"):
+    code = compile("def f(exc): raise exc", filename, "exec")
+    namespace = {}
+    exec(code, namespace)
+    f = namespace["f"]
+    f.__code__ = f.__code__.replace(co_name=name)
+    return f
+
+kind = type(ESC + "\\n  File", (ValueError,), {"__module__": ESC})
+FAKE = 'f\\n  File "/etc/passwd", line 1, in root' + ESC
+try:
+    named(FAKE)(KeyError(ESC))
+except KeyError as exc:
+    inner = exc
+last = kind("message " + ESC)
+if hasattr(last, "add_note"):
+    last.add_note("note " + ESC)
+    last = ExceptionGroup("group " + ESC, [last])
+last.__cause__ = inner
+"""
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "named(FAKE)(last)",
+        "raise last",
+        "raise SyntaxError('message ' + ESC, (ESC + '.py', 1, 1, 'text ' + ESC + '\\n'))",
+        "sys.exit('status ' + ESC)",
+        "raise type('Odd', (Exception,), {'__str__': lambda self: 1 / 0})",
+    ],
+)
+def test_nothing_raw_reaches_the_terminal(cli, tmp_path, end):
+    (tmp_path / "hostile.py").write_text(HOSTILE + end + "\n")
+    run = cli("-c", "c", "hostile.py", stdin="where\nup\nq\n")
+    written = run.stdout + run.stderr
+    assert "\x1b" not in written
+    assert "\x07" not in written
+    assert '\n  File "/etc/passwd"' not in written
+    if end != "sys.exit('status ' + ESC)":
+        assert "Uncaught exception. Entering post mortem debugging" in run.stdout
+    if "Odd" not in end:
+        assert "\\x1b]0;title\\x07" in written
+    assert run.returncode == 0
+
+
+def test_names_with_lines_at_a_stop(cli, tmp_path):
+    (tmp_path / "lines.py").write_text(
+        HOSTILE + "g = named('f()\\n> /etc/passwd(1)root', 'a\\n> b.py')\n"
+        "try:\n    g(KeyError())\nexcept KeyError as exc:\n    found = exc\n"
+        "import stackscope_pdb\nstackscope_pdb.post_mortem(found)\n"
+    )
+    run = cli("-c", "c", "lines.py", stdin="where\nq\nq\n")
+    assert "f()\\n> /etc/passwd(1)root()" in run.stdout
+    assert "\n> /etc/passwd" not in run.stdout
+    assert "\n> b.py" not in run.stdout
+    assert "a\\n> b.py" in run.stdout
+
+
+def test_what_the_command_line_says_is_escaped(cli):
+    run = cli("no\x1b[31m.py")
+    assert run.stdout == "Error: no\\x1b[31m.py does not exist\n"
+    run = cli("fine.py", stdin="restart a\x1b[31mb\nq\n")
+    assert "\ta\\x1b[31mb\n" in run.stdout
