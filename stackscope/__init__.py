@@ -23,6 +23,7 @@ from stackscope.extraction.hooks import (
 )
 from stackscope.extraction.walk import Leaf
 from stackscope.interpreter.facts import InspectionWarning
+from stackscope.model.snapshot import ItemNode, LoopNode, Snapshot, TaskNode, ThreadNode
 from stackscope.model.stacks import Context, Frame, Stack, StackItem, StackSlice
 
 TYPE_CHECKING = False
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from typing import List
 
     from stackscope.dumps import cancel_dump_after, dump_after, register, unregister
-    from stackscope.model.snapshot import ItemNode, LoopNode, Snapshot, TaskNode, ThreadNode
     from stackscope.model.waiting import Amount, Waiting
     from stackscope.snapshot.runtimes import (
         FoundItem,
@@ -106,11 +106,6 @@ _LATER = {
     "dump_after": "dumps",
     "register": "dumps",
     "unregister": "dumps",
-    "ItemNode": "model.snapshot",
-    "LoopNode": "model.snapshot",
-    "Snapshot": "model.snapshot",
-    "TaskNode": "model.snapshot",
-    "ThreadNode": "model.snapshot",
     "Amount": "model.waiting",
     "Waiting": "model.waiting",
     "FoundItem": "snapshot.runtimes",

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import sys
+from _thread import get_ident
 from types import FrameType
 
 from stackscope.extraction.extraction import Extraction, child_stack, current_extraction
 from stackscope.glue import make_ready
 from stackscope.interpreter.running import callers
+from stackscope.model.snapshot import Snapshot, ThreadNode
 from stackscope.model.stacks import Frame, Stack, StackSlice
+from stackscope.safe.loading import TooEarly, load
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Optional, Union
 
-    from stackscope.model.snapshot import Snapshot
     from stackscope.model.stacks import Context, StackItem
 
 __all__ = [
@@ -198,7 +200,18 @@ def extract_all(
         >>> for node in extract_all().tasks():
         ...     print(node.number, node.name, node.state)
     """
-    from stackscope.snapshot.taking import take_snapshot
-
+    try:
+        take = load("stackscope.snapshot.taking").take_snapshot
+    except TooEarly as exc:
+        return _only_this_thread(exc, sys._getframe(1), with_contexts)
     make_ready()
-    return take_snapshot(sys._getframe(1), with_contexts, threads, tasks)
+    snapshot: Snapshot = take(sys._getframe(1), with_contexts, threads, tasks)
+    return snapshot
+
+
+def _only_this_thread(why: TooEarly, caller: FrameType, with_contexts: bool) -> Snapshot:
+    """What `extract_all` gives if it has interrupted the import of what it needs."""
+    extraction = Extraction(with_contexts, False, caller)
+    stack = extraction.complete(extraction.stack, StackSlice())
+    stack.error = why
+    return Snapshot([], [ThreadNode(None, 0, "this thread", True, stack, get_ident())])

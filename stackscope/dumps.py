@@ -4,29 +4,31 @@ In the manner of `faulthandler`, but with tasks and context managers, and so wit
 `register` has it run by the main thread, `dump_after` by a thread of its own.
 
 A signal handler runs between any two instructions of the main thread, whatever locks that holds. So
-a dump takes no lock; what it needs is imported beforehand (`_rehearse`); no ``__repr__`` of the
-program runs (`without_reprs`); and it is written to the file descriptor, past the buffers of file
+a dump takes no lock; what it needs is imported beforehand (`_prepare`); no ``__repr__`` of the
+program runs (`without_reprs`); and it is written to a file descriptor, past the buffers of file
 objects.
 """
 
 from __future__ import annotations
 
 import _thread
+import atexit
 import os
 import signal
 import sys
 import time
 
-from stackscope.extraction.errors import interrupts
-from stackscope.glue import make_ready
+from stackscope.glue import make_ready, without_locks
 from stackscope.render.stream import FileBeyondBuffers
+from stackscope.safe.interruptions import interrupts
+from stackscope.safe.loading import is_called_by, load
 from stackscope.safe.text import class_name, without_reprs
 from stackscope.snapshot.taking import take_snapshot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Any, Callable, Dict, List, Optional, Union
+    from typing import Any, Dict, List, Optional, Union
 
     File = Union[int, Any, None]
 
@@ -48,9 +50,10 @@ LONGEST = min(_thread.TIMEOUT_MAX, 1e9)
 class _Registration:
     """What `register` was told about a signal, and what handled it before."""
 
-    __slots__ = ("chain", "output", "previous")
+    __slots__ = ("chain", "name", "output", "previous")
 
-    def __init__(self, output: FileBeyondBuffers, chain: bool, previous: Any) -> None:
+    def __init__(self, name: str, output: FileBeyondBuffers, chain: bool, previous: Any) -> None:
+        self.name = name
         self.output = output
         self.chain = chain
         self.previous = previous
@@ -58,8 +61,8 @@ class _Registration:
 
 _registered: Dict[int, _Registration] = {}
 
-_busy_in = 0
-"""The process in which a signal handler is making a dump. A child process has its own."""
+_is_ignored_at_exit = False
+"""Whether `_at_exit` will be called."""
 
 
 def register(signum: int, file: File = None, chain: bool = False) -> None:
@@ -72,7 +75,8 @@ def register(signum: int, file: File = None, chain: bool = False) -> None:
     Args:
         signum: The signal, such as ``signal.SIGUSR1``. Registering one again replaces ``file`` and
             ``chain``.
-        file: An open file, which has to stay open, or a file descriptor; ``sys.stderr`` by default.
+        file: An open file, or a file descriptor; ``sys.stderr`` by default. It is kept open, also
+            if the program closes it.
         chain: Also do what was done on the signal before, afterwards.
 
     Raises:
@@ -90,18 +94,23 @@ def register(signum: int, file: File = None, chain: bool = False) -> None:
     if _signal_name(number) in NEVER_HANDLED:
         raise ValueError(f"{_signal_name(number)} can't be handled: choose another signal")
     output = _destination(file)
-    _rehearse()
+    _prepare()
     known = _registered.get(number)
     current = signal.getsignal(number)
     previous = known.previous if known is not None and current is _on_signal else current
-    _registered[number] = _Registration(output, bool(chain), previous)
+    output.stay_open(_original("poll", "select"))
+    _registered[number] = _Registration(_signal_name(number), output, bool(chain), previous)
     try:
         _set_handler(number, _on_signal, "register")
+        _be_ignored_at_exit()
     except BaseException:
         del _registered[number]
         if known is not None:
             _registered[number] = known
+        output.close()
         raise
+    if known is not None:
+        known.output.close()
 
 
 def unregister(signum: int) -> bool:
@@ -128,6 +137,7 @@ def unregister(signum: int) -> bool:
         # None: it wasn't set by Python code, nor can it be.
         _set_handler(number, signal.SIG_DFL if previous is None else previous, "unregister")
     del _registered[number]
+    registration.output.close()
     return True
 
 
@@ -163,21 +173,44 @@ def _signal_name(number: int) -> str:
 
 def _on_signal(signum: int, frame: Optional[FrameType]) -> None:
     """The handler: everything here may have interrupted anything."""
-    global _busy_in  # noqa: PLW0603
     registration = _registered.get(signum)
     if registration is None:  # somebody has kept this handler and calls it
         return
-    if _busy_in != os.getpid():
-        _busy_in = os.getpid()
+    # Else it came while the last one was being answered. The frames tell that, for an exception may
+    # leave anything else in a wrong state.
+    if not is_called_by(_dump.__code__):
+        output = registration.output
         try:
-            _dump(registration.output, f"on {_signal_name(signum)}", frame)
-        finally:
-            _busy_in = 0
-        # Whoever has read this may send the next signal.
-        registration.output.write([_last_line()])
-    # else it came while the last one was being answered
+            if _dump(output, f"on {registration.name}", frame):
+                # Whoever has read this may send the next signal.
+                output.write([_last_line()])
+        except RecursionError:
+            pass  # there is no room for so much as to say so
     if registration.chain:
         _call_previous(signum, registration.previous, frame)
+
+
+def _be_ignored_at_exit() -> None:
+    global _is_ignored_at_exit  # noqa: PLW0603
+    if not _is_ignored_at_exit:
+        atexit.register(_at_exit)
+        _is_ignored_at_exit = True
+
+
+def _at_exit() -> None:
+    """Let the signals do nothing from now on.
+
+    When the interpreter has ended all else, it takes Python's handlers away, and then they would
+    end the process.
+    """
+    for number, registration in list(_registered.items()):
+        if signal.getsignal(number) is not _on_signal:
+            continue
+        after = registration.previous if registration.chain else None
+        try:
+            signal.signal(number, signal.SIG_IGN if after is None else after)
+        except (OSError, TypeError, ValueError):  # the interpreter exits in another thread
+            pass
 
 
 def _call_previous(signum: int, previous: Any, frame: Optional[FrameType]) -> None:
@@ -219,12 +252,13 @@ class _Watch:
     def run(self) -> None:
         """Wait, and then dump unless this has been cancelled."""
         while not self.cancelled.acquire(timeout=self.seconds):
-            _dump(self.output, f"after {self.seconds:g} s", None)
-            self.output.write([_last_line()])
+            if _dump(self.output, f"after {self.seconds:g} s", None):
+                self.output.write([_last_line()])
             if self.exits:
                 os._exit(1)
             if not self.repeat:
                 break
+        self.output.close()
 
 
 _watch: Optional[_Watch] = None
@@ -263,7 +297,8 @@ def dump_after(
     if not 0 < seconds <= LONGEST:
         raise ValueError(f"seconds must be more than 0 and at most {LONGEST:g}, not {seconds!r}")
     watch = _Watch(float(seconds), bool(repeat), _destination(file), bool(exit))
-    _rehearse()
+    _prepare()
+    watch.output.stay_open(_original("poll", "select"))
     cancel_dump_after()
     watch.start()
     _watch = watch
@@ -277,29 +312,60 @@ def cancel_dump_after() -> None:
         watch.cancel()
 
 
-def _original(name: str) -> Callable[..., Any]:
-    """A function of `_thread`.
+def _original(name: str, module: str = "_thread") -> Any:
+    """A function of a module as the interpreter has it; ``None`` if it has none such.
 
     What gevent puts in its place needs an event loop that isn't blocked.
     """
     monkey: Any = sys.modules.get("gevent.monkey")
-    if monkey is None:
-        return getattr(_thread, name)  # type: ignore[no-any-return]
-    return monkey.get_original("_thread", name)  # type: ignore[no-any-return]
+    if monkey is not None and name in monkey.saved.get(module, ()):
+        return monkey.get_original(module, name)
+    return getattr(__import__(module), name, None)
 
 
 # ----------------------------------------------------------------------------------------- the dump
 
+LATE = (
+    "_thread",
+    *(["exceptiongroup"] if sys.version_info < (3, 11) else []),
+    "importlib",
+    "linecache",
+    "re",
+    "select",
+    "tokenize",
+    "traceback",
+    "unicodedata",
+    "warnings",
+    "stackscope.extraction.unwound",
+    "stackscope.glue.describing",
+    "stackscope.interpreter.bytecode.keepers",
+    "stackscope.interpreter.frames.public_only",
+    "stackscope.interpreter.resumable",
+    "stackscope.render.snapshot",
+    "stackscope.render.source",
+    "stackscope.render.stack",
+    "stackscope.render.words",
+)
+"""What some function of ours imports when it is called, or may need in reading source files."""
 
-def _rehearse() -> None:
-    """Make a dump and throw it away.
 
-    Then a real one has nothing to import, and nothing to warn of.
+def _prepare() -> None:
+    """Import all that a dump may need, then make one and throw it away.
+
+    A real one has nothing to import, and nothing to warn of.
     """
+    for name in LATE:
+        try:
+            __import__(name)
+        except ImportError:  # only some versions have it, or need it
+            pass
+    load("stackscope.interpreter.frames.choosing").reader()
+    make_ready()
+    without_locks.prepare()
     without_reprs(_lines, sys._getframe(), False)
 
 
-def _dump(output: FileBeyondBuffers, occasion: str, interrupted: Optional[FrameType]) -> None:
+def _dump(output: FileBeyondBuffers, occasion: str, interrupted: Optional[FrameType]) -> bool:
     """Write a dump, without its `_last_line`.
 
     Args:
@@ -307,17 +373,22 @@ def _dump(output: FileBeyondBuffers, occasion: str, interrupted: Optional[FrameT
         occasion: Why, in words.
         interrupted: The frame that this thread would otherwise be running; ``None`` in a thread of
             our own.
+
+    Returns:
+        Whether it could be written.
     """
     now = time.strftime("%Y-%m-%d %H:%M:%S")
     title = f"what process {os.getpid()} is doing {occasion}, {now}"
-    output.write([f"\n+++ stackscope: {title} +++\n"])
+    if not output.write([f"\n+++ stackscope: {title} +++\n"]):
+        return False
     try:
         lines = without_reprs(_lines, interrupted, output.ascii_only)
-    except Exception as exc:
-        if interrupts(exc):
+    except BaseException as exc:
+        # To ask that takes some calls, for which there is no room then.
+        if type(exc) is not RecursionError and interrupts(exc):
             raise
         lines = [f"stackscope could not find that out: {class_name(exc)}\n"]
-    output.write(lines)
+    return output.write(lines)
 
 
 def _last_line() -> str:
@@ -325,7 +396,7 @@ def _last_line() -> str:
 
 
 def _lines(interrupted: Optional[FrameType], ascii_only: bool) -> List[str]:
-    make_ready()
+    make_ready(for_dump=True)
     snapshot = take_snapshot(sys._getframe() if interrupted is None else interrupted)
     if interrupted is None:
         snapshot.threads = [node for node in snapshot.threads if not node.is_here]

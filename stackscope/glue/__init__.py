@@ -14,12 +14,15 @@ import time
 from _thread import get_ident
 from types import ModuleType
 
-from stackscope.extraction.errors import interrupts
-from stackscope.safe.objects import mro_of, namespace_of_module
+from stackscope.glue import without_locks
+from stackscope.interpreter.running import thread_frames
+from stackscope.safe.interruptions import interrupts
+from stackscope.safe.loading import TooEarly, is_being_imported, is_called_by, loading
+from stackscope.safe.objects import is_instance, namespace_of_module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, Optional, Tuple
+    from typing import Any, Callable, Dict, List, Optional, Tuple
 
 __all__ = ["make_ready"]
 
@@ -29,6 +32,12 @@ BUILT_IN = {
     "anyio": "anyio.common",
     "anyio._backends._asyncio": "anyio.on_asyncio",
     "anyio._backends._trio": "anyio.on_trio",
+    "anyio._core._eventloop": "anyio.common",
+    "anyio._core._synchronization": "anyio.common",
+    "anyio._core._tasks": "anyio.common",
+    "anyio.from_thread": "anyio.common",
+    "anyio.streams.memory": "anyio.common",
+    "anyio.to_thread": "anyio.common",
     "async_generator": "async_generator",
     "asyncio": "asyncio",
     "builtins": "stdlib",
@@ -62,6 +71,9 @@ here."""
 OWN_GLUE = "_stackscope_install_glue_"
 """The name of the function by which a module installs its own glue."""
 
+NOT_ITS_FAULT = (RecursionError, MemoryError)
+"""What may be raised anywhere, and tells nothing about the glue that was to be installed."""
+
 PATIENCE = 1.0
 """How many seconds to wait for other threads that install glue."""
 
@@ -69,12 +81,17 @@ PATIENCE = 1.0
 _dealt_with: Dict[str, int] = {}
 """The modules that need no further look, each with the thread that has looked at it.
 
-`dict.setdefault` claims one of them for a thread. There is no lock: a signal handler that extracts
-might have interrupted the very code that holds it.
+A module is noted when its glue is installed, and not before: whatever interrupts that, it is done
+anew the next time.
 """
 
 _installing: Dict[str, int] = {}
-"""The modules whose glue is being installed, and the threads that do it."""
+"""The modules whose glue is being installed, and the threads that do it.
+
+`dict.setdefault` claims one of them for a thread. There is no lock: a signal handler that extracts
+might have interrupted the very code that holds it. A claim counts as long as the thread is in
+`_install`, for an exception may come before it is taken back.
+"""
 
 _settled_state: Optional[Tuple[int, str]] = None
 """The `_state` of ``sys.modules`` when all that was in it was dealt with."""
@@ -89,7 +106,6 @@ def _forget_other_threads() -> None:
     _free_own_modules()
     for name, thread in list(_installing.items()):
         if thread != get_ident():
-            _dealt_with.pop(name, None)
             _installing.pop(name, None)
 
 
@@ -109,7 +125,7 @@ def _free_own_modules() -> None:
         # Without the GIL the lock is gone already, with all that the other threads had.
         locks.pop(name, None)
         module = sys.modules.get(name)
-        if module is not None and _is_being_imported(namespace_of_module(module)):
+        if is_being_imported(module):
             del sys.modules[name]
 
 
@@ -117,11 +133,16 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_other_threads)
 
 
-def make_ready() -> None:
-    """Install the glue for what has been imported since the last time."""
+def make_ready(for_dump: bool = False) -> None:
+    """Install the glue for what has been imported since the last time.
+
+    Args:
+        for_dump: Import nothing, wait for nobody, warn of nothing, and run no glue that a library
+            has brought along: see `stackscope.glue.without_locks`.
+    """
     state = _state()
     if state is None or state != _settled_state:
-        _deal_with_modules(state)
+        _deal_with_modules(state, for_dump)
 
 
 def _state() -> Optional[Tuple[int, str]]:
@@ -132,23 +153,31 @@ def _state() -> Optional[Tuple[int, str]]:
         return None  # another thread is just importing something; or modules are torn down
 
 
-def _deal_with_modules(state: Optional[Tuple[int, str]]) -> None:
+def _deal_with_modules(state: Optional[Tuple[int, str]], for_dump: bool) -> None:
     global _settled_state  # noqa: PLW0603
-    failures = []
+    failures: List[str] = []
     settled = True
     for name, module in list(sys.modules.items()):
         if name in _dealt_with:
             continue
-        namespace = namespace_of_module(module) if _is_module(module) else {}
         if module is None:  # nobody may import it, as yet
             settled = settled and name not in BUILT_IN
-        elif _is_being_imported(namespace):
+            continue
+        own_glue = None
+        if is_instance(module, (ModuleType,)):
+            own_glue = dict.get(namespace_of_module(module), OWN_GLUE)
+        if is_being_imported(module):
             settled = False  # its time is the next extraction
-        elif _dealt_with.setdefault(name, get_ident()) == get_ident():
-            failure = _install(name, dict.get(namespace, OWN_GLUE))
-            if failure is not None:
-                failures.append(failure)
-    _wait_for_other_threads()
+        elif own_glue is None and name not in BUILT_IN:
+            _dealt_with[name] = get_ident()
+        elif for_dump and own_glue is not None:
+            settled = False
+        elif _claim(name):
+            settled = _install(name, own_glue, for_dump, failures) and settled
+        else:
+            settled = False
+    if not for_dump:
+        _wait_for_other_threads()
     if settled:
         _settled_state = state
     for failure in failures:
@@ -157,46 +186,70 @@ def _deal_with_modules(state: Optional[Tuple[int, str]]) -> None:
         warnings.warn(failure, RuntimeWarning, stacklevel=4)
 
 
-def _is_module(thing: object) -> bool:
-    # Not isinstance(), which asks for the __class__ of whatever somebody has put into sys.modules.
-    return any(base is ModuleType for base in mro_of(type(thing)))
+def _claim(name: str) -> bool:
+    """Whether it is up to this thread to install the glue for a module."""
+    thread = _installing.get(name)
+    if thread is not None:
+        if _is_installing(thread):
+            return False  # this has interrupted it, or another thread does it
+        _installing.pop(name, None)
+    return _installing.setdefault(name, get_ident()) == get_ident()
 
 
-def _is_being_imported(namespace: Dict[str, Any]) -> bool:
-    spec = dict.get(namespace, "__spec__")
-    # Set while the module's code is running: importlib._bootstrap._load_unlocked, 3.8 to 3.15
-    return getattr(spec, "_initializing", False) is True
+def _is_installing(thread: int) -> bool:
+    """Whether a thread is in `_install`."""
+    if thread == get_ident():
+        return is_called_by(_install.__code__)
+    return any(frame.f_code is _install.__code__ for frame in thread_frames(thread))
 
 
-def _install(name: str, own_glue: Optional[Callable[[], object]]) -> Optional[str]:
-    """Install the glue for a module, if there is any. Gives a warning if that fails."""
-    if own_glue is None and name not in BUILT_IN:
-        return None
-    _installing[name] = get_ident()
+def _install(
+    name: str, own_glue: Optional[Callable[[], object]], for_dump: bool, failures: List[str]
+) -> bool:
+    """Install the glue for a module. Gives whether that is done, be it with a failure."""
     try:
+        if name in _dealt_with:  # between our looking at it and claiming it
+            return True
         if own_glue is not None:
             own_glue()
         else:
-            module = f"{__name__}.{BUILT_IN[name]}"
-            __import__(module)  # as importlib.import_module() does, but without importing that
-            sys.modules[module].install()
+            loading(_install_built_in, f"{__name__}.{BUILT_IN[name]}", for_dump)
     except BaseException as exc:
-        if interrupts(exc):
+        if interrupts(exc) or (own_glue is None and is_instance(exc, NOT_ITS_FAULT)):
             raise
+        if own_glue is None and (for_dump or is_instance(exc, (TooEarly,)) or _somebody_imports()):
+            return False  # what it needs is only half there
         kind = "built-in" if own_glue is None else "module-provided"
-        return (
+        failures.append(
             f"Failed to initialize {kind} glue for {name}: {type(exc).__name__}: {exc}. "
             "Some stacks may be shown in less detail, or with details missing."
         )
+        if is_instance(exc, NOT_ITS_FAULT):
+            return False
     finally:
-        del _installing[name]
-    return None
+        _installing.pop(name, None)
+    _dealt_with[name] = get_ident()
+    return True
+
+
+def _install_built_in(module: str, for_dump: bool) -> None:
+    if for_dump:
+        without_locks.load(module).install()
+    else:
+        __import__(module)  # as importlib.import_module() does, but without importing that
+        sys.modules[module].install()
+
+
+def _somebody_imports() -> bool:
+    """Whether any module is being imported just now."""
+    return any(is_being_imported(module) for module in list(sys.modules.values()))
 
 
 def _wait_for_other_threads() -> None:
     """Let other threads finish what they install, but don't insist: they may be waiting for us."""
     deadline = time.monotonic() + PATIENCE
-    while any(thread != get_ident() for thread in list(_installing.values())):
+    here = get_ident()
+    while any(thread != here and _is_installing(thread) for thread in list(_installing.values())):
         if time.monotonic() > deadline:
             break
         time.sleep(0.001)

@@ -1,4 +1,4 @@
-"""What the glue of several libraries has in common: finding functions, and describing waits."""
+"""What the glue of several libraries has in common, such as finding functions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from stackscope.snapshot.waits import describe_call
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType
-    from typing import Any, Callable, Iterable
+    from typing import Any, Callable, Iterable, List
 
     from stackscope.model.stacks import Frame
     from stackscope.model.waiting import Waiting
@@ -101,6 +101,26 @@ def describe_channel(
 def variable(frame: Frame, name: str) -> Any:
     """A local variable of a frame; ``None`` if it has no value."""
     return local_value(frame.pyframe, name)[1]
+
+
+# ------------------------------------------------- greenlets in the place of threads
+
+_greenlet_finders: List[Callable[[int], List[Any]]] = []
+
+
+def register_greenlet_finder(find: Callable[[int], List[Any]]) -> None:
+    """Have the greenlets of a library shown that stand in the place of threads.
+
+    Args:
+        find: Gives the greenlet with the number of a thread, in a list; none if there is none.
+    """
+    if find not in _greenlet_finders:
+        _greenlet_finders.append(find)
+
+
+def greenlet_with_number(number: int) -> List[Any]:
+    """The greenlet that has a thread's place and number, in a list; none if there is none."""
+    return [item for find in _greenlet_finders for item in find(number)]
 
 
 # ------------------------------------------------------------------------- time

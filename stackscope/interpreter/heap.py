@@ -5,6 +5,9 @@ CPython fills the tuple of ``tuple(generator)``, say, while the collector knows 
 SystemError if there is one more reference to it by then (``_PyTuple_Resize``, up to 3.13). So the
 list of `gc.get_objects` may not live until another thread runs: it is made, searched and dropped
 within one call of a function in C.
+
+What was alive at a ``gc.freeze()`` the collector doesn't tell of. `frozen_objects` says whether
+there is such; to thaw it would change the program.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Callable, Iterable, Iterator, List, Sequence
 
-__all__ = ["instances", "object_at", "subclasses"]
+__all__ = ["frozen_objects", "instances", "object_at", "subclasses"]
 
 KEPT_BY_TEE = 64
 """`itertools.tee` keeps up to 57 of the last objects that it has given (``LINKCELLS`` in
@@ -29,6 +32,17 @@ Modules/itertoolsmodule.c)."""
 HEAPTYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: what a class statement makes
 
 _flags: Callable[[type], int] = type.__dict__["__flags__"].__get__
+
+
+def frozen_objects() -> int:
+    """How many objects `instances` and `object_at` can't find, for they are frozen."""
+    count = getattr(gc, "get_freeze_count", None)  # PyPy has none
+    frozen = 0 if count is None else int(count())
+    return frozen if frozen > FROZEN_AT_START else 0
+
+
+FROZEN_AT_START = 2000
+"""CPython 3.12 freezes a few hundred of its own objects at the start. A program has many more."""
 
 
 def subclasses(base: type) -> List[type]:

@@ -6,7 +6,7 @@ greenlets are found by a function that `register_finder` makes known.
 
 from __future__ import annotations
 
-from stackscope.extraction.errors import attempt
+from stackscope.safe.interruptions import attempt
 from stackscope.safe.objects import is_instance
 from stackscope.safe.text import safe_repr
 from stackscope.snapshot.survey import unique

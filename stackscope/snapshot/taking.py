@@ -8,11 +8,12 @@ tell costs that detail, and nothing else.
 
 from __future__ import annotations
 
-from stackscope.extraction.errors import attempt
 from stackscope.extraction.extraction import Extraction
+from stackscope.interpreter.heap import frozen_objects
 from stackscope.interpreter.running import this_thread
 from stackscope.model.snapshot import ItemNode, LoopNode, Snapshot, TaskNode
 from stackscope.model.stacks import Stack
+from stackscope.safe.interruptions import attempt
 from stackscope.snapshot.numbers import item_numbers
 from stackscope.snapshot.owners import TaskTrees
 from stackscope.snapshot.runtimes import found_by, known_finders, make_runtimes, types_of
@@ -65,7 +66,9 @@ def _take(extraction: Extraction, threads: bool, tasks: bool) -> Snapshot:
     items: List[ItemNode] = []
     for finder in finders:
         items += _item_nodes(extraction, finder.kind, found_by(finder, survey))
-    return Snapshot(loops, found_threads, items, graph.cycles())
+    snapshot = Snapshot(loops, found_threads, items, graph.cycles())
+    snapshot.frozen = frozen_objects() if types else 0
+    return snapshot
 
 
 def _loop_node(trees: TaskTrees, runtime: Asked, loop: object, survey: Survey) -> LoopNode:

@@ -38,7 +38,7 @@ def thread_nodes(extraction: Extraction) -> List[ThreadNode]:
                 is_here,
                 extraction.stack(item),
                 ident,
-                getattr(thread, "_daemonic", False) is True,
+                instance_attributes(thread).get("_daemonic") is True,
             )
         )
     del frame  # perhaps our own, which would keep itself alive

@@ -10,11 +10,11 @@ from __future__ import annotations
 import functools
 
 from stackscope.extraction.codes import code_dispatch
-from stackscope.extraction.errors import interrupts
 from stackscope.extraction.extraction import implementation
 from stackscope.interpreter.facts import CO_ANY_GENERATOR
 from stackscope.model.stacks import Stack
 from stackscope.model.waiting import Waiting
+from stackscope.safe.interruptions import interrupts
 from stackscope.snapshot.user_code import calls_below_user, is_runtime_frame, name_of_call
 
 TYPE_CHECKING = False

@@ -82,7 +82,7 @@ class Describing(Plain):
 
 class Exiting(Plain):
     def __repr__(self):
-        raise SystemExit
+        raise GeneratorExit
 
 
 class NoText(Plain):

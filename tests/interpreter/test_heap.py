@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 from types import SimpleNamespace
@@ -141,3 +142,14 @@ def test_what_other_threads_make_is_left_alone():
 )
 def test_the_test_above_can_fail():
     assert any(tuples_that_fail(hold_what_threads_make)[0] for _ in range(10))
+
+
+@pytest.mark.skipif(not hasattr(gc, "freeze"), reason="has no gc.freeze()")
+def test_frozen_objects():
+    assert heap.frozen_objects() == 0
+    gc.freeze()
+    try:
+        assert heap.frozen_objects() == gc.get_freeze_count() > 0
+    finally:
+        gc.unfreeze()
+    assert heap.frozen_objects() == 0

@@ -76,7 +76,7 @@ def test_a_wrong_answer_costs_that_detail_only(name, answer, register):
 @pytest.mark.parametrize("name", METHODS)
 def test_an_error_costs_that_detail_only(name, register):
     def fail(self, *args):
-        raise SystemExit
+        raise GeneratorExit
 
     register(**{name: fail})
     assert "shop" in str(extract_all()) or name == "loops"

@@ -9,10 +9,6 @@ from __future__ import annotations
 
 import sys
 
-import anyio
-import anyio.from_thread
-import anyio.streams.memory
-
 from stackscope.extraction.hooks import (
     customize,
     elaborate_context,
@@ -36,6 +32,7 @@ from stackscope.snapshot.user_code import register_machinery, register_runtime_p
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from types import CodeType
     from typing import Any, Callable, Dict, Iterable, Optional
 
     from stackscope.glue.describing import ScopeState
@@ -141,13 +138,16 @@ def _runs_call_for(task: Any, future: object) -> bool:
         pyframe = getattr(coroutine, "cr_frame", None)
         if pyframe is None:
             return False
-        if pyframe.f_code is CALL_FUNC:
+        if _calls_function(pyframe.f_code):
             return local_value(pyframe, "future")[1] is future
         coroutine = cr_await(coroutine)
     return False
 
 
-CALL_FUNC = code_of(anyio.from_thread, "BlockingPortal._call_func")
+def _calls_function(code: CodeType) -> bool:
+    """Whether it is the code of the task that runs a call for a portal."""
+    return code is code_of(sys.modules.get("anyio.from_thread"), "BlockingPortal._call_func")
+
 
 # ------------------------------------------------------------------- waits
 
@@ -189,8 +189,8 @@ def describe_semaphore(frame: Frame, waiting: Waiting) -> None:
 
 def describe_lock(frame: Frame, waiting: Waiting) -> None:
     """``Lock.acquire()`` where anyio implements it: who has it, and how many wait."""
-    owner = getattr(variable(frame, "self"), "_owner_task", None)
-    if type(owner) is anyio.TaskInfo:  # up to 4.4
+    owner: Any = getattr(variable(frame, "self"), "_owner_task", None)
+    if type(owner) is getattr(_module("_core._testing"), "TaskInfo", None):  # up to 4.4
         waiting.holder_names = [owner.name or "?"]
     elif owner is not None:
         waiting.holders = [owner]
@@ -223,34 +223,41 @@ def describe_stop(frame: Frame, waiting: Waiting) -> None:
 
 # ------------------------------------------------------------- installation
 
-CALLS = {
-    "sleep": describe_nothing,
-    "sleep_forever": describe_nothing,
-    "sleep_until": describe_nothing,
-    "Condition.wait": describe_waiters,
-    "Lock.acquire": describe_lock,
-    "Semaphore.acquire": describe_semaphore,
-    "to_thread.run_sync": describe_to_thread,
-    "from_thread.BlockingPortal.sleep_until_stopped": describe_stop,
-    "streams.memory.MemoryObjectReceiveStream.receive": describe_stream,
-    "streams.memory.MemoryObjectSendStream.send": describe_stream,
-}
+CALLS = (
+    ("_core._eventloop", "sleep", describe_nothing),
+    ("_core._eventloop", "sleep_forever", describe_nothing),
+    ("_core._eventloop", "sleep_until", describe_nothing),
+    ("_core._synchronization", "Condition.wait", describe_waiters),
+    ("_core._synchronization", "Lock.acquire", describe_lock),
+    ("_core._synchronization", "Semaphore.acquire", describe_semaphore),
+    ("to_thread", "run_sync", describe_to_thread),
+    ("from_thread", "BlockingPortal.sleep_until_stopped", describe_stop),
+    ("streams.memory", "MemoryObjectReceiveStream.receive", describe_stream),
+    ("streams.memory", "MemoryObjectSendStream.send", describe_stream),
+)
+"""Functions by module and name. To ask `anyio` itself for them would import them, since 4.15."""
+
+
+def _module(name: str) -> Any:
+    """A module of anyio's, if it has been imported."""
+    return sys.modules.get(f"anyio.{name}")
 
 
 def install() -> None:
-    """Register what is known about anyio, whatever its backend."""
-    portal = anyio.from_thread.BlockingPortal
-    unwrap_context.register(portal, unwrap_portal)
-    customize(portal.call, elaborate=elaborate_portal_call)
-    blocking = getattr(anyio.from_thread, "_BlockingAsyncContextManager", None)
+    """Register what is known about those modules of anyio's that have been imported."""
+    portal = getattr(_module("from_thread"), "BlockingPortal", None)
+    if portal is not None:
+        unwrap_context.register(portal, unwrap_portal)
+        customize(portal.call, elaborate=elaborate_portal_call)
+    blocking = getattr(_module("from_thread"), "_BlockingAsyncContextManager", None)
     if blocking is not None:
         unwrap_context.register(blocking, unwrap_blocking_manager)
     install_timeouts()
-    run_coro = getattr(getattr(anyio, "TaskHandle", None), "_run_coro", None)
+    run_coro = getattr(getattr(_module("_core._tasks"), "TaskHandle", None), "_run_coro", None)
     if run_coro is not None:  # 4.14+
         customize(run_coro, hide=True)
-    for path, describer in CALLS.items():
-        register_call(anyio, path, describer)
+    for name, path, describer in CALLS:
+        register_call(_module(name), path, describer)
     register_runtime_package("anyio")
     register_machinery("anyio._core._eventloop", ["run"])
     register_machinery("anyio.pytest_plugin")
@@ -258,11 +265,11 @@ def install() -> None:
 
 def install_timeouts() -> None:
     """Register what makes cancel scopes."""
-    manager_type = getattr(sys.modules.get("anyio._core._tasks"), "FailAfterContextManager", None)
+    manager_type = getattr(_module("_core._tasks"), "FailAfterContextManager", None)
     if manager_type is not None:  # up to 3.7
         elaborate_context.register(manager_type, elaborate_fail_after)
         return
     for name in ("fail_after", "fail_at"):
-        function = getattr(anyio, name, None)
+        function = getattr(_module("_core._tasks"), name, None)
         if function is not None:
             unwrap_context_generator.register(function, elaborate_timeout)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio.tasks
+import gc
 from types import FunctionType, GetSetDescriptorType
 
 from stackscope.glue.describing import Deadline
 from stackscope.interpreter.facts import FREE_THREADED
 from stackscope.safe.objects import class_attribute, is_instance
+from stackscope.safe.text import safe_text
 from stackscope.snapshot.numbers import natural_order
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Any, Dict, List, Tuple
+    from typing import Any, Dict, List, Optional, Tuple
 
 # The ones written in Python, where asyncio.Task and asyncio.Future are the ones written in C.
 PyTask: Any = getattr(asyncio.tasks, "_PyTask", asyncio.Task)
@@ -24,10 +26,14 @@ FUTURES = (asyncio.Future, PyFuture)
 BUILT_INS = (asyncio.Task, asyncio.Future)  # a task first, for it is a future as well
 
 
+FIRST = 10
+"""Among so many callbacks of a future is the one that whoever made the future has added."""
+
 _readers = {
     (id(cls), name): reader.__get__
     for cls in {asyncio.Task, asyncio.Future}
-    for name, reader in cls.__dict__.items()
+    for base in reversed(cls.__mro__)
+    for name, reader in base.__dict__.items()
     if type(reader) is GetSetDescriptorType
 }
 """Reads the private attributes of the tasks and futures that are written in C."""
@@ -72,15 +78,33 @@ def callback_variable(future: object, function: str, variable: str) -> object:
         function: The name of the callback.
         variable: The name of its free variable.
     """
-    entries = internal(future, "_callbacks")
-    if type(entries) is not list:
-        return None
-    for entry in entries:
-        callback = entry[0] if type(entry) is tuple else entry
-        # Nearly all of them are no functions, but methods of tasks.
+    for callback in _first_callbacks(future):
         if type(callback) is FunctionType and callback.__code__.co_name == function:
             return free_variables(callback).get(variable)
     return None
+
+
+def _first_callbacks(future: object) -> List[Any]:
+    """The first callables that ``future`` will call when it is done.
+
+    ``_callbacks`` of a future in C makes a list of all of them: with a thousand tasks that wait for
+    the same one, a thousand times a thousand. What it refers to are the first one, and a list of
+    the others (``FutureObj_traverse`` in Modules/_asynciomodule.c).
+    """
+    found: List[Any] = []
+    if asyncio.Future is not PyFuture and is_instance(future, (asyncio.Future,)):
+        lists: List[List[Any]] = []
+        for referent in gc.get_referents(future):
+            if type(referent) is list:
+                lists.append(referent)
+            elif callable(referent):
+                found.append(referent)
+    else:
+        entries = internal(future, "_callbacks")
+        lists = [entries] if type(entries) is list else []
+    for entries in lists:
+        found += [entry[0] if type(entry) is tuple else entry for entry in entries[:FIRST]]
+    return found
 
 
 def free_variables(function: FunctionType) -> Dict[str, Any]:
@@ -118,18 +142,49 @@ def executor_frames(future: object) -> List[FrameType]:
     return frames_of_call(source)
 
 
-def is_done(future: Any) -> bool:
+def state_of(future: object) -> Optional[str]:
+    """``PENDING``, ``CANCELLED`` or ``FINISHED``; ``None`` if it is no future of asyncio's."""
+    state = internal(future, "_state")
+    return state if type(state) is str and is_instance(future, FUTURES) else None
+
+
+def is_done(future: object) -> bool:
     """Whether a future or task of asyncio's has a result. Others are taken for pending."""
-    for cls in (asyncio.Task, asyncio.Future, PyTask, PyFuture):
-        if type(future) is cls or is_instance(future, (cls,)):
-            return bool(cls.done(future))
-    return False
+    read = _readers.get((id(type(future)), "_state"))
+    if read is not None:
+        return bool(read(future) != "PENDING")
+    return state_of(future) in ("CANCELLED", "FINISHED")
 
 
-def name_in_order(task: Any) -> List[Tuple[int, str]]:
+def name_of(task: Any) -> str:
+    """The name of a task, which asyncio makes when it is first asked for it."""
+    name = asyncio.Task.get_name(task) if _is_in_c(task) else internal(task, "_name")
+    return safe_text(name) if type(name) is str else "?"
+
+
+def coroutine_of(task: Any) -> Any:
+    """The coroutine of a task."""
+    return asyncio.Task.get_coro(task) if _is_in_c(task) else internal(task, "_coro")
+
+
+def requests_to_cancel(task: Any) -> int:
+    """How often a task has been cancelled without taking that back, from 3.11 on."""
+    if _is_in_c(task):
+        return asyncio.Task.cancelling(task) if hasattr(asyncio.Task, "cancelling") else 0
+    count = internal(task, "_num_cancels_requested")
+    return count if type(count) is int else 0
+
+
+def _is_in_c(task: object) -> bool:
+    """Whether it is a task of which the methods that asyncio has are written in C."""
+    if asyncio.Task is PyTask:
+        return False
+    return type(task) is asyncio.Task or is_instance(task, (asyncio.Task,))
+
+
+def name_in_order(task: object) -> List[Tuple[int, str]]:
     """A sorting key by which ``Task-9`` comes before ``Task-10``."""
-    get_name = PyTask.get_name if is_instance(task, (PyTask,)) else asyncio.Task.get_name
-    return natural_order(get_name(task))
+    return natural_order(name_of(task))
 
 
 def time_until(moment: float, loop: Any) -> Deadline:

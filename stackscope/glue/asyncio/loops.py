@@ -7,7 +7,7 @@ import asyncio.base_events
 import asyncio.events
 import asyncio.runners
 import asyncio.tasks
-from types import FunctionType, MethodType
+from types import CoroutineType, FunctionType, GeneratorType, MethodType
 
 from stackscope.extraction.extraction import threads_with_frames
 from stackscope.extraction.hooks import customize, unwrap_stackitem
@@ -15,14 +15,24 @@ from stackscope.extraction.walk import Leaf
 from stackscope.glue.asyncio.futures import (
     TASKS,
     PyTask,
+    coroutine_of,
     done_callbacks,
     internal,
     is_done,
+    name_of,
+    requests_to_cancel,
+    state_of,
 )
 from stackscope.interpreter.frames import local_value
-from stackscope.interpreter.heap import subclasses
+from stackscope.interpreter.heap import instances, subclasses
 from stackscope.interpreter.running import this_thread
-from stackscope.safe.objects import instance_attributes, is_instance
+from stackscope.safe.objects import (
+    class_attribute,
+    instance_attributes,
+    is_instance,
+    mro_of,
+    namespace_of,
+)
 from stackscope.snapshot.runtimes import Runtime, register_runtime
 from stackscope.snapshot.survey import Survey, unique
 from stackscope.snapshot.user_code import register_machinery
@@ -71,7 +81,18 @@ def _all_known_tasks() -> List[Any]:
     return [task for task in found if task is not None]
 
 
+ASKED_OF_TASKS = ("__eq__", "__getattribute__", "__hash__", "done", "get_loop")
+"""What `asyncio.all_tasks` may call of a task."""
+
+
 def _tasks_of_loop(loop: Any) -> List[Any]:
+    """The tasks of a loop, from 3.14 on."""
+    others = [ref() for name in _OTHERS for ref in list(getattr(name, "data", name))]
+    kinds = subclasses(asyncio.Task)
+    if others or not all(map(_is_plain, kinds)):
+        # It would run code of the program.
+        found = [*instances(kinds), *[task for task in others if task is not None]]
+        return [task for task in unique(found) if get_loop(task) is loop and not is_done(task)]
     for attempt in range(ATTEMPTS):
         try:
             return list(asyncio.all_tasks(loop))
@@ -81,11 +102,32 @@ def _tasks_of_loop(loop: Any) -> List[Any]:
     return []
 
 
+_OTHERS: Tuple[Any, ...] = (getattr(asyncio.tasks, "_scheduled_tasks", ()),)
+"""The tasks that are not written in C."""
+
+
+def _is_plain(cls: type) -> bool:
+    """Whether a class of tasks overrides nothing that `asyncio.all_tasks` calls."""
+    return class_attribute(cls, "__getattr__") is None and all(
+        class_attribute(cls, name) is class_attribute(asyncio.Task, name) for name in ASKED_OF_TASKS
+    )
+
+
 def all_tasks_of(loop: object) -> List[Any]:
     """The tasks of a loop that are not done."""
     if OTHER_TASKS:
         return [t for t in _all_known_tasks() if get_loop(t) is loop and not is_done(t)]
     return _tasks_of_loop(loop)
+
+
+def current_task(loop: object) -> Any:
+    """The task that a loop is running; by identity, for `asyncio.current_task` hashes the loop."""
+    known = getattr(asyncio.tasks, "_current_tasks", None)
+    for running, task in list(known.items()) if type(known) is dict else ():
+        if running is loop:
+            return task
+    # From 3.14 on, a field of the thread that runs the loop.
+    return None if OTHER_TASKS else asyncio.current_task(loop)  # type: ignore[arg-type]
 
 
 class AsyncioLoops(Runtime):
@@ -94,15 +136,16 @@ class AsyncioLoops(Runtime):
     def __init__(self) -> None:
         self._by_loop: Optional[Dict[int, List[Any]]] = None
         self._loops: List[Any] = []
-        self._current: Dict[int, Any] = {}
+        self._running: List[Any] = []
 
     def types(self) -> Sequence[type]:
         return () if OTHER_TASKS else subclasses(asyncio.AbstractEventLoop)
 
     def loops(self, survey: Survey) -> List[object]:
         """Loops from the frames that run them, from their tasks, and from the collector."""
-        found: List[Any] = [loop for _, loop in running_loops(survey)]
-        found.append(asyncio._get_running_loop())
+        self._running = [loop for _, loop in running_loops(survey)]
+        self._running.append(asyncio._get_running_loop())
+        found: List[Any] = list(self._running)
         self._find_tasks()
         found += self._loops
         found += survey.instances(self.types())
@@ -146,16 +189,19 @@ class AsyncioLoops(Runtime):
         return None
 
     def is_running(self, loop: Any) -> bool:
-        return bool(loop.is_running())
+        if is_instance(loop, (asyncio.BaseEventLoop,)):
+            return instance_attributes(loop).get("_thread_id") is not None
+        for cls in mro_of(type(loop)):
+            asks = namespace_of(cls).get("is_running")
+            if asks is not None and type(asks) is not FunctionType:  # as in uvloop, in C
+                return bool(asks.__get__(loop, cls)())
+        return any(loop is running for running in self._running)
 
     def current(self, loop: Any) -> object:
-        return asyncio.current_task(loop)
+        return current_task(loop)
 
     def task_name(self, task: Any) -> str:
-        for cls in TASKS:
-            if type(task) is cls or is_instance(task, (cls,)):
-                return str(cls.get_name(task))
-        return str(task.get_name())
+        return name_of(task)
 
     def owner(self, task: Any) -> Tuple[object, object]:
         """A task reports its end to the group that it was started in."""
@@ -182,12 +228,11 @@ class AsyncioLoops(Runtime):
     def state(self, task: Any, stack: Stack) -> str:
         if is_done(task):
             return "done"
-        cancelling = getattr(task, "cancelling", None)  # 3.11+
-        is_cancelling = bool(cancelling and cancelling()) or bool(internal(task, "_must_cancel"))
+        is_cancelling = bool(requests_to_cancel(task)) or internal(task, "_must_cancel") is True
         waiter = internal(task, "_fut_waiter")
-        if waiter is None or waiter.done():
+        if waiter is None or is_done(waiter):
             # up to 3.10, what tells is that the future it waited for was cancelled
-            is_cancelling = is_cancelling or (waiter is not None and waiter.cancelled())
+            is_cancelling = is_cancelling or state_of(waiter) == "CANCELLED"
             if is_cancelling:
                 return "cancelling"
             return "running" if _coroutine_runs(task) else "ready"
@@ -235,11 +280,11 @@ def find_task_group(callback: Any) -> Optional[Tuple[object, object]]:
 
 def _coroutine_runs(task: Any) -> bool:
     """Whether the task is just being run: that of an eager task may run inside another one."""
-    for cls in TASKS:
-        if is_instance(task, (cls,)):
-            coroutine = cls.get_coro(task)
-            return any(getattr(coroutine, name, False) for name in ("cr_running", "gi_running"))
-    return False
+    coroutine = coroutine_of(task)
+    # Not a class of the program's, whose attributes may run its code.
+    if type(coroutine) not in (CoroutineType, GeneratorType):
+        return False
+    return any(getattr(coroutine, name, False) for name in ("cr_running", "gi_running"))
 
 
 # ---------------------------------------------------------- running loops
@@ -283,9 +328,8 @@ def frames_of_loop(loop: Any) -> List[FrameType]:
 
 def _frames_of_current_task(loop: Any) -> List[FrameType]:
     """The frames from the current task of a loop on, for loops that have no frame of their own."""
-    task = asyncio.current_task(loop)
-    coroutine = None if task is None else task.get_coro()
-    outer = getattr(coroutine, "cr_frame", None)
+    coroutine = coroutine_of(current_task(loop))
+    outer = coroutine.cr_frame if type(coroutine) is CoroutineType else None
     for _, frames in threads_with_frames() if outer is not None else ():
         for index, frame in enumerate(frames):
             if frame is outer:

@@ -23,7 +23,10 @@ from stackscope.glue.asyncio.futures import (
     FUTURES,
     TASKS,
     PyFuture,
+    coroutine_of,
     executor_frames,
+    internal,
+    is_done,
     name_in_order,
     shielded,
     time_until,
@@ -35,7 +38,7 @@ from stackscope.safe.objects import instance_attributes, is_instance
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, List, Optional, Type
+    from typing import Any, List, Optional
 
     from stackscope.model.stacks import Context, Frame
 
@@ -43,16 +46,10 @@ if TYPE_CHECKING:
 # ------------------------------------------------------- tasks and futures
 
 
-def task_unwrapper(cls: Type[asyncio.Task[Any]]) -> Callable[[asyncio.Task[Any]], object]:
-    """Make the hook for a class of tasks. It won't call what a subclass overrides."""
-    done, get_coro = cls.done, cls.get_coro
-
-    def unwrap_task(task: asyncio.Task[Any]) -> object:
-        """A task: its coroutine. Nothing if it is finished."""
-        # get_coro() of an eager task that finished at once crashes some releases of CPython 3.12.
-        return [] if done(task) else get_coro(task)
-
-    return unwrap_task
+def unwrap_task(task: object) -> object:
+    """A task: its coroutine. Nothing if it is finished."""
+    # get_coro() of an eager task that finished at once crashes some releases of CPython 3.12.
+    return [] if is_done(task) else coroutine_of(task)
 
 
 def unwrap_future_iterator(iterator: object) -> object:
@@ -112,24 +109,27 @@ def state_of_group(group: object) -> List[str]:
 # ---------------------------------------------------------------- timeouts
 
 
-def elaborate_timeout(timeout: Any, context: Context) -> None:
+def elaborate_timeout(timeout: object, context: Context) -> None:
     """``asyncio.timeout()``: how much time is left."""
     context.description = f"asyncio.timeout(): {_state_of_timeout(timeout)}"
 
 
-def _state_of_timeout(timeout: Any) -> str:
-    if instance_attributes(timeout).get("_task") is None:
+def _state_of_timeout(timeout: object) -> str:
+    attributes = instance_attributes(timeout)
+    if attributes.get("_task") is None:
         return "not entered"
-    if timeout.expired():
+    if getattr(attributes.get("_state"), "_value_", None) in ("expiring", "expired"):
         return "expired"
     return deadline_text(deadline_of_timeout(timeout))
 
 
-def deadline_of_timeout(timeout: Any) -> Optional[Deadline]:
+def deadline_of_timeout(timeout: object) -> Optional[Deadline]:
     """When an ``asyncio.timeout()`` that has been entered ends; ``None`` if it doesn't."""
-    task = instance_attributes(timeout).get("_task")
-    moment = timeout.when()
-    return None if moment is None or task is None else time_until(moment, task.get_loop())
+    attributes = instance_attributes(timeout)
+    task, moment = attributes.get("_task"), attributes.get("_when")
+    if task is None or moment is None:
+        return None
+    return time_until(moment, internal(task, "_loop"))
 
 
 # ------------------------------------------------------------ installation
@@ -138,7 +138,7 @@ def deadline_of_timeout(timeout: Any) -> Optional[Deadline]:
 def install() -> None:
     """Register what concerns stacks and contexts."""
     for task_type in set(TASKS):
-        unwrap_stackitem.register(task_type, task_unwrapper(task_type))
+        unwrap_stackitem.register(task_type, unwrap_task)
     for future_type in set(FUTURES):
         unwrap_stackitem.register(future_type, unwrap_future)
     iterator_type = _type_of_future_iterator()

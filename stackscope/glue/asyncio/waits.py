@@ -57,6 +57,10 @@ it."""
 MOST_SEARCHED = 500
 """The most tasks among which those are searched that ``as_completed()`` waits for."""
 
+# Slots, which nobody's code is between.
+_when = asyncio.TimerHandle.__dict__["_when"].__get__
+_loop_of_timer = asyncio.Handle.__dict__["_loop"].__get__
+
 # ----------------------------------------------------------------- reading
 
 
@@ -90,8 +94,8 @@ def note_timer(waiting: Waiting, handle: Any, loop: Any = None) -> None:
     if handle is None:
         return
     if is_instance(handle, (asyncio.TimerHandle,)):
-        its_loop = getattr(handle, "_loop", None) or loop
-        time_until(asyncio.TimerHandle.when(handle), its_loop).note_in(waiting)
+        its_loop = _loop_of_timer(handle)
+        time_until(_when(handle), loop if its_loop is None else its_loop).note_in(waiting)
     elif is_instance(handle, _other_timers) and loop is not None:
         time_until(handle.when(), loop).note_in(waiting)
 

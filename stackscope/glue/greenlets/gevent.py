@@ -10,10 +10,9 @@ from __future__ import annotations
 import sys
 from types import BuiltinFunctionType
 
-from stackscope.glue.describing import hide_functions
+from stackscope.glue.describing import hide_functions, register_greenlet_finder
 from stackscope.glue.greenlets.finder import register_folded, register_plain, register_thread_reader
 from stackscope.glue.greenlets.greenlet import parent_of, reachable
-from stackscope.glue.stdlib.threading import register_greenlet_finder
 from stackscope.interpreter.running import register_stacks
 from stackscope.safe.objects import instance_attributes, is_instance
 

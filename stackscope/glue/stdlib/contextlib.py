@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     Without the text, the argument is the object, a manager.
     """
 
+LONGEST_NAME = 60
+"""Characters of the name of an exit stack to which the numbers of its entries are added."""
+
 # ------------------------------------------------------- generator managers
 
 
@@ -98,6 +101,8 @@ def elaborate_exit_stack(stack: Any, context: Context) -> None:
     if type(entries) is not deque or extraction is None or extraction.is_under_construction(stack):
         return
     name = context.varname or "_"
+    if len(name) > LONGEST_NAME:  # exit stacks in exit stacks: each would add to it
+        name = "..."
     children: List[Context] = []
     calls: Dict[int, Call] = {}
     for is_sync, callback in list(entries):

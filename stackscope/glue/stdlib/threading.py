@@ -10,24 +10,25 @@ import threading
 from _thread import get_ident
 
 from stackscope.extraction.hooks import customize, unwrap_stackitem, yields_frames
+from stackscope.glue.describing import greenlet_with_number
 from stackscope.interpreter.running import (
     this_thread,
     thread_frames_and_error,
 )
 from stackscope.model.stacks import StackSlice
-from stackscope.safe.objects import mro_of
+from stackscope.safe.objects import instance_attributes, mro_of
 from stackscope.snapshot.user_code import register_machinery
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Any, Callable, Iterator, List
+    from typing import Any, Iterator, List, Optional
 
 
 def unwrap_thread(thread: threading.Thread) -> Any:
     """A thread: its stack, or nothing if it isn't running."""
-    ident = threading.Thread.ident.__get__(thread)
-    if ident is None or not _is_alive(thread):
+    ident = _number_of(thread)
+    if ident is None or not _is_alive(thread, ident):
         return []
     if ident == get_ident():
         return StackSlice()
@@ -45,24 +46,6 @@ def _frames_before(frames: List[FrameType], error: RuntimeError) -> Iterator[Fra
     raise error
 
 
-_greenlet_finders: List[Callable[[int], List[Any]]] = []
-
-
-def register_greenlet_finder(find: Callable[[int], List[Any]]) -> None:
-    """Have the greenlets of a library shown that stand in the place of threads.
-
-    Args:
-        find: Gives the greenlet with the number of a thread, in a list; none if there is none.
-    """
-    if find not in _greenlet_finders:
-        _greenlet_finders.append(find)
-
-
-def greenlet_with_number(number: int) -> List[Any]:
-    """The greenlet that has a thread's place and number, in a list; none if there is none."""
-    return [item for find in _greenlet_finders for item in find(number)]
-
-
 def unwrap_number(number: int) -> object:
     """The number of a running thread: its stack. Another number is a leaf."""
     if type(number) is not int:  # a bool, say
@@ -75,17 +58,22 @@ def unwrap_number(number: int) -> object:
     return found or None
 
 
-def _is_alive(thread: threading.Thread) -> bool:
-    """Whether the thread is running. Its identifier alone may belong to a later thread."""
-    ident = threading.Thread.ident.__get__(thread)
-    if getattr(threading, "_active", {}).get(ident, thread) is not thread:
-        return False
-    # Not the program's method if it has one, but that of the kind of thread object that `threading`
-    # makes for a thread that somebody else has started.
-    for cls in mro_of(type(thread)):
-        if cls.__module__ == "threading" and "is_alive" in cls.__dict__:
-            return bool(cls.__dict__["is_alive"](thread))
-    return False
+def _number_of(thread: threading.Thread) -> Optional[int]:
+    """``thread.ident``, but what the thread itself has stored."""
+    ident = instance_attributes(thread).get("_ident")
+    if type(ident) is int:
+        return ident
+    known = list(getattr(threading, "_active", {}).items())
+    return next((number for number, other in known if other is thread), None)
+
+
+def _is_alive(thread: threading.Thread, ident: int) -> bool:
+    """Whether the thread is running. Its identifier alone may belong to a later thread.
+
+    ``Thread.is_alive()`` may change something and, up to 3.12, take a lock.
+    """
+    known = getattr(threading, "_active", {})
+    return not known or known.get(ident) is thread
 
 
 def install() -> None:

@@ -6,9 +6,18 @@ import sys
 from typing import TYPE_CHECKING, Optional
 
 from stackscope.interpreter.facts import IS_CPYTHON, IS_PYPY, STACK_IS_IN_FRAME
+from stackscope.safe.interruptions import interrupts
+from stackscope.safe.loading import TooEarly, is_being_imported, loading
+from stackscope.safe.objects import is_instance
 
 if TYPE_CHECKING:
     from stackscope.interpreter.frames.base import Reader
+
+MODULES_OF_CTYPES = ("ctypes", "_ctypes", "ctypes._endian", "struct", "_struct", "types")
+"""What ``import ctypes`` imports."""
+
+UNFINISHED = (AttributeError, ImportError, MemoryError, RecursionError)
+"""What may be raised anywhere, or where modules are only half imported."""
 
 # The reader to use. `_decided` says whether that has been settled, by the user or by a self-test.
 _reader: Optional[Reader] = None
@@ -34,19 +43,36 @@ def make_reader() -> Optional[Reader]:
 
 
 def _has_ctypes() -> bool:
-    """Whether memory can be read. Isolated subinterpreters of 3.12 can't import what it takes."""
+    """Whether memory can be read. Isolated subinterpreters of 3.12 can't import what it takes.
+
+    Raises:
+        ImportError: There is no telling, for somebody is just importing it.
+    """
     try:
         import ctypes  # noqa: F401
     except ImportError:
+        if any(is_being_imported(sys.modules.get(name)) for name in MODULES_OF_CTYPES):
+            raise
         return False
     return True
 
 
 def reader() -> Optional[Reader]:
-    """The reader in use; `None` if only public interfaces are."""
+    """The reader in use; `None` if only public interfaces are.
+
+    That holds for the time being, too, where the self-test itself is interrupted.
+    """
     if not _decided:
-        set_trickery_enabled(None)
+        try:
+            loading(set_trickery_enabled, None)
+        except TooEarly:
+            return None
     return _reader
+
+
+def is_decided() -> bool:
+    """Whether a self-test, or the user, has decided how frames are read."""
+    return _decided
 
 
 def set_trickery_enabled(enabled: Optional[bool]) -> None:
@@ -78,9 +104,19 @@ def set_trickery_enabled(enabled: Optional[bool]) -> None:
 
 
 def _passes(chosen: Optional[Reader]) -> bool:
+    """Whether a reader passes the self-test.
+
+    Raises:
+        BaseException: It could not be finished, and so says nothing.
+    """
     from stackscope.interpreter.frames.selftest import passes
 
-    return chosen is not None and passes(chosen)
+    try:
+        return chosen is not None and passes(chosen)
+    except BaseException as exc:
+        if interrupts(exc) or is_instance(exc, UNFINISHED):
+            raise
+        return False
 
 
 def _warn() -> None:
