@@ -42,7 +42,12 @@ class StackscopeMagics(Magics):  # type: ignore[misc,unused-ignore]
         try:
             item = self.shell.ev(expression)  # type: ignore[union-attr,unused-ignore]
         except Exception as exc:
-            print(f"*** {type(exc).__name__}: {exc}")
+            from stackscope.safe.interruptions import interrupts
+            from stackscope.safe.text import describe_exception
+
+            if interrupts(exc):
+                raise
+            print(f"*** {describe_exception(exc)}")
             return
         self._show(item, console, contexts=not options.no_contexts, hidden=options.hidden)
 

@@ -124,13 +124,21 @@ def _source_painter(name: str) -> Optional[Callable[[str], str]]:
             parser = make(theme_name=name)
         else:
             parser = make(style={"lightbg": "LightBG"}.get(name, name.capitalize()))
-    except Exception:  # a theme of somebody's own
+    except Exception as exc:  # a theme of somebody's own
+        from stackscope.safe.interruptions import interrupts
+
+        if interrupts(exc):
+            raise
         return None
 
     def paint(source: str) -> str:
         try:
             painted, failed = parser.format2(source, "str")
-        except Exception:
+        except Exception as exc:
+            from stackscope.safe.interruptions import interrupts
+
+            if interrupts(exc):
+                raise
             return source
         # It adds line ends, and does not know what to do with part of a statement.
         return source if failed or painted is None else painted.replace("\n", "").rstrip()

@@ -199,11 +199,14 @@ class _Clock:
             timer.join(LONGEST_JOIN)
 
     def _tell(self, name: str) -> None:
+        __stackscope_exits_stay__ = True  # noqa: F841 (see stackscope.safe.interruptions)
         output = self._output
         try:
             lines = self._lines(output)
         except Exception as exc:
-            lines = [f"stackscope could not find out what it does: {type(exc).__name__}: {exc}\n"]
+            from stackscope.safe.text import describe_exception
+
+            lines = [f"stackscope could not find out what it does: {describe_exception(exc)}\n"]
         begins = f"{name} takes more than {self._seconds:g} s and is left running"
         output.write(
             [

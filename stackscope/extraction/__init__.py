@@ -7,7 +7,7 @@
 `unwound`     those that were active when an exception came by
 `hooks`       what glue registers
 `codes`       dispatch on the identity of code objects
-`errors`      what goes wrong, and which exceptions are the program's own
+`errors`      what goes wrong, and what is made of it
 ============  ======================================================================
 """
 

@@ -1,28 +1,16 @@
-"""What goes wrong in an extraction, and which exceptions are the program's own."""
+"""What goes wrong in an extraction, and what is made of it."""
 
 from __future__ import annotations
 
-import _signal  # type: ignore[import-not-found]
 import builtins
 import sys
-from types import FunctionType, MethodType
 
 from stackscope.model.stacks import Stack
 from stackscope.safe.objects import traceback_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Iterator, List
-
-
-def attempt(default: Any, function: Callable[..., Any], *args: object) -> Any:
-    """What ``function`` gives; ``default`` if it can't."""
-    try:
-        return function(*args)
-    except BaseException as exc:
-        if interrupts(exc):
-            raise
-        return default
+    from typing import Any, List
 
 
 OWN_MODULES = (f"{__package__}.walk", f"{__package__}.extraction")
@@ -30,34 +18,6 @@ OWN_MODULES = (f"{__package__}.walk", f"{__package__}.extraction")
 
 UNWRAP_LIMIT = 100
 """How many times an item may be unwrapped before that must lead to a frame or a leaf."""
-
-
-def interrupts(exc: BaseException) -> bool:
-    """Whether ``exc`` is meant for the whole program rather than being about what we look at.
-
-    Hooks look at broken objects, which may raise anything, be it ``SystemExit`` or a
-    ``CancelledError`` that would otherwise cancel the caller. But what a signal handler raised must
-    get through.
-    """
-    if isinstance(exc, KeyboardInterrupt):
-        return True
-    handlers = _signal_handlers()
-    traceback = traceback_of(exc)
-    while traceback is not None:
-        if any(traceback.tb_frame.f_code is code for code in handlers):
-            return True
-        traceback = traceback.tb_next
-    return False
-
-
-def _signal_handlers() -> List[object]:
-    # Not by `signal`, which makes members of enumerations of what is no function.
-    handlers: Iterator[Any] = map(_signal.getsignal, range(1, _signal.NSIG))
-    functions: List[Any] = [
-        handler.__func__ if type(handler) is MethodType else handler  # pyright: ignore[reportFunctionMemberAccess]
-        for handler in handlers
-    ]
-    return [function.__code__ for function in functions if type(function) is FunctionType]
 
 
 def without_our_frames(exc: BaseException) -> BaseException:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import sys
-from _thread import get_ident
 from types import FrameType
 
 from stackscope.extraction.errors import (
     UNWRAP_LIMIT,
     add_error,
     as_one,
-    interrupts,
     no_frame,
     too_many_unwrappings,
     without_our_frames,
@@ -25,7 +23,10 @@ from stackscope.extraction.hooks import (
 from stackscope.extraction.walk import Walk
 from stackscope.interpreter.running import callers, this_thread, thread_frames
 from stackscope.model.stacks import Frame, Stack, StackSlice
-from stackscope.safe.objects import mro_of, namespace_of
+from stackscope.safe.interruptions import interrupts
+from stackscope.safe.loading import TooEarly, is_loading, load
+from stackscope.safe.objects import MISSING, mro_of, namespace_of
+from stackscope.safe.scoped import Scoped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from stackscope.model.stacks import Context
 
     R = TypeVar("R")
-    Chain = Optional[Tuple[object, Optional[Stack], Any]]
+    Chain = Optional[Tuple[object, Optional[Stack], Any, int]]
     Postponed = Tuple[Callable[..., None], Tuple[Any, ...], Chain]
     FrameHook = Callable[[Frame, Any], Any]
     ContextHooks = Tuple[Optional[Callable[..., None]], Optional[Callable[..., Any]]]
@@ -49,12 +50,8 @@ isn't limited by the interpreter's recursion limit.
 """
 
 
-_current: Dict[int, Extraction] = {}
-"""The extraction that is going on in each thread.
-
-Not a `threading.local`, for that would import `threading`; a signal handler that interrupts us
-leaves it as it was.
-"""
+_current: Scoped[Optional[Extraction]] = Scoped("extraction", None)
+"""The extraction that is going on."""
 
 
 def implementation(hook: Any, cls: type) -> Any:
@@ -97,13 +94,22 @@ def context_finder() -> Callable[..., List[Context]]:
     """`contexts_active_in_frame`, imported when it is first needed.
 
     What reads bytecode and frames takes longer to import than all the rest.
+
+    Raises:
+        Exception: It can't be imported now, perhaps for the code that is interrupted is at it.
     """
     global _find_contexts  # noqa: PLW0603
     if _find_contexts is None:
-        from stackscope.extraction.contexts import contexts_active_in_frame
-
-        _find_contexts = contexts_active_in_frame
+        load("stackscope.interpreter.frames.choosing").reader()
+        find = load("stackscope.extraction.contexts").contexts_active_in_frame
+        # Only now: what was interrupted before is to be done again.
+        _find_contexts = find
     return _find_contexts
+
+
+def find_no_contexts(*args: object) -> List[Context]:
+    """In the place of `contexts_active_in_frame` as long as that can't be imported."""
+    return []
 
 
 class Extraction:
@@ -122,8 +128,11 @@ class Extraction:
         "depth",
         "elaborators",
         "find_contexts",
+        "lack",
         "later",
         "managers",
+        "on_path",
+        "path",
         "recurse_child_tasks",
         "suspended",
         "unwrappers",
@@ -133,14 +142,26 @@ class Extraction:
     def __init__(
         self, with_contexts: bool, recurse_child_tasks: bool, caller: Optional[FrameType]
     ) -> None:
-        self.find_contexts = context_finder()
+        self.lack: Optional[BaseException] = TooEarly() if is_loading() else None
+        """Why something may be missing in each stack."""
+        try:
+            self.find_contexts = context_finder()
+        except BaseException as exc:
+            if interrupts(exc):
+                raise
+            self.lack = without_our_frames(exc)
+            self.find_contexts = find_no_contexts
         self.with_contexts = with_contexts
         self.recurse_child_tasks = recurse_child_tasks
         self.caller = caller
         self.depth = 0
         self.chain: Chain = None
-        """What is under construction, innermost first: an item or manager, and the stack it belongs
-        to."""
+        """What is under construction, innermost first: an item or manager, the stack it belongs to,
+        what it is inside of, and how many there are outside of it."""
+        self.path: List[Any] = []
+        """The `chain` that `is_under_construction` was last asked about, outermost first."""
+        self.on_path: Dict[int, int] = {}
+        """How often each item stands on it, by id."""
         self.later: List[Postponed] = []
         self.suspended: List[Iterator[None]] = []
         """What `fill_apart` made for stacks with errors. Closing them now would give them a
@@ -154,9 +175,9 @@ class Extraction:
 
     def complete(self, work: Callable[..., R], *args: Any) -> R:
         """Do ``work`` as the current extraction of this thread, with all that it puts off."""
-        ident = get_ident()
-        outer = _current.get(ident)
-        _current[ident] = self
+        return _current.during(self, self._complete, work, args)  # type: ignore[no-any-return]
+
+    def _complete(self, work: Callable[..., R], args: Tuple[Any, ...]) -> R:
         result: Optional[R] = None
         try:
             result = work(*args)
@@ -164,10 +185,7 @@ class Extraction:
                 self.resume(*self.later.pop())
             return result
         finally:
-            if outer is None:
-                del _current[ident]
-            else:
-                _current[ident] = outer
+            self.path.clear()
             del result  # see `without_our_frames`
 
     def postpone(self, work: Callable[..., None], *args: Any) -> None:
@@ -244,19 +262,38 @@ class Extraction:
             del stack
 
     def is_under_construction(self, item: object) -> bool:
-        chain = self.chain
-        while chain is not None:
-            if chain[0] is item:
-                return True
+        """Whether ``item`` is the root of a stack around this one, or the manager of a context."""
+        self._follow(self.chain)
+        return id(item) in self.on_path
+
+    def _follow(self, chain: Chain) -> None:
+        """Make the path that of ``chain``, from where they part.
+
+        So the work for all stacks is linear in their number, however deep they are nested.
+        """
+        path, counts = self.path, self.on_path
+        missing = []
+        while chain is not None and not (chain[3] < len(path) and path[chain[3]] is chain):
+            missing.append(chain)
             chain = chain[2]
-        return False
+        common = 0 if chain is None else chain[3] + 1
+        while len(path) > common:
+            key = id(path.pop()[0])
+            counts[key] -= 1
+            if not counts[key]:
+                del counts[key]
+        for step in reversed(missing):
+            path.append(step)
+            counts[id(step[0])] = counts.get(id(step[0]), 0) + 1
 
     def fill_stack(self, stack: Stack, item: Any, only_first: bool = False) -> None:
         chain = self.chain
-        self.chain = (item, stack, chain)
+        self.chain = (item, stack, chain, 0 if chain is None else chain[3] + 1)
         self.depth += 1
         try:
             Walk(self, stack, item).run(only_first)
+            if self.lack is not None and self.depth == 1:
+                add_error(stack, self.lack)
         finally:
             self.depth -= 1
             self.chain = chain
@@ -312,7 +349,8 @@ class Extraction:
     ) -> None:
         errors = []
         chain = self.chain
-        self.chain = (owner, None if chain is None else chain[1], chain)
+        stack, depth = (None, 0) if chain is None else (chain[1], chain[3] + 1)
+        self.chain = (owner, stack, chain, depth)
         self.depth += 1
         try:
             for child in children:
@@ -328,17 +366,16 @@ class Extraction:
         finally:
             self.depth -= 1
             self.chain = chain
-            del errors, chain
+            del errors, chain, stack
 
     def context_hooks(self, cls: type) -> Optional[ContextHooks]:
         """The implementations to call for managers of a class.
 
         ``None`` if there are only the default ones.
         """
-        try:
-            return self.managers[id(cls)]
-        except KeyError:
-            pass
+        known = self.managers.get(id(cls), MISSING)
+        if known is not MISSING:
+            return known  # type: ignore[return-value]
         elaborate = implementation(elaborate_context, cls)
         unwrap = implementation(unwrap_context, cls)
         found = None if elaborate is None and unwrap is None else (elaborate, unwrap)
@@ -352,10 +389,9 @@ class Extraction:
 
     def unwrapper(self, cls: type) -> Optional[Callable[[Any], Any]]:
         """The implementation of `unwrap_stackitem` for a class; ``None`` for the default one."""
-        try:
-            return self.unwrappers[id(cls)]
-        except KeyError:
-            pass
+        known = self.unwrappers.get(id(cls), MISSING)
+        if known is not MISSING:
+            return known  # type: ignore[return-value]
         found = implementation(unwrap_stackitem, cls)
         self.classes.append(cls)
         self.unwrappers[id(cls)] = found
@@ -372,7 +408,7 @@ class Extraction:
 
 def current_extraction() -> Optional[Extraction]:
     """The extraction that is going on in this thread, if any."""
-    return _current.get(get_ident())
+    return _current.get()
 
 
 def threads_with_frames() -> Iterator[Tuple[int, List[FrameType]]]:

@@ -16,9 +16,10 @@ from stackscope.safe.objects import MISSING, class_attribute, namespace_of_modul
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Tuple
+    from typing import Any, Dict, List, Optional, Tuple
 
-    from stackscope.interpreter.bytecode import Block, CodeAnalysis, Site
+    from stackscope.interpreter.bytecode import Block
+    from stackscope.interpreter.bytecode.keepers import Keeper
 
 
 def contexts_open_at(frame: FrameType, lasti: int, left: bool) -> List[Context]:
@@ -33,30 +34,25 @@ def contexts_open_at(frame: FrameType, lasti: int, left: bool) -> List[Context]:
     site = analysis.past(lasti)
     if site is None:
         return []
-    contexts = [_past(frame, analysis, site, live.block, False, left) for live in site.live]
+    from stackscope.interpreter.bytecode.keepers import find_keepers
+
+    keepers = find_keepers(frame.f_code, analysis, site, left)
+    contexts = [_past(frame, live.block, keepers.get(live.block), False) for live in site.live]
     if site.exiting is not None:
-        contexts.append(_past(frame, analysis, site, site.exiting.block, True, left))
+        block = site.exiting.block
+        contexts.append(_past(frame, block, keepers.get(block), True))
     return contexts
 
 
-def _past(
-    frame: FrameType, analysis: CodeAnalysis, site: Site, block: Block, is_exiting: bool, left: bool
-) -> Context:
-    varname, manager = _manager(frame, analysis, site, block, left)
+def _past(frame: FrameType, block: Block, keeper: Optional[Keeper], is_exiting: bool) -> Context:
+    varname, manager = (block.varname, None) if keeper is None else _manager(frame, block, keeper)
     context = Context(manager, block.is_async, is_exiting, varname, block.start_line)
     context.is_past = True
     return context
 
 
-def _manager(
-    frame: FrameType, analysis: CodeAnalysis, site: Site, block: Block, left: bool
-) -> Tuple[Any, Any]:
+def _manager(frame: FrameType, block: Block, keeper: Keeper) -> Tuple[Any, Any]:
     """The name that the context gets, and its manager, if a variable holds that for certain."""
-    from stackscope.interpreter.bytecode.keepers import find_keeper
-
-    keeper = find_keeper(frame.f_code, analysis, site, block, left)
-    if keeper is None:
-        return block.varname, None
     found, value = local_value(frame, keeper.name)
     cls = type(value)
     if not found or class_attribute(cls, block.exit_name, MISSING) is MISSING:

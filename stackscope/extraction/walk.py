@@ -22,7 +22,6 @@ from types import (
 from stackscope.extraction.errors import (
     UNWRAP_LIMIT,
     as_one,
-    interrupts,
     too_many_unwrappings,
     without_our_frames,
 )
@@ -30,6 +29,7 @@ from stackscope.extraction.hooks import (
     FrameIterator,
 )
 from stackscope.model.stacks import Frame, Stack
+from stackscope.safe.interruptions import interrupts
 from stackscope.safe.objects import mro_of
 
 TYPE_CHECKING = False

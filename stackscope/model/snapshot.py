@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from stackscope.model.records import brief_record, new
+from stackscope.safe.loading import TooEarly, load
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -173,6 +174,9 @@ class Snapshot:
         items: What else has a stack, such as greenlets.
         cycles: Tasks that wait for each other in a circle, each circle as a list.
         taken_at: When it was taken, as ``time.time()`` gives it.
+        frozen: How many objects are kept from the garbage collector by ``gc.freeze()``. What is
+            found only by asking that, event loops that don't run and greenlets, may be missing if
+            it is among these.
     """
 
     loops: List[LoopNode]
@@ -180,6 +184,7 @@ class Snapshot:
     items: List[ItemNode] = new(list)
     cycles: List[List[TaskNode]] = new(list)
     taken_at: float = new(time.time)
+    frozen: int = new(int)
 
     def tasks(self) -> Iterator[TaskNode]:
         """All tasks of all loops, each before its children."""
@@ -212,6 +217,10 @@ class Snapshot:
         Returns:
             The lines, each ending in a newline.
         """
+        try:
+            load("stackscope.render.snapshot")
+        except TooEarly as exc:
+            return [f"{exc}\n"]
         from stackscope.render.snapshot import format_snapshot
 
         return format_snapshot(self, ascii_only, show_contexts, show_hidden_frames, max_alike)

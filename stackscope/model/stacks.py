@@ -7,6 +7,8 @@ Plain data, and nothing that looks at an interpreter. How it is drawn is the bus
 from __future__ import annotations
 
 from stackscope.model.records import record
+from stackscope.safe.interruptions import interrupts
+from stackscope.safe.loading import TooEarly, load
 from stackscope.safe.objects import module_of, qualname_of
 
 TYPE_CHECKING = False
@@ -71,6 +73,10 @@ class Stack:
         Returns:
             The lines, each ending in a newline.
         """
+        try:
+            load("stackscope.render.stack")
+        except TooEarly as exc:
+            return [f"{exc}\n"]
         from stackscope.render.stack import format_stack
 
         return format_stack(self, ascii_only, show_contexts, show_hidden_frames)
@@ -160,7 +166,9 @@ class Frame:
 
         try:
             found, value = first_argument(self.pyframe)
-        except Exception:  # a frame of another thread that moves on while it is read
+        except Exception as exc:  # a frame of another thread that moves on while it is read
+            if interrupts(exc):
+                raise
             return None
         if not found:
             return None
@@ -197,6 +205,10 @@ class Frame:
         show_hidden_frames: bool = False,
     ) -> List[str]:
         """Draw the frame with its contexts; parameters and result as in `Stack.format`."""
+        try:
+            load("stackscope.render.stack")
+        except TooEarly as exc:
+            return [f"{exc}\n"]
         from stackscope.render.stack import format_frame
 
         return format_frame(self, ascii_only, show_contexts, show_hidden_frames)
@@ -265,6 +277,10 @@ class Context:
         show_hidden_frames: bool = False,
     ) -> List[str]:
         """Draw the context with what is inside it; parameters and result as in `Stack.format`."""
+        try:
+            load("stackscope.render.stack")
+        except TooEarly as exc:
+            return [f"{exc}\n"]
         from stackscope.render.stack import format_context
 
         return format_context(self, ascii_only, show_contexts, show_hidden_frames)

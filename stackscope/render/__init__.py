@@ -8,6 +8,7 @@
 `words`     what tasks, loops and waits are called, everywhere
 `style`     the kinds of spans that a line is made of, and their colours: one table
 `stream`    what a terminal or file takes: colours, characters, columns
+`errors`    the errors of extractions
 `source`    source lines, and the parts of a ``with`` statement on several of them
 `stdlib`    nodes as the standard library's `traceback.StackSummary`
 ==========  =======================================================================

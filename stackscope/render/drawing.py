@@ -3,7 +3,8 @@
 A line is a list of spans ``(kind, text)``, of which the kinds are those of
 `stackscope.render.style.STYLES`, so that it can be coloured; the plain line is all the texts
 joined. Lines are made one at a time and without recursion: the depth of a tree is limited by
-nothing, and each line takes work in proportion to its length.
+nothing, and each line takes work in proportion to its length. What stands deeper than `WIDEST`
+columns is indented no further: each of its lines begins with its level, as a number.
 
 The parts of the drawing are *blocks*: iterators over lines and over `Nested` blocks, which stand
 deeper.
@@ -14,8 +15,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Iterator, List, NamedTuple, Tuple, Union
 
 if TYPE_CHECKING:
-    from typing import Iterable, Optional
+    from typing import Iterable, Optional, Set
 
+
+WIDEST = 40
+"""The most columns of guide lines before a line."""
 
 Span = Tuple[str, str]
 Line = List[Span]
@@ -31,6 +35,7 @@ class Guides(NamedTuple):
     child: Tuple[str, str]
     source: str
     more: str
+    level: str
     ascii_only: bool
 
 
@@ -42,6 +47,7 @@ UNICODE = Guides(
     child=("─ ", "  "),
     source="└ ",
     more="… ",
+    level="⋮",
     ascii_only=False,
 )
 ASCII = Guides(
@@ -52,6 +58,7 @@ ASCII = Guides(
     child=(". ", "  "),
     source="` ",
     more="... ",
+    level=":",
     ascii_only=True,
 )
 
@@ -103,52 +110,77 @@ Block = Iterator[Union[Line, Nested]]
 
 
 class _Level:
-    """A block that is being drawn: what goes before its next line, and before those after that."""
+    """A block that is being drawn: what goes before its next line, and before those after that.
 
-    __slots__ = ("block", "first", "rest", "stack")
+    Args:
+        block: The block.
+        first: What goes before its next line.
+        rest: What goes before others.
+        stack: The id of the stack that it draws, or 0.
+        depth: How many blocks it stands inside of, flat ones not counted.
+        base: What goes before the number of a level; ``None`` where levels are told by indentation.
+    """
 
-    def __init__(self, block: Block, first: str, rest: str, stack: object) -> None:
+    __slots__ = ("base", "block", "depth", "first", "rest", "stack")
+
+    def __init__(
+        self, block: Block, first: str, rest: str, stack: int, depth: int, base: Optional[str]
+    ) -> None:
         self.block = block
         self.first = first
         self.rest = rest
         self.stack = stack
+        self.depth = depth
+        self.base = base
+
+    def deeper(self, block: Block, guides: Tuple[str, str], stack: int, sign: str) -> _Level:
+        """The level of a block inside of this one."""
+        if guides == FLAT:
+            return _Level(block, self.first, self.rest, stack, self.depth, self.base)
+        depth, base = self.depth + 1, self.base
+        first, rest = self.first, self.rest
+        if base is not None or len(rest) + len(guides[0]) > WIDEST:
+            base = rest if base is None else base
+            first = rest = f"{base}{sign}{depth} "
+        return _Level(block, first + guides[0], rest + guides[1], stack, depth, base)
 
 
 def draw(block: Block, layout: Layout) -> Iterator[Line]:
     """The lines of a block and of all blocks in it, with the guides before them."""
-    level = _Level(block, "", "", None)
+    level = _Level(block, "", "", 0, 0, None)
     outer: List[_Level] = []
-    stacks: List[int] = []  # the ids of the stacks that we are inside of
+    inside: Set[int] = set()  # the ids of the stacks that we are inside of
     while True:
         part = next(level.block, None)
         if part is None:
-            if level.stack is not None:
-                stacks.pop()
+            inside.discard(level.stack)
             if not outer:
                 return
             level = outer.pop()
             continue
-        prefix = level.first
-        level.first = level.rest
         if not isinstance(part, Nested):
-            yield [("guide", prefix), *part] if prefix else part
+            yield [("guide", level.first), *part] if level.first else part
+            level.first = level.rest
             continue
-        first, rest = part.guides
         inner = part.block
+        stack = 0
         if part.stack is not None:
-            omission = _why_omitted(part.stack, stacks, layout)
+            stack = id(part.stack)
+            omission = _why_omitted(stack, inside, layout)
             if omission:
-                inner = iter([[("guide", layout.guides.more), ("note", omission)]])
-            stacks.append(id(part.stack))
+                inner, stack = iter([[("guide", layout.guides.more), ("note", omission)]]), 0
+            else:
+                inside.add(stack)
         outer.append(level)
-        level = _Level(inner, prefix + first, level.rest + rest, part.stack)
+        level = level.deeper(inner, part.guides, stack, layout.guides.level)
+        outer[-1].first = outer[-1].rest
 
 
-def _why_omitted(stack: object, inside: List[int], layout: Layout) -> str:
+def _why_omitted(stack: int, inside: Set[int], layout: Layout) -> str:
     if layout.max_depth is not None and len(inside) >= layout.max_depth:
         return "deeper levels left out"
-    # only a hook can make such a thing; a list is as good as a set, for few stacks are ever nested
-    return "the stack around this, again" if id(stack) in inside else ""
+    # only a hook can make such a thing
+    return "the stack around this, again" if stack in inside else ""
 
 
 def plain(lines: Iterable[Line], layout: Layout) -> List[str]:

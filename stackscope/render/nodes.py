@@ -16,17 +16,15 @@ and a renderer can walk it without recursion.
 
 from __future__ import annotations
 
-import traceback
 from types import AsyncGeneratorType, CoroutineType, FrameType, GeneratorType, TracebackType
 from typing import TYPE_CHECKING
 
 from stackscope.model.stacks import Context, Frame, Stack
+from stackscope.render.errors import error_lines
 from stackscope.render.source import Sources
 from stackscope.safe.text import (
     REPR_LIMIT,
     class_name,
-    describe_exception,
-    may_run_reprs,
     safe_line,
     safe_repr,
     safe_text,
@@ -120,7 +118,7 @@ class StackNode:
     def error_lines(self) -> List[str]:
         """The lines that tell of the error, without line ends; none if there was no error."""
         error = self.stack.error
-        return [] if error is None else [ERROR_TITLE, *_describe_error(error)]
+        return [] if error is None else [ERROR_TITLE, *error_lines(error)]
 
 
 class FrameNode:
@@ -270,17 +268,3 @@ class ContextNode:
 def _is_named_by_frames(root: object) -> bool:
     # not isinstance(), which would ask the root for its __class__
     return issubclass(type(root), NAMED_BY_FRAMES) or class_name(root) in AWAITABLE_NAMES
-
-
-def _describe_error(error: BaseException) -> List[str]:
-    try:
-        if may_run_reprs():
-            text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-        else:  # an exception's __str__ is the program's as well
-            text = "".join(traceback.format_tb(error.__traceback__)) + describe_exception(error)
-    except BaseException as exc:  # traceback trusts the attributes of exceptions
-        if isinstance(exc, KeyboardInterrupt):
-            raise
-        text = describe_exception(error)
-    lines = text.rstrip("\n").split("\n")
-    return [safe_line(line) for line in lines if line != "Traceback (most recent call last):"]

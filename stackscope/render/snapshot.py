@@ -103,6 +103,9 @@ class _Drawing:
             yield [("header", f"{count(total, kind)}:")]
             for node in nodes:
                 yield Nested(self.guides.context, self.item(node))
+        if snapshot.frozen:
+            words = f"{count(snapshot.frozen, 'object')} kept from the collector by gc.freeze(): "
+            yield [("note", f"{words}greenlets and resting event loops among these may be missing")]
         if not snapshot.loops and not snapshot.threads and not snapshot.items:
             yield [("note", "No task is alive in this process.")]
 
@@ -191,11 +194,7 @@ class _Drawing:
         tasks: List[TaskNode] = []
         for child in node.children():
             if isinstance(child, ContextNode):
-                yield Nested(guides, self.context(child))
-                yield from (
-                    Nested(guides, iter([part])) if not isinstance(part, Nested) else part
-                    for part in self.children(child, self.guides.child)
-                )
+                yield Nested(guides, self.child_context(child))
                 continue
             task = self.by_stack.get(id(child.stack))
             if task is not None:
@@ -204,6 +203,11 @@ class _Drawing:
                 yield Nested(guides, self.unknown_child(child))
         self.drawn.update(id(task) for task in tasks)
         yield from self.siblings(tasks, guides)
+
+    def child_context(self, node: ContextNode) -> Block:
+        """A context with its children."""
+        yield from self.context(node)
+        yield from self.children(node, self.guides.child)
 
     def unknown_child(self, node: StackNode) -> Block:
         """A stack that is no task of the snapshot, or one that is drawn elsewhere."""

@@ -9,7 +9,9 @@ import linecache
 import tokenize
 from typing import TYPE_CHECKING, Iterator, NamedTuple, Optional
 
-from stackscope.safe.text import cut
+from stackscope.safe.files import known_lines, lines_of_file
+from stackscope.safe.interruptions import interrupts
+from stackscope.safe.text import cut, is_silent
 
 if TYPE_CHECKING:
     from types import CodeType, FrameType
@@ -96,11 +98,15 @@ class Sources:
 def _read_lines(frame: FrameType) -> Sequence[str]:
     filename = frame.f_code.co_filename
     try:
-        linecache.checkcache(filename)
-        return linecache.getlines(filename, frame.f_globals)
-    except KeyboardInterrupt:
-        raise
-    except BaseException:  # a module's __loader__ may do anything
+        lines = lines_of_file(filename)
+        if lines is not None:
+            return lines
+        return (
+            known_lines(filename) if is_silent() else linecache.getlines(filename, frame.f_globals)
+        )
+    except BaseException as exc:  # a module's __loader__ may do anything
+        if interrupts(exc):
+            raise
         return ()
 
 
@@ -108,7 +114,10 @@ def _typed_lines(code: CodeType) -> Sequence[str]:
     """What was typed at a prompt or given by ``-c``, which 3.13+ keeps by code object."""
     try:
         return linecache._getlines_from_code(code)  # type: ignore[attr-defined,no-any-return]
-    except Exception:  # private, missing up to 3.12, and its argument was another one in 3.13.0
+    except Exception as exc:
+        # It is private, missing up to 3.12, and its argument was another one in 3.13.0.
+        if interrupts(exc):
+            raise
         return ()
 
 
@@ -140,7 +149,9 @@ def parse_with(lines: Sequence[str]) -> Optional[List[WithItem]]:
         if not isinstance(statement, (ast.With, ast.AsyncWith)):
             return None
         return list(_with_items(head, statement))
-    except Exception:  # not the source that was compiled, perhaps no Python at all
+    except Exception as exc:  # not the source that was compiled, perhaps no Python at all
+        if interrupts(exc):
+            raise
         return None
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from stackscope.interpreter.frames.variables import local_values
 from stackscope.render.nodes import ContextNode, FrameNode, StackNode, View
 from stackscope.render.stack import stack_title
-from stackscope.safe.text import safe_line, safe_repr
+from stackscope.safe.text import safe_line, safe_repr, safe_text
 
 if TYPE_CHECKING:
     from typing import Iterator, List, Mapping, Optional, Union
@@ -47,7 +47,7 @@ def format_flat(stack: Stack, show_contexts: bool) -> List[str]:
     node = StackNode(stack, View(show_contexts))
     lines = ["".join([text for _, text in stack_title(node)]) + "\n"]
     summary = StackSummary.from_list(list(_flatten(_stack_entries(node, False))))
-    lines += ["\n".join(map(safe_line, entry.split("\n"))) for entry in summary.format()]
+    lines += summary.format()
     leaf = node.leaf
     if leaf is not None:
         lines.append(f"  Target of innermost frame: {leaf}\n")
@@ -112,8 +112,10 @@ def _context_entry(node: ContextNode, owner: FrameNode, capture_locals: bool) ->
 def _entry(
     frame: Frame, lineno: int, name: str, line: str, variables: Optional[Mapping[str, object]]
 ) -> FrameSummary:
-    entry = FrameSummary(frame.filename, lineno, name, lookup_line=False, line=line)
+    # Its format() writes them as they are, newlines included.
+    filename, name, line = safe_text(frame.filename), safe_text(name), safe_line(line)
+    entry = FrameSummary(filename, lineno, name, lookup_line=False, line=line)
     if variables is not None:
         # FrameSummary itself would call an unguarded repr up to 3.10
-        entry.locals = {each: safe_repr(value) for each, value in variables.items()}
+        entry.locals = {safe_text(each): safe_repr(value) for each, value in variables.items()}
     return entry

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import time
 
@@ -180,7 +181,13 @@ def cut_line(line: List[Tuple[str, str]], width: int, ellipsis: str) -> List[Tup
 # ---------------------------------------------------------------------- writing
 
 PATIENCE = 5.0
-"""Seconds to wait for a reader of a pipe that is full."""
+"""Seconds to wait for a pipe, a socket or a terminal that takes nothing."""
+
+LONGEST = 30.0
+"""Seconds that one text may take altogether."""
+
+PIECE = 512
+"""How many bytes a pipe that can take anything takes without waiting: PIPE_BUF, as POSIX has it."""
 
 
 class FileBeyondBuffers:
@@ -196,33 +203,117 @@ class FileBeyondBuffers:
         ValueError: It has no descriptor, or one that isn't open.
     """
 
-    __slots__ = ("_fd", "ascii_only", "encoding", "file")
+    __slots__ = ("_fd", "_identity", "_poll", "ascii_only", "encoding", "file")
 
     def __init__(self, file: Any, name: str, encoding: Optional[str] = None) -> None:
         self.file = file  # kept, so that it isn't closed
         self._fd = _descriptor(file, name)
+        self._identity = _identity(self._fd)
+        self._poll: Any = None
         self.encoding = encoding or encoding_of(file)
         self.ascii_only = draws_in_ascii(self.encoding)
+
+    def stay_open(self, poll: Any = None) -> None:
+        """Use a descriptor of its own from now on, whatever becomes of the program's.
+
+        Args:
+            poll: `select.poll`, if there is one. Without it, writing may wait without end.
+        """
+        self._poll = poll
+        try:
+            self._fd = _second_descriptor(self._fd)
+        except OSError:
+            pass  # There are no descriptors left. This one may still be good when it is needed.
 
     def close(self) -> None:
         """Close the descriptor. What is written after that is lost."""
         # First, lest another thread write into a file that gets the same number.
         fd, self._fd = self._fd, -1
-        os.close(fd)
+        if _identity(fd) == self._identity:
+            os.close(fd)
 
-    def write(self, lines: List[str]) -> None:
-        """Write lines. What a closed file or a full pipe doesn't take is lost."""
-        data = "".join(lines).encode(self.encoding, "backslashreplace")
-        deadline = time.monotonic() + PATIENCE
-        while data:
-            try:
-                data = data[os.write(self._fd, data) :]
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    return
-                time.sleep(0.01)
-            except OSError:
-                return
+    def write(self, lines: List[str]) -> bool:
+        """Write lines. What a closed file, a full disk or a full pipe doesn't take is lost.
+
+        Gives whether all of it was taken.
+        """
+        data = memoryview("".join(lines).encode(self.encoding, "backslashreplace"))
+        # The number may be another file's by now, if somebody has closed all descriptors.
+        if _identity(self._fd) != self._identity:
+            return False
+        is_file = stat.S_ISREG(self._identity[0])
+        now = time.monotonic()
+        end = now + LONGEST
+        patient_until = now + PATIENCE
+        try:
+            while data:
+                taken = 0
+                if self._takes(min(patient_until, end) - now):
+                    try:
+                        taken = os.write(self._fd, data if is_file else data[:PIECE])
+                    except BlockingIOError:  # another one has filled it just before
+                        pass
+                now = time.monotonic()
+                if taken:
+                    data = data[taken:]
+                    patient_until = now + PATIENCE
+                elif now >= patient_until:
+                    return False
+                else:
+                    self._wait_a_little()
+                if now >= end and data:
+                    return False
+        except OSError:
+            return False
+        return True
+
+    def _wait_a_little(self) -> None:
+        if self._poll is None:
+            time.sleep(0.01)
+        else:
+            self._poll().poll(10)  # time.sleep() may be gevent's
+
+    def _takes(self, seconds: float) -> bool:
+        """Whether something can be written without waiting, now or after some seconds."""
+        if self._poll is None:
+            return True
+        waiting = self._poll()
+        waiting.register(self._fd, POLLOUT)
+        for _, events in waiting.poll(max(seconds, 0) * 1000):
+            # Nobody reads it any more: to write would end programs that don't ignore SIGPIPE.
+            if not events & POLLOUT or events & POLLERR:
+                raise BrokenPipeError
+            return True
+        return False
+
+
+POLLOUT, POLLERR = 4, 8  # as `select` has them where it has poll(), which may be gevent's
+
+
+def _identity(fd: int) -> Tuple[int, int, int]:
+    """What tells the file behind a descriptor from others; zeros if there is none."""
+    try:
+        found = os.fstat(fd)
+    except (OSError, OverflowError):
+        return 0, 0, 0
+    return found.st_mode, found.st_dev, found.st_ino
+
+
+def _second_descriptor(fd: int) -> int:
+    """Another descriptor for the same file, which is closed in other programs.
+
+    It doesn't block, where that can be had without changing the first one.
+    """
+    mode = os.fstat(fd).st_mode
+    if stat.S_ISFIFO(mode) or stat.S_ISCHR(mode):
+        try:
+            second = os.open(f"/proc/self/fd/{fd}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+        except (OSError, AttributeError):  # there is no /proc; the file belongs to another user
+            return os.dup(fd)
+        if _identity(second) == _identity(fd):
+            return second
+        os.close(second)
+    return os.dup(fd)
 
 
 def draws_in_ascii(encoding: str) -> bool:

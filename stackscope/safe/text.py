@@ -9,13 +9,28 @@ such an object.
 from __future__ import annotations
 
 import types
-from _thread import LockType, get_ident
+from _thread import LockType
 from itertools import islice
 from types import BuiltinFunctionType, BuiltinMethodType, FunctionType, MethodType, ModuleType
 
+from stackscope.safe.interruptions import interrupts
+from stackscope.safe.objects import class_attribute, exceptions_in_group, mro_of, namespace_of
+from stackscope.safe.scoped import Scoped
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, Iterable, List, Mapping, Sequence, Set, Tuple, TypeVar
+    from typing import (
+        Any,
+        Callable,
+        Iterable,
+        List,
+        Mapping,
+        Optional,
+        Sequence,
+        Set,
+        Tuple,
+        TypeVar,
+    )
 
     R = TypeVar("R")
 
@@ -93,6 +108,8 @@ def safe_repr(obj: object, limit: int = REPR_LIMIT) -> str:
         # escaping only makes it longer
         return cut(safe_text(_Describer(limit).describe(obj, limit)[: limit + 1]), limit)
     except BaseException as exc:
+        if interrupts(exc):
+            raise
         return _failure(obj, exc)
 
 
@@ -113,8 +130,8 @@ def set_reprs_enabled(enabled: bool) -> None:
 
 _reprs_enabled = True
 
-_without_reprs: Dict[int, int] = {}
-"""The threads that are in `without_reprs`, and how often."""
+_is_silent: Scoped[bool] = Scoped("is_silent", False)
+"""Whether `without_reprs` is going on."""
 
 _PLAIN_TYPES = frozenset(
     map(
@@ -144,27 +161,36 @@ _PLAIN_TYPES = frozenset(
 
 
 def without_reprs(function: Callable[..., R], *args: object) -> R:
-    """What ``function`` returns if no ``__repr__`` of the program may run meanwhile.
+    """What ``function`` returns if no code of the program may run meanwhile to describe things.
 
-    A signal handler may have interrupted code that holds the lock that such a method waits for.
+    That goes for ``__repr__`` and ``__str__``, and for loaders of source. A signal handler may have
+    interrupted code that holds the lock that such a method waits for.
     """
-    ident = get_ident()
-    _without_reprs[ident] = _without_reprs.get(ident, 0) + 1
-    try:
-        return function(*args)
-    finally:
-        _without_reprs[ident] -= 1
-        if not _without_reprs[ident]:
-            del _without_reprs[ident]
+    __stackscope_exits_stay__ = True  # noqa: F841 (see `EXITS_STAY`)
+    return _is_silent.during(True, function, *args)
 
 
 def may_run_reprs() -> bool:
     """Whether the program's own ``__repr__`` and ``__str__`` methods may be called now."""
-    return _reprs_enabled and get_ident() not in _without_reprs
+    return _reprs_enabled and not _is_silent.get()
+
+
+def is_silent() -> bool:
+    """Whether `without_reprs` is going on."""
+    return _is_silent.get()
 
 
 def _failure(obj: object, exc: BaseException) -> str:
     return f"<{class_name(obj)} object at {id(obj):#x} (repr raised {class_name(exc)})>"
+
+
+def str_of_exception(exc: BaseException, limit: int) -> str:
+    """The beginning of ``str(exc)``, as it is.
+
+    Raises:
+        Exception: Whatever that raises.
+    """
+    return _exact(str(exc))[:limit]
 
 
 def describe_exception(exc: BaseException, limit: int = REPR_LIMIT) -> str:
@@ -174,14 +200,40 @@ def describe_exception(exc: BaseException, limit: int = REPR_LIMIT) -> str:
         arguments = ", ".join([safe_repr(value) for value in _arguments(exc)])
         return f"{name}: {cut(arguments, limit)}" if arguments else name
     try:
-        message = cut(safe_text(_exact(str(exc))[: limit + 1]), limit)
+        message = cut(safe_text(str_of_exception(exc, limit + 1)), limit)
     except BaseException as failure:
+        if interrupts(failure):
+            raise
         message = f"(str raised {class_name(failure)})"
     return f"{name}: {message}" if message else name
 
 
+def _arguments_shown(exc: BaseException) -> Optional[Sequence[object]]:
+    """What the ``repr`` of an exception shows; ``None`` if its class has one of its own."""
+    shown: object = class_attribute(type(exc), "__repr__")
+    arguments = _arguments(exc)
+    if shown is _REPR_OF_EXCEPTIONS:
+        return arguments
+    members = exceptions_in_group(exc)
+    if not members or not arguments or shown is not _repr_of_groups(type(exc)):
+        return None
+    # On 3.15 and later they stand in what was given.
+    is_tuple = type(shown) is not FunctionType and type(arguments[-1]) is tuple
+    return arguments[0], members if is_tuple else list(members)
+
+
+_REPR_OF_EXCEPTIONS: object = BaseException.__dict__["__repr__"]
+
+
+def _repr_of_groups(kind: type) -> object:
+    for base in mro_of(kind):
+        if _type_name(base) == "BaseExceptionGroup":
+            return namespace_of(base).get("__repr__")
+    return None
+
+
 class _Describer:
-    """``repr`` for the built-in containers, which stops where the limit is reached.
+    """``repr`` for the built-in containers and exceptions, which stops where the limit is reached.
 
     So a list of a million elements costs no more than what is shown of it, and an element that
     can't be represented spoils only its own place.
@@ -203,6 +255,10 @@ class _Describer:
         is_container = kind is list or kind is tuple or kind is dict or kind is set
         if is_container and len(self.inside) < DEEPEST_CONTAINER:
             return self._container(obj, room)
+        if issubclass(kind, BaseException):
+            arguments = _arguments_shown(obj)
+            if arguments is not None:
+                return self._exception(obj, arguments, room)
         if not self.may_run_reprs and id(kind) not in _PLAIN_TYPES:
             return f"<{class_name(obj)} object at {id(obj):#x}>"
         try:
@@ -210,6 +266,8 @@ class _Describer:
         except RecursionError:
             raise  # caught where there is room on the stack again; see record_repr
         except BaseException as exc:
+            if interrupts(exc):
+                raise
             return _failure(obj, exc)
 
     def _container(self, obj: Any, room: int) -> str:
@@ -225,6 +283,24 @@ class _Describer:
             return opening + self._elements(obj, room) + closing
         finally:
             self.inside.discard(id(obj))
+
+    def _exception(self, exc: BaseException, arguments: Sequence[object], room: int) -> str:
+        """The same for an exception. Those in it may be nested without end."""
+        name = _type_name(type(exc))
+        room -= len(name) + 1
+        if id(exc) in self.inside or room <= 0 or len(self.inside) >= DEEPEST_CONTAINER:
+            return f"{name}({ELLIPSIS})"
+        self.inside.add(id(exc))
+        try:
+            parts = []
+            for argument in arguments:
+                parts.append(self.describe(argument, room))
+                room -= len(parts[-1]) + 2
+                if room < 0:
+                    break
+            return f"{name}({', '.join(parts)})"
+        finally:
+            self.inside.discard(id(exc))
 
     def _elements(self, obj: Any, room: int) -> str:
         is_dict = type(obj) is dict

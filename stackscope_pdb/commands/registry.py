@@ -102,8 +102,11 @@ def run(host: Host, name: str, argument: str) -> Optional[bool]:
     except CommandError as exc:
         host.refuse(str(exc))
     except Exception as exc:
+        from stackscope.safe.interruptions import interrupts
         from stackscope.safe.text import describe_exception
 
+        if interrupts(exc):
+            raise
         host.refuse(f"{name} failed, which is a bug in stackscope: {describe_exception(exc)}")
     return None
 
@@ -125,7 +128,11 @@ def complete(host: Host, name: str, text: str, line: str, begidx: int) -> List[s
     before = line[:begidx].partition(" ")[2].lstrip()
     try:
         found = entry.complete(host, before + text)
-    except Exception:
+    except Exception as exc:
+        from stackscope.safe.interruptions import interrupts
+
+        if interrupts(exc):
+            raise
         return []
     return [item[len(before) :] for item in found if item.startswith(before + text)]
 

@@ -48,10 +48,11 @@ def _evaluate(debugger: Host, expression: str) -> object:
     try:
         return eval(expression, debugger.current_frame.f_globals, debugger.frame_locals())  # noqa: S307
     except BaseException as exc:
-        if isinstance(exc, KeyboardInterrupt):
-            raise
+        from stackscope.safe.interruptions import interrupts
         from stackscope.safe.text import describe_exception
 
+        if interrupts(exc):
+            raise
         words = describe_exception(exc)
     raise CommandError(words)
 

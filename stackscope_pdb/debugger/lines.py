@@ -43,7 +43,11 @@ class Lines(Basics):
         try:
             return bool(run(line))  # an `await` at the prompt ends the loop that reads it
         except BaseException as exc:
-            if word not in ONLY_LOOKING or isinstance(exc, KeyboardInterrupt):
+            if word not in ONLY_LOOKING:
+                raise
+            from stackscope.safe.interruptions import interrupts
+
+            if interrupts(exc):
                 raise
             self._tell_of_failure(word, exc)
             return False
@@ -56,6 +60,10 @@ class Lines(Basics):
         try:
             super().preloop()
         except Exception as exc:  # comparing values runs their code
+            from stackscope.safe.interruptions import interrupts
+
+            if interrupts(exc):
+                raise
             self._tell_of_failure("display", exc)
 
     def _tell_of_failure(self, name: str, exc: BaseException) -> None:

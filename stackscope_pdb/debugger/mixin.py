@@ -34,6 +34,7 @@ class Commands(Stepping, Lines):
 
     def interaction(self, frame: Optional[FrameType], tb_or_exc: Any) -> None:
         """Talk to the user, and forget the exception that it was about in the end."""
+        __stackscope_exits_stay__ = True  # noqa: F841 (see stackscope.safe.interruptions)
         if frame is None:
             self._tell_of_group(tb_or_exc)
         try:

@@ -5,9 +5,13 @@ What our own commands write is painted before, by `stackscope_pdb.output`.
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 
-from stackscope_pdb.output.harmless import encodable, harmless
+from stackscope_pdb.output.harmless import encodable, harmless, one_line
+
+MARK = "\0" + os.urandom(8).hex()
+"""What stands before the source of an entry, and in nobody's name."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,17 +66,24 @@ class Paints(Base):
             super().print_stack_entry(*args, **kwargs)
 
     def format_stack_entry(self, frame_lineno: Any, lprefix: str = ": ") -> str:
-        """An entry of the stack in the standard format, its source line coloured."""
+        """An entry of the stack in the standard format, its source line coloured.
+
+        It is one line, or one and the source, whatever the names are.
+        """
         try:
-            entry = harmless(super().format_stack_entry(frame_lineno, lprefix))
-        except KeyboardInterrupt:
-            raise
-        except BaseException:  # the loader of the module, asked for its source, may do anything
+            entry = super().format_stack_entry(frame_lineno, MARK)
+        except BaseException as exc:  # the loader of the module may do anything
+            from stackscope.safe.interruptions import interrupts
+
+            if interrupts(exc):
+                raise
             frame, lineno = frame_lineno
             code = frame.f_code
-            entry = harmless(f"{self.canonic(code.co_filename)}({lineno}){code.co_name}()")
-        head, separator, source = entry.partition(lprefix)
-        return head + separator + self._highlighted([source])[0] if separator else entry
+            entry = f"{self.canonic(code.co_filename)}({lineno}){code.co_name}()"
+        head, mark, source = entry.partition(MARK)
+        if not mark:
+            return one_line(head)
+        return one_line(head) + lprefix + self._highlighted([one_line(source)])[0]
 
     def _print_lines(
         self,

@@ -104,6 +104,10 @@ class Interrupts(Base):
             if next(self.session.snapshots.tasks().tasks(), None) is not None:
                 self.run_command("tasks", "")
         except Exception as exc:  # the prompt opens all the same
+            from stackscope.safe.interruptions import interrupts
+
+            if interrupts(exc):
+                raise
             self.error(f"The tasks can't be shown: {type(exc).__name__}")
 
 

@@ -81,9 +81,11 @@ def source_lines(frame: FrameType) -> Sequence[str]:
 
     try:
         return linecache.getlines(frame.f_code.co_filename, frame.f_globals)
-    except KeyboardInterrupt:
-        raise
-    except BaseException:  # a module's __loader__ may do anything
+    except BaseException as exc:  # a module's __loader__ may do anything
+        from stackscope.safe.interruptions import interrupts
+
+        if interrupts(exc):
+            raise
         return ()
 
 

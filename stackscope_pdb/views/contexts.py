@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 MOST_CHILDREN = 20
 """The most children of one context that are drawn."""
 
+MOST_LEVELS = 8
+"""How deep contexts inside of contexts are numbered and drawn."""
+
 
 class NumberedContext:
     """A context, or a child task of one, with its number.
@@ -36,8 +39,13 @@ class NumberedContext:
         self.shown = shown
         self.frames: List[Tuple[nodes.FrameNode, List[NumberedContext]]] = []
         self.children: List[NumberedContext] = []
+        self.is_cut = False
+        """Whether something inside has no number, since it is too deep."""
         if isinstance(shown, nodes.ContextNode):
-            self._number(shown)
+            if len(path) < MOST_LEVELS:
+                self._number(shown)
+            else:
+                self.is_cut = _has_more(shown)
 
     def _number(self, shown: nodes.ContextNode) -> None:
         """Number what is inside: the contexts of the frames in it, then its children."""
@@ -89,6 +97,13 @@ class NumberedContext:
         yield self
         for node in self.below():
             yield from node.walk()
+
+
+def _has_more(shown: nodes.ContextNode) -> bool:
+    """Whether there is anything inside of a context."""
+    if next(shown.children(), None) is not None:
+        return True
+    return shown.inner is not None and next(shown.inner.frames(), None) is not None
 
 
 def number_contexts(frame: Frame) -> List[NumberedContext]:
@@ -152,6 +167,9 @@ class _Drawing:
         ``first`` goes before its first line, ``rest`` before the others.
         """
         yield node.number, [("guide", first), *self._title(node)]
+        if node.is_cut:
+            words = f"{self.ellipsis} deeper levels left out"
+            yield "", [("guide", rest), ("note", words)]
         last = len(node.children) == 0
         for index, (frame, inside) in enumerate(node.frames):
             is_last = last and index + 1 == len(node.frames)

@@ -24,6 +24,9 @@ WIDEST = 60
 NARROWEST = 24
 """The columns that it and the guides get at least, whatever the terminal's width."""
 
+DEEPEST_TREE = 8
+"""The levels that are told by indentation. A deeper one is told by its number."""
+
 SHORTEST = 11
 """The columns that it gets at least, however deep it stands."""
 
@@ -33,8 +36,7 @@ def exception_lines(raised: Raised, console: Console) -> Iterator[Line]:
     entries = raised.entries()
     shown = entries[:MOST_ROWS]
     width = len(str(len(shown) - 1))
-    branch, deeper = console.guides.context
-    trees = [deeper * (entry.depth - 1) + branch if entry.depth else "" for entry in shown]
+    trees = [_tree(entry.depth, console) for entry in shown]
     places = [_place(entry) for entry in shown]
     room = max(console.width - width - max(map(width_of, places)) - 6, NARROWEST)
     titles = [
@@ -54,6 +56,14 @@ def exception_lines(raised: Raised, console: Console) -> Iterator[Line]:
         ]
     if len(entries) > len(shown):
         yield [("note", f"  {console.ellipsis} up to number {len(entries) - 1}")]
+
+
+def _tree(depth: int, console: Console) -> str:
+    """The guides before an exception."""
+    branch, deeper = console.guides.context
+    if depth <= DEEPEST_TREE:
+        return deeper * (depth - 1) + branch if depth else ""
+    return f"{deeper * DEEPEST_TREE}{console.guides.level}{depth} "
 
 
 def _title(entry: Related) -> str:

@@ -58,6 +58,9 @@ NARROWEST_NAME = 16
 
 WIDEST_PLACE = 44
 
+DEEPEST_TREE = 6
+"""The levels of tasks that are told by indentation. A deeper one is told by its number."""
+
 STATE_KINDS = {"cancelling": "alert", "running": "current"}
 """The kinds of span for states that stand out."""
 
@@ -216,7 +219,9 @@ class _Table:
                 return
             yield row
 
-    def _siblings(self, nodes: List[TaskNode], tree: str) -> Iterator[Union[Row, OwnerRow]]:
+    def _siblings(
+        self, nodes: List[TaskNode], tree: str, depth: int = 0
+    ) -> Iterator[Union[Row, OwnerRow]]:
         """The rows for tasks that have the same owner, and for what is below them."""
         visible = [node for node in nodes if self.shown is None or id(node) in self.shown]
         groups = groups_of_alike(visible, lambda node: self.keys[id(node)], MOST_ALIKE)
@@ -227,10 +232,10 @@ class _Table:
                 yield Row("", tree, words)
                 return
             yield self._row(group, tree)
-            yield from self._below(group[0], tree, is_group=len(group) > 1)
+            yield from self._below(group[0], tree, depth, is_group=len(group) > 1)
 
     def _below(
-        self, node: TaskNode, tree: str, *, is_group: bool
+        self, node: TaskNode, tree: str, depth: int, *, is_group: bool
     ) -> Iterator[Union[Row, OwnerRow]]:
         owners: Dict[int, List[TaskNode]] = {}
         awaited: List[TaskNode] = []
@@ -238,14 +243,17 @@ class _Table:
             if self.shown is None or id(child) in self.shown:
                 below = awaited if child.is_awaited else owners.setdefault(id(child.owner), [])
                 below.append(child)
+        depth += 1
         indent = tree.replace(self.branch, self.deeper) + "  "
+        if depth > DEEPEST_TREE:
+            indent = f"{self.console.guides.level}{depth} "
         if owners:
             label = owner_labels(node)
             for children in owners.values():
                 source, comment = label(children[0].owner)
                 yield OwnerRow(indent, source, comment + (", in each" if is_group else ""))
-                yield from self._siblings(children, indent + self.branch)
-        yield from self._siblings(awaited, indent + self.branch)
+                yield from self._siblings(children, indent + self.branch, depth)
+        yield from self._siblings(awaited, indent + self.branch, depth)
 
     def _row(self, group: List[TaskNode], tree: str) -> Row:
         node = group[0]

@@ -335,7 +335,7 @@ def test_a_context_whose_hook_raises_stays():
     assert [type(error) for error in stack.error.exceptions] == [KeyError, KeyError]
 
 
-@pytest.mark.parametrize("kind", [SystemExit, GeneratorExit, RecursionError, MemoryError])
+@pytest.mark.parametrize("kind", [OSError, GeneratorExit, RecursionError, MemoryError])
 def test_whatever_a_hook_raises_is_kept(kind):
     stack = extract(Iter(gen("a"), error=kind("why")))
     assert type(stack.error) is kind
@@ -343,9 +343,10 @@ def test_whatever_a_hook_raises_is_kept(kind):
     assert isinstance(both.error, BaseExceptionGroup)
 
 
-def test_ctrl_c_gets_through():
-    with pytest.raises(KeyboardInterrupt):
-        extract(Iter(gen("a"), error=KeyboardInterrupt()))
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
+def test_ctrl_c_and_exits_get_through(kind):
+    with pytest.raises(kind):
+        extract(Iter(gen("a"), error=kind()))
 
 
 @pytest.mark.skipif(not hasattr(signal, "raise_signal"), reason="needs signals")

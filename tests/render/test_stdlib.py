@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import sys
 import traceback
 
+from stackscope import extract, extract_since
 from stackscope.model.stacks import Context, Frame, Stack
 from tests.render.scenes import SCENES, client_frame, connection_stack, line_of
 
@@ -94,3 +96,41 @@ def test_child_stacks_have_no_entry():
     stack = SCENES["child_tasks"]()
     names = [entry.name for entry in stack.as_stdlib_summary(show_contexts=True)]
     assert names == ["serve (nursery: Manager)", "serve"]
+
+
+def test_names_cant_pass_for_further_frames():
+    """A name with a newline in it is one name, in the summary as in what is formatted from it."""
+
+    def suspended():
+        with Manager() as m:
+            yield m
+
+    class Manager:
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *exc):
+            pass
+
+    fake = 'f\n  File "/etc/passwd", line 1, in root\x1b[2J'
+    code = suspended.__code__.replace(co_name=fake, co_filename=f"/tmp/{fake}.py")
+    generator = type(suspended)(code, globals(), "f", None, suspended.__closure__)()
+    next(generator)
+    stack = extract(generator)
+    for contexts in (False, True):
+        summary = stack.as_stdlib_summary(show_contexts=contexts, capture_locals=True)
+        [*_, entry] = summary
+        assert entry.name == r'f\n  File "/etc/passwd", line 1, in root\x1b[2J'
+        texts = [*summary.format(), *stack.format_flat(show_contexts=contexts), str(stack)]
+        for line in "".join(texts).split("\n"):
+            assert line.isprintable()
+            assert not line.startswith('  File "/etc')
+    [entry] = traceback.StackSummary.from_list([stack.frames[0].as_stdlib_summary()])
+    assert entry.filename == r'/tmp/f\n  File "/etc/passwd", line 1, in root\x1b[2J.py'
+
+
+def test_usual_names_are_as_they_are():
+    frame = extract_since(sys._getframe()).frames[0]
+    code = frame.pyframe.f_code
+    usual = traceback.FrameSummary(code.co_filename, frame.lineno, code.co_name)
+    assert frame.as_stdlib_summary() == usual

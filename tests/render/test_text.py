@@ -45,9 +45,34 @@ def test_a_thousand_levels(pyframe):
     stacks = nested(pyframe, 3000)
     lines = stacks[-1].format()
     assert len(lines) == 1 + 3 * 3000 + 2
-    assert lines[3001] == "║ │ " * 1500 + "╠ " + lines[1][2:]
+    assert lines[20] == "║ │ " * 9 + "║ ├ inner  # _: int\n"
+    assert lines[21] == "║ │ " * 10 + "⋮21 ╠ " + lines[1][2:]
+    assert lines[3001] == "║ │ " * 10 + "⋮3001 ╠ " + lines[1][2:]
     assert len(stacks[-1].as_stdlib_summary(show_contexts=True)) == 2 * 3000 + 1
     take_down(stacks)
+
+
+@pytest.mark.parametrize("ascii_only", [False, True])
+def test_deep_levels_are_told_by_their_number(pyframe, ascii_only):
+    """Each line has the number of its block, which may go on after deeper ones."""
+    stacks = nested(pyframe, 12)
+    lines = stacks[-1].format(ascii_only=ascii_only)
+    place = lines[1][2:]
+    take_down(stacks)
+    base, sign, frame, rest, context, source = (
+        ("|   " * 10, ":", "+ ", "| ", ". ", "` ")
+        if ascii_only
+        else ("║ │ " * 10, "⋮", "╠ ", "║ ", "├ ", "└ ")
+    )
+    assert lines[21:28] == [
+        f"{base}{sign}21 {frame}{place}",
+        f"{base}{sign}22 {context}inner  # _: int\n",
+        f"{base}{sign}23 {frame}{place}",
+        f"{base}{sign}24 {context}inner  # _: int\n",
+        f"{base}{sign}25 {frame}{place}",
+        f"{base}{sign}25 {rest}{source}yield\n",
+        f"{base}{sign}23 {rest}{source}yield\n",
+    ]
 
 
 def test_work_is_linear_in_the_text(pyframe):

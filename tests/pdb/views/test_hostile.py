@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import re
 import sys
@@ -147,6 +148,34 @@ def test_source_that_cant_be_loaded(kind, is_sticky, scripted, monkeypatch):
     assert "# a: Plain (line 2)" in session.replies[3]
     assert session.replies[-4] == "7"
     assert session.replies[-2] == "8"
+
+
+def test_a_repr_that_exits_is_no_quit(scripted, monkeypatch):
+    """An object that can't be shown is no reason to end the program."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+    class Exiting(Plain):
+        def __repr__(self):
+            raise SystemExit
+
+        __str__ = __repr__
+
+    def suspended(odd):
+        with contextlib.ExitStack() as stack:
+            stack.callback(id, odd)
+            yield odd
+
+    exiting = Exiting()
+    generator = suspended(exiting)
+    next(generator)
+    session = scripted(
+        *("where --contexts", "ctx", "stack generator", "where --contexts", "ctx", "unfocus"),
+        *("stack exiting", "p 7", "c"),
+    )
+    session.stop()
+    assert "(repr raised SystemExit)" in session.replies[3]
+    assert "(repr raised SystemExit)" in session.replies[4]
+    assert session.replies[-2] == "7"
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1", "utf-8"])

@@ -1,0 +1,107 @@
+"""An exception that comes at a given line of what runs: by a trace function, or a signal in it."""
+
+from __future__ import annotations
+
+import signal
+import sys
+
+
+class Injected(Exception):
+    """What no handler of ours expects."""
+
+
+class InjectedError(TimeoutError):
+    """What the standard library takes for a file that can't be read."""
+
+
+def raise_from_handler(signum, frame):
+    """As a handler that is one no more when what it raises is caught."""
+    signal.signal(signum, signal.SIG_IGN)
+    raise InjectedError
+
+
+def by_signal():
+    signal.signal(signal.SIGUSR1, raise_from_handler)
+    signal.raise_signal(signal.SIGUSR1)
+
+
+def raiser(kind):
+    def inject():
+        raise kind
+
+    return inject
+
+
+WAYS = {kind.__name__: (kind, raiser(kind)) for kind in (KeyboardInterrupt, SystemExit, Injected)}
+if hasattr(signal, "SIGUSR1"):
+    WAYS["signal"] = (InjectedError, by_signal)
+
+
+def is_ours(code):
+    return "stackscope" in code.co_filename
+
+
+def lines_until(number, inject, work, wanted=is_ours):
+    """Do ``work``, and ``inject`` at line event ``number`` of the wanted code. Gives the result.
+
+    Returns:
+        The result, and how many such events there were.
+    """
+    count = 0
+
+    def trace_line(frame, event, arg):
+        nonlocal count
+        if event == "line":
+            count += 1
+            if count == number:
+                sys.settrace(None)
+                inject()
+        return trace_line
+
+    def trace_call(frame, event, arg):
+        return trace_line if wanted(frame.f_code) else None
+
+    def apart():
+        # A trace function can raise where no code can: within what ends the handling of an
+        # exception. Then the interpreter goes on handling that, but no longer than a generator.
+        yield work()
+
+    before = sys.gettrace()
+    sys.settrace(trace_call)
+    try:
+        result = next(apart())
+    finally:
+        sys.settrace(before)
+    return result, count
+
+
+IS_SLOW = sys.implementation.name == "pypy"  # while a trace function is set
+
+
+def losses(work, way, points=None, wanted=is_ours):
+    """Inject at lines of ``work``: where that didn't reach us, or changed what comes next.
+
+    At each line, or at about as many ``points``.
+    """
+    kind, inject = WAYS[way]
+    expected, _ = lines_until(0, inject, work, wanted)  # what is done once only
+    _, total = lines_until(0, inject, work, wanted)
+    assert total > 100
+    found = []
+    if points is not None or IS_SLOW:
+        points = (points or total) // (5 if IS_SLOW else 1)
+        step = max(total // points, 1)
+    else:
+        step = 1
+    for number in range(1, total + 1, step):
+        try:
+            lines_until(number, inject, work, wanted)
+        except kind:
+            pass
+        except BaseException as exc:
+            found.append((number, repr(exc)))
+        else:
+            found.append((number, "lost"))
+        if work() != expected:
+            found.append((number, "not as before"))
+    return found

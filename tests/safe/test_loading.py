@@ -1,0 +1,65 @@
+"""Late imports, and what interrupts them."""
+
+from __future__ import annotations
+
+import sys
+import types
+
+import pytest
+
+from stackscope.safe import loading
+
+
+def test_a_module_that_is_there():
+    assert loading.load("stackscope.safe.text") is sys.modules["stackscope.safe.text"]
+
+
+def test_a_module_that_is_not():
+    with pytest.raises(ImportError):
+        loading.load("stackscope.nothing")
+
+
+def test_who_has_interrupted_it_loads_nothing():
+    def inside():
+        assert loading.is_loading()
+        with pytest.raises(loading.TooEarly, match="ask again later"):
+            loading.loading(int)
+        return "done"
+
+    assert not loading.is_loading()
+    assert loading.loading(inside) == "done"
+    assert not loading.is_loading()
+
+
+def test_a_mark_that_was_left_behind():
+    """As when an exception comes before it is taken away."""
+    from _thread import get_ident
+
+    loading._loading[get_ident()] = None
+    assert not loading.is_loading()
+    assert loading.loading(int) == 0
+    assert loading._loading == {}
+
+
+def test_a_module_that_is_being_imported(monkeypatch):
+    module = types.ModuleType("stackscope.half")
+    module.__spec__ = types.SimpleNamespace(_initializing=True)
+    assert loading.is_being_imported(module)
+    assert not loading.is_being_imported(None)
+    assert not loading.is_being_imported("no module")
+    monkeypatch.setitem(sys.modules, "stackscope.half", module)
+    with pytest.raises(loading.TooEarly):
+        loading.load("stackscope.half")
+
+
+def test_is_called_by():
+    def inner():
+        return loading.is_called_by(outer.__code__), loading.is_called_by(other.__code__)
+
+    def outer():
+        return inner()
+
+    def other():
+        pass
+
+    assert outer() == (True, False)
