@@ -148,6 +148,9 @@ def _read(
     if not site.live and site.exiting is None:
         return []
     stack = len(analysis.names)
+    asked = next_inner
+    if moment.depth < 0:
+        next_inner = _running_callee(reader, frame, asked)
     if moment.depth < 0 and next_inner is not None and _is_finalizer(next_inner):
         known, finalized = _finalized(next_inner)
         if known:
@@ -161,8 +164,30 @@ def _read(
             contexts[-1].varname = name_of_local(frame, analysis.names, moment, manager)
     if site.exiting is not None and len(contexts) == len(site.live):
         contexts += _exiting_context(reader, moment, frame, analysis, site, next_inner)
+    if moment.depth < 0 and _running_callee(reader, frame, asked) is not next_inner:
+        raise FrameMoved
     moment.check()
     return contexts
+
+
+def _running_callee(
+    reader: Reader, frame: FrameType, callee: Optional[FrameType]
+) -> Optional[FrameType]:
+    """The frame that ``frame`` is calling, if that is no longer ``callee``.
+
+    A frame of another thread may have gone on since its stack was looked at, and be dropping now
+    what it has on its stack: what that calls tells how far it has come.
+    """
+    if callee is None or (reader.is_alive(callee) and callee.f_back is frame):
+        return callee
+    for running in sys._current_frames().values():
+        inner: Optional[FrameType] = running
+        while inner is not None:
+            caller = inner.f_back
+            if caller is frame:
+                return inner
+            inner = caller
+    return None
 
 
 def _context(block: Block, manager: object, is_exiting: bool) -> Context:
