@@ -6,6 +6,7 @@ import dis
 import inspect
 import sys
 import threading
+import weakref
 
 import pytest
 
@@ -720,3 +721,39 @@ def test_a_group_whose_exceptions_somebody_has_replaced():
     for stored, found in [((1, other), (other,)), ([other], ()), (None, ())]:
         group._exceptions = stored
         assert exceptions_in_group(group) == found
+
+
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="reference counts")
+def test_inspect_a_frame_that_drops_what_is_dying():
+    """`threading.local` calls callbacks of weak references while the collector still lists it."""
+    import gc
+    import threading
+
+    class Dying(threading.local):
+        pass
+
+    stacks, references = [], []
+
+    def look(_):
+        stacks.append(inspect_frame(sys._getframe(1)).stack)
+
+    def make():
+        dying = Dying()
+        references.append(weakref.ref(dying, look))
+        return dying
+
+    def program():
+        with Manager():
+            return [1, make(), 1 / 0]
+
+    was_enabled = gc.isenabled()
+    gc.disable()  # which can't be run there, either
+    try:
+        for _ in range(5):
+            with pytest.raises(ZeroDivisionError):
+                program()
+    finally:
+        if was_enabled:
+            gc.enable()
+    assert stacks
+    assert not any(type(item) is Dying for stack in stacks for item in stack)

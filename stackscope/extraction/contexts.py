@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+from _thread import get_ident
 from types import (
     AsyncGeneratorType,
     CodeType,
@@ -152,11 +153,11 @@ def _read(
     if moment.depth < 0:
         next_inner = _running_callee(reader, frame, asked)
     if moment.depth < 0 and next_inner is not None and _is_finalizer(next_inner):
+        awaited = -1 if site.exiting is None else site.exiting.awaitable
         known, finalized = _finalized(next_inner)
-        if known:
-            awaited = -1 if site.exiting is None else site.exiting.awaitable
-            address = 0 if finalized is None else id(finalized)
-            moment.note_finalizer(next_inner, address, stack + awaited if awaited >= 0 else -1)
+        moment.note_finalizer(
+            next_inner, id(finalized) if known else 0, stack + awaited if awaited >= 0 else -1
+        )
     contexts = []
     for live, (known, manager) in zip(site.live, _managers(moment, site, stack)):
         contexts.append(_context(live.block, manager, False))
@@ -180,8 +181,14 @@ def _running_callee(
     """
     if callee is None or (reader.is_alive(callee) and callee.f_back is frame):
         return callee
-    for running in sys._current_frames().values():
-        inner: Optional[FrameType] = running
+    this_thread, this_one = get_ident(), sys._getframe(1)
+    # Without this function's own frame, which would keep itself alive in a variable of its own.
+    stacks = [
+        this_one if ident == this_thread else running
+        for ident, running in sys._current_frames().items()
+    ]
+    for innermost in stacks:
+        inner: Optional[FrameType] = innermost
         while inner is not None:
             caller = inner.f_back
             if caller is frame:
@@ -404,10 +411,8 @@ def _callbacks() -> Iterator[CodeType]:
 
 
 def _finalized(finalizer: FrameType) -> Tuple[bool, object]:
-    """What a finalizer is called for, and whether that is known; `None` is its own generator."""
+    """What a finalizer that is a function is called for, and whether that is known."""
     code = finalizer.f_code
-    if code.co_flags & CO_ANY_GENERATOR:
-        return True, None
     if code.co_name == "__del__":
         return first_argument(finalizer)
     hook: object = sys.get_asyncgen_hooks().finalizer

@@ -91,8 +91,11 @@ class _Imports:
         module = sys.modules["importlib.util"].module_from_spec(spec)
         self.made[name] = module
         namespace = vars(module)
-        namespace["__builtins__"] = {**vars(builtins), "__import__": self.import_}
+        own_builtins = {**vars(builtins), "__import__": self.import_}
+        namespace["__builtins__"] = own_builtins
         exec(code, namespace)  # noqa: S102 (as the import system does)
+        # Its functions have been made with these, and keep them (from 3.10 on).
+        own_builtins["__import__"] = builtins.__import__
         namespace["__builtins__"] = builtins
         # Only what is complete is for others to see.
         made = sys.modules.setdefault(name, module)

@@ -124,7 +124,7 @@ def _was_handed(frame: FrameType, caller: FrameType) -> bool:
         more = variables.get(code.co_varnames[count + code.co_kwonlyargcount])
         given += more if type(more) is tuple else ()
     for first, second in zip(given, given[1:]):
-        if second is caller and type(first) is int:
+        if second is caller and type(first) is int and 0 < first < _signal.NSIG:
             return True
         # On PyPy, a frame that hasn't begun is not in the traceback.
         is_traced = type(first) is FrameType and (first is caller or first.f_back is caller)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import sys
 from _thread import get_ident
 
-from stackscope.safe.objects import mro_of, namespace_of_module
+from stackscope.safe.objects import instance_attributes, mro_of, namespace_of_module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -117,8 +117,9 @@ def is_being_imported(module: Optional[ModuleType]) -> bool:
     if module is None or not any(base is _MODULE for base in mro_of(type(module))):
         return False
     spec = dict.get(namespace_of_module(module), "__spec__")
-    # Set while the module's code is running: importlib._bootstrap._load_unlocked, 3.8 to 3.15
-    return getattr(spec, "_initializing", False) is True
+    # Set while the module's code is running: importlib._bootstrap._load_unlocked, 3.8 to 3.15.
+    # Not by getattr(): anything may stand there.
+    return instance_attributes(spec).get("_initializing") is True
 
 
 _MODULE = type(sys)

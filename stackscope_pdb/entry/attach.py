@@ -129,7 +129,7 @@ def attach(frame):
     except BaseException as exc:
         import json
 
-        words = "stackscope can't be imported there: %s: %s" % (type(exc).__name__, exc)
+        words = "importing stackscope there ended in %s: %s" % (type(exc).__name__, exc)
         message = json.dumps({{"message": words, "type": "error"}})
         try:
             connections[0].sendall(message.encode() + b"\\n")

@@ -13,6 +13,7 @@ import os
 import pdb
 import sys
 
+from stackscope.safe.interruptions import interrupts
 from stackscope_pdb.debugger.own import Pdb
 from stackscope_pdb.entry.api import adopt, stop
 from stackscope_pdb.output.harmless import harmless
@@ -311,6 +312,8 @@ def _text_of(exc: BaseException) -> str:
     try:
         return str(exc)
     except Exception as failure:
+        if interrupts(failure):
+            raise
         from stackscope.safe.text import describe_exception
 
         return describe_exception(failure)

@@ -22,7 +22,7 @@ Standard: Any = getattr(pdb, "_PdbClient", object)
 
 _CODE = r"(?:[0-4]|2[2-4]|[34]8;5;\d{1,3}|[34][0-79]|9[0-7]|10[0-7])"
 _COLORS = re.compile(rf"(\x1b\[(?:{_CODE}(?:;{_CODE})*)?m)")
-"""What changes the look of the text that follows, without hiding it."""
+"""What changes the colours and the weight of the text that follows."""
 
 RESET = "\x1b[0m"
 

@@ -158,15 +158,20 @@ class Meeting:
 
     def _make_folder(self) -> str:
         for base in _bases(for_another_user=self._is_for_another_user()):
+            # Links are followed now and not by the process later on, when they may lead elsewhere.
+            base = os.path.realpath(base)  # noqa: PLW2901
             try:
                 if not nobody_else_can_replace(base):
                     continue
                 settings.make_private_folder(base)
+                # Somebody else may have made it meanwhile, or a part of the way to it.
+                if not nobody_else_can_replace(base):
+                    continue
                 _remove_old_ones(base)
                 path = tempfile.mkdtemp(prefix=FOLDER % self.pid, dir=base)
             except OSError:
                 continue
-            if self._is_usable(path):
+            if nobody_else_can_replace(path) and self._is_usable(path):
                 return path
             os.rmdir(path)
         raise OSError("no private folder")

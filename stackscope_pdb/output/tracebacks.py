@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 
+from stackscope.safe.interruptions import interrupts
 from stackscope_pdb.output.harmless import harmless, one_line
 
 TYPE_CHECKING = False
@@ -19,7 +20,9 @@ def harmless_traceback(exc: BaseException, tb: Optional[TracebackType]) -> str:
         for each in _chained(report):
             _escape_names(each)
         return harmless("".join(report.format()))
-    except Exception:  # the loader of a module, asked for its source, may do anything
+    except Exception as failure:  # the loader of a module, asked for its source, may do anything
+        if interrupts(failure):
+            raise
         from stackscope.safe.text import describe_exception
 
         return describe_exception(exc) + "\n"

@@ -51,11 +51,13 @@ class Guard:
         for number in ENDINGS:
             handler = getsignal(number)
             if _can_stand_in_for(number, handler):
+                # Noted first: the signal may come as soon as the handler is set.
+                self._handlers[number] = handler
                 try:
                     set_handler(number, self._on_signal)
                 except ValueError:  # another interpreter than the main one
+                    del self._handlers[number]
                     return
-                self._handlers[number] = handler
 
     def lift(self) -> None:
         """The line has been read."""

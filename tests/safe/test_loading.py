@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.machinery
 import sys
 import types
 
@@ -43,7 +44,8 @@ def test_a_mark_that_was_left_behind():
 
 def test_a_module_that_is_being_imported(monkeypatch):
     module = types.ModuleType("stackscope.half")
-    module.__spec__ = types.SimpleNamespace(_initializing=True)
+    module.__spec__ = importlib.machinery.ModuleSpec("stackscope.half", None)
+    module.__spec__._initializing = True
     assert loading.is_being_imported(module)
     assert not loading.is_being_imported(None)
     assert not loading.is_being_imported("no module")

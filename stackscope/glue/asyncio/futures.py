@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio.tasks
 import gc
-from types import FunctionType, GetSetDescriptorType
+from types import FunctionType, GetSetDescriptorType, MethodDescriptorType
 
 from stackscope.glue.describing import Deadline
 from stackscope.interpreter.facts import FREE_THREADED
@@ -103,7 +103,8 @@ def _first_callbacks(future: object) -> List[Any]:
         entries = internal(future, "_callbacks")
         lists = [entries] if type(entries) is list else []
     for entries in lists:
-        found += [entry[0] if type(entry) is tuple else entry for entry in entries[:FIRST]]
+        for entry in entries[:FIRST]:  # one of the lists may be the result, with anything in it
+            found += entry[:1] if type(entry) is tuple else [entry]
     return found
 
 
@@ -189,8 +190,15 @@ def name_in_order(task: object) -> List[Tuple[int, str]]:
 
 def time_until(moment: float, loop: Any) -> Deadline:
     """How far away a moment by the clock of a loop is."""
-    clock = class_attribute(type(loop), "time")
+    clock: Any = class_attribute(type(loop), "time")
     # A clock of the program's own isn't asked, for that would run its code.
-    if type(clock) is FunctionType and clock.__module__ != "asyncio.base_events":
-        return Deadline(None, moment, "loop")
-    return Deadline(moment - clock(loop), moment, "loop")
+    is_asyncios = type(clock) is FunctionType and clock.__module__ == "asyncio.base_events"
+    if is_asyncios or is_in_c(clock):
+        return Deadline(moment - clock(loop), moment, "loop")
+    return Deadline(None, moment, "loop")
+
+
+def is_in_c(method: object) -> bool:
+    """Whether a method of a class is written in C, or by Cython, as uvloop's are."""
+    kind = type(method)
+    return kind is MethodDescriptorType or kind.__name__ == "cython_function_or_method"

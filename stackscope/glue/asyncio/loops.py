@@ -19,6 +19,7 @@ from stackscope.glue.asyncio.futures import (
     done_callbacks,
     internal,
     is_done,
+    is_in_c,
     name_of,
     requests_to_cancel,
     state_of,
@@ -192,9 +193,9 @@ class AsyncioLoops(Runtime):
         if is_instance(loop, (asyncio.BaseEventLoop,)):
             return instance_attributes(loop).get("_thread_id") is not None
         for cls in mro_of(type(loop)):
-            asks = namespace_of(cls).get("is_running")
-            if asks is not None and type(asks) is not FunctionType:  # as in uvloop, in C
-                return bool(asks.__get__(loop, cls)())
+            asks: Any = namespace_of(cls).get("is_running")
+            if is_in_c(asks):
+                return bool(asks(loop))
         return any(loop is running for running in self._running)
 
     def current(self, loop: Any) -> object:

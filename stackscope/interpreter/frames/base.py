@@ -78,7 +78,8 @@ class Moment:
 
         Args:
             callee: what the frame calls.
-            address: that of the object that it finalizes; 0 if that is its own generator.
+            address: that of the object that it finalizes, 0 if that isn't known. A generator's
+                frame finalizes the generator.
             awaited: the slot of what the frame awaits by its instruction, or -1: that may be the
                 generator, too.
         """
@@ -126,7 +127,7 @@ class Moment:
         return self.objects(slots)
 
     def nullable(self, slots: Sequence[int]) -> List[object]:
-        """As `objects`, with `None` for NULL and for what isn't surely an object.
+        """As `objects`, for ascending slots; `None` for NULL and what isn't surely an object.
 
         Where the stack's depth isn't known, only what the collector knows is surely one.
         """

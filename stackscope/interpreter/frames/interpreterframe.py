@@ -30,7 +30,7 @@ from typing import (
 )
 
 from stackscope.interpreter.bytecode import CodeAnalysis, Site
-from stackscope.interpreter.facts import HAS_EXCEPTION_TABLE, slot_names
+from stackscope.interpreter.facts import CO_ANY_GENERATOR, HAS_EXCEPTION_TABLE, slot_names
 from stackscope.interpreter.frames.base import FrameMoved, Moment, Reader
 from stackscope.interpreter.frames.liveness import COUNT_WORD
 from stackscope.interpreter.frames.memory import (
@@ -166,7 +166,8 @@ class _Moment(MemoryMoment):
             self.depth = (self.depth_word & 0xFFFFFFFF ^ 0x80000000) - 0x80000000
 
     def note_finalizer(self, callee: FrameType, address: int, awaited: int) -> None:
-        address = address or self.unreferenced_generator(callee)
+        if callee.f_code.co_flags & CO_ANY_GENERATOR:
+            address = self.unreferenced_generator(callee)
         if address:
             code = self.frame.f_code
             first_slot = len(slot_names(code))
@@ -180,6 +181,8 @@ class _Moment(MemoryMoment):
         """
         head = words_at(id(frame) + _HEADER)
         base = head[0]
+        if 0 <= base - id(frame) < _OWN_DATA:
+            return 0  # it has ended
         generator = base - _GENERATOR
         count = words_at(generator + COUNT_WORD * WORD)
         # As long as the frame is embedded, so long the generator is there.

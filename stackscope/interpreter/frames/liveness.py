@@ -4,16 +4,19 @@ What the collector tracks stands in a ring: in front of each object are the addr
 and the previous one (``PyGC_Head`` in Include/internal/pycore_gc.h, up to 3.9
 Include/internal/pycore_gc.h and Include/cpython/objimpl.h). An object is taken out of the ring
 before it is freed (``_PyObject_GC_UNTRACK`` sets the first word to 0, first thing in the
-``tp_dealloc`` of methods, coroutines and generators). So what both neighbours point to is alive.
+``tp_dealloc`` of methods, coroutines and generators). So what both neighbours point to is there,
+and if it has references, it is alive: some types call the callbacks of weak references before they
+take an object out that has none any more.
 All of this is read from copies that the system makes: the address may be a stale one.
 """
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import struct
 from itertools import chain
-from operator import eq
+from operator import attrgetter, eq
 from typing import Iterator, List, Optional, Sequence
 
 from stackscope.interpreter.facts import FREE_THREADED
@@ -21,6 +24,7 @@ from stackscope.interpreter.frames.base import COROUTINES, METHODS
 from stackscope.interpreter.frames.copying import Copy, Region, copy_of
 from stackscope.interpreter.heap import object_at
 
+_value = attrgetter("value")
 _WORD = struct.calcsize("P")
 # In front of an object that the collector tracks: the next one and the previous one.
 _LINKS = 2 * _WORD
@@ -51,16 +55,27 @@ class Proof:
         type: the address of its type if the collector knows it to be alive; else 0.
     """
 
-    __slots__ = ("_copy", "_kept", "in_use", "type")
+    __slots__ = ("_copy", "_count", "_kept", "in_use", "type")
 
     def __init__(
-        self, in_use: bool, type_: int = 0, copy: Optional[Copy] = None, kept: object = None
+        self,
+        in_use: bool,
+        type_: int = 0,
+        copy: Optional[Copy] = None,
+        kept: object = None,
+        count: Optional[ctypes.c_size_t] = None,
     ) -> None:
         self.in_use = in_use
         self.type = type_
         self._copy = copy
+        # A view, not to be read unless the object is there.
+        self._count = count
         # What has to stay alive until the object has been touched.
         self._kept = kept
+
+    def references(self) -> Iterator[int]:
+        """Gives something true if there are references; to be asked right after `holds`."""
+        return iter((1,)) if self._count is None else map(_value, (self._count,))
 
     def holds(self) -> Iterator[bool]:
         """Gives `True` if the object is still alive when this is asked.
@@ -122,7 +137,8 @@ def _look_once(address: int, trait: Optional[int], kept: List[object]) -> Option
                 # No closure here: its cell would be made before the list.
                 back, forth = _NEIGHBOURS.unpack_from(ring.seen, _OWN.size)
                 if back & ~_FLAGS == forth & ~_FLAGS == address - _LINKS:
-                    return Proof(_has(kind, trait), kind, ring, kept)
+                    count = ctypes.c_size_t.from_address(address + COUNT_WORD * _WORD)
+                    return Proof(_has(kind, trait), kind, ring, kept, count)
     # An object that the collector doesn't track, or nothing any more.
     header = copy_of([Region(address, HEADER)])
     if header is None or header.seen is None:
@@ -147,4 +163,4 @@ def _in_heap(address: int) -> Proof:
     if found is None:
         # What is frozen isn't found.
         return Proof(gc.get_freeze_count() > 0)
-    return Proof(True, id(type(found)), None, found)
+    return Proof(True, id(type(found)), kept=found)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import ctypes
 from itertools import chain, compress, repeat, takewhile
-from operator import attrgetter, eq, getitem
+from operator import and_, attrgetter, eq, getitem
 from typing import Any, Dict, FrozenSet, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from stackscope.interpreter.frames.base import METHODS, FrameMoved, Moment
@@ -101,7 +101,9 @@ class MemoryMoment(Moment):
         if self.depth < 0:
             _, found = self._proven(slots)
             return [found.get(slot) for slot in slots]
-        addresses = self.pointers(slots)
+        # An exception may have taken the stack down further than the instruction says.
+        in_use = [slot for slot in slots if slot < self.depth]
+        addresses = self.pointers(in_use) + [0] * (len(slots) - len(in_use))
         filled = iter(self.objects([s for s, address in zip(slots, addresses) if address]))
         return [next(filled) if address else None for address in addresses]
 
@@ -179,14 +181,17 @@ class MemoryMoment(Moment):
             hold = all_hold([proofs[slot] for slot in wanted])
             slots_again = flatten(compress((self.guarded(wanted),), hold))
             words = take(words_at(self.localsplus), slots_again)
-            same = compress(wanted, map(eq, words, [addresses[slot] for slot in wanted]))
-            found = list(take(objects_at(self.localsplus), same))
+            same = map(eq, words, [addresses[slot] for slot in wanted])
+            counts = flatten([proofs[slot].references() for slot in wanted])
+            alive = compress(wanted, map(and_, same, map(bool, counts)))
+            found = list(take(objects_at(self.localsplus), alive))
             if len(found) == len(wanted) and self.pointers(slots) == list(addresses.values()):
                 break
             # The collector or another thread may have come between, but not each time. What comes
             # and goes while the frame stands is of our own making, at an address that is free.
             for slot in wanted:
-                failures[slot] += not any(proofs[slot].holds())
+                proof = proofs[slot]
+                failures[slot] += not (any(proof.holds()) and any(proof.references()))
         else:
             raise FrameMoved
         in_use = [proof.in_use or proof.type in types for proof in proofs.values()]

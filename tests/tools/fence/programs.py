@@ -130,6 +130,25 @@ def object_is_dropped() -> None:
                 raise ValueError(outer, inner)
 
 
+class Rebound:
+    """Looks when it is dropped, by a method that has forgotten what it is a method of."""
+
+    def __del__(self) -> None:
+        self = None  # type: ignore[assignment]  # noqa: PLW0642
+        look("dropped_by_another", ["outer"])
+
+
+def dropped_by_another(depth: int = 0) -> None:
+    """Also where a chunk of the thread's data stack begins."""
+    if depth:
+        dropped_by_another(depth - 1)
+        return
+    with Manager() as outer:
+        rebound = Rebound()
+        del rebound
+        assert outer
+
+
 def returns() -> None:
     with Manager() as outer:
         for _ in closing("returns", ["outer"]):
@@ -152,6 +171,7 @@ CASES: List[Callable[[], Any]] = [
     two_blocks_at_once,
     object_is_dropped,
     returns,
+    lambda: [dropped_by_another(depth) for depth in range(0, 300, 7)],
     lambda: asyncio.run(asynchronous()),
 ]
 
