@@ -35,8 +35,11 @@ def without_our_frames(exc: BaseException) -> BaseException:
 
 
 def as_one(errors: List[BaseException]) -> BaseException:
-    """The only one of ``errors``, or a group of them all."""
-    if len(errors) == 1:
+    """The only one of ``errors``, or a group of them all.
+
+    Where nearly no recursion is left, each frame has the same one.
+    """
+    if len(errors) == 1 or all(type(error) is RecursionError for error in errors):
         return errors[0]
     found: BaseException = _group_type()(
         "multiple errors encountered while extracting stack", list(errors)
