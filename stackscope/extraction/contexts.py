@@ -14,7 +14,7 @@ from types import (
     GeneratorType,
     MethodType,
 )
-from typing import Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Iterator, List, Optional, Sequence, Tuple
 
 from stackscope.interpreter.bytecode import Block, CodeAnalysis, Exiting, Live, Site, analyze
 from stackscope.interpreter.facts import CO_ANY_GENERATOR, FREE_THREADED, IS_CPYTHON, TAGGED_SLOTS
@@ -404,7 +404,8 @@ def _is_finalizer(frame: FrameType) -> bool:
 
 def _callbacks() -> Iterator[CodeType]:
     """The code of what the interpreter calls before and after it drops something."""
-    for callback in (sys.get_asyncgen_hooks().finalizer, *gc.callbacks):
+    callbacks: List[Any] = [sys.get_asyncgen_hooks().finalizer, *gc.callbacks]
+    for callback in callbacks:
         function = callback.__func__ if type(callback) is MethodType else callback
         if type(function) is FunctionType:
             yield function.__code__
@@ -415,7 +416,7 @@ def _finalized(finalizer: FrameType) -> Tuple[bool, object]:
     code = finalizer.f_code
     if code.co_name == "__del__":
         return first_argument(finalizer)
-    hook: object = sys.get_asyncgen_hooks().finalizer
+    hook: Any = sys.get_asyncgen_hooks().finalizer
     if type(hook) is MethodType and type(hook.__func__) is FunctionType:
         # The first argument is what the method is bound to.
         if hook.__func__.__code__ is code and code.co_argcount > 1:

@@ -99,12 +99,13 @@ def context_finder() -> Callable[..., List[Context]]:
         Exception: It can't be imported now, perhaps for the code that is interrupted is at it.
     """
     global _find_contexts  # noqa: PLW0603
-    if _find_contexts is None:
+    find = _find_contexts
+    if find is None:
         load("stackscope.interpreter.frames.choosing").reader()
         find = load("stackscope.extraction.contexts").contexts_active_in_frame
         # Only now: what was interrupted before is to be done again.
         _find_contexts = find
-    return _find_contexts
+    return find
 
 
 def find_no_contexts(*args: object) -> List[Context]:
