@@ -15,6 +15,7 @@ import pytest
 import stackscope
 from stackscope.render import stream
 from tests.helpers.repository import ROOT
+from tests.helpers.targets import fill
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no poll()")
 
@@ -27,17 +28,6 @@ def impatient(monkeypatch):
     monkeypatch.setattr(stream, "LONGEST", 0.5)
     yield
     stackscope.unregister(SIGNAL)
-
-
-def fill(descriptor):
-    """Fill a pipe, socket or terminal; leave it blocking, as it was."""
-    os.set_blocking(descriptor, False)
-    try:
-        while True:
-            os.write(descriptor, b"x" * 1000)
-    except BlockingIOError:
-        pass
-    os.set_blocking(descriptor, True)
 
 
 def dump_to(target):

@@ -21,6 +21,7 @@ from stackscope import dumps
 from stackscope.render import stream
 from tests.helpers.managers import Manager
 from tests.helpers.repository import ROOT
+from tests.helpers.targets import fill
 
 SIGNAL = getattr(signal, "SIGUSR1", None) or signal.SIGBREAK
 HANDLERS_WAIT = sys.implementation.name == "pypy"
@@ -267,11 +268,7 @@ def test_a_pipe_that_is_full(monkeypatch):
     monkeypatch.setattr(stream, "PATIENCE", 0.05)
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
-    try:
-        while True:
-            os.write(writer, b"x" * 1000)
-    except BlockingIOError:
-        pass
+    fill(writer)
     stackscope.register(SIGNAL, writer)
     try:
         signal.raise_signal(SIGNAL)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import sys
-from _thread import get_ident
 from types import (
     AsyncGeneratorType,
     CodeType,
@@ -25,6 +24,7 @@ from stackscope.interpreter.frames.methods import (
     manager_of,
 )
 from stackscope.interpreter.frames.variables import first_argument, local_value, name_of_local
+from stackscope.interpreter.running import find_running
 from stackscope.model.stacks import Context
 from stackscope.safe.objects import MISSING, class_attribute
 
@@ -181,20 +181,8 @@ def _running_callee(
     """
     if callee is None or (reader.is_alive(callee) and callee.f_back is frame):
         return callee
-    this_thread, this_one = get_ident(), sys._getframe(1)
-    # Without this function's own frame, which would keep itself alive in a variable of its own.
-    stacks = [
-        this_one if ident == this_thread else running
-        for ident, running in sys._current_frames().items()
-    ]
-    for innermost in stacks:
-        inner: Optional[FrameType] = innermost
-        while inner is not None:
-            caller = inner.f_back
-            if caller is frame:
-                return inner
-            inner = caller
-    return None
+    running = find_running(frame, sys._getframe(1))
+    return running[1] if len(running) > 1 else None
 
 
 def _context(block: Block, manager: object, is_exiting: bool) -> Context:
@@ -300,9 +288,8 @@ def _exiting_manager(
 
 def _has_ended(awaitable: object) -> bool:
     """Whether the coroutine of an exit method has returned or raised."""
-    if type(awaitable) is CoroutineType:
-        return awaitable.cr_frame is None
-    return type(awaitable) is GeneratorType and awaitable.gi_frame is None
+    is_known = type(awaitable) is CoroutineType or type(awaitable) is GeneratorType
+    return is_known and _frame_of_awaitable(awaitable) is None
 
 
 def _has_failed(method: MethodType, caller: FrameType) -> bool:
@@ -366,15 +353,15 @@ def _object_in_place(
     (``method_vectorcall`` in Objects/classobject.c, ``partial_vectorcall`` in
     Modules/_functoolsmodule.c).
     """
-    if exiting.slot < 0 or not moment.may_use(stack + exiting.slot):
+    slot = stack + exiting.slot
+    if exiting.slot < 0 or not moment.may_use(slot):
         return False, (False, None)
-    manager = moment.tracked(stack + exiting.slot)
+    manager = moment.tracked(slot)
     exit_method = class_attribute(type(manager), exiting.block.exit_name, MISSING)
     if exit_method is not MISSING:
         is_known = type(exit_method) is FunctionType
         return True, (is_known, manager if is_known else None)
     known, first = (False, None) if next_inner is None else first_argument(next_inner)
-    slot = stack + exiting.slot
     return known and moment.addresses(slot + 1)[slot] == id(first), (False, None)
 
 
@@ -404,11 +391,16 @@ def _is_finalizer(frame: FrameType) -> bool:
 
 def _callbacks() -> Iterator[CodeType]:
     """The code of what the interpreter calls before and after it drops something."""
-    callbacks: List[Any] = [sys.get_asyncgen_hooks().finalizer, *gc.callbacks]
-    for callback in callbacks:
-        function = callback.__func__ if type(callback) is MethodType else callback
-        if type(function) is FunctionType:
-            yield function.__code__
+    for callback in (sys.get_asyncgen_hooks().finalizer, *gc.callbacks):
+        code = _code_of(callback)
+        if code is not None:
+            yield code
+
+
+def _code_of(callback: Any) -> Optional[CodeType]:
+    """The code of a function or a bound method."""
+    function = callback.__func__ if type(callback) is MethodType else callback
+    return function.__code__ if type(function) is FunctionType else None
 
 
 def _finalized(finalizer: FrameType) -> Tuple[bool, object]:
@@ -416,14 +408,13 @@ def _finalized(finalizer: FrameType) -> Tuple[bool, object]:
     code = finalizer.f_code
     if code.co_name == "__del__":
         return first_argument(finalizer)
-    hook: Any = sys.get_asyncgen_hooks().finalizer
-    if type(hook) is MethodType and type(hook.__func__) is FunctionType:
-        # The first argument is what the method is bound to.
-        if hook.__func__.__code__ is code and code.co_argcount > 1:
-            return local_value(finalizer, code.co_varnames[1])
-    elif type(hook) is FunctionType and hook.__code__ is code:
+    hook = sys.get_asyncgen_hooks().finalizer
+    if _code_of(hook) is not code:
+        return False, None
+    if type(hook) is not MethodType:
         return first_argument(finalizer)
-    return False, None
+    # The first argument is what the method is bound to.
+    return local_value(finalizer, code.co_varnames[1]) if code.co_argcount > 1 else (False, None)
 
 
 def _is_of_manager(finalizer: FrameType, exiting: Exiting) -> bool:

@@ -117,7 +117,7 @@ def slice_frames(
         yield from _last(callers(caller if inner is None else inner), limit)
         return
     if inner is None:
-        frames = _find_running(outer, caller)
+        frames = find_running(outer, caller)
         if frames:
             yield from frames if limit is None else frames[:limit]
             return
@@ -312,7 +312,7 @@ def _last(frames: List[FrameType], limit: Optional[int]) -> List[FrameType]:
     return frames if limit is None else frames[max(len(frames) - limit, 0) :]
 
 
-def _find_running(outer: FrameType, caller: Optional[FrameType]) -> List[FrameType]:
+def find_running(outer: FrameType, caller: Optional[FrameType]) -> List[FrameType]:
     """``outer`` and what it is calling, on whichever stack it runs."""
     for _ in range(SEARCHES):
         for frames in _running_stacks(caller):

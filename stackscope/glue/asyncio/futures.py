@@ -193,12 +193,12 @@ def time_until(moment: float, loop: Any) -> Deadline:
     clock: Any = class_attribute(type(loop), "time")
     # A clock of the program's own isn't asked, for that would run its code.
     is_asyncios = type(clock) is FunctionType and clock.__module__ == "asyncio.base_events"
-    if is_asyncios or is_in_c(clock):
+    if is_asyncios or is_method_in_c(clock):
         return Deadline(moment - clock(loop), moment, "loop")
     return Deadline(None, moment, "loop")
 
 
-def is_in_c(method: object) -> bool:
+def is_method_in_c(method: object) -> bool:
     """Whether a method of a class is written in C, or by Cython, as uvloop's are."""
     kind = type(method)
     return kind is MethodDescriptorType or kind.__name__ == "cython_function_or_method"

@@ -19,7 +19,7 @@ from stackscope.glue.asyncio.futures import (
     done_callbacks,
     internal,
     is_done,
-    is_in_c,
+    is_method_in_c,
     name_of,
     requests_to_cancel,
     state_of,
@@ -194,7 +194,7 @@ class AsyncioLoops(Runtime):
             return instance_attributes(loop).get("_thread_id") is not None
         for cls in mro_of(type(loop)):
             asks: Any = namespace_of(cls).get("is_running")
-            if is_in_c(asks):
+            if is_method_in_c(asks):
                 return bool(asks(loop))
         return any(loop is running for running in self._running)
 

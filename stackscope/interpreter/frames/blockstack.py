@@ -17,9 +17,9 @@ from stackscope.interpreter.bytecode.blocks import IN_FINALLY
 from stackscope.interpreter.facts import CLEANUP_TAKES_EXIT
 from stackscope.interpreter.frames.base import METHODS, Moment, Reader
 from stackscope.interpreter.frames.copying import raw_bytes
+from stackscope.interpreter.frames.liveness import WORD
 from stackscope.interpreter.frames.memory import (
     NO_LIMIT,
-    WORD,
     MemoryMoment,
     bytes_at,
     flatten,

@@ -70,11 +70,6 @@ def reader() -> Optional[Reader]:
     return _reader
 
 
-def is_decided() -> bool:
-    """Whether a self-test, or the user, has decided how frames are read."""
-    return _decided
-
-
 def set_trickery_enabled(enabled: Optional[bool]) -> None:
     """Choose how frames are read.
 

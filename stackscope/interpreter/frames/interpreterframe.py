@@ -32,7 +32,7 @@ from typing import (
 from stackscope.interpreter.bytecode import CodeAnalysis, Site
 from stackscope.interpreter.facts import CO_ANY_GENERATOR, HAS_EXCEPTION_TABLE, slot_names
 from stackscope.interpreter.frames.base import FrameMoved, Moment, Reader
-from stackscope.interpreter.frames.liveness import COUNT_WORD
+from stackscope.interpreter.frames.liveness import COUNT_WORD, WORD
 from stackscope.interpreter.frames.memory import (
     HAS_MEMORY,
     INT,
@@ -40,7 +40,6 @@ from stackscope.interpreter.frames.memory import (
     MEMORY,
     NO_LIMIT,
     OBJECTS,
-    WORD,
     MemoryMoment,
     flatten,
     if_equal,

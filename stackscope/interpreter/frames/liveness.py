@@ -25,18 +25,18 @@ from stackscope.interpreter.frames.copying import Copy, Region, copy_of
 from stackscope.interpreter.heap import object_at
 
 _value = attrgetter("value")
-_WORD = struct.calcsize("P")
+WORD = ctypes.sizeof(ctypes.c_size_t)
 # In front of an object that the collector tracks: the next one and the previous one.
-_LINKS = 2 * _WORD
+_LINKS = 2 * WORD
 # Their lowest bits are flags.
 _FLAGS = 3
 # The reference count is the last word but one of an object's header, its type the last: a debug
 # build that traces references has more in front.
 HEADER = object().__sizeof__()
-COUNT_WORD = HEADER // _WORD - 2
+COUNT_WORD = HEADER // WORD - 2
 _NEIGHBOURS = struct.Struct("NN")
 _OWN = struct.Struct("NNN")
-_HEADER = struct.Struct(f"{HEADER // _WORD}N")
+_HEADER = struct.Struct(f"{HEADER // WORD}N")
 # Which field of a type makes its instances callable: ``tp_call``, counted in words from ``tp_name``
 # on (``struct _typeobject`` in Include/cpython/object.h, the same from 3.8 to 3.15).
 CALLABLE = 13
@@ -118,7 +118,7 @@ def look_at(address: int, trait: Optional[int] = None) -> Proof:
 def _look_once(address: int, trait: Optional[int], kept: List[object]) -> Optional[Proof]:
     """As `look_at`; `None` if it has changed meanwhile."""
     # Without the reference count, which changes with each look.
-    own = [Region(address - _LINKS, _LINKS), Region(address + HEADER - _WORD, _WORD)]
+    own = [Region(address - _LINKS, _LINKS), Region(address + HEADER - WORD, WORD)]
     alone = copy_of(own)
     if alone is None:
         return _in_heap(address)
@@ -128,7 +128,7 @@ def _look_once(address: int, trait: Optional[int], kept: List[object]) -> Option
         after, before, kind = _OWN.unpack(alone.seen)
         after, before = after & ~_FLAGS, before & ~_FLAGS
         if after and before:
-            regions = [*own, Region(after + _WORD, _WORD), Region(before, _WORD)]
+            regions = [*own, Region(after + WORD, WORD), Region(before, WORD)]
             ring = copy_of(regions)
             kept += (regions, ring)
             if ring is not None and ring.seen is not None:
@@ -137,7 +137,7 @@ def _look_once(address: int, trait: Optional[int], kept: List[object]) -> Option
                 # No closure here: its cell would be made before the list.
                 back, forth = _NEIGHBOURS.unpack_from(ring.seen, _OWN.size)
                 if back & ~_FLAGS == forth & ~_FLAGS == address - _LINKS:
-                    count = ctypes.c_size_t.from_address(address + COUNT_WORD * _WORD)
+                    count = ctypes.c_size_t.from_address(address + COUNT_WORD * WORD)
                     return Proof(_has(kind, trait), kind, ring, kept, count)
     # An object that the collector doesn't track, or nothing any more.
     header = copy_of([Region(address, HEADER)])
@@ -153,7 +153,7 @@ def _has(kind: int, trait: Optional[int]) -> bool:
     """Whether the type at an address fills the field that a trait stands for."""
     if trait is None:
         return True
-    field = copy_of([Region(kind + HEADER + _WORD * (1 + trait), _WORD)])
+    field = copy_of([Region(kind + HEADER + WORD * (1 + trait), WORD)])
     return field is None or (field.seen is not None and any(field.seen))
 
 

@@ -17,14 +17,13 @@ from operator import and_, attrgetter, eq, getitem
 from typing import Any, Dict, FrozenSet, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from stackscope.interpreter.frames.base import METHODS, FrameMoved, Moment
-from stackscope.interpreter.frames.liveness import CALLABLE, Proof, all_hold, look_at
+from stackscope.interpreter.frames.liveness import CALLABLE, WORD, Proof, all_hold, look_at
 
 # Arrays are only views: this is an upper limit of an index, not a size.
 NO_LIMIT = 1 << 20
 
 _Words = ctypes.c_size_t * NO_LIMIT
 _Objects = ctypes.py_object * NO_LIMIT
-WORD = ctypes.sizeof(ctypes.c_size_t)
 
 last_instruction = attrgetter("f_lasti")
 

@@ -231,10 +231,8 @@ def _logging_namespace(log):
     return Namespace()
 
 
-@pytest.mark.parametrize("with_cell", [False, True])
-def test_a_metaclass_with_its_own_namespace(with_cell):
-    """Its methods don't run; up to 3.12 reading ``f_locals`` would delete ``__class__`` from it."""
-    log = []
+def _metaclass_that_logs(log):
+    """Its classes' bodies run in a `_logging_namespace`."""
 
     class Meta(type):
         @classmethod
@@ -243,6 +241,16 @@ def test_a_metaclass_with_its_own_namespace(with_cell):
 
         def __new__(cls, name, bases, namespace):
             return type.__new__(cls, name, bases, dict(dict.items(namespace)))
+
+    return Meta
+
+
+@pytest.mark.parametrize("with_cell", [False, True])
+def test_a_metaclass_with_its_own_namespace(with_cell):
+    """Its methods don't run; up to 3.12 reading ``f_locals`` would delete ``__class__`` from it."""
+    log = []
+
+    Meta = _metaclass_that_logs(log)  # noqa: N806
 
     def look():
         frame = sys._getframe(1)
@@ -391,13 +399,7 @@ def test_names_of_managers_seen_from_a_comprehension(separate):
 def test_a_comprehension_in_a_namespace_that_logs():
     log = []
 
-    class Meta(type):
-        @classmethod
-        def __prepare__(cls, *args):
-            return _logging_namespace(log)
-
-        def __new__(cls, name, bases, namespace):
-            return type.__new__(cls, name, bases, dict(dict.items(namespace)))
+    Meta = _metaclass_that_logs(log)  # noqa: N806
 
     def look():
         frame = sys._getframe(1)
