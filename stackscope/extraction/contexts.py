@@ -176,8 +176,8 @@ def _running_callee(
 ) -> Optional[FrameType]:
     """The frame that ``frame`` is calling, if that is no longer ``callee``.
 
-    A frame of another thread may have gone on since its stack was looked at, and be dropping now
-    what it has on its stack: what that calls tells how far it has come.
+    A frame of another thread may have gone on since its stack was looked at, to another callee, or
+    be dropping now what it has on its stack: what that calls tells how far it has come.
     """
     if callee is None or (reader.is_alive(callee) and callee.f_back is frame):
         return callee
@@ -232,8 +232,10 @@ def _exiting_context(
         # Operands of the call may have moved into the callee's frame (3.14+).
         last = max(slot, exiting.self_slot) if slot == exiting.slot else slot
         moved = 0 <= moment.depth <= stack + last
-        if moved and next_inner is not None and not moment.calls(next_inner):
-            return []  # the method has ended, and something else was called from C
+        if moved:
+            next_inner = _running_callee(reader, frame, next_inner)
+            if next_inner is not None and not moment.calls(next_inner):
+                return []  # the method has ended, and something else was called from C
         if slot >= 0 and not moved and not found[0]:
             in_use, item, found = _exiting_manager(moment, stack, exiting, slot, next_inner)
             proved |= item is not None

@@ -62,8 +62,9 @@ INTS: Any = (ctypes.c_int * (_TOP // INT)).from_address(0)
 OBJECTS: Any = (ctypes.py_object * (_TOP // WORD)).from_address(0)
 
 
-# How often a slot is looked at whose object comes and goes.
-_CHANCES = 3
+# How often a slot is looked at whose object comes and goes. In one of a hundred looks the collector
+# or another thread changes the neighbours of an object that is alive.
+_CHANCES = 10
 
 
 class MemoryMoment(Moment):
@@ -186,8 +187,9 @@ class MemoryMoment(Moment):
             found = list(take(objects_at(self.localsplus), alive))
             if len(found) == len(wanted) and self.pointers(slots) == list(addresses.values()):
                 break
-            # The collector or another thread may have come between, but not each time. What comes
-            # and goes while the frame stands is of our own making, at an address that is free.
+            # The collector or another thread may have come between, but not that often. What always
+            # comes and goes while the frame stands is of our own making, at an address that is
+            # free.
             for slot in wanted:
                 proof = proofs[slot]
                 failures[slot] += not (any(proof.holds()) and any(proof.references()))

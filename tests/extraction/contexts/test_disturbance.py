@@ -250,3 +250,69 @@ def test_another_thread():
         return
     assert found[0].obj is outer
     assert [context.varname for context in found] == ["a", "b"]
+
+
+@pytest.mark.skipif(not CPYTHON or not has_gil(), reason="frames of CPython")
+def test_a_callee_that_has_returned():
+    """A frame of another thread has gone on since its callee was looked up."""
+
+    class Leaving(Manager):
+        def __exit__(self, *exc):
+            frame = sys._getframe(1)
+            for callee in callees:
+                contexts = contexts_active_in_frame(frame, None, callee)
+                found.append([(context.obj, context.is_exiting) for context in contexts])
+
+    def call():
+        return sys._getframe()
+
+    def generate():
+        callees.append(sys._getframe())
+        yield
+
+    def program():
+        with outer, inner:
+            suspended.append(generate())
+            next(suspended[0])
+            callees.append(call())
+
+    outer, inner = Manager(), Leaving()
+    callees, found, suspended = [], [], []
+    program()
+    assert found == [[(outer, False), (inner, True)]] * 2
+
+
+@pytest.mark.skipif(not CPYTHON or FREE_THREADED, reason="the collector's ring of objects")
+def test_neighbours_of_an_object_come_and_go(monkeypatch):
+    """What is looked at is alive, but stands beside another object in the collector's ring."""
+
+    from stackscope.interpreter.frames import memory
+
+    class Outer(Manager):
+        def __enter__(self):
+            # They come right behind the bound method that leaves the block.
+            for _ in range(5):
+                neighbours.append([])
+
+    class Looking(Manager):
+        def __enter__(self):
+            frame = sys._getframe()
+            found.extend(contexts_active_in_frame(frame.f_back, None, frame))
+
+    def all_hold(proofs):
+        if neighbours:
+            del neighbours[0]  # as another thread may do between any two steps
+        return memory_all_hold(proofs)
+
+    memory_all_hold = memory.all_hold
+    monkeypatch.setattr(memory, "all_hold", all_hold)
+    neighbours, found = [], []
+    outer = Outer()
+    gc.disable()
+    try:
+        with outer:
+            with Looking():
+                pass
+    finally:
+        gc.enable()
+    assert [context.obj for context in found] == [outer]
