@@ -93,6 +93,7 @@ class Pdb(Paints, ReadsLines, Interrupts, Commands, PassesFinalizers, pdb.Pdb):
     def set_trace(self, frame: Optional[FrameType] = None, **kwargs: Any) -> None:
         """Stop in ``frame``, by default in the caller."""
         self.mention_tracer()
+        self.pause_tracing()
         self.pass_finalizers()
         super().set_trace(frame or sys._getframe().f_back, **kwargs)
 

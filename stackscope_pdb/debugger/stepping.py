@@ -6,6 +6,7 @@ import pdb
 import weakref
 
 from stackscope_pdb.debugger.basics import Basics
+from stackscope_pdb.program.machinery import serves_debugger
 from stackscope_pdb.stop.snapshots import goes_on
 
 TYPE_CHECKING = False
@@ -57,6 +58,10 @@ class Stepping(Basics):
         flags: Dict[FrameType, Any] = self.__dict__.get("frame_trace_lines_opcodes", {})
         for frame in [frame for frame, were in flags.items() if were == (True, False)]:
             del flags[frame]
+
+    def stop_here(self, frame: FrameType) -> bool:
+        """Whether to stop in a frame, going by the last command; never in a debugger's own."""
+        return super().stop_here(frame) and not serves_debugger(frame)
 
     def next_in_focus(self, focus: Focus) -> Optional[bool]:
         """Let the program run until the selected, suspended frame comes to its next line."""

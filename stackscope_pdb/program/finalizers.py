@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 
-from stackscope_pdb.program.tracing import module_name
+from stackscope_pdb.program.machinery import module_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bdb
 import os
 import pdb
 import signal
@@ -16,7 +15,8 @@ from contextlib import contextmanager
 
 from stackscope_pdb.facts import NESTS_NO_SIGNAL_HANDLERS
 from stackscope_pdb.output.terminal import is_terminal
-from stackscope_pdb.program.tracing import Tracing, module_name
+from stackscope_pdb.program.machinery import DEBUGGERS, RUNNERS, module_name
+from stackscope_pdb.program.tracing import Tracing
 from stackscope_pdb.program.waking import wake_loops
 
 TYPE_CHECKING = False
@@ -37,16 +37,6 @@ _put_aside: List[Any] = []
 
 The standard debugger keeps it in an attribute of its class. Setting that makes the interpreter
 forget what it remembers of the class and those derived from it: a third of what a stop takes.
-"""
-
-RUNNERS = (bdb.Bdb.run.__code__, bdb.Bdb.runeval.__code__, bdb.Bdb.runcall.__code__)
-"""What runs the program's code for a debugger: outside of it there may be another one's prompt."""
-
-DEBUGGERS = ("bdb", "cmd", "codeop", "pdb", "stackscope_pdb")
-"""The modules and packages that a debugger consists of.
-
-Those that are folded are in `stackscope.glue.stdlib.machinery`: more than these, for they need not
-belong to a debugger.
 """
 
 

@@ -17,15 +17,6 @@ else:
     Base = object
 
 
-def module_name(frame: FrameType) -> str:
-    """The name of the module that a frame's globals belong to; empty if it has none.
-
-    The library has `module_of`, but importing that takes long for what is called while tracing.
-    """
-    name: object = dict.get(frame.f_globals, "__name__")
-    return name if type(name) is str else ""
-
-
 class Tracing(Base):
     """The part of a debugger that is called while the program runs."""
 
@@ -41,6 +32,11 @@ class Tracing(Base):
             f"sys.settrace was in use, by {owner.__module__}.{owner.__qualname__}. The debugger "
             "takes its place, and it is not put back."
         )
+
+    def pause_tracing(self) -> None:
+        """Trace nothing of what prepares a stop. The stop will trace the program again."""
+        if not HAS_BACKENDS or self.backend == "settrace":  # type: ignore[attr-defined,unused-ignore]
+            sys.settrace(None)
 
     def stop_tracing(self) -> None:
         if HAS_BACKENDS:

@@ -1,0 +1,56 @@
+"""Which of the frames that run are a debugger's own.
+
+The library has a list of what it folds (`stackscope.glue.stdlib.machinery`): more than these, for
+that need not belong to a debugger. It isn't imported here: this is asked while the program runs.
+"""
+
+from __future__ import annotations
+
+import bdb
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import Optional
+
+DEBUGGERS = ("bdb", "cmd", "codeop", "pdb", "stackscope_pdb")
+"""The modules and packages that a debugger consists of."""
+
+RUNNERS = (bdb.Bdb.run.__code__, bdb.Bdb.runeval.__code__, bdb.Bdb.runcall.__code__)
+"""What runs the program's code for a debugger: outside of it there may be another one's prompt."""
+
+_NEVER_PROGRAM = frozenset(
+    {
+        "IPython.core.debugger",
+        "IPython.terminal.debugger",
+        "_pytest.debugging",
+        "bdb",
+        "pdb",
+    }
+)
+"""Modules whose code serves debuggers only. `cmd` and `codeop` may belong to the program."""
+
+_OUR_PACKAGES = ("stackscope_pdb", "stackscope_ipython")
+
+
+def module_name(frame: FrameType) -> str:
+    """The name of the module that a frame's globals belong to; empty if it has none.
+
+    The library has `module_of`, but importing that takes long for what is called while tracing.
+    """
+    name: object = dict.get(frame.f_globals, "__name__")
+    return name if type(name) is str else ""
+
+
+def serves_debugger(frame: FrameType) -> bool:
+    """Whether a frame belongs to a debugger, or was called by one for its own purposes.
+
+    What a debugger runs for the user (`RUNNERS`) is the program's.
+    """
+    asked: Optional[FrameType] = frame
+    while asked is not None:
+        name = module_name(asked)
+        if name in _NEVER_PROGRAM or name.partition(".")[0] in _OUR_PACKAGES:
+            return asked is frame or asked.f_code not in RUNNERS
+        asked = asked.f_back
+    return False
