@@ -5,12 +5,17 @@ Each fact is named for the behaviour, and says where it was seen.
 
 from __future__ import annotations
 
+import bdb
 import pdb
 import sys
 
 HAS_BACKENDS = sys.version_info >= (3, 14)
 """`pdb.Pdb` takes ``mode``, ``backend`` and ``colorize``; it can trace by `sys.monitoring`; and
 ``start_trace`` and ``stop_trace`` turn that on and off (Lib/bdb.py)."""
+
+STOPS_AT_CALL = hasattr(bdb.Bdb, "set_stepinstr")
+"""``set_trace`` stops before the line that it is called in goes on. Up to 3.12 it stops at the next
+event, which may be after a ``with`` block has been left."""
 
 HAS_ASYNC_STOPS = sys.version_info >= (3, 14)
 """There is ``pdb.set_trace_async``."""

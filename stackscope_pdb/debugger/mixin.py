@@ -10,7 +10,7 @@ import stackscope_pdb.commands  # noqa: F401  (registers them)
 from stackscope_pdb.commands import registry
 from stackscope_pdb.debugger import stepping
 from stackscope_pdb.debugger.lines import Lines
-from stackscope_pdb.debugger.stepping import Stepping
+from stackscope_pdb.debugger.stopping import Stopping
 from stackscope_pdb.facts import COUNTS_FRAMES, OWES_PLACE
 from stackscope_pdb.output.harmless import encodable
 from stackscope_pdb.prompt import label
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from stackscope_pdb.stop.raised import Raised
 
 
-class Commands(Stepping, Lines):
+class Commands(Stopping, Lines):
     """Our commands, and what the standard ones need to work in focused frames."""
 
     counts_frames = COUNTS_FRAMES

@@ -24,6 +24,7 @@ from stackscope_pdb.facts import HAS_BACKENDS, TAKES_EXCEPTIONS
 from stackscope_pdb.program.doctests import stdout_of_prompt, visible_stdout
 from stackscope_pdb.program.finalizers import PassesFinalizers
 from stackscope_pdb.program.interrupts import Interrupts, give_interrupts_back
+from stackscope_pdb.program.machinery import is_at_prompt
 from stackscope_pdb.program.tracing import best_backend, foreign_tracer
 from stackscope_pdb.prompt import label
 from stackscope_pdb.prompt.loop import ReadsLines
@@ -92,10 +93,12 @@ class Pdb(Paints, ReadsLines, Interrupts, Commands, PassesFinalizers, pdb.Pdb):
 
     def set_trace(self, frame: Optional[FrameType] = None, **kwargs: Any) -> None:
         """Stop in ``frame``, by default in the caller."""
+        frame = frame or sys._getframe().f_back
         self.mention_tracer()
-        self.pause_tracing()
+        if not is_at_prompt(frame):
+            self.pause_tracing()
         self.pass_finalizers()
-        super().set_trace(frame or sys._getframe().f_back, **kwargs)
+        super().set_trace(frame, **kwargs)
 
     def can_stop_again(self) -> bool:
         """Whether a new stop of this thread may use this debugger."""
@@ -236,6 +239,7 @@ class Pdb(Paints, ReadsLines, Interrupts, Commands, PassesFinalizers, pdb.Pdb):
 
     def _debug_by_hand(self, statement: str) -> None:
         """What ``do_debug`` does up to 3.13, with this class instead of the standard one."""
+        tracer = sys.gettrace()  # none, if it is from a call that the program has stopped
         sys.settrace(None)
         inner = self._create_recursive_debugger()
         inner.prompt = f"({self.prompt.strip()}) "
@@ -248,7 +252,7 @@ class Pdb(Paints, ReadsLines, Interrupts, Commands, PassesFinalizers, pdb.Pdb):
 
             self.error(traceback.format_exception_only(type(exc), exc)[-1].strip())
         self.message("LEAVING RECURSIVE DEBUGGER")
-        sys.settrace(self.trace_dispatch)
+        sys.settrace(tracer)
         self.lastcmd = inner.lastcmd
 
 

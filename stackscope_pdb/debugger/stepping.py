@@ -37,10 +37,19 @@ class Stepping(Basics):
         stop, _ = self.session.stop
         return not any(self.session.is_running(frame) for frame, _ in stop)
 
+    @property
+    def is_tracing_wanted(self) -> bool:
+        """Whether the program must be traced to stop where the user has said."""
+        # `return` in a coroutine has the line -1, too, but a frame to stop in.
+        return self.stoplineno != -1 or self.stopframe is not None or bool(self.breaks)
+
     def set_continue(self) -> None:
         """Go on; without breakpoints, end the tracing and keep nothing of the program."""
+        outermost = self.botframe
         super().set_continue()
         if not self.breaks:
+            if outermost is not None:
+                outermost.f_trace = None  # the base class does so with all others
             self.botframe = self.stopframe = None
             self.displaying.clear()
             # The trace function is about to return itself, which would leave it set on the current
@@ -99,6 +108,15 @@ class Stepping(Basics):
             return self.trace_dispatch
         return super().dispatch_exception(frame, arg)
 
+    def _jumps_from_call(self, argument: str) -> bool:
+        """Whether the program is in the middle of a line, and there is nothing else to mind."""
+        is_number = argument.strip().lstrip("-").isdecimal()
+        return is_number and self.current_frame is self.session.calling
+
+    def jump_from_call(self, argument: str) -> Optional[bool]:
+        """Jump from the middle of a line."""
+        raise NotImplementedError
+
     def trace_suspended(self, frame: FrameType) -> None:
         """Notice the next line of a suspended frame, whatever else runs before."""
         frame.f_trace = self.trace_dispatch
@@ -115,6 +133,8 @@ def _step(name: str) -> Callable[[Stepping, str], Optional[bool]]:
     def run(self: Stepping, argument: str) -> Optional[bool]:
         focus = self.session.focus
         if focus is None:
+            if name == "jump" and self._jumps_from_call(argument):
+                return self.jump_from_call(argument)
             return getattr(super(Stepping, self), f"do_{name}")(argument)  # type: ignore[no-any-return]
         if name == "next":
             return self.next_in_focus(focus)

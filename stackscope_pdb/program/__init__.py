@@ -3,6 +3,7 @@
 =============  ==================================================================
 `interrupts`   Ctrl-C, and other reasons to stop at once
 `tracing`      turning the tracing of the program on and off
+`machinery`    which of the frames that run are a debugger's own
 `assignments`  variables changed at the prompt are changed in the frame
 `awaiting`     ``await`` at the prompt
 `finalizers`   what the garbage collector calls on the way to a stop is passed by

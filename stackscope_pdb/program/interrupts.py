@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 from stackscope_pdb.facts import NESTS_NO_SIGNAL_HANDLERS
 from stackscope_pdb.output.terminal import is_terminal
-from stackscope_pdb.program.machinery import DEBUGGERS, RUNNERS, module_name
+from stackscope_pdb.program.machinery import DEBUGGERS, is_at_prompt, module_name
 from stackscope_pdb.program.tracing import Tracing
 from stackscope_pdb.program.waking import wake_loops
 
@@ -63,7 +63,7 @@ class Interrupts(Base):
 
     def sigint_handler(self, signum: Any, frame: Optional[FrameType]) -> None:
         """Open the prompt at once; the standard debugger waits for the next line of Python."""
-        if self.allow_kbdint or _is_at_prompt(frame):
+        if self.allow_kbdint or is_at_prompt(frame):
             raise KeyboardInterrupt
         if frame is None or module_name(frame).partition(".")[0] in DEBUGGERS:
             super().sigint_handler(signum, frame)  # type: ignore[arg-type,misc,unused-ignore]
@@ -85,7 +85,7 @@ class Interrupts(Base):
         with _interrupts_as_keys():
             self.interaction(frame, None)
         wake_loops()
-        if not self.quitting and (self.stoplineno != -1 or self.breaks):
+        if not self.quitting and self.is_tracing_wanted:
             self.trace_from(frame)
 
     def _show_tasks(self) -> None:
@@ -127,15 +127,6 @@ def give_interrupts_back() -> None:
 
 def _is_ours(handler: object) -> bool:
     return getattr(handler, "__func__", None) is Interrupts.sigint_handler
-
-
-def _is_at_prompt(frame: Optional[FrameType]) -> bool:
-    """Whether another debugger waits for a line: a standard one doesn't know what was put aside."""
-    while frame is not None and frame.f_code not in RUNNERS:
-        if frame.f_code is pdb.Pdb._cmdloop.__code__:  # type: ignore[attr-defined]
-            return True
-        frame = frame.f_back
-    return False
 
 
 def _outermost(frame: FrameType) -> FrameType:

@@ -7,6 +7,7 @@ that need not belong to a debugger. It isn't imported here: this is asked while 
 from __future__ import annotations
 
 import bdb
+import pdb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ DEBUGGERS = ("bdb", "cmd", "codeop", "pdb", "stackscope_pdb")
 
 RUNNERS = (bdb.Bdb.run.__code__, bdb.Bdb.runeval.__code__, bdb.Bdb.runcall.__code__)
 """What runs the program's code for a debugger: outside of it there may be another one's prompt."""
+
+_PROMPT = pdb.Pdb._cmdloop.__code__  # type: ignore[attr-defined]
 
 _NEVER_PROGRAM = frozenset(
     {
@@ -40,6 +43,15 @@ def module_name(frame: FrameType) -> str:
     """
     name: object = dict.get(frame.f_globals, "__name__")
     return name if type(name) is str else ""
+
+
+def is_at_prompt(frame: Optional[FrameType]) -> bool:
+    """Whether a frame runs while a debugger, of whatever class, waits for a line in this thread."""
+    while frame is not None and frame.f_code not in RUNNERS:
+        if frame.f_code is _PROMPT:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def serves_debugger(frame: FrameType) -> bool:

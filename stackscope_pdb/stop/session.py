@@ -27,6 +27,7 @@ class Session:
     """All that a debugger of ours remembers.
 
     Attributes:
+        calling: The frame that has called `set_trace`, while that call is where the program stands.
         focus: What the user has moved into, if anything.
         snapshots: What is known about the tasks of the process.
         raised: The exception that is looked at in post-mortem debugging.
@@ -40,6 +41,7 @@ class Session:
 
     def __init__(self) -> None:
         self.awaited: Optional[weakref.ref[Any]] = None
+        self.calling: Optional[FrameType] = None
         self.line_reader: Optional[Tuple[Any, Any]] = None
         self.prompt = ""
         self.raised: Optional[Raised] = None

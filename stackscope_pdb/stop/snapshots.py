@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 ENTRANCES = ("interaction", "sigint_handler")
 """The methods by which the interpreter or the standard debugger comes to our prompt."""
 
+CALLED = "stop_in_call"
+"""The method that opens our prompt in the frame that has called for it: its argument ``frame``."""
+
 _loops_of_prompts: List[object] = []
 """The event loops that a prompt is running in now. Their tasks are none of the program's."""
 
@@ -159,5 +162,25 @@ def leave_out_debugger(stack: Stack) -> None:
     for index in range(len(stack.frames) - 1, -1, -1):
         frame = stack.frames[index].pyframe
         if frame.f_code.co_name in ENTRANCES and package_of(frame) == "stackscope_pdb":
-            stack.frames = stack.frames[:index]
+            _leave_out_call(stack, index)
             return
+
+
+def _leave_out_call(stack: Stack, index: int) -> None:
+    """Let a stack end before a prompt, or with the frame that has called the debugger to open it.
+
+    Args:
+        stack: The stack.
+        index: Where in it is a method that opens the prompt.
+    """
+    frames = stack.frames
+    outer = index
+    while outer and frames[outer].pyframe.f_code.co_name == ENTRANCES[0]:
+        outer -= 1
+    opener = frames[outer].pyframe
+    if opener.f_code.co_name == CALLED:
+        stopped = opener.f_locals["frame"]
+        while outer and frames[outer].pyframe is not stopped:
+            outer -= 1
+        index = outer + 1 if frames[outer].pyframe is stopped else index
+    stack.frames = frames[:index]

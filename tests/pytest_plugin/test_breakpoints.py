@@ -22,7 +22,7 @@ assert value == 42, "as always"
 """
 
 
-HERE = "-> breakpoint()" if sys.version_info >= (3, 13) else '-> print("words between")'
+HERE = "-> breakpoint()"
 
 
 def test_breakpoints_under_capture(terminal):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import sys
 import threading
 
 import pytest
 
 from tests.pdb.focused import stop_in
 
-STOP_IN = stop_in.__code__.co_firstlineno + (1 if sys.version_info >= (3, 13) else 2)
+STOP_IN = stop_in.__code__.co_firstlineno + 1
 
 
 class TestThreads:

@@ -1,0 +1,137 @@
+"""Stopping where `set_trace` is called, before anything else happens there.
+
+From 3.13 on the standard debugger does so itself, by tracing each instruction. Before, it stops at
+the next event: if the call ends a block, a ``with`` block has been left by then, or the function.
+There the prompt is opened from within the call, and the program is traced from its end on.
+"""
+
+from __future__ import annotations
+
+import bdb
+import sys
+
+from stackscope_pdb.debugger.stepping import Stepping
+from stackscope_pdb.facts import STOPS_AT_CALL
+from stackscope_pdb.program.machinery import is_at_prompt, module_name, serves_debugger
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import Any, Iterator, Optional
+
+
+class Stopping(Stepping):
+    """The part of a debugger that stops where it was called."""
+
+    jump_owed: Optional[int] = None
+    """The line to jump to as soon as the line that has called us has ended."""
+
+    def set_trace(self, frame: Optional[FrameType] = None, *args: Any, **kwargs: Any) -> None:
+        """Stop in ``frame``, by default in the caller."""
+        __stackscope_exits_stay__ = True  # noqa: F841 (see stackscope.safe.interruptions)
+        frame = frame or sys._getframe().f_back
+        assert frame is not None
+        if STOPS_AT_CALL:
+            self.session.calling = frame
+            super().set_trace(frame, *args, **kwargs)
+        elif is_at_prompt(frame):
+            self._stop_inside_prompt(frame)
+        else:
+            super().set_trace(frame, *args, **kwargs)
+            if not self._passes_over(frame):
+                sys.settrace(None)
+                self.stop_in_call(frame)
+
+    def _passes_over(self, frame: FrameType) -> bool:
+        """Whether a frame isn't one to stop in, but only one to begin with."""
+        skipped = self.skip and self.is_skipped_module(module_name(frame))
+        return bool(skipped) or serves_debugger(frame)
+
+    def stop_in_call(self, frame: FrameType) -> None:
+        self.session.calling = frame
+        try:
+            self.interaction(frame, None)
+        finally:
+            self.session.calling = None
+        if self.quitting:
+            _untrace(frame)
+            raise bdb.BdbQuit
+        if not self.is_tracing_wanted:
+            _untrace(frame)
+            return
+        if self.stopframe is not None:
+            self.trace_suspended(self.stopframe)
+        sys.settrace(self.trace_dispatch)  # the last line: what is called from now on is traced
+
+    def _stop_inside_prompt(self, frame: FrameType) -> None:
+        """Stop in what was called at a prompt, whose debugger finds everything as it was."""
+        tracer = sys.gettrace()
+        traced = [(one, one.f_trace) for one in _outward(frame)]
+        try:
+            super().set_trace(frame)
+            sys.settrace(None)
+            self.stop_in_call(frame)
+        finally:
+            sys.settrace(None)
+            for one, trace in traced:
+                one.f_trace = trace
+            sys.settrace(tracer)
+
+    # ------------------------------------------------------------------ jump
+
+    def jump_from_call(self, argument: str) -> Optional[bool]:
+        """Jump as soon as the next line begins, for Python allows it at a beginning only."""
+        frame = self.current_frame
+        if not _ends_line(frame):
+            self.refuse("'jump' can't leave this line before it has ended: use 'next' first.")
+            return None
+        self.jump_owed = int(argument)
+        self.set_next(frame)
+        return True
+
+    def user_line(self, frame: FrameType) -> None:
+        """The program has come to a line to stop at."""
+        if self.jump_owed is not None:
+            self._jump(frame, self.jump_owed)
+        try:
+            super().user_line(frame)
+        finally:
+            self.session.calling = None
+
+    def _jump(self, frame: FrameType, line: int) -> None:
+        import warnings
+
+        self.jump_owed = None
+        try:
+            with warnings.catch_warnings(record=True) as warned:
+                warnings.simplefilter("always")  # it may say that it assigns None to variables
+                frame.f_lineno = line  # type: ignore[misc]
+        except ValueError as exc:
+            self.error(f"Jump failed: {exc}")
+        else:
+            for warning in warned:
+                self.message(str(warning.message))
+
+
+def _outward(frame: Optional[FrameType]) -> Iterator[FrameType]:
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+
+
+def _untrace(frame: FrameType) -> None:
+    # Up to 3.9 a frame with a trace function doesn't count its lines while nothing is traced.
+    for one in _outward(frame):
+        one.f_trace = None
+
+
+def _ends_line(frame: FrameType) -> bool:
+    """Whether a new line follows the call that a frame is at, and nothing runs in between."""
+    import dis
+
+    # It is at the call, or already at the instruction that drops the result.
+    rest = [one for one in dis.get_instructions(frame.f_code) if one.offset >= frame.f_lasti]
+    begin = 0 if rest[0].opname == "POP_TOP" else 1
+    names = [one.opname for one in rest[begin : begin + 1]]
+    starts = {offset for offset, _ in dis.findlinestarts(frame.f_code)}
+    return names == ["POP_TOP"] and rest[begin + 1].offset in starts
