@@ -26,17 +26,18 @@ class TaskNode:
         task: The task object.
         number: Its number in this process. No other task ever gets the same.
         name: The name that its library knows it by.
-        state: ``"running"``, ``"ready"`` (it will run as soon as its loop gets to it),
-            ``"waiting"``, ``"cancelling"`` (a cancellation is on its way to it, or it is cleaning
-            up) or ``"done"``.
+        state: ``"running"``, ``"starting"`` (it is starting another task eagerly, which runs inside
+            of it now; that one is the leaf of its stack), ``"ready"`` (it will run as soon as its
+            loop gets to it), ``"waiting"``, ``"cancelling"`` (a cancellation is on its way to it,
+            or it is cleaning up) or ``"done"``.
         stack: Its stack. That of a task that runs in another thread may be out of date already. If
             it has contexts, the stacks of the tasks that they own are among their children.
         owner: The task group or nursery that it was started in; ``None`` if nothing owns it.
         children: The tasks that were started in this one's task groups or nurseries, and then those
-            that nothing owns and this one waits for.
+            that nothing owns and this one waits for or is starting.
         waiting: What it waits for; ``None`` if it doesn't wait, or nothing is known about that.
-        is_awaited: Whether it stands below another task because that one waits for it, and nothing
-            owns it.
+        is_awaited: Whether it stands below another task because that one waits for it, or is
+            starting it, and nothing owns it.
         cancel_reason: Why it is being cancelled, as far as somebody has said so.
     """
 
@@ -50,6 +51,11 @@ class TaskNode:
     waiting: Optional[Waiting] = None
     is_awaited: bool = False
     cancel_reason: Optional[str] = None
+
+    @property
+    def starts(self) -> object:
+        """The task that this one is starting eagerly, if it is doing so."""
+        return self.stack.leaf if self.state == "starting" else None
 
     @property
     def waits_for(self) -> Optional[str]:

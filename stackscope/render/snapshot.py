@@ -17,6 +17,7 @@ from stackscope.render.words import (
     groups_of_alike,
     loop_title,
     number_ranges,
+    task_label,
     task_title,
     tasks_named_in,
 )
@@ -136,7 +137,7 @@ class _Drawing:
         yield from self.siblings(below, self.guides.context)
         yield from self.elsewhere(node)
         rest = StackNode(node.stack, self.view)
-        if node.waiting is None and rest.leaf is not None:
+        if node.waiting is None and node.starts is None and rest.leaf is not None:
             yield [("guide", self.guides.leaf), ("leaf", rest.leaf)]
         for line in rest.error_lines():
             yield [("error", f"  {line}")]
@@ -245,6 +246,8 @@ class _Drawing:
 
 def _task_title(node: TaskNode) -> Line:
     words = f": {node.state}"
+    if node.starts is not None:
+        words += f" {task_label(node.starts)}"
     if node.cancel_reason:
         words += f" ({cut(safe_text(node.cancel_reason), 200)})"
     if node.waiting is not None:

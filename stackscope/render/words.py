@@ -138,7 +138,9 @@ def task_label(obj: object) -> Optional[str]:
 
 
 def plain_state(node: TaskNode) -> str:
-    """The state of a task, and the call that it waits in."""
+    """The state of a task, and the call that it waits in, or the number of one that it starts."""
+    if node.starts is not None:
+        return f"{node.state} {task_numbers.of(node.starts)}"
     return node.state if node.waiting is None else f"{node.state}: {node.waiting.text}"
 
 

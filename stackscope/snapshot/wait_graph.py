@@ -64,11 +64,11 @@ class WaitGraph:
     # -------------------------------------------------------- awaited tasks
 
     def hang_awaited(self, loops: List[LoopNode]) -> None:
-        """Hang the tasks that nothing owns under the first ones that wait for them."""
+        """Hang the tasks that nothing owns under the first ones that await or start them."""
         awaited_by = {
-            id(node): self._known(node.waiting.tasks)
-            for node in self.nodes.values()
-            if node.waiting is not None and node.waiting.tasks
+            id(node): self._known(tasks)
+            for node, tasks in [(node, _awaited(node)) for node in self.nodes.values()]
+            if tasks
         }
         if not awaited_by:
             return
@@ -163,6 +163,13 @@ class WaitGraph:
                 elif id(other) in on_path:
                     low[id(vertex)] = min(low[id(vertex)], index[id(other)])
         return found
+
+
+def _awaited(node: TaskNode) -> List[object]:
+    """The tasks that one waits for, or is starting."""
+    if node.waiting is not None:
+        return node.waiting.tasks
+    return [] if node.starts is None else [node.starts]
 
 
 def _leads_on(vertex: Vertex) -> bool:

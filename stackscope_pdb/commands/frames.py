@@ -73,9 +73,7 @@ def where(debugger: Host, argument: str) -> None:
     )
     focus = debugger.session.focus
     if focus is not None:
-        what = STATES.get(focus.kind, "is suspended")
-        if focus.seen_at:
-            what = f"was suspended here at {focus.seen_at}, and goes on"
+        what = STATES.get(focus.kind, focus.doing)
         debugger.message(f"{focus.noun[0].upper()}{focus.noun[1:]}, which {what}:")
     debugger.show(list(lines), console)
 

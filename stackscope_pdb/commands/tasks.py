@@ -112,8 +112,15 @@ def _focus(debugger: Host, node: TaskNode) -> None:
         raise CommandError(f"There are no frames of {noun} that can be looked at.")
     debugger.show([brief_line(node)])
     loop = snapshots.loop_of(node.task)
-    seen_at = snapshots.seen_at() if loop is not None and goes_on(loop) else ""
-    focus = Focus(node.task, node.stack, node.name, noun, kind="task", seen_at=seen_at)
+    started = snapshots.find(node.starts)
+    doing = "running" if node.state == "running" else "suspended"
+    if started is not None:
+        doing = f"starting task {started.number}"
+    if loop is not None and goes_on(loop):
+        doing = f"was {doing} here at {snapshots.seen_at()}, and goes on"
+    else:
+        doing = f"is {doing}"
+    focus = Focus(node.task, node.stack, node.name, noun, kind="task", doing=doing)
     debugger.enter(focus, index_of_user_frame(node.stack))
 
 

@@ -170,7 +170,7 @@ def _instead(focus: Focus) -> str:
 
 def _why_not(focus: Focus) -> str:
     if focus.kind == "task":
-        return "it is suspended, and only its event loop can resume it."
+        return f"it {focus.doing}, and only its event loop can resume it."
     if focus.kind == "thread":
         return "it goes on at its own pace, and only the thread that stopped can be stepped."
     if focus.kind == "ended":

@@ -23,14 +23,21 @@ class Focus:
         noun: What to call it in a sentence: "task client-3".
         kind: What it is: ``"task"``, ``"thread"``, ``"context"``, ``"ended"`` (the frames of an
             exception), or ``"other"``: a coroutine, a generator or the like.
-        seen_at: When its frames were looked at, if it goes on meanwhile.
+        doing: What it does meanwhile: "is suspended".
 
     Attributes:
         drops: The `Snapshots.drops` for which ``stack`` was extracted.
     """
 
     def __init__(
-        self, item: object, stack: Stack, name: str, noun: str, *, kind: str, seen_at: str = ""
+        self,
+        item: object,
+        stack: Stack,
+        name: str,
+        noun: str,
+        *,
+        kind: str,
+        doing: str = "is suspended",
     ) -> None:
         from stackscope.safe.text import safe_text
 
@@ -39,7 +46,7 @@ class Focus:
         self.name = safe_text(name)
         self.noun = safe_text(noun)
         self.kind = kind
-        self.seen_at = seen_at
+        self.doing = doing
         self.drops = 0
 
     def entries(self) -> List[Entry]:

@@ -7,6 +7,7 @@ was seen, and `tasks` looks anew.
 
 from __future__ import annotations
 
+import sys
 import time
 from contextlib import contextmanager
 
@@ -87,10 +88,18 @@ class Snapshots:
 
     def stopped_task(self) -> object:
         """The task that the program stopped in, if it did in one."""
-        for loop in self.tasks().loops:
-            if loop.is_here:
-                return next((node.task for node in loop.walk() if node.state == "running"), None)
-        return None
+        here = [loop for loop in self.tasks().loops if loop.is_here]
+        running = [node for loop in here for node in loop.walk() if node.state == "running"]
+        # A task may run another event loop, of which a task has stopped.
+        by_frame = {
+            id(node.stack.frames[0].pyframe): node.task for node in running if node.stack.frames
+        }
+        frame: Optional[FrameType] = sys._getframe()
+        while frame is not None and id(frame) not in by_frame:
+            frame = frame.f_back
+        if frame is not None:
+            return by_frame[id(frame)]
+        return running[0].task if running else None  # the frames are those of a greenlet
 
     def loop_of(self, task: object) -> Optional[LoopNode]:
         """The loop of a task."""

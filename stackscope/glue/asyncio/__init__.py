@@ -3,6 +3,7 @@
 =============  ==============================================================================
 `stacks`       tasks, futures, task groups and timeouts as stacks and contexts
 `loops`        the event loops and tasks of the process, and who owns each task
+`eager`        tasks that run inside of others
 `waits`        what a task waits for
 `futures`      what tasks and futures know of each other, read without running their code
 `without_gil`  the same where there is no GIL

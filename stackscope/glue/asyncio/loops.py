@@ -70,16 +70,18 @@ def get_loop(future: Any) -> Any:
 
 def _all_known_tasks() -> List[Any]:
     """All tasks of all loops, up to 3.13; some of them may be done."""
-    found: List[Any] = []
-    for known in OTHER_TASKS:
-        # A single call of list() on a set of weak references runs no Python code, so no other
-        # thread runs.
-        references = getattr(known, "data", None)
-        if type(references) is set:
-            found += [ref() for ref in list(references)]
-        else:
-            found += list(known)
-    return [task for task in found if task is not None]
+    return [task for known in OTHER_TASKS for task in _tasks_in(known)]
+
+
+def _tasks_in(known: Any) -> List[Any]:
+    """The tasks in a WeakSet or set of asyncio's."""
+    # A single call of list() on a set of weak references runs no Python code, so no other thread
+    # runs.
+    references = getattr(known, "data", None)
+    if type(references) is not set:
+        return list(known)
+    tasks = [ref() for ref in list(references)]
+    return [task for task in tasks if task is not None]
 
 
 ASKED_OF_TASKS = ("__eq__", "__getattribute__", "__hash__", "done", "get_loop")
@@ -88,11 +90,11 @@ ASKED_OF_TASKS = ("__eq__", "__getattribute__", "__hash__", "done", "get_loop")
 
 def _tasks_of_loop(loop: Any) -> List[Any]:
     """The tasks of a loop, from 3.14 on."""
-    others = [ref() for name in _OTHERS for ref in list(getattr(name, "data", name))]
+    others = [task for known in _OTHERS for task in _tasks_in(known)]
     kinds = subclasses(asyncio.Task)
     if others or not all(map(_is_plain, kinds)):
         # It would run code of the program.
-        found = [*instances(kinds), *[task for task in others if task is not None]]
+        found = [*instances(kinds), *others]
         return [task for task in unique(found) if get_loop(task) is loop and not is_done(task)]
     for attempt in range(ATTEMPTS):
         try:
@@ -103,7 +105,9 @@ def _tasks_of_loop(loop: Any) -> List[Any]:
     return []
 
 
-_OTHERS: Tuple[Any, ...] = (getattr(asyncio.tasks, "_scheduled_tasks", ()),)
+_OTHERS: Tuple[Any, ...] = tuple(
+    [getattr(asyncio.tasks, name, ()) for name in ("_scheduled_tasks", "_eager_tasks")]
+)
 """The tasks that are not written in C."""
 
 
@@ -236,7 +240,9 @@ class AsyncioLoops(Runtime):
             is_cancelling = is_cancelling or state_of(waiter) == "CANCELLED"
             if is_cancelling:
                 return "cancelling"
-            return "running" if _coroutine_runs(task) else "ready"
+            if _coroutine_runs(task):
+                return "starting" if is_instance(stack.leaf, TASKS) else "running"
+            return "ready"
         return "cancelling" if is_cancelling else "waiting"
 
 
@@ -280,7 +286,7 @@ def find_task_group(callback: Any) -> Optional[Tuple[object, object]]:
 
 
 def _coroutine_runs(task: Any) -> bool:
-    """Whether the task is just being run: that of an eager task may run inside another one."""
+    """Whether the task is being run, though another one is current, which was started eagerly."""
     coroutine = coroutine_of(task)
     # Not a class of the program's, whose attributes may run its code.
     if type(coroutine) not in (CoroutineType, GeneratorType):
@@ -315,16 +321,22 @@ _RUN_FRAMES: Tuple[Tuple[object, str], ...] = (
     (asyncio.runners.run, "loop"),  # up to 3.10
 )
 
+_RUN_CODES = {id(getattr(function, "__code__", None)): name for function, name in _RUN_FRAMES}
+
 
 def frames_of_loop(loop: Any) -> List[FrameType]:
     """What an event loop is running in its thread, outermost first; nothing if that isn't known."""
-    codes = {id(getattr(function, "__code__", None)): name for function, name in _RUN_FRAMES}
     for _, frames in threads_with_frames():
         for index in range(len(frames) - 1, -1, -1):
-            name = codes.get(id(frames[index].f_code))
-            if name is not None and any(item is loop for item in _loop_in(frames[index], name)):
+            if any(item is loop for item in loop_run_by(frames[index])):
                 return frames[index:]
     return _frames_of_current_task(loop)
+
+
+def loop_run_by(frame: FrameType) -> List[Any]:
+    """The event loop that a frame runs, in a list; none if it runs none."""
+    variable = _RUN_CODES.get(id(frame.f_code))
+    return [] if variable is None else _loop_in(frame, variable)
 
 
 def _frames_of_current_task(loop: Any) -> List[FrameType]:
@@ -344,11 +356,16 @@ EVENT_LOOP_PLUMBING = (
     (asyncio.base_events.BaseEventLoop, "_run_once"),
     (asyncio.events.Handle, "_run"),
     (getattr(asyncio, "Runner", None), "run"),
+    (PyTask, "__init__"),
+    (PyTask, "_Task__eager_start"),  # 3.12+
     (PyTask, "_Task__step"),
     (PyTask, "_Task__step_run_and_handle_result"),  # 3.12+
     (PyTask, "_Task__wakeup"),
 )
-"""Methods that are between ``asyncio.run()`` and the code that runs in a task or callback."""
+"""Methods that are between ``asyncio.run()`` and the code that runs in a task or callback.
+
+``Task.__init__`` is there where a task is started eagerly.
+"""
 
 
 def unwrap_loop(loop: asyncio.AbstractEventLoop) -> object:

@@ -19,6 +19,7 @@ from types import FunctionType, GeneratorType
 from stackscope.extraction.extraction import child_stack
 from stackscope.extraction.hooks import customize, elaborate_context, unwrap_stackitem
 from stackscope.extraction.walk import Leaf
+from stackscope.glue.asyncio.eager import is_running, unwrap_running_task
 from stackscope.glue.asyncio.futures import (
     FUTURES,
     TASKS,
@@ -47,9 +48,15 @@ if TYPE_CHECKING:
 
 
 def unwrap_task(task: object) -> object:
-    """A task: its coroutine. Nothing if it is finished."""
+    """A task: its coroutine. Nothing if it is finished.
+
+    A task that runs inside of it, such as one that it starts eagerly, is its leaf.
+    """
     # get_coro() of an eager task that finished at once crashes some releases of CPython 3.12.
-    return [] if is_done(task) else coroutine_of(task)
+    if is_done(task):
+        return []
+    coroutine = coroutine_of(task)
+    return unwrap_running_task(task, coroutine) if is_running(coroutine) else coroutine
 
 
 def unwrap_future_iterator(iterator: object) -> object:

@@ -113,6 +113,37 @@ class TestTasks:
         assert session.replies[1].splitlines()[2].strip().startswith("1.1 ├ task ")
         assert session.prompts[3] == "(stackscope_pdb two)"
 
+    @pytest.mark.skipif(sys.version_info < (3, 12), reason="eager tasks came with 3.12")
+    def test_the_current_task_is_the_innermost_of_eager_ones(self, scripted):
+        session = scripted("tasks", "task child", "task parent", "where", "where --hidden", "c")
+
+        async def child():
+            session.stop()
+            await asyncio.sleep(0)
+
+        async def parent():
+            loop = asyncio.get_running_loop()
+            await asyncio.Task(child(), loop=loop, name="child", eager_start=True)
+
+        async def main():
+            await asyncio.create_task(parent(), name="parent")
+
+        asyncio.run(main())
+        [marked] = [line for line in session.replies[0].splitlines() if line.startswith(">")]
+        assert " child  " in marked
+        assert "running" in marked
+        number = marked[1:].split()[0]
+        [outer] = [line for line in session.replies[0].splitlines() if f"starting {number} " in line]
+        assert " parent " in outer
+        assert " parent:" in outer
+        assert session.replies[1].startswith(f"The program stopped in task {number} (child) itself")
+        assert f"(parent), which is starting task {number}:" in session.replies[3]
+        for reply in session.replies[3:5]:
+            assert "parent in " in reply
+            assert f"task {number} child" in reply
+            assert "stackscope_pdb" not in reply
+            assert "child in " not in reply
+
 
 class TestTask:
     def test_commands_work_in_its_frames(self, scripted):
