@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "OWN_PACKAGES",
     "calls_below_user",
+    "frames_of_program",
     "index_of_user_frame",
     "innermost_user_frame",
     "is_machinery",
@@ -196,6 +197,41 @@ def _innermost(shown: List[Frame]) -> int:
         if rank == INSTALLED and installed < 0:
             installed = index
     return installed
+
+
+# ------------------------------------------------------------------ debuggers
+
+DEBUGGERS = ("bdb", "cmd", "pdb", "IPython.core.debugger", "IPython.terminal.debugger")
+"""The modules of others from which our debugger is called."""
+
+RUNNERS = ("run", "runcall", "runctx", "runeval")
+"""The functions of `bdb` that run a program, so that all inside of them is the program's."""
+
+
+def frames_of_program(frames: List[Frame]) -> List[Frame]:
+    """The frames of a running stack without those of a debugger that has stopped it.
+
+    Args:
+        frames: The frames, outermost first.
+    """
+    index = len(frames) - 1
+    while index >= 0 and package_of(frames[index].pyframe) not in OWN_PACKAGES:
+        if _runs_program(frames[index].pyframe):
+            return frames
+        index -= 1
+    if index < 0:
+        return frames
+    while index > 0 and _is_of_debugger(frames[index - 1].pyframe):
+        index -= 1
+    return frames[:index]
+
+
+def _runs_program(frame: FrameType) -> bool:
+    return frame.f_code.co_name in RUNNERS and module_of(frame) == "bdb"
+
+
+def _is_of_debugger(frame: FrameType) -> bool:
+    return package_of(frame) in OWN_PACKAGES or module_of(frame) in DEBUGGERS
 
 
 # ----------------------------------------------------------------------- calls

@@ -83,7 +83,7 @@ def _numbered(debugger: Host) -> List[NumberedContext]:
     from stackscope_pdb.views.contexts import number_contexts
 
     frame = _current(debugger)
-    return number_contexts(frame) if frame is not None else []
+    return number_contexts(frame) if frame is not None and not frame.is_past else []
 
 
 def _current(debugger: Host) -> Optional[Frame]:

@@ -58,12 +58,12 @@ def _evaluate(debugger: Host, expression: str) -> object:
 
 
 def _focus(debugger: Host, item: Any, expression: str) -> None:
-    import stackscope
     from stackscope.safe.text import class_name, cut, safe_text
     from stackscope.snapshot.user_code import index_of_user_frame
     from stackscope_pdb.stop.focus import Focus
+    from stackscope_pdb.stop.snapshots import extract_now
 
-    found = stackscope.extract(item)
+    found = extract_now(item)
     kind = class_name(item)
     name = cut(safe_text(" ".join(expression.split())), 24)
     if not found.frames:

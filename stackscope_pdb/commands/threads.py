@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stackscope_pdb.commands.picking import listed, pick
 from stackscope_pdb.commands.registry import CommandError, command
-from stackscope_pdb.stop.snapshots import thread_nodes
+from stackscope_pdb.stop.snapshots import extract_now, thread_nodes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,8 +85,9 @@ def focus_thread(debugger: Host, node: ThreadNode) -> None:
         debugger.message(f"The program stopped in {noun} itself.")
         debugger.leave()
         return
-    if not node.stack.frames:
-        raise CommandError(f"There are no frames of {noun} that can be looked at.")
     item = node.thread if node.thread is not None else node.ident
-    focus = Focus(item, node.stack, node.name, noun, kind="thread")
-    debugger.enter(focus, index_of_user_frame(node.stack))
+    stack = extract_now(item)
+    if not stack.frames:
+        raise CommandError(f"There are no frames of {noun} that can be looked at.")
+    focus = Focus(item, stack, node.name, noun, kind="thread")
+    debugger.enter(focus, index_of_user_frame(stack))

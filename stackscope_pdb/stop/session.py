@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from types import TracebackType
 
-from stackscope_pdb.stop.snapshots import Snapshots
+from stackscope_pdb.stop.snapshots import Snapshots, extract_now
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Session:
     def extract(self, *, with_contexts: bool) -> Stack:
         """What the library says about the frames that the commands work in now.
 
-        It says nothing about frames that have ended, as those of a traceback have.
+        Of frames that have ended, as those of a traceback have, it tells the contexts of then.
         """
         import stackscope
 
@@ -98,20 +98,24 @@ class Session:
             return self._refreshed(self.focus)
         inner = self._innermost_live()
         if inner is None:
-            return stackscope.extract(None)  # so that glue is ready, which knows what is machinery
-        try:
-            return stackscope.extract_until(inner, with_contexts=with_contexts)
-        except RuntimeError:  # "is not an indirect caller": the program was stopped in some odd way
-            return stackscope.extract(inner, with_contexts=with_contexts)
+            stack = stackscope.extract(None)  # glue is ready then, which knows what is machinery
+        else:
+            try:
+                stack = stackscope.extract_until(inner, with_contexts=with_contexts)
+            except RuntimeError:  # "is not an indirect caller": it was stopped in some odd way
+                stack = stackscope.extract(inner, with_contexts=with_contexts)
+        if with_contexts and self._traceback is not None:
+            live = {id(frame.pyframe) for frame in stack.frames}
+            ended = stackscope.extract(self._traceback).frames
+            stack.frames = [*stack.frames, *[one for one in ended if id(one.pyframe) not in live]]
+        return stack
 
     def _refreshed(self, focus: Focus) -> Stack:
         """The stack in focus, extracted anew if code has run since it was extracted."""
-        import stackscope
-
         # A thread has gone on, and its frames with it.
         if focus.kind != "thread" and focus.drops != self.snapshots.drops:
             focus.drops = self.snapshots.drops
-            stack = stackscope.extract(focus.item)
+            stack = extract_now(focus.item)
             if stack.frames:
                 focus.stack = stack
         return focus.stack

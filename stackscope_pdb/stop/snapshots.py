@@ -14,12 +14,9 @@ from contextlib import contextmanager
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Dict, Iterator, List, Optional, Tuple
+    from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
-    from stackscope import LoopNode, Snapshot, Stack, TaskNode, ThreadNode
-
-ENTRANCES = ("interaction", "sigint_handler")
-"""The methods by which the interpreter or the standard debugger comes to our prompt."""
+    from stackscope import Frame, LoopNode, Snapshot, Stack, TaskNode, ThreadNode
 
 CALLED = "stop_in_call"
 """The method that opens our prompt in the frame that has called for it: its argument ``frame``."""
@@ -145,7 +142,7 @@ def _take() -> Snapshot:
         loop for loop in snapshot.loops if not any(loop.loop is one for one in _loops_of_prompts)
     ]
     for node in snapshot.tasks():
-        if node.state == "running":
+        if node.state in ("running", "starting"):
             leave_out_debugger(node.stack)
     return snapshot
 
@@ -156,40 +153,42 @@ def thread_nodes() -> List[ThreadNode]:
 
     nodes = extract_all(with_contexts=False, tasks=False).threads
     for node in nodes:
-        if node.is_here:
-            leave_out_debugger(node.stack)
+        leave_out_debugger(node.stack)
     return nodes
 
 
-def leave_out_debugger(stack: Stack) -> None:
-    """Let a stack that is running end where the debugger's commands begin.
+def extract_now(item: object) -> Stack:
+    """The stack of anything as it is now, with its contexts, without the debugger's frames."""
+    from stackscope import extract
 
-    These hold what they have found. A stack with them in it would be kept alive by itself.
+    stack = extract(item)
+    leave_out_debugger(stack)
+    return stack
+
+
+def leave_out_debugger(stack: Stack) -> None:
+    """Let a stack that is running end where a debugger has stopped it.
+
+    That thread may wait there for its turn at the prompt, or be this one. The debugger's commands
+    hold what they have found: a stack with them in it would be kept alive by itself.
     """
+    from stackscope.snapshot.user_code import frames_of_program
+
+    kept = frames_of_program(list(stack.frames))
+    stopped = _stopped_by_call(stack.frames[len(kept) :])
+    for index, frame in enumerate(kept):
+        if frame.pyframe is stopped:
+            kept = kept[: index + 1]
+            break
+    stack.frames = kept
+
+
+def _stopped_by_call(frames: Sequence[Frame]) -> Optional[FrameType]:
+    """The frame that has called for a prompt, by the debugger's frames."""
     from stackscope.snapshot.user_code import package_of
 
-    for index in range(len(stack.frames) - 1, -1, -1):
-        frame = stack.frames[index].pyframe
-        if frame.f_code.co_name in ENTRANCES and package_of(frame) == "stackscope_pdb":
-            _leave_out_call(stack, index)
-            return
-
-
-def _leave_out_call(stack: Stack, index: int) -> None:
-    """Let a stack end before a prompt, or with the frame that has called the debugger to open it.
-
-    Args:
-        stack: The stack.
-        index: Where in it is a method that opens the prompt.
-    """
-    frames = stack.frames
-    outer = index
-    while outer and frames[outer].pyframe.f_code.co_name == ENTRANCES[0]:
-        outer -= 1
-    opener = frames[outer].pyframe
-    if opener.f_code.co_name == CALLED:
-        stopped = opener.f_locals["frame"]
-        while outer and frames[outer].pyframe is not stopped:
-            outer -= 1
-        index = outer + 1 if frames[outer].pyframe is stopped else index
-    stack.frames = frames[:index]
+    for frame in frames:
+        if frame.pyframe.f_code.co_name == CALLED and package_of(frame.pyframe) == "stackscope_pdb":
+            stopped: FrameType = frame.pyframe.f_locals["frame"]
+            return stopped
+    return None

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from stackscope_pdb.stop import snapshots
+from stackscope_pdb.stop.snapshots import extract_now, thread_nodes
 from tests.pdb.programs import plain, run
 
 
@@ -189,3 +190,37 @@ def test_where_shows_contexts_if_asked(scripted):
     plain_where, with_contexts = session.replies[1:3]
     assert "with resource" not in plain_where
     assert "with resource" in with_contexts
+
+
+class BlockingInput:
+    """What a debugger reads from: nothing, until it is told to go on."""
+
+    def __init__(self):
+        self.asked, self.go_on = threading.Event(), threading.Event()
+
+    def readline(self):
+        self.asked.set()
+        assert self.go_on.wait(10)
+        return "continue\n"
+
+
+@pytest.mark.parametrize("way", ["set_trace", "runcall"])
+def test_a_thread_that_has_stopped_stands_in_the_program(scripted, way):
+    source = BlockingInput()
+    session = scripted()
+    session.pdb.stdin = source
+
+    def work():
+        session.stop()
+
+    run = {"set_trace": work, "runcall": lambda: session.pdb.runcall(work)}[way]
+    thread = threading.Thread(target=run)
+    thread.start()
+    assert source.asked.wait(10)
+    [node] = [node for node in thread_nodes() if node.thread is thread]
+    stack = extract_now(thread)
+    source.go_on.set()
+    thread.join()
+    for found in (node.stack, stack):
+        shown = [frame.funcname for frame in found.frames if not frame.hide]
+        assert shown[-1] in ("work", "stop")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from contextlib import contextmanager
 
@@ -151,6 +152,13 @@ def test_where_the_program_stopped_there_are_none(scripted):
     assert all("No exception is looked at here." in reply for reply in session.replies[:2])
 
 
+def test_where_shows_the_blocks_that_were_open(scripted):
+    exc = caught(fetch, 1)
+    replies = mortem(scripted, exc, "where -c", "where").replies
+    assert re.search(r"├ with lease\(\) as leased:  # leased.* \(line [0-9]+, past\)", replies[0])
+    assert "├" not in replies[1]
+
+
 def test_a_frame_that_caught_the_exception_and_runs_on(scripted):
     with lease():
         try:
@@ -166,10 +174,14 @@ def test_a_frame_that_caught_the_exception_and_runs_on(scripted):
 
 def test_the_frames_of_any_exception(scripted):
     exc = caught(fetch, 1)
-    session = scripted("stack exc", "ctx", "unfocus", "ctx", "c")
+    session = scripted("stack exc", "ctx", "where -c", "unfocus", "ctx", "c")
     session.stop()
-    assert "with lease() as leased:  # leased" in session.replies[1]
-    assert "past" not in session.replies[3]
+    assert "Active" not in session.replies[1]
+    assert session.replies[1].count("with lease() as leased:  # leased") == 1
+    assert re.search(
+        r"├ with lease\(\) as leased:  # leased.* \(line [0-9]+, past\)", session.replies[2]
+    )
+    assert "past" not in session.replies[4]
     assert exc is not None
 
 

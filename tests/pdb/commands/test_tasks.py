@@ -133,7 +133,9 @@ class TestTasks:
         assert " child  " in marked
         assert "running" in marked
         number = marked[1:].split()[0]
-        [outer] = [line for line in session.replies[0].splitlines() if f"starting {number} " in line]
+        [outer] = [
+            line for line in session.replies[0].splitlines() if f"starting {number} " in line
+        ]
         assert " parent " in outer
         assert " parent:" in outer
         assert session.replies[1].startswith(f"The program stopped in task {number} (child) itself")

@@ -43,6 +43,26 @@ class TestThreads:
         thread.join()
         assert log == ["changed"]
 
+    def test_contexts_are_there_wherever_its_frames_are(self, scripted):
+        outer, inner, entered = threading.Lock(), threading.Lock(), threading.Event()
+
+        def work():
+            with outer:
+                entered.set()
+                with inner:
+                    pass
+
+        thread = threading.Thread(target=work, name="in-with")
+        with inner:
+            thread.start()
+            entered.wait()
+            session = scripted("thread in-with", "ctx", "where -c", "stack thread", "ctx", "c")
+            session.stop()
+        thread.join()
+        for reply in (session.replies[1], session.replies[4]):
+            assert reply.startswith("Active in work, outermost first:\n  1 with outer:")
+        assert "├ with outer:" in session.replies[2]
+
     def test_by_number(self, scripted, worker):
         session = scripted("threads a-worker", "c")
         stop_in(session)
