@@ -101,6 +101,20 @@ def test_debugger_shows_every_task_by_name(shown):
         assert re.search(rf"^ +\d+ .*\bbank-{client} .*Lock.acquire", shown, re.M)
 
 
+def test_nothing_that_matters_is_cut_at_80_columns(shown):
+    table = shown[shown.index("asyncio loop") : shown.index("task ")].splitlines()
+    rows = [line for line in table if re.match(r"> *\d|  +\d", line)]
+    assert len(rows) == 15
+    assert max(map(len, rows)) <= 80
+    assert all(re.search(r"\w:\d+ bank\.py$", line) for line in rows)
+    [number] = [line.split()[0] for line in rows if " bank-ada " in line]
+    held = [line for line in rows if "Lock.acquire" in line]
+    assert [f", held by {number} " in line for line in held] == [True] * 4
+    [running] = [line for line in rows if line.startswith(">")]
+    assert "running" in running
+    assert " watch:" in running
+
+
 def test_debugger_shows_lock_timeout_and_exit_stack_in_their_frames(shown):
     where = shown[shown.index("Bank.connection in __main__") : shown.index("Queue.put in asyncio")]
     connection, transfer = where.split("Bank.transfer in __main__")

@@ -118,6 +118,8 @@ class ThreadNode:
         stack: Its stack. That of another thread may be out of date already.
         ident: What ``threading.get_ident()`` gives in it.
         is_daemon: Whether the process ends without waiting for it.
+        waiting: What it waits for, if that is a lock or the like of `threading`, and nothing has
+            changed that meanwhile; ``None`` if it doesn't, or nothing is known about that.
     """
 
     thread: Optional[threading.Thread]
@@ -127,6 +129,7 @@ class ThreadNode:
     stack: Stack
     ident: int = 0
     is_daemon: bool = False
+    waiting: Optional[Waiting] = None
 
     def __repr__(self) -> str:
         return f"<ThreadNode {self.number} {self.name!r}>"

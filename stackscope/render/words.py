@@ -6,14 +6,27 @@ import math
 import os
 import time
 
+from stackscope.model.snapshot import ThreadNode
 from stackscope.render.stream import beginning, end, width_of
 from stackscope.safe.text import class_name, cut, safe_text
-from stackscope.snapshot.numbers import task_numbers
+from stackscope.snapshot.numbers import task_numbers, thread_numbers
 from stackscope.snapshot.runtimes import name_of_task
+from stackscope.snapshot.survey import unique
+from stackscope.snapshot.threads import is_thread, name_in_threading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, TypeVar
+    from typing import (
+        Callable,
+        Dict,
+        Iterable,
+        List,
+        Optional,
+        Sequence,
+        Tuple,
+        TypeVar,
+        Union,
+    )
 
     from stackscope.glue.describing import Deadline, ScopeState
     from stackscope.model.snapshot import LoopNode, TaskNode
@@ -137,23 +150,104 @@ def task_label(obj: object) -> Optional[str]:
     return f"task {task_numbers.of(obj)} ({cut(safe_text(name), LONGEST_NAME)})"
 
 
-def plain_state(node: TaskNode) -> str:
-    """The state of a task, and the call that it waits in, or the number of one that it starts."""
-    if node.starts is not None:
-        return f"{node.state} {task_numbers.of(node.starts)}"
-    return node.state if node.waiting is None else f"{node.state}: {node.waiting.text}"
+def thread_label(obj: object) -> Optional[str]:
+    """What an object is called if it is a thread: ``thread 2 (worker)``; else ``None``."""
+    if not is_thread(obj):
+        return None
+    name = cut(safe_text(name_in_threading(obj)), LONGEST_NAME)
+    return f"thread {thread_numbers.of(obj)} ({name})"
+
+
+class StateParts:
+    """What a task or thread does, in parts of which some may be left out.
+
+    Args:
+        state: The state, in a word or two.
+        detail: The call that it waits in.
+        time: For how long.
+        holders: Who holds the lock that it waits for: ``held by 8``.
+        note: What else there is to say.
+    """
+
+    __slots__ = ("detail", "holders", "note", "state", "time")
+
+    def __init__(
+        self, state: str, detail: str = "", time: str = "", holders: str = "", note: str = ""
+    ) -> None:
+        self.state = state
+        self.detail = detail
+        self.time = time
+        self.holders = holders
+        self.note = note
+
+    def __str__(self) -> str:
+        first = f"{self.state}: {self.detail}" if self.detail else self.state
+        return joined(first, self.note, self.time, self.holders)
+
+    def without_time(self) -> StateParts:
+        """The same, but for how long is left out."""
+        return StateParts(self.state, self.detail, "", self.holders, self.note)
+
+    def with_detail(self, detail: str) -> StateParts:
+        """The same with a shorter detail, or without one, and without all that matters less."""
+        return StateParts(self.state, detail, "", self.holders)
+
+
+def state_parts(nodes: Sequence[Union[TaskNode, ThreadNode]]) -> StateParts:
+    """What tasks that are alike do, or threads. What differs among them is left out.
+
+    Args:
+        nodes: The tasks or threads, one at least.
+    """
+    waits = [node.waiting for node in nodes if node.waiting is not None]
+    holders = unique([holder for wait in waits for holder in wait.holders])
+    names = [name for wait in waits for name in wait.holder_names]
+    by_number = [_number_of_holder(one, nodes[0]) for one in holders] or list(dict.fromkeys(names))
+    more = f" and {len(by_number) - MOST_HOLDERS} more" if by_number[MOST_HOLDERS:] else ""
+    return StateParts(
+        _common([_plain_state(node) for node in nodes]),
+        _common([wait.text for wait in waits]),
+        time_in_brief(waits[0]) if len(waits) == 1 else "",
+        f"held by {', '.join(by_number[:MOST_HOLDERS])}{more}" if by_number else "",
+    )
+
+
+def _common(texts: Sequence[str]) -> str:
+    """What is said of all, or of two of them."""
+    return ", ".join(sorted(set(texts))[:2])
+
+
+def _plain_state(node: Union[TaskNode, ThreadNode]) -> str:
+    if isinstance(node, ThreadNode):
+        return "stopped" if node.is_here else "running" if node.waiting is None else "waiting"
+    return node.state if node.starts is None else f"{node.state} {task_numbers.of(node.starts)}"
+
+
+def _number_of_holder(holder: object, node: Union[TaskNode, ThreadNode]) -> str:
+    """What a holder is called beside something of its kind: by its number alone."""
+    if is_thread(holder):
+        number = str(thread_numbers.of(holder))
+        return number if isinstance(node, ThreadNode) else f"thread {number}"
+    number = str(task_numbers.of(holder))
+    return f"task {number}" if isinstance(node, ThreadNode) else number
 
 
 def state_text(node: TaskNode) -> str:
     """The state of a task, the call that it waits in, for how long, and who holds the lock."""
-    return joined(plain_state(node), *(() if node.waiting is None else wait_in_brief(node.waiting)))
+    return str(state_parts([node]))
+
+
+def place_parts(frame: Optional[Frame]) -> Tuple[str, str]:
+    """Where a frame stands: the function, and the line and file: ``transfer``, ``:52 bank.py``."""
+    if frame is None:
+        return "", ""
+    where = f":{frame.lineno} {os.path.basename(frame.filename)}"
+    return safe_text(frame.funcname), safe_text(where)
 
 
 def place_text(frame: Optional[Frame]) -> str:
     """Where a frame stands, without the folder: ``transfer:52 service.py``."""
-    if frame is None:
-        return ""
-    return safe_text(f"{frame.funcname}:{frame.lineno} {os.path.basename(frame.filename)}")
+    return "".join(place_parts(frame))
 
 
 def loop_title(loop: LoopNode, *, at_stop: bool = False, seen_at: str = "") -> Line:
@@ -252,7 +346,8 @@ def _time(waiting: Waiting) -> str:
 def _held_by(waiting: Waiting) -> str:
     if waiting.holders:
         names = [
-            task_label(one) or f"a {class_name(one)}" for one in waiting.holders[:MOST_HOLDERS]
+            task_label(one) or thread_label(one) or f"a {class_name(one)}"
+            for one in waiting.holders[:MOST_HOLDERS]
         ]
         return "held by " + ", ".join(names) + _and_more(waiting.holders)
     shown = waiting.holder_names[:MOST_HOLDERS]
@@ -265,14 +360,10 @@ def _and_more(holders: Sequence[object]) -> str:
     return f" and {left} more" if left > 0 else ""
 
 
-def wait_in_brief(waiting: Waiting) -> Iterator[str]:
-    """What is worth a place in a table: the time left, and the numbers of a lock's holders."""
+def time_in_brief(waiting: Waiting) -> str:
+    """The time left, if it is known."""
     times = [one.seconds_left for one in waiting.layers() if one.seconds_left is not None]
-    if times:
-        yield time_left(times[0])
-    numbers = [task_numbers.of(holder) for holder in waiting.holders[:MOST_HOLDERS]]
-    if numbers:
-        yield "held by " + ", ".join(map(str, numbers)) + _and_more(waiting.holders)
+    return time_left(times[0]) if times else ""
 
 
 def tasks_named_in(waiting: Waiting) -> List[object]:

@@ -7,7 +7,7 @@ import sys
 from stackscope.interpreter.running import number_in_threading, this_thread
 from stackscope.model.snapshot import ThreadNode
 from stackscope.model.stacks import StackSlice
-from stackscope.safe.objects import instance_attributes
+from stackscope.safe.objects import instance_attributes, is_instance
 from stackscope.snapshot.numbers import natural_order, thread_numbers
 
 TYPE_CHECKING = False
@@ -65,10 +65,19 @@ def name_of_thread(ident: int) -> Optional[str]:
         know.
     """
     thread = _thread(ident)
-    if thread is None:
-        return None
+    return None if thread is None else name_in_threading(thread)
+
+
+def name_in_threading(thread: object) -> str:
+    """The name of a ``Thread``."""
     name = instance_attributes(thread).get("_name")
     return name if type(name) is str else "?"
+
+
+def is_thread(obj: object) -> bool:
+    """Whether an object is a ``Thread``."""
+    cls = getattr(sys.modules.get("threading"), "Thread", None)
+    return cls is not None and is_instance(obj, (cls,))
 
 
 def _thread(ident: int) -> Optional[threading.Thread]:

@@ -58,6 +58,11 @@ class Console:
         """What stands for text that was left out."""
         return "..." if self.ascii_only else "…"
 
+    @property
+    def times(self) -> str:
+        """What stands between a number and the things of which there are so many."""
+        return "x" if self.ascii_only else "×"
+
     def wrapped(self, sentence: str) -> str:
         """A sentence on as many lines as it takes, if there is a terminal; else on one."""
         if not self.is_terminal or len(sentence) + 4 <= self.width:

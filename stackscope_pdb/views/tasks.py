@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from stackscope import Context
 from stackscope.render.nodes import ContextNode, View
-from stackscope.render.stream import padded, width_of
 from stackscope.render.words import (
     alike_keys,
     groups_of_alike,
     loop_title,
     number_range,
+    place_parts,
     place_text,
-    plain_state,
-    shortened,
+    state_parts,
     state_text,
     time_of_day,
 )
 from stackscope.safe.text import class_name, safe_line, safe_text
+from stackscope.snapshot.runtimes import is_task
 from stackscope.snapshot.user_code import innermost_user_frame
+from stackscope_pdb.views.columns import Row, Table, forms_of_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,17 +47,8 @@ MOST_ALIKE = 5
 MOST_ROWS = 200
 """The most rows of one loop, however deep its tree is."""
 
-MOST_NAMES = 3
-"""The most names that are shown there."""
-
 MOST_SIBLINGS = 50
 """The most tasks, or groups of tasks, that are shown under one owner."""
-
-WIDEST_NAME = 36
-NARROWEST_NAME = 16
-"""To say what a task waits for in full, names are cut as far as that."""
-
-WIDEST_PLACE = 44
 
 DEEPEST_TREE = 6
 """The levels of tasks that are told by indentation. A deeper one is told by its number."""
@@ -64,51 +56,9 @@ DEEPEST_TREE = 6
 STATE_KINDS = {"cancelling": "alert", "running": "current"}
 """The kinds of span for states that stand out."""
 
-NARROWEST_SOURCE = 16
-"""Where less is left of the line, it is better left empty."""
-
-
-class Row:
-    """One line of the table.
-
-    Args:
-        number: The number of the task, or the first and last one.
-        tree: The guides before the name.
-        name: The name, or the names.
-        state: What it does, in full.
-        plain_state: The same without details.
-        kind: The kind of span that it is.
-        place: Where its code stands: function, line, file.
-        source: The source line there.
-        is_current: Whether to mark it.
-    """
-
-    def __init__(
-        self,
-        number: str,
-        tree: str,
-        name: str,
-        state: str = "",
-        plain_state: str = "",
-        kind: str = "state",
-        place: str = "",
-        source: str = "",
-        *,
-        is_current: bool = False,
-    ) -> None:
-        self.number = number
-        self.tree = tree
-        self.name = name
-        self.state = state
-        self.plain_state = plain_state
-        self.kind = kind
-        self.place = place
-        self.source = source
-        self.is_current = is_current
-
 
 class OwnerRow:
-    """The line for a task group or nursery, above its tasks."""
+    """The line for a task group or nursery, above its tasks, or for tasks that are left out."""
 
     def __init__(self, tree: str, source: str, comment: str) -> None:
         self.tree = tree
@@ -167,57 +117,31 @@ class _Table:
         self.marked = marked
         self.console = console
         self.branch, self.deeper = console.guides.context
-        self.times = "x" if console.ascii_only else "×"
 
     def lines(self) -> Iterator[Line]:
         """The rows as lines with aligned columns."""
         rows = list(self._rows())
-        tasks = [row for row in rows if isinstance(row, Row)]
-        number = max([len(row.number) for row in tasks], default=1)
-        name = max([min(width_of(row.tree + row.name), WIDEST_NAME) for row in tasks], default=0)
-        place = max([min(width_of(row.place), WIDEST_PLACE) for row in tasks], default=0)
-        state = max([width_of(row.state) for row in tasks], default=0)
-        room = self.console.width - (number + 3 + name + 2 + state + 2 + place)
-        if room < 0 and any(row.state != row.plain_state for row in tasks):
-            if name + room >= NARROWEST_NAME:
-                name += room
-                for each in tasks:
-                    left = name - width_of(each.tree)
-                    each.name = shortened(each.name, left, self.console.ellipsis)
-            else:
-                for each in tasks:
-                    each.state = each.plain_state
-                state = max(width_of(each.state) for each in tasks)
-        room = self.console.width - (number + 3 + name + 2 + state + 2 + place + 2)
-        has_sources = room >= NARROWEST_SOURCE
+        table = Table([row for row in rows if isinstance(row, Row)], self.console)
         for row in rows:
-            if isinstance(row, OwnerRow):
-                yield [
-                    ("text", " " * (number + 3)),
-                    ("guide", row.tree),
-                    ("source", row.source),
-                    ("comment", row.comment),
-                ]
+            if isinstance(row, Row):
+                yield table.line(row)
                 continue
-            mark = ("current", "> ") if row.is_current else ("text", "  ")
-            padding = name - width_of(row.tree + row.name)
             yield [
-                mark,
-                ("number", row.number.rjust(number)),
-                ("guide", f" {row.tree}"),
-                ("taskname", row.name),
-                ("text", " " * max(padding, 0) + "  "),
-                (row.kind, padded(row.state, state) + "  "),
-                ("place", padded(row.place, place) + "  " if has_sources else row.place),
-                ("source", row.source if has_sources else ""),
+                ("text", " " * table.fixed),
+                ("guide", row.tree),
+                ("source", row.source),
+                ("comment", row.comment),
             ]
 
     def _rows(self) -> Iterator[Union[Row, OwnerRow]]:
         for index, row in enumerate(self._siblings(self.loop.tasks, "")):
             if index == MOST_ROWS:
-                yield Row("", "", f"{self.console.ellipsis} and more ('tasks TEXT' finds them)")
+                yield self._remark("", "and more ('tasks TEXT' finds them)")
                 return
             yield row
+
+    def _remark(self, tree: str, words: str) -> OwnerRow:
+        return OwnerRow(tree, "", f"{self.console.ellipsis} {words}")
 
     def _siblings(
         self, nodes: List[TaskNode], tree: str, depth: int = 0
@@ -228,8 +152,7 @@ class _Table:
         for index, group in enumerate(groups):
             if index == MOST_SIBLINGS:
                 left = sum(len(group) for group in groups[index:])
-                words = f"{self.console.ellipsis} {left} more ('tasks TEXT' finds them)"
-                yield Row("", tree, words)
+                yield self._remark(tree, f"{left} more ('tasks TEXT' finds them)")
                 return
             yield self._row(group, tree)
             yield from self._below(group[0], tree, depth, is_group=len(group) > 1)
@@ -251,29 +174,24 @@ class _Table:
             label = owner_labels(node)
             for children in owners.values():
                 source, comment = label(children[0].owner)
-                yield OwnerRow(indent, source, comment + (", in each" if is_group else ""))
+                if source or not is_task(children[0].owner):
+                    yield OwnerRow(indent, source, comment + (", in each" if is_group else ""))
                 yield from self._siblings(children, indent + self.branch, depth)
         yield from self._siblings(awaited, indent + self.branch, depth)
 
     def _row(self, group: List[TaskNode], tree: str) -> Row:
         node = group[0]
         frame = innermost_user_frame(node.stack)
-        state, plain = state_text(node), plain_state(node)
-        if len(group) > 1:
-            names = ", ".join([safe_text(one.name) for one in group[:MOST_NAMES]])
-            names = f"{len(group)} {self.times} {names}, {self.console.ellipsis}"
-            number = number_range([one.number for one in group], self.console.ellipsis)
-            states = {state_text(one) for one in group}
-            plain = ", ".join(sorted(set(map(plain_state, group)))[:2])
-            state = states.pop() if len(states) == 1 else plain
-        else:
-            names, number = safe_text(node.name), str(node.number)
-        names = shortened(names, max(WIDEST_NAME - len(tree), 12), self.console.ellipsis)
-        place = shortened(place_text(frame), WIDEST_PLACE, self.console.ellipsis)
-        source = safe_line(frame.linetext) if frame is not None else ""
-        is_current = any(one.task is self.marked for one in group)
-        kind = STATE_KINDS.get(node.state, "state")
-        return Row(number, tree, names, state, plain, kind, place, source, is_current=is_current)
+        return Row(
+            number_range([one.number for one in group], self.console.ellipsis),
+            forms_of_name([one.name for one in group], self.console),
+            state_parts(group),
+            place_parts(frame),
+            safe_line(frame.linetext) if frame is not None else "",
+            tree=tree,
+            kind=STATE_KINDS.get(node.state, "state"),
+            is_current=any(one.task is self.marked for one in group),
+        )
 
 
 class NamingView(View):

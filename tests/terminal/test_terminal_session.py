@@ -128,7 +128,7 @@ STEPS = [
     ("ctx", "No context manager is active in main."),
     ("ctx 1", "There is no context 1: none is active in this frame."),
     ("tasks", "asyncio loop in MainThread, stopped: 12 tasks"),
-    ("tasks", "6 × pool-0, pool-1"),
+    ("tasks", "6 × pool-0 … pool-5"),
     ("tasks", ", running (seen at "),
     ("tasks client-2", "waiting: Event.wait()"),
     ("tasks nobody", "No task has 'nobody' in its name, state or place. 'tasks' shows all 13"),

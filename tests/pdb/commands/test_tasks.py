@@ -45,7 +45,7 @@ class TestTasks:
         run(session, workers=30)
         lines = session.replies[0].splitlines()
         assert len(lines) == 3
-        assert "30 × worker-0, worker-1, worker-2, …" in lines[2]
+        assert re.search("30 × worker-0 … (worker-)?29  ", lines[2])
 
     def test_text_filters(self, scripted):
         session = scripted("tasks WORKER-1", "tasks event", "tasks nothing", "c")

@@ -1,0 +1,254 @@
+"""Tables of tasks and threads: which columns there are, and what gives way where they don't fit.
+
+Where a terminal is too narrow, these give way, in this order: the source line, the time left, the
+middle of the names, the names of packages and modules before them, and details of the state. Who
+holds a lock is never left out, and neither are the line and the file: these are what one looks for.
+
+The widths of the columns are those that most rows need. A row that needs more has to do with what
+is left of the line, and costs the others nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from stackscope.render.stream import padded, width_of
+from stackscope.render.words import shortened
+from stackscope.safe.text import safe_text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import List, Sequence, Tuple
+
+    from stackscope.render.drawing import Line
+    from stackscope.render.words import StateParts
+    from stackscope_pdb.output.console import Console
+
+NARROWEST_NAME = 12
+"""To say what a task waits for in full, names are cut as far as that."""
+
+NARROWEST_DETAIL = 8
+"""Where less is left of a detail, it is better left out."""
+
+NARROWEST_SOURCE = 16
+"""Where less is left of the line, it is better left empty."""
+
+NONE, FEW, SOME = 0, 10, 3
+"""Which rows may need more than the columns have: none, one of ten, one of three."""
+
+MANY = 1
+"""Of more rows than that, one may always be too wide."""
+
+GAP = "  "
+
+ONE = 2
+"""So many forms has the name of a single task or thread; that of a group has more."""
+
+NO_LIMIT = 10_000
+"""In the place of a width that isn't to be cut."""
+
+
+class Row:
+    """One row of the table.
+
+    Args:
+        number: The number of the task or thread, or the first and last one.
+        names: The name in forms each of which is shorter than the one before: see `forms_of_name`.
+        state: What it does.
+        place: Where its code stands: the function, and what follows that, the line and the file.
+        source: The source line there.
+        tree: The guides before the name.
+        kind: The kind of span that the state is.
+        is_current: Whether to mark it.
+    """
+
+    def __init__(
+        self,
+        number: str,
+        names: Sequence[str],
+        state: StateParts,
+        place: Tuple[str, str] = ("", ""),
+        source: str = "",
+        *,
+        tree: str = "",
+        kind: str = "state",
+        is_current: bool = False,
+    ) -> None:
+        self.number = number
+        self.tree = tree
+        self.names = names
+        self.state = state
+        self.kind = kind
+        self.place = place
+        self.source = source
+        self.is_current = is_current
+
+
+class Table:
+    """Chooses the widths of the columns for some rows, and draws these.
+
+    Args:
+        rows: The rows.
+        console: What the terminal can take.
+    """
+
+    def __init__(self, rows: Sequence[Row], console: Console) -> None:
+        self.console = console
+        self.number = max([len(row.number) for row in rows], default=1)
+        self.fixed = self.number + len("> ") + len(" ")
+        self.room = console.width - self.fixed - 2 * len(GAP)
+        self.has_sources = self.cuts_names = False
+        self.name, self.state, self.place = self._widths(rows)
+
+    # ------------------------------------------------------------------ widths
+
+    def _widths(self, rows: Sequence[Row]) -> List[int]:
+        """The widths of the names, states and places.
+
+        Sets whether there is room for source lines, and whether names have to be cut.
+        """
+        whole, bare = (_Column([row.tree + row.names[i] for row in rows]) for i in (0, -1))
+        timed, plain, brief = (_Column([form(row.state) for row in rows]) for form in STATES)
+        place = _Column(["".join(row.place) for row in rows])
+        for_source = len(GAP) + NARROWEST_SOURCE if any(row.source for row in rows) else 0
+        for name, state, spared, narrowest, shares in (
+            (whole, timed, for_source, NO_LIMIT, (NONE, FEW)),
+            (whole, timed, 0, NO_LIMIT, (NONE, FEW, SOME)),
+            (whole, plain, 0, NARROWEST_NAME, (NONE, FEW)),
+            (bare, plain, 0, NARROWEST_NAME, (NONE, FEW)),
+            (bare, brief, 0, NARROWEST_DETAIL, (NONE, FEW)),
+        ):
+            self.has_sources, self.cuts_names = spared > 0, narrowest < NO_LIMIT
+            for share in shares:
+                states, places = state.width(share), place.width(share)
+                left = self.room - spared - states - places
+                names = min(name.width(share), max(left, narrowest))
+                if names > left:
+                    continue
+                if not spared:  # what is left goes to those that need more
+                    states = max(states, min(timed.width(NONE), states + left - names))
+                    names = max(names, min(whole.width(NONE), self.room - states - places))
+                return [names, states, places]
+        return [names, states, places]
+
+    # -------------------------------------------------------------------- rows
+
+    def line(self, row: Row) -> Line:
+        """A row as it is shown."""
+        name, state, place = self._cells(row)
+        spare = max(self.room - width_of(row.tree + name + state + place), 0)
+        behind_name = min(max(self.name - width_of(row.tree + name), 0), spare)
+        behind_state = min(max(self.state - width_of(state), 0), spare - behind_name)
+        spare -= behind_name + behind_state + max(self.place - width_of(place), 0)
+        needed = len(GAP) + min(width_of(row.source), NARROWEST_SOURCE)
+        has_source = self.has_sources and spare >= needed > len(GAP)
+        return [
+            ("current", "> ") if row.is_current else ("text", "  "),
+            ("number", row.number.rjust(self.number)),
+            ("guide", f" {row.tree}"),
+            ("taskname", name),
+            ("text", " " * behind_name + GAP),
+            (row.kind, state + " " * behind_state + GAP),
+            ("place", padded(place, self.place) + GAP if has_source else place),
+            ("source", row.source if has_source else ""),
+        ]
+
+    def _cells(self, row: Row) -> Tuple[str, str, str]:
+        """The name, the state and the place of a row, as far as there is room for them."""
+        function, where = row.place
+        tree, whole = width_of(row.tree), width_of(row.names[0])
+        left = self.room - width_of(function + where)
+        state = self._state(row, left - min(tree + whole, self.name))
+        if width_of(state) > self.room - tree - width_of(where) - 2:
+            state = str(row.state.with_detail(""))
+        room = self.room - width_of(state + function + where) - tree
+        if self.cuts_names and len(row.names) == ONE:
+            room = min(room, max(self.name - tree, NARROWEST_DETAIL))
+        elif 0 < whole - room <= width_of(function) - NARROWEST_DETAIL:
+            function = self._short(function, width_of(function) - whole + room)
+            room = whole
+        name = self._name(row.names, room)
+        room = self.room - width_of(state + row.tree + name)
+        if room < width_of(function + where):
+            function = self._short(function, room - width_of(where))
+        return name, state, function + where
+
+    def _state(self, row: Row, room: int) -> str:
+        """The state: as much of it as the column takes, or what is left of the line."""
+        room = max(room, self.state)
+        for state in (row.state, row.state.without_time()):
+            if width_of(str(state)) <= room:
+                return str(state)
+        whole = row.state.with_detail(row.state.detail)
+        rest = room - width_of(str(whole)) + width_of(whole.detail)
+        short = shortened(whole.detail, rest, self.console.ellipsis)
+        return str(whole.with_detail(short if rest >= NARROWEST_DETAIL else ""))
+
+    def _name(self, names: Sequence[str], room: int) -> str:
+        """The first form of a name for which there is room, or one whose middle is cut out."""
+        for name in names:
+            if width_of(name) <= room:
+                return name
+        name = names[0] if len(names) == ONE and room >= NARROWEST_NAME else names[-1]
+        return self._short(name, room)
+
+    def _short(self, text: str, room: int) -> str:
+        return shortened(text, max(room, 1), self.console.ellipsis)
+
+
+class _Column:
+    """How wide the cells of a column are.
+
+    Args:
+        cells: All of them.
+    """
+
+    def __init__(self, cells: List[str]) -> None:
+        self.widths = sorted(map(width_of, cells)) or [0]
+
+    def width(self, share: int) -> int:
+        """The width that the column needs for all its cells but a share of them."""
+        count = len(self.widths)
+        too_wide = max(1, count // share) if share and count > MANY else 0
+        return self.widths[count - 1 - too_wide]
+
+
+def forms_of_name(names: Sequence[str], console: Console) -> Sequence[str]:
+    """What a row is called: forms each of which is shorter than the one before.
+
+    Args:
+        names: The name of one task or thread, or those of many that are alike.
+        console: What the terminal can take.
+    """
+    first, last = safe_text(names[0]), safe_text(names[-1])
+    if len(names) == 1:
+        return first, _without_package(first)
+    count = f"{len(names)} {console.times} "
+    start, stop = _without_package(first), _without_package(last)
+    if first == last:
+        return f"{count}{first}", f"{count}{start}", f"{count}{start}"
+    dots = console.ellipsis
+    texts = [f"{first} {dots} {last}", f"{start} {dots} {stop}"]
+    texts += [f"{start} {dots} {stop[len(_common_beginning(start, stop)) :]}", f"{start}{dots}"]
+    return [count + text for text in texts]
+
+
+def _common_beginning(first: str, last: str) -> str:
+    """What two names have in common before their numbers."""
+    count = 0
+    while count < min(len(first), len(last)) and first[count] == last[count]:
+        count += 1
+    return first[:count].rstrip("0123456789")
+
+
+def _without_package(name: str) -> str:
+    """A name without that of the module before it: ``crawl.<locals>.fetch`` of ``__main__``."""
+    parts = name.split(".")
+    for count in range(len(parts) - 1, 0, -1):
+        if ".".join(parts[:count]) in sys.modules:
+            return ".".join(parts[count:])
+    return name
+
+
+STATES = (str, lambda state: str(state.without_time()), lambda state: str(state.with_detail("")))
+"""The forms of a state."""

@@ -1,0 +1,111 @@
+"""Which columns of a table give way where they don't fit, and in which order."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from stackscope.render.stream import width_of
+from stackscope.render.words import StateParts
+from stackscope_pdb.views.columns import Row, Table, forms_of_name
+
+
+class Narrow:
+    """A terminal of some width."""
+
+    ellipsis, times = "…", "×"
+
+    def __init__(self, width):
+        self.width = width
+
+
+def row(name="worker", state=None, place=("transfer", ":98 bank.py"), source="", count=1, **kwargs):
+    names = [name] if count == 1 else [f"{name}-{n}" for n in range(count)]
+    state = state or StateParts("waiting", "Event.wait()")
+    return Row("7", forms_of_name(names, Narrow(0)), state, place, source, **kwargs)
+
+
+def drawn(rows, width):
+    table = Table(rows, Narrow(width))
+    return ["".join(text for _, text in table.line(each)).rstrip() for each in rows]
+
+
+LOCK = StateParts("waiting", "Lock.acquire()", "9.5 s left", "held by 8")
+LONG = f"{__name__}.Session.run.<locals>.deliver_messages"
+SOURCE = "async with self.lock: await self.deliver(message)"
+
+
+def parts_at(width):
+    """What is left of a row of the table at a width, from the first to give way to the last."""
+    rows = [row(LONG, LOCK, source=SOURCE) for _ in range(3)]
+    line = drawn(rows, width)[0]
+    assert "held by 8" in line
+    assert "transfer:98 bank.py" in line
+    return (
+        SOURCE[:14] in line,
+        "9.5 s left" in line,
+        LONG.rpartition(".")[2] in line,
+        "Lock.acquire()" in line,
+    )
+
+
+def test_the_order_in_which_things_give_way():
+    seen = list(dict.fromkeys(parts_at(width) for width in range(260, 49, -1)))
+    assert seen == [
+        (True, True, True, True),
+        (False, True, True, True),
+        (False, False, True, True),
+        (False, False, False, True),
+        (False, False, False, False),
+    ]
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 160])
+def test_no_line_is_too_long_and_none_loses_what_matters(width):
+    rows = [
+        row("a-rather-long-name-of-a-task", LOCK, ("deliver_all_messages", ":1234 messages.py")),
+        row("b", StateParts("ready"), ("f", ":1 app.py"), "await g()", tree="  │   ├ "),
+        row(LONG, LOCK, source=SOURCE, tree="  ├ "),
+        row("客户" * 9, LOCK, source=SOURCE),
+        row("client", LOCK, source=SOURCE, count=6),
+    ]
+    for each, line in zip(rows, drawn(rows, width)):
+        # The console cuts the source line at the end, and nothing else.
+        without_source = line[: line.index(each.place[1]) + len(each.place[1])]
+        assert width_of(without_source) <= width, line
+        assert each.state.holders in without_source
+
+
+def test_a_row_that_is_too_wide_costs_the_others_nothing():
+    usual = [row(f"task-{n}", LOCK, source="await gate.wait()") for n in range(5)]
+    alone = drawn(usual, 100)
+    for odd in (
+        row("x" * 90, LOCK),
+        row("odd", StateParts("waiting", "a.very.long.call." * 6, "", "held by 8")),
+        row("odd", LOCK, ("long_function_name_" * 3, ":98 bank.py")),
+    ):
+        lines = drawn([*usual, odd], 100)
+        assert lines[:-1] == alone
+        assert "held by 8" in lines[-1]
+        assert ":98 bank.py" in lines[-1]
+        assert width_of(lines[-1]) <= 100
+
+
+def test_names_of_many_that_are_alike():
+    console = Narrow(0)
+    assert forms_of_name(["client-0", "client-1", "client-5"], console) == [
+        "3 × client-0 … client-5",
+        "3 × client-0 … client-5",
+        "3 × client-0 … 5",
+        "3 × client-0…",
+    ]
+    assert forms_of_name(["same", "same"], console)[0] == "2 × same"
+    assert forms_of_name(["w-9", "w-10"], console)[2] == "2 × w-9 … 10"
+    assert forms_of_name([f"{__name__}.one"], console) == (f"{__name__}.one", "one")
+    assert __name__ in sys.modules
+
+
+def test_columns_are_aligned_by_cells():
+    lines = drawn([row("客户" * 3), row("e\u0301a"), row("👩‍💻"), row("plain")], 80)
+    assert len({width_of(line.partition("waiting")[0]) for line in lines}) == 1
