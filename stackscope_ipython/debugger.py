@@ -18,6 +18,7 @@ import os
 import sys
 
 from IPython.core.debugger import Pdb as IPythonPdb
+from IPython.core.interactiveshell import InteractiveShell
 
 from stackscope_ipython.theme import ThemedConsole
 from stackscope_pdb.debugger.mixin import install
@@ -28,10 +29,9 @@ from stackscope_pdb.stop.snapshots import loop_of_prompt
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Any, Callable, List, Optional, Sequence
+    from typing import Any, Callable, Dict, List, Optional, Sequence
 
-    from IPython.core.interactiveshell import InteractiveShell
-
+    from stackscope import Frame
     from stackscope_pdb.debugger.mixin import Commands
     from stackscope_pdb.output.console import Console
 
@@ -42,11 +42,24 @@ else:
     Base = PassesFinalizers
 
 
+HIDING, SKIPPED = "__tracebackhide__", "__debuggerskip__"
+"""The variables by which a function says that it is hidden, and that it is stepped over."""
+
+RUNS_CELL = InteractiveShell.run_code.__code__
+"""The code that runs the code of a cell."""
+
+PACKAGES = ("IPython", "ipykernel", "tornado", "traitlets")
+"""What runs a cell."""
+
+
 class InIPython(Base):
     """What is different about our commands in IPython's debugger."""
 
     counts_frames = False
     shell: InteractiveShell
+    initial_frame: Optional[FrameType] = None
+    skip_hidden: bool
+    _predicates: Dict[str, bool]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -58,6 +71,49 @@ class InIPython(Base):
         self.pass_finalizers()
         super().set_trace(frame or sys._getframe().f_back, *args, **kwargs)
 
+    def interaction(self, frame: Optional[FrameType], *args: Any, **kwargs: Any) -> None:
+        """Talk to the user, and keep nothing of the program afterwards."""
+        try:
+            super().interaction(frame, *args, **kwargs)
+        finally:
+            self.initial_frame = None
+
+    def stop_here(self, frame: FrameType) -> bool:
+        """Whether to stop in a frame, going by the last command."""
+        # Even in a function that is stepped over: there is a call of breakpoint() in it.
+        return frame is self.initial_frame or super().stop_here(frame)
+
+    def dispatch_line(self, frame: FrameType) -> Any:
+        """A frame comes to a line. If the cell has ended, there is nothing to step through."""
+        if self.passed is not None and frame.f_code is RUNS_CELL:
+            self.set_continue()
+            return None
+        return super().dispatch_line(frame)
+
+    @property
+    def folds_frames(self) -> bool:  # type: ignore[override]
+        """Whether lists of frames leave out some: IPython's command ``skip_hidden`` says so."""
+        return bool(self.skip_hidden)
+
+    @property
+    def libraries_shown(self) -> Sequence[str]:  # type: ignore[override]
+        """IPython itself, if ``skip_predicates`` says that it isn't hidden."""
+        return () if self._predicates["ipython_internal"] else PACKAGES
+
+    def hidden_among(self, known: Dict[int, Frame]) -> List[bool]:
+        """For each of the frames whether it is hidden, by IPython's rules as they are set now."""
+        skips = self._predicates["debuggerskip"]
+        return [
+            (is_ours and not _names(frame, HIDING))
+            or bool(is_theirs)
+            or (skips and _names(frame, SKIPPED))
+            for (frame, _), is_ours, is_theirs in zip(
+                self.stack,
+                super().hidden_among(known),
+                self.hidden_frames(self.stack),  # type: ignore[attr-defined]
+            )
+        ]
+
     @property
     def console(self) -> Console:
         """The terminal or notebook, with the colours of IPython's theme."""
@@ -68,6 +124,12 @@ class InIPython(Base):
         super().pt_init(*args, **kwargs)  # type: ignore[misc]
         completer: Any = self._ptcomp.ipy_completer  # type: ignore[attr-defined]
         completer.custom_matchers.insert(0, _matcher(self))
+
+
+def _names(frame: FrameType, variable: str) -> bool:
+    """Whether a frame's code has a variable of that name."""
+    code = frame.f_code
+    return variable in code.co_varnames or variable in code.co_cellvars
 
 
 install(InIPython)

@@ -38,8 +38,7 @@ OUR_PACKAGES = ("stackscope", "stackscope_pdb", "stackscope_ipython")
 """As `OWN_PACKAGES` of `stackscope.snapshot.user_code`, which isn't imported when pytest starts."""
 
 PYTEST = ("_pytest", "pluggy", "pytest")
-"""The packages that are left out of the stacks of tests. The debugger folds only some of their
-modules: see `stackscope.glue.pytest`."""
+"""The packages that are left out of the stacks of tests, as `stackscope.glue.pytest` has them."""
 
 RUNNER = "_pytest.runner"
 """The module whose functions run a single test. What is outside of them runs all tests."""

@@ -6,6 +6,7 @@
 ``STACKSCOPE_PDB_HISTORY``  a file for the history; empty for none
 ``STACKSCOPE_PDB_STICKY``   ``1`` draws the code around the current line at every stop
 ``STACKSCOPE_PDB_CONTEXT``  how many lines of code that is
+``STACKSCOPE_PDB_SKIP``     ``0`` shows the code of libraries, and steps into it
 ``STACKSCOPE_PDB_STYLE``    a style of Pygments for source text
 =========================== =====================================================================
 """
@@ -24,6 +25,9 @@ STICKY_LINES = 15
 
 _sticky: Optional[int] = None
 """What the command `sticky` has said, or else the environment; ``None`` until somebody asks."""
+
+_passes: Optional[bool] = None
+"""What the command `skip` has said, or else the environment; ``None`` until somebody asks."""
 
 _EDITING_MODE = re.compile(r"^\s*set\s+editing-mode\s+(vi|emacs)\s*$", re.MULTILINE)
 
@@ -72,6 +76,21 @@ def set_sticky(lines: int) -> None:
     # It belongs to the process: up to 3.13 each breakpoint may make a debugger of its own.
     global _sticky
     _sticky = lines
+
+
+def passes_libraries() -> bool:
+    """Whether the code of libraries is passed over."""
+    global _passes
+    if _passes is None:
+        wanted = os.environ.get("STACKSCOPE_PDB_SKIP", "").strip().lower()
+        _passes = wanted not in ("0", "false", "no", "off")
+    return _passes
+
+
+def set_passes_libraries(passes: bool) -> None:
+    """Set whether the code of libraries is passed over."""
+    global _passes
+    _passes = passes
 
 
 def context_lines() -> int:

@@ -14,13 +14,14 @@ from __future__ import annotations
 import functools
 import os
 import sys
+from types import ModuleType
 
 from stackscope.safe.objects import module_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Callable, Dict, Iterable, List, Optional, Set, Tuple
+    from typing import Callable, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
     from stackscope.model.stacks import Frame, Stack
 
@@ -32,6 +33,8 @@ __all__ = [
     "innermost_user_frame",
     "is_machinery",
     "is_runtime_frame",
+    "library_of",
+    "library_of_file",
     "name_of_call",
     "package_of",
     "register_machinery",
@@ -93,6 +96,7 @@ def register_runtime_package(package: str) -> None:
     elif namespace.get("__file__") is not None:
         _runtime_places.add(namespace["__file__"])
     _rank_of_file.cache_clear()
+    library_of_file.cache_clear()
 
 
 # ------------------------------------------------------------------- machinery
@@ -121,7 +125,7 @@ def _module_as_imported(frame: FrameType) -> str:
         folder, file = os.path.split(frame.f_code.co_filename)
         if folder == os.path.dirname(os.__file__):
             return os.path.splitext(file)[0]
-        if os.path.basename(folder) in _machinery_packages:
+        if os.path.basename(folder) in _machinery_packages and library_of(frame):
             return f"{os.path.basename(folder)}.{name}"
     return name
 
@@ -167,6 +171,53 @@ def _rank_of_file(name: str) -> int:
 def is_runtime_frame(frame: FrameType) -> bool:
     """Whether a frame's code belongs to a runtime, or to the standard library."""
     return _rank_of_file(frame.f_code.co_filename) == RUNTIME
+
+
+def library_of(frame: FrameType) -> str:
+    """The library that a frame's code is from: an installed one, or a part of the standard one.
+
+    It is named after the outermost package, or the only module. For the user's code it is empty.
+    """
+    name = frame.f_code.co_filename
+    if name.startswith("<") and not name.startswith("<frozen "):
+        return _library_of_module(module_of(frame) or "")
+    return library_of_file(name)
+
+
+def _library_of_module(name: str) -> str:
+    """The library that a module with generated code is from; empty if that isn't known."""
+    if name.startswith("namedtuple_"):  # Lib/collections/__init__.py
+        return "collections"
+    module = sys.modules.get(name) if name != "__main__" else None
+    file = getattr(module, "__file__", None) if type(module) is ModuleType else None
+    return library_of_file(file) if type(file) is str else ""
+
+
+@functools.lru_cache(maxsize=4096)
+def library_of_file(name: str) -> str:
+    """The same for a file. A folder, written with a separator behind, may be given as well."""
+    if _rank_of_file(name) == USER:
+        return ""
+    if name.startswith("<frozen "):
+        return name[len("<frozen ") :].partition(">")[0].partition(".")[0]
+    for folder, package in _own_folders():
+        if name.startswith(folder):
+            return package
+    for folder in _folders_of_libraries(name):
+        inside, _, _ = name[len(folder) :].partition(os.sep)
+        return os.path.splitext(inside)[0]
+    return os.path.basename(os.path.dirname(name))  # registered as a runtime, and not installed
+
+
+def _folders_of_libraries(name: str) -> Iterator[str]:
+    """The folders that libraries are in, as far as a file is inside of them: innermost first."""
+    for folder in ("site-packages", "dist-packages"):
+        before, separators, _ = name.rpartition(f"{os.sep}{folder}{os.sep}")
+        if separators:
+            yield before + separators
+    standard = os.path.dirname(os.__file__) + os.sep
+    if name.startswith(standard):
+        yield standard
 
 
 def innermost_user_frame(stack: Stack) -> Optional[Frame]:

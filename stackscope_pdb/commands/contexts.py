@@ -89,6 +89,8 @@ def _numbered(debugger: Host) -> List[NumberedContext]:
 def _current(debugger: Host) -> Optional[Frame]:
     """What the library says about the current frame."""
     frames = list(debugger.session.extract(with_contexts=True).frames)
+    if debugger.session.focus is None:
+        frames = [frame for frame in frames if not frame.is_past]  # see _show_past
     found = next((frame for frame in frames if frame.pyframe is debugger.current_frame), None)
     if found is None and debugger.session.is_live(debugger.current_frame):
         import stackscope

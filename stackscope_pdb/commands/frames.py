@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from stackscope_pdb import settings
 from stackscope_pdb.commands.arguments import integer, options_and_rest, single
 from stackscope_pdb.commands.registry import CommandError, command
 
@@ -9,6 +10,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import List, Optional, Sequence
 
+    from stackscope.render.drawing import Line
+    from stackscope_pdb.output.console import Console
     from stackscope_pdb.stop.host import Host
 
 WHERE_OPTIONS = {"--contexts": "contexts", "-c": "contexts", "--hidden": "hidden"}
@@ -37,9 +40,13 @@ def where(debugger: Host, argument: str) -> None:
 
     With --contexts, or -c, show every frame's active context managers.
 
-    Frames of event loops, of the debugger, and such as libraries mark
-    as hidden are folded, and so is the middle of a very deep stack; the
-    line that stands for them says how many. With --hidden, show them.
+    Frames of libraries, of event loops, of the debugger, and such as
+    are marked as hidden are folded, and so is the middle of a very deep
+    stack; the line that stands for them says how many. With --hidden,
+    show them. Frames at the same line in a row are shown once.
+
+    A library's frame is shown if you are in that library, and with
+    --contexts if it holds a context manager of yours. See 'skip'.
 
     From Python 3.14 on, N limits the frames: 0 is the current one, 3
     are the three most recent ones, -3 the three oldest ones. Before,
@@ -48,34 +55,54 @@ def where(debugger: Host, argument: str) -> None:
     options, rest = options_and_rest(argument, WHERE_OPTIONS)
     word = single(rest, "number of frames")
     count = None if word is None else integer(word, "a number of frames")
-    from stackscope_pdb.views.folding import fold_middle, folded
-    from stackscope_pdb.views.frames import stack_lines
-
     if not debugger.stack:
         raise CommandError("There are no frames.")
-    show_contexts = "contexts" in options
-    stack = debugger.session.extract(with_contexts=show_contexts)
-    hidden = [False] * len(debugger.stack)
-    if "hidden" not in options:
-        hidden = folded(debugger.stack, stack.frames)
-        hidden[debugger.curindex] = False
-        fold_middle(hidden, debugger.curindex)
     console = debugger.console
-    lines = stack_lines(
-        debugger.stack,
-        stack,
-        hidden,
-        debugger.curindex,
+    lines = _lines(
+        debugger,
         _selected(debugger, count if debugger.counts_frames else None),
-        debugger.session.snapshots,
         console,
-        show_contexts=show_contexts,
+        show_contexts="contexts" in options,
+        show_hidden="hidden" in options,
     )
     focus = debugger.session.focus
     if focus is not None:
         what = STATES.get(focus.kind, focus.doing)
         debugger.message(f"{focus.noun[0].upper()}{focus.noun[1:]}, which {what}:")
-    debugger.show(list(lines), console)
+    debugger.show(lines, console)
+
+
+def _lines(
+    debugger: Host, selected: range, console: Console, *, show_contexts: bool, show_hidden: bool
+) -> List[Line]:
+    """The lines of `where`."""
+    from stackscope_pdb.views.folding import fold_middle, folded, repeats
+    from stackscope_pdb.views.frames import stack_lines
+
+    entries, current = debugger.stack, debugger.curindex
+    stack = debugger.session.extract(with_contexts=show_contexts)
+    hidden, repeated = [False] * len(entries), []
+    if not show_hidden:
+        hidden = folded(debugger, stack)
+        hidden[current] = False
+        busy = {id(frame.pyframe) for frame in stack.frames if frame.contexts}
+        apart = {i for i, (frame, _) in enumerate(entries) if id(frame) in busy or i == current}
+        repeated = repeats(entries, hidden, apart, selected)
+        fold_middle(hidden, repeated, current)
+    snapshots = debugger.session.snapshots
+    return list(
+        stack_lines(
+            entries,
+            stack,
+            hidden,
+            repeated,
+            current,
+            selected,
+            snapshots,
+            console,
+            show_contexts=show_contexts,
+        )
+    )
 
 
 def _selected(debugger: Host, count: Optional[int]) -> range:
@@ -142,12 +169,56 @@ def _move(debugger: Host, argument: str, direction: int) -> None:
     else:
         ahead = [index for index in visible if index > debugger.curindex]
     if not ahead:
-        raise CommandError("Oldest frame" if direction < 0 else "Newest frame")
+        raise CommandError(_end_reached(debugger, direction))
     debugger.select(ahead[-1] if count < 0 else ahead[max(min(count, len(ahead)), 1) - 1])
+
+
+def _end_reached(debugger: Host, direction: int) -> str:
+    """Why there is nothing to move to: as `pdb` says it, and what has been passed over."""
+    is_outwards = direction < 0
+    name = "Oldest frame" if is_outwards else "Newest frame"
+    left = debugger.curindex if is_outwards else len(debugger.stack) - 1 - debugger.curindex
+    if not left:
+        return name
+    words = "one more is folded: 'where --hidden' shows it"
+    if left > 1:
+        words = f"{left} more are folded: 'where --hidden' shows them"
+    return f"{name}; {words}."
 
 
 def _visible(debugger: Host) -> Sequence[int]:
     from stackscope_pdb.views.folding import folded
 
-    frames = debugger.session.extract(with_contexts=False).frames
-    return [i for i, hidden in enumerate(folded(debugger.stack, frames)) if not hidden]
+    stack = debugger.session.extract(with_contexts=False)
+    return [i for i, is_folded in enumerate(folded(debugger, stack)) if not is_folded]
+
+
+def _complete_skip(_debugger: Host, _text: str) -> List[str]:
+    return ["on", "off"]
+
+
+@command("whether code of libraries is passed over", complete=_complete_skip)
+def skip(debugger: Host, argument: str) -> None:
+    """skip [on | off]
+
+    Pass over the code of libraries, which is the default, or don't: be
+    they installed ones or the standard one. While it is on, 'step' goes
+    on until it comes to a line of yours, 'where' folds their frames,
+    and 'up' and 'down' skip these.
+
+    A breakpoint in a library, or a call of breakpoint() there, stops
+    all the same. The library that you are in, by a stop or by 'frame
+    NUMBER', and the one whose folder you work in count as yours.
+
+    Without an argument, say which it is. STACKSCOPE_PDB_SKIP=0 in the
+    environment begins with 'off', and so does 'skip off' in '.pdbrc'.
+    """
+    word = single(argument.split(), "word")
+    if word is not None:
+        if word not in ("on", "off"):
+            raise CommandError(f"{word!r} is neither 'on' nor 'off'.")
+        settings.set_passes_libraries(word == "on")
+    passes = settings.passes_libraries()
+    debugger.message(
+        f"Code of libraries is {'passed over' if passes else 'shown and stepped into'}."
+    )

@@ -18,8 +18,9 @@ from stackscope_pdb.prompt import label
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType, TracebackType
-    from typing import Any, List, Optional, Tuple
+    from typing import Any, Dict, List, Optional, Tuple
 
+    from stackscope import Frame
     from stackscope_pdb.stop.focus import Entry, Focus
     from stackscope_pdb.stop.raised import Raised
 
@@ -29,6 +30,19 @@ class Commands(Stopping, Lines):
 
     counts_frames = COUNTS_FRAMES
     """Whether ``where N`` shows N frames, as the version's own debugger does."""
+
+    folds_frames = True
+    """Whether lists of frames leave out some, unless asked for all."""
+
+    def hidden_among(self, known: Dict[int, Frame]) -> List[bool]:
+        """For each of the frames whether it is hidden, whatever it belongs to.
+
+        Args:
+            known: What the library says about frames, by their identities.
+        """
+        from stackscope_pdb.views.folding import left_out_or_hidden
+
+        return left_out_or_hidden(self.stack, known)
 
     # ------------------------------------------------------------------ stopping and going on
 
@@ -91,6 +105,7 @@ class Commands(Stopping, Lines):
 
     def setup(self, f: Any, tb: Any) -> Any:
         """Get ready for a stop."""
+        self.passed = None
         result = super().setup(f, tb)
         self.session.is_place_owed = OWES_PLACE and bool(self.cmdqueue)
         return result
@@ -116,6 +131,7 @@ class Commands(Stopping, Lines):
     def reset(self) -> None:
         """Get ready to trace."""
         self.__dict__.pop("trace_dispatch", None)
+        self.passed = None
         super().reset()
 
     def print_stack_entry(self, frame_lineno: Entry, *args: Any, **kwargs: Any) -> None:

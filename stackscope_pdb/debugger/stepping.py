@@ -12,8 +12,9 @@ from stackscope_pdb.stop.snapshots import goes_on
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Any, Callable, Dict, Optional
+    from typing import Any, Callable, Dict, Optional, Sequence
 
+    from stackscope_pdb.program.libraries import Passed
     from stackscope_pdb.stop.focus import Focus
 
 STEPPING = {
@@ -30,6 +31,12 @@ class Stepping(Basics):
     """The part of a debugger that lets the program run on."""
 
     displaying: Dict[FrameType, Any]
+
+    libraries_shown: Sequence[str] = ()
+    """Libraries that aren't passed over."""
+
+    passed: Optional[Passed] = None
+    """What is passed over since the user has typed a command that runs the program on."""
 
     @property
     def is_post_mortem(self) -> bool:
@@ -70,7 +77,24 @@ class Stepping(Basics):
 
     def stop_here(self, frame: FrameType) -> bool:
         """Whether to stop in a frame, going by the last command; never in a debugger's own."""
+        if self.passed is not None and self.stopframe is None and self.passed(frame):
+            return False
         return super().stop_here(frame) and not serves_debugger(frame)
+
+    def pass_libraries(self) -> None:
+        """From now on until the program stops, pass over libraries where any line may be next."""
+        from stackscope_pdb.program.libraries import Passed
+
+        stop, index = self.session.stop
+        if not stop or self.is_post_mortem:
+            return
+        frame: Optional[FrameType] = stop[index][0]
+        self.passed = Passed(stop[index][0], shown=self.libraries_shown)
+        # The next line may be that of a caller beyond a library's frames, which isn't traced yet.
+        while frame is not None and frame is not self.botframe:
+            if frame.f_trace is None:
+                frame.f_trace = self.trace_dispatch
+            frame = frame.f_back
 
     def next_in_focus(self, focus: Focus) -> Optional[bool]:
         """Let the program run until the selected, suspended frame comes to its next line."""
@@ -135,6 +159,7 @@ def _step(name: str) -> Callable[[Stepping, str], Optional[bool]]:
         if focus is None:
             if name == "jump" and self._jumps_from_call(argument):
                 return self.jump_from_call(argument)
+            self.pass_libraries()
             return getattr(super(Stepping, self), f"do_{name}")(argument)  # type: ignore[no-any-return]
         if name == "next":
             return self.next_in_focus(focus)

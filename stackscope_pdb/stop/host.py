@@ -5,8 +5,9 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Any, List, MutableMapping, Optional, Protocol, Sequence
+    from typing import Any, Dict, List, MutableMapping, Optional, Protocol, Sequence
 
+    from stackscope import Frame
     from stackscope.render.drawing import Line
     from stackscope_pdb.output.console import Console
     from stackscope_pdb.stop.focus import Entry, Focus
@@ -26,6 +27,15 @@ if TYPE_CHECKING:
 
         counts_frames: bool
         """Whether ``where N`` shows N frames, as the version's own debugger does."""
+
+        folds_frames: bool
+        """Whether lists of frames leave out some, unless asked for all."""
+
+        libraries_shown: Sequence[str]
+        """Libraries that aren't passed over."""
+
+        skip: Any
+        """The patterns of modules that are never stopped in."""
 
         @property
         def session(self) -> Session:
@@ -53,6 +63,18 @@ if TYPE_CHECKING:
 
         def has_variable(self, name: str) -> bool:
             """Whether a name is a variable of the current frame or its module."""
+            raise NotImplementedError
+
+        def hidden_among(self, known: Dict[int, Frame]) -> List[bool]:
+            """For each of the frames whether it is hidden, whatever it belongs to.
+
+            Args:
+                known: What the library says about frames, by their identities.
+            """
+            raise NotImplementedError
+
+        def is_skipped_module(self, module_name: Any) -> bool:
+            """Whether a module is among those of `skip`."""
             raise NotImplementedError
 
         def message(self, msg: str) -> None:

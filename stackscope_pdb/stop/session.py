@@ -96,19 +96,24 @@ class Session:
 
         if self.focus is not None:
             return self._refreshed(self.focus)
+        stack = self._live_stack(with_contexts=with_contexts)
+        if self._traceback is not None:
+            past = stackscope.extract(self._traceback, with_contexts=with_contexts).frames
+            live = {id(frame.pyframe) for frame in stack.frames}
+            stack.frames = [*stack.frames, *[one for one in past if id(one.pyframe) not in live]]
+        return stack
+
+    def _live_stack(self, *, with_contexts: bool) -> Stack:
+        """The same for those that are running."""
+        import stackscope
+
         inner = self._innermost_live()
         if inner is None:
-            stack = stackscope.extract(None)  # glue is ready then, which knows what is machinery
-        else:
-            try:
-                stack = stackscope.extract_until(inner, with_contexts=with_contexts)
-            except RuntimeError:  # "is not an indirect caller": it was stopped in some odd way
-                stack = stackscope.extract(inner, with_contexts=with_contexts)
-        if with_contexts and self._traceback is not None:
-            live = {id(frame.pyframe) for frame in stack.frames}
-            ended = stackscope.extract(self._traceback).frames
-            stack.frames = [*stack.frames, *[one for one in ended if id(one.pyframe) not in live]]
-        return stack
+            return stackscope.extract(None)  # so that glue is ready, which knows what is machinery
+        try:
+            return stackscope.extract_until(inner, with_contexts=with_contexts)
+        except RuntimeError:  # "is not an indirect caller": the program was stopped in some odd way
+            return stackscope.extract(inner, with_contexts=with_contexts)
 
     def _refreshed(self, focus: Focus) -> Stack:
         """The stack in focus, extracted anew if code has run since it was extracted."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 import sys
 import textwrap
 
@@ -14,7 +16,8 @@ if sys.platform == "win32":
 pytest.importorskip("pexpect")
 pytest.importorskip("pyte")
 
-from tests.terminal.conftest import Screen, Terminal
+from tests.helpers.repository import ROOT
+from tests.terminal.conftest import ESCAPES, Screen, Terminal
 
 APP = textwrap.dedent(
     """
@@ -46,6 +49,36 @@ APP = textwrap.dedent(
 
     if __name__ == "__main__":
         asyncio.run(main())
+    """
+)
+
+
+HIDES = textwrap.dedent(
+    """
+    def hides(function):
+        def wrapper(*args):
+            __tracebackhide__ = True
+            return function(*args)
+        return wrapper
+
+    def skips(function):
+        def stepped_over(*args):
+            __debuggerskip__ = True
+            return function(*args)
+        return stepped_over
+
+    @hides
+    @skips
+    def fail():
+        return 1 / 0
+
+    @skips
+    def stop():
+        breakpoint()
+        return 1
+
+    if __name__ == "__main__":
+        fail()
     """
 )
 
@@ -89,6 +122,7 @@ def shell(tmp_path):
 
     def start(*options, **environ):
         (tmp_path / "app.py").write_text(APP, encoding="utf-8")
+        (tmp_path / "hides.py").write_text(HIDES, encoding="utf-8")
         arguments = ["-W", "ignore", "-m", "IPython", "--no-banner", "--no-confirm-exit", *options]
         environ.setdefault("IPYTHONDIR", str(tmp_path))
         environ.setdefault("PROMPT_TOOLKIT_NO_CPR", "1")
@@ -169,6 +203,93 @@ def test_breakpoint_debug_run_and_pdb(shell):
     session.run("%unload_ext stackscope_ipython")
     session.run("%debug", "ipdb>")
     assert "NameError" in session.ask("ctx")
+
+
+def test_what_ipython_hides_is_hidden_and_nothing_of_the_users(shell):
+    session = shell()
+
+    def leave(line="q"):
+        session.cell += 1
+        session.run(line, lambda text: text.endswith(f"In [{session.cell}]:"))
+
+    def functions(text):
+        return [
+            line.partition("╠ ")[2].split(" in ")[0] for line in text.splitlines() if "╠" in line
+        ]
+
+    session.run("import hides; hides.fail()")
+    session.run("%debug", "ipdb>")
+    assert functions(session.ask("w")) == ["<module>", "fail"]
+    assert "hides.fail()" in session.ask("up")
+    session.ask("down")
+    session.ask("skip_predicates tbhide false")
+    assert functions(session.ask("w")) == ["<module>", "wrapper", "fail"]
+    assert "return function(*args)" in session.ask("up")
+    session.ask("skip_predicates tbhide true")
+    session.ask("skip_predicates debuggerskip false")
+    assert functions(session.ask("w")) == ["<module>", "wrapper", "stepped_over", "fail"]
+    session.ask("skip_predicates debuggerskip true")
+    session.ask("skip_hidden false")
+    assert functions(session.ask("w"))[-4:] == ["<module>", "wrapper", "stepped_over", "fail"]
+    session.ask("skip_hidden true")
+    leave()
+
+    # A call of breakpoint() stops also where IPython would step over.
+    text = session.run("hides.stop()", "ipdb>")
+    assert "return 1" in text
+    assert functions(session.ask("where")) == ["<module>", "stop"]
+    assert "hides.stop()" in session.ask("up")
+    assert "Oldest frame; 1" in session.ask("up")
+    # Beyond the cell's end there is nothing to step through.
+    session.ask("down")
+    assert "--Return--" in session.ask("s")
+    leave("s")
+    assert "2" in session.run("1 + 1")
+
+    session.run("%pdb on")
+    session.run("def cell(): return hides.fail()")
+    session.run("cell()", "ipdb>")
+    assert functions(session.ask("where --contexts")) == ["<module>", "cell", "fail"]
+    leave()
+    session.run("%run -i hides.py", "ipdb>")
+    assert functions(session.ask("where --contexts")) == ["<module>", "fail"]
+    leave()
+
+
+WITHOUT_TERMINAL = """
+import sys
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+shell.run_line_magic("load_ext", "stackscope_ipython")
+shell.run_cell("import hides")
+shell.run_cell("def cell(): return hides.stop()")
+shell.run_cell("cell()")
+shell.run_line_magic("pdb", "on")
+shell.run_cell("hides.fail()")
+"""
+
+
+def test_a_shell_without_a_terminal(tmp_path):
+    (tmp_path / "hides.py").write_text(HIDES, encoding="utf-8")
+    (tmp_path / "shell.py").write_text(WITHOUT_TERMINAL, encoding="utf-8")
+    environ = {**os.environ, "IPYTHONDIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "shell.py"],
+        input="where\nup\nc\nwhere -c\nup\nq\n",
+        cwd=str(tmp_path),
+        env=environ,
+        stdout=subprocess.PIPE,
+        universal_newlines=True,
+        timeout=60,
+    )
+    first, up, _, second, up_again, *_ = ESCAPES.sub("", done.stdout).split("ipdb> ")[1:]
+    assert "cell in __main__" in first
+    assert "IPython folded" in first
+    assert "stepped_over in" not in first
+    assert "def cell(): return hides.stop()" in up
+    assert "hides.fail()" in second
+    assert "wrapper in" not in second
+    assert "hides.fail()" in up_again
 
 
 @pytest.mark.parametrize("theme", ["LightBG", "NoColor"])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import bdb
+import importlib
 import io
+import sys
 import threading
 
 import pytest
@@ -31,8 +33,6 @@ class Session:
 
     def stop(self):
         """Stop in the caller, as a breakpoint does."""
-        import sys
-
         self.pdb.set_trace(sys._getframe(1))
 
     @property
@@ -86,3 +86,44 @@ def fresh_settings(monkeypatch):
     bdb.Breakpoint.bplist.clear()
     bdb.Breakpoint.bpbynumber[:] = [None]
     bdb.Breakpoint.next = 1
+
+
+LIBRARY = """\
+import contextlib
+
+def call(function, *args):
+    result = relay(function, *args)
+    return result
+
+def relay(function, *args):
+    return function(*args)
+
+def hold(manager, function):
+    with manager:
+        return relay(function)
+
+def own(function):
+    with contextlib.suppress(KeyError):
+        return relay(function)
+
+def stop(session):
+    session.stop()
+    here = relay(int)
+    return here
+
+def fail():
+    raise ValueError("of the library")
+"""
+
+
+@pytest.fixture
+def library(tmp_path, monkeypatch):
+    """The module ``acme``. The folder that it is in is ``tmp_path / "site-packages" / "acme"``."""
+    folder = tmp_path / "site-packages" / "acme"
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").write_text(LIBRARY, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(folder.parent))
+    monkeypatch.setattr(settings, "_passes", None)
+    monkeypatch.delenv("STACKSCOPE_PDB_SKIP", raising=False)
+    yield importlib.import_module("acme")
+    del sys.modules["acme"]

@@ -173,3 +173,59 @@ class TestNext:
         assert "-> thing.done = True" in session.output
         gc.collect()
         assert refs[0]() is None
+
+
+class TestLibraries:
+    """`step` goes on until the user's code is reached again."""
+
+    def test_are_passed_over(self, scripted, library):
+        def inner(number):
+            return number
+
+        session = scripted(*["s"] * 12, "c")
+        session.stop()
+        library.call(inner, 1)
+        library.call(int, 1)
+        done = True
+        assert done
+        assert f"{library.__file__}(" not in session.output
+        seen = session.output
+        assert seen.index("-> library.call(inner, 1)") < seen.index("-> def inner(number)")
+        assert seen.index("-> return number") < seen.index("-> library.call(int, 1)")
+        assert seen.index("-> library.call(int, 1)") < seen.index("-> done = True")
+
+    def test_next_at_the_end_of_a_function_that_a_library_called(self, scripted, library):
+        def inner():
+            session.stop()
+            return 1
+
+        session = scripted(*["n"] * 4, "c")
+        library.call(inner)
+        after = True
+        assert after
+        assert "-> return 1" in session.output
+        assert f"{library.__file__}(" not in session.output
+        assert "-> after = True" in session.output
+
+    def test_are_stepped_into_if_wanted(self, scripted, library):
+        session = scripted("skip off", *["s"] * 4, "c")
+        session.stop()
+        library.call(int, 1)
+        assert "call()" in session.output
+
+    def test_one_that_the_program_stopped_in_counts_as_the_users(self, scripted, library):
+        session = scripted(*["s"] * 4, "c")
+        library.stop(session)
+        assert "-> def relay(function, *args):" in session.output
+
+    def test_a_breakpoint_in_one_stops(self, scripted, library, fresh_settings):
+        session = scripted(f"b {library.__file__}:4", "s", "s", "s", "c", "c")
+        session.stop()
+        library.call(int, 1)
+        assert "result = relay(function, *args)" in session.output
+
+    def test_breakpoint_there_stops_while_one_steps(self, scripted, library):
+        session = scripted(*["s"] * 8, "c")
+        session.stop()
+        library.stop(session)
+        assert "-> here = relay(int)" in session.output

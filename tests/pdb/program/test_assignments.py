@@ -16,6 +16,7 @@ ARGUMENTS = {
     "down": ["1"],
     "exceptions": ["0"],
     "frame": ["0", "-1", "99"],
+    "skip": ["off", "on", "maybe"],
     "stack": ["(n for n in 'ab')", "nothing", "3"],
     "sticky": ["on", "3", "off"],
     "task": ["1", "sleeper", "nobody"],

@@ -16,19 +16,63 @@ def deep(session, depth):
     if depth == 0:
         session.stop()
         return 0
-    return deep(session, depth - 1)
+    # Each level is at a line of its own.
+    source = f"{chr(10) * depth}def further(): return deep(session, depth - 1)"
+    namespace = {"deep": deep, "session": session, "depth": depth, "__name__": __name__}
+    exec(source, namespace)
+    return namespace["further"]()
 
 
 def test_a_very_deep_stack(scripted):
     session = scripted("where", "frame 150", "where", "where --hidden", "up", "c")
-    deep(session, 300)
+    deep(session, 150)
     for reply in (session.replies[0], session.replies[2]):
         lines = reply.splitlines()
         assert len(lines) < 300
         assert re.search(r"\d+-\d+ ⋮ \d\d\d? frames of [a-z_, ]*tests folded", reply)
         assert "> " in [line[:2] for line in lines]
-    assert len(session.replies[3].splitlines()) > 600
-    assert "deep()" in session.replies[4]  # `up` doesn't skip those in the middle
+    assert len(session.replies[3].splitlines()) > 450
+    # `up` doesn't skip those in the middle
+    assert re.search("(deep|further)[(][)]", session.replies[4])
+
+
+def recursive(session, depth):
+    if depth == 0:
+        session.stop()
+        return 0
+    return recursive(session, depth - 1)
+
+
+def even(session, depth):
+    return odd(session, depth - 1)
+
+
+def odd(session, depth):
+    if depth < 1:
+        session.stop()
+        return 0
+    return even(session, depth - 1)
+
+
+def test_equal_frames_in_a_row(scripted):
+    session = scripted("where", "up", "up", "where", "where -c", "where --hidden", "c")
+    recursive(session, 300)
+    first, _, _, moved, with_contexts, everything, *_ = session.replies
+    assert re.search(r"\n +\d+-\d+ ╠ × 300  recursive in ", first)
+    assert first.count("recursive in") == 2
+    assert moved == with_contexts
+    assert re.search(r"╠ × 298  recursive in .*\n.*\n> +\d+ ╠ recursive in ", moved)
+    assert moved.count("recursive in") == 4
+    assert everything.count("recursive in") == 301
+
+
+def test_functions_that_call_each_other_in_turns(scripted):
+    session = scripted("where", "c")
+    even(session, 200)
+    [reply, *_] = session.replies
+    assert reply.count("even in") == 2
+    assert reply.count("odd in") == 2
+    assert re.search(r"\n +\d+-\d+ ⋮ × 99 more: these 2 frames again\n", reply)
 
 
 def test_many_threads_that_do_the_same(scripted):

@@ -1,0 +1,54 @@
+"""Whose code stepping and lists of frames pass over: that of installed libraries and of Python.
+
+The debugger's own frames are another matter: see `stackscope_pdb.program.machinery`.
+"""
+
+from __future__ import annotations
+
+import os
+
+from stackscope.snapshot.user_code import library_of, library_of_file
+from stackscope_pdb import settings
+from stackscope_pdb.program.machinery import DEBUGGERS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import Iterable
+
+OWN = (*DEBUGGERS, "stackscope", "stackscope_ipython")
+"""What nobody wants to see, wherever the program stopped."""
+
+
+class Passed:
+    """Says of frames whether they are passed over.
+
+    A library isn't if the user looks at its code already, or works in its folder.
+
+    Args:
+        *frames: Where the user is.
+        shown: More libraries that aren't.
+    """
+
+    def __init__(self, *frames: FrameType, shown: Iterable[str] = ()) -> None:
+        self._passes = settings.passes_libraries()
+        self._looked_at = {library_of(frame) for frame in frames}
+        self._looked_at.update([_library_here(), *shown])
+        self._looked_at -= {"", *OWN}
+
+    def __call__(self, frame: FrameType) -> bool:
+        """Whether a frame is passed over."""
+        library = library_of(frame) if self._passes else ""
+        return library != "" and library not in self._looked_at
+
+    def is_looked_at(self, frame: FrameType) -> bool:
+        """Whether a frame is from a library that isn't passed over now."""
+        return library_of(frame) in self._looked_at
+
+
+def _library_here() -> str:
+    """The library in whose folder the process works, if it does in one."""
+    try:
+        return library_of_file(os.path.join(os.getcwd(), ""))
+    except OSError:  # the folder is gone
+        return ""
