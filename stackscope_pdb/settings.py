@@ -8,6 +8,7 @@
 ``STACKSCOPE_PDB_CONTEXT``  how many lines of code that is
 ``STACKSCOPE_PDB_SKIP``     ``0`` shows the code of libraries, and steps into it
 ``STACKSCOPE_PDB_STYLE``    a style of Pygments for source text
+``STACKSCOPE_PDB_DEBUG``    ``1`` prints the traceback if something of the debugger's own fails
 =========================== =====================================================================
 """
 
@@ -35,6 +36,15 @@ _EDITING_MODE = re.compile(r"^\s*set\s+editing-mode\s+(vi|emacs)\s*$", re.MULTIL
 def prompt_kind() -> str:
     """Which prompt is wanted; empty for the best one."""
     return os.environ.get("STACKSCOPE_PDB_PROMPT", "").strip().lower()
+
+
+def wants_tracebacks() -> bool:
+    """Whether a failure of the debugger itself shall be shown with its traceback."""
+    return _is_on(os.environ.get("STACKSCOPE_PDB_DEBUG", ""))
+
+
+def _is_on(text: str) -> bool:
+    return text.strip().lower() in ("1", "true", "yes", "on")
 
 
 def keys() -> str:
@@ -66,8 +76,8 @@ def sticky_lines() -> int:
     """How many lines of code are wanted at every stop; 0 for none, but the current line."""
     global _sticky
     if _sticky is None:  # this is asked at every stop
-        wanted = os.environ.get("STACKSCOPE_PDB_STICKY", "").strip().lower()
-        _sticky = context_lines() if wanted in ("1", "true", "yes", "on") else 0
+        wanted = os.environ.get("STACKSCOPE_PDB_STICKY", "")
+        _sticky = context_lines() if _is_on(wanted) else 0
     return _sticky
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from stackscope_pdb.commands.picking import listed, pick
 from stackscope_pdb.commands.registry import CommandError, command
+from stackscope_pdb.program import turns
 from stackscope_pdb.stop.snapshots import extract_now, thread_nodes
 
 TYPE_CHECKING = False
@@ -29,7 +30,9 @@ def threads(debugger: Host, argument: str) -> None:
 
     Show all threads of the process, each with its number, its name, the
     innermost line of your code that it is at, and what it does there.
-    Threads other than the stopped one go on while the prompt waits.
+    Other threads go on while the prompt waits, until they stop, too:
+    'stopped, waiting' are those that get the prompt next, in the order
+    of their stops, as soon as this one goes on.
 
     More than five threads with the same stack become one row.
 
@@ -48,7 +51,7 @@ def threads(debugger: Host, argument: str) -> None:
     focus = debugger.session.focus
     marked = focus.item if focus is not None and focus.kind == "thread" else None
     console = debugger.console
-    debugger.show(list(thread_lines(shown, marked, console)), console)
+    debugger.show(list(thread_lines(shown, marked, turns.waiting(), console)), console)
 
 
 def _matches(node: ThreadNode, text: str) -> bool:
@@ -63,8 +66,8 @@ def thread(debugger: Host, argument: str) -> None:
     """thread NUMBER | NAME
 
     Move into the frames of a thread, as they are at this moment. The
-    thread itself goes on: do it again for newer ones. 'unfocus' leads
-    back.
+    thread itself goes on, unless it is stopped, too: do it again for
+    newer ones. 'unfocus' leads back.
 
     NUMBER is the one that 'threads' shows. If a thread's name is a
     number, '#3' is the number 3. A part of a name will do, if only one
@@ -90,4 +93,5 @@ def focus_thread(debugger: Host, node: ThreadNode) -> None:
     if not stack.frames:
         raise CommandError(f"There are no frames of {noun} that can be looked at.")
     focus = Focus(item, stack, node.name, noun, kind="thread")
+    focus.is_stopped = node.ident in turns.waiting()
     debugger.enter(focus, index_of_user_frame(stack))

@@ -29,8 +29,12 @@ RUNS_NO_CODE = frozenset(("h", "help", "l", "list", "ll", "longlist"))
 class Lines(Basics):
     """The part of a debugger that runs lines."""
 
+    _passing: Optional[int] = None
+    """The identity of the exception that the last command has raised."""
+
     def onecmd(self, line: str) -> bool:
         """Run one line, after which less may be known about the program."""
+        self._passing = None
         word = command_or_python.first_word(line)
         entry = registry.find(word)
         if not self.commands_defining and self._is_python(line, word, entry):
@@ -44,10 +48,12 @@ class Lines(Basics):
             return bool(run(line))  # an `await` at the prompt ends the loop that reads it
         except BaseException as exc:
             if word not in ONLY_LOOKING:
+                self._passing = id(exc)
                 raise
             from stackscope.safe.interruptions import interrupts
 
             if interrupts(exc):
+                self._passing = id(exc)
                 raise
             self._tell_of_failure(word, exc)
             return False
@@ -59,12 +65,16 @@ class Lines(Basics):
         """Show what has changed of the expressions on display."""
         try:
             super().preloop()
-        except Exception as exc:  # comparing values runs their code
+        except BaseException as exc:  # comparing values runs their code
             from stackscope.safe.interruptions import interrupts
 
             if interrupts(exc):
                 raise
             self._tell_of_failure("display", exc)
+
+    def is_passing(self, exc: BaseException) -> bool:
+        """Whether an exception was raised by a command, and so is to end the prompt."""
+        return id(exc) == self._passing
 
     def _tell_of_failure(self, name: str, exc: BaseException) -> None:
         from stackscope.safe.text import describe_exception

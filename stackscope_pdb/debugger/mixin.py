@@ -11,8 +11,11 @@ from stackscope_pdb.commands import registry
 from stackscope_pdb.debugger import stepping
 from stackscope_pdb.debugger.lines import Lines
 from stackscope_pdb.debugger.stopping import Stopping
+from stackscope_pdb.debugger.turns import TakesTurns
 from stackscope_pdb.facts import COUNTS_FRAMES, OWES_PLACE
+from stackscope_pdb.failures import attempt
 from stackscope_pdb.output.harmless import encodable
+from stackscope_pdb.program.turns import turn
 from stackscope_pdb.prompt import label
 
 TYPE_CHECKING = False
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     from stackscope_pdb.stop.raised import Raised
 
 
-class Commands(Stopping, Lines):
+class Commands(TakesTurns, Stopping, Lines):
     """Our commands, and what the standard ones need to work in focused frames."""
 
     counts_frames = COUNTS_FRAMES
@@ -49,12 +52,13 @@ class Commands(Stopping, Lines):
     def interaction(self, frame: Optional[FrameType], tb_or_exc: Any) -> None:
         """Talk to the user, and forget the exception that it was about in the end."""
         __stackscope_exits_stay__ = True  # noqa: F841 (see stackscope.safe.interruptions)
-        if frame is None:
-            self._tell_of_group(tb_or_exc)
-        try:
-            super().interaction(frame, tb_or_exc)
-        finally:
-            self.session.raised = None
+        with turn():
+            if frame is None:
+                attempt("what belongs to the exception", self, self._tell_of_group, tb_or_exc)
+            try:
+                super().interaction(frame, tb_or_exc)
+            finally:
+                self.session.raised = None
 
     def _tell_of_group(self, tb_or_exc: Any) -> None:
         """Say what to do with an exception group, whose own frames tell the least."""

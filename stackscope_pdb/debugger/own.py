@@ -21,11 +21,13 @@ import threading
 from stackscope_pdb.debugger.mixin import Commands
 from stackscope_pdb.debugger.painting import Paints
 from stackscope_pdb.facts import HAS_BACKENDS, TAKES_EXCEPTIONS
+from stackscope_pdb.failures import around, attempt, handle
 from stackscope_pdb.program.doctests import stdout_of_prompt, visible_stdout
 from stackscope_pdb.program.finalizers import PassesFinalizers
 from stackscope_pdb.program.interrupts import Interrupts, give_interrupts_back
 from stackscope_pdb.program.machinery import is_at_prompt
-from stackscope_pdb.program.tracing import best_backend, foreign_tracer
+from stackscope_pdb.program.tracing import best_backend, foreign_tracer, note_backend
+from stackscope_pdb.program.turns import released, turn
 from stackscope_pdb.prompt import label
 from stackscope_pdb.prompt.loop import ReadsLines
 
@@ -63,9 +65,12 @@ class Pdb(Paints, ReadsLines, Interrupts, Commands, PassesFinalizers, pdb.Pdb):
     ) -> None:
         self.is_busy = False
         self._has_complained = False
+        self.header: Optional[str] = None
         self._dirty_globals: List[Dict[str, Any]] = []
         if HAS_BACKENDS:
-            kwargs.update(mode=mode, backend=backend or best_backend())
+            backend = backend or best_backend()
+            note_backend(self, backend)
+            kwargs.update(mode=mode, backend=backend)
         super().__init__(
             completekey=completekey,
             stdin=stdin,
@@ -94,10 +99,10 @@ class Pdb(Paints, ReadsLines, Interrupts, Commands, PassesFinalizers, pdb.Pdb):
     def set_trace(self, frame: Optional[FrameType] = None, **kwargs: Any) -> None:
         """Stop in ``frame``, by default in the caller."""
         frame = frame or sys._getframe().f_back
-        self.mention_tracer()
+        attempt("the tracer of the program", self, self.mention_tracer)
         if not is_at_prompt(frame):
-            self.pause_tracing()
-        self.pass_finalizers()
+            attempt("the tracer of the program", self, self.pause_tracing)
+        attempt("finalizers", self, self.pass_finalizers)
         super().set_trace(frame, **kwargs)
 
     def can_stop_again(self) -> bool:
@@ -112,18 +117,46 @@ class Pdb(Paints, ReadsLines, Interrupts, Commands, PassesFinalizers, pdb.Pdb):
             self.look_into(tb_or_exc)
             if not TAKES_EXCEPTIONS:
                 tb_or_exc = tb_or_exc.__traceback__
-        self.is_busy = True
-        give_interrupts_back()
-        self._complain_once()
-        try:
-            with stdout_of_prompt(self.stdout):
-                super().interaction(frame, tb_or_exc)
-        finally:
-            self.is_busy = False
+        with turn():
+            self.is_busy = True
+            try:
+                self._interaction(frame, tb_or_exc)
+            except BaseException as exc:
+                if self.is_passing(exc):
+                    raise
+                handle("the prompt", exc, self)
+                attempt("the standard debugger", self, self._stop_plainly, frame, tb_or_exc)
+            finally:
+                self.is_busy = False
         if self.quitting and frame is not None and self._ends_program():
             from stackscope_pdb.program.quitting import quit_program
 
             quit_program()
+
+    def _interaction(self, frame: Optional[FrameType], tb_or_exc: Any) -> None:
+        attempt("Ctrl-C", self, give_interrupts_back)
+        attempt("the complaint about a style", self, self._complain_once)
+        header, self.header = self.header, None
+        if header is not None:
+            self.message(header)
+        with around("output under doctest", self, lambda: stdout_of_prompt(self.stdout)):
+            super().interaction(frame, tb_or_exc)
+
+    def _stop_plainly(self, frame: Optional[FrameType], tb_or_exc: Any) -> None:
+        """Stop in the standard debugger, for this one has failed."""
+        plain = pdb.Pdb(stdin=self.stdin, stdout=self.stdout, nosigint=True, readrc=False)
+        plain.use_rawinput = self.use_rawinput
+        plain.reset()
+        if isinstance(tb_or_exc, BaseException) and not TAKES_EXCEPTIONS:
+            tb_or_exc = tb_or_exc.__traceback__
+        self.cmdqueue.clear()
+        try:
+            plain.interaction(frame, tb_or_exc)
+        finally:
+            if plain.quitting:
+                self.set_quit()
+            else:
+                self.set_continue()
 
     def _ends_program(self) -> bool:
         """Whether `quit` ends the whole program, and not only what was given to `run` or a test."""
@@ -231,9 +264,10 @@ class Pdb(Paints, ReadsLines, Interrupts, Commands, PassesFinalizers, pdb.Pdb):
         return type(self)(self.completekey, self.stdin, self.stdout)
 
     def do_debug(self, arg: str) -> Any:
-        if HAS_BACKENDS or not arg:
+        if not arg:
             return super().do_debug(arg)
-        return self._debug_by_hand(arg)
+        with released():  # what it runs may wait for a thread that stops
+            return super().do_debug(arg) if HAS_BACKENDS else self._debug_by_hand(arg)
 
     do_debug.__doc__ = pdb.Pdb.do_debug.__doc__
 

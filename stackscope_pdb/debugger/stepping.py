@@ -186,6 +186,8 @@ def _frame_of(origin: object) -> Optional[FrameType]:
 
 def _instead(focus: Focus) -> str:
     way_back = "Use 'unfocus' to step where the program stopped"
+    if focus.is_stopped:
+        return f"{way_back}, or 'continue' to let the next thread have the prompt."
     if focus.kind == "ended":
         return f"{way_back}."
     if focus.kind == "task":
@@ -196,6 +198,8 @@ def _instead(focus: Focus) -> str:
 def _why_not(focus: Focus) -> str:
     if focus.kind == "task":
         return f"it {focus.doing}, and only its event loop can resume it."
+    if focus.is_stopped:
+        return "it has stopped, too, and can be stepped when it gets the prompt."
     if focus.kind == "thread":
         return "it goes on at its own pace, and only the thread that stopped can be stepped."
     if focus.kind == "ended":

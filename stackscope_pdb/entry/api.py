@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 
 from stackscope_pdb.debugger.own import Pdb
 from stackscope_pdb.entry.making import debugger_maker
@@ -15,8 +16,9 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-_last: Optional[Pdb] = None
-"""The debugger of the last stop, which keeps aliases and breakpoints' commands for the next one."""
+_last = threading.local()
+"""The debugger of each thread's last stop, which keeps aliases and breakpoints' commands for the
+next one."""
 
 
 def set_trace(*, header: Optional[str] = None, commands: Optional[Sequence[str]] = None) -> None:
@@ -43,22 +45,20 @@ def stop(
 
 def _debugger(header: Optional[str]) -> Any:
     """The debugger for a stop: the last one if that is free, else a new one."""
-    global _last
     make = debugger_maker()
     if make is not None:
         return make(header)
-    if _last is None or not _last.can_stop_again():
-        _last = Pdb(mode="inline")
-    _last.follow_streams()
-    if header is not None:
-        _last.message(header)
-    return _last
+    found: Optional[Pdb] = getattr(_last, "debugger", None)
+    if found is None or not found.can_stop_again():
+        found = _last.debugger = Pdb(mode="inline")
+    found.follow_streams()
+    found.header = header
+    return found
 
 
 def adopt(debugger: Optional[Pdb]) -> None:
-    """Let ``debugger``, which runs the program, serve the program's breakpoints too."""
-    global _last
-    _last = debugger
+    """Let ``debugger``, which runs the program, serve the breakpoints of this thread too."""
+    _last.debugger = debugger
 
 
 if HAS_ASYNC_STOPS:

@@ -89,7 +89,10 @@ def _renderer() -> Optional[Callable[[str], str]]:
     if not has_pygments():
         return None
     from pygments import lex
-    from pygments.lexers import PythonLexer
+
+    # Not by `pygments.lexers`, which replaces itself in sys.modules while it is imported: another
+    # thread may find it incomplete then.
+    from pygments.lexers.python import PythonLexer
 
     lexer = PythonLexer(stripnl=False, ensurenl=False)
     style = os.environ.get(STYLE_VARIABLE)
@@ -100,7 +103,7 @@ def _renderer() -> Optional[Callable[[str], str]]:
 
 def _renderer_of_style(style: str, lexer: Lexer) -> Optional[Callable[[str], str]]:
     from pygments import highlight as render
-    from pygments.formatters import Terminal256Formatter
+    from pygments.formatters.terminal256 import Terminal256Formatter
     from pygments.util import ClassNotFound
 
     try:

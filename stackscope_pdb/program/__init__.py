@@ -1,7 +1,9 @@
 """Private. What is done to the program, beyond what the standard debugger does.
 
 =============  ==================================================================
+`turns`        one prompt at a time, also if several threads stop
 `interrupts`   Ctrl-C, and other reasons to stop at once
+`machinery`    which frames are a debugger's own
 `tracing`      turning the tracing of the program on and off
 `machinery`    which of the frames that run are a debugger's own
 `assignments`  variables changed at the prompt are changed in the frame

@@ -13,6 +13,7 @@ import inspect
 import sys
 
 from stackscope_pdb.facts import HAS_ASYNC_STOPS
+from stackscope_pdb.program.turns import released
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ def run(debugger: Host, code: CodeType) -> None:
     try:
         # The code is a coroutine's, so this gives the coroutine and runs nothing yet.
         coroutine = eval(code, debugger.current_frame.f_globals, debugger.frame_locals())  # noqa: S307
-        sys.modules["greenback"].await_(coroutine)
+        with released():  # meanwhile the program runs
+            sys.modules["greenback"].await_(coroutine)
     except BaseException as exc:
         import traceback
 

@@ -14,7 +14,8 @@ from _signal import signal as set_handler  # type: ignore[import-not-found,unuse
 from contextlib import contextmanager
 
 from stackscope_pdb.facts import NESTS_NO_SIGNAL_HANDLERS
-from stackscope_pdb.output.terminal import is_terminal
+from stackscope_pdb.output.terminal import is_terminal, modes_of_terminal, set_modes
+from stackscope_pdb.program import turns
 from stackscope_pdb.program.machinery import DEBUGGERS, is_at_prompt, module_name
 from stackscope_pdb.program.tracing import Tracing
 from stackscope_pdb.program.waking import wake_loops
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 else:
     Base = Tracing
+
+INTERRUPT = "\x03"
+"""What Ctrl-C is where it comes as a key and not as a signal."""
 
 _put_aside: List[Any] = []
 """The handler of ``SIGINT`` that was there before `continue`, if a debugger of ours put it aside.
@@ -65,6 +69,10 @@ class Interrupts(Base):
         """Open the prompt at once; the standard debugger waits for the next line of Python."""
         if self.allow_kbdint or is_at_prompt(frame):
             raise KeyboardInterrupt
+        prompting = turns.holder()
+        if prompting not in (None, threading.get_ident()):
+            _interrupt_command_in(prompting)
+            return
         if frame is None or module_name(frame).partition(".")[0] in DEBUGGERS:
             super().sigint_handler(signum, frame)  # type: ignore[arg-type,misc,unused-ignore]
             return
@@ -180,6 +188,106 @@ def _interrupts_as_keys() -> Iterator[None]:
         yield
     finally:
         termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+
+
+class InterruptKey:
+    """Keeps Ctrl-C, typed at the prompt of a thread, from the main thread, which gets all signals.
+
+    While a line is read, it is a key. While a command runs, it is one, too, unless our own handler
+    is set, which then interrupts that command.
+    """
+
+    _threads: List[int] = []
+    """The threads whose prompts run a command that may be interrupted."""
+
+    def __init__(self) -> None:
+        self._ident = threading.get_ident()
+        self._character: Optional[bytes] = None
+        self._modes: Any = None
+
+    def set(self) -> None:
+        """A line is going to be read."""
+        if self._ident in self._threads:
+            self._threads.remove(self._ident)
+            _raise_in(self._ident, None)  # it may have come too late
+        if self._character is None:
+            import atexit
+
+            self._modes = modes_of_terminal()
+            if self._modes is not None:
+                self._character = _change_interrupt_character(None)
+                atexit.register(self._end)
+
+    def lift(self) -> None:
+        """The line has been read."""
+        if _is_ours(getsignal(signal.SIGINT)):
+            self._put_back()
+            self._threads.append(self._ident)
+
+    def end(self) -> None:
+        """The prompt is left."""
+        if self._ident in self._threads:
+            self._threads.remove(self._ident)
+            _raise_in(self._ident, None)
+        self._put_back()
+
+    def _put_back(self) -> None:
+        character, self._character = self._character, None
+        if character is not None:
+            import atexit
+
+            atexit.unregister(self._end)
+            _change_interrupt_character(character)
+
+    def _end(self) -> None:
+        """The program ends, and this thread with it."""
+        set_modes(self._modes)
+
+
+@contextmanager
+def interrupt_key() -> Iterator[Optional[InterruptKey]]:
+    """An `InterruptKey` for the prompt of this thread, if it isn't the main one."""
+    if _in_main_thread() or sys.platform == "win32":
+        yield None
+        return
+    key = InterruptKey()
+    try:
+        yield key
+    finally:
+        key.end()
+
+
+def _change_interrupt_character(character: Optional[bytes]) -> Optional[bytes]:
+    """Say which character is Ctrl-C for the terminal; the one that was, if that was done."""
+    import termios
+
+    modes = modes_of_terminal()
+    if modes is None:
+        return None
+    before: bytes = modes[6][termios.VINTR]
+    if character is None:
+        disabled = os.fpathconf(sys.stdin.fileno(), "PC_VDISABLE")
+        character = disabled.to_bytes(1, "little")
+    modes[6][termios.VINTR] = character
+    return before if set_modes(modes) else None
+
+
+def _interrupt_command_in(ident: Optional[int]) -> None:
+    """Ctrl-C came while a thread has the prompt: it is meant for the command that it runs."""
+    if ident is not None and ident in InterruptKey._threads:
+        _raise_in(ident, KeyboardInterrupt)
+
+
+def _raise_in(ident: int, exception: Optional[type]) -> None:
+    """Raise an exception in a thread, as soon as it runs Python; ``None`` takes that back."""
+    try:
+        import ctypes
+
+        raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
+    except (ImportError, AttributeError):  # PyPy
+        return
+    value = ctypes.c_void_p() if exception is None else ctypes.py_object(exception)
+    raise_in(ctypes.c_ulong(ident), value)
 
 
 def _in_main_thread() -> bool:

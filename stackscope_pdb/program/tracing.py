@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import bdb
 import sys
+import threading
+import weakref
 
 from stackscope_pdb.facts import HAS_BACKENDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Any, Dict, Optional
+    from typing import Any, Dict, Optional, Tuple
 
     from stackscope_pdb.debugger.stepping import Stepping as Base
 else:
@@ -70,11 +72,30 @@ def foreign_tracer() -> Any:
 def best_backend() -> str:
     """The fast backend, unless another debugger has taken its place in `sys.monitoring`.
 
-    Nor does it get along with a trace function: the interpreter would call ours for it, by
-    ``frame.f_trace``.
+    It traces one thread only. Nor does it get along with a trace function: the interpreter would
+    call ours for it, by ``frame.f_trace``.
     """
-    if foreign_tracer() is not None:
+    if foreign_tracer() is not None or _other_thread_is_fast():
         return "settrace"
     monitoring = sys.monitoring  # type: ignore[attr-defined,unused-ignore]
     user = monitoring.get_tool(monitoring.DEBUGGER_ID)
     return "monitoring" if user in (None, "bdbtracer") else "settrace"
+
+
+_fast: Optional[Tuple[weakref.ref[object], int]] = None
+"""The debugger that has the fast backend, and its thread."""
+
+
+def note_backend(debugger: object, backend: str) -> None:
+    """Remember which debugger has the fast backend."""
+    global _fast
+    if backend == "monitoring":
+        _fast = (weakref.ref(debugger), threading.get_ident())
+
+
+def _other_thread_is_fast() -> bool:
+    if _fast is None:
+        return False
+    debugger, ident = _fast
+    is_alive = debugger() is not None and ident in sys._current_frames()
+    return is_alive and ident != threading.get_ident()

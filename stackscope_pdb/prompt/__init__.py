@@ -5,6 +5,7 @@
 `label`              what the prompt says
 `toolkit`            reads a line by prompt_toolkit
 `by_readline`        keys and history where readline reads it
+`printing`           shows what other threads print above the line
 `completion`         what Tab offers
 `history`            the lines that were typed before
 `ending`             puts the terminal back if a signal ends the program

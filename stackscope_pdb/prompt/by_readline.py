@@ -6,13 +6,18 @@ back.
 
 from __future__ import annotations
 
+import os
+import sys
 from contextlib import contextmanager
 
+from stackscope_pdb.program.interrupts import INTERRUPT
 from stackscope_pdb.prompt import history
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Iterator, Optional, Sequence
+
+    from stackscope_pdb.prompt.printing import Others
 
 MOST_ENTRIES = 500
 """readline gets them all at each stop, and the program's own back when it goes on."""
@@ -39,6 +44,42 @@ def bind_keys(wanted: str) -> None:
         is_libedit = "libedit" in (readline.__doc__ or "")
         command = f"bind -{wanted[0]}" if is_libedit else f"set editing-mode {wanted}"
         readline.parse_and_bind(command)
+
+
+def bind_interrupt() -> None:
+    """Let Ctrl-C end the line where it comes as a key. The line has `INTERRUPT` in it then."""
+    import readline
+
+    if sys.implementation.name != "pypy" and "libedit" not in (readline.__doc__ or ""):
+        readline.parse_and_bind(r'"\C-c": "\C-v\C-c\C-m"')
+
+
+def forget_line() -> None:
+    """Remove the line that was typed last from readline's history."""
+    import readline
+
+    count = readline.get_current_history_length()
+    if count and INTERRUPT in (readline.get_history_item(count) or ""):
+        readline.remove_history_item(count - 1)
+
+
+def draw_again(prompt: str, others: Others) -> None:
+    """Write what other threads have printed, and below it the line that is being typed."""
+    import readline
+
+    from stackscope.render.stream import width_of, width_of_terminal
+
+    line = prompt + readline.get_line_buffer()
+    rows = (width_of(line) - 1) // max(width_of_terminal(sys.stdout), 1)
+    up = f"\x1b[{rows}A" if rows > 0 else ""
+    while others.write_lines(lambda: _draw(f"\r{up}\x1b[J")):
+        _draw(line)
+
+
+def _draw(text: str) -> None:
+    """Write past what the stream has been given to do with other threads' output."""
+    descriptor = sys.stdout.fileno()
+    os.write(descriptor, text.encode(sys.stdout.encoding, "replace"))
 
 
 @contextmanager

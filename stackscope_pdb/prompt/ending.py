@@ -17,7 +17,7 @@ from _signal import signal as set_handler  # type: ignore[import-not-found,unuse
 from contextlib import contextmanager, suppress
 
 from stackscope_pdb.facts import NESTS_NO_SIGNAL_HANDLERS
-from stackscope_pdb.output.terminal import is_terminal
+from stackscope_pdb.output.terminal import modes_of_terminal, set_modes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,7 +44,9 @@ class Guard:
 
     def set(self) -> None:
         """A line is going to be read, from a terminal that is as it should be."""
-        modes = _modes_of_terminal()
+        if self._handlers:
+            return
+        modes = modes_of_terminal()
         if modes is None or threading.current_thread() is not threading.main_thread():
             return
         self._modes = modes
@@ -69,13 +71,13 @@ class Guard:
     def _on_signal(self, number: int, frame: Optional[FrameType]) -> None:
         handler = self._handlers.get(number, SIG_DFL)
         if callable(handler):
-            meanwhile = _modes_of_terminal()
-            _set_modes(self._modes)
+            meanwhile = modes_of_terminal()
+            set_modes(self._modes)
             handler(number, frame)
             if meanwhile is not None:
-                _set_modes(meanwhile)
+                set_modes(meanwhile)
             return
-        if _set_modes(self._modes) and os.environ.get("TERM") not in (None, "dumb", "unknown"):
+        if set_modes(self._modes) and os.environ.get("TERM") not in (None, "dumb", "unknown"):
             with suppress(OSError, ValueError):
                 os.write(sys.stdin.fileno(), AS_BEFORE)
         self.lift()
@@ -121,28 +123,3 @@ def _in_handler_that_blocks_others() -> bool:
             return True
         frame = frame.f_back
     return False
-
-
-def _modes_of_terminal() -> Optional[List[Any]]:
-    if not ENDINGS or sys.platform == "win32" or not is_terminal(sys.stdin):
-        return None
-    import termios
-
-    try:
-        return termios.tcgetattr(sys.stdin.fileno())
-    except (termios.error, OSError, ValueError):
-        return None
-
-
-def _set_modes(modes: List[Any]) -> bool:
-    """Change the terminal's modes, unless that is another process's business now."""
-    import termios
-
-    try:
-        descriptor = sys.stdin.fileno()
-        if os.tcgetpgrp(descriptor) != os.getpgrp():
-            return False
-        termios.tcsetattr(descriptor, termios.TCSANOW, modes)
-    except (termios.error, OSError, ValueError):  # the terminal is gone
-        return False
-    return True

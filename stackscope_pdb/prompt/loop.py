@@ -6,8 +6,14 @@ import os
 import sys
 
 from stackscope_pdb import settings
+from stackscope_pdb.failures import around, attempt
 from stackscope_pdb.output.terminal import is_terminal
-from stackscope_pdb.program.interrupts import plain_interrupts
+from stackscope_pdb.program.interrupts import (
+    INTERRUPT,
+    InterruptKey,
+    interrupt_key,
+    plain_interrupts,
+)
 from stackscope_pdb.prompt.ending import keeps_terminal
 
 TYPE_CHECKING = False
@@ -16,8 +22,15 @@ if TYPE_CHECKING:
 
     from stackscope_pdb.debugger.mixin import Commands as Base
     from stackscope_pdb.prompt.ending import Guard
+    from stackscope_pdb.prompt.printing import Others
 else:
     Base = object
+
+
+THE_TERMINAL = "what puts the terminal back when a signal ends the program"
+CTRL_C = "Ctrl-C at the prompt"
+OUTPUT_OF_OTHERS = "the output of other threads, above the prompt"
+"""What may fail."""
 
 
 class ReadsLines(Base):
@@ -28,6 +41,12 @@ class ReadsLines(Base):
 
     _guard: Optional[Guard] = None
     """What puts the terminal back if a signal ends the process while a line is read."""
+
+    _others: Optional[Others] = None
+    """What takes the output of other threads while readline reads a line."""
+
+    _key: Optional[InterruptKey] = None
+    """What makes Ctrl-C a key, in a thread that isn't the main one."""
 
     def choose_reader(self) -> None:
         """Prefer readline to pyrepl, and both only where a terminal is at both ends."""
@@ -58,12 +77,16 @@ class ReadsLines(Base):
 
     def cmdloop(self, intro: Any = None) -> None:
         """Read and run commands, with prompt_toolkit if that can be used."""
-        with keeps_terminal() as guard:
-            outer, self._guard = self._guard, guard
+        with around(THE_TERMINAL, self, keeps_terminal) as guard, around(
+            CTRL_C, self, interrupt_key
+        ) as key:
+            outer = self._guard, self._key
+            self._guard, self._key = guard, key
             try:
                 self._read_and_run(intro)
             finally:
-                self._guard = outer
+                self._end_reading()
+                self._guard, self._key = outer
 
     def _read_and_run(self, intro: Any) -> None:
         if not self._has_toolkit():
@@ -89,6 +112,8 @@ class ReadsLines(Base):
             super().cmdloop(intro)
             return
         by_readline.bind_keys(settings.keys())
+        if self._key is not None:
+            by_readline.bind_interrupt()
         before, self._uses_readline = self._uses_readline, True
         try:
             with by_readline.own_history(settings.history_file()):
@@ -96,22 +121,65 @@ class ReadsLines(Base):
         finally:
             self._uses_readline = before
 
+    def preloop(self) -> None:
+        """Get ready to read the first line."""
+        super().preloop()
+        if not self.cmdqueue:
+            self._begin_reading()
+
     def precmd(self, line: str) -> str:
         """Note what was typed, before aliases and the like change it."""
-        if self._guard is not None:
-            self._guard.lift()
+        self._end_reading()
+        if self._key is not None and INTERRUPT in line:
+            attempt("the history", self, self._forget_line)
+            raise KeyboardInterrupt
         if self._uses_readline:
-            from stackscope_pdb.prompt import by_readline
-
-            by_readline.note(settings.history_file(), line)
+            attempt("the history", self, self._note, line)
         return super().precmd(line)
 
     def postcmd(self, stop: bool, line: str) -> bool:
         """Get ready to read the next line."""
         stop = super().postcmd(stop, line)
-        if self._guard is not None and not stop:
-            self._guard.set()
+        if not stop and not self.cmdqueue:
+            self._begin_reading()
         return stop
+
+    def _note(self, line: str) -> None:
+        from stackscope_pdb.prompt import by_readline
+
+        by_readline.note(settings.history_file(), line)
+
+    def _forget_line(self) -> None:
+        from stackscope_pdb.prompt import by_readline
+
+        if self._uses_readline:
+            by_readline.forget_line()
+
+    def _begin_reading(self) -> None:
+        if self._guard is not None:
+            attempt(THE_TERMINAL, self, self._guard.set)
+        if self._key is not None:
+            attempt(CTRL_C, self, self._key.set)
+        if self._uses_readline and self._others is None:
+            self._others = attempt(OUTPUT_OF_OTHERS, self, self._take_output)
+
+    def _end_reading(self) -> None:
+        others, self._others = self._others, None
+        if others is not None:
+            attempt(OUTPUT_OF_OTHERS, self, others.__exit__)
+        if self._key is not None:
+            attempt(CTRL_C, self, self._key.lift)
+        if self._guard is not None:
+            attempt(THE_TERMINAL, self, self._guard.lift)
+
+    def _take_output(self) -> Others:
+        from stackscope_pdb.prompt.by_readline import draw_again
+        from stackscope_pdb.prompt.printing import Others
+
+        prompt = self.prompt
+        others = Others(lambda others: draw_again(prompt, others))
+        others.__enter__()
+        return others
 
     def _read_line(self) -> str:
         from stackscope_pdb.prompt import toolkit
@@ -123,5 +191,5 @@ class ReadsLines(Base):
             return "EOF"
 
     def _cmdloop(self) -> None:
-        with plain_interrupts():
+        with around(CTRL_C, self, plain_interrupts):
             super()._cmdloop()

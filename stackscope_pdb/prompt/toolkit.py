@@ -12,7 +12,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from stackscope_pdb import settings
 from stackscope_pdb.commands import registry
@@ -23,7 +23,7 @@ from stackscope_pdb.stop.snapshots import loop_of_prompt
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, AsyncGenerator, Iterator, List, Optional
+    from typing import Any, AsyncGenerator, ContextManager, Iterator, List, Optional
 
     from stackscope_pdb.stop.host import Host
 
@@ -36,11 +36,22 @@ def read_line(debugger: Host, prompt: str) -> str:
         KeyboardInterrupt: Ctrl-C was typed.
     """
     session = _session(debugger)
-    with _own_loop() as loop:
+    with _own_loop() as loop, _prints_above(loop, session.app):
         text: str = loop.run_until_complete(
             session.prompt_async([("class:prompt", prompt)], handle_sigint=False)
         )
     return text.rstrip()
+
+
+def _prints_above(loop: Any, app: Any) -> ContextManager[None]:
+    """Lets what other threads print be shown above the prompt."""
+    from stackscope_pdb.prompt.printing import Others
+
+    def write(others: Others) -> None:
+        if others.write_lines(app.renderer.erase):
+            app.invalidate()
+
+    return Others(lambda others: loop.call_soon_threadsafe(write, others))
 
 
 def _session(debugger: Host) -> Any:
@@ -82,6 +93,8 @@ def _new_session(
         enable_suspend=True,
         reserve_space_for_menu=6,
     )
+    # Else it would give what stops meanwhile in another thread a standard debugger.
+    session.app._enable_breakpointhook = nullcontext
     return session
 
 
@@ -166,7 +179,7 @@ def _lexer(debugger: Host) -> Any:
     if not highlight.has_pygments():
         return None
     from prompt_toolkit.lexers import Lexer, PygmentsLexer
-    from pygments.lexers import PythonLexer
+    from pygments.lexers.python import PythonLexer
 
     python = PygmentsLexer(PythonLexer)
 

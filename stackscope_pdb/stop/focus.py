@@ -27,6 +27,7 @@ class Focus:
 
     Attributes:
         drops: The `Snapshots.drops` for which ``stack`` was extracted.
+        is_stopped: Whether it is a thread that has stopped, too, and waits for the prompt.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Focus:
         self.kind = kind
         self.doing = doing
         self.drops = 0
+        self.is_stopped = False
 
     def entries(self) -> List[Entry]:
         """The frames as pdb keeps them, outermost first."""

@@ -153,7 +153,7 @@ def thread_nodes() -> List[ThreadNode]:
 
     nodes = extract_all(with_contexts=False, tasks=False).threads
     for node in nodes:
-        leave_out_debugger(node.stack)
+        leave_out_debugger(node.stack)  # others may be stopped, too
     return nodes
 
 

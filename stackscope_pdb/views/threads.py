@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from stackscope.render.words import groups_of_alike, number_range, place_parts, state_parts
+from stackscope.render.words import (
+    StateParts,
+    groups_of_alike,
+    number_range,
+    place_parts,
+    state_parts,
+)
 from stackscope.safe.text import safe_line
 from stackscope.snapshot.user_code import innermost_user_frame
 from stackscope_pdb.views.columns import Row, Table, forms_of_name
@@ -11,23 +17,26 @@ from stackscope_pdb.views.tasks import MOST_SIBLINGS as MOST_ROWS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Iterator, List, Tuple
+    from typing import Collection, Iterator, List, Tuple
 
     from stackscope import ThreadNode
     from stackscope.render.drawing import Line
     from stackscope_pdb.output.console import Console
 
 
-def thread_lines(nodes: List[ThreadNode], marked: object, console: Console) -> Iterator[Line]:
+def thread_lines(
+    nodes: List[ThreadNode], marked: object, waiting: Collection[int], console: Console
+) -> Iterator[Line]:
     """The lines that show threads. Many with the same stack are one line.
 
     Args:
         nodes: The threads.
-        marked: The one to mark; ``None`` stands for the one that has stopped.
+        marked: The one to mark; ``None`` stands for the one that has the prompt.
+        waiting: The identifiers of those that have stopped, too, and wait for the prompt.
         console: What the terminal can take.
     """
-    groups = groups_of_alike(nodes, _key, MOST_ALIKE)
-    rows = [_row(group, marked, console) for group in groups[:MOST_ROWS]]
+    groups = groups_of_alike(nodes, lambda node: _key(node, waiting), MOST_ALIKE)
+    rows = [_row(group, marked, waiting, console) for group in groups[:MOST_ROWS]]
     table = Table(rows, console)
     yield from map(table.line, rows)
     left = sum(len(group) for group in groups[MOST_ROWS:])
@@ -39,18 +48,22 @@ def _is_marked(node: ThreadNode, marked: object) -> bool:
     return node.is_here if marked is None else node.thread is marked
 
 
-def _key(node: ThreadNode) -> Tuple[object, ...]:
+def _key(node: ThreadNode, waiting: Collection[int]) -> Tuple[object, ...]:
     """Equal for threads that are at the same lines of the same functions."""
     if node.is_here:
         return (True,)
     frames = [(id(frame.pyframe.f_code), frame.lineno) for frame in node.stack.frames]
-    return (False, node.is_daemon, *frames)
+    return (False, node.ident in waiting, node.is_daemon, *frames)
 
 
-def _row(group: List[ThreadNode], marked: object, console: Console) -> Row:
+def _row(
+    group: List[ThreadNode], marked: object, waiting: Collection[int], console: Console
+) -> Row:
     node = group[0]
     frame = innermost_user_frame(node.stack)
     state = state_parts(group)
+    if node.ident in waiting:
+        state = StateParts("stopped, waiting")
     state.note = "daemon" if node.is_daemon else ""
     numbers = number_range([one.number for one in group], console.ellipsis)
     return Row(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -19,7 +20,7 @@ def typed(monkeypatch, capsys):
 
     for name in ("COLUMNS", "FORCE_COLOR", "PYTHON_COLORS"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(api, "_last", None)
+    monkeypatch.setattr(api, "_last", threading.local())
 
     def type_(*lines):
         monkeypatch.setattr(sys, "stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
@@ -47,11 +48,11 @@ def test_set_trace_uses_one_debugger_and_the_present_stdout(typed):
 
     printed = typed("alias twice p 2 * %1", "c")
     stackscope_pdb.set_trace()
-    first = api._last
+    first = api._last.debugger
     printed()
     printed = typed("twice 4", "c")
     stackscope_pdb.set_trace()
-    assert api._last is first
+    assert api._last.debugger is first
     assert "(stackscope_pdb) 8" in printed()
 
 

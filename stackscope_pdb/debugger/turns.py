@@ -1,0 +1,76 @@
+"""Several threads that stop at once: each waits for its turn before it says anything."""
+
+from __future__ import annotations
+
+from stackscope_pdb.debugger.basics import Basics
+from stackscope_pdb.failures import attempt
+from stackscope_pdb.program import turns
+from stackscope_pdb.program.turns import turn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import Any
+
+
+class TakesTurns(Basics):
+    """The part of a debugger that the interpreter calls at a stop."""
+
+    _count_told = 0
+    """How many other threads the user knows to have stopped."""
+
+    def user_call(self, frame: FrameType, argument_list: Any) -> None:
+        """A function is called, and this may be a stop."""
+        if not self.stop_here(frame):
+            super().user_call(frame, argument_list)
+            return
+        with turn():
+            super().user_call(frame, argument_list)
+
+    def user_line(self, frame: FrameType) -> None:
+        """A stop at a line."""
+        with turn():
+            super().user_line(frame)
+
+    user_opcode = user_line  # 3.13+
+
+    def user_return(self, frame: FrameType, return_value: Any) -> None:
+        """A stop where a function returns."""
+        with turn():
+            super().user_return(frame, return_value)
+
+    def user_exception(self, frame: FrameType, exc_info: Any) -> None:
+        """A stop where an exception is raised."""
+        with turn():
+            super().user_exception(frame, exc_info)
+
+    def preloop(self) -> None:
+        """Get ready to read lines."""
+        super().preloop()
+        if not self.cmdqueue:
+            attempt("the list of stopped threads", self, self._tell_of_threads)
+
+    def postcmd(self, stop: bool, line: str) -> bool:
+        """Get ready to read the next line."""
+        stop = super().postcmd(stop, line)
+        if not stop and not self.cmdqueue:
+            attempt("the list of stopped threads", self, self._tell_of_threads)
+        return stop
+
+    def _tell_of_threads(self) -> None:
+        """Say whose prompt this is, if it was another thread's before, and how many others wait."""
+        has_moved, count = turns.has_moved(), len(turns.waiting())
+        words = [f"This is thread {_name_of_this()} now."] if has_moved else []
+        if count and (has_moved or count != self._count_told):
+            noun, them = ("thread is", "it") if count == 1 else ("threads are", "them")
+            words.append(f"{count} more {noun} stopped: 'threads' lists {them}.")
+        self._count_told = count
+        if words:
+            self.message(" ".join(words))
+
+
+def _name_of_this() -> str:
+    import threading
+
+    known: Any = threading._active.get(threading.get_ident())  # type: ignore[attr-defined]
+    return "?" if known is None else str(known.name)

@@ -1,0 +1,139 @@
+"""One prompt at a time in a process: the threads that stop take turns, in order of arrival.
+
+A thread has its turn from its stop until it goes on. What stops meanwhile in the same thread, as in
+a signal handler, or in what the prompt itself has called, belongs to that turn and doesn't wait.
+
+A signal handler may come between any two instructions of this module and stop, too. So there is no
+lock around the list of the threads: each change of it is a single call, and who waits looks again.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from _thread import allocate_lock, get_ident
+from contextlib import contextmanager
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Iterator, List, Optional
+
+SECONDS_BETWEEN_LOOKS = 2.0
+"""How often who waits looks whether the thread that has its turn is still alive."""
+
+
+class _Stopped:
+    """A thread that has stopped."""
+
+    def __init__(self, ident: int) -> None:
+        self.ident = ident
+        self._signal = allocate_lock()
+        self._signal.acquire()
+
+    def wake(self) -> None:
+        """Let it look again whether it has its turn."""
+        try:
+            self._signal.release()
+        except RuntimeError:  # it is going to look anyway
+            pass
+
+    def wait(self) -> None:
+        self._signal.acquire(timeout=SECONDS_BETWEEN_LOOKS)
+
+
+_stopped: List[_Stopped] = []
+"""The threads that have stopped, in order of arrival. The first one has its turn."""
+
+_process = os.getpid()
+_last_prompt: Optional[int] = None
+
+
+@contextmanager
+def turn() -> Iterator[None]:
+    """Wait for this thread's turn, and have it meanwhile."""
+    known = _of_this_thread()
+    mine = known or _Stopped(get_ident())
+    try:
+        if known is None:
+            _stopped.append(mine)
+        _wait_for_turn(mine)
+        yield
+    finally:
+        if known is None:
+            _leave(mine)
+        else:
+            mine.wake()  # what it was woken for was seen here, and not where it waited before
+
+
+@contextmanager
+def released() -> Iterator[None]:
+    """Let others have their turns, while this thread, which has its own, runs code."""
+    mine = _of_this_thread()
+    if mine is None:
+        yield
+        return
+    _leave(mine)
+    try:
+        yield
+    finally:
+        _stopped.append(mine)
+        _wait_for_turn(mine)
+
+
+def waiting() -> List[int]:
+    """The identifiers of the threads that wait for their turn, in order of arrival."""
+    _forget_other_process()
+    return [one.ident for one in _stopped[1:]]
+
+
+def holder() -> Optional[int]:
+    """The identifier of the thread that has its turn."""
+    _forget_other_process()
+    first = _first()
+    return None if first is None else first.ident
+
+
+def has_moved() -> bool:
+    """Whether the prompt before this one was in another thread."""
+    global _last_prompt
+    before, _last_prompt = _last_prompt, get_ident()
+    return before not in (None, _last_prompt)
+
+
+def _first() -> Optional[_Stopped]:
+    return next(iter(_stopped[:1]), None)
+
+
+def _of_this_thread() -> Optional[_Stopped]:
+    _forget_other_process()
+    ident = get_ident()
+    return next((one for one in _stopped[:] if one.ident == ident), None)
+
+
+def _wait_for_turn(mine: _Stopped) -> None:
+    while True:
+        first = _first()
+        if first is None or first is mine or sys.is_finalizing():
+            return
+        mine.wait()
+        if _first() is first and first.ident not in sys._current_frames():
+            _leave(first)  # its thread has ended without a word
+
+
+def _leave(one: _Stopped) -> None:
+    try:
+        _stopped.remove(one)
+    except ValueError:  # it is a fork's, or was taken for dead
+        pass
+    first = _first()
+    if first is not None:
+        first.wake()
+
+
+def _forget_other_process() -> None:
+    """After a fork, only the thread that called it is there."""
+    global _process
+    if _process != os.getpid():
+        _process = os.getpid()
+        ident = get_ident()
+        _stopped[:] = [one for one in _stopped if one.ident == ident]

@@ -1,0 +1,124 @@
+"""Several threads that stop at once, in a terminal."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+IS_PYPY = sys.implementation.name == "pypy"
+
+AT_ONCE = """\
+import threading
+
+start = threading.Barrier(3)
+done = []
+
+def work(number):
+    start.wait()
+    breakpoint()
+    number += 10
+    done.append(number)
+
+threads = [threading.Thread(target=work, args=(n,), name=f"work-{n}") for n in range(3)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print("all joined", sum(done))
+"""
+
+
+def take_turns(ask):
+    """Talk to three threads that have stopped at the same breakpoint."""
+    shown = ""
+    while shown.count("stopped") < 3:
+        shown = ask("threads")
+    assert shown.count("stopped, waiting") == 2, shown
+    waiting = [line.split()[1] for line in shown.splitlines() if "stopped, waiting" in line]
+    (current,) = {"work-0", "work-1", "work-2"} - set(waiting)
+    assert "> " in next(line for line in shown.splitlines() if current in line)
+    assert current[-1] in ask("p number")
+    assert "work()" in ask(f"thread {waiting[0]}", waiting[0])
+    assert waiting[0][-1] in ask("p number", waiting[0])
+    assert "is stopped, too" in ask("where", waiting[0])
+    assert "has stopped, too" in ask("step", waiting[0])
+    assert "work()" in ask("unfocus")
+    seen = {current}
+    for count in (1, 0):
+        answer = ask("continue")
+        (name,) = [name for name in waiting if f"This is thread {name} now." in answer]
+        assert ("1 more thread is stopped: 'threads' lists it." in answer) == (count == 1)
+        assert name[-1] in ask("p number")
+        seen.add(name)
+    assert seen == {"work-0", "work-1", "work-2"}
+
+
+def test_one_prompt_at_a_time(terminal):
+    process = terminal(AT_ONCE, "app.py", PYTHONBREAKPOINT="stackscope_pdb.set_trace")
+    process.expect_prompt()
+    take_turns(process.ask)
+    assert process.finish("continue") == "all joined 33\n"
+
+
+WHILE_TYPING = """\
+import os, sys, threading, time
+
+def second():
+    while not os.path.exists("typed"):
+        time.sleep(0.01)
+    print("a line", "in parts")
+    print("an error", file=sys.stderr)
+    print("without end.", end="")
+    breakpoint()
+
+thread = threading.Thread(target=second, name="second")
+thread.start()
+before = sys.stdout, sys.stderr
+x = 1
+breakpoint()
+x += 1
+thread.join()
+print("all joined", before == (sys.stdout, sys.stderr), "write" in vars(sys.stdout))
+"""
+
+
+def play_while_typing(screen, folder, prompt):
+    """Another thread prints and stops while a line is typed, then Ctrl-C at its prompt."""
+    view = screen(
+        WHILE_TYPING,
+        "app.py",
+        PYTHONBREAKPOINT="stackscope_pdb.set_trace",
+        STACKSCOPE_PDB_PROMPT=prompt,
+    )
+    view.wait_for_prompt()
+    view.child.send("p x + 10")
+    view.wait("p x + 10")
+    (folder / "typed").touch()
+    text = view.wait(lambda text: "an error" in text and text.endswith(") p x + 10"))
+    assert text.endswith("\na line in parts\nan error\n(stackscope_pdb) p x + 10"), text
+    view.child.send("0\r")
+    text = view.wait(lambda text: "101" in text and text.endswith("(stackscope_pdb)"))
+    assert "\n(stackscope_pdb) p x + 100\nwithout end.101\n" in text, text
+    while "1 more thread is stopped: 'threads' lists it." not in text:
+        text = view.ask("p x")
+    view.child.send("continue\r")
+    text = view.wait(lambda text: "second now" in text and text.endswith("(stackscope_pdb)"))
+    assert "This is thread second now." in text
+    view.child.send("nothing")
+    view.wait("nothing")
+    view.child.sendintr()
+    text = view.wait(lambda text: "Interrupt" in text and text.endswith("(stackscope_pdb)"))
+    assert "\n--KeyboardInterrupt--\n" in text
+    view.child.send("continue\r")
+    text = view.wait("all joined True False")
+    assert "(Pdb)" not in text and "Traceback" not in text
+
+
+def test_what_others_do_leaves_the_typed_line_alone(screen, tmp_path):
+    play_while_typing(screen, tmp_path, "prompt_toolkit")
+
+
+@pytest.mark.skipif(IS_PYPY, reason="its readline draws in its own way")
+def test_what_others_do_leaves_the_line_of_readline_alone(screen, tmp_path):
+    play_while_typing(screen, tmp_path, "readline")
