@@ -274,6 +274,10 @@ def frames_of_program(frames: List[Frame]) -> List[Frame]:
         return frames
     while index > 0 and _is_of_debugger(frames[index - 1].pyframe):
         index -= 1
+        # The debugger enters a context manager that is a generator of its own.
+        outer = [frame.pyframe for frame in frames[max(index - 2, 0) : index]]
+        if len(outer) == 2 and module_of(outer[1]) == "contextlib" and _is_of_debugger(outer[0]):
+            index -= 1
     return frames[:index]
 
 

@@ -70,8 +70,6 @@ def where(debugger: Host, argument: str) -> None:
         what = STATES.get(focus.kind, focus.doing)
         if focus.is_stopped:
             what = "is stopped, too"
-        if focus.seen_at:
-            what = f"was suspended here at {focus.seen_at}, and goes on"
         debugger.message(f"{focus.noun[0].upper()}{focus.noun[1:]}, which {what}:")
     debugger.show(lines, console)
 
