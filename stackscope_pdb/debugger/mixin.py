@@ -9,6 +9,7 @@ from __future__ import annotations
 import stackscope_pdb.commands  # noqa: F401  (registers them)
 from stackscope_pdb.commands import registry
 from stackscope_pdb.debugger import stepping
+from stackscope_pdb.debugger.breakpoints import Breakpoints
 from stackscope_pdb.debugger.lines import Lines
 from stackscope_pdb.debugger.stopping import Stopping
 from stackscope_pdb.debugger.turns import TakesTurns
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from stackscope_pdb.stop.raised import Raised
 
 
-class Commands(TakesTurns, Stopping, Lines):
+class Commands(TakesTurns, Stopping, Breakpoints, Lines):
     """Our commands, and what the standard ones need to work in focused frames."""
 
     counts_frames = COUNTS_FRAMES

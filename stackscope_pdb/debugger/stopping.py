@@ -12,7 +12,7 @@ import sys
 
 from stackscope_pdb.debugger.stepping import Stepping
 from stackscope_pdb.facts import STOPS_AT_CALL
-from stackscope_pdb.program.machinery import is_at_prompt, module_name, serves_debugger
+from stackscope_pdb.program.machinery import is_at_prompt, serves_debugger
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,14 +38,9 @@ class Stopping(Stepping):
             self._stop_inside_prompt(frame)
         else:
             super().set_trace(frame, *args, **kwargs)
-            if not self._passes_over(frame):
+            if not serves_debugger(frame):
                 sys.settrace(None)
                 self.stop_in_call(frame)
-
-    def _passes_over(self, frame: FrameType) -> bool:
-        """Whether a frame isn't one to stop in, but only one to begin with."""
-        skipped = self.skip and self.is_skipped_module(module_name(frame))
-        return bool(skipped) or serves_debugger(frame)
 
     def stop_in_call(self, frame: FrameType) -> None:
         self.session.calling = frame

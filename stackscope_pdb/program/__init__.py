@@ -3,9 +3,10 @@
 =============  ==================================================================
 `turns`        one prompt at a time, also if several threads stop
 `interrupts`   Ctrl-C, and other reasons to stop at once
-`machinery`    which frames are a debugger's own
+`sources`      where functions begin, by their source
 `tracing`      turning the tracing of the program on and off
 `machinery`    which of the frames that run are a debugger's own
+`libraries`    which code is the user's
 `assignments`  variables changed at the prompt are changed in the frame
 `awaiting`     ``await`` at the prompt
 `finalizers`   what the garbage collector calls on the way to a stop is passed by

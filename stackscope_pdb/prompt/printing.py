@@ -43,7 +43,7 @@ class Others:
         for stream in streams.values():
             if stream is not None and is_terminal(stream):
                 writer = self._writer(stream.write)
-                stream.write = writer
+                stream.write = writer  # type: ignore[method-assign]
                 self._taken.append((stream, writer))
 
     def _writer(self, original: Callable[[str], int]) -> Callable[[str], int]:

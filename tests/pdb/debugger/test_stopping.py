@@ -124,15 +124,6 @@ def test_jump_from_the_call(scripted):
     assert "use 'next' first" in session.replies[0]
 
 
-@pytest.mark.skipif(STOPS_AT_CALL, reason="pdb itself has stopped there since 3.14")
-def test_modules_to_skip_are_none_to_stop_in(scripted):
-    session = scripted("c", skip=["skipped"])
-    namespace = {"stop": session.stop, "__name__": "skipped"}
-    exec(compile("stop()", "<made up>", "exec"), namespace)
-    sys.path  # where it stops
-    assert "(1)<module>" not in session.output
-
-
 @pytest.mark.skipif(STOPS_AT_CALL, reason="pdb itself doesn't stop there")
 def test_a_call_at_a_prompt_leaves_that_as_it_was(scripted):
     inner = scripted("p 6 * 7", "c", "n")
