@@ -3,7 +3,7 @@
 Nothing here prints, and nothing here knows a debugger.
 
 ============  ===============================================================
-`frames`      the stack as `where` shows it=
+`frames`      the stack as `where` shows it
 `folding`     which frames are folded
 `contexts`    the context managers of one frame as a tree with numbers
 `tasks`       all tasks as one tree
