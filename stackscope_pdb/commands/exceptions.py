@@ -34,7 +34,8 @@ def exceptions(debugger: Host, argument: str) -> None:
     that is looked at: those it was raised from or during, and below an
     exception group the ones in it. Each has a number.
 
-    With a number, go to the frames of that exception.
+    With a number, show that exception, and go to the innermost of its
+    frames that is yours.
     """
     word = single(argument.split(), "number")
     raised = debugger.raised
@@ -50,6 +51,8 @@ def exceptions(debugger: Host, argument: str) -> None:
 
 
 def _go_to(debugger: Any, raised: Raised, number: int) -> None:
+    from stackscope.safe.text import describe_exception
+
     entries = raised.entries()
     if not 0 <= number < len(entries):
         last = len(entries) - 1
@@ -59,7 +62,9 @@ def _go_to(debugger: Any, raised: Raised, number: int) -> None:
     if entry.traceback is None:
         raise CommandError(f"Exception {number} has no frames: it has never been raised.")
     raised.current = entry.exception
+    debugger.session.opens_at_user = True
     debugger.setup(None, entry.traceback)
     if HAS_CONVENIENCE_VARIABLES:
         debugger.set_convenience_variable(debugger.current_frame, "_exception", entry.exception)
+    debugger.message(describe_exception(entry.exception))
     debugger.print_stack_entry(debugger.stack[debugger.curindex])

@@ -13,7 +13,7 @@ from stackscope_pdb.debugger.breakpoints import Breakpoints
 from stackscope_pdb.debugger.lines import Lines
 from stackscope_pdb.debugger.stopping import Stopping
 from stackscope_pdb.debugger.turns import TakesTurns
-from stackscope_pdb.facts import COUNTS_FRAMES, OWES_PLACE
+from stackscope_pdb.facts import COUNTS_FRAMES, HAS_CONVENIENCE_VARIABLES, OWES_PLACE
 from stackscope_pdb.failures import attempt
 from stackscope_pdb.output.harmless import encodable
 from stackscope_pdb.program.turns import turn
@@ -55,30 +55,43 @@ class Commands(TakesTurns, Stopping, Breakpoints, Lines):
         __stackscope_exits_stay__ = True  # noqa: F841 (see stackscope.safe.interruptions)
         with turn():
             if frame is None:
-                attempt("what belongs to the exception", self, self._tell_of_group, tb_or_exc)
+                leaf = attempt("what belongs to the group", self, self._leaf_instead, tb_or_exc)
+                tb_or_exc = tb_or_exc if leaf is None else leaf
             try:
                 super().interaction(frame, tb_or_exc)
             finally:
                 self.session.raised = None
 
-    def _tell_of_group(self, tb_or_exc: Any) -> None:
-        """Say what to do with an exception group, whose own frames tell the least."""
-        from stackscope.safe.objects import exceptions_in_group
+    def _leaf_instead(self, tb_or_exc: Any) -> Any:
+        """What to open post-mortem debugging with: the only one in a group, instead of the group.
+
+        If there are several ones, say what to do. A group's own frames tell the least.
+        """
+        from stackscope.safe.objects import exceptions_in_group, traceback_of
+        from stackscope.safe.text import describe_exception
         from stackscope_pdb.stop.raised import exception_of
 
+        is_exception = issubclass(type(tb_or_exc), BaseException)
         known = self.session.raised
-        if known is not None:
-            exception: Optional[BaseException] = known.exception
-        elif issubclass(type(tb_or_exc), BaseException):
-            exception = tb_or_exc
-        else:
-            exception = exception_of(tb_or_exc)
-        count = len(exceptions_in_group(exception)) if exception is not None else 0
-        if count:
+        exception: Optional[BaseException] = tb_or_exc if is_exception else exception_of(tb_or_exc)
+        exception = known.exception if known is not None else exception
+        if exception is None or not exceptions_in_group(exception):
+            return tb_or_exc
+        count = len(exceptions_in_group(exception))
+        self.session.opens_at_user = True
+        raised = known or self.look_into(exception)
+        leaf = raised.only_leaf()
+        if leaf is None:
+            self.session.raised = known
             self.message(
                 f"A group of {count} exception{'s' * (count != 1)}: 'exceptions' lists "
                 f"{'them' if count != 1 else 'it'}, 'exceptions NUMBER' goes to one."
             )
+            return tb_or_exc
+        raised.current = leaf
+        group = raised.number_of(raised.exception)
+        self.message(f"{describe_exception(leaf)}\n(in a group: 'exceptions {group}' goes to that)")
+        return leaf if is_exception else traceback_of(leaf)
 
     @property
     def raised(self) -> Optional[Raised]:
@@ -112,8 +125,31 @@ class Commands(TakesTurns, Stopping, Breakpoints, Lines):
         """Get ready for a stop."""
         self.passed = None
         result = super().setup(f, tb)
+        if self.session.opens_at_user:
+            self.session.opens_at_user = False
+            self._go_to_user()
         self.session.is_place_owed = OWES_PLACE and bool(self.cmdqueue)
         return result
+
+    def _go_to_user(self) -> None:
+        """Begin a stop in the innermost frame of the user's."""
+        from stackscope_pdb.views.folding import innermost_of_user
+
+        index = innermost_of_user(self)
+        if index is None or index == self.curindex:
+            return
+        self.session.arrive(self.stack, index, self.session.traceback)
+        # As _select_frame() does it, which shows the frame as well.
+        self.curindex = index
+        self.curframe = self.stack[index][0]
+        if "curframe_locals" in self.__dict__:
+            self.curframe_locals = self.curframe.f_locals
+        if HAS_CONVENIENCE_VARIABLES:
+            debugger: Any = self
+            debugger.set_convenience_variable(self.curframe, "_frame", self.curframe)
+            if self.session.raised is not None:
+                raised = self.session.raised.current
+                debugger.set_convenience_variable(self.curframe, "_exception", raised)
 
     def postcmd(self, stop: bool, line: str) -> bool:
         """Before the first line that the user types, say where the program stopped."""

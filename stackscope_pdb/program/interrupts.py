@@ -23,7 +23,7 @@ from stackscope_pdb.program.waking import wake_loops
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Any, Iterator, List, Optional
+    from typing import Any, Callable, Iterator, List, Optional
 
     from stackscope_pdb.debugger.mixin import Commands
 
@@ -89,24 +89,53 @@ class Interrupts(Base):
         self.reset()
         self.botframe = _outermost(frame)
         self.message(sentence)
-        self._show_tasks()
+        self._show(self._show_tasks)
+        self._show(self._show_threads)
+        self.session.opens_at_user = True
         with _interrupts_as_keys():
             self.interaction(frame, None)
         wake_loops()
         if not self.quitting and self.is_tracing_wanted:
             self.trace_from(frame)
 
-    def _show_tasks(self) -> None:
-        """What the program waits for, if it has tasks."""
+    def _show(self, show: Callable[[], None]) -> None:
+        """Show something, or say that it can't be: the prompt opens all the same."""
         try:
-            if next(self.session.snapshots.tasks().tasks(), None) is not None:
-                self.run_command("tasks", "")
-        except Exception as exc:  # the prompt opens all the same
+            show()
+        except Exception as exc:
             from stackscope.safe.interruptions import interrupts
 
             if interrupts(exc):
                 raise
-            self.error(f"The tasks can't be shown: {type(exc).__name__}")
+            what = show.__name__.rpartition("_")[2]
+            self.error(f"The {what} can't be shown: {type(exc).__name__}")
+
+    def _show_tasks(self) -> None:
+        """What the program waits for, if it has tasks."""
+        if next(self.session.snapshots.tasks().tasks(), None) is not None:
+            self.run_command("tasks", "")
+
+    def _show_threads(self) -> None:
+        """What other threads do, if one of them isn't idle."""
+        if len(sys._current_frames()) == 1:
+            return
+        from stackscope_pdb.stop.snapshots import thread_nodes
+        from stackscope_pdb.views.threads import is_idle, thread_lines
+
+        nodes = thread_nodes()
+        shown = [node for node in nodes if node.is_here or not is_idle(node)]
+        if len(shown) == 1:
+            return
+        console = self.console
+        self.show(list(thread_lines(shown, None, console)), console)
+        idle = len(nodes) - len(shown)
+        if idle:
+            are = (
+                "more threads are idle: 'threads' shows them"
+                if idle > 1
+                else ("more thread is idle: 'threads' shows it")
+            )
+            self.message(f"  {idle} {are}")
 
 
 def _take_interrupts(handler: Any) -> None:

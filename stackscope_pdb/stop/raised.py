@@ -72,6 +72,23 @@ class Raised:
         """All that belong to it: its causes before it, the members of a group after it."""
         return list(_walk(self.exception))
 
+    def only_leaf(self) -> Optional[BaseException]:
+        """The one exception in a group, and in the groups in it, if it is one and was raised."""
+        todo, leaves = [self.exception], []
+        for found in todo:
+            members = exceptions_in_group(found)
+            todo.extend(member for member in members if len(todo) < MOST)
+            if not members:
+                leaves.append(found)
+        if len(leaves) != 1 or leaves[0] is self.exception or traceback_of(leaves[0]) is None:
+            return None
+        return leaves[0]
+
+    def number_of(self, exception: BaseException) -> int:
+        """The number of an exception that belongs to it."""
+        numbers = (n for n, entry in enumerate(self.entries()) if entry.exception is exception)
+        return next(numbers, 0)
+
 
 def _walk(exception: BaseException) -> Iterator[Related]:
     seen: Set[int] = set()

@@ -32,6 +32,7 @@ class Session:
         snapshots: What is known about the tasks of the process.
         raised: The exception that is looked at in post-mortem debugging.
         is_shown: Whether the user has been told where the program stopped.
+        opens_at_user: Whether the next stop begins in the innermost frame of the user's.
         is_place_owed: Whether the standard debugger won't tell that, so that we have to.
         prompt: The prompt as it is without a focus; meaningful while there is one.
         awaited: The suspended generator or coroutine whose next line is waited for while the
@@ -42,6 +43,7 @@ class Session:
     def __init__(self) -> None:
         self.awaited: Optional[weakref.ref[Any]] = None
         self.calling: Optional[FrameType] = None
+        self.opens_at_user = False
         self.line_reader: Optional[Tuple[Any, Any]] = None
         self.prompt = ""
         self.raised: Optional[Raised] = None

@@ -61,6 +61,17 @@ def folded(debugger: Host, stack: Stack) -> List[bool]:
     return result
 
 
+def innermost_of_user(debugger: Host) -> Optional[int]:
+    """The index of the innermost frame whose code is the user's, if there is one."""
+    stack = debugger.session.extract(with_contexts=False)
+    hidden = debugger.hidden_among({id(frame.pyframe): frame for frame in stack.frames})
+    for index in range(len(debugger.stack) - 1, -1, -1):
+        frame, _ = debugger.stack[index]
+        if not (hidden[index] or library_of(frame) or is_machinery(frame)):
+            return index
+    return None
+
+
 def left_out_or_hidden(entries: Sequence[Entry], known: Dict[int, Frame]) -> List[bool]:
     """For each entry of a stack whether the library hides it, or has left it out.
 

@@ -10,7 +10,7 @@ from stackscope.render.words import (
     state_parts,
 )
 from stackscope.safe.text import safe_line
-from stackscope.snapshot.user_code import innermost_user_frame
+from stackscope.snapshot.user_code import innermost_user_frame, is_machinery, library_of
 from stackscope_pdb.views.columns import Row, Table, forms_of_name
 from stackscope_pdb.views.tasks import MOST_ALIKE
 from stackscope_pdb.views.tasks import MOST_SIBLINGS as MOST_ROWS
@@ -42,6 +42,16 @@ def thread_lines(
     left = sum(len(group) for group in groups[MOST_ROWS:])
     if left:
         yield [("note", f"  {console.ellipsis} {left} more ('threads TEXT' finds them)")]
+
+
+def is_idle(node: ThreadNode) -> bool:
+    """Whether a thread only waits for work: its event loop, or a library, runs nothing of yours."""
+    for frame in reversed(node.stack.frames):
+        if is_machinery(frame.pyframe):
+            break
+        if not library_of(frame.pyframe):
+            return False
+    return True
 
 
 def _is_marked(node: ThreadNode, marked: object) -> bool:

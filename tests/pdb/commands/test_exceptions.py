@@ -134,6 +134,47 @@ def test_every_exception_of_a_group_and_of_a_chain_can_be_selected(scripted):
     assert "One number is enough" in replies[15]
 
 
+def fail_alone(module):
+    secret = 21
+    module.call(module.fail)
+    return secret
+
+
+def test_a_group_opens_at_its_only_leaf(scripted, library):
+    def gather():
+        raise ExceptionGroup("outer", [caught(raise_, ExceptionGroup("inner", [alone]))])
+
+    alone = caught(fail_alone, library)
+    session = mortem(scripted, caught(gather), "p secret", "exceptions", "exceptions 0", "where")
+    begin = session.output.partition("(stackscope_pdb)")[0].splitlines()
+    assert begin[:2] == [
+        "ValueError: of the library",
+        "(in a group: 'exceptions 0' goes to that)",
+    ]
+    assert begin[-1] == "-> module.call(module.fail)"
+    replies = session.replies
+    assert replies[0] == "21"
+    assert [line[0] for line in replies[1].splitlines()] == [" ", " ", ">"]
+    assert replies[2].startswith("ExceptionGroup: outer")
+    assert "gather in" in replies[3]
+
+
+def test_the_innermost_frame_of_the_users(scripted, library):
+    try:
+        try:
+            fail_alone(library)
+        except ValueError as exc:
+            raise KeyError("later") from exc
+    except KeyError as exc:
+        later = exc
+    session = mortem(scripted, later, "exceptions 0", "p secret", "down", "exceptions 1")
+    assert session.replies[0].startswith("ValueError: of the library\n> ")
+    assert session.replies[0].endswith("-> module.call(module.fail)")
+    assert session.replies[1] == "21"
+    assert "fail()" in session.replies[2]
+    assert session.replies[3].startswith("KeyError: 'later'\n> ")
+
+
 def test_with_a_traceback_the_exception_is_found_as_long_as_python_knows_it(scripted):
     try:
         main()
