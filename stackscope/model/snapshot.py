@@ -118,8 +118,9 @@ class ThreadNode:
         stack: Its stack. That of another thread may be out of date already.
         ident: What ``threading.get_ident()`` gives in it.
         is_daemon: Whether the process ends without waiting for it.
-        waiting: What it waits for, if that is a lock or the like of `threading`, and nothing has
-            changed that meanwhile; ``None`` if it doesn't, or nothing is known about that.
+        waiting: The lock or semaphore of `threading` that it waited for when it was looked at, and
+            who has that; ``None`` if it waits for something else or doesn't, and where there is no
+            telling: on PyPy, and without the GIL.
     """
 
     thread: Optional[threading.Thread]

@@ -226,6 +226,8 @@ class _Drawing:
             if holds
         ]
         words = f" ({', '.join(notes)})" if notes else ""
+        if node.waiting is not None:
+            words += f": waiting for {node.waiting}"
         yield [("root", f"thread{number} {safe_text(node.name)}"), ("comment", words)]
         yield self.body(node.stack)
 

@@ -182,7 +182,7 @@ class StateParts:
 
     def __str__(self) -> str:
         first = f"{self.state}: {self.detail}" if self.detail else self.state
-        return joined(first, self.note, self.time, self.holders)
+        return joined(first, self.time, self.holders, self.note)
 
     def without_time(self) -> StateParts:
         """The same, but for how long is left out."""

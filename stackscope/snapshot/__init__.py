@@ -5,7 +5,8 @@
 `survey`      what can be seen of the process, looked at once for all who ask
 `runtimes`    the libraries that have tasks, as glue tells of them
 `owners`      the tasks of all loops as trees
-`waits`       what a task waits for
+`waits`       what a task or thread waits for
+`inside`      who is inside of which context managers
 `wait_graph`  who waits for whom: holders of locks, and circles
 `threads`     the threads, and what they are called
 `numbers`     small numbers for tasks and threads, never given twice

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from stackscope.model.snapshot import TaskNode
-from stackscope.model.stacks import Context
+from stackscope.model.stacks import Context, Stack
+from stackscope.snapshot.inside import Inside
 from stackscope.snapshot.numbers import natural_order, task_numbers
 
 TYPE_CHECKING = False
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from typing import Any, Dict, List, Tuple
 
     from stackscope.extraction.extraction import Extraction
+    from stackscope.model.snapshot import ThreadNode
     from stackscope.snapshot.runtimes import Asked
 
 __all__ = ["TaskTrees"]
@@ -26,8 +28,7 @@ class TaskTrees:
         nodes: The node of each task, by the id of the task.
         runtimes: What describes the library of each task, by the id of the task.
         current: The tasks that are running now, by their ids.
-        inside: For each object, by its id, the contexts that are active for it, and the tasks they
-            are in.
+        inside: The contexts that are active for each object.
     """
 
     def __init__(self, extraction: Extraction) -> None:
@@ -35,7 +36,7 @@ class TaskTrees:
         self.nodes: Dict[int, TaskNode] = {}
         self.runtimes: Dict[int, Asked] = {}
         self.current: Dict[int, object] = {}
-        self.inside: Dict[int, List[Tuple[Context, TaskNode]]] = {}
+        self.inside = Inside()
 
     def add(self, runtime: Asked, loop: object) -> List[TaskNode]:
         """Extract the tasks of a loop, and hang them under their owners.
@@ -77,11 +78,30 @@ class TaskTrees:
             while contexts:
                 context = contexts.pop()
                 if context.obj is not None:
-                    self.inside.setdefault(id(context.obj), []).append((context, node))
+                    self.inside.add(context, node)
                 if context.inner_stack is not None:
                     stacks.append(context.inner_stack)
                 if context.children:
                     self._read_children(context, node, parents, contexts)
+
+    def add_threads(self, threads: List[ThreadNode]) -> None:
+        """Take note of what threads are inside of, apart from the tasks that run in them."""
+        of_tasks = {
+            id(frame.pyframe)
+            for task in self.current.values()
+            for frame in self.nodes[id(task)].stack.frames
+        }
+        for node in threads:
+            stacks = [Stack(None, [f for f in node.stack.frames if id(f.pyframe) not in of_tasks])]
+            while stacks:
+                contexts = [c for frame in stacks.pop().frames for c in frame.contexts]
+                while contexts:
+                    context = contexts.pop()
+                    if context.obj is not None:
+                        self.inside.add(context, node)
+                    if context.inner_stack is not None:
+                        stacks.append(context.inner_stack)
+                    contexts += [child for child in context.children if type(child) is Context]
 
     def _read_children(
         self,

@@ -20,7 +20,7 @@ from stackscope.snapshot.runtimes import found_by, known_finders, make_runtimes,
 from stackscope.snapshot.survey import Survey
 from stackscope.snapshot.threads import name_of_thread, thread_nodes
 from stackscope.snapshot.wait_graph import WaitGraph
-from stackscope.snapshot.waits import describe_wait
+from stackscope.snapshot.waits import describe_thread, describe_wait
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,11 +58,15 @@ def _take(extraction: Extraction, threads: bool, tasks: bool) -> Snapshot:
     ]
     for node in trees.nodes.values():
         _describe(trees, node)
-    graph = WaitGraph(trees.nodes, trees.inside)
+    found_threads = thread_nodes(extraction) if threads else []
+    trees.add_threads(found_threads)
+    for thread in found_threads:
+        if not thread.is_here:
+            thread.waiting = attempt(None, describe_thread, thread.stack, trees.inside.objects)
+    graph = WaitGraph(trees.nodes, found_threads, trees.inside)
     graph.name_holders()
     graph.hang_awaited(loops)
     loops.sort(key=lambda node: (not node.is_here, not node.is_running))
-    found_threads = thread_nodes(extraction) if threads else []
     items: List[ItemNode] = []
     for finder in finders:
         items += _item_nodes(extraction, finder.kind, found_by(finder, survey))

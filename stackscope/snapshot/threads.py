@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from stackscope.interpreter.frames.blocking import owner_of_rlock
 from stackscope.interpreter.running import number_in_threading, this_thread
 from stackscope.model.snapshot import ThreadNode
 from stackscope.model.stacks import StackSlice
@@ -46,6 +47,12 @@ def thread_nodes(extraction: Extraction) -> List[ThreadNode]:
     for node in nodes:
         node.number = 0 if node.thread is None else thread_numbers.of(node.thread)
     return nodes
+
+
+def thread_that_has(lock: object) -> Optional[threading.Thread]:
+    """The thread that an ``RLock`` says it belongs to."""
+    ident = owner_of_rlock(lock)
+    return None if ident is None else _thread(ident)
 
 
 def _age(node: ThreadNode) -> Tuple[float, List[Tuple[int, str]]]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from stackscope.model.snapshot import ThreadNode
+from stackscope.snapshot.inside import lock_of_condition
 from stackscope.snapshot.survey import unique
+from stackscope.snapshot.threads import thread_that_has
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Dict, Iterator, List, Mapping, Set, Tuple, Union
 
     from stackscope.model.snapshot import LoopNode, TaskNode
-    from stackscope.model.stacks import Context
+    from stackscope.snapshot.inside import Inside
 
     Vertex = Union[TaskNode, List[object]]
     """A task, or the holders of a lock: those who wait for it have the list in common."""
@@ -27,14 +30,15 @@ class WaitGraph:
 
     Args:
         nodes: All tasks, by the ids of the task objects.
-        inside: For each object, by its id, the contexts that are active for it, and the tasks they
-            are in.
+        threads: All threads.
+        inside: The contexts that are active for each object.
     """
 
     def __init__(
-        self, nodes: Mapping[int, TaskNode], inside: Mapping[int, List[Tuple[Context, TaskNode]]]
+        self, nodes: Mapping[int, TaskNode], threads: List[ThreadNode], inside: Inside
     ) -> None:
         self.nodes = nodes
+        self.threads = threads
         self.inside = inside
         self.holders: Dict[int, List[object]] = {}
 
@@ -42,7 +46,8 @@ class WaitGraph:
 
     def name_holders(self) -> None:
         """Say who holds each lock that a task waits for, unless its library knows that itself."""
-        for node in self.nodes.values():
+        nodes: List[Union[TaskNode, ThreadNode]] = [*self.nodes.values(), *self.threads]
+        for node in nodes:
             waiting = node.waiting
             if waiting is None or waiting.lock is None or waiting.holders:
                 continue
@@ -52,14 +57,16 @@ class WaitGraph:
             waiting.holders = self.holders[key]
 
     def _holders_of(self, lock: object) -> List[object]:
-        """The tasks that are inside an ``async with`` of a lock."""
+        """The tasks and threads that are inside a ``with`` or ``async with`` of a lock."""
+        owner = thread_that_has(lock)
+        if owner is not None:
+            return [owner]
         found = [
-            node.task
-            for context, node in self.inside.get(id(lock), ())
-            if not context.is_exiting
-            and not (node.waiting is not None and node.waiting.lock is lock)
+            node.thread if isinstance(node, ThreadNode) else node.task
+            for context, node in self.inside.of(lock)
+            if not context.is_exiting and not _has_let_go(node, lock)
         ]
-        return unique(found)
+        return unique([holder for holder in found if holder is not None])
 
     # -------------------------------------------------------- awaited tasks
 
@@ -155,14 +162,29 @@ class WaitGraph:
                         low[above] = min(low[above], low[id(vertex)])
                     if low[id(vertex)] == index[id(vertex)]:
                         circle = _take_circle(path, on_path, vertex)
-                        if len(circle) > 1 or any(o is vertex for o in self._waits_for(vertex)):
-                            found.append([one for one in circle if not isinstance(one, list)])
+                        tasks = [one for one in circle if not isinstance(one, list)]
+                        is_loop = any(o is vertex for o in self._waits_for(vertex))
+                        if (len(circle) > 1 or is_loop) and self._is_closed(circle, tasks):
+                            found.append(tasks)
                 elif id(other) not in index:
                     if _leads_on(other):
                         visit(other)
                 elif id(other) in on_path:
                     low[id(vertex)] = min(low[id(vertex)], index[id(other)])
         return found
+
+    def _is_closed(self, circle: List[Vertex], tasks: List[TaskNode]) -> bool:
+        """Whether nobody from outside may let go of a semaphore that is waited for in a circle."""
+        inside = {id(node.task) for node in tasks}
+        lists = [holders for holders in circle if isinstance(holders, list)]
+        return all(id(holder) in inside for holders in lists for holder in holders)
+
+
+def _has_let_go(node: Union[TaskNode, ThreadNode], lock: object) -> bool:
+    """Whether something waits to be notified of a condition, and so has let go of its lock."""
+    waiting = node.waiting
+    layers = [] if waiting is None else waiting.layers()
+    return any(lock_of_condition(layer.obj) is lock for layer in layers)
 
 
 def _awaited(node: TaskNode) -> List[object]:

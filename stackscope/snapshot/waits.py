@@ -12,6 +12,7 @@ import functools
 from stackscope.extraction.codes import code_dispatch
 from stackscope.extraction.extraction import implementation
 from stackscope.interpreter.facts import CO_ANY_GENERATOR
+from stackscope.interpreter.frames.blocking import RLOCK, UNKNOWN, lock_awaited_in
 from stackscope.model.stacks import Stack
 from stackscope.model.waiting import Waiting
 from stackscope.safe.interruptions import interrupts
@@ -20,7 +21,7 @@ from stackscope.snapshot.user_code import calls_below_user, is_runtime_frame, na
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType
-    from typing import Any, Callable, Dict, List, Optional, Tuple
+    from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
     from stackscope.model.stacks import Frame
 
@@ -150,6 +151,27 @@ def describe_wait(stack: Stack) -> Optional[Waiting]:
     if calls and described is not calls[0] and (described is not None or not is_named):
         _name_outer_call(waiting, calls[0], described, has_words)
     return None if leaf is None and not waiting.call else waiting
+
+
+def describe_thread(stack: Stack, known: Mapping[int, object]) -> Optional[Waiting]:
+    """What another thread waits for, if that is a lock or a semaphore.
+
+    Args:
+        stack: The stack of the thread.
+        known: Objects by their ids, of which some are locks.
+    """
+    lock = lock_awaited_in(stack.frames[-1].pyframe, known) if stack.frames else None
+    if lock is None:
+        return None
+    waiting = Waiting("RLock.acquire()" if type(lock) is RLOCK else "Lock.acquire()")
+    if lock is not UNKNOWN:
+        waiting.obj = waiting.lock = lock
+    calls = calls_below_user(stack, _is_described)
+    for frame in reversed(calls):
+        _ask(describe_call.for_code(frame.pyframe.f_code), frame, waiting)
+    if calls:
+        waiting.call = name_of_call(calls[0]).replace(".__enter__()", ".acquire()")
+    return None if waiting.lock is None else waiting
 
 
 def _calls(stack: Stack) -> List[Frame]:

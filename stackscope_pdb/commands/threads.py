@@ -30,6 +30,9 @@ def threads(debugger: Host, argument: str) -> None:
 
     Show all threads of the process, each with its number, its name, the
     innermost line of your code that it is at, and what it does there.
+    If it waits for a lock, that says which thread has it, or which
+    task, where that can be known.
+
     Other threads go on while the prompt waits, until they stop, too:
     'stopped, waiting' are those that get the prompt next, in the order
     of their stops, as soon as this one goes on.
@@ -40,7 +43,7 @@ def threads(debugger: Host, argument: str) -> None:
     """
     from stackscope_pdb.views.threads import thread_lines
 
-    nodes = thread_nodes()
+    nodes = thread_nodes(with_holders=True)
     shown = [node for node in nodes if not argument or _matches(node, argument)]
     if not shown:
         count = f"{len(nodes)} thread{'s' * (len(nodes) != 1)}"

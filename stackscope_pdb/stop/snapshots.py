@@ -147,11 +147,15 @@ def _take() -> Snapshot:
     return snapshot
 
 
-def thread_nodes() -> List[ThreadNode]:
-    """All threads as they are now."""
+def thread_nodes(*, with_holders: bool = False) -> List[ThreadNode]:
+    """All threads as they are now.
+
+    Args:
+        with_holders: Find out also which threads and tasks hold the locks that they wait for.
+    """
     from stackscope import extract_all
 
-    nodes = extract_all(with_contexts=False, tasks=False).threads
+    nodes = extract_all(with_contexts=with_holders, tasks=with_holders).threads
     for node in nodes:
         leave_out_debugger(node.stack)  # others may be stopped, too
     return nodes

@@ -162,11 +162,15 @@ class Table:
         if width_of(state) > self.room - tree - width_of(where) - 2:
             state = str(row.state.with_detail(""))
         room = self.room - width_of(state + function + where) - tree
+        spare = max(width_of(function) - NARROWEST_DETAIL, 0)
+        needed = whole if whole - room <= spare else NARROWEST_NAME
         if self.cuts_names and len(row.names) == ONE:
             room = min(room, max(self.name - tree, NARROWEST_DETAIL))
-        elif 0 < whole - room <= width_of(function) - NARROWEST_DETAIL:
-            function = self._short(function, width_of(function) - whole + room)
-            room = whole
+            needed = min(whole, self.name - tree)
+        if room < needed:
+            more = min(needed - room, spare)
+            function = self._short(function, width_of(function) - more)
+            room += more
         name = self._name(row.names, room)
         room = self.room - width_of(state + row.tree + name)
         if room < width_of(function + where):

@@ -87,6 +87,88 @@ def test_a_deadlock_by_locks():
     assert all(node.waits_for == "Lock.acquire()" for node in circle)
 
 
+def test_those_who_have_a_semaphore_and_wait_for_it_again():
+    async def main():
+        semaphore = asyncio.Semaphore(2)
+
+        async def nested():
+            async with semaphore:
+                await asyncio.sleep(0.005)
+                async with semaphore:
+                    await forever()
+
+        tasks = [await start(nested(), f"nested-{n}") for n in range(3)]
+        await asyncio.sleep(0.02)
+        return tasks
+
+    snapshot, _ = look_at(main)
+    found = nodes_by_name(snapshot)
+    holders = [found["nested-0"].task, found["nested-1"].task]
+    for n in range(3):
+        assert sorted(found[f"nested-{n}"].waiting.holders, key=id) == sorted(holders, key=id)
+    (circle,) = snapshot.cycles
+    assert [node.task for node in circle] in (holders, holders[::-1])
+
+
+def test_no_circle_while_somebody_outside_of_it_has_the_semaphore():
+    async def main():
+        semaphore = asyncio.Semaphore(2)
+
+        async def nested():
+            async with semaphore:
+                await asyncio.sleep(0.001)
+                async with semaphore:
+                    pass
+
+        async def hold():
+            async with semaphore:
+                await forever()
+
+        tasks = [await start(hold(), "hold"), await start(nested(), "nested")]
+        await asyncio.sleep(0.01)
+        return tasks
+
+    snapshot, _ = look_at(main)
+    found = nodes_by_name(snapshot)
+    assert len(found["nested"].waiting.holders) == 2
+    assert snapshot.cycles == []
+
+
+def test_who_waits_for_a_condition_has_let_go_of_its_lock():
+    async def main():
+        condition, lock = asyncio.Condition(), asyncio.Lock()
+        of_lock = asyncio.Condition(lock)
+
+        async def wait():
+            async with condition:
+                await condition.wait()
+
+        async def wait_in_lock():
+            async with lock:
+                await of_lock.wait()
+
+        async def hold():
+            async with condition, lock:
+                await forever()
+
+        async def enter(what):
+            async with what:
+                pass
+
+        return [
+            await start(wait(), "waits"),
+            await start(wait_in_lock(), "waits in lock"),
+            await start(hold(), "holds"),
+            await start(enter(condition), "for condition"),
+            await start(enter(lock), "for lock"),
+        ]
+
+    snapshot, _ = look_at(main)
+    found = nodes_by_name(snapshot)
+    for name in ("for condition", "for lock"):
+        assert found[name].waiting.holders == [found["holds"].task]
+
+
 def test_many_alike_are_drawn_as_one():
     async def main():
         event = asyncio.Event()

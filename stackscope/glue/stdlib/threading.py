@@ -10,7 +10,7 @@ import threading
 from _thread import get_ident
 
 from stackscope.extraction.hooks import customize, unwrap_stackitem, yields_frames
-from stackscope.glue.describing import greenlet_with_number
+from stackscope.glue.describing import greenlet_with_number, register_call, variable
 from stackscope.interpreter.running import (
     this_thread,
     thread_frames_and_error,
@@ -23,6 +23,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
     from typing import Any, Iterator, List, Optional
+
+    from stackscope.model.stacks import Frame
+    from stackscope.model.waiting import Waiting
 
 
 def unwrap_thread(thread: threading.Thread) -> Any:
@@ -76,6 +79,39 @@ def _is_alive(thread: threading.Thread, ident: int) -> bool:
     return not known or known.get(ident) is thread
 
 
+# -------------------------------------------------------------------- waits
+
+
+def describe_condition(frame: Frame, waiting: Waiting) -> None:
+    """``Condition.wait()``: no lock, unless it is notified and has to get its own one back."""
+    condition = variable(frame, "self")
+    is_notified = waiting.lock is instance_attributes(condition).get("_lock")
+    waiting.clear()
+    waiting.obj = condition
+    waiting.lock = waiting.lock if is_notified else None
+    waiting.notes = ["notified"] if is_notified else []
+
+
+def describe_semaphore(frame: Frame, waiting: Waiting) -> None:
+    """``Semaphore.acquire()``, and that of an ``RLock`` that is written in Python."""
+    waiting.clear()
+    waiting.obj = waiting.lock = variable(frame, "self")
+
+
+def describe_join(frame: Frame, waiting: Waiting) -> None:
+    """``Thread.join()``, which takes a lock up to 3.12."""
+    waiting.clear()
+    waiting.obj, waiting.lock = variable(frame, "self"), None
+
+
+CALLS = (
+    ("Condition.wait", describe_condition),
+    ("Semaphore.acquire", describe_semaphore),
+    ("_RLock.acquire", describe_semaphore),
+    ("Thread.join", describe_join),
+)
+
+
 def install() -> None:
     """Register what is known about threads."""
     unwrap_stackitem.register(int, unwrap_number)
@@ -86,4 +122,6 @@ def install() -> None:
             method = getattr(cls, name, None)
             if method is not None:
                 customize(method, hide=True)
+    for path, describer in CALLS:
+        register_call(threading, path, describer)
     register_machinery("threading", ["_bootstrap", "_bootstrap_inner"])

@@ -15,6 +15,7 @@ can't be read exactly. Then `public_only` does what public interfaces allow.
 `liveness`          whether an address is that of an object that is alive
 `copying`           copying memory that may not be mapped
 `methods`           which manager an exit callable belongs to
+`blocking`          the lock that a thread waits for
 `selftest`          a trial on frames whose contents are known
 `variables`         local variables, read without a trace
 ==================  ==========================================================

@@ -56,12 +56,25 @@ class TestThreads:
         with inner:
             thread.start()
             entered.wait()
-            session = scripted("thread in-with", "ctx", "where -c", "stack thread", "ctx", "c")
+            session = scripted(
+                "thread in-with",
+                "ctx",
+                "where -c",
+                "unfocus",
+                "stack thread",
+                "ctx",
+                "threads",
+                "c",
+            )
             session.stop()
+            entered.clear()
         thread.join()
-        for reply in (session.replies[1], session.replies[4]):
+        for reply in (session.replies[1], session.replies[5]):
             assert reply.startswith("Active in work, outermost first:\n  1 with outer:")
         assert "├ with outer:" in session.replies[2]
+        if sys.implementation.name != "pypy":
+            number = re.search(r"([0-9]+) MainThread", session.replies[6]).group(1)
+            assert f"waiting: Lock.acquire(), held by {number}  work:" in session.replies[6]
 
     def test_by_number(self, scripted, worker):
         session = scripted("threads a-worker", "c")
