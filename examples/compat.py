@@ -44,8 +44,10 @@ else:
                 if exc is not None:
                     for task in self._tasks:
                         task.cancel()
+                left = [task for task in self._tasks if not task.done()]
                 try:
-                    await asyncio.wait(self._tasks)
+                    # Those that are done aren't noted as such before the loop goes round.
+                    await (asyncio.wait(left) if left else asyncio.sleep(0))
                 except asyncio.CancelledError as cancelled:
                     exc = cancelled
             if self._error is not None:

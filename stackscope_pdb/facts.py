@@ -47,6 +47,10 @@ CAN_UNBIND = not (3, 11) <= sys.version_info < (3, 13)
 """A variable of a frame can be made unbound. 3.11 and 3.12 assign ``None`` instead, with a
 warning."""
 
+RAISES_BEFORE_JUMP = sys.version_info < (3, 12)
+"""Where a trace function has jumped, an exception raised at the next ``opcode`` event still counts
+as one of the place before the jump (``maybe_call_line_trace`` in Python/ceval.c)."""
+
 IS_PYPY = sys.implementation.name == "pypy"
 
 NESTS_NO_SIGNAL_HANDLERS = IS_PYPY

@@ -24,6 +24,13 @@ class Basics(Base):
     allows_colors = True
     """Whether output may be coloured, if the terminal takes it."""
 
+    _has_quit = False
+    """Whether the program ends."""
+
+    stop_event = "line"
+    """The event of tracing that the program stopped at; ``"signal"`` if it was none, or ``"stop"``
+    if the program called for it."""
+
     _session: Optional[Session] = None
 
     @property

@@ -98,6 +98,8 @@ class Pdb(Paints, ReadsLines, Interrupts, Commands, PassesFinalizers, pdb.Pdb):
 
     def set_trace(self, frame: Optional[FrameType] = None, **kwargs: Any) -> None:
         """Stop in ``frame``, by default in the caller."""
+        if self._has_quit:
+            return
         frame = frame or sys._getframe().f_back
         attempt("the tracer of the program", self, self.mention_tracer)
         if not is_at_prompt(frame):
@@ -129,9 +131,36 @@ class Pdb(Paints, ReadsLines, Interrupts, Commands, PassesFinalizers, pdb.Pdb):
             finally:
                 self.is_busy = False
         if self.quitting and frame is not None and self._ends_program():
-            from stackscope_pdb.program.quitting import quit_program
+            self._quit_program(frame)
 
-            quit_program()
+    def _quit_program(self, frame: FrameType) -> None:
+        from stackscope_pdb.program.quitting import quit_program
+
+        Pdb._has_quit = True
+        event, self.stop_event = self.stop_event, "line"
+        trace = quit_program(frame, event)
+        if trace is not None:
+            self.__dict__["trace_dispatch"] = trace
+            self.quitting = event == "signal"  # else the standard debugger raises its exception
+
+    def user_call(self, frame: FrameType, *args: Any) -> None:
+        """A function is called, or a generator resumed."""
+        self._stop_at("call", super().user_call, frame, *args)
+
+    def user_return(self, frame: FrameType, *args: Any) -> None:
+        """A function returns, or a generator yields."""
+        self._stop_at("return", super().user_return, frame, *args)
+
+    def user_exception(self, frame: FrameType, *args: Any) -> None:
+        """An exception comes by."""
+        self._stop_at("exception", super().user_exception, frame, *args)
+
+    def _stop_at(self, event: str, stop: Callable[..., None], *args: Any) -> None:
+        self.stop_event = event
+        try:
+            stop(*args)
+        finally:
+            self.stop_event = "line"
 
     def _interaction(self, frame: Optional[FrameType], tb_or_exc: Any) -> None:
         attempt("Ctrl-C", self, give_interrupts_back)
@@ -307,8 +336,11 @@ def _until_quit(run: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     try:
         return run(*args, **kwargs)
     except BaseException as exc:
-        from stackscope_pdb.program.quitting import is_quit
+        from stackscope_pdb.program.ending import is_quit
 
         if not is_quit(exc):
             raise
+        from stackscope_pdb.program.quitting import stop_watching
+
+        stop_watching()
     return None

@@ -43,11 +43,13 @@ class Stopping(Stepping):
                 self.stop_in_call(frame)
 
     def stop_in_call(self, frame: FrameType) -> None:
-        self.session.calling = frame
+        self.session.calling, self.stop_event = frame, "stop"
         try:
             self.interaction(frame, None)
         finally:
-            self.session.calling = None
+            self.session.calling, self.stop_event = None, "line"
+        if self._has_quit:
+            return  # what ends the program has set its own trace function
         if self.quitting:
             _untrace(frame)
             raise bdb.BdbQuit

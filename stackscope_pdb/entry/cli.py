@@ -287,20 +287,27 @@ def _run_once(debugger: Pdb, target: Target) -> bool:
         _announce_restart(target)
         return True
     except SystemExit as exc:
+        if _has_quit():
+            return False
         # Seldom a case for a closer look.
         print("The program exited via sys.exit(). Exit status:", harmless(_text_of(exc)))
     except BaseException as exc:
-        if debugger._user_requested_quit:
+        if _has_quit() or debugger._user_requested_quit:
             return False  # the exception is how the program took the end of the debugger
         uncaught = exc
     # Not while it is handled, for as long as PyPy puts the whole traceback back.
     if uncaught is not None and _look_into(debugger, uncaught):
         _announce_restart(target)
         return True
-    if debugger._user_requested_quit:
+    if _has_quit() or debugger._user_requested_quit:
         return False
     print("The program finished and will be restarted")
     return True
+
+
+def _has_quit() -> bool:
+    """Whether the user has quit at a stop of any debugger, in any thread."""
+    return Pdb._has_quit
 
 
 def _announce_restart(target: Target) -> None:

@@ -11,8 +11,14 @@
 `awaiting`     ``await`` at the prompt
 `finalizers`   what the garbage collector calls on the way to a stop is passed by
 `doctests`     where a prompt writes while doctest keeps what is printed
+`machinery`    which of the frames that run are a debugger's own
 `waking`       after a stop, an event loop sees what was done meanwhile
-`quitting`     the program ends, and its `finally` blocks run
+`quitting`     the program ends, and all its exits run
+`exits`        where an exception would miss an exit
+`loops`        event loops end with all their tasks
+`threads`      all threads end, the main thread first
+`ending`       what ends the program, and which exceptions mean that
+`silence`      nobody shows what ends the program
 =============  ==================================================================
 """
 

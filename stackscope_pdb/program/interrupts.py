@@ -67,6 +67,11 @@ class Interrupts(Base):
 
     def sigint_handler(self, signum: Any, frame: Optional[FrameType]) -> None:
         """Open the prompt at once; the standard debugger waits for the next line of Python."""
+        if self._has_quit and frame is not None:
+            from stackscope_pdb.program.quitting import quit_by_signal
+
+            quit_by_signal(frame)
+            return
         if self.allow_kbdint or is_at_prompt(frame):
             raise KeyboardInterrupt
         prompting = turns.holder()
@@ -92,8 +97,12 @@ class Interrupts(Base):
         self._show(self._show_tasks)
         self._show(self._show_threads)
         self.session.opens_at_user = True
-        with _interrupts_as_keys():
-            self.interaction(frame, None)
+        self.stop_event = "signal"
+        try:
+            with _interrupts_as_keys():
+                self.interaction(frame, None)
+        finally:
+            self.stop_event = "line"
         wake_loops()
         if not self.quitting and self.is_tracing_wanted:
             self.trace_from(frame)

@@ -1,0 +1,54 @@
+"""What ends the program after `quit`, and which exceptions mean that."""
+
+from __future__ import annotations
+
+import bdb
+
+LONGEST_CHAIN = 20
+"""How many exceptions that were raised from each other are looked through."""
+
+
+class Quit(SystemExit):
+    """Ends the program, since the user has said so."""
+
+
+class QuitTask(BaseException):
+    """The same inside of an asyncio loop, which a `SystemExit` would end before its tasks."""
+
+
+class _Quitting:
+    """The end of this process.
+
+    Attributes:
+        has_begun: Whether the user has quit.
+        interrupts_main: Whether a `KeyboardInterrupt` in the main thread is part of that.
+    """
+
+    def __init__(self) -> None:
+        self.has_begun = False
+        self.interrupts_main = False
+
+
+state = _Quitting()
+
+
+def is_quit(exc: object) -> bool:
+    """Whether an exception means `quit`, comes from one that does, or is a group of those only."""
+    for _ in range(LONGEST_CHAIN):
+        if _means_quit(exc):
+            return True
+        if not isinstance(exc, BaseException):
+            return False
+        exc = exc.__cause__ or exc.__context__
+    return False
+
+
+def _means_quit(exc: object) -> bool:
+    if isinstance(exc, (Quit, QuitTask, bdb.BdbQuit)):
+        return True
+    if state.interrupts_main and isinstance(exc, KeyboardInterrupt):
+        return True
+    if state.has_begun and type(exc).__name__ in ("Cancelled", "CancelledError"):
+        return True
+    parts = getattr(exc, "exceptions", None) if isinstance(exc, BaseException) else None
+    return isinstance(parts, tuple) and bool(parts) and all(map(is_quit, parts))

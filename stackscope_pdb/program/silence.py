@@ -1,0 +1,99 @@
+"""After `quit` nobody shows the exception that ends the program."""
+
+from __future__ import annotations
+
+import sys
+import threading
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+PENDING = "Task was destroyed but it is pending!"
+"""What asyncio says of a task whose loop was closed without it."""
+
+_is_kept = False
+
+
+def keep_silent() -> None:
+    """From now on, let nothing be shown of exceptions that mean `quit`."""
+    global _is_kept
+    if _is_kept:
+        return
+    _is_kept = True
+    _hook_uncaught()
+    _hook_threads()
+    _hook_unraisable()
+    _filter_logs()
+
+
+def _hook_uncaught() -> None:
+    from stackscope_pdb.program.ending import is_quit
+
+    previous = sys.excepthook
+
+    def hook(cls: Any, exc: BaseException, traceback: Any) -> None:
+        if not is_quit(exc):
+            previous(cls, exc, traceback)
+        elif threading.current_thread() is threading.main_thread():
+            raise SystemExit(1)  # else a KeyboardInterrupt gives another status
+
+    sys.excepthook = hook
+
+
+def _hook_threads() -> None:
+    from stackscope_pdb.program.ending import is_quit
+
+    previous = threading.excepthook
+
+    def hook(args: Any) -> None:
+        if not is_quit(args.exc_value):
+            previous(args)
+
+    threading.excepthook = hook
+
+
+def _hook_unraisable() -> None:
+    from stackscope_pdb.program.ending import is_quit
+
+    previous = sys.unraisablehook
+
+    def hook(args: Any) -> None:
+        if not is_quit(args.exc_value):
+            previous(args)
+
+    sys.unraisablehook = hook
+
+
+def _filter_logs() -> None:
+    """Drop what servers and pools log of the exception.
+
+    Filters of handlers see everything, those of loggers not what comes from loggers below.
+    """
+    logging: Any = sys.modules.get("logging")
+    if logging is None:
+        return
+    for reference in list(logging._handlerList):
+        handler = reference()
+        if handler is not None:
+            handler.addFilter(_is_worth_it)
+    logging.lastResort.addFilter(_is_worth_it)
+
+
+def _is_worth_it(record: Any) -> bool:
+    from stackscope_pdb.program.ending import is_quit
+
+    exc = record.exc_info[1] if record.exc_info else None
+    if exc is not None:
+        return not is_quit(exc)
+    text = record.msg if isinstance(record.msg, str) else ""
+    return not (text == PENDING or _is_traceback_of_quit(record))
+
+
+def _is_traceback_of_quit(record: Any) -> bool:
+    """Whether a message is the text of a traceback, as servers send it to others."""
+    text = record.msg % record.args if record.args and "%" in record.msg else record.msg
+    if not isinstance(text, str) or "Traceback (most recent call last)" not in text:
+        return False
+    last = text.rstrip().rpartition("\n")[2]
+    return last.partition(":")[0].rpartition(".")[2] in ("CancelledError", "Quit", "QuitTask")

@@ -1,0 +1,158 @@
+"""Ends all threads of the program after `quit`, the main thread first.
+
+What it does it does in a thread of its own, which the `threading` module doesn't know, so that the
+program, as it ends, doesn't wait for that.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import sys
+import threading
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, List, Optional, Tuple
+
+PATIENCE = 2.0
+"""Seconds that threads get to end, before something stronger is done."""
+
+LONGEST_EXIT = 3.0
+"""Seconds that an exit which has begun may take, before it is ended like all the rest."""
+
+STEP = 0.02
+
+_has_begun = False
+
+
+def end_all(is_leaving: Callable[[], bool]) -> None:
+    """See to it that all threads end.
+
+    Args:
+        is_leaving: Says whether the exception has been raised that ends this one.
+    """
+    global _has_begun
+    if _has_begun:
+        return
+    _has_begun = True
+    import _thread
+
+    try:
+        _thread.start_new_thread(_end_all, (threading.get_ident(), is_leaving))
+    except RuntimeError:  # the interpreter is about to end
+        pass
+
+
+def _end_all(first: int, is_leaving: Callable[[], bool]) -> None:
+    main = threading.main_thread()
+    if first != main.ident:
+        _end(main.ident)
+    _wait_until(is_leaving, LONGEST_EXIT)
+    if not is_leaving():
+        _end(first)
+    if not _wait_until(lambda: not main.is_alive(), PATIENCE):
+        _end_others(first)
+        _wait_until(lambda: not main.is_alive())
+    _end_others(first)
+    if not _wait_until(lambda: not _others(), PATIENCE):
+        _end_process()
+
+
+def _others() -> List[threading.Thread]:
+    """The threads that the program's end waits for, without the main one."""
+    main = threading.main_thread()
+    return [one for one in threading.enumerate() if one is not main and not one.daemon]
+
+
+def _end_others(first: int) -> None:
+    for thread in _others():
+        if thread.ident != first:
+            _end(thread.ident)
+
+
+def _wait_until(is_so: Callable[[], bool], seconds: float = math.inf) -> bool:
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(STEP)
+    return True
+
+
+def _end_process() -> None:
+    """Do what the interpreter does at its end, which waits for threads that don't end."""
+    import atexit
+
+    try:
+        atexit._run_exitfuncs()
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+    finally:
+        os._exit(1)
+
+
+def _end(ident: Optional[int]) -> None:
+    """Have a thread end, if it still runs."""
+    frame = sys._current_frames().get(ident or 0)
+    if ident is None or frame is None or _end_loop(ident):
+        return
+    if ident == threading.main_thread().ident:
+        _interrupt_main()
+    else:
+        _raise_in(ident)
+
+
+def _end_loop(ident: int) -> bool:
+    """End the event loop that runs in a thread, if one does."""
+    from stackscope_pdb.program import loops
+
+    names = [thread.name for thread in threading.enumerate() if thread.ident == ident]
+    found = False
+    for library, loop in _loops_in(names):
+        found = loops.end_from_outside(library, loop) or found
+    return found
+
+
+def _loops_in(names: List[str]) -> List[Tuple[str, Any]]:
+    import stackscope
+
+    snapshot = stackscope.extract_all(with_contexts=False, threads=False)
+    return [
+        (node.library, node.loop)
+        for node in snapshot.loops
+        if node.is_running and node.thread in names
+    ]
+
+
+def _interrupt_main() -> None:
+    """Have the main thread end, also if it waits in a system call."""
+    from stackscope_pdb.program.ending import state
+
+    ident = threading.main_thread().ident or 0
+    if not callable(signal.getsignal(signal.SIGINT)):
+        _raise_in(ident)
+        return
+    state.interrupts_main = True
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(ident, signal.SIGINT)
+    else:
+        import _thread
+
+        _thread.interrupt_main()
+
+
+def _raise_in(ident: int) -> None:
+    """Raise the exception in a thread as soon as that runs code of Python."""
+    from stackscope_pdb.program.ending import Quit
+
+    try:
+        import ctypes
+
+        raise_in: Any = ctypes.pythonapi.PyThreadState_SetAsyncExc
+    except (ImportError, AttributeError):  # PyPy
+        return
+    raise_in(ctypes.c_ulong(ident), ctypes.py_object(Quit))
