@@ -24,6 +24,9 @@ TAKES_EXCEPTIONS = sys.version_info >= (3, 13)
 """``Pdb.interaction`` takes an exception, and ``exceptions`` lists those that it was raised
 from."""
 
+INTERACTS_LOCALLY = sys.version_info >= (3, 13)
+"""``exit()`` at the prompt of ``interact`` ends that prompt, and not the program."""
+
 COUNTS_FRAMES = sys.version_info >= (3, 14)
 """``where N`` shows N frames."""
 
@@ -52,6 +55,9 @@ RAISES_BEFORE_JUMP = sys.version_info < (3, 12)
 as one of the place before the jump (``maybe_call_line_trace`` in Python/ceval.c)."""
 
 IS_PYPY = sys.implementation.name == "pypy"
+
+JUMPS_BY_STACK = IS_PYPY or sys.version_info >= (3, 10)
+"""Whether a jump is possible is told from what is on the stack of values, and not from blocks."""
 
 NESTS_NO_SIGNAL_HANDLERS = IS_PYPY
 """No handler of signals runs before another one has ended (tried with PyPy 3.11)."""

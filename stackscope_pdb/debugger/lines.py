@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pdb
+import sys
+from contextlib import contextmanager
+
 from stackscope_pdb.commands import registry
 from stackscope_pdb.debugger.basics import Basics
 from stackscope_pdb.program.assignments import CO_OPTIMIZED, Watch
@@ -9,9 +13,10 @@ from stackscope_pdb.prompt import command_or_python
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Optional
+    from types import FrameType
+    from typing import Any, Callable, Iterator, List, Optional, Tuple
 
-    from stackscope_pdb.commands.registry import Command
+    from stackscope_pdb.program.evaluating import Line
     from stackscope_pdb.stop.focus import Focus
 
 ONLY_LOOKING = frozenset(
@@ -26,24 +31,37 @@ RUNS_NO_CODE = frozenset(("h", "help", "l", "list", "ll", "longlist"))
 """Commands of the standard debugger that run no code of the program."""
 
 
+CAN_AWAIT = frozenset(("p", "pp", "source", "whatis"))
+"""Commands of the standard debugger that show the value of an expression once."""
+
+MORE = "...   "
+"""The prompt for the next line of a statement; that of the standard debugger from 3.13 on."""
+
+
 class Lines(Basics):
     """The part of a debugger that runs lines."""
 
     _passing: Optional[int] = None
     """The identity of the exception that the last command has raised."""
 
+    known_value: Optional[List[Any]] = None
+    """The value of the expression that a command is about to show, if it has been awaited."""
+
     def onecmd(self, line: str) -> bool:
         """Run one line, after which less may be known about the program."""
         self._passing = None
         word = command_or_python.first_word(line)
         entry = registry.find(word)
-        if not self.commands_defining and self._is_python(line, word, entry):
+        run: Callable[[str], Any] = super().onecmd
+        if self.commands_defining or not hasattr(self, f"do_{word}"):
+            pass
+        elif not command_or_python.is_command(self, line):
             # It only looks like a command.
             self.lastcmd = line.strip()
             word, entry = "", None
-            run: Callable[[str], Any] = self.default
-        else:
-            run = super().onecmd
+            run = self.default
+        elif entry is None:
+            run = self._run_standard
         try:
             return bool(run(line))  # an `await` at the prompt ends the loop that reads it
         except BaseException as exc:
@@ -60,6 +78,39 @@ class Lines(Basics):
         finally:
             if entry is None and word not in RUNS_NO_CODE and line.strip():
                 self.session.snapshots.drop()
+
+    def _run_standard(self, line: str) -> Any:
+        """Run a command of the standard debugger, unless it would do what nobody has meant."""
+        reason = command_or_python.why_not(line)
+        if reason is not None:
+            self.lastcmd = ""
+            self.refuse(reason)
+            return None
+        if "await" in line or "async" in line:
+            word, argument, _ = self.parseline(line)
+            awaited = self._awaited(argument or "")
+            if awaited is not None and word in CAN_AWAIT:
+                self.lastcmd = line.strip()
+                return self._show_awaited(f"do_{word}", argument or "", awaited)
+            if awaited is not None and word == "display":
+                self.refuse("'display' can't await. 'p' can, which shows the value once.")
+                return None
+        return super().onecmd(command_or_python.as_documented(line))
+
+    def handle_command_def(self, line: str) -> Any:
+        """Note a line that is to run at a breakpoint: Python as it is."""
+        if self._is_python_for_sure(line):
+            lines: Any = self.commands
+            lines[self.commands_bnum].append(line.strip())
+            return None
+        return super().handle_command_def(line)  # type: ignore[misc,unused-ignore]
+
+    def _is_python_for_sure(self, line: str) -> bool:
+        """Whether a line is Python wherever it runs, or does harm as a command if it isn't."""
+        word = command_or_python.first_word(line)
+        if command_or_python.is_assignment(line) or line.lstrip().startswith("!"):
+            return True
+        return hasattr(self, f"do_{word}") and command_or_python.why_not(line) is not None
 
     def preloop(self) -> None:
         """Show what has changed of the expressions on display."""
@@ -81,18 +132,10 @@ class Lines(Basics):
 
         self.refuse(f"{name} failed: {describe_exception(exc)}")
 
-    def _is_python(self, line: str, word: str, entry: Optional[Command]) -> bool:
-        if entry is None and "=" not in line and ":" not in line:
-            return False
-        if not self.curframe or not hasattr(self, f"do_{word}"):
-            return False
-        if entry is None:
-            # "n = 1", which the standard debugger takes for "next"
-            return command_or_python.is_assignment(line)
-        return command_or_python.is_python(line, entry.options, self.has_variable)
-
     def default(self, line: str) -> Any:
         """Run a Python statement in the current frame."""
+        from stackscope_pdb.program import awaiting
+
         focus = self.session.focus
         if (
             focus is not None
@@ -101,29 +144,128 @@ class Lines(Basics):
         ):
             self.refuse(f"{focus.noun} has left this frame meanwhile, so nothing was assigned.")
             return None
+        host: Any = self
+        with self._as_program_sees_it():
+            try:
+                statement = self._read_statement(line[1:].strip() if line[:1] == "!" else line)
+                if statement is None:
+                    return None
+                if statement.awaits:
+                    return self._assigning(lambda: awaiting.run(host, statement))
+                self._assigning(lambda: statement.run(*self.namespaces()))
+            except BaseException as exc:
+                self.error(one_line_of(exc))
+        return None
+
+    @contextmanager
+    def _as_program_sees_it(self) -> Iterator[None]:
+        """While a line runs, let its input and output be the debugger's."""
+        before = sys.stdin, sys.stdout, sys.displayhook
+        sys.stdin, sys.stdout, sys.displayhook = self.stdin, self.stdout, self.displayhook
+        try:
+            yield
+        finally:
+            sys.stdin, sys.stdout, sys.displayhook = before
+
+    def namespaces(self) -> Tuple[Any, Any, Any]:
+        """The globals and locals of the current frame, and its cells: for `evaluating.Line`."""
+        frame = self.current_frame
+        return frame.f_globals, self.frame_locals(), self.session.cells.setdefault(frame, {})
+
+    def _read_statement(self, source: str) -> Optional[Line]:
+        """What begins with ``source``, or ``None`` if the user gives it up."""
+        from stackscope_pdb.program import evaluating
+
+        if not source.strip():
+            return None
+        is_complete = self.is_complete(source + "\n")  # a block in one line is
+        while not is_complete:
+            more = self.read_more(source)
+            if more is None:
+                self.lastcmd = ""
+                self.message("")
+                return None
+            source += "\n" + more
+            self.lastcmd = source
+            is_complete = self.is_complete(source)
+        return evaluating.Line(source)
+
+    def is_complete(self, source: str) -> bool:
+        """Whether a statement needs no more lines, as far as can be said."""
+        from stackscope_pdb.program import evaluating
+
+        return evaluating.is_complete(source)
+
+    def read_more(self, source: str) -> Optional[str]:
+        """The next line of a statement, or ``None`` if there is none."""
+        if self.use_rawinput:
+            try:
+                return input(MORE)
+            except (EOFError, KeyboardInterrupt):
+                return None
+        self.stdout.write(MORE)
+        self.stdout.flush()
+        line: str = self.stdin.readline()
+        return line.rstrip("\r\n") if line else None
+
+    def _awaited(self, expression: str) -> Optional[Line]:
+        """An expression that awaits; ``None`` for others."""
+        from stackscope_pdb.program import evaluating
+
+        try:
+            line = evaluating.Line(expression, "eval")
+        except (SyntaxError, ValueError, OverflowError):
+            return None
+        return line if line.awaits else None
+
+    def _show_awaited(self, command: str, argument: str, expression: Line) -> Any:
+        """Run a command that shows the value of ``expression``, once that is known."""
         from stackscope_pdb.program import awaiting
 
-        code = awaiting.compiled(line)
-        if code is not None and getattr(self, "async_shim_frame", None) is None:
-            host: Any = self
-            return self._assigning(lambda _line: awaiting.run(host, code), line)
-        return self._assigning(super().default, line)
+        def show(value: object) -> None:
+            self.known_value = [value]
+            try:
+                getattr(self, command)(argument)
+            finally:
+                self.known_value = None
+
+        host: Any = self
+        return self._assigning(lambda: awaiting.run(host, expression, show))
 
     def _has_left(self, focus: Focus) -> bool:
         """Whether the current frame is one that a thread, which goes on, isn't in any more."""
         return focus.kind == "thread" and not self.session.is_live(self.current_frame)
 
     def _getval(self, arg: str) -> Any:
-        return self._assigning(super()._getval, arg)
+        if self.known_value is not None:
+            return self.known_value[0]
+        try:
+            return self._assigning(lambda: self._evaluated(arg))
+        except BaseException as exc:
+            self.error(one_line_of(exc))
+            raise
 
-    def _assigning(self, run: Callable[[str], Any], text: str) -> Any:
+    def _evaluated(self, expression: str) -> Any:
+        from stackscope_pdb.program import evaluating
+
+        return evaluating.Line(expression, "eval").run(*self.namespaces())
+
+    def _getval_except(self, arg: str, frame: Optional[FrameType] = None) -> Any:
+        if frame is not None:
+            return super()._getval_except(arg, frame)  # type: ignore[misc,unused-ignore]
+        try:
+            return self._evaluated(arg)
+        except BaseException as exc:
+            return pdb._rstr(f"** raised {one_line_of(exc)} **")  # type: ignore[attr-defined]
+
+    def _assigning(self, run: Callable[[], Any]) -> Any:
         """Call ``run``, then see to it that the assignments that it made reach the frame."""
         frame = self.curframe
         if frame is None or not frame.f_code.co_flags & CO_OPTIMIZED:
-            return run(text)
+            return run()
         watch = Watch(frame, self.frame_locals())
         try:
-            return run(text)
+            return run()
         finally:
             lost = watch.write_back()
             if lost:
@@ -131,3 +273,10 @@ class Lines(Basics):
                     f"{', '.join(lost)} stayed as before: this version of Python has no way to "
                     "change that variable of a frame so."
                 )
+
+
+def one_line_of(exc: BaseException) -> str:
+    """An exception as the standard debugger shows it."""
+    import traceback
+
+    return traceback.format_exception_only(type(exc), exc)[-1].strip()

@@ -20,7 +20,7 @@ import threading
 
 from stackscope_pdb.debugger.mixin import Commands
 from stackscope_pdb.debugger.painting import Paints
-from stackscope_pdb.facts import HAS_BACKENDS, TAKES_EXCEPTIONS
+from stackscope_pdb.facts import HAS_BACKENDS, INTERACTS_LOCALLY, TAKES_EXCEPTIONS
 from stackscope_pdb.failures import around, attempt, handle
 from stackscope_pdb.program.doctests import stdout_of_prompt, visible_stdout
 from stackscope_pdb.program.finalizers import PassesFinalizers
@@ -253,11 +253,20 @@ class Pdb(Paints, ReadsLines, Interrupts, Commands, PassesFinalizers, pdb.Pdb):
         self.mainpyfile = self.canonic(code.co_filename)
         __main__.__dict__.clear()
         __main__.__dict__.update(namespace)
+        # Which files were as they are now when they were run; from 3.13 on.
+        getattr(self, "_file_mtime_table", {}).clear()
         self.run(code)
 
-    def run(self, *args: Any, **kwargs: Any) -> Any:
-        """As that of `bdb.Bdb`."""
-        return _until_quit(super().run, *args, **kwargs)
+    def run(self, cmd: Any, globals: Any = None, locals: Any = None) -> Any:
+        """As that of `bdb.Bdb`. What functions in ``cmd`` use may be in ``locals``."""
+        if isinstance(cmd, str) and locals is not None:
+            from stackscope_pdb.program import evaluating
+
+            line = evaluating.Line(cmd, "exec")
+            if not line.awaits and line.needs_function(globals, locals, {}):
+                with evaluating.Carried(line, locals, {}) as carried:
+                    return self.runcall(carried.function(globals))
+        return _until_quit(super().run, cmd, globals, locals)
 
     def runeval(self, *args: Any, **kwargs: Any) -> Any:
         """As that of `bdb.Bdb`."""
@@ -287,7 +296,17 @@ class Pdb(Paints, ReadsLines, Interrupts, Commands, PassesFinalizers, pdb.Pdb):
         finally:
             self.prompt = prompt_now
 
-    # ------------------------------------------------------------------ recursive debuggers
+    # ------------------------------------------------------------------ other prompts
+
+    def do_interact(self, arg: str) -> Any:
+        if INTERACTS_LOCALLY:
+            return super().do_interact(arg)
+        from stackscope_pdb.prompt.interactive import leaving_returns
+
+        with leaving_returns():
+            return super().do_interact(arg)
+
+    do_interact.__doc__ = pdb.Pdb.do_interact.__doc__
 
     def _create_recursive_debugger(self) -> Pdb:
         return type(self)(self.completekey, self.stdin, self.stdout)

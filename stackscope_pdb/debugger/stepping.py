@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pdb
 import weakref
+from contextlib import contextmanager
 
 from stackscope_pdb.debugger.basics import Basics
 from stackscope_pdb.program.machinery import serves_debugger
@@ -12,7 +13,7 @@ from stackscope_pdb.stop.snapshots import goes_on
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Any, Callable, Dict, Optional, Sequence
+    from typing import Any, Callable, Dict, Iterator, Optional, Sequence
 
     from stackscope_pdb.program.libraries import Passed
     from stackscope_pdb.stop.focus import Focus
@@ -96,6 +97,70 @@ class Stepping(Basics):
                 frame.f_trace = self.trace_dispatch
             frame = frame.f_back
 
+    def break_here(self, frame: FrameType) -> bool:
+        """Whether a breakpoint says to stop in a frame. Its condition may have closures."""
+        known = self.breaks.get(self.canonic(frame.f_code.co_filename))
+        if known and (frame.f_lineno in known or frame.f_code.co_firstlineno in known):
+            from stackscope_pdb.program.evaluating import FrameWithClosures
+
+            return super().break_here(FrameWithClosures(frame))  # type: ignore[arg-type]
+        return False
+
+    def user_line(self, frame: FrameType) -> None:
+        """Stop at the beginning of a line."""
+        with self._at_line():
+            super().user_line(frame)
+
+    def user_opcode(self, frame: FrameType) -> None:
+        """Stop in a line, behind `breakpoint`; from 3.13 on."""
+        with self._at_line():
+            super().user_opcode(frame)  # type: ignore[misc,unused-ignore]
+
+    @contextmanager
+    def _at_line(self) -> Iterator[None]:
+        self.session.is_at_line = True
+        try:
+            yield
+        finally:
+            self.session.is_at_line = False
+
+    def jump(self, argument: str) -> None:
+        """Go on at another line, if nothing is in the way.
+
+        From 3.11 on the interpreter lets a frame jump from where it is called, or returns, too. If
+        that is a generator it may crash then.
+        """
+        import warnings
+
+        if self.is_post_mortem:
+            self.refuse("'jump' needs a program that can go on.")
+            return
+        if not self.session.is_at_line:
+            self.refuse(
+                "'jump' works where a line begins, and the program has stopped elsewhere: 'next' "
+                "goes there."
+            )
+            return
+        reason = self._why_no_jump(argument)
+        if reason is not None:
+            self.error(f"Jump failed: {reason}")
+            return
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            try:
+                super().do_jump(argument)
+            except Exception as exc:
+                self.error(f"Jump failed: {exc}")
+        for warning in warned:  # that variables have no value there
+            self.message(f"Warning: {warning.message}")
+
+    def _why_no_jump(self, argument: str) -> Optional[str]:
+        from stackscope_pdb.program import jumping
+
+        if not argument.strip().isdecimal() or self.curindex + 1 != len(self.stack):
+            return None  # the base class says so
+        return jumping.why_not(self.current_frame, int(argument))
+
     def next_in_focus(self, focus: Focus) -> Optional[bool]:
         """Let the program run until the selected, suspended frame comes to its next line."""
         found = None
@@ -157,8 +222,11 @@ def _step(name: str) -> Callable[[Stepping, str], Optional[bool]]:
     def run(self: Stepping, argument: str) -> Optional[bool]:
         focus = self.session.focus
         if focus is None:
-            if name == "jump" and self._jumps_from_call(argument):
-                return self.jump_from_call(argument)
+            if name == "jump":
+                if self._jumps_from_call(argument):
+                    return self.jump_from_call(argument)
+                self.jump(argument)
+                return None
             self.pass_libraries()
             return getattr(super(Stepping, self), f"do_{name}")(argument)  # type: ignore[no-any-return]
         if name == "next":

@@ -32,7 +32,10 @@ class TakesTurns(Basics):
         with turn():
             super().user_line(frame)
 
-    user_opcode = user_line  # 3.13+
+    def user_opcode(self, frame: FrameType) -> None:
+        """A stop in a line; from 3.13 on."""
+        with turn():
+            super().user_opcode(frame)  # type: ignore[misc,unused-ignore]
 
     def user_return(self, frame: FrameType, return_value: Any) -> None:
         """A stop where a function returns."""

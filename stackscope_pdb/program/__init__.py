@@ -8,7 +8,9 @@
 `machinery`    which of the frames that run are a debugger's own
 `libraries`    which code is the user's
 `assignments`  variables changed at the prompt are changed in the frame
+`evaluating`   lines of Python run as if they stood in the frame
 `awaiting`     ``await`` at the prompt
+`jumping`      where ``jump`` must not go
 `finalizers`   what the garbage collector calls on the way to a stop is passed by
 `doctests`     where a prompt writes while doctest keeps what is printed
 `machinery`    which of the frames that run are a debugger's own

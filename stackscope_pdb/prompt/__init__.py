@@ -8,8 +8,9 @@
 `printing`           shows what other threads print above the line
 `completion`         what Tab offers
 `history`            the lines that were typed before
+`interactive`        the prompt that the command ``interact`` opens
 `ending`             puts the terminal back if a signal ends the program
-`command_or_python`  tells whether a line is one of our commands, or Python
+`command_or_python`  tells whether a line is a command, or Python
 ===================  ======================================================
 """
 

@@ -15,7 +15,6 @@ import threading
 from contextlib import contextmanager, nullcontext
 
 from stackscope_pdb import settings
-from stackscope_pdb.commands import registry
 from stackscope_pdb.facts import ONE_TASK_PER_THREAD
 from stackscope_pdb.output.highlight import PROMPT_STYLE
 from stackscope_pdb.prompt import command_or_python, history
@@ -100,31 +99,17 @@ def _new_session(
 
 def needs_more(debugger: Host, text: str) -> bool:
     """Whether Enter begins a new line after ``text``, the beginning of a statement."""
-    import codeop
-    import warnings
+    from stackscope_pdb.program import evaluating
 
     body = text.lstrip().lstrip("!")
-    if not body.strip() or is_command(debugger, text):
+    if not body.strip() or command_or_python.is_command(debugger, text):
         return False
     if not text.rpartition("\n")[2].strip():
         return False  # an empty line ends it, whatever it is
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return codeop.compile_command(body, "<stdin>", "single") is None
+        return not evaluating.is_complete(body)
     except (SyntaxError, ValueError, OverflowError):
         return False
-
-
-def is_command(debugger: Host, text: str) -> bool:
-    """Whether a line is a command and not Python."""
-    word = command_or_python.first_word(text)
-    if text.lstrip().startswith("!") or not hasattr(debugger, f"do_{word}"):
-        return False
-    entry = registry.find(word)
-    if entry is None:
-        return not command_or_python.is_assignment(text)
-    return not command_or_python.is_python(text, entry.options, debugger.has_variable)
 
 
 def _completer(debugger: Host) -> Any:
@@ -185,7 +170,7 @@ def _lexer(debugger: Host) -> Any:
 
     class OurLexer(Lexer):
         def lex_document(self, document: Any) -> Any:
-            if not is_command(debugger, document.text):
+            if not command_or_python.is_command(debugger, document.text):
                 return python.lex_document(document)
             word = command_or_python.first_word(document.text)
             before, _, after = document.text.partition(word)

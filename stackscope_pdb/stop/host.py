@@ -5,7 +5,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Any, Dict, List, MutableMapping, Optional, Protocol, Sequence
+    from typing import Any, Dict, List, MutableMapping, Optional, Protocol, Sequence, Tuple
 
     from stackscope import Frame
     from stackscope.render.drawing import Line
@@ -59,6 +59,15 @@ if TYPE_CHECKING:
 
         def frame_locals(self) -> MutableMapping[str, Any]:
             """The locals of the current frame, with what was assigned at the prompt."""
+            raise NotImplementedError
+
+        def namespaces(self) -> Tuple[Any, Any, Any]:
+            """The globals and locals of the current frame, and its cells."""
+            raise NotImplementedError
+
+        @property
+        def is_post_mortem(self) -> bool:
+            """Whether the program can't go on any more."""
             raise NotImplementedError
 
         def has_variable(self, name: str) -> bool:

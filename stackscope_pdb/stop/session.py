@@ -15,8 +15,8 @@ from stackscope_pdb.stop.snapshots import Snapshots, extract_now
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import weakref
-    from types import FrameType
-    from typing import Any, List, Optional, Set, Tuple
+    from types import CellType, FrameType
+    from typing import Any, Dict, List, Optional, Set, Tuple
 
     from stackscope import Stack
     from stackscope_pdb.stop.focus import Entry, Focus
@@ -33,14 +33,17 @@ class Session:
         raised: The exception that is looked at in post-mortem debugging.
         is_shown: Whether the user has been told where the program stopped.
         opens_at_user: Whether the next stop begins in the innermost frame of the user's.
+        is_at_line: Whether the program stopped where a line begins, and not at a call or the like.
         is_place_owed: Whether the standard debugger won't tell that, so that we have to.
         prompt: The prompt as it is without a focus; meaningful while there is one.
         awaited: The suspended generator or coroutine whose next line is waited for while the
             program runs.
         line_reader: What reads lines at the prompt, and what it was made for. It serves all stops.
+        cells: Those in which functions that were made at the prompt see the variables of a frame.
     """
 
     def __init__(self) -> None:
+        self.is_at_line = False
         self.awaited: Optional[weakref.ref[Any]] = None
         self.calling: Optional[FrameType] = None
         self.opens_at_user = False
@@ -61,6 +64,7 @@ class Session:
         self.focus: Optional[Focus] = None
         self.is_shown = False
         self.is_place_owed = False
+        self.cells: Dict[FrameType, Dict[str, CellType]] = {}
         self.snapshots.drop()
 
     def arrive(
