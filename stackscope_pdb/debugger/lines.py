@@ -112,6 +112,15 @@ class Lines(Basics):
             return True
         return hasattr(self, f"do_{word}") and command_or_python.why_not(line) is not None
 
+    def _pdbcmd_print_frame_status(self, arg: str) -> None:
+        """Say where the program stopped (3.13+), unless it has been there all the time."""
+        is_back, self.session.is_back = self.session.is_back, False
+        if is_back:
+            self.session.is_shown = True
+            self._show_display()  # type: ignore[attr-defined]
+        else:
+            super()._pdbcmd_print_frame_status(arg)  # type: ignore[misc]
+
     def preloop(self) -> None:
         """Show what has changed of the expressions on display."""
         try:
@@ -145,7 +154,7 @@ class Lines(Basics):
             self.refuse(f"{focus.noun} has left this frame meanwhile, so nothing was assigned.")
             return None
         host: Any = self
-        with self._as_program_sees_it():
+        with self.as_program_sees_it():
             try:
                 statement = self._read_statement(line[1:].strip() if line[:1] == "!" else line)
                 if statement is None:
@@ -154,11 +163,16 @@ class Lines(Basics):
                     return self._assigning(lambda: awaiting.run(host, statement))
                 self._assigning(lambda: statement.run(*self.namespaces()))
             except BaseException as exc:
-                self.error(one_line_of(exc))
+                self._tell(exc)
         return None
 
+    def _tell(self, exc: BaseException) -> None:
+        from stackscope_pdb.output.tracebacks import one_line_of
+
+        self.error(one_line_of(exc))
+
     @contextmanager
-    def _as_program_sees_it(self) -> Iterator[None]:
+    def as_program_sees_it(self) -> Iterator[None]:
         """While a line runs, let its input and output be the debugger's."""
         before = sys.stdin, sys.stdout, sys.displayhook
         sys.stdin, sys.stdout, sys.displayhook = self.stdin, self.stdout, self.displayhook
@@ -242,7 +256,7 @@ class Lines(Basics):
         try:
             return self._assigning(lambda: self._evaluated(arg))
         except BaseException as exc:
-            self.error(one_line_of(exc))
+            self._tell(exc)
             raise
 
     def _evaluated(self, expression: str) -> Any:
@@ -256,6 +270,8 @@ class Lines(Basics):
         try:
             return self._evaluated(arg)
         except BaseException as exc:
+            from stackscope_pdb.output.tracebacks import one_line_of
+
             return pdb._rstr(f"** raised {one_line_of(exc)} **")  # type: ignore[attr-defined]
 
     def _assigning(self, run: Callable[[], Any]) -> Any:
@@ -273,10 +289,3 @@ class Lines(Basics):
                     f"{', '.join(lost)} stayed as before: this version of Python has no way to "
                     "change that variable of a frame so."
                 )
-
-
-def one_line_of(exc: BaseException) -> str:
-    """An exception as the standard debugger shows it."""
-    import traceback
-
-    return traceback.format_exception_only(type(exc), exc)[-1].strip()

@@ -66,3 +66,10 @@ def _with_harmless_name(kind: Any) -> Any:
     base = SyntaxError if issubclass(kind, SyntaxError) else Exception
     namespace = {"__qualname__": one_line(name), "__module__": one_line(str(module))}
     return type("Renamed", (base,), namespace)
+
+
+def one_line_of(exc: BaseException) -> str:
+    """An exception as the standard debugger shows it: its type and its text."""
+    import traceback
+
+    return traceback.format_exception_only(type(exc), exc)[-1].strip()

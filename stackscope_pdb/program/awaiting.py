@@ -48,6 +48,7 @@ def run(
     if _is_async_stop(debugger):
         host: Any = debugger
         host.async_awaitable = work
+        debugger.session.is_back = True
         return True
     with released():  # meanwhile the program runs
         sys.modules["greenback"].await_(work)
@@ -109,17 +110,15 @@ async def _shown(
     use: Optional[Callable[[object], None]],
 ) -> None:
     """Await, and show what comes of it. Nothing is raised."""
-    from stackscope_pdb.debugger.lines import one_line_of
+    from stackscope_pdb.output.tracebacks import one_line_of
 
-    before, sys.displayhook = sys.displayhook, debugger.displayhook
-    try:
-        value = await (_in_asyncio(coroutine) if _trio_task() is None else _in_trio(coroutine))
-        if use is not None:
-            use(value)
-    except BaseException as exc:
-        debugger.error(one_line_of(exc))
-    finally:
-        sys.displayhook = before
+    with debugger.as_program_sees_it():
+        try:
+            value = await (_in_asyncio(coroutine) if _trio_task() is None else _in_trio(coroutine))
+            if use is not None:
+                use(value)
+        except BaseException as exc:
+            debugger.error(one_line_of(exc))
 
 
 async def _in_asyncio(coroutine: Coroutine[Any, Any, object]) -> object:

@@ -5,7 +5,17 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Any, Dict, List, MutableMapping, Optional, Protocol, Sequence, Tuple
+    from typing import (
+        Any,
+        ContextManager,
+        Dict,
+        List,
+        MutableMapping,
+        Optional,
+        Protocol,
+        Sequence,
+        Tuple,
+    )
 
     from stackscope import Frame
     from stackscope.render.drawing import Line
@@ -123,6 +133,10 @@ if TYPE_CHECKING:
 
         def get_file_breaks(self, filename: str) -> Any:
             """The lines of a file that have breakpoints."""
+            raise NotImplementedError
+
+        def as_program_sees_it(self) -> ContextManager[None]:
+            """While a line runs, let its input and output be the debugger's."""
             raise NotImplementedError
 
         def displayhook(self, obj: object) -> None:

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from stackscope_pdb.facts import HAS_ASYNC_STOPS
+
 greenback = pytest.importorskip("greenback")
 
 
@@ -110,3 +112,110 @@ def test_other_tasks_go_on_meanwhile(scripted):
 
     assert asyncio.run(main())
     assert session.replies[0] == "True"
+
+
+LINES = {
+    "await twice(factor, sleep)": "6",
+    "p await twice(factor, sleep)": "6",
+    "pp [await twice(i * factor, sleep) for i in range(3)]": "[0, 6, 12]",
+    "{i: await twice(i, sleep) async for i in numbers(sleep)}": "{0: 0, 1: 2}",
+    "found = await twice(factor, sleep); found": "6",
+    "p found": "6",
+    "whatis await twice(1, sleep)": "<class 'int'>",
+    "async with Entered(sleep) as entered: print(entered, factor)": "in 3",
+    "async for i in numbers(sleep): i": "0\n1",
+    "f = lambda x: x * factor; f(await twice(1, sleep))": "6",
+    "await twice(None, sleep)": "*** TypeError: unsupported operand type(s) for *: 'NoneType' and "
+    "'int'",
+    "p await nowhere": "*** NameError: name 'nowhere' is not defined",
+    "return await twice(1, sleep)": "*** 'return' takes no argument, so nothing was run.",
+    "yield await twice(1, sleep)": "*** SyntaxError: 'yield' outside function",
+    "display await twice(1, sleep)": "*** 'display' can't await. 'p' can, which shows the value "
+    "once.",
+    "factor = await twice(factor, sleep)": "",
+    "p factor": "6",
+}
+
+
+async def numbers(sleep):
+    for i in range(2):
+        await sleep(0)
+        yield i
+
+
+class Entered:
+    def __init__(self, sleep):
+        self.sleep = sleep
+
+    async def __aenter__(self):
+        await self.sleep(0)
+        return "in"
+
+    async def __aexit__(self, *exc):
+        await self.sleep(0)
+
+
+@pytest.mark.parametrize("run", RUNNERS)
+def test_all_that_awaits(scripted, run):
+    session = scripted(*LINES, "c")
+
+    async def main(sleep):
+        factor = 3
+        await greenback.ensure_portal()
+        session.stop()
+        assert factor == 6
+
+    run(main)
+    for (line, expected), reply in zip(LINES.items(), session.replies):
+        assert reply == expected, line
+
+
+@pytest.mark.skipif(not HAS_ASYNC_STOPS, reason="there are none")
+@pytest.mark.parametrize("run", RUNNERS)
+def test_at_an_async_stop(scripted, run):
+    session = scripted(*LINES, "n", "await twice(1, sleep)", "c")
+
+    async def main(sleep):
+        factor = 3
+        await session.pdb.set_trace_async(sys._getframe())
+        assert factor == 6
+        await sleep(0)
+
+    run(main)
+    for (line, expected), reply in zip(LINES.items(), session.replies):
+        assert reply == expected, line
+    assert "-> assert factor == 6" in session.replies[len(LINES)]
+    assert "ensure_portal" in session.replies[len(LINES) + 1]
+
+
+def test_cancelled_by_somebody_else(scripted):
+    session = scripted("await sleep(10)", "p 'goes on'", "c")
+
+    async def main():
+        sleep = asyncio.sleep
+        task = asyncio.current_task()
+        await greenback.ensure_portal()
+        asyncio.get_running_loop().call_later(0.01, task.cancel)
+        session.stop()
+        try:
+            await sleep(10)
+        except asyncio.CancelledError:
+            return "seen"
+
+    assert asyncio.run(main()) == "seen"
+    assert "CancelledError" in session.replies[0]
+    assert session.replies[1] == "'goes on'"
+
+
+def test_post_mortem(scripted):
+    async def fail():
+        raise ValueError
+
+    session = scripted("await 1", "q")
+    session.pdb.reset()
+    try:
+        asyncio.run(fail())
+    except ValueError as exc:
+        error = exc
+    session.pdb.interaction(None, error.with_traceback(error.__traceback__.tb_next))
+    assert "isn't running any more" in session.replies[0]
