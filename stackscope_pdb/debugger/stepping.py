@@ -124,7 +124,7 @@ class Stepping(Basics):
         finally:
             self.session.is_at_line = False
 
-    def jump(self, argument: str) -> None:
+    def jump(self, argument: str) -> Optional[bool]:
         """Go on at another line, if nothing is in the way.
 
         From 3.11 on the interpreter lets a frame jump from where it is called, or returns, too. If
@@ -134,17 +134,19 @@ class Stepping(Basics):
 
         if self.is_post_mortem:
             self.refuse("'jump' needs a program that can go on.")
-            return
+            return None
+        reason = self._why_no_jump(argument)
+        if reason is not None:
+            self.error(f"Jump failed: {reason}")
+            return None
+        if self._jumps_from_call(argument):
+            return self.jump_from_call(argument)
         if not self.session.is_at_line:
             self.refuse(
                 "'jump' works where a line begins, and the program has stopped elsewhere: 'next' "
                 "goes there."
             )
-            return
-        reason = self._why_no_jump(argument)
-        if reason is not None:
-            self.error(f"Jump failed: {reason}")
-            return
+            return None
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
             try:
@@ -153,6 +155,7 @@ class Stepping(Basics):
                 self.error(f"Jump failed: {exc}")
         for warning in warned:  # that variables have no value there
             self.message(f"Warning: {warning.message}")
+        return None
 
     def _why_no_jump(self, argument: str) -> Optional[str]:
         from stackscope_pdb.program import jumping
@@ -223,10 +226,7 @@ def _step(name: str) -> Callable[[Stepping, str], Optional[bool]]:
         focus = self.session.focus
         if focus is None:
             if name == "jump":
-                if self._jumps_from_call(argument):
-                    return self.jump_from_call(argument)
-                self.jump(argument)
-                return None
+                return self.jump(argument)
             self.pass_libraries()
             return getattr(super(Stepping, self), f"do_{name}")(argument)  # type: ignore[no-any-return]
         if name == "next":
