@@ -141,7 +141,7 @@ class Stepping(Basics):
             return None
         if self._jumps_from_call(argument):
             return self.jump_from_call(argument)
-        if not self.session.is_at_line:
+        if not self.session.is_at_line and self.curindex + 1 == len(self.stack):
             self.refuse(
                 "'jump' works where a line begins, and the program has stopped elsewhere: 'next' "
                 "goes there."
@@ -162,7 +162,8 @@ class Stepping(Basics):
 
         if not argument.strip().isdecimal() or self.curindex + 1 != len(self.stack):
             return None  # the base class says so
-        return jumping.why_not(self.current_frame, int(argument))
+        frame, line = self.current_frame, int(argument)
+        return jumping.outside(frame, line) or jumping.why_not(frame, line)
 
     def next_in_focus(self, focus: Focus) -> Optional[bool]:
         """Let the program run until the selected, suspended frame comes to its next line."""

@@ -136,7 +136,7 @@ class Interrupts(Base):
         if len(shown) == 1:
             return
         console = self.console
-        self.show(list(thread_lines(shown, None, console)), console)
+        self.show(list(thread_lines(shown, None, turns.waiting(), console)), console)
         idle = len(nodes) - len(shown)
         if idle:
             are = (

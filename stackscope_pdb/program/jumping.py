@@ -45,6 +45,15 @@ class _Block:
         return self.first <= line <= self.last
 
 
+def outside(frame: FrameType, line: int) -> Optional[str]:
+    """Why a line is none that a frame could ever come to, in the words of the interpreter."""
+    code = frame.f_code
+    last = max((found for _, found in dis.findlinestarts(code) if found), default=0)
+    if line < code.co_firstlineno:
+        return f"line {line} comes before the current code block"
+    return f"line {line} comes after the current code block" if line > last else None
+
+
 def why_not(frame: FrameType, line: int) -> Optional[str]:
     """Why a frame, which stands at the beginning of a line, can't go on at another one."""
     code, now = frame.f_code, frame.f_lineno

@@ -36,8 +36,6 @@ def session_of_the_page():
 def comparable(lines):
     """Lines without what differs from one installation and version to the next."""
     text = "\n".join(lines).replace(f"{ROOT}/", "")
-    # where the loop waits
-    text = re.sub(r"> /\S+\(\d+\)\w+\(\)\n-> .*", "> WAITS", text)
     # readline sometimes begins a line before it lets a program go on
     return text.strip("\n").split("\n")
 

@@ -27,7 +27,6 @@ def function(a, b, c, n, s, d):
     args = (1, 2)
     factor = 3
     words = ["a", "bb"]
-    stop()
     x = helper(n)
     y = x + 1
     for i in range(2):
@@ -40,6 +39,8 @@ def caller():
 
 caller()
 """
+
+STOP = 1 + PROGRAM.split("\n").index("    x = helper(n)")
 
 NAMES = "a variable that is named like a command is the variable"
 NO_NAMES = "what looks like an expression doesn't run the program on, and says so"
@@ -220,7 +221,9 @@ def forget_breakpoints():
 def outcome(cls, line, tmp_path):
     """What is shown if ``line`` is typed, and where the program is then."""
     out = io.StringIO()
-    more = [line, "    p 'in a block'", "", "!print(repr((n, r, text)))", "l ., 1", "q"]
+    # Not by set_trace(): ours stops at the call on each version.
+    stop = [f"tbreak {tmp_path / 'program.py'}:{STOP}", "c"]
+    more = [*stop, line, "    p 'in a block'", "", "!print(repr((n, r, text)))", "l ., 1", "q"]
     debugger = cls(
         stdin=io.StringIO("".join(f"{one}\n" for one in more)),
         stdout=out,
@@ -230,11 +233,10 @@ def outcome(cls, line, tmp_path):
     debugger.use_rawinput = False
     forget_breakpoints()
     code = compile(PROGRAM, str(tmp_path / "program.py"), "exec")
-    variables = {"__name__": "program", "stop": lambda: debugger.set_trace(sys._getframe(1))}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            exec(code, variables)
+            debugger.run(code, {"__name__": "program"})
     except bdb.BdbQuit:
         pass
     except ValueError as exc:  # exit() has closed the standard one's input
