@@ -135,7 +135,9 @@ def width_of(text: str) -> int:
 def _columns_of(character: str) -> int:
     import unicodedata
 
-    if unicodedata.combining(character):
+    if unicodedata.category(character) in ("Mn", "Me", "Cf"):  # accents, joiners, variants
+        return 0
+    if "\u1160" <= character <= "\u11ff":  # the middle and the end of a Hangul syllable
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
@@ -154,8 +156,16 @@ def end(text: str, width: int) -> str:
     for index in range(len(text) - 1, -1, -1):
         width -= _columns_of(text[index])
         if width < 0:
-            return text[index + 1 :]
+            return without_accents_at_start(text[index + 1 :])
     return text
+
+
+def without_accents_at_start(text: str) -> str:
+    """``text`` without what belongs to a character before it."""
+    index = 0
+    while index < len(text) and not _columns_of(text[index]):
+        index += 1
+    return text[index:]
 
 
 def padded(text: str, width: int) -> str:
@@ -167,7 +177,7 @@ def cut_line(line: List[Tuple[str, str]], width: int, ellipsis: str) -> List[Tup
     """A line of spans, or what fits into ``width`` columns, with an ellipsis."""
     if sum(width_of(text) for _, text in line) <= width:
         return line
-    left = max(width - len(ellipsis), 0)
+    left = max(width - width_of(ellipsis), 0)
     short: List[Tuple[str, str]] = []
     for kind, text in line:
         if width_of(text) > left:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from stackscope_pdb import settings
 from stackscope_pdb.commands.arguments import single
 from stackscope_pdb.commands.registry import CommandError, command
-from stackscope_pdb.output.harmless import harmless
+from stackscope_pdb.output.harmless import harmless, without_colors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,7 +79,10 @@ def draw(debugger: Host, entry: Entry) -> bool:
     if not 1 <= lineno <= len(lines):
         return False
     shown = around(code, lineno, count, len(lines))
-    sources = [harmless(line.rstrip("\n")) for line in lines[shown.start - 1 : shown.stop - 1]]
+    sources = [
+        harmless(without_colors(line.rstrip("\n")))
+        for line in lines[shown.start - 1 : shown.stop - 1]
+    ]
     console = debugger.console
     if console.colors:
         sources = colored_part(lines, shown.start, shown.stop, code.co_firstlineno)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 
-from stackscope_pdb.output.harmless import encodable, harmless, one_line
+from stackscope_pdb.output.harmless import encodable, harmless, one_line, without_colors
 
 MARK = "\0" + os.urandom(8).hex()
 """What stands before the source of an entry, and in nobody's name."""
@@ -35,7 +35,7 @@ class Paints(Base):
     """The stdout that takes no colours, once that is known."""
 
     def message(self, msg: object, *args: Any, **kwargs: Any) -> None:
-        """Write a line. What could repaint the terminal is escaped, but for colours of our own."""
+        """Write a line without colours but our own. What could repaint the terminal is escaped."""
         super().message(self._harmless(msg), *args, **kwargs)  # 3.15 has `end`
 
     def error(self, msg: object) -> None:
@@ -44,7 +44,7 @@ class Paints(Base):
 
     def _harmless(self, msg: object) -> str:
         text = msg if type(msg) is str else str(msg)
-        return encodable(text if self.is_painting else harmless(text), self.stdout)
+        return encodable(text if self.is_painting else harmless(without_colors(text)), self.stdout)
 
     def message_painted(self, msg: str) -> None:
         """Write text that has been made harmless and may have been coloured."""
@@ -83,7 +83,8 @@ class Paints(Base):
         head, mark, source = entry.partition(MARK)
         if not mark:
             return one_line(head)
-        return one_line(head) + lprefix + self._highlighted([one_line(source)])[0]
+        source = one_line(without_colors(source))
+        return one_line(head) + lprefix + self._highlighted([source])[0]
 
     def _print_lines(
         self,
@@ -99,7 +100,10 @@ class Paints(Base):
         if frame is not None:
             marks = Marks(frame.f_lineno or -1, self.tb_lineno.get(frame, -1), breaks)
         colors = self.console.colors
-        sources = self._colored_listing(lines, start, frame) if colors else map(harmless, lines)
+        if colors:
+            sources = self._colored_listing(lines, start, frame)
+        else:
+            sources = [harmless(without_colors(line)) for line in lines]
         with self._painting():
             for line in listing(sources, start, marks, colors=colors):
                 self.message(line)
@@ -117,7 +121,7 @@ class Paints(Base):
         return colored_part(lines, 1, len(lines) + 1, 1)
 
     def _highlighted(self, sources: Sequence[str]) -> List[str]:
-        sources = [harmless(source) for source in sources]
+        sources = [harmless(without_colors(source)) for source in sources]
         if self._plain is self.stdout:
             return sources
         from stackscope_pdb.output.highlight import highlight, wants_highlighting

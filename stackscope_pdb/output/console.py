@@ -17,13 +17,14 @@ from stackscope.render.stream import (
     encoding_of,
     is_terminal,
     wants_color,
+    width_of,
     width_of_terminal,
 )
 from stackscope.render.style import styled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Iterable, Iterator
+    from typing import Iterable, Iterator, List
 
     from stackscope.render.drawing import Guides, Line
 
@@ -65,13 +66,16 @@ class Console:
 
     def wrapped(self, sentence: str) -> str:
         """A sentence on as many lines as it takes, if there is a terminal; else on one."""
-        if not self.is_terminal or len(sentence) + 4 <= self.width:
+        if not self.is_terminal or width_of(sentence) + 4 <= self.width:
             return sentence
-        import textwrap
-
-        return textwrap.fill(
-            sentence, self.width - 4, break_long_words=False, break_on_hyphens=False
-        )
+        lines: List[str] = []
+        for word in sentence.split():
+            longer = f"{lines[-1]} {word}" if lines else word
+            if lines and width_of(longer) <= self.width - 4:
+                lines[-1] = longer
+            else:
+                lines.append(word)
+        return "\n".join(lines)
 
     def text(self, lines: Iterable[Line]) -> str:
         """The lines as one text, without a final line end."""

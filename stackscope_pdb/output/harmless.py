@@ -16,6 +16,15 @@ def harmless(text: str) -> str:
     return safe_lines(text)
 
 
+def without_colors(text: str) -> str:
+    """``text`` without the sequences that change colours, which many representations contain."""
+    if "\x1b" not in text:
+        return text
+    import re
+
+    return re.sub("\x1b\\[[0-9;:]*m", "", text)
+
+
 def one_line(text: str) -> str:
     """``text`` as one line: what isn't printable is escaped, but for tabs."""
     if text.isprintable():

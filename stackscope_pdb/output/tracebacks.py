@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 
 from stackscope.safe.interruptions import interrupts
-from stackscope_pdb.output.harmless import harmless, one_line
+from stackscope_pdb.output.harmless import harmless, one_line, without_colors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def harmless_traceback(exc: BaseException, tb: Optional[TracebackType]) -> str:
         report = traceback.TracebackException(type(exc), exc, tb)
         for each in _chained(report):
             _escape_names(each)
-        return harmless("".join(report.format()))
+        return harmless(without_colors("".join(report.format())))
     except Exception as failure:  # the loader of a module, asked for its source, may do anything
         if interrupts(failure):
             raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stackscope.render.style import styled
-from stackscope_pdb.output.harmless import harmless
+from stackscope_pdb.output.harmless import harmless, without_colors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,7 +71,9 @@ def colored_part(lines: Sequence[str], start: int, stop: int, first: int) -> Lis
     from stackscope_pdb.output.highlight import highlight_lines
 
     begin = min(first, start) if start - first < MOST_LINES_BEFORE else start
-    shown = tuple([harmless(line.rstrip("\n")) for line in lines[begin - 1 : stop - 1]])
+    shown = tuple(
+        [harmless(without_colors(line.rstrip("\n"))) for line in lines[begin - 1 : stop - 1]]
+    )
     return list((highlight_lines(shown) or shown)[start - begin :])
 
 
@@ -123,11 +125,27 @@ def shortened(text: str, width: int, ellipsis: str) -> str:
     """What fits of a line into ``width`` columns; its escape sequences aren't cut."""
     import re
 
-    parts = re.split(r"(\x1b\[[0-9;]*m)", text.expandtabs())
-    if sum(map(len, parts[::2])) <= width:
-        return text
-    left = width - len(ellipsis)
+    from stackscope.render.stream import beginning, width_of
+
+    parts = re.split(r"(\x1b\[[0-9;]*m)", text)
+    column = 0
     for index in range(0, len(parts), 2):
-        parts[index] = parts[index][:left]
-        left -= len(parts[index])
+        parts[index] = _with_spaces(parts[index], column)
+        column += width_of(parts[index])
+    if column <= width:
+        return text
+    left = max(width - width_of(ellipsis), 0)
+    for index in range(0, len(parts), 2):
+        parts[index] = beginning(parts[index], left)
+        left -= width_of(parts[index])
     return "".join(parts) + ellipsis
+
+
+def _with_spaces(text: str, column: int) -> str:
+    """``text``, which begins in some column, with spaces for its tabs."""
+    from stackscope.render.stream import width_of
+
+    first, *others = text.split("\t")
+    for other in others:
+        first += " " * (8 - (column + width_of(first)) % 8) + other
+    return first

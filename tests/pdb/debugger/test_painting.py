@@ -34,3 +34,23 @@ class TestListing:
         assert inside in session.replies[2]
         assert "\x1b[31mB\x1b[0m" in session.replies[2]
         assert re.search(r"\x1b\[1;32m->\x1b\[0m\t", session.replies[2])
+
+
+class Colorful:
+    def __repr__(self):
+        return "\x1b[1;31mred\x1b[0m \x1b[38:5:9mand\x1b[m\x1b[2J"
+
+
+def test_colors_in_values_are_left_out(scripted):
+    session = scripted(
+        "p thing", "pp [thing]", "display thing", "raise ValueError(repr(thing))", "c"
+    )
+
+    def stop(thing):
+        session.stop()
+
+    stop(Colorful())
+    for reply in session.replies[:3]:
+        assert "red and\\x1b[2J" in reply
+    assert session.replies[3].endswith("ValueError: red and\\x1b[2J")
+    assert "\x1b" not in session.output
