@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from stackscope_pdb.stop.focus import Entry
     from stackscope_pdb.stop.host import Host
 
+ROWS_AROUND = 5
+"""The rows of a terminal that are left to the prompt and to what is above the code."""
+
 
 def _complete_sticky(_debugger: Host, _text: str) -> List[str]:
     return ["on", "off"]
@@ -24,8 +27,9 @@ def sticky(debugger: Host, argument: str) -> None:
     """sticky [on | off | LINES]
 
     From now on, draw the code around the current line at each stop,
-    and when you go to another frame. Breakpoints are marked by 'B'.
-    LINES sets how many lines; the default is STACKSCOPE_PDB_CONTEXT,
+    and when you go to another frame. Breakpoints are marked by 'B'. In
+    a terminal, the drawing before that is taken off the screen, and
+    what the program prints stays. LINES sets how many lines; the default is STACKSCOPE_PDB_CONTEXT,
     or 15.
 
     Without an argument, begin if it is off, and end if it is on.
@@ -65,6 +69,7 @@ def draw(debugger: Host, entry: Entry) -> bool:
     frame, lineno = entry
     if not count or not lineno:
         return False
+    from stackscope.render.words import shortened as shortened_middle
     from stackscope_pdb.views.code import (
         Marks,
         around,
@@ -78,7 +83,7 @@ def draw(debugger: Host, entry: Entry) -> bool:
     lines = source_lines(frame)
     if not 1 <= lineno <= len(lines):
         return False
-    shown = around(code, lineno, count, len(lines))
+    shown = around(code, lineno, _fitting(count, debugger), len(lines))
     sources = [
         harmless(without_colors(line.rstrip("\n")))
         for line in lines[shown.start - 1 : shown.stop - 1]
@@ -89,14 +94,33 @@ def draw(debugger: Host, entry: Entry) -> bool:
     raised = getattr(debugger, "tb_lineno", {}).get(frame, -1)
     current = lineno if raised == -1 else frame.f_lineno
     marks = Marks(current, raised, debugger.get_file_breaks(debugger.canonic(code.co_filename)))
+    head = harmless(_head(debugger, lineno))
     drawn = [
-        harmless(_head(debugger, lineno)),
+        shortened_middle(head, console.width, console.ellipsis),
         *listing(sources, shown.start, marks, colors=console.colors),
     ]
-    debugger.message_painted(
-        "\n".join([shortened(line, console.width, console.ellipsis) for line in drawn])
-    )
+    text = "\n".join([shortened(line, console.width, console.ellipsis) for line in drawn])
+    debugger.message_painted(text)
+    _remember(debugger, text)
     return True
+
+
+def _fitting(count: int, debugger: Host) -> int:
+    """As many lines as the terminal has room for, with what comes before and after them."""
+    from stackscope_pdb.output.redrawing import size_of
+
+    size = size_of(debugger.stdout)
+    return count if size is None else min(count, max(size[1] - ROWS_AROUND, 1))
+
+
+def _remember(debugger: Host, text: str) -> None:
+    """Have what was drawn taken off the screen when it is drawn anew."""
+    from stackscope_pdb.output.redrawing import Drawing, rows_of, size_of
+
+    erases = getattr(debugger, "erases_drawings", False)
+    size = size_of(debugger.stdout) if erases else None
+    if size is not None:
+        debugger.session.drawn = Drawing(rows_of(text.split("\n"), size[0]), size)
 
 
 def _head(debugger: Host, lineno: int) -> str:

@@ -36,11 +36,23 @@ class Paints(Base):
 
     def message(self, msg: object, *args: Any, **kwargs: Any) -> None:
         """Write a line without colours but our own. What could repaint the terminal is escaped."""
-        super().message(self._harmless(msg), *args, **kwargs)  # 3.15 has `end`
+        text = self._harmless(msg)
+        super().message(text, *args, **kwargs)  # 3.15 has `end`
+        self._note_written(text)
 
     def error(self, msg: object) -> None:
         """Write a line that says what is wrong."""
-        super().error(self._harmless(msg))
+        text = self._harmless(msg)
+        super().error(text)
+        self._note_written(f"*** {text}")
+
+    def _note_written(self, text: str) -> None:
+        """Take note of what stands below the code that `sticky` has drawn."""
+        drawn = self.session.drawn
+        if drawn is not None:
+            drawn.note(text)
+            if text.startswith("--KeyboardInterrupt--"):  # of a line that nobody has counted
+                self.session.drawn = None
 
     def _harmless(self, msg: object) -> str:
         text = msg if type(msg) is str else str(msg)

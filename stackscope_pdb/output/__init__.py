@@ -5,6 +5,7 @@
 `terminal`    whether a stream is a terminal, for what is asked at every stop
 `highlight`   colours for source text
 `harmless`    nothing that the program has put into a text can repaint the terminal
+`redrawing`   takes a drawing off the screen before the next one
 `tracebacks`  the same for exceptions that nobody has caught
 ============  ======================================================================
 """

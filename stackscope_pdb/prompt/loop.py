@@ -39,6 +39,12 @@ class ReadsLines(Base):
     _uses_readline = False
     """Whether the line that is being typed is."""
 
+    erases_drawings = True
+    """Whether what `sticky` has drawn is taken off the screen before it is drawn anew."""
+
+    _is_typed = False
+    """Whether the next line will be typed, and isn't waiting in the queue."""
+
     _guard: Optional[Guard] = None
     """What puts the terminal back if a signal ends the process while a line is read."""
 
@@ -124,6 +130,7 @@ class ReadsLines(Base):
     def preloop(self) -> None:
         """Get ready to read the first line."""
         super().preloop()
+        self._is_typed = not self.cmdqueue
         if not self.cmdqueue:
             self._begin_reading()
 
@@ -133,6 +140,8 @@ class ReadsLines(Base):
         if self._key is not None and INTERRUPT in line:
             attempt("the history", self, self._forget_line)
             raise KeyboardInterrupt
+        if self.session.drawn is not None:
+            attempt("the code on the screen", self, self._make_room, line.strip() or self.lastcmd)
         if self._uses_readline:
             attempt("the history", self, self._note, line)
         return super().precmd(line)
@@ -140,6 +149,7 @@ class ReadsLines(Base):
     def postcmd(self, stop: bool, line: str) -> bool:
         """Get ready to read the next line."""
         stop = super().postcmd(stop, line)
+        self._is_typed = not self.cmdqueue
         if not stop and not self.cmdqueue:
             self._begin_reading()
         return stop
@@ -180,6 +190,29 @@ class ReadsLines(Base):
         others = Others(lambda others: draw_again(prompt, others))
         others.__enter__()
         return others
+
+    def complete(self, text: str, state: int) -> Any:
+        """A completion of what is typed; readline may list all of them below the prompt."""
+        self.session.drawn = None
+        return super().complete(text, state)  # type: ignore[misc]
+
+    def _make_room(self, line: str) -> None:
+        """Take the code that `sticky` has drawn off the screen, if it will be drawn anew."""
+        from stackscope_pdb.output import redrawing
+
+        drawn = self.session.drawn
+        if drawn is None or not self._is_typed or "\n" in line:
+            self.session.drawn = None
+        elif redrawing.keeps_to_itself(line):
+            drawn.note(self.prompt + line)
+        else:
+            self.session.drawn = None
+            is_same = drawn.size == redrawing.size_of(self.stdout)
+            # Other threads may have written something meanwhile.
+            if redrawing.draws_anew(line) and is_same and len(sys._current_frames()) == 1:
+                drawn.note(self.prompt + line)
+                self.stdout.write(drawn.erasing())
+                self.stdout.flush()
 
     def _read_line(self) -> str:
         from stackscope_pdb.prompt import toolkit

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any, Dict, List, Optional, Set, Tuple
 
     from stackscope import Stack
+    from stackscope_pdb.output.redrawing import Drawing
     from stackscope_pdb.stop.focus import Entry, Focus
     from stackscope_pdb.stop.raised import Raised
 
@@ -39,6 +40,7 @@ class Session:
         prompt: The prompt as it is without a focus; meaningful while there is one.
         awaited: The suspended generator or coroutine whose next line is waited for while the
             program runs.
+        drawn: The code that `sticky` has drawn, as long as it is known where that is on the screen.
         line_reader: What reads lines at the prompt, and what it was made for. It serves all stops.
         cells: Those in which functions that were made at the prompt see the variables of a frame.
     """
@@ -64,6 +66,7 @@ class Session:
         self._stop_index = 0
         self._traceback: Optional[TracebackType] = None
         self.focus: Optional[Focus] = None
+        self.drawn: Optional[Drawing] = None
         self.is_shown = False
         self.is_place_owed = False
         self.cells: Dict[FrameType, Dict[str, CellType]] = {}

@@ -31,7 +31,7 @@ each key."""
 class Terminal:
     """A program in a terminal, and our prompt in it."""
 
-    def __init__(self, arguments, folder, columns=100, **environ):
+    def __init__(self, arguments, folder, columns=100, rows=60, **environ):
         env = {
             name: value
             for name, value in os.environ.items()
@@ -53,7 +53,7 @@ class Terminal:
                 cwd=str(folder),
                 env=env,
                 encoding="utf-8",
-                dimensions=(60, columns),
+                dimensions=(rows, columns),
                 timeout=60,
             )
 
@@ -122,7 +122,8 @@ class Screen:
         import pyte
 
         self.child = terminal.child
-        self.screen = pyte.Screen(100, 60)
+        rows, columns = self.child.getwinsize()
+        self.screen = pyte.Screen(columns, rows)
         self.stream = pyte.Stream(self.screen)
 
     @property
