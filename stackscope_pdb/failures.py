@@ -94,6 +94,12 @@ def handle(what: str, exc: BaseException, debugger: Any) -> None:
             raise
 
 
+def show_traceback(exc: BaseException, debugger: Any) -> None:
+    """Show the traceback of what the user is told about in another way, if that is wanted."""
+    if settings.wants_tracebacks():
+        _write(_traceback_of(exc), debugger)
+
+
 def _sentence(what: str, exc: BaseException) -> str:
     sentence = f"A part of the debugger failed and is left out: {what} ({type(exc).__name__})."
     if settings.wants_tracebacks():
@@ -102,9 +108,11 @@ def _sentence(what: str, exc: BaseException) -> str:
 
 
 def _traceback_of(exc: BaseException) -> str:
-    from stackscope_pdb.output.tracebacks import harmless_traceback
+    import traceback
 
-    return harmless_traceback(exc, exc.__traceback__)
+    from stackscope.safe.text import safe_lines
+
+    return safe_lines("".join(traceback.format_exception(type(exc), exc, exc.__traceback__)))
 
 
 def _write(text: str, debugger: Any) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from stackscope_pdb.failures import show_traceback
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
@@ -107,7 +109,19 @@ def run(host: Host, name: str, argument: str) -> Optional[bool]:
 
         if interrupts(exc):
             raise
+        show_traceback(exc, host)
         host.refuse(f"{name} failed, which is a bug in stackscope: {describe_exception(exc)}")
+        return _run_standard(host, name, argument)
+    return None
+
+
+def _run_standard(host: Host, name: str, argument: str) -> Optional[bool]:
+    """Run what the standard debugger, or IPython's, has for a command of ours that failed."""
+    for cls in type(host).__mro__:
+        method = vars(cls).get(f"do_{name}")
+        if method is not None and not method.__module__.startswith("stackscope"):
+            result: Optional[bool] = method(host, argument)
+            return result
     return None
 
 

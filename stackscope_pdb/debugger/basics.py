@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from stackscope_pdb.failures import attempt
 from stackscope_pdb.stop.session import Session
 
 TYPE_CHECKING = False
@@ -77,4 +78,7 @@ class Basics(Base):
 
     def refuse(self, sentence: str) -> None:
         """Say why something can't be done."""
-        self.error(self.console.wrapped(sentence))
+        self.error(attempt("wrapped lines", self, self._wrapped, sentence) or sentence)
+
+    def _wrapped(self, sentence: str) -> str:
+        return self.console.wrapped(sentence)

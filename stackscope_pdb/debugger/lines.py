@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import bdb
 import pdb
 import sys
 from contextlib import contextmanager
 
 from stackscope_pdb.commands import registry
 from stackscope_pdb.debugger.basics import Basics
+from stackscope_pdb.failures import attempt, show_traceback
 from stackscope_pdb.program.assignments import CO_OPTIMIZED, Watch
 from stackscope_pdb.prompt import command_or_python
 
@@ -37,6 +39,13 @@ CAN_AWAIT = frozenset(("p", "pp", "source", "whatis"))
 MORE = "...   "
 """The prompt for the next line of a statement; that of the standard debugger from 3.13 on."""
 
+VARIABLES = "what carries assignments into the frame"
+TELLING = "what tells Python from commands"
+"""What may fail."""
+
+ENDING = frozenset(("EOF", "exit", "q", "quit", "restart", "run"))
+"""Commands of the standard debugger that may end by an exception, and mean it."""
+
 
 class Lines(Basics):
     """The part of a debugger that runs lines."""
@@ -55,7 +64,7 @@ class Lines(Basics):
         run: Callable[[str], Any] = super().onecmd
         if self.commands_defining or not hasattr(self, f"do_{word}"):
             pass
-        elif not command_or_python.is_command(self, line):
+        elif attempt(TELLING, self, command_or_python.is_command, self, line) is False:
             # It only looks like a command.
             self.lastcmd = line.strip()
             word, entry = "", None
@@ -65,15 +74,10 @@ class Lines(Basics):
         try:
             return bool(run(line))  # an `await` at the prompt ends the loop that reads it
         except BaseException as exc:
-            if word not in ONLY_LOOKING:
+            if _is_meant(word, exc):
                 self._passing = id(exc)
                 raise
-            from stackscope.safe.interruptions import interrupts
-
-            if interrupts(exc):
-                self._passing = id(exc)
-                raise
-            self._tell_of_failure(word, exc)
+            self._tell_of_failure(word or "This line", exc)
             return False
         finally:
             if entry is None and word not in RUNS_NO_CODE and line.strip():
@@ -137,8 +141,12 @@ class Lines(Basics):
         return id(exc) == self._passing
 
     def _tell_of_failure(self, name: str, exc: BaseException) -> None:
+        attempt("what says why a command failed", self, self._describe_failure, name, exc)
+
+    def _describe_failure(self, name: str, exc: BaseException) -> None:
         from stackscope.safe.text import describe_exception
 
+        show_traceback(exc, self)
         self.refuse(f"{name} failed: {describe_exception(exc)}")
 
     def default(self, line: str) -> Any:
@@ -279,13 +287,23 @@ class Lines(Basics):
         frame = self.curframe
         if frame is None or not frame.f_code.co_flags & CO_OPTIMIZED:
             return run()
-        watch = Watch(frame, self.frame_locals())
+        watch = attempt(VARIABLES, self, lambda: Watch(frame, self.frame_locals()))
         try:
             return run()
         finally:
-            lost = watch.write_back()
+            lost = attempt(VARIABLES, self, watch.write_back) if watch is not None else ()
             if lost:
                 self.refuse(
                     f"{', '.join(lost)} stayed as before: this version of Python has no way to "
                     "change that variable of a frame so."
                 )
+
+
+def _is_meant(word: str, exc: BaseException) -> bool:
+    """Whether an exception of a command is to end the prompt, rather than being a failure."""
+    from stackscope.safe.interruptions import interrupts
+
+    kind = type(exc)
+    if interrupts(exc) or issubclass(kind, (bdb.BdbQuit, pdb.Restart)) or word in ENDING:
+        return True
+    return word not in ONLY_LOOKING and not issubclass(kind, Exception)

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from stackscope_pdb.stop.raised import Raised
 
 
+MEMORY = "the memory of the stop"
+"""What may fail."""
+
+
 class Commands(TakesTurns, Stopping, Breakpoints, Lines):
     """Our commands, and what the standard ones need to work in focused frames."""
 
@@ -118,7 +122,7 @@ class Commands(TakesTurns, Stopping, Breakpoints, Lines):
     def get_stack(self, f: Any, t: Optional[TracebackType]) -> Tuple[List[Entry], int]:
         """The frames of a stop, which are remembered for `unfocus`."""
         stack, index = super().get_stack(f, t)
-        self.session.arrive(stack, index, t)
+        attempt(MEMORY, self, lambda: self.session.arrive(stack, index, t))
         return stack, index
 
     def setup(self, f: Any, tb: Any) -> Any:
@@ -127,9 +131,12 @@ class Commands(TakesTurns, Stopping, Breakpoints, Lines):
         result = super().setup(f, tb)
         if self.session.opens_at_user:
             self.session.opens_at_user = False
-            self._go_to_user()
-        self.session.is_place_owed = OWES_PLACE and bool(self.cmdqueue)
+            attempt("what finds your code", self, self._go_to_user)
+        attempt(MEMORY, self, self._note_whether_place_is_owed)
         return result
+
+    def _note_whether_place_is_owed(self) -> None:
+        self.session.is_place_owed = OWES_PLACE and bool(self.cmdqueue)
 
     def _go_to_user(self) -> None:
         """Begin a stop in the innermost frame of the user's."""
@@ -153,21 +160,30 @@ class Commands(TakesTurns, Stopping, Breakpoints, Lines):
 
     def postcmd(self, stop: bool, line: str) -> bool:
         """Before the first line that the user types, say where the program stopped."""
+        if not stop and not self.cmdqueue:
+            attempt("the place in the code", self, self._show_owed_place)
+        return super().postcmd(stop, line)
+
+    def _show_owed_place(self) -> None:
         session = self.session
-        if session.is_place_owed and not stop and not self.cmdqueue:
+        if session.is_place_owed:
             session.is_place_owed = False
             if not session.is_shown:
                 self.print_stack_entry(self.stack[self.curindex])
-        return super().postcmd(stop, line)
 
     def forget(self) -> None:
         """Let go of the stop."""
-        if self.session.focus is not None:
-            self._show_focus(None)
-        self.session.reset()
+        attempt(MEMORY, self, self._forget_session)
         super().forget()
         # Up to 3.12 the base class keeps the locals of the last frame.
         self.__dict__.pop("curframe_locals", None)
+
+    def _forget_session(self) -> None:
+        try:
+            if self.session.focus is not None:
+                self._show_focus(None)
+        finally:
+            self.session.reset()
 
     def reset(self) -> None:
         """Get ready to trace."""
@@ -177,16 +193,18 @@ class Commands(TakesTurns, Stopping, Breakpoints, Lines):
 
     def print_stack_entry(self, frame_lineno: Entry, *args: Any, **kwargs: Any) -> None:
         """Say where one is: by a line, or by the code around it if `sticky` is on."""
+        self.session.is_shown = True
+        if not attempt("sticky code", self, self._draw_code, frame_lineno):
+            super().print_stack_entry(frame_lineno, *args, **kwargs)
+
+    def _draw_code(self, frame_lineno: Entry) -> bool:
         from stackscope_pdb import settings
 
-        if settings.sticky_lines() and frame_lineno[0] is self.curframe:
-            from stackscope_pdb.commands.sticky import draw
+        if not settings.sticky_lines() or frame_lineno[0] is not self.curframe:
+            return False
+        from stackscope_pdb.commands.sticky import draw
 
-            if draw(self, frame_lineno):
-                self.session.is_shown = True
-                return
-        self.session.is_shown = True
-        super().print_stack_entry(frame_lineno, *args, **kwargs)
+        return draw(self, frame_lineno)
 
     # ------------------------------------------------------------------ focus
 
@@ -220,9 +238,13 @@ class Commands(TakesTurns, Stopping, Breakpoints, Lines):
             self.session.prompt = self.prompt if reader is None else reader.prompt
         self.session.enter(focus)
         base = self.session.prompt
-        self.set_prompt(
-            label.with_name(base, encodable(focus.name, self.stdout)) if focus else base
-        )
+        named = attempt("the name in the prompt", self, self._named, base, focus)
+        self.set_prompt(named or base)
+
+    def _named(self, base: str, focus: Optional[Focus]) -> str:
+        if focus is None:
+            return base
+        return label.with_name(base, encodable(focus.name, self.stdout))
 
     def set_prompt(self, text: str) -> None:
         """Change the prompt of the next line."""

@@ -23,6 +23,7 @@ from stackscope_pdb.debugger.painting import Paints
 from stackscope_pdb.facts import HAS_BACKENDS, INTERACTS_LOCALLY, TAKES_EXCEPTIONS
 from stackscope_pdb.failures import around, attempt, handle
 from stackscope_pdb.program.doctests import stdout_of_prompt, visible_stdout
+from stackscope_pdb.program.ending import is_quit
 from stackscope_pdb.program.finalizers import PassesFinalizers
 from stackscope_pdb.program.interrupts import Interrupts, give_interrupts_back
 from stackscope_pdb.program.machinery import is_at_prompt
@@ -101,11 +102,17 @@ class Pdb(Paints, ReadsLines, Interrupts, Commands, PassesFinalizers, pdb.Pdb):
         if self._has_quit:
             return
         frame = frame or sys._getframe().f_back
-        attempt("the tracer of the program", self, self.mention_tracer)
-        if not is_at_prompt(frame):
-            attempt("the tracer of the program", self, self.pause_tracing)
-        attempt("finalizers", self, self.pass_finalizers)
-        super().set_trace(frame, **kwargs)
+        try:
+            attempt("what mentions other tracers", self, self.mention_tracer)
+            if not is_at_prompt(frame):
+                self.pause_tracing()
+            attempt("what passes by finalizers", self, self.pass_finalizers)
+            super().set_trace(frame, **kwargs)
+        except BaseException as exc:
+            if self.is_passing(exc) or is_quit(exc):
+                raise
+            handle("all of it", exc, self)
+            stop_in_standard(frame)
 
     def can_stop_again(self) -> bool:
         """Whether a new stop of this thread may use this debugger."""
@@ -350,13 +357,17 @@ def _use_our_completion() -> None:
 _use_our_completion()
 
 
+def stop_in_standard(frame: Optional[FrameType]) -> None:
+    """Stop in the standard debugger, for ours can't."""
+    sys.settrace(None)
+    pdb.Pdb().set_trace(frame)
+
+
 def _until_quit(run: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Call ``run``, which ends early if the user quits."""
     try:
         return run(*args, **kwargs)
     except BaseException as exc:
-        from stackscope_pdb.program.ending import is_quit
-
         if not is_quit(exc):
             raise
         from stackscope_pdb.program.quitting import stop_watching

@@ -6,8 +6,10 @@ What our own commands write is painted before, by `stackscope_pdb.output`.
 from __future__ import annotations
 
 import os
+import pdb
 from contextlib import contextmanager
 
+from stackscope_pdb.failures import guarded
 from stackscope_pdb.output.harmless import encodable, harmless, one_line, without_colors
 
 MARK = "\0" + os.urandom(8).hex()
@@ -54,6 +56,7 @@ class Paints(Base):
             if text.startswith("--KeyboardInterrupt--"):  # of a line that nobody has counted
                 self.session.drawn = None
 
+    @guarded("what makes text harmless", lambda _self, msg: _surely_harmless(str(msg)))
     def _harmless(self, msg: object) -> str:
         text = msg if type(msg) is str else str(msg)
         return encodable(text if self.is_painting else harmless(without_colors(text)), self.stdout)
@@ -72,6 +75,7 @@ class Paints(Base):
         finally:
             self.is_painting = before
 
+    @guarded("the place in the code", pdb.Pdb.print_stack_entry)
     def print_stack_entry(self, *args: Any, **kwargs: Any) -> None:
         """Write an entry of the stack."""
         with self._painting():
@@ -92,12 +96,17 @@ class Paints(Base):
             frame, lineno = frame_lineno
             code = frame.f_code
             entry = f"{self.canonic(code.co_filename)}({lineno}){code.co_name}()"
+        return self._painted_entry(entry, lprefix)
+
+    @guarded("the place in the code", lambda _self, entry, lprefix: entry.replace(MARK, lprefix))
+    def _painted_entry(self, entry: str, lprefix: str) -> str:
         head, mark, source = entry.partition(MARK)
         if not mark:
             return one_line(head)
         source = one_line(without_colors(source))
         return one_line(head) + lprefix + self._highlighted([source])[0]
 
+    @guarded("the listing", pdb.Pdb._print_lines)  # type: ignore[attr-defined]
     def _print_lines(
         self,
         lines: Sequence[str],
@@ -132,6 +141,7 @@ class Paints(Base):
                 return colored_part(whole, start, stop, frame.f_code.co_firstlineno)
         return colored_part(lines, 1, len(lines) + 1, 1)
 
+    @guarded("colours", lambda _self, sources: [_surely_harmless(one) for one in sources])
     def _highlighted(self, sources: Sequence[str]) -> List[str]:
         sources = [harmless(without_colors(source)) for source in sources]
         if self._plain is self.stdout:
@@ -142,3 +152,10 @@ class Paints(Base):
             self._plain = self.stdout
             return sources
         return [highlight(source.rstrip("\n")) or source for source in sources]
+
+
+def _surely_harmless(text: str) -> str:
+    """``text`` with whatever isn't plain ASCII escaped, in the simplest way."""
+    return "".join(
+        [char if " " <= char <= "~" or char in "\n\t" else ascii(char)[1:-1] for char in text]
+    )

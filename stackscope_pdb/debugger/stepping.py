@@ -7,6 +7,7 @@ import weakref
 from contextlib import contextmanager
 
 from stackscope_pdb.debugger.basics import Basics
+from stackscope_pdb.failures import attempt
 from stackscope_pdb.program.machinery import serves_debugger
 from stackscope_pdb.stop.snapshots import goes_on
 
@@ -55,6 +56,9 @@ class Stepping(Basics):
         """Go on; without breakpoints, end the tracing and keep nothing of the program."""
         outermost = self.botframe
         super().set_continue()
+        attempt("what ends tracing", self, self._trace_less, outermost)
+
+    def _trace_less(self, outermost: Optional[FrameType]) -> None:
         if not self.breaks:
             if outermost is not None:
                 outermost.f_trace = None  # the base class does so with all others
@@ -78,9 +82,13 @@ class Stepping(Basics):
 
     def stop_here(self, frame: FrameType) -> bool:
         """Whether to stop in a frame, going by the last command; never in a debugger's own."""
-        if self.passed is not None and self.stopframe is None and self.passed(frame):
+        passed = self.passed
+        passes = passed is not None and self.stopframe is None
+        if passes and attempt("what passes over libraries", self, passed, frame):
             return False
-        return super().stop_here(frame) and not serves_debugger(frame)
+        return super().stop_here(frame) and not attempt(
+            "what passes over the debugger's own code", self, serves_debugger, frame
+        )
 
     def pass_libraries(self) -> None:
         """From now on until the program stops, pass over libraries where any line may be next."""
@@ -195,9 +203,7 @@ class Stepping(Basics):
         Where the base class waits for a generator or coroutine, it takes any `StopIteration` for
         the end of that one. It isn't while that one still has the frame that is waited for.
         """
-        awaited, stopframe = self.session.awaited, self.stopframe
-        is_waited_for = awaited is not None and _frame_of(awaited()) is stopframe
-        if is_waited_for and stopframe is not None and frame is not stopframe:
+        if attempt("'next' in a task", self, self._is_not_awaited, frame):
             return self.trace_dispatch
         return super().dispatch_exception(frame, arg)
 
@@ -209,6 +215,11 @@ class Stepping(Basics):
     def jump_from_call(self, argument: str) -> Optional[bool]:
         """Jump from the middle of a line."""
         raise NotImplementedError
+
+    def _is_not_awaited(self, frame: FrameType) -> bool:
+        awaited, stopframe = self.session.awaited, self.stopframe
+        is_waited_for = awaited is not None and _frame_of(awaited()) is stopframe
+        return is_waited_for and stopframe is not None and frame is not stopframe
 
     def trace_suspended(self, frame: FrameType) -> None:
         """Notice the next line of a suspended frame, whatever else runs before."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 import threading
 
-from stackscope_pdb.debugger.own import Pdb
+from stackscope_pdb.debugger.own import Pdb, stop_in_standard
 from stackscope_pdb.entry.making import debugger_maker
 from stackscope_pdb.facts import HAS_ASYNC_STOPS
+from stackscope_pdb.failures import handle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,9 +38,14 @@ def stop(
     commands: Optional[Sequence[str]] = None,
 ) -> None:
     """Stop in ``frame``. The other arguments are those of `set_trace`."""
-    debugger = _debugger(header)
-    if commands is not None:
-        debugger.rcLines.extend(commands)
+    try:
+        debugger = _debugger(header)
+        if commands is not None:
+            debugger.rcLines.extend(commands)
+    except BaseException as exc:
+        handle("all of it", exc, None)
+        stop_in_standard(frame)
+        return
     debugger.set_trace(frame)
 
 

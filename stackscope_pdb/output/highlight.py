@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import os
 
+from stackscope_pdb.failures import attempt
 from stackscope_pdb.output.terminal import is_terminal
 
 TYPE_CHECKING = False
@@ -42,17 +43,12 @@ _SIXTEEN = (
 
 def highlight(source: str) -> Optional[str]:
     """A piece of Python with escape sequences; ``None`` without Pygments."""
-    render = _renderer()
+    render = attempt("colours", None, _renderer)
     if render is None:
         return None
-    try:
-        return render(source)
-    except Exception as exc:  # a lexer or style that someone has registered
-        from stackscope.safe.interruptions import interrupts
-
-        if interrupts(exc):
-            raise
-        return None
+    # A lexer or style may be one that someone has registered.
+    found: Optional[str] = attempt("colours", None, render, source)
+    return found
 
 
 @functools.lru_cache(maxsize=16)

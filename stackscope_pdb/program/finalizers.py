@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 
+from stackscope_pdb.failures import attempt
 from stackscope_pdb.program.machinery import module_name
 
 TYPE_CHECKING = False
@@ -31,7 +32,7 @@ class PassesFinalizers(Base):
 
     def set_step(self) -> None:
         """Stop at whatever comes next, unless the garbage collector happens to call it."""
-        self.pass_finalizers()
+        attempt("what passes by finalizers", self, self.pass_finalizers)
         super().set_step()
 
     def interaction(self, *args: Any, **kwargs: Any) -> None:
@@ -42,5 +43,9 @@ class PassesFinalizers(Base):
 
 def _dispatch_call(debugger: Bdb, frame: FrameType, arg: Any) -> Any:
     """What `bdb.Bdb.dispatch_call` does on the way to a stop."""
-    is_finalizer = frame.f_code.co_name == "__del__" or module_name(frame) in FINALIZERS
+    is_finalizer = attempt("what passes by finalizers", debugger, _is_finalizer, frame)
     return None if is_finalizer else type(debugger).dispatch_call(debugger, frame, arg)
+
+
+def _is_finalizer(frame: FrameType) -> bool:
+    return frame.f_code.co_name == "__del__" or module_name(frame) in FINALIZERS

@@ -14,6 +14,7 @@ from _signal import signal as set_handler  # type: ignore[import-not-found,unuse
 from contextlib import contextmanager
 
 from stackscope_pdb.facts import NESTS_NO_SIGNAL_HANDLERS
+from stackscope_pdb.failures import around, attempt
 from stackscope_pdb.output.terminal import is_terminal, modes_of_terminal, set_modes
 from stackscope_pdb.program import turns
 from stackscope_pdb.program.machinery import DEBUGGERS, is_at_prompt, module_name
@@ -23,7 +24,7 @@ from stackscope_pdb.program.waking import wake_loops
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Any, Callable, Iterator, List, Optional
+    from typing import Any, Iterator, List, Optional
 
     from stackscope_pdb.debugger.mixin import Commands
 
@@ -59,7 +60,7 @@ class Interrupts(Base):
         finally:
             self.nosigint = before
         if goes_on and not self.nosigint:
-            _take_interrupts(self.sigint_handler)
+            attempt("Ctrl-C", self, _take_interrupts, self.sigint_handler)
         return goes_on
 
     do_continue.__doc__ = pdb.Pdb.do_continue.__doc__
@@ -90,34 +91,23 @@ class Interrupts(Base):
             frame: A frame of this thread.
             sentence: Why it stops here.
         """
-        self.stop_tracing()
-        self.reset()
-        self.botframe = _outermost(frame)
-        self.message(sentence)
-        self._show(self._show_tasks)
-        self._show(self._show_threads)
-        self.session.opens_at_user = True
-        self.stop_event = "signal"
-        try:
-            with _interrupts_as_keys():
-                self.interaction(frame, None)
-        finally:
-            self.stop_event = "line"
-        wake_loops()
+        with turns.turn():
+            attempt("what ends tracing", self, self.stop_tracing)
+            self.reset()
+            self.botframe = _outermost(frame)
+            self.message(sentence)
+            attempt("the tasks", self, self._show_tasks)
+            attempt("the threads", self, self._show_threads)
+            self.session.opens_at_user = True
+            self.stop_event = "signal"
+            try:
+                with around("Ctrl-C as a key", self, _interrupts_as_keys):
+                    self.interaction(frame, None)
+            finally:
+                self.stop_event = "line"
+        attempt("what wakes event loops", self, wake_loops)
         if not self.quitting and self.is_tracing_wanted:
-            self.trace_from(frame)
-
-    def _show(self, show: Callable[[], None]) -> None:
-        """Show something, or say that it can't be: the prompt opens all the same."""
-        try:
-            show()
-        except Exception as exc:
-            from stackscope.safe.interruptions import interrupts
-
-            if interrupts(exc):
-                raise
-            what = show.__name__.rpartition("_")[2]
-            self.error(f"The {what} can't be shown: {type(exc).__name__}")
+            attempt("what traces the program again", self, self.trace_from, frame)
 
     def _show_tasks(self) -> None:
         """What the program waits for, if it has tasks."""

@@ -6,7 +6,7 @@ import os
 import sys
 
 from stackscope_pdb import settings
-from stackscope_pdb.failures import around, attempt
+from stackscope_pdb.failures import around, attempt, guarded, handle
 from stackscope_pdb.output.terminal import is_terminal
 from stackscope_pdb.program.interrupts import (
     INTERRUPT,
@@ -18,7 +18,7 @@ from stackscope_pdb.prompt.ending import keeps_terminal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Optional
+    from typing import Any, ContextManager, Optional
 
     from stackscope_pdb.debugger.mixin import Commands as Base
     from stackscope_pdb.prompt.ending import Guard
@@ -29,7 +29,8 @@ else:
 
 THE_TERMINAL = "what puts the terminal back when a signal ends the program"
 CTRL_C = "Ctrl-C at the prompt"
-OUTPUT_OF_OTHERS = "the output of other threads, above the prompt"
+HISTORY = "the history"
+READER = "prompt_toolkit's prompt"
 """What may fail."""
 
 
@@ -65,6 +66,7 @@ class ReadsLines(Base):
         else:
             self.set_prompt(self.prompt)
 
+    @guarded(READER, lambda _self: False)
     def _has_toolkit(self) -> bool:
         """Whether prompt_toolkit is there, is wanted, and has a terminal at both ends."""
         if not self.use_rawinput or settings.prompt_kind() not in ("", "auto", "prompt_toolkit"):
@@ -110,22 +112,31 @@ class ReadsLines(Base):
         self.postloop()
 
     def _loop_with_readline(self, intro: Any) -> None:
+        if not self._has_readline():
+            super().cmdloop(intro)
+            return
+        attempt("the keys", self, self._bind_keys)
+        before, self._uses_readline = self._uses_readline, True
+        try:
+            with around(HISTORY, self, _own_history):
+                super().cmdloop(intro)
+        finally:
+            self._uses_readline = before
+
+    @guarded("readline's prompt", lambda _self: False)
+    def _has_readline(self) -> bool:
         from stackscope_pdb.prompt import by_readline
 
         if settings.prompt_kind() == "plain":
             self.completekey = ""
-        if not self.completekey or not is_terminal(sys.stdin) or not by_readline.is_there():
-            super().cmdloop(intro)
-            return
+        return bool(self.completekey) and is_terminal(sys.stdin) and by_readline.is_there()
+
+    def _bind_keys(self) -> None:
+        from stackscope_pdb.prompt import by_readline
+
         by_readline.bind_keys(settings.keys())
         if self._key is not None:
             by_readline.bind_interrupt()
-        before, self._uses_readline = self._uses_readline, True
-        try:
-            with by_readline.own_history(settings.history_file()):
-                super().cmdloop(intro)
-        finally:
-            self._uses_readline = before
 
     def preloop(self) -> None:
         """Get ready to read the first line."""
@@ -138,12 +149,12 @@ class ReadsLines(Base):
         """Note what was typed, before aliases and the like change it."""
         self._end_reading()
         if self._key is not None and INTERRUPT in line:
-            attempt("the history", self, self._forget_line)
+            attempt(HISTORY, self, self._forget_line)
             raise KeyboardInterrupt
         if self.session.drawn is not None:
             attempt("the code on the screen", self, self._make_room, line.strip() or self.lastcmd)
         if self._uses_readline:
-            attempt("the history", self, self._note, line)
+            attempt(HISTORY, self, self._note, line)
         return super().precmd(line)
 
     def postcmd(self, stop: bool, line: str) -> bool:
@@ -171,12 +182,12 @@ class ReadsLines(Base):
         if self._key is not None:
             attempt(CTRL_C, self, self._key.set)
         if self._uses_readline and self._others is None:
-            self._others = attempt(OUTPUT_OF_OTHERS, self, self._take_output)
+            self._others = attempt("the output of other threads", self, self._take_output)
 
     def _end_reading(self) -> None:
         others, self._others = self._others, None
         if others is not None:
-            attempt(OUTPUT_OF_OTHERS, self, others.__exit__)
+            attempt("the output of other threads", self, others.__exit__)
         if self._key is not None:
             attempt(CTRL_C, self, self._key.lift)
         if self._guard is not None:
@@ -215,14 +226,26 @@ class ReadsLines(Base):
                 self.stdout.flush()
 
     def _read_line(self) -> str:
-        from stackscope_pdb.prompt import toolkit
-
-        self.stdout.flush()
         try:
+            from stackscope_pdb.prompt import toolkit
+
+            self.stdout.flush()
             return toolkit.read_line(self, self.prompt)
+        except EOFError:
+            return "EOF"
+        except BaseException as exc:
+            handle(READER, exc, self)
+        try:
+            return input(self.prompt)
         except EOFError:
             return "EOF"
 
     def _cmdloop(self) -> None:
         with around(CTRL_C, self, plain_interrupts):
             super()._cmdloop()
+
+
+def _own_history() -> ContextManager[None]:
+    from stackscope_pdb.prompt import by_readline
+
+    return by_readline.own_history(settings.history_file())

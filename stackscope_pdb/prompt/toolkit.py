@@ -16,6 +16,7 @@ from contextlib import contextmanager, nullcontext
 
 from stackscope_pdb import settings
 from stackscope_pdb.facts import ONE_TASK_PER_THREAD
+from stackscope_pdb.failures import around, attempt
 from stackscope_pdb.output.highlight import PROMPT_STYLE
 from stackscope_pdb.prompt import command_or_python, history
 from stackscope_pdb.stop.snapshots import loop_of_prompt
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
 
     from stackscope_pdb.stop.host import Host
 
+COLORS = "colours of what is typed"
+COMPLETION = "completion"
+HISTORY = "the history"
+"""What may fail."""
+
 
 def read_line(debugger: Host, prompt: str) -> str:
     """Read a line, or several that belong together.
@@ -35,14 +41,24 @@ def read_line(debugger: Host, prompt: str) -> str:
         KeyboardInterrupt: Ctrl-C was typed.
     """
     session = _session(debugger)
-    with _own_loop() as loop, _prints_above(loop, session.app):
+    with _own_loop() as loop, _prints_above(debugger, loop, session.app):
+        loop.set_exception_handler(lambda _loop, context: _give_up(session.app, context))
         text: str = loop.run_until_complete(
-            session.prompt_async([("class:prompt", prompt)], handle_sigint=False)
+            session.prompt_async(
+                [("class:prompt", prompt)], handle_sigint=False, set_exception_handler=False
+            )
         )
     return text.rstrip()
 
 
-def _prints_above(loop: Any, app: Any) -> ContextManager[None]:
+def _give_up(app: Any, context: Any) -> None:
+    """What happens to an error in a callback of the prompt's loop, such as that which draws it."""
+    exception = context.get("exception")
+    if exception is not None and app.is_running and not app.is_done:
+        app.exit(exception=exception)
+
+
+def _prints_above(debugger: Host, loop: Any, app: Any) -> ContextManager[Any]:
     """Lets what other threads print be shown above the prompt."""
     from stackscope_pdb.prompt.printing import Others
 
@@ -50,7 +66,10 @@ def _prints_above(loop: Any, app: Any) -> ContextManager[None]:
         if others.write_lines(app.renderer.erase):
             app.invalidate()
 
-    return Others(lambda others: loop.call_soon_threadsafe(write, others))
+    def take_output() -> ContextManager[None]:
+        return Others(lambda others: loop.call_soon_threadsafe(write, others))
+
+    return around("the output of other threads", debugger, take_output)
 
 
 def _session(debugger: Host) -> Any:
@@ -80,13 +99,13 @@ def _new_session(
         output=output,
         completer=_completer(debugger),
         complete_while_typing=False,
-        history=_history(history_file),
-        lexer=_lexer(debugger) if has_colors else None,
+        history=_history(debugger, history_file),
+        lexer=attempt(COLORS, debugger, _lexer, debugger) if has_colors else None,
         style=Style.from_dict(PROMPT_STYLE),
         include_default_pygments_style=False,
         color_depth=None if has_colors else ColorDepth.DEPTH_1_BIT,
         editing_mode=EditingMode.VI if is_vi else EditingMode.EMACS,
-        multiline=Condition(lambda: needs_more(debugger, session.default_buffer.text)),
+        multiline=Condition(lambda: _goes_on(debugger, session.default_buffer.text)),
         prompt_continuation="... ",
         key_bindings=_bindings(),
         enable_suspend=True,
@@ -95,6 +114,10 @@ def _new_session(
     # Else it would give what stops meanwhile in another thread a standard debugger.
     session.app._enable_breakpointhook = nullcontext
     return session
+
+
+def _goes_on(debugger: Host, text: str) -> bool:
+    return bool(attempt("lines that belong together", debugger, needs_more, debugger, text))
 
 
 def needs_more(debugger: Host, text: str) -> bool:
@@ -120,21 +143,15 @@ def _completer(debugger: Host) -> Any:
             from stackscope_pdb.prompt import completion
 
             text = document.text_before_cursor
-            try:
-                start, found = completion.completions(debugger, text)
-            except Exception as exc:
-                from stackscope.safe.interruptions import interrupts
-
-                if interrupts(exc):
-                    raise
-                return
-            for name in found:
-                yield Completion(name, start_position=start - len(text))
+            found = attempt(COMPLETION, debugger, completion.completions, debugger, text)
+            if found is not None:
+                for name in found[1]:
+                    yield Completion(name, start_position=found[0] - len(text))
 
     return OurCompleter()
 
 
-def _history(path: Optional[str]) -> Any:
+def _history(debugger: Host, path: Optional[str]) -> Any:
     from prompt_toolkit.history import History
 
     class OurHistory(History):
@@ -146,13 +163,13 @@ def _history(path: Optional[str]) -> Any:
             self.store_string(string)
 
         def get_strings(self) -> List[str]:
-            return list(history.known(path))
+            return list(attempt(HISTORY, debugger, history.known, path) or ())
 
         def load_history_strings(self) -> Iterator[str]:
-            return iter(history.known(path)[::-1])
+            return reversed(self.get_strings())
 
         def store_string(self, string: str) -> None:
-            history.note(path, string)
+            attempt(HISTORY, debugger, history.note, path, string)
 
     return OurHistory()
 
@@ -163,13 +180,17 @@ def _lexer(debugger: Host) -> Any:
 
     if not highlight.has_pygments():
         return None
-    from prompt_toolkit.lexers import Lexer, PygmentsLexer
+    from prompt_toolkit.lexers import PygmentsLexer, SimpleLexer
     from pygments.lexers.python import PythonLexer
 
     python = PygmentsLexer(PythonLexer)
 
-    class OurLexer(Lexer):
+    class OurLexer(SimpleLexer):
         def lex_document(self, document: Any) -> Any:
+            plain = super().lex_document
+            return attempt(COLORS, debugger, self._colored, document) or plain(document)
+
+        def _colored(self, document: Any) -> Any:
             if not command_or_python.is_command(debugger, document.text):
                 return python.lex_document(document)
             word = command_or_python.first_word(document.text)

@@ -57,6 +57,14 @@ def take_turns(ask):
 def test_one_prompt_at_a_time(terminal):
     process = terminal(AT_ONCE, "app.py", PYTHONBREAKPOINT="stackscope_pdb.set_trace")
     process.expect_prompt()
+    # Ctrl-C belongs to this prompt and not to the main thread, which waits for the others.
+    process.child.send("nothing")
+    assert "--KeyboardInterrupt--" in process.interrupt()
+    process.enter("print('beg' + 'un') or __import__('time').sleep(0.3) or 'slept'")
+    process.child.expect_exact("begun")
+    process.child.sendintr()
+    assert "slept" in process.expect_prompt()
+    process.ask("")
     take_turns(process.ask)
     assert process.finish("continue") == "all joined 33\n"
 
@@ -110,6 +118,11 @@ def play_while_typing(screen, folder, prompt):
     view.child.sendintr()
     text = view.wait(lambda text: "Interrupt" in text and text.endswith("(stackscope_pdb)"))
     assert "\n--KeyboardInterrupt--\n" in text
+    if not IS_PYPY:  # there nothing can be raised in another thread
+        view.child.send("exec('print(2 * 21)\\nwhile True: pass')\r")
+        view.wait(lambda text: "\n42\n" in text + "\n")
+        view.child.sendintr()
+        view.wait(lambda text: text.count("Interrupt") == 2 and text.endswith("(stackscope_pdb)"))
     view.child.send("continue\r")
     text = view.wait("all joined True False")
     assert "(Pdb)" not in text and "Traceback" not in text
