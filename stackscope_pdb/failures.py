@@ -14,12 +14,15 @@ from stackscope_pdb import settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, ContextManager, Iterator, Set, TypeVar
+    from typing import Any, Callable, ContextManager, Iterator, List, Optional, Set, TypeVar
 
     F = TypeVar("F", bound=Callable[..., Any])
 
 _told: Set[str] = set()
 """What the user has been told about."""
+
+_kept: Optional[List[str]] = None
+"""What the user is told later, while the terminal is somebody else's."""
 
 
 def guarded(what: str, instead: Callable[..., Any]) -> Callable[[F], F]:
@@ -72,6 +75,19 @@ def _entered(manager: Callable[[], Any]) -> Any:
     return made, made.__enter__()
 
 
+@contextmanager
+def told_later(debugger: Any) -> Iterator[None]:
+    """Tell the user in the end what fails meanwhile, for nobody may write to the terminal."""
+    global _kept
+    outer, _kept = _kept, []
+    try:
+        yield
+    finally:
+        texts, _kept = _kept or [], outer
+        if texts:
+            attempt("what is told", debugger, _write, "".join(texts), debugger)
+
+
 def handle(what: str, exc: BaseException, debugger: Any) -> None:
     """Tell the user what has failed, unless ``exc`` is meant for the program.
 
@@ -116,6 +132,9 @@ def _traceback_of(exc: BaseException) -> str:
 
 
 def _write(text: str, debugger: Any) -> None:
+    if _kept is not None:
+        _kept.append(text)
+        return
     stream = getattr(debugger, "stdout", None) or sys.stderr
     stream.write(text)
     stream.flush()

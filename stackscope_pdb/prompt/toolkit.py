@@ -16,7 +16,7 @@ from contextlib import contextmanager, nullcontext
 
 from stackscope_pdb import settings
 from stackscope_pdb.facts import ONE_TASK_PER_THREAD
-from stackscope_pdb.failures import around, attempt
+from stackscope_pdb.failures import around, attempt, told_later
 from stackscope_pdb.output.highlight import PROMPT_STYLE
 from stackscope_pdb.prompt import command_or_python, history
 from stackscope_pdb.stop.snapshots import loop_of_prompt
@@ -41,7 +41,7 @@ def read_line(debugger: Host, prompt: str) -> str:
         KeyboardInterrupt: Ctrl-C was typed.
     """
     session = _session(debugger)
-    with _own_loop() as loop, _prints_above(debugger, loop, session.app):
+    with told_later(debugger), _own_loop() as loop, _prints_above(debugger, loop, session.app):
         loop.set_exception_handler(lambda _loop, context: _give_up(session.app, context))
         text: str = loop.run_until_complete(
             session.prompt_async(
