@@ -83,8 +83,11 @@ class Stepping(Basics):
     def stop_here(self, frame: FrameType) -> bool:
         """Whether to stop in a frame, going by the last command; never in a debugger's own."""
         passed = self.passed
-        passes = passed is not None and self.stopframe is None
-        if passes and attempt("what passes over libraries", self, passed, frame):
+        if passed is None or self.stopframe is not None:
+            is_passed = False
+        else:
+            is_passed = attempt("what passes over libraries", self, passed, frame)
+        if is_passed:
             return False
         return super().stop_here(frame) and not attempt(
             "what passes over the debugger's own code", self, serves_debugger, frame

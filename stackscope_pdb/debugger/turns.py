@@ -24,13 +24,15 @@ class TakesTurns(Basics):
         if not self.stop_here(frame):
             super().user_call(frame, argument_list)
             return
-        with turn():
-            super().user_call(frame, argument_list)
+        with turn() as has_prompt:
+            if has_prompt:
+                super().user_call(frame, argument_list)
 
     def user_line(self, frame: FrameType) -> None:
         """A stop at a line."""
-        with turn():
-            super().user_line(frame)
+        with turn() as has_prompt:
+            if has_prompt:
+                super().user_line(frame)
 
     def user_opcode(self, frame: FrameType) -> None:
         """A stop in a line; from 3.13 on."""
@@ -39,13 +41,15 @@ class TakesTurns(Basics):
 
     def user_return(self, frame: FrameType, return_value: Any) -> None:
         """A stop where a function returns."""
-        with turn():
-            super().user_return(frame, return_value)
+        with turn() as has_prompt:
+            if has_prompt:
+                super().user_return(frame, return_value)
 
     def user_exception(self, frame: FrameType, exc_info: Any) -> None:
         """A stop where an exception is raised."""
-        with turn():
-            super().user_exception(frame, exc_info)
+        with turn() as has_prompt:
+            if has_prompt:
+                super().user_exception(frame, exc_info)
 
     def preloop(self) -> None:
         """Get ready to read lines."""

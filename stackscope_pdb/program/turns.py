@@ -44,20 +44,24 @@ class _Stopped:
 _stopped: List[_Stopped] = []
 """The threads that have stopped, in order of arrival. The first one has its turn."""
 
+_has_ended = False
 _process = os.getpid()
 _last_prompt: Optional[int] = None
 
 
 @contextmanager
-def turn() -> Iterator[None]:
-    """Wait for this thread's turn, and have it meanwhile."""
+def turn() -> Iterator[bool]:
+    """Wait for this thread's turn, and have it meanwhile.
+
+    Gives whether there is to be a prompt: not if the program ends by now.
+    """
     known = _of_this_thread()
     mine = known or _Stopped(get_ident())
     try:
         if known is None:
             _stopped.append(mine)
         _wait_for_turn(mine)
-        yield
+        yield not _has_ended
     finally:
         if known is None:
             _leave(mine)
@@ -78,6 +82,14 @@ def released() -> Iterator[None]:
     finally:
         _stopped.append(mine)
         _wait_for_turn(mine)
+
+
+def end() -> None:
+    """The program ends, and no thread gets the prompt any more."""
+    global _has_ended
+    _has_ended = True
+    for one in _stopped[:]:
+        one.wake()
 
 
 def waiting() -> List[int]:
@@ -113,7 +125,7 @@ def _of_this_thread() -> Optional[_Stopped]:
 def _wait_for_turn(mine: _Stopped) -> None:
     while True:
         first = _first()
-        if first is None or first is mine or sys.is_finalizing():
+        if first is None or first is mine or _has_ended or sys.is_finalizing():
             return
         mine.wait()
         if _first() is first and first.ident not in sys._current_frames():

@@ -43,7 +43,7 @@ class Others:
         for stream in streams.values():
             if stream is not None and is_terminal(stream):
                 writer = self._writer(stream.write)
-                stream.write = writer  # type: ignore[method-assign]
+                setattr(stream, "write", writer)  # noqa: B010  (types are for the class)
                 self._taken.append((stream, writer))
 
     def _writer(self, original: Callable[[str], int]) -> Callable[[str], int]:

@@ -127,6 +127,25 @@ def test_a_thread_that_vanished_has_no_turn(monkeypatch):
     assert turns.holder() is None
 
 
+def test_nobody_gets_the_prompt_of_a_program_that_ends(monkeypatch):
+    monkeypatch.setattr(turns, "_has_ended", False)
+    got = []
+
+    def wait():
+        with turns.turn() as has_prompt:
+            got.append(has_prompt)
+
+    with turns.turn() as has_prompt:
+        assert has_prompt
+        thread = threading.Thread(target=wait)
+        thread.start()
+        while not turns.waiting():
+            time.sleep(0.001)
+        turns.end()
+        thread.join(LONG)
+    assert got == [False]
+
+
 @pytest.mark.skipif(not IS_UNIX, reason="fork")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("is_inside", [False, True])
