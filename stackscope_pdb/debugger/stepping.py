@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import opcode
 import pdb
 import weakref
 from contextlib import contextmanager
 
 from stackscope_pdb.debugger.basics import Basics
+from stackscope_pdb.facts import ENDS_UNSEEN
 from stackscope_pdb.failures import attempt
 from stackscope_pdb.program.machinery import serves_debugger
 from stackscope_pdb.stop.snapshots import goes_on
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
     from stackscope_pdb.program.libraries import Passed
     from stackscope_pdb.stop.focus import Focus
+
+RETURN_VALUE = opcode.opmap["RETURN_VALUE"]
 
 STEPPING = {
     # commands that run the program on from the current frame, with their short forms
@@ -39,6 +43,9 @@ class Stepping(Basics):
 
     passed: Optional[Passed] = None
     """What is passed over since the user has typed a command that runs the program on."""
+
+    caller = 0
+    """The identity of the frame that has called the one that the user runs on."""
 
     @property
     def is_post_mortem(self) -> bool:
@@ -82,12 +89,7 @@ class Stepping(Basics):
 
     def stop_here(self, frame: FrameType) -> bool:
         """Whether to stop in a frame, going by the last command; never in a debugger's own."""
-        passed = self.passed
-        if passed is None or self.stopframe is not None:
-            is_passed = False
-        else:
-            is_passed = attempt("what passes over libraries", self, passed, frame)
-        if is_passed:
+        if self.stopframe is None and self._is_passed(frame):
             return False
         return super().stop_here(frame) and not attempt(
             "what passes over the debugger's own code", self, serves_debugger, frame
@@ -100,9 +102,10 @@ class Stepping(Basics):
         stop, index = self.session.stop
         if not stop or self.is_post_mortem:
             return
-        frame: Optional[FrameType] = stop[index][0]
         self.passed = Passed(stop[index][0], shown=self.libraries_shown)
+        self.caller = id(self.current_frame.f_back)
         # The next line may be that of a caller beyond a library's frames, which isn't traced yet.
+        frame: Optional[FrameType] = stop[index][0]
         while frame is not None and frame is not self.botframe:
             if frame.f_trace is None:
                 frame.f_trace = self.trace_dispatch
@@ -208,6 +211,12 @@ class Stepping(Basics):
         """
         if attempt("'next' in a task", self, self._is_not_awaited, frame):
             return self.trace_dispatch
+        stopframe = self.stopframe
+        if stopframe is not None and frame is not stopframe and self._is_passed(frame):
+            if id(frame) == self.caller and arg[0] is StopIteration:
+                # The coroutine has ended. The next line of the user's is what is wanted.
+                self.set_step()
+            return self.trace_dispatch
         return super().dispatch_exception(frame, arg)
 
     def _jumps_from_call(self, argument: str) -> bool:
@@ -223,6 +232,19 @@ class Stepping(Basics):
         awaited, stopframe = self.session.awaited, self.stopframe
         is_waited_for = awaited is not None and _frame_of(awaited()) is stopframe
         return is_waited_for and stopframe is not None and frame is not stopframe
+
+    def _is_passed(self, frame: FrameType) -> bool:
+        passed = self.passed
+        if passed is None:
+            return False
+        return bool(attempt("what passes over libraries", self, passed, frame))
+
+    def dispatch_return(self, frame: FrameType, arg: Any) -> Any:
+        """A frame returns or yields."""
+        result = super().dispatch_return(frame, arg)
+        if ENDS_UNSEEN and frame is self.stopframe and self.stoplineno != -1 and _returns(frame):
+            self.set_step()
+        return result
 
     def trace_suspended(self, frame: FrameType) -> None:
         """Notice the next line of a suspended frame, whatever else runs before."""
@@ -259,6 +281,11 @@ def install(cls: type) -> None:
     for name, aliases in STEPPING.items():
         for alias in (name, *aliases):
             setattr(cls, f"do_{alias}", _step(name))
+
+
+def _returns(frame: FrameType) -> bool:
+    """Whether a frame is about to return, and not to yield."""
+    return frame.f_code.co_code[frame.f_lasti] == RETURN_VALUE
 
 
 def _frame_of(origin: object) -> Optional[FrameType]:

@@ -200,9 +200,16 @@ def fold_middle(hidden: List[bool], found: List[Repeat], current: int) -> None:
 
 
 def packages(entries: Sequence[Entry]) -> List[str]:
-    """The packages that folded frames come from; debuggers have one name for all of them."""
+    """The packages that folded frames come from; those with the most frames come first.
+
+    Debuggers have one name for all of them.
+    """
     from stackscope.safe.text import safe_text
 
-    names = dict.fromkeys(package_of(frame) for frame, _ in entries)
-    shown = ["the debugger" if name in DEBUGGERS else safe_text(name) for name in names if name]
-    return list(dict.fromkeys(shown))
+    counts: Dict[str, int] = {}
+    for frame, _ in entries:
+        name = package_of(frame)
+        name = "the debugger" if name in DEBUGGERS else safe_text(name)
+        counts[name] = counts.get(name, 0) + 1
+    counts.pop("", None)
+    return sorted(counts, key=lambda name: -counts[name])

@@ -207,6 +207,21 @@ class TestLibraries:
         assert f"{library.__file__}(" not in session.output
         assert "-> after = True" in session.output
 
+    def test_next_at_the_end_of_a_coroutine_that_a_library_awaits(self, scripted, library):
+        async def inner():
+            session.stop()
+            return 1
+
+        async def main():
+            await library.drive(inner)
+            after = True
+            assert after
+
+        session = scripted(*["n"] * 3, "c")
+        asyncio.run(main())
+        assert f"{library.__file__}(" not in session.output
+        assert "-> after = True" in session.output
+
     def test_are_stepped_into_if_wanted(self, scripted, library):
         session = scripted("skip off", *["s"] * 4, "c")
         session.stop()
