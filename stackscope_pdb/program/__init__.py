@@ -6,7 +6,7 @@
 `sources`      where functions begin, by their source
 `tracing`      turning the tracing of the program on and off
 `machinery`    which of the frames that run are a debugger's own
-`libraries`    which code is the user's
+`libraries`    whose code is passed over, in steps and in lists
 `assignments`  variables changed at the prompt are changed in the frame
 `evaluating`   lines of Python run as if they stood in the frame
 `awaiting`     ``await`` at the prompt

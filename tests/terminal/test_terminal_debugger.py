@@ -130,7 +130,7 @@ def test_run_as_a_module_stops_at_the_first_line_and_at_breakpoints(terminal):
     session.ask("c")
     assert "4 tasks" in session.ask("tasks")
     where = session.ask("where")
-    assert "stackscope_pdb, bdb folded" in where
+    assert "frames of the debugger, runpy folded" in where
     assert "<module> in __main__ at app.py:" in where
     assert "asyncio.run(main())" in where
     output = session.ask("c")

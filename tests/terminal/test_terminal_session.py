@@ -117,6 +117,8 @@ STEPS = [
     ("where 1 2", "One number of frames is enough: '1 2' is more."),
     ("up", "<module>()"),
     ("up", "*** Oldest frame"),
+    ("skip", "Code of libraries is passed over."),
+    ("skip maybe", "'maybe' is neither 'on' nor 'off'."),
     ("u", "*** Oldest frame"),
     ("down", "main()"),
     ("d", "*** Newest frame"),
