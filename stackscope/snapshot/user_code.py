@@ -39,6 +39,7 @@ __all__ = [
     "package_of",
     "register_machinery",
     "register_runtime_package",
+    "register_standard_machinery",
 ]
 
 # ------------------------------------------------------------------- the table
@@ -47,6 +48,9 @@ OWN_PACKAGES = ("stackscope", "stackscope_pdb", "stackscope_ipython")
 
 _machinery: Dict[str, Optional[Set[str]]] = {}
 """The functions of each module that are machinery; ``None`` for all of them."""
+
+_standard_machinery: Set[str] = set()
+"""Modules of the standard library that are machinery. The user may have one of the same name."""
 
 _machinery_packages: Set[str] = set(OWN_PACKAGES)
 """The packages of which all modules are machinery."""
@@ -78,6 +82,11 @@ def register_machinery(module: str, functions: Optional[Iterable[str]] = None) -
             known.update(functions)
 
 
+def register_standard_machinery(modules: Iterable[str]) -> None:
+    """The same for modules of the standard library, whose names the user may have given, too."""
+    _standard_machinery.update(modules)
+
+
 def register_runtime_package(package: str) -> None:
     """Say of a package that its frames tell no more about a task than those of asyncio do.
 
@@ -106,7 +115,10 @@ def is_machinery(frame: FrameType) -> bool:
     """Whether a frame belongs to an event loop, a starter of threads, a debugger or the like."""
     if package_of(frame) in _machinery_packages:
         return True
-    functions: Optional[Iterable[str]] = _machinery.get(_module_as_imported(frame), ())
+    module = _module_as_imported(frame)
+    if module in _standard_machinery and library_of(frame):
+        return True
+    functions: Optional[Iterable[str]] = _machinery.get(module, ())
     return functions is None or frame.f_code.co_name in functions
 
 

@@ -89,8 +89,13 @@ class Stepping(Basics):
 
     def stop_here(self, frame: FrameType) -> bool:
         """Whether to stop in a frame, going by the last command; never in a debugger's own."""
-        if self.stopframe is None and self._is_passed(frame):
-            return False
+        if self._is_passed(frame):
+            if self.stopframe is None:
+                return False
+            if frame is self.stopframe and self.returnframe is not None:
+                # `return` has come back to a caller, which would be next, and isn't the user's.
+                self.set_step()
+                return False
         return super().stop_here(frame) and not attempt(
             "what passes over the debugger's own code", self, serves_debugger, frame
         )
@@ -102,7 +107,7 @@ class Stepping(Basics):
         stop, index = self.session.stop
         if not stop or self.is_post_mortem:
             return
-        self.passed = Passed(stop[index][0], shown=self.libraries_shown)
+        self.passed = Passed(stop[index][0], self.current_frame, shown=self.libraries_shown)
         self.caller = id(self.current_frame.f_back)
         # The next line may be that of a caller beyond a library's frames, which isn't traced yet.
         frame: Optional[FrameType] = stop[index][0]

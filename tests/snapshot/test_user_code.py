@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 
 from stackscope.api import extract_all
-from stackscope.snapshot.user_code import innermost_user_frame, is_runtime_frame
+from stackscope.snapshot.user_code import (
+    innermost_user_frame,
+    is_machinery,
+    is_runtime_frame,
+    library_of,
+    library_of_file,
+)
 from tests.snapshot.programs import main_with
 
 
@@ -20,3 +27,37 @@ def test_user_frames():
     waiting = [frame for frame in stack.frames if frame.modname == "asyncio.locks"]
     assert waiting
     assert all(is_runtime_frame(frame.pyframe) for frame in waiting)
+
+
+def frame_in(path, name):
+    """A frame of a module with that name, whose code is in that file."""
+    namespace = {"__name__": name}
+    exec(compile("import sys\nframe = sys._getframe()", str(path), "exec"), namespace)
+    return namespace["frame"]
+
+
+def test_libraries(tmp_path):
+    standard = os.path.dirname(os.__file__)
+    installed = tmp_path / "venv" / "site-packages"
+    assert library_of_file(str(tmp_path / "app.py")) == ""
+    assert library_of_file(str(installed / "acme" / "inner" / "core.py")) == "acme"
+    assert library_of_file(str(installed / "six.py")) == "six"
+    assert library_of_file(os.path.join(str(installed / "acme"), "")) == "acme"
+    assert library_of_file(os.path.join(str(installed), "")) == ""
+    assert library_of_file(os.path.join(standard, "json", "decoder.py")) == "json"
+    assert library_of_file("<frozen importlib._bootstrap>") == "importlib"
+    assert library_of_file("<ipython-input-1-0123>") == ""
+    # generated code
+    assert library_of(frame_in("<string>", "json.decoder")) == "json"
+    assert library_of(frame_in("<string>", "namedtuple_Point")) == "collections"
+    assert library_of(frame_in("<string>", __name__)) == ""
+    assert library_of(frame_in("<string>", "__main__")) == ""
+
+
+def test_what_the_user_calls_like_a_module_of_machinery_is_none(tmp_path):
+    import cmd
+
+    extract_all()  # glue is installed
+    assert is_machinery(frame_in(cmd.__file__, "cmd"))
+    assert not is_machinery(frame_in(tmp_path / "cmd.py", "cmd"))
+    assert not is_machinery(frame_in(tmp_path / "tornado" / "app.py", "__main__"))

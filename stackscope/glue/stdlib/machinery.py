@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from stackscope.snapshot.user_code import register_machinery
+from stackscope.snapshot.user_code import register_standard_machinery
 
 WHOLE_MODULES = ("bdb", "cmd", "contextvars", "doctest", "pdb", "runpy")
 
 
 def install() -> None:
     """Register the modules. That costs nothing, so they need not be imported."""
-    for module in WHOLE_MODULES:
-        register_machinery(module)
+    register_standard_machinery(WHOLE_MODULES)

@@ -194,12 +194,13 @@ class TestLibraries:
         assert seen.index("-> return number") < seen.index("-> library.call(int, 1)")
         assert seen.index("-> library.call(int, 1)") < seen.index("-> done = True")
 
-    def test_next_at_the_end_of_a_function_that_a_library_called(self, scripted, library):
+    @pytest.mark.parametrize("command", ["n", "r", "s"])
+    def test_at_the_end_of_a_function_that_a_library_called(self, scripted, library, command):
         def inner():
             session.stop()
             return 1
 
-        session = scripted(*["n"] * 4, "c")
+        session = scripted("n", *[command] * 3, "c")
         library.call(inner)
         after = True
         assert after
@@ -221,6 +222,17 @@ class TestLibraries:
         asyncio.run(main())
         assert f"{library.__file__}(" not in session.output
         assert "-> after = True" in session.output
+
+    def test_an_exception_on_its_way_through_one(self, scripted, library):
+        def inner():
+            session.stop()
+            raise KeyError
+
+        session = scripted(*["n"] * 5, "c")
+        with pytest.raises(KeyError):
+            library.call(inner)
+        assert f"{library.__file__}(" not in session.output
+        assert "-> library.call(inner)" in session.output
 
     def test_are_stepped_into_if_wanted(self, scripted, library):
         session = scripted("skip off", *["s"] * 4, "c")
