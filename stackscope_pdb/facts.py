@@ -17,6 +17,8 @@ STOPS_AT_CALL = hasattr(bdb.Bdb, "set_stepinstr")
 """``set_trace`` stops before the line that it is called in goes on. Up to 3.12 it stops at the next
 event, which may be after a ``with`` block has been left."""
 
+HAS_MONITORING = hasattr(sys, "monitoring")  # 3.12+
+
 HAS_ASYNC_STOPS = sys.version_info >= (3, 14)
 """There is ``pdb.set_trace_async``."""
 

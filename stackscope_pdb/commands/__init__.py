@@ -14,11 +14,21 @@ its completion all come from that table. Importing this package registers them.
 `stacks`      `stack`
 `exceptions`  `exceptions`
 `sticky`      `sticky`
+`watching`    `catch`, `watch`
 ============  ======================================================================
 """
 
 from __future__ import annotations
 
-from stackscope_pdb.commands import contexts, exceptions, frames, stacks, sticky, tasks, threads
+from stackscope_pdb.commands import (
+    contexts,
+    exceptions,
+    frames,
+    stacks,
+    sticky,
+    tasks,
+    threads,
+    watching,
+)
 
-__all__ = ["contexts", "exceptions", "frames", "stacks", "sticky", "tasks", "threads"]
+__all__ = ["contexts", "exceptions", "frames", "stacks", "sticky", "tasks", "threads", "watching"]

@@ -17,6 +17,7 @@
 `breakpoints`  functions that aren't there yet, conditions that fail
 `stopping`     stopping where `set_trace` is called
 `turns`        several threads that stop at once
+`watching`     stopping for an exception that is raised, or a value that changes
 `stepping`     going on, and what the commands that do so mean in a suspended frame
 `lines`        running a line: a command, or Python in the current frame
 `painting`     what the standard debugger writes, harmless and in colours

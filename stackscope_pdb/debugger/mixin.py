@@ -11,8 +11,8 @@ from stackscope_pdb.commands import registry
 from stackscope_pdb.debugger import stepping
 from stackscope_pdb.debugger.breakpoints import Breakpoints
 from stackscope_pdb.debugger.lines import Lines
-from stackscope_pdb.debugger.stopping import Stopping
 from stackscope_pdb.debugger.turns import TakesTurns
+from stackscope_pdb.debugger.watching import Watching
 from stackscope_pdb.facts import COUNTS_FRAMES, HAS_CONVENIENCE_VARIABLES, OWES_PLACE
 from stackscope_pdb.failures import attempt
 from stackscope_pdb.output.harmless import encodable
@@ -33,7 +33,7 @@ MEMORY = "the memory of the stop"
 """What may fail."""
 
 
-class Commands(TakesTurns, Stopping, Breakpoints, Lines):
+class Commands(TakesTurns, Watching, Breakpoints, Lines):
     """Our commands, and what the standard ones need to work in focused frames."""
 
     counts_frames = COUNTS_FRAMES

@@ -273,15 +273,31 @@ class Pdb(Paints, ReadsLines, Interrupts, Commands, PassesFinalizers, pdb.Pdb):
             if not line.awaits and line.needs_function(globals, locals, {}):
                 with evaluating.Carried(line, locals, {}) as carried:
                     return self.runcall(carried.function(globals))
-        return _until_quit(super().run, cmd, globals, locals)
+        return self._until_quit(super().run, cmd, globals, locals)
 
     def runeval(self, *args: Any, **kwargs: Any) -> Any:
         """As that of `bdb.Bdb`."""
-        return _until_quit(super().runeval, *args, **kwargs)
+        return self._until_quit(super().runeval, *args, **kwargs)
 
     def runcall(self, *args: Any, **kwargs: Any) -> Any:
         """As that of `bdb.Bdb`."""
-        return _until_quit(super().runcall, *args, **kwargs)
+        return self._until_quit(super().runcall, *args, **kwargs)
+
+    def _until_quit(self, run: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call ``run``, which ends early if the user quits."""
+        if self.watched is not None:
+            self.arm()  # the program is run again
+        try:
+            return run(*args, **kwargs)
+        except BaseException as exc:
+            if not is_quit(exc):
+                raise
+            from stackscope_pdb.program.quitting import stop_watching
+
+            stop_watching()
+        finally:
+            self.pause_watching()
+        return None
 
     # ------------------------------------------------------------------ the prompt
 
@@ -361,16 +377,3 @@ def stop_in_standard(frame: Optional[FrameType]) -> None:
     """Stop in the standard debugger, for ours can't."""
     sys.settrace(None)
     pdb.Pdb().set_trace(frame)
-
-
-def _until_quit(run: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Call ``run``, which ends early if the user quits."""
-    try:
-        return run(*args, **kwargs)
-    except BaseException as exc:
-        if not is_quit(exc):
-            raise
-        from stackscope_pdb.program.quitting import stop_watching
-
-        stop_watching()
-    return None

@@ -56,8 +56,9 @@ class Stepping(Basics):
     @property
     def is_tracing_wanted(self) -> bool:
         """Whether the program must be traced to stop where the user has said."""
-        # `return` in a coroutine has the line -1, too, but a frame to stop in.
-        return self.stoplineno != -1 or self.stopframe is not None or bool(self.breaks)
+        # `return` in a coroutine has the line -1, too, but a frame of its own to stop in.
+        is_stepping = self.stoplineno != -1 or self.stopframe is not self.botframe
+        return is_stepping or bool(self.breaks)
 
     def set_continue(self) -> None:
         """Go on; without breakpoints, end the tracing and keep nothing of the program."""

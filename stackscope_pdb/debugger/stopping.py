@@ -42,12 +42,20 @@ class Stopping(Stepping):
                 sys.settrace(None)
                 self.stop_in_call(frame)
 
+    def interaction(self, *args: Any, **kwargs: Any) -> None:
+        """Talk to the user, after which the call has ended."""
+        __stackscope_exits_stay__ = True  # noqa: F841 (see stackscope.safe.interruptions)
+        try:
+            super().interaction(*args, **kwargs)
+        finally:
+            self.session.calling = None
+
     def stop_in_call(self, frame: FrameType) -> None:
         self.session.calling, self.stop_event = frame, "stop"
         try:
             self.interaction(frame, None)
         finally:
-            self.session.calling, self.stop_event = None, "line"
+            self.stop_event = "line"
         if self._has_quit:
             return  # what ends the program has set its own trace function
         if self.quitting:
@@ -56,14 +64,14 @@ class Stopping(Stepping):
         if not self.is_tracing_wanted:
             _untrace(frame)
             return
-        if self.stopframe is not None:
+        if self.stopframe not in (None, self.botframe):
             self.trace_suspended(self.stopframe)
         sys.settrace(self.trace_dispatch)  # the last line: what is called from now on is traced
 
     def _stop_inside_prompt(self, frame: FrameType) -> None:
         """Stop in what was called at a prompt, whose debugger finds everything as it was."""
         tracer = sys.gettrace()
-        traced = [(one, one.f_trace) for one in _outward(frame)]
+        traced = [(one, one.f_trace) for one in outward(frame)]
         try:
             super().set_trace(frame)
             sys.settrace(None)
@@ -90,10 +98,7 @@ class Stopping(Stepping):
         """The program has come to a line to stop at."""
         if self.jump_owed is not None:
             self._jump(frame, self.jump_owed)
-        try:
-            super().user_line(frame)
-        finally:
-            self.session.calling = None
+        super().user_line(frame)
 
     def _jump(self, frame: FrameType, line: int) -> None:
         import warnings
@@ -110,7 +115,8 @@ class Stopping(Stepping):
                 self.message(str(warning.message))
 
 
-def _outward(frame: Optional[FrameType]) -> Iterator[FrameType]:
+def outward(frame: Optional[FrameType]) -> Iterator[FrameType]:
+    """A frame and its callers."""
     while frame is not None:
         yield frame
         frame = frame.f_back
@@ -118,7 +124,7 @@ def _outward(frame: Optional[FrameType]) -> Iterator[FrameType]:
 
 def _untrace(frame: FrameType) -> None:
     # Up to 3.9 a frame with a trace function doesn't count its lines while nothing is traced.
-    for one in _outward(frame):
+    for one in outward(frame):
         one.f_trace = None
 
 

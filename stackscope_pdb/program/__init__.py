@@ -4,6 +4,8 @@
 `turns`        one prompt at a time, also if several threads stop
 `interrupts`   Ctrl-C, and other reasons to stop at once
 `sources`      where functions begin, by their source
+`watched`      which exceptions and values that is about
+`monitor`      noticing them by `sys.monitoring`
 `tracing`      turning the tracing of the program on and off
 `machinery`    which of the frames that run are a debugger's own
 `libraries`    whose code is passed over, in steps and in lists

@@ -20,6 +20,9 @@ DEBUGGERS = ("bdb", "cmd", "codeop", "pdb", "stackscope_pdb")
 RUNNERS = (bdb.Bdb.run.__code__, bdb.Bdb.runeval.__code__, bdb.Bdb.runcall.__code__)
 """What runs the program's code for a debugger: outside of it there may be another one's prompt."""
 
+IPYTHON = ("IPython", "ipykernel", "traitlets")
+"""The packages that run cells, and what they print."""
+
 _PROMPT = pdb.Pdb._cmdloop.__code__  # type: ignore[attr-defined]
 
 _NEVER_PROGRAM = frozenset(
@@ -52,6 +55,18 @@ def is_at_prompt(frame: Optional[FrameType]) -> bool:
             return True
         frame = frame.f_back
     return False
+
+
+def is_of_cell(frame: FrameType) -> bool:
+    """Whether a frame runs for a cell of the user's; true, too, where there is no IPython."""
+    inner: Optional[FrameType] = None
+    asked: Optional[FrameType] = frame
+    while asked is not None:
+        if module_name(asked).partition(".")[0] in IPYTHON:
+            run_by_it = module_name(inner).partition(".")[0] if inner is not None else ""
+            return run_by_it in ("__main__", "asyncio")
+        inner, asked = asked, asked.f_back
+    return True
 
 
 def serves_debugger(frame: FrameType) -> bool:

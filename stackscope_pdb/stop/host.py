@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from stackscope import Frame
     from stackscope.render.drawing import Line
     from stackscope_pdb.output.console import Console
+    from stackscope_pdb.program.watched import Watched
     from stackscope_pdb.stop.focus import Entry, Focus
     from stackscope_pdb.stop.raised import Raised
     from stackscope_pdb.stop.session import Session
@@ -46,6 +47,17 @@ if TYPE_CHECKING:
 
         skip: Any
         """The patterns of modules that are never stopped in."""
+
+        watched: Optional[Watched]
+        """What `catch` and `watch` wait for."""
+
+        @property
+        def is_post_mortem(self) -> bool:
+            """Whether the frames belong to an exception, and not to a program that can go on."""
+            raise NotImplementedError
+
+        def arm(self, frame: Optional[FrameType] = None) -> None:
+            """Wait for what `watched` says, and for nothing else."""
 
         @property
         def session(self) -> Session:

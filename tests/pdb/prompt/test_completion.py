@@ -85,7 +85,7 @@ def test_commands_and_names(complete):
     assert "where" in empty
     assert "tasks" in empty
     assert unf == ["unfocus"]
-    assert wat == ["watched"]
+    assert wat == ["watch", "watched"]
 
 
 def test_attributes_without_running_anything(complete):
