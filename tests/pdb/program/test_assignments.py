@@ -12,6 +12,7 @@ from tests.helpers.managers import Manager
 
 ARGUMENTS = {
     # what to give to a command, beside nothing
+    "catch": ["KeyError", "off KeyError"],
     "ctx": ["1", "9"],
     "down": ["1"],
     "exceptions": ["0"],
@@ -25,6 +26,7 @@ ARGUMENTS = {
     "threads": ["Main", "nobody"],
     "unfocus": ["now"],
     "up": ["1", "-1"],
+    "watch": ["1", "off"],
     "where": ["--contexts", "--hidden", "-c --hidden", "1", "--nothing"],
 }
 
