@@ -211,6 +211,14 @@ class Pdb(Paints, ReadsLines, Interrupts, Commands, PassesFinalizers, pdb.Pdb):
     do_quit.__doc__ = pdb.Pdb.do_quit.__doc__
     do_q = do_exit = do_quit
 
+    def do_EOF(self, arg: str) -> Any:
+        ends = super().do_EOF(arg)
+        what = "debugger" if self.is_post_mortem or not self._ends_program() else "program"
+        self.message(f"End of input: the {what} ends here.")
+        return ends
+
+    do_EOF.__doc__ = pdb.Pdb.do_EOF.__doc__
+
     def _confirms_quit(self) -> bool:
         """Ask, as the standard debugger does from 3.14 on."""
         while True:
