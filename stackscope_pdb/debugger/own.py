@@ -27,6 +27,7 @@ from stackscope_pdb.program.ending import is_quit
 from stackscope_pdb.program.finalizers import PassesFinalizers
 from stackscope_pdb.program.interrupts import Interrupts, give_interrupts_back
 from stackscope_pdb.program.machinery import is_at_prompt
+from stackscope_pdb.program.streams import alone_at_terminal, streams_of_prompt, why_not
 from stackscope_pdb.program.tracing import best_backend, foreign_tracer, note_backend
 from stackscope_pdb.program.turns import released, turn
 from stackscope_pdb.prompt import label
@@ -36,6 +37,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType, FrameType
     from typing import Any, Callable, Dict, List, Optional
+
+
+STREAMS = "what finds the streams of the prompt"
+"""What may fail."""
 
 
 class Pdb(Paints, ReadsLines, Interrupts, Commands, PassesFinalizers, pdb.Pdb):
@@ -85,22 +90,34 @@ class Pdb(Paints, ReadsLines, Interrupts, Commands, PassesFinalizers, pdb.Pdb):
         self.prompt = label.STANDARD
         self._follows_streams = (stdin is None, stdout is None)
         self._thread = threading.get_ident()
+        self._process = os.getpid()
         self._mode = mode
         self.choose_reader()
 
     # ------------------------------------------------------------------ stopping and going on
 
     def follow_streams(self) -> None:
-        """Use the present ``sys.stdin`` and ``sys.stdout``, unless others were given."""
+        """Use the streams that are right for a prompt now, unless others were given."""
+        if self._follows_streams == (True, True) and self._mode != "cli":
+            self.stdin, self.stdout = streams_of_prompt()
+            return
         if self._follows_streams[0]:
             self.stdin = sys.stdin
         if self._follows_streams[1]:
             self.stdout = visible_stdout()
 
+    def _why_no_prompt(self) -> Optional[str]:
+        """Why nothing can be asked here, if that is so."""
+        return why_not() if self._follows_streams[0] and self._mode != "cli" else None
+
     def set_trace(self, frame: Optional[FrameType] = None, **kwargs: Any) -> None:
         """Stop in ``frame``, by default in the caller."""
-        if self._has_quit:
+        reason = self._why_no_prompt()
+        if reason is not None:
+            print(reason, file=sys.stderr, flush=True)
+        if self._has_quit or reason is not None:
             return
+        attempt(STREAMS, self, self.follow_streams)
         frame = frame or sys._getframe().f_back
         try:
             attempt("what mentions other tracers", self, self.mention_tracer)
@@ -172,11 +189,18 @@ class Pdb(Paints, ReadsLines, Interrupts, Commands, PassesFinalizers, pdb.Pdb):
     def _interaction(self, frame: Optional[FrameType], tb_or_exc: Any) -> None:
         attempt("Ctrl-C", self, give_interrupts_back)
         attempt("the complaint about a style", self, self._complain_once)
+        attempt(STREAMS, self, self._follow_after_fork)
         header, self.header = self.header, None
         if header is not None:
             self.message(header)
-        with around("output under doctest", self, lambda: stdout_of_prompt(self.stdout)):
+        alone = around("other processes", self, lambda: alone_at_terminal(self.stdin))
+        with alone, around("output under doctest", self, lambda: stdout_of_prompt(self.stdout)):
             super().interaction(frame, tb_or_exc)
+
+    def _follow_after_fork(self) -> None:
+        if self._process != os.getpid():
+            self._process = os.getpid()
+            self.follow_streams()
 
     def _stop_plainly(self, frame: Optional[FrameType], tb_or_exc: Any) -> None:
         """Stop in the standard debugger, for this one has failed."""
@@ -211,7 +235,7 @@ class Pdb(Paints, ReadsLines, Interrupts, Commands, PassesFinalizers, pdb.Pdb):
     do_quit.__doc__ = pdb.Pdb.do_quit.__doc__
     do_q = do_exit = do_quit
 
-    def do_EOF(self, arg: str) -> Any:
+    def do_EOF(self, arg: str) -> Any:  # noqa: N802  (the standard debugger's name)
         ends = super().do_EOF(arg)
         what = "debugger" if self.is_post_mortem or not self._ends_program() else "program"
         self.message(f"End of input: the {what} ends here.")
@@ -223,7 +247,7 @@ class Pdb(Paints, ReadsLines, Interrupts, Commands, PassesFinalizers, pdb.Pdb):
         """Ask, as the standard debugger does from 3.14 on."""
         while True:
             try:
-                answer = input("Quitting pdb will kill the process. Quit anyway? [y/n] ")
+                answer = self.ask("Quitting pdb will kill the process. Quit anyway? [y/n] ")
             except EOFError:
                 self.message("")
                 return True

@@ -234,10 +234,10 @@ class Watching(Stopping):
     def _tells_changes(self, frame: FrameType) -> bool:
         """Say what has changed of what is watched in a frame."""
         watches = self.watched.of_frame(frame) if self.watched is not None else []
-        told = [self._tell(one, frame) for one in watches]
+        told = [self._tell_of(one, frame) for one in watches]
         return any(told)
 
-    def _tell(self, watch: Watch, frame: FrameType) -> bool:
+    def _tell_of(self, watch: Watch, frame: FrameType) -> bool:
         change = watch.change(frame)
         for line in change or ():
             self.message(line)

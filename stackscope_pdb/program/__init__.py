@@ -15,6 +15,7 @@
 `jumping`      where ``jump`` must not go
 `finalizers`   what the garbage collector calls on the way to a stop is passed by
 `doctests`     where a prompt writes while doctest keeps what is printed
+`streams`      which streams a prompt uses if the program's are for something else
 `waking`       after a stop, an event loop sees what was done meanwhile
 `quitting`     the program ends, and all its exits run
 `exits`        where an exception would miss an exit

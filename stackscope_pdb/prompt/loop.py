@@ -73,9 +73,7 @@ class ReadsLines(Base):
             return False
         if os.environ.get("TERM") in ("dumb", "unknown"):
             return False
-        if not (is_terminal(sys.stdin) and is_terminal(self.stdout)):
-            return False
-        if self.stdin is not sys.stdin and not is_terminal(self.stdin):
+        if not (is_terminal(self.stdin) and is_terminal(self.stdout)):
             return False
         try:
             import prompt_toolkit  # noqa: F401
@@ -98,10 +96,12 @@ class ReadsLines(Base):
 
     def _read_and_run(self, intro: Any) -> None:
         if not self._has_toolkit():
-            if self.use_rawinput:
-                self._loop_with_readline(intro)
-            else:
+            if not self.use_rawinput:
                 super().cmdloop(intro)
+            elif self._is_at_other_terminal():
+                self._loop_plainly(intro)
+            else:
+                self._loop_with_readline(intro)
             return
         stop = None
         self.preloop()
@@ -110,6 +110,36 @@ class ReadsLines(Base):
             line = self.precmd(line)
             stop = self.postcmd(self.onecmd(line), line)
         self.postloop()
+
+    def _is_at_other_terminal(self) -> bool:
+        """Whether `input` would read or write somewhere else."""
+        return is_terminal(self.stdin) and (
+            self.stdin is not sys.stdin or self.stdout is not sys.stdout
+        )
+
+    def _loop_plainly(self, intro: Any) -> None:
+        reader, self.pyrepl_input = getattr(self, "pyrepl_input", None), None
+        self.use_rawinput = False
+        try:
+            super().cmdloop(intro)
+        finally:
+            self.use_rawinput = True
+            self.pyrepl_input = reader
+
+    def ask(self, question: str) -> str:
+        """Ask for a line that is no command.
+
+        Raises:
+            EOFError: There is none.
+        """
+        if self.use_rawinput and not self._is_at_other_terminal():
+            return input(question)
+        self.stdout.write(question)
+        self.stdout.flush()
+        line = self.stdin.readline()
+        if not line:
+            raise EOFError
+        return str(line)
 
     def _loop_with_readline(self, intro: Any) -> None:
         if not self._has_readline():

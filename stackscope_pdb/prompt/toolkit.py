@@ -75,7 +75,8 @@ def _prints_above(debugger: Host, loop: Any, app: Any) -> ContextManager[Any]:
 def _session(debugger: Host) -> Any:
     """prompt_toolkit's session, made anew only if something is different: that takes a while."""
     is_vi = settings.wants_vi_keys()
-    wanted = (debugger.stdout, debugger.console.colors, is_vi, settings.history_file())
+    streams = debugger.stdin, debugger.stdout
+    wanted = (*streams, debugger.console.colors, is_vi, settings.history_file())
     known = debugger.session.line_reader
     if known is None or known[0] != wanted:
         known = debugger.session.line_reader = (wanted, _new_session(debugger, *wanted))
@@ -83,11 +84,17 @@ def _session(debugger: Host) -> Any:
 
 
 def _new_session(
-    debugger: Host, stdout: Any, has_colors: bool, is_vi: bool, history_file: Optional[str]
+    debugger: Host,
+    stdin: Any,
+    stdout: Any,
+    has_colors: bool,
+    is_vi: bool,
+    history_file: Optional[str],
 ) -> Any:
     from prompt_toolkit import PromptSession
     from prompt_toolkit.enums import EditingMode
     from prompt_toolkit.filters import Condition
+    from prompt_toolkit.input import create_input
     from prompt_toolkit.output import ColorDepth, create_output
     from prompt_toolkit.styles import Style
 
@@ -95,7 +102,7 @@ def _new_session(
     if hasattr(output, "enable_cpr"):
         output.enable_cpr = False  # a terminal's late answer would end up in the program's input
     session: Any = PromptSession(
-        input=None,
+        input=create_input(stdin),
         output=output,
         completer=_completer(debugger),
         complete_while_typing=False,

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         stack: List[Entry]
         curindex: int
         curframe: Optional[FrameType]
+        stdin: Any
         stdout: Any
 
         counts_frames: bool
@@ -85,11 +86,6 @@ if TYPE_CHECKING:
 
         def namespaces(self) -> Tuple[Any, Any, Any]:
             """The globals and locals of the current frame, and its cells."""
-            raise NotImplementedError
-
-        @property
-        def is_post_mortem(self) -> bool:
-            """Whether the program can't go on any more."""
             raise NotImplementedError
 
         def has_variable(self, name: str) -> bool:

@@ -1,0 +1,157 @@
+"""Which streams a prompt reads and writes, if those of the program are for something else.
+
+- A child process of `multiprocessing` or pytest-xdist has ``/dev/null`` for its input, and ``app <
+  data`` has its data there: then the prompt is at the terminal that controls the process.
+- `contextlib.redirect_stdout` and the like hide what is written: then it is written to
+  ``sys.__stdout__``, or to that terminal.
+
+A pipe is left alone, for a script may write commands into it; so is a file or ``/dev/null`` where
+there is no terminal, and with ``python -m stackscope_pdb``.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from contextlib import contextmanager
+
+from stackscope_pdb.output.terminal import is_terminal
+from stackscope_pdb.program.doctests import visible_stdout
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Iterator, Optional, Tuple
+
+TERMINAL = "/dev/tty"
+
+_opened: Dict[int, Tuple[Any, Any]] = {}
+"""The streams of the terminal, by the process that has opened them."""
+
+
+def streams_of_prompt() -> Tuple[Any, Any]:
+    """The streams to read commands from, and to write to."""
+    source, target = sys.stdin, visible_stdout()
+    if is_terminal(source):
+        return source, target if _is_seen(target) else _seen_instead(target)
+    if source is None or _has_no_commands(source):
+        return _terminal() or (source, target)
+    return source, target
+
+
+def why_not() -> Optional[str]:
+    """Why this process can't prompt, if that is so: a child without input and without terminal."""
+    source = streams_of_prompt()[0]
+    if is_terminal(source) or (source is not None and not _is_nothing(source)) or not _is_child():
+        return None
+    number = os.getpid()
+    return (
+        f"breakpoint() in process {number} can't prompt, for its input is {os.devnull} and it has "
+        f"no terminal: {_instead(number)}."
+    )
+
+
+def _instead(number: int) -> str:
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return "run pytest with -n0"
+    from stackscope_pdb.facts import CAN_ATTACH
+
+    if CAN_ATTACH:
+        return f"while it runs, 'python -m stackscope_pdb -p {number}' can"
+    return "run it in the main process, or give it a terminal"
+
+
+def _is_child() -> bool:
+    """Whether another Python process has started this one to work for it."""
+    multiprocessing = sys.modules.get("multiprocessing.process")
+    is_started = multiprocessing is not None and multiprocessing.parent_process() is not None
+    return is_started or "PYTEST_XDIST_WORKER" in os.environ
+
+
+def _has_no_commands(stream: Any) -> bool:
+    """Whether what a stream gives is the program's data, or nothing."""
+    mode = _mode(stream)
+    return mode is not None and (stat.S_ISREG(mode) or _is_nothing(stream))
+
+
+def _is_seen(stream: Any) -> bool:
+    """Whether somebody sees what is written to a stream, or gets it on purpose."""
+    mode = _mode(stream)
+    return is_terminal(stream) or (mode is not None and (stat.S_ISFIFO(mode) or _is_socket(mode)))
+
+
+def _is_socket(mode: int) -> bool:
+    return stat.S_ISSOCK(mode)
+
+
+def _mode(stream: Any) -> Optional[int]:
+    try:
+        return os.fstat(stream.fileno()).st_mode
+    except (AttributeError, OSError, ValueError):  # no file
+        return None
+
+
+def _is_nothing(stream: Any) -> bool:
+    try:
+        return os.path.samestat(os.fstat(stream.fileno()), os.stat(os.devnull))
+    except (AttributeError, OSError, ValueError):
+        return False
+
+
+def _seen_instead(stream: Any) -> Any:
+    if is_terminal(sys.__stdout__):
+        return sys.__stdout__
+    terminal = _terminal()
+    return stream if terminal is None else terminal[1]
+
+
+def _terminal() -> Optional[Tuple[Any, Any]]:
+    """The streams of the terminal that controls this process, if that may use it now."""
+    number = os.getpid()
+    if number not in _opened:
+        found = _open_terminal()
+        if found is None:
+            return None
+        _opened.clear()
+        _opened[number] = found
+    return _opened[number] if _is_in_foreground(_opened[number][0]) else None
+
+
+def _open_terminal() -> Optional[Tuple[Any, Any]]:
+    if sys.platform == "win32":
+        return None
+    try:
+        source = open(TERMINAL, encoding="utf-8", errors="replace")  # noqa: SIM115
+    except OSError:  # there is none
+        return None
+    try:
+        return source, open(TERMINAL, "w", encoding="utf-8", errors="backslashreplace")
+    except OSError:
+        source.close()
+        return None
+
+
+def _is_in_foreground(stream: Any) -> bool:
+    """Whether the terminal is this process's, and not that of a job that runs before it."""
+    try:
+        return os.tcgetpgrp(stream.fileno()) == os.getpgrp()
+    except OSError:
+        return False
+
+
+@contextmanager
+def alone_at_terminal(stream: Any) -> Iterator[None]:
+    """Keep the prompts of other processes away from a terminal, such as those of a child."""
+    try:
+        import fcntl
+
+        # Opened anew: a child has the descriptors of its parent, and with them its locks.
+        descriptor = os.open(os.ttyname(stream.fileno()), os.O_RDONLY | os.O_NOCTTY)
+    except (ImportError, AttributeError, OSError, ValueError):  # no terminal
+        yield
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
