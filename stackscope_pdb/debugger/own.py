@@ -27,7 +27,12 @@ from stackscope_pdb.program.ending import is_quit
 from stackscope_pdb.program.finalizers import PassesFinalizers
 from stackscope_pdb.program.interrupts import Interrupts, give_interrupts_back
 from stackscope_pdb.program.machinery import is_at_prompt
-from stackscope_pdb.program.streams import alone_at_terminal, streams_of_prompt, why_not
+from stackscope_pdb.program.streams import (
+    alone_at_terminal,
+    others_at_terminal,
+    streams_of_prompt,
+    why_not,
+)
 from stackscope_pdb.program.tracing import best_backend, foreign_tracer, note_backend
 from stackscope_pdb.program.turns import released, turn
 from stackscope_pdb.prompt import label
@@ -332,6 +337,11 @@ class Pdb(Paints, ReadsLines, Interrupts, Commands, PassesFinalizers, pdb.Pdb):
         return None
 
     # ------------------------------------------------------------------ the prompt
+
+    def default(self, line: str) -> Any:
+        """Run a Python statement, which may wait for another process at this terminal."""
+        with others_at_terminal():
+            return super().default(line)
 
     def _complete_expression(self, text: str, line: str, begidx: int, endidx: int) -> List[str]:
         # The standard one runs properties.

@@ -19,6 +19,11 @@ from contextlib import contextmanager
 from stackscope_pdb.output.terminal import is_terminal
 from stackscope_pdb.program.doctests import visible_stdout
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, Iterator, Optional, Tuple
@@ -27,6 +32,9 @@ TERMINAL = "/dev/tty"
 
 _opened: Dict[int, Tuple[Any, Any]] = {}
 """The streams of the terminal, by the process that has opened them."""
+
+_alone: Dict[int, int] = {}
+"""The descriptor that locks the terminal, by the process that has locked it."""
 
 
 def streams_of_prompt() -> Tuple[Any, Any]:
@@ -77,11 +85,8 @@ def _has_no_commands(stream: Any) -> bool:
 def _is_seen(stream: Any) -> bool:
     """Whether somebody sees what is written to a stream, or gets it on purpose."""
     mode = _mode(stream)
-    return is_terminal(stream) or (mode is not None and (stat.S_ISFIFO(mode) or _is_socket(mode)))
-
-
-def _is_socket(mode: int) -> bool:
-    return stat.S_ISSOCK(mode)
+    is_piped = mode is not None and (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode))
+    return is_piped or is_terminal(stream)
 
 
 def _mode(stream: Any) -> Optional[int]:
@@ -142,16 +147,51 @@ def _is_in_foreground(stream: Any) -> bool:
 @contextmanager
 def alone_at_terminal(stream: Any) -> Iterator[None]:
     """Keep the prompts of other processes away from a terminal, such as those of a child."""
-    try:
-        import fcntl
-
-        # Opened anew: a child has the descriptors of its parent, and with them its locks.
-        descriptor = os.open(os.ttyname(stream.fileno()), os.O_RDONLY | os.O_NOCTTY)
-    except (ImportError, AttributeError, OSError, ValueError):  # no terminal
+    descriptor = None if os.getpid() in _alone else _open_lock(stream)
+    if descriptor is None:
         yield
         return
+    _alone.clear()
+    _alone[os.getpid()] = descriptor
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with _locked(descriptor):
+            yield
+    finally:
+        _alone.clear()
+        os.close(descriptor)
+
+
+@contextmanager
+def others_at_terminal() -> Iterator[None]:
+    """Let the prompts of other processes go first, for code runs that may wait for them."""
+    descriptor = _alone.get(os.getpid())
+    if descriptor is None:
+        yield
+        return
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
+    try:
         yield
     finally:
-        os.close(descriptor)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+
+def _open_lock(stream: Any) -> Optional[int]:
+    """A descriptor of a terminal for a lock; ``None`` if the stream is none.
+
+    It is opened anew: a child has the descriptors of its parent, and with them its locks.
+    """
+    if fcntl is None or not is_terminal(stream):
+        return None
+    try:
+        return os.open(os.ttyname(stream.fileno()), os.O_RDONLY | os.O_NOCTTY)
+    except (AttributeError, OSError, ValueError):  # it only says that it is one
+        return None
+
+
+@contextmanager
+def _locked(descriptor: int) -> Iterator[None]:
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)

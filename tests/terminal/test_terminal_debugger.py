@@ -110,8 +110,9 @@ def test_redirected_output_has_no_escapes(terminal, tmp_path):
         TASKS + "\nprint('end')\n",
         "-c",
         "import subprocess, sys\n"
-        "with open('out.txt', 'w') as out:\n"
-        "    subprocess.run([sys.executable, 'app.py'], stdout=out)\n"
+        "app = subprocess.Popen([sys.executable, 'app.py'], stdout=subprocess.PIPE)\n"
+        "with open('out.txt', 'wb') as out:\n"
+        "    out.write(app.communicate()[0])\n"
         "print('finished')\n",
         **OURS,
     )
