@@ -284,6 +284,7 @@ class Pdb(Paints, ReadsLines, Interrupts, Commands, PassesFinalizers, pdb.Pdb):
     def forget(self) -> None:
         """Let go of the stop."""
         super().forget()
+        self._current_task = None  # 3.14 keeps it
         for module in self._dirty_globals:
             module.pop("__pdb_convenience_variables", None)
         self._dirty_globals.clear()

@@ -9,6 +9,7 @@ started any more (3.12).
 
 from __future__ import annotations
 
+import contextvars
 import signal
 import sys
 import threading
@@ -40,14 +41,22 @@ def read_line(debugger: Host, prompt: str) -> str:
         EOFError: Ctrl-D was typed.
         KeyboardInterrupt: Ctrl-C was typed.
     """
+    # An empty context, for prompt_toolkit keeps it, and with it what the program has set there.
+    return contextvars.Context().run(_read_line, debugger, prompt)
+
+
+def _read_line(debugger: Host, prompt: str) -> str:
     session = _session(debugger)
     with told_later(debugger), _own_loop() as loop, _prints_above(debugger, loop, session.app):
         loop.set_exception_handler(lambda _loop, context: _give_up(session.app, context))
-        text: str = loop.run_until_complete(
-            session.prompt_async(
-                [("class:prompt", prompt)], handle_sigint=False, set_exception_handler=False
+        try:
+            text: str = loop.run_until_complete(
+                session.prompt_async(
+                    [("class:prompt", prompt)], handle_sigint=False, set_exception_handler=False
+                )
             )
-        )
+        finally:
+            _forget_tasks(session)
     return text.rstrip()
 
 
@@ -70,6 +79,16 @@ def _prints_above(debugger: Host, loop: Any, app: Any) -> ContextManager[Any]:
         return Others(lambda others: loop.call_soon_threadsafe(write, others))
 
     return around("the output of other threads", debugger, take_output)
+
+
+def _forget_tasks(session: Any) -> None:
+    """Let go of the prompt's tasks: an exception in one keeps the frames of the program alive."""
+    import asyncio
+
+    for owner in (session.app, session.app.key_processor, session.default_buffer):
+        for name, value in list(vars(owner).items()):
+            if isinstance(value, asyncio.Future):
+                setattr(owner, name, None)
 
 
 def _session(debugger: Host) -> Any:
