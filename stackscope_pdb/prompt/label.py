@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 LONGEST_NAME = 30
+"""The most columns that it takes."""
 
 STANDARD = "(stackscope_pdb) "
 
@@ -17,8 +18,11 @@ def with_name(prompt: str, name: str) -> str:
         'ipdb client-3> '
     """
     shown = "".join([char if char.isprintable() else "?" for char in name])
-    if len(shown) > LONGEST_NAME:
-        shown = shown[: LONGEST_NAME - 3] + "..."
+    if len(shown) > LONGEST_NAME or not shown.isascii():
+        from stackscope.render.stream import beginning, width_of
+
+        if width_of(shown) > LONGEST_NAME:
+            shown = beginning(shown, LONGEST_NAME - 3) + "..."
     body = prompt.rstrip()
     if body.endswith((")", ">")):
         return f"{body[:-1]} {shown}{body[-1]} "

@@ -10,6 +10,9 @@ import threading
 import pytest
 
 from stackscope.render.stream import width_of
+from stackscope.render.words import shortened
+from stackscope_pdb.output.console import Console
+from stackscope_pdb.views.code import shortened as cut_source
 
 
 def deep(session, depth):
@@ -168,3 +171,30 @@ def test_characters_of_two_columns(scripted):
     assert max(map(width_of, rows)) <= 80
     assert len({width_of(row.partition("wait:")[0]) for row in rows if "wait:" in row}) == 1
     assert width_of("e\u0301 客") == 4
+
+
+def test_widths_are_those_of_cells():
+    for text in ("é", "e\u0301"):
+        assert width_of(text) == 1
+    for text in ("한", "\u1112\u1161\u11ab", "😀", "a\u200db"):
+        assert width_of(text) == 2
+    for width in range(2, 20):
+        assert width_of(shortened("e\u0301客户" * 9, width, "…")) in (width, width - 1, width - 2)
+    assert not shortened("ab" + "e\u0301" * 9, 6, "…").partition("…")[2].startswith("\u0301")
+
+
+def test_sentences_are_wrapped_by_cells():
+    class Wide(Console):
+        def __init__(self):
+            self.is_terminal, self.width = True, 24
+
+    lines = Wide().wrapped("客户 client 'a' 客户客户客户 is not there, 客户客户.").split("\n")
+    assert len(lines) > 2
+    assert max(map(width_of, lines)) <= 20
+
+
+def test_lines_with_tabs_and_colours_are_cut_by_cells():
+    line = "\x1b[1m 12\x1b[0m\tx = '客户客户'\t# 客户"
+    for width in range(8, 30):
+        assert width_of(re.sub("\x1b\\[[0-9]*m", "", cut_source(line, width, "…"))) <= width
+    assert cut_source("a\tb", 9, "…") == "a\tb"
