@@ -6,6 +6,8 @@ It knows what all of them share (``stack``, ``curindex``, ``curframe``, ``_selec
 
 from __future__ import annotations
 
+import sys
+
 import stackscope_pdb.commands  # noqa: F401  (registers them)
 from stackscope_pdb.commands import registry
 from stackscope_pdb.debugger import stepping
@@ -16,6 +18,7 @@ from stackscope_pdb.debugger.watching import Watching
 from stackscope_pdb.facts import COUNTS_FRAMES, HAS_CONVENIENCE_VARIABLES, OWES_PLACE
 from stackscope_pdb.failures import attempt
 from stackscope_pdb.output.harmless import encodable
+from stackscope_pdb.program import turns
 from stackscope_pdb.program.turns import turn
 from stackscope_pdb.prompt import label
 
@@ -147,16 +150,16 @@ class Commands(TakesTurns, Watching, Breakpoints, Lines):
             return
         self.session.arrive(self.stack, index, self.session.traceback)
         # As _select_frame() does it, which shows the frame as well.
-        self.curindex = index
-        self.curframe = self.stack[index][0]
+        debugger: Any = self
+        frame, _ = self.stack[index]
+        debugger.curindex, debugger.curframe = index, frame
         if "curframe_locals" in self.__dict__:
-            self.curframe_locals = self.curframe.f_locals
+            debugger.curframe_locals = frame.f_locals
         if HAS_CONVENIENCE_VARIABLES:
-            debugger: Any = self
-            debugger.set_convenience_variable(self.curframe, "_frame", self.curframe)
+            debugger.set_convenience_variable(frame, "_frame", frame)
             if self.session.raised is not None:
                 raised = self.session.raised.current
-                debugger.set_convenience_variable(self.curframe, "_exception", raised)
+                debugger.set_convenience_variable(frame, "_exception", raised)
 
     def postcmd(self, stop: bool, line: str) -> bool:
         """Before the first line that the user types, say where the program stopped."""
@@ -259,6 +262,25 @@ class Commands(TakesTurns, Watching, Breakpoints, Lines):
     def run_command(self, name: str, argument: str) -> Optional[bool]:
         """Run one of our commands."""
         return registry.run(self, name, argument)
+
+    def show_busy_threads(self) -> None:
+        """Show what other threads do, if one of them isn't idle."""
+        if len(sys._current_frames()) == 1:
+            return
+        from stackscope_pdb.stop.snapshots import thread_nodes
+        from stackscope_pdb.views.threads import is_idle, thread_lines
+
+        nodes = thread_nodes()
+        shown = [node for node in nodes if node.is_here or not is_idle(node)]
+        if len(shown) == 1:
+            return
+        console = self.console
+        self.show(list(thread_lines(shown, None, turns.waiting(), console)), console)
+        idle = len(nodes) - len(shown)
+        if idle == 1:
+            self.message("  1 more thread is idle: 'threads' shows it")
+        elif idle:
+            self.message(f"  {idle} more threads are idle: 'threads' shows them")
 
     def help_stackscope(self) -> None:
         """Say which commands this debugger adds."""

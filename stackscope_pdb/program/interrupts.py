@@ -97,7 +97,7 @@ class Interrupts(Base):
             self.botframe = _outermost(frame)
             self.message(sentence)
             attempt("the tasks", self, self._show_tasks)
-            attempt("the threads", self, self._show_threads)
+            attempt("the threads", self, self.show_busy_threads)
             self.session.opens_at_user = True
             self.stop_event = "signal"
             try:
@@ -113,28 +113,6 @@ class Interrupts(Base):
         """What the program waits for, if it has tasks."""
         if next(self.session.snapshots.tasks().tasks(), None) is not None:
             self.run_command("tasks", "")
-
-    def _show_threads(self) -> None:
-        """What other threads do, if one of them isn't idle."""
-        if len(sys._current_frames()) == 1:
-            return
-        from stackscope_pdb.stop.snapshots import thread_nodes
-        from stackscope_pdb.views.threads import is_idle, thread_lines
-
-        nodes = thread_nodes()
-        shown = [node for node in nodes if node.is_here or not is_idle(node)]
-        if len(shown) == 1:
-            return
-        console = self.console
-        self.show(list(thread_lines(shown, None, turns.waiting(), console)), console)
-        idle = len(nodes) - len(shown)
-        if idle:
-            are = (
-                "more threads are idle: 'threads' shows them"
-                if idle > 1
-                else ("more thread is idle: 'threads' shows it")
-            )
-            self.message(f"  {idle} {are}")
 
 
 def _take_interrupts(handler: Any) -> None:

@@ -284,7 +284,7 @@ def test_a_shell_without_a_terminal(tmp_path):
     )
     first, up, _, second, up_again, *_ = ESCAPES.sub("", done.stdout).split("ipdb> ")[1:]
     assert "cell in __main__" in first
-    assert "IPython folded" in first
+    assert "frames of IPython" in first
     assert "stepped_over in" not in first
     assert "def cell(): return hides.stop()" in up
     assert "hides.fail()" in second

@@ -125,7 +125,7 @@ def test_an_idle_event_loop(terminal, process):
     assert "await gate.wait()" in session.ask("ll", name)
     assert "ctx [PATH]" in session.ask("help ctx", name)
     session.child.send("unfo\t\r")
-    assert "asyncio.run(main())" in session.expect_prompt()
+    assert "-> asyncio.run(main())" in session.expect_prompt()
     session.child.send("where --con\t\r")
     assert "asyncio.run(main())" in session.expect_prompt()
 
