@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from stackscope_pdb.commands import registry
 from stackscope_pdb.debugger.basics import Basics
-from stackscope_pdb.failures import attempt, show_traceback
+from stackscope_pdb.failures import attempt, handle, show_traceback
 from stackscope_pdb.program.assignments import CO_OPTIMIZED, Watch
 from stackscope_pdb.prompt import command_or_python
 
@@ -165,6 +165,13 @@ class Lines(Basics):
         with self.as_program_sees_it():
             try:
                 statement = self._read_statement(line[1:].strip() if line[:1] == "!" else line)
+            except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError) as exc:
+                self._tell(exc)
+                return None
+            except Exception as exc:
+                handle("what reads statements", exc, self)
+                return super().default(line)
+            try:
                 if statement is None:
                     return None
                 if statement.awaits:
