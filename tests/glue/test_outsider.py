@@ -114,7 +114,7 @@ def test_a_task_stands_in_what_has_called_the_library(lunch, monkeypatch):
     assert re.search(r"washing-up +waiting: crew\.wait_for\(\) +wash:\d+ lunch\.py", tasks), tasks
     assert "waiting: crew.wait_for()" in title
     assert re.search(r"╠ wash in lunch", of_task), of_task
-    assert "1 frame of crew folded" in of_task
+    assert "2 frames of crew folded" in of_task
     assert re.search(r"\d+ frames of crew folded", where), where
     assert "_step in crew" not in where
     assert "╠ lunch in lunch" in where
@@ -150,7 +150,7 @@ def test_in_ipython(tmp_path):
     assert re.match(r"\d+ lunch running ", rows[first + 1])
     owner = r"with Crew\(yard, .kitchen.\) as kitchen # lunch, line \d+"
     assert re.fullmatch(owner, rows[first + 2]), out
-    assert re.fullmatch(r"\d+ ├ tap ready fetch:\d+ lunch\.py", rows[first + 3]), out
+    assert re.fullmatch(r"\d+ ├ tap ready fetch:\d+ lunch\.py yield", rows[first + 3]), out
     assert re.fullmatch(
         r"\d+ ├ washing-up waiting: crew\.wait_for\(\) wash:\d+ lunch\.py", rows[first + 4]
     )

@@ -54,6 +54,7 @@ LOST = "a change that this version can't make is named"
 INDENT = "help isn't indented by the length of the prompt"
 BANG = "spaces behind '!' do no harm, as from 3.13 on"
 WARNS = "what the interpreter says about a jump is shown"
+END = "the end of input is said in a sentence"
 AWAIT = "a sentence says what to do"
 
 LINES = {
@@ -115,7 +116,7 @@ LINES = {
     "disable 1": None,
     "enable x": None,
     "ignore 1 2": None,
-    "commands 1": None,
+    "commands 1": END,
     "alias pi p %1": None,
     "alias": None,
     "unalias pi": None,
