@@ -13,6 +13,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, List, Optional
 
+AS_BEFORE = b"\x1b[?2004l\x1b[?7h\x1b[?25h\x1b[0m"
+"""Pasted text comes as typed, long lines are wrapped, the cursor is visible, and no colours."""
+
 
 def is_terminal(stream: object) -> bool:
     """Whether a stream is a terminal."""
@@ -46,3 +49,12 @@ def set_modes(modes: List[Any]) -> bool:
     except (termios.error, OSError, ValueError):  # the terminal is gone
         return False
     return True
+
+
+def put_terminal_back(modes: List[Any]) -> None:
+    """Undo what has been done to the terminal to read a line, for it won't be read to its end."""
+    if set_modes(modes) and os.environ.get("TERM") not in (None, "dumb", "unknown"):
+        try:
+            os.write(sys.stdin.fileno(), AS_BEFORE)
+        except (OSError, ValueError):  # the terminal is gone
+            pass

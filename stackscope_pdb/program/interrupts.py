@@ -15,7 +15,12 @@ from contextlib import contextmanager
 
 from stackscope_pdb.facts import NESTS_NO_SIGNAL_HANDLERS
 from stackscope_pdb.failures import around, attempt
-from stackscope_pdb.output.terminal import is_terminal, modes_of_terminal, set_modes
+from stackscope_pdb.output.terminal import (
+    is_terminal,
+    modes_of_terminal,
+    put_terminal_back,
+    set_modes,
+)
 from stackscope_pdb.program import turns
 from stackscope_pdb.program.machinery import DEBUGGERS, is_at_prompt, module_name
 from stackscope_pdb.program.tracing import Tracing
@@ -247,7 +252,7 @@ class InterruptKey:
 
     def _end(self) -> None:
         """The program ends, and this thread with it."""
-        set_modes(self._modes)
+        put_terminal_back(self._modes)
 
 
 @contextmanager

@@ -14,10 +14,10 @@ import threading
 # Those of `signal` are slow where the handler is a function.
 from _signal import SIG_DFL, getsignal  # type: ignore[import-not-found,unused-ignore]
 from _signal import signal as set_handler  # type: ignore[import-not-found,unused-ignore]
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from stackscope_pdb.facts import NESTS_NO_SIGNAL_HANDLERS
-from stackscope_pdb.output.terminal import modes_of_terminal, set_modes
+from stackscope_pdb.output.terminal import modes_of_terminal, put_terminal_back, set_modes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 ENDINGS = tuple(
     getattr(signal, name) for name in ("SIGHUP", "SIGQUIT", "SIGTERM") if hasattr(signal, name)
 )
-
-AS_BEFORE = b"\x1b[?2004l\x1b[?7h\x1b[?25h\x1b[0m"
-"""Pasted text comes as typed, long lines are wrapped, the cursor is visible, and no colours."""
 
 
 class Guard:
@@ -77,9 +74,7 @@ class Guard:
             if meanwhile is not None:
                 set_modes(meanwhile)
             return
-        if set_modes(self._modes) and os.environ.get("TERM") not in (None, "dumb", "unknown"):
-            with suppress(OSError, ValueError):
-                os.write(sys.stdin.fileno(), AS_BEFORE)
+        put_terminal_back(self._modes)
         self.lift()
         set_handler(number, SIG_DFL)
         os.kill(os.getpid(), number)

@@ -7,7 +7,9 @@ written when the line has been read, as is all that came too late to be shown ab
 
 from __future__ import annotations
 
+import atexit
 import sys
+import threading
 from _thread import allocate_lock, get_ident
 from collections import deque
 
@@ -33,6 +35,7 @@ class Others:
         self._show = show
         self._reader = get_ident()
         self._is_reading = True
+        self._may_be_left = False
         self._written: Deque[Tuple[Any, str]] = deque()
         self._writing = allocate_lock()
         self._taken: List[Tuple[Any, Any]] = []
@@ -45,6 +48,9 @@ class Others:
                 writer = self._writer(stream.write)
                 setattr(stream, "write", writer)  # noqa: B010  (types are for the class)
                 self._taken.append((stream, writer))
+        if threading.current_thread() is not threading.main_thread():
+            self._may_be_left = True  # the program may end before the line
+            atexit.register(self.__exit__)
 
     def _writer(self, original: Callable[[str], int]) -> Callable[[str], int]:
         def write(text: str) -> int:
@@ -73,6 +79,8 @@ class Others:
     def __exit__(self, *_exception: object) -> None:
         """The line has been read."""
         self._is_reading = False
+        if self._may_be_left:
+            atexit.unregister(self.__exit__)
         for stream, writer in self._taken:
             if stream.__dict__.get("write") is writer:
                 del stream.write

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+pexpect = pytest.importorskip("pexpect")
+
 IS_PYPY = sys.implementation.name == "pypy"
 
 AT_ONCE = """\
@@ -57,7 +59,14 @@ def take_turns(ask):
 def test_one_prompt_at_a_time(terminal):
     process = terminal(AT_ONCE, "app.py", PYTHONBREAKPOINT="stackscope_pdb.set_trace")
     process.expect_prompt()
-    # Ctrl-C belongs to this prompt and not to the main thread, which waits for the others.
+    if not process.draws_anew:
+        interrupt(process)
+    take_turns(process.ask)
+    assert process.finish("continue") == "all joined 33\n"
+
+
+def interrupt(process):
+    """Ctrl-C belongs to this prompt and not to the main thread, which waits for the others."""
     process.child.send("nothing")
     assert "--KeyboardInterrupt--" in process.interrupt()
     process.enter("print('beg' + 'un') or __import__('time').sleep(0.3) or 'slept'")
@@ -65,8 +74,6 @@ def test_one_prompt_at_a_time(terminal):
     process.child.sendintr()
     assert "slept" in process.expect_prompt()
     process.ask("")
-    take_turns(process.ask)
-    assert process.finish("continue") == "all joined 33\n"
 
 
 WHILE_TYPING = """\
@@ -135,3 +142,29 @@ def test_what_others_do_leaves_the_typed_line_alone(screen, tmp_path):
 @pytest.mark.skipif(IS_PYPY, reason="its readline draws in its own way")
 def test_what_others_do_leaves_the_line_of_readline_alone(screen, tmp_path):
     play_while_typing(screen, tmp_path, "readline")
+
+
+LEFT = """\
+import os, threading, time
+
+threading.Thread(target=lambda: breakpoint(), name="work", daemon=True).start()
+while not os.path.exists("go"):
+    time.sleep(0.01)
+print("main ends")
+"""
+
+
+def test_the_program_ends_while_a_thread_has_the_prompt(screen, tmp_path):
+    termios = pytest.importorskip("termios")
+    view = screen(LEFT, "app.py", PYTHONBREAKPOINT="stackscope_pdb.set_trace")
+    before = termios.tcgetattr(view.child.child_fd)
+    view.wait_for_prompt()
+    assert termios.tcgetattr(view.child.child_fd) != before
+    view.child.send("p 1")
+    view.wait("p 1")
+    (tmp_path / "go").touch()
+    view.wait(lambda text: "main ends" in text)
+    view.child.expect(pexpect.EOF)
+    assert termios.tcgetattr(view.child.child_fd) == before
+    view.child.close()
+    assert view.child.exitstatus == 0
