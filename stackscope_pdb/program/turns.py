@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from _thread import allocate_lock, get_ident
 from contextlib import contextmanager
 
@@ -108,7 +109,8 @@ def holder() -> Optional[int]:
 def has_moved() -> bool:
     """Whether the prompt before this one was in another thread."""
     global _last_prompt
-    before, _last_prompt = _last_prompt, get_ident()
+    # Not `get_ident`, which gevent may have replaced: a greenlet is no thread to the user.
+    before, _last_prompt = _last_prompt, threading.get_native_id()
     return before not in (None, _last_prompt)
 
 
