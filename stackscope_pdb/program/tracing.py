@@ -12,7 +12,7 @@ from stackscope_pdb.facts import HAS_BACKENDS
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Any, Dict, Optional, Tuple
+    from typing import Any, Dict, List, Optional, Tuple
 
     from stackscope_pdb.debugger.stepping import Stepping as Base
 else:
@@ -23,6 +23,28 @@ class Tracing(Base):
     """The part of a debugger that is called while the program runs."""
 
     frame_trace_lines_opcodes: Dict[FrameType, Any]  # the stubs don't have it
+
+    _breaks: Dict[str, List[int]] = {}
+
+    @property  # type: ignore[override,unused-ignore]
+    def breaks(self) -> Dict[str, List[int]]:  # type: ignore[override,unused-ignore]
+        """The lines of each file that have breakpoints.
+
+        Breakpoints belong to the process, and each thread that stops has a debugger of its own. A
+        breakpoint that another one has set would be missed, and one that it has cleared would be an
+        error.
+        """
+        return self._breaks
+
+    @breaks.setter
+    def breaks(self, _lines: Dict[str, List[int]]) -> None:
+        # The standard debugger sets it when it is made, and when all breakpoints are cleared.
+        known: Dict[str, List[int]] = {}
+        for filename, lineno in tuple(bdb.Breakpoint.bplist):
+            known.setdefault(filename, []).append(lineno)
+        if known != self._breaks:
+            self._breaks.clear()
+            self._breaks.update(known)
 
     def mention_tracer(self) -> None:
         """Say it if somebody else's trace function is set, of which there can be one only."""

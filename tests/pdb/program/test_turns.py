@@ -192,3 +192,18 @@ def test_many_threads_at_once():
     assert len(most) == 400
     assert set(most) == {1}
     assert turns.holder() is None
+
+
+def test_breakpoints_are_those_of_the_process(fresh_settings):
+    from stackscope_pdb import Pdb
+
+    one, other = Pdb(readrc=False), Pdb(readrc=False)
+    assert one.set_break(__file__, 20) is None
+    assert other.get_break(one.canonic(__file__), 20)
+    assert Pdb(readrc=False).breaks == {one.canonic(__file__): [20]}
+    assert other.clear_break(__file__, 20) is None
+    assert not one.get_break(one.canonic(__file__), 20)
+    assert not one.breaks
+    one.set_break(__file__, 20)
+    other.clear_all_breaks()
+    assert not one.breaks
