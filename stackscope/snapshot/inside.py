@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from stackscope.safe.objects import instance_attributes
+import sys
+
+from stackscope.safe.objects import instance_attributes, mro_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,7 +15,10 @@ if TYPE_CHECKING:
 
     Entry = Tuple[Context, Union[TaskNode, ThreadNode]]
 
-__all__ = ["Inside", "lock_of_condition"]
+__all__ = ["Inside"]
+
+MODULES = ("anyio._core._synchronization", "asyncio.locks", "threading", "trio._sync")
+"""Those that have a class ``Condition``, which is made of a lock."""
 
 
 class Inside:
@@ -26,11 +31,12 @@ class Inside:
     def __init__(self) -> None:
         self.objects: Dict[int, object] = {}
         self._entries: Dict[int, List[Entry]] = {}
+        modules = [sys.modules.get(name) for name in MODULES]
+        self._conditions = [vars(one).get("Condition") for one in modules if one is not None]
 
     def add(self, context: Context, node: Union[TaskNode, ThreadNode]) -> None:
         """Take note of a context."""
-        lock = lock_of_condition(context.obj)
-        for obj in (context.obj, lock):
+        for obj in (context.obj, self.lock_of_condition(context.obj)):
             if obj is not None:
                 self.objects[id(obj)] = obj
                 self._entries.setdefault(id(obj), []).append((context, node))
@@ -39,13 +45,9 @@ class Inside:
         """The contexts of an object."""
         return self._entries.get(id(obj), [])
 
-
-def lock_of_condition(obj: object) -> object:
-    """The lock that a ``Condition`` of a library that is known has; ``None`` for anything else."""
-    cls = type(obj)
-    if cls.__name__ != "Condition" or cls.__module__.partition(".")[0] not in LIBRARIES:
-        return None
-    return instance_attributes(obj).get("_lock")
-
-
-LIBRARIES = ("anyio", "asyncio", "threading", "trio")
+    def lock_of_condition(self, obj: object) -> object:
+        """The lock that a condition of a library that is known has; ``None`` for anything else."""
+        bases = mro_of(type(obj))
+        if not any(base is one for one in self._conditions for base in bases):
+            return None
+        return instance_attributes(obj).get("_lock")

@@ -89,6 +89,7 @@ class TaskTrees:
         of_tasks = {
             id(frame.pyframe)
             for task in self.current.values()
+            if id(task) in self.nodes
             for frame in self.nodes[id(task)].stack.frames
         }
         for node in threads:

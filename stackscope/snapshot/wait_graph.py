@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from stackscope.model.snapshot import ThreadNode
-from stackscope.snapshot.inside import lock_of_condition
 from stackscope.snapshot.survey import unique
 from stackscope.snapshot.threads import thread_that_has
 
@@ -64,9 +63,15 @@ class WaitGraph:
         found = [
             node.thread if isinstance(node, ThreadNode) else node.task
             for context, node in self.inside.of(lock)
-            if not context.is_exiting and not _has_let_go(node, lock)
+            if not context.is_exiting and not self._has_let_go(node, lock)
         ]
         return unique([holder for holder in found if holder is not None])
+
+    def _has_let_go(self, node: Union[TaskNode, ThreadNode], lock: object) -> bool:
+        """Whether something waits to be notified of a condition, and so has let go of its lock."""
+        waiting = node.waiting
+        layers = [] if waiting is None else waiting.layers()
+        return any(self.inside.lock_of_condition(layer.obj) is lock for layer in layers)
 
     # -------------------------------------------------------- awaited tasks
 
@@ -178,13 +183,6 @@ class WaitGraph:
         inside = {id(node.task) for node in tasks}
         lists = [holders for holders in circle if isinstance(holders, list)]
         return all(id(holder) in inside for holders in lists for holder in holders)
-
-
-def _has_let_go(node: Union[TaskNode, ThreadNode], lock: object) -> bool:
-    """Whether something waits to be notified of a condition, and so has let go of its lock."""
-    waiting = node.waiting
-    layers = [] if waiting is None else waiting.layers()
-    return any(lock_of_condition(layer.obj) is lock for layer in layers)
 
 
 def _awaited(node: TaskNode) -> List[object]:

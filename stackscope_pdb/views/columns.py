@@ -36,8 +36,8 @@ NARROWEST_SOURCE = 16
 NONE, FEW, SOME = 0, 10, 3
 """Which rows may need more than the columns have: none, one of ten, one of three."""
 
-MANY = 1
-"""Of more rows than that, one may always be too wide."""
+MANY = 5
+"""In a table of fewer rows, source lines are only shown if there is room for that of each row."""
 
 GAP = "  "
 
@@ -112,7 +112,7 @@ class Table:
         place = _Column(["".join(row.place) for row in rows])
         for_source = len(GAP) + NARROWEST_SOURCE if any(row.source for row in rows) else 0
         for name, state, spared, narrowest, shares in (
-            (whole, timed, for_source, NO_LIMIT, (NONE, FEW)),
+            (whole, timed, for_source, NO_LIMIT, (NONE, FEW if len(rows) >= MANY else NONE)),
             (whole, timed, 0, NO_LIMIT, (NONE, FEW, SOME)),
             (whole, plain, 0, NARROWEST_NAME, (NONE, FEW)),
             (bare, plain, 0, NARROWEST_NAME, (NONE, FEW)),
@@ -213,7 +213,7 @@ class _Column:
     def width(self, share: int) -> int:
         """The width that the column needs for all its cells but a share of them."""
         count = len(self.widths)
-        too_wide = max(1, count // share) if share and count > MANY else 0
+        too_wide = max(1, count // share) if share and count > 1 else 0
         return self.widths[count - 1 - too_wide]
 
 
