@@ -56,18 +56,41 @@ def attempt(what: str, debugger: Any, function: Callable[..., Any], *args: Any) 
         return None
 
 
-@contextmanager
-def around(what: str, debugger: Any, manager: Callable[[], ContextManager[Any]]) -> Iterator[Any]:
+class around:  # noqa: N801  (as a function would be: a generator takes several times as long)
     """Enter a context manager, or go on without it; gives ``None`` then.
 
     It doesn't get to know of exceptions.
+
+    Args:
+        what: As in `attempt`.
+        debugger: As in `attempt`.
+        manager: Makes the context manager.
+        is_needed: Whether there is any need for it.
     """
-    entered: Any = attempt(what, debugger, _entered, manager)
-    try:
-        yield None if entered is None else entered[1]
-    finally:
-        if entered is not None:
-            attempt(what, debugger, entered[0].__exit__, None, None, None)
+
+    __slots__ = ("_debugger", "_entered", "_manager", "_what")
+
+    def __init__(
+        self,
+        what: str,
+        debugger: Any,
+        manager: Callable[[], ContextManager[Any]],
+        is_needed: object = True,
+    ) -> None:
+        self._what = what
+        self._debugger = debugger
+        self._manager = manager if is_needed else None
+        self._entered: Any = None
+
+    def __enter__(self) -> Any:
+        if self._manager is None:
+            return None
+        self._entered = attempt(self._what, self._debugger, _entered, self._manager)
+        return None if self._entered is None else self._entered[1]
+
+    def __exit__(self, *exc: object) -> None:
+        if self._entered is not None:
+            attempt(self._what, self._debugger, self._entered[0].__exit__, None, None, None)
 
 
 def _entered(manager: Callable[[], Any]) -> Any:

@@ -60,7 +60,9 @@ class Commands(TakesTurns, Watching, Breakpoints, Lines):
     def interaction(self, frame: Optional[FrameType], tb_or_exc: Any) -> None:
         """Talk to the user, and forget the exception that it was about in the end."""
         __stackscope_exits_stay__ = True  # noqa: F841 (see stackscope.safe.interruptions)
-        with turn():
+        with turn() as has_prompt:
+            if not has_prompt:
+                return
             if frame is None:
                 leaf = attempt("what belongs to the group", self, self._leaf_instead, tb_or_exc)
                 tb_or_exc = tb_or_exc if leaf is None else leaf

@@ -22,7 +22,8 @@ from stackscope_pdb.debugger.mixin import Commands
 from stackscope_pdb.debugger.painting import Paints
 from stackscope_pdb.facts import HAS_BACKENDS, INTERACTS_LOCALLY, TAKES_EXCEPTIONS
 from stackscope_pdb.failures import around, attempt, handle
-from stackscope_pdb.program.doctests import stdout_of_prompt, visible_stdout
+from stackscope_pdb.output.terminal import is_terminal
+from stackscope_pdb.program.doctests import is_swallowed, stdout_of_prompt, visible_stdout
 from stackscope_pdb.program.ending import is_quit
 from stackscope_pdb.program.finalizers import PassesFinalizers
 from stackscope_pdb.program.interrupts import Interrupts, give_interrupts_back
@@ -148,7 +149,9 @@ class Pdb(Paints, ReadsLines, Interrupts, Commands, PassesFinalizers, pdb.Pdb):
             self.look_into(tb_or_exc)
             if not TAKES_EXCEPTIONS:
                 tb_or_exc = tb_or_exc.__traceback__
-        with turn():
+        with turn() as has_prompt:
+            if not has_prompt:
+                return
             self.is_busy = True
             try:
                 self._interaction(frame, tb_or_exc)
@@ -198,8 +201,12 @@ class Pdb(Paints, ReadsLines, Interrupts, Commands, PassesFinalizers, pdb.Pdb):
         header, self.header = self.header, None
         if header is not None:
             self.message(header)
-        alone = around("other processes", self, lambda: alone_at_terminal(self.stdin))
-        with alone, around("output under doctest", self, lambda: stdout_of_prompt(self.stdout)):
+        at_terminal = is_terminal(self.stdin)
+        alone = around("other processes", self, lambda: alone_at_terminal(self.stdin), at_terminal)
+        visible = around(
+            "output under doctest", self, lambda: stdout_of_prompt(self.stdout), is_swallowed()
+        )
+        with alone, visible:
             super().interaction(frame, tb_or_exc)
 
     def _follow_after_fork(self) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import opcode
 import pdb
 import weakref
-from contextlib import contextmanager
 
 from stackscope_pdb.debugger.basics import Basics
 from stackscope_pdb.facts import ENDS_UNSEEN
@@ -16,7 +15,7 @@ from stackscope_pdb.stop.snapshots import goes_on
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Any, Callable, Dict, Iterator, Optional, Sequence
+    from typing import Any, Callable, Dict, Optional, Sequence
 
     from stackscope_pdb.program.libraries import Passed
     from stackscope_pdb.stop.focus import Focus
@@ -128,19 +127,17 @@ class Stepping(Basics):
 
     def user_line(self, frame: FrameType) -> None:
         """Stop at the beginning of a line."""
-        with self._at_line():
+        self.session.is_at_line = True
+        try:
             super().user_line(frame)
+        finally:
+            self.session.is_at_line = False
 
     def user_opcode(self, frame: FrameType) -> None:
         """Stop in a line, behind `breakpoint`; from 3.13 on."""
-        with self._at_line():
-            super().user_opcode(frame)  # type: ignore[misc,unused-ignore]
-
-    @contextmanager
-    def _at_line(self) -> Iterator[None]:
         self.session.is_at_line = True
         try:
-            yield
+            super().user_opcode(frame)  # type: ignore[misc,unused-ignore]
         finally:
             self.session.is_at_line = False
 

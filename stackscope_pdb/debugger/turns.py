@@ -28,17 +28,6 @@ class TakesTurns(Basics):
             if has_prompt:
                 super().user_call(frame, argument_list)
 
-    def user_line(self, frame: FrameType) -> None:
-        """A stop at a line."""
-        with turn() as has_prompt:
-            if has_prompt:
-                super().user_line(frame)
-
-    def user_opcode(self, frame: FrameType) -> None:
-        """A stop in a line; from 3.13 on."""
-        with turn():
-            super().user_opcode(frame)  # type: ignore[misc,unused-ignore]
-
     def user_return(self, frame: FrameType, return_value: Any) -> None:
         """A stop where a function returns."""
         with turn() as has_prompt:

@@ -26,14 +26,15 @@ def _is_doctests(stream: object) -> bool:
     return type(stream).__name__ == "_SpoofOut"  # its module may be __main__
 
 
+def is_swallowed() -> bool:
+    """Whether doctest keeps what is written to ``sys.stdout``."""
+    return _is_doctests(sys.stdout)
+
+
 @contextmanager
 def stdout_of_prompt(stream: Any) -> Iterator[None]:
-    """While the prompt waits, let what writes to ``sys.stdout`` be seen, if doctest swallows it."""
-    previous = sys.stdout
-    if stream is previous or not _is_doctests(previous):
-        yield
-        return
-    sys.stdout = stream
+    """While the prompt waits, let what writes to ``sys.stdout`` be seen."""
+    previous, sys.stdout = sys.stdout, stream
     try:
         yield
     finally:

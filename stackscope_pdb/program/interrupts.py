@@ -154,6 +154,12 @@ def _outermost(frame: FrameType) -> FrameType:
     return frame
 
 
+def are_interrupts_plain() -> bool:
+    """Whether Ctrl-C raises `KeyboardInterrupt` and does nothing else."""
+    handler = getsignal(signal.SIGINT)
+    return not callable(handler) or handler is signal.default_int_handler
+
+
 @contextmanager
 def plain_interrupts() -> Iterator[None]:
     """While the prompt waits, let Ctrl-C give up the line and nothing else.
@@ -163,7 +169,7 @@ def plain_interrupts() -> Iterator[None]:
     """
     previous = getsignal(signal.SIGINT)
     standard = signal.default_int_handler
-    if not callable(previous) or previous is standard or not _in_main_thread():
+    if are_interrupts_plain() or not _in_main_thread():
         yield
         return
     set_handler(signal.SIGINT, standard)

@@ -50,24 +50,33 @@ _process = os.getpid()
 _last_prompt: Optional[int] = None
 
 
-@contextmanager
-def turn() -> Iterator[bool]:
+class turn:  # noqa: N801  (as a function would be: a generator takes several times as long)
     """Wait for this thread's turn, and have it meanwhile.
 
     Gives whether there is to be a prompt: not if the program ends by now.
     """
-    known = _of_this_thread()
-    mine = known or _Stopped(get_ident())
-    try:
-        if known is None:
-            _stopped.append(mine)
-        _wait_for_turn(mine)
-        yield not _has_ended
-    finally:
-        if known is None:
-            _leave(mine)
-        else:
-            mine.wake()  # what it was woken for was seen here, and not where it waited before
+
+    __slots__ = ("_had_it", "_has_waited", "_mine")
+
+    def __enter__(self) -> bool:
+        known = _of_this_thread()
+        self._had_it = known is not None
+        self._mine = mine = known or _Stopped(get_ident())
+        try:
+            if known is None:
+                _stopped.append(mine)
+            self._has_waited = _wait_for_turn(mine)
+        except BaseException:
+            self._has_waited = True
+            self.__exit__()
+            raise
+        return not _has_ended
+
+    def __exit__(self, *exc: object) -> None:
+        if not self._had_it:
+            _leave(self._mine)
+        elif self._has_waited:
+            self._mine.wake()  # what it was woken for was seen here, not where it waited before
 
 
 @contextmanager
@@ -115,20 +124,28 @@ def has_moved() -> bool:
 
 
 def _first() -> Optional[_Stopped]:
-    return next(iter(_stopped[:1]), None)
+    for first in _stopped[:1]:
+        return first
+    return None
 
 
 def _of_this_thread() -> Optional[_Stopped]:
     _forget_other_process()
     ident = get_ident()
-    return next((one for one in _stopped[:] if one.ident == ident), None)
+    for one in _stopped[:]:
+        if one.ident == ident:
+            return one
+    return None
 
 
-def _wait_for_turn(mine: _Stopped) -> None:
+def _wait_for_turn(mine: _Stopped) -> bool:
+    """Wait; whether there was anything to wait for."""
+    has_waited = False
     while True:
         first = _first()
         if first is None or first is mine or _has_ended or sys.is_finalizing():
-            return
+            return has_waited
+        has_waited = True
         mine.wait()
         if _first() is first and first.ident not in sys._current_frames():
             _leave(first)  # its thread has ended without a word

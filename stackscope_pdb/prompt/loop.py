@@ -11,6 +11,7 @@ from stackscope_pdb.output.terminal import is_terminal
 from stackscope_pdb.program.interrupts import (
     INTERRUPT,
     InterruptKey,
+    are_interrupts_plain,
     interrupt_key,
     plain_interrupts,
 )
@@ -83,9 +84,9 @@ class ReadsLines(Base):
 
     def cmdloop(self, intro: Any = None) -> None:
         """Read and run commands, with prompt_toolkit if that can be used."""
-        with around(THE_TERMINAL, self, keeps_terminal) as guard, around(
-            CTRL_C, self, interrupt_key
-        ) as key:
+        at_terminal = is_terminal(sys.stdin) or is_terminal(self.stdin)
+        in_order = around(THE_TERMINAL, self, keeps_terminal, at_terminal)
+        with in_order as guard, around(CTRL_C, self, interrupt_key, at_terminal) as key:
             outer = self._guard, self._key
             self._guard, self._key = guard, key
             try:
@@ -271,7 +272,7 @@ class ReadsLines(Base):
             return "EOF"
 
     def _cmdloop(self) -> None:
-        with around(CTRL_C, self, plain_interrupts):
+        with around(CTRL_C, self, plain_interrupts, not are_interrupts_plain()):
             super()._cmdloop()
 
 
