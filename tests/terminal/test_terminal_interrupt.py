@@ -282,8 +282,9 @@ def test_a_busy_program(terminal):
     session.ask("n = -10")
     answer = session.ask("n")
     assert "app.py(" in answer
-    while "left\n" not in answer:
-        answer = session.ask("n")
+    if "left" not in answer:
+        answer += session.ask("c")
+    assert "left" in answer
     session.finish("q")
 
 
