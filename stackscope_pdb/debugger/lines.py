@@ -12,6 +12,7 @@ from stackscope_pdb.debugger.basics import Basics
 from stackscope_pdb.failures import attempt, handle, show_traceback
 from stackscope_pdb.program.assignments import CO_OPTIMIZED, Watch
 from stackscope_pdb.prompt import command_or_python
+from stackscope_pdb.prompt.label import MORE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,9 +36,6 @@ RUNS_NO_CODE = frozenset(("h", "help", "l", "list", "ll", "longlist"))
 
 CAN_AWAIT = frozenset(("p", "pp", "source", "whatis"))
 """Commands of the standard debugger that show the value of an expression once."""
-
-MORE = "...   "
-"""The prompt for the next line of a statement; that of the standard debugger from 3.13 on."""
 
 VARIABLES = "what carries assignments into the frame"
 TELLING = "what tells Python from commands"

@@ -8,6 +8,7 @@
 `printing`           shows what other threads print above the line
 `completion`         what Tab offers
 `history`            the lines that were typed before
+`pasting`            pasted text is run line by line
 `interactive`        the prompt that the command ``interact`` opens
 `ending`             puts the terminal back if a signal ends the program
 `command_or_python`  tells whether a line is a command, or Python

@@ -82,6 +82,20 @@ def _draw(text: str) -> None:
     os.write(descriptor, text.encode(sys.stdout.encoding, "replace"))
 
 
+def take_pasted_as_typed() -> None:
+    """Let readline take the lines of pasted text one by one.
+
+    Else it would put them together in one line, which waits for Enter. Python doesn't want that
+    either, and lets it not ask the terminal to mark what is pasted, but some terminals do so
+    unasked.
+    """
+    import readline
+
+    if "libedit" not in (readline.__doc__ or ""):
+        for command in ("set enable-bracketed-paste off", '"\\e[200~": ""', '"\\e[201~": ""'):
+            readline.parse_and_bind(command)
+
+
 @contextmanager
 def own_history(path: Optional[str]) -> Iterator[None]:
     """Let readline have this history meanwhile, not the program's or the interpreter's."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 LONGEST_NAME = 30
 """The most columns that it takes."""
 
+MORE = "...   "
+"""What asks for the next line of a statement; so does the standard debugger from 3.13 on."""
+
 STANDARD = "(stackscope_pdb) "
 
 

@@ -16,6 +16,7 @@ from stackscope_pdb.program.interrupts import (
     plain_interrupts,
 )
 from stackscope_pdb.prompt.ending import keeps_terminal
+from stackscope_pdb.prompt.label import MORE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,6 +92,9 @@ class ReadsLines(Base):
             self._guard, self._key = guard, key
             try:
                 self._read_and_run(intro)
+            except KeyboardInterrupt:
+                self.session.pasted = ""
+                raise
             finally:
                 self._end_reading()
                 self._guard, self._key = outer
@@ -146,6 +150,10 @@ class ReadsLines(Base):
         if not self._has_readline():
             super().cmdloop(intro)
             return
+        attempt("pasted lines", self, _take_pasted_as_typed)
+        if not self.completekey:
+            super().cmdloop(intro)
+            return
         attempt("the keys", self, self._bind_keys)
         before, self._uses_readline = self._uses_readline, True
         try:
@@ -160,7 +168,7 @@ class ReadsLines(Base):
 
         if settings.prompt_kind() == "plain":
             self.completekey = ""
-        return bool(self.completekey) and is_terminal(sys.stdin) and by_readline.is_there()
+        return is_terminal(sys.stdin) and by_readline.is_there()
 
     def _bind_keys(self) -> None:
         from stackscope_pdb.prompt import by_readline
@@ -172,6 +180,7 @@ class ReadsLines(Base):
     def preloop(self) -> None:
         """Get ready to read the first line."""
         super().preloop()
+        attempt("pasted lines", self, self._take_pasted)
         self._is_typed = not self.cmdqueue
         if not self.cmdqueue:
             self._begin_reading()
@@ -186,11 +195,79 @@ class ReadsLines(Base):
             attempt("the code on the screen", self, self._make_room, line.strip() or self.lastcmd)
         if self._uses_readline:
             attempt(HISTORY, self, self._note, line)
+        if "\n" in line:
+            first = attempt("pasted lines", self, self._first_pasted, line)
+            line = line if first is None else first
+        if "\n" in line:
+            return self._replace_convenience_variables(line)
         return super().precmd(line)
+
+    def _replace_convenience_variables(self, line: str) -> str:
+        inherited = getattr(super(), "_replace_convenience_variables", None)  # 3.12+
+        return line if inherited is None else str(inherited(line))
+
+    def _first_pasted(self, text: str) -> str:
+        """The first line or statement of pasted text. The others come later."""
+        from stackscope_pdb.prompt import pasting
+
+        if self.commands_defining:
+            piece, _, rest = text.partition("\n")
+        else:
+            piece, rest = pasting.first(self, text)
+        self.session.pasted = "\n".join(filter(None, (rest, self.session.pasted)))
+        return piece
+
+    def _take_pasted(self) -> None:
+        """Let the next line of pasted text be run as if it had been typed."""
+        if self.session.pasted and not self.cmdqueue:
+            text, self.session.pasted = self.session.pasted, ""
+            piece = self._first_pasted(text)
+            self.cmdqueue.append(piece)
+            self.message(self.prompt + piece.replace("\n", f"\n{MORE}"))
+
+    def read_more(self, source: str) -> Optional[str]:
+        """The next line of a statement: one that was pasted, or one that is typed."""
+        if self.session.pasted:
+            line, _, self.session.pasted = self.session.pasted.partition("\n")
+            return line
+        more = super().read_more(source)
+        if more is None or self._belongs(more, source):
+            return self._with_what_follows(source, more)
+        self.session.pasted = more
+        return ""
+
+    def _belongs(self, line: str, source: str) -> bool:
+        """Whether a line goes on with a statement, and doesn't begin another one."""
+        from stackscope_pdb.prompt import pasting
+
+        return not line.strip() or pasting.goes_on(line) or not self.is_complete(source + "\n")
+
+    def _with_what_follows(self, source: str, more: Optional[str]) -> Optional[str]:
+        """An empty line ends a statement that is typed, but not one that is pasted."""
+        from stackscope_pdb.prompt import pasting
+
+        while more is not None and not more.strip() and self._has_typed_ahead():
+            following = super().read_more(source)
+            if following is None:
+                break
+            if following.strip() and not pasting.goes_on(following):
+                self.session.pasted = following
+                break
+            more += "\n" + following
+        return more
+
+    def _has_typed_ahead(self) -> bool:
+        if not self.use_rawinput or sys.platform == "win32" or not is_terminal(sys.stdin):
+            return False
+        import select
+
+        return bool(select.select([sys.stdin], [], [], 0)[0])
 
     def postcmd(self, stop: bool, line: str) -> bool:
         """Get ready to read the next line."""
         stop = super().postcmd(stop, line)
+        if not stop:
+            attempt("pasted lines", self, self._take_pasted)
         self._is_typed = not self.cmdqueue
         if not stop and not self.cmdqueue:
             self._begin_reading()
@@ -274,6 +351,12 @@ class ReadsLines(Base):
     def _cmdloop(self) -> None:
         with around(CTRL_C, self, plain_interrupts, not are_interrupts_plain()):
             super()._cmdloop()
+
+
+def _take_pasted_as_typed() -> None:
+    from stackscope_pdb.prompt import by_readline
+
+    by_readline.take_pasted_as_typed()
 
 
 def _own_history() -> ContextManager[None]:

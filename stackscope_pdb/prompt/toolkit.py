@@ -131,9 +131,14 @@ def _new_session(
         include_default_pygments_style=False,
         color_depth=None if has_colors else ColorDepth.DEPTH_1_BIT,
         editing_mode=EditingMode.VI if is_vi else EditingMode.EMACS,
-        multiline=Condition(lambda: _goes_on(debugger, session.default_buffer.text)),
+        multiline=Condition(
+            lambda: (
+                "\n" in session.default_buffer.text
+                or _goes_on(debugger, session.default_buffer.text)
+            )
+        ),
         prompt_continuation="... ",
-        key_bindings=_bindings(),
+        key_bindings=_bindings(debugger),
         enable_suspend=True,
         reserve_space_for_menu=6,
     )
@@ -149,16 +154,28 @@ def _goes_on(debugger: Host, text: str) -> bool:
 def needs_more(debugger: Host, text: str) -> bool:
     """Whether Enter begins a new line after ``text``, the beginning of a statement."""
     from stackscope_pdb.program import evaluating
+    from stackscope_pdb.prompt import pasting
 
+    if not text.rpartition("\n")[2].strip():
+        return False  # an empty line ends it, whatever it is
+    if "\n" in text:
+        text = pasting.last(debugger, text)
     body = text.lstrip().lstrip("!")
     if not body.strip() or command_or_python.is_command(debugger, text):
         return False
-    if not text.rpartition("\n")[2].strip():
-        return False  # an empty line ends it, whatever it is
     try:
         return not evaluating.is_complete(body)
     except (SyntaxError, ValueError, OverflowError):
         return False
+
+
+def _block_goes_on(app: Any) -> bool:
+    """Whether an empty line belongs to a block that comes from the terminal in one piece."""
+    text: str = app.current_buffer.text
+    coming = app.key_processor.input_queue
+    if "\n" not in text or text.rpartition("\n")[2].strip() or not coming:
+        return False
+    return coming[0].data in (" ", "\t")
 
 
 def _completer(debugger: Host) -> Any:
@@ -217,7 +234,8 @@ def _lexer(debugger: Host) -> Any:
             return attempt(COLORS, debugger, self._colored, document) or plain(document)
 
         def _colored(self, document: Any) -> Any:
-            if not command_or_python.is_command(debugger, document.text):
+            text = document.text
+            if "\n" in text or not command_or_python.is_command(debugger, text):
                 return python.lex_document(document)
             word = command_or_python.first_word(document.text)
             before, _, after = document.text.partition(word)
@@ -227,12 +245,40 @@ def _lexer(debugger: Host) -> Any:
     return OurLexer()
 
 
-def _bindings() -> Any:
+def _bindings(debugger: Host) -> Any:
     from prompt_toolkit.application import get_app
     from prompt_toolkit.filters import Condition
     from prompt_toolkit.key_binding import KeyBindings
+    from prompt_toolkit.keys import Keys
 
     bindings = KeyBindings()
+
+    @bindings.add(Keys.BracketedPaste)
+    def _paste(event: Any) -> None:
+        paste(debugger, event.current_buffer, event.data)
+
+    @Condition
+    def is_unfinished() -> bool:
+        app = get_app()
+        return needs_more(debugger, app.current_buffer.text) or _block_goes_on(app)
+
+    @Condition
+    def has_several_lines() -> bool:
+        return "\n" in get_app().current_buffer.text
+
+    @bindings.add("enter", filter=has_several_lines & ~is_unfinished)
+    def _accept(event: Any) -> None:
+        event.current_buffer.validate_and_handle()
+
+    @Condition
+    def comes_in_one_piece() -> bool:
+        # With its own indentation.
+        app = get_app()
+        return is_unfinished() and bool(app.key_processor.input_queue)
+
+    @bindings.add("enter", filter=comes_in_one_piece)
+    def _next_line(event: Any) -> None:
+        event.current_buffer.newline(copy_margin=False)
 
     @bindings.add("tab")
     def _complete(event: Any) -> None:
@@ -254,12 +300,24 @@ def _bindings() -> Any:
     def _indent(event: Any) -> None:
         event.current_buffer.insert_text("    ")
 
-    @bindings.add("enter", filter=is_after_colon)
+    @bindings.add("enter", filter=is_after_colon & ~comes_in_one_piece)
     def _open_block(event: Any) -> None:
         event.current_buffer.newline(copy_margin=True)
         event.current_buffer.insert_text("    ")
 
     return bindings
+
+
+def paste(debugger: Host, buffer: Any, data: str) -> None:
+    """Insert pasted text; run it at once if it ends with the end of a line, and is whole."""
+    from stackscope_pdb.prompt import pasting
+
+    text = data.replace("\r\n", "\n").replace("\r", "\n")
+    buffer.insert_text(text)
+    document = buffer.document
+    is_ended = text.endswith("\n") and document.is_cursor_at_the_end and document.text.strip()
+    if is_ended and pasting.is_whole(debugger, document.text):
+        buffer.validate_and_handle()
 
 
 def complete_at_once(buffer: Any) -> None:

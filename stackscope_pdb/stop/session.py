@@ -42,10 +42,12 @@ class Session:
             program runs.
         drawn: The code that `sticky` has drawn, as long as it is known where that is on the screen.
         line_reader: What reads lines at the prompt, and what it was made for. It serves all stops.
+        pasted: What is still to be run of pasted text. It may take several stops.
         cells: Those in which functions that were made at the prompt see the variables of a frame.
     """
 
     def __init__(self) -> None:
+        self.pasted = ""
         self.is_at_line = False
         self.is_back = False
         self.awaited: Optional[weakref.ref[Any]] = None
