@@ -198,3 +198,20 @@ def test_a_stop_imports_neither_runtimes_nor_the_library():
         check=True,
     )
     assert run.stdout.splitlines()[-1] == b"[]"
+
+
+def test_restart_after_an_edit(tmp_path):
+    path = tmp_path / "edited.py"
+    path.write_text("x = 1\ny = 2\n")
+    edit = f"import pathlib; n = pathlib.Path({str(path)!r}).write_text('x = 5\\ny = 6\\n')"
+    lines = ["n", edit, "import os; os.utime(__file__, (2, 2))", "restart", "n", "p x", "q"]
+    out = subprocess.run(
+        [sys.executable, "-m", "stackscope_pdb", str(path)],
+        input="".join(f"{line}\n" for line in lines).encode(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        check=True,
+    ).stdout.decode()
+    after = out.partition("Restarting")[2]
+    assert "WARNING" not in after
+    assert "5" in after.split()
