@@ -97,6 +97,17 @@ class Watching(Stopping):
         if self.must_trace and not self.breaks and stack:
             self._trace_on(stack[-1][0])
 
+    def interaction(self, frame: Optional[FrameType], *args: Any) -> None:
+        """Talk to the user, whose own assignments are no changes to stop for."""
+        __stackscope_exits_stay__ = True  # noqa: F841 (see stackscope.safe.interruptions)
+        try:
+            super().interaction(frame, *args)
+        finally:
+            if self.watched is not None:
+                for one in outward(frame):
+                    for watch in self.watched.of_frame(one):
+                        watch.change(one)
+
     def _trace_on(self, frame: FrameType) -> None:
         self.__dict__.pop("trace_dispatch", None)
         frames = list(outward(frame))

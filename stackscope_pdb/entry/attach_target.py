@@ -102,6 +102,7 @@ class AttachedPdb(Pdb, Standard):  # type: ignore[misc,unused-ignore]
         for breakpoint_ in bdb.Breakpoint.bpbynumber[self._first_breakpoint :]:
             if breakpoint_ is not None:
                 breakpoint_.deleteMe()
+        self.disarm()
         self._breaks = {}  # of its own, and none of those that the program has
         frames = [*self.frame_trace_lines_opcodes, *_running_frames()]
         self.set_continue()

@@ -349,6 +349,10 @@ class TestWatch:
             number = 3
             return number
 
+        debugger = session("watch number", "number = 5", "c", "c", "c")
+        program()
+        assert "old: 5\n  new: 2" in debugger.replies[2]
+
         debugger = session("watch number", "n", "n", "n", "c")
         program()
         assert debugger.output.count("number has changed") == 2
