@@ -23,6 +23,7 @@ from stackscope_pdb.debugger.painting import Paints
 from stackscope_pdb.facts import HAS_BACKENDS, INTERACTS_LOCALLY, TAKES_EXCEPTIONS
 from stackscope_pdb.failures import around, attempt, handle
 from stackscope_pdb.output.terminal import is_terminal
+from stackscope_pdb.program import turns
 from stackscope_pdb.program.doctests import is_swallowed, stdout_of_prompt, visible_stdout
 from stackscope_pdb.program.ending import is_quit
 from stackscope_pdb.program.finalizers import PassesFinalizers
@@ -34,10 +35,12 @@ from stackscope_pdb.program.streams import (
     streams_of_prompt,
     why_not,
 )
+from stackscope_pdb.program.suspending import may_draw, program_off_terminal
 from stackscope_pdb.program.tracing import best_backend, foreign_tracer, note_backend
 from stackscope_pdb.program.turns import released, turn
 from stackscope_pdb.prompt import label
 from stackscope_pdb.prompt.loop import ReadsLines
+from stackscope_pdb.stop.snapshots import is_loop_of_prompt
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -169,6 +172,7 @@ class Pdb(Paints, ReadsLines, Interrupts, Commands, PassesFinalizers, pdb.Pdb):
         from stackscope_pdb.program.quitting import quit_program
 
         Pdb._has_quit = True
+        turns.end()
         event, self.stop_event = self.stop_event, "line"
         trace = quit_program(frame, event)
         if trace is not None:
@@ -206,8 +210,17 @@ class Pdb(Paints, ReadsLines, Interrupts, Commands, PassesFinalizers, pdb.Pdb):
         visible = around(
             "output under doctest", self, lambda: stdout_of_prompt(self.stdout), is_swallowed()
         )
-        with alone, visible:
-            super().interaction(frame, tb_or_exc)
+        suspended = around(
+            "programs that draw",
+            self,
+            lambda: program_off_terminal(is_loop_of_prompt),
+            may_draw(),
+        )
+        with alone, suspended as was_suspended:
+            if was_suspended:
+                self.follow_streams()
+            with visible:
+                super().interaction(frame, tb_or_exc)
 
     def _follow_after_fork(self) -> None:
         if self._process != os.getpid():

@@ -6,6 +6,7 @@
 `sources`      where functions begin, by their source
 `watched`      which exceptions and values that is about
 `monitor`      noticing them by `sys.monitoring`
+`suspending`   a program that draws on the terminal lets go of it
 `tracing`      turning the tracing of the program on and off
 `machinery`    which of the frames that run are a debugger's own
 `libraries`    whose code is passed over, in steps and in lists

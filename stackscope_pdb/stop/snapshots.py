@@ -35,6 +35,11 @@ def loop_of_prompt(loop: object) -> Iterator[None]:
         _loops_of_prompts.remove(loop)
 
 
+def is_loop_of_prompt(loop: object) -> bool:
+    """Whether a prompt is running in an event loop now."""
+    return any(loop is one for one in _loops_of_prompts)
+
+
 class Snapshots:
     """What a stop knows about the tasks of the process.
 
@@ -138,9 +143,7 @@ def _take() -> Snapshot:
     from stackscope import extract_all
 
     snapshot = extract_all(threads=False)
-    snapshot.loops = [
-        loop for loop in snapshot.loops if not any(loop.loop is one for one in _loops_of_prompts)
-    ]
+    snapshot.loops = [loop for loop in snapshot.loops if not is_loop_of_prompt(loop.loop)]
     for node in snapshot.tasks():
         if node.state in ("running", "starting"):
             leave_out_debugger(node.stack)
