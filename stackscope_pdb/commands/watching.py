@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from types import CodeType
     from typing import Any, List, Optional, Tuple
 
-    from stackscope_pdb.program.watched import Watched
+    from stackscope_pdb.program.watched import Caught, Watched
     from stackscope_pdb.stop.host import Host
 
 
@@ -61,12 +61,23 @@ def catch(debugger: Host, argument: str) -> None:
     elif names[0] == "off":
         _catch_no_more(debugger, names[1:])
     else:
-        for name in names:
-            _catch(debugger, name.strip("()"))
-        debugger.arm()
+        _catch(debugger, [_caught(debugger, name.strip("()")) for name in names])
 
 
-def _catch(debugger: Host, name: str) -> None:
+def _catch(debugger: Host, caught: List[Caught]) -> None:
+    watched = _watched(debugger)
+    names = [one.name for one in caught]
+    watched.caught = [one for one in watched.caught if one.name not in names] + caught
+    watched.until = _outermost(debugger)
+    debugger.arm()
+    for one in caught:
+        later = (
+            "" if one.is_known else ", which isn't known so far: any class of that name is meant"
+        )
+        debugger.message(f"Stops where {one.name} is raised{later}.")
+
+
+def _caught(debugger: Host, name: str) -> Caught:
     from stackscope_pdb.program.watched import Caught
 
     if not all(part.isidentifier() for part in name.split(".")):
@@ -74,12 +85,7 @@ def _catch(debugger: Host, name: str) -> None:
     classes = _classes(debugger, name)
     if classes is None:
         raise CommandError(f"{name} is no class of exceptions.")
-    watched = _watched(debugger)
-    watched.caught = [one for one in watched.caught if one.name != name]
-    watched.caught.append(Caught(name, classes))
-    watched.until = _outermost(debugger)
-    known = "" if classes else ", which isn't known so far: any class of that name is meant"
-    debugger.message(f"Stops where {name} is raised{known}.")
+    return Caught(name, classes)
 
 
 def _outermost(debugger: Host) -> Optional[Tuple[int, CodeType]]:
