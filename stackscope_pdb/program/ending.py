@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import bdb
 
+LONGEST_EXIT = 3.0
+"""Seconds that an exit which has begun may take, before it is ended like all the rest."""
+
 LONGEST_CHAIN = 20
 """How many exceptions that were raised from each other are looked through."""
 

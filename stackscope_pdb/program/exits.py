@@ -96,8 +96,10 @@ def _calls_exit(names: Dict[int, str], end: int, offset: int) -> bool:
 def lines_inside(code: CodeType, handler: int) -> List[int]:
     """The lines of a ``with`` block that one can go back to, to raise an exception there."""
     regions = [range(start, end) for start, end, target in _with_regions(code) if target == handler]
-    offsets = sorted(_names(code))
+    names = _names(code)
+    offsets = sorted(names)
     inside = {offset for offset in offsets if any(offset in region for region in regions)}
+    inside -= {offset for offset in offsets if names[offset] in AWAITS}
     # One more instruction may run before the exception comes.
     safe = {one for one, following in zip(offsets, offsets[1:]) if {one, following} <= inside}
     return [line for offset, line in dis.findlinestarts(code) if offset in safe and line]
@@ -133,19 +135,37 @@ def _with_regions(code: CodeType) -> List[Region]:
 
 def exit_in_progress(frame: Optional[FrameType]) -> Optional[FrameType]:
     """The outermost of the frames that run an exit, if there is one."""
-    found = None
+    found = inner = None
     while frame is not None:
-        if frame.f_code.co_name in EXITS or frame.f_lineno in _finally_lines(frame.f_code):
+        if is_exit(frame):
             found = frame
-        frame = frame.f_back
+        elif inner is not None and _is_calling_exit(frame):
+            found = inner
+        inner, frame = frame, frame.f_back
     return found
 
 
+def _is_calling_exit(frame: FrameType) -> bool:
+    """Whether a frame waits for the function that is the exit of its ``with`` block."""
+    name = _names(frame.f_code).get(frame.f_lasti, "")
+    return name in CALLS_EXIT or (name.startswith("CALL") and block_left(frame) is not None)
+
+
+def is_exit(frame: FrameType) -> bool:
+    """Whether a frame runs an exit."""
+    return frame.f_code.co_name in EXITS or frame.f_lineno in _finally_lines(frame.f_code)
+
+
 def entrance_in_progress(frame: Optional[FrameType]) -> Optional[FrameType]:
-    """The frame of the library that enters a ``with`` block, if the innermost ones do."""
-    while frame is not None and not is_users(frame):
+    """The frame that enters a ``with`` block, if the innermost frame of the user's is part of that.
+
+    It is the function that does it, or the generator that a library's function runs.
+    """
+    has_passed = False
+    while frame is not None and not (has_passed and is_users(frame)):
         if frame.f_code.co_name in ENTRANCES:
             return frame
+        has_passed = has_passed or is_users(frame)
         frame = frame.f_back
     return None
 
@@ -205,5 +225,8 @@ def _final(node: ast.AST) -> Iterator[int]:
 
 def is_suspended(frame: FrameType) -> bool:
     """Whether a ``return`` event is no end of the frame, but that of a ``yield`` or ``await``."""
-    code = frame.f_code
-    return bool(code.co_flags & MAY_SUSPEND) and _names(code).get(frame.f_lasti, "") in AWAITS
+    if not frame.f_code.co_flags & MAY_SUSPEND:
+        return False
+    names, offset = _names(frame.f_code), frame.f_lasti
+    # Up to 3.10, an `await` is begun anew when it goes on.
+    return names.get(offset) in AWAITS or names.get(offset + 2) == "YIELD_FROM"

@@ -12,17 +12,27 @@ leaves the tasks behind. There, the main task is cancelled instead.
 
 from __future__ import annotations
 
+import atexit
 import sys
+import time
 
+from stackscope_pdb.program.ending import LONGEST_EXIT
+from stackscope_pdb.program.exits import is_exit, is_users
 from stackscope_pdb.program.machinery import module_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Any, List, Optional
+    from typing import Any, List, Optional, Sequence
 
 PATIENCE = 0.5
 """Seconds after which a loop is ended that still runs, although its tasks have ended."""
+
+STEP = 0.02
+"""Seconds between two looks at the tasks."""
+
+MAIN = frozenset({"_run_until_complete_cb", "done_cb"})
+"""What ends a loop after a task, in asyncio and in uvloop."""
 
 _ending: List[Any] = []
 """The loops that end."""
@@ -74,43 +84,112 @@ def tasks_on(frames: List[FrameType]) -> List[object]:
     return [task for task in found if task is not None]
 
 
-def end_this() -> bool:
-    """Have the asyncio loop of this thread end its tasks, and say whether there is one."""
+def end_this(own: Sequence[Any], *, by_exception: bool) -> bool:
+    """Have the asyncio loop of this thread end its tasks, and say whether there is one.
+
+    Args:
+        own: The tasks that the program stopped in, whose exits go first.
+        by_exception: Whether an exception ends these.
+    """
     loop = running_loop()
     if loop is None:
         return False
-    _silence(loop)
-    end_soon(loop, loop.call_soon)
+    end_soon(loop, loop.call_soon, own, by_exception=by_exception)
     return True
 
 
-def end_soon(loop: Any, call: Any) -> None:
+def end_soon(loop: Any, call: Any, own: Sequence[Any] = (), *, by_exception: bool = False) -> None:
     """Have an asyncio loop end its tasks.
 
     Args:
         loop: The loop.
         call: Its method ``call_soon`` or, from another thread, ``call_soon_threadsafe``.
+        own: The tasks that the program stopped in.
+        by_exception: Whether an exception ends these.
     """
-    import asyncio
-
     if not any(one is loop for one in _ending):
         _ending.append(loop)
-        call(_cancel, loop, [task for task in asyncio.all_tasks(loop) if not task.done()])
+        _silence(loop)
+        end = _End(loop, own, own if by_exception else ())
+        atexit.register(end.finish)
+        call(end.go_on)
 
 
-def _cancel(loop: Any, tasks: List[Any]) -> None:
-    left = [task for task in tasks if not task.done()]
+class _End:
+    """The end of an asyncio loop: each task is cancelled once, and not in the middle of an exit.
 
-    def ended(task: Any) -> None:
-        left.remove(task)
+    Those go first that no other one owns or waits for: these cancel theirs themselves.
+    """
+
+    def __init__(self, loop: Any, own: Sequence[Any], cancelled: Sequence[Any]) -> None:
+        import asyncio
+
+        self._loop = loop
+        self._own = [task for task in own if not _is_main(task)]
+        self._tasks = [task for task in asyncio.all_tasks(loop) if not task.done()]
+        self._cancelled = list(cancelled)
+        self._deadline = time.monotonic() + LONGEST_EXIT
+
+    def go_on(self) -> None:
+        """Cancel those tasks whose turn it is."""
+        left = [task for task in self._tasks if not task.done()]
         if not left:
-            loop.call_later(PATIENCE, _stop)
+            self._loop.call_later(PATIENCE, _stop)
+            return
+        if time.monotonic() > self._deadline:
+            self._cancel(left)
+        elif not any(not task.done() and _is_in_exit(task) for task in self._own):
+            ready = [task for task in left if not self._is_to_wait_for(task)]
+            self._cancel([task for task in ready if not _has_owner(task)] or ready)
+        self._loop.call_later(STEP, self.go_on)
 
-    for task in list(left):
-        task.add_done_callback(ended)
-        task.cancel()
-    if not left:
-        loop.call_later(PATIENCE, _stop)
+    def finish(self) -> None:
+        """Let the tasks end whose loop has stopped before, and was not closed."""
+        import asyncio
+
+        loop = self._loop
+        if loop.is_closed() or loop.is_running():
+            return
+        left = [task for task in asyncio.all_tasks(loop) if not task.done()]
+        self._cancel([task for task in left if not any(task is one for one in self._cancelled)])
+        if left:
+            loop.run_until_complete(asyncio.wait(left, timeout=LONGEST_EXIT))
+
+    def _is_to_wait_for(self, task: Any) -> bool:
+        if any(task is one for one in self._cancelled):
+            return True
+        is_cancelled = hasattr(task, "cancelling") and task.cancelling() > 0  # 3.11+
+        return is_cancelled or _is_in_exit(task)
+
+    def _cancel(self, tasks: List[Any]) -> None:
+        self._deadline += LONGEST_EXIT * (time.monotonic() > self._deadline)
+        self._cancelled += tasks
+        for task in tasks:
+            task.cancel()
+
+
+def _is_main(task: Any) -> bool:
+    """Whether a loop ends as soon as a task does."""
+    return bool(MAIN.intersection(_callbacks(task)))
+
+
+def _has_owner(task: Any) -> bool:
+    """Whether somebody seems to wait for a task, who would cancel it."""
+    return not MAIN.issuperset(_callbacks(task))
+
+
+def _callbacks(task: Any) -> List[str]:
+    """The names of what is called when a task has ended."""
+    callbacks = getattr(task, "_callbacks", None) or ()
+    return [getattr(callback[0], "__name__", "") for callback in callbacks]
+
+
+def _is_in_exit(task: Any) -> bool:
+    """Whether a task is suspended in the middle of an exit that is the user's."""
+    import stackscope
+
+    frames = [frame.pyframe for frame in stackscope.extract(task, with_contexts=False).frames]
+    return any(is_exit(frame) and is_users(frame) for frame in frames)
 
 
 def _stop() -> None:
@@ -148,7 +227,6 @@ def end_idle(frame: FrameType) -> bool:
     if loop is not None:
         if not _is_in_loop(frame):
             return False
-        _silence(loop)
         end_soon(loop, loop.call_soon_threadsafe)
         return True
     return _end_idle_trio(frame)
@@ -216,7 +294,6 @@ def end_from_outside(library: str, loop: Any) -> bool:
         if library == "trio":
             loop.entry_queue.run_sync_soon(lambda: cancel_main_task(loop.init_task))
         else:
-            _silence(loop)
             end_soon(loop, loop.call_soon_threadsafe)
     except Exception:  # it has ended, or is of an unknown kind
         return False

@@ -21,7 +21,7 @@ import warnings
 
 from stackscope_pdb.facts import RAISES_BEFORE_JUMP
 from stackscope_pdb.program import exits, loops, silence, threads
-from stackscope_pdb.program.ending import Quit, QuitTask, is_quit, state
+from stackscope_pdb.program.ending import LONGEST_EXIT, Quit, QuitTask, is_quit, state
 from stackscope_pdb.program.machinery import module_name
 
 TYPE_CHECKING = False
@@ -48,6 +48,8 @@ def quit_program(frame: FrameType, event: str) -> Optional[Any]:
     state.has_begun = True
     silence.keep_silent()
     leaver = _Leaver(frame)
+    if event == "return":
+        leaver.notice_return(frame)
     threads.end_all(lambda: leaver.has_raised)
     if loops.end_idle(frame):
         leaver.has_raised = True
@@ -84,7 +86,7 @@ class _Leaver:
     """
 
     def __init__(self, frame: Optional[FrameType]) -> None:
-        self._deadline = time.monotonic() + threads.LONGEST_EXIT
+        self._deadline = time.monotonic() + LONGEST_EXIT
         self._exit = exits.exit_in_progress(frame) or exits.entrance_in_progress(frame)
         self.has_raised = False
         self._just_left = -1
@@ -147,7 +149,7 @@ class _Leaver:
 
     def _hurry(self) -> None:
         """Have the event loop end, if there is one: an exit may wait for other tasks."""
-        if not loops.end_this():
+        if not loops.end_this(self._tasks, by_exception=False):
             loops.end_trio()
 
     def _go_back(self, frame: FrameType) -> bool:
@@ -178,7 +180,7 @@ class _Leaver:
     def trace(self, frame: FrameType, event: str, arg: Any) -> Any:
         """The trace function from now on."""
         if event == "return":
-            self._notice_return(frame)
+            self.notice_return(frame)
         elif frame.f_lasti == self._just_left:
             self._just_left = -1  # still that of the line from which we jumped
         elif event in ("line", "opcode") and self._is_to_raise(frame, event):
@@ -190,7 +192,8 @@ class _Leaver:
             return False
         return self._is_caught(frame) if self.has_raised else self.may_raise(frame, event)
 
-    def _notice_return(self, frame: FrameType) -> None:
+    def notice_return(self, frame: FrameType) -> None:
+        """A function returns, or is suspended."""
         if frame is self._exit and not exits.is_suspended(frame):
             self._exit = None
         elif not self.has_raised and self._exit is None and _ends_task(frame):
@@ -203,7 +206,7 @@ class _Leaver:
         """Raise the exception, and be there if somebody catches it."""
         self.has_raised = True
         sys.setprofile(self._profile)
-        if loops.end_this():
+        if loops.end_this(self._tasks, by_exception=True):
             raise QuitTask
         raise Quit(1)
 

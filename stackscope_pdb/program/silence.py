@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 import threading
 
+from stackscope_pdb.facts import IS_PYPY
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -35,8 +37,8 @@ def _hook_uncaught() -> None:
     def hook(cls: Any, exc: BaseException, traceback: Any) -> None:
         if not is_quit(exc):
             previous(cls, exc, traceback)
-        elif threading.current_thread() is threading.main_thread():
-            raise SystemExit(1)  # else a KeyboardInterrupt gives another status
+        elif cls is KeyboardInterrupt and not IS_PYPY:
+            raise SystemExit(1)  # else the status is another one
 
     sys.excepthook = hook
 

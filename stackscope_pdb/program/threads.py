@@ -13,15 +13,15 @@ import sys
 import threading
 import time
 
+from stackscope_pdb.program.ending import LONGEST_EXIT
+from stackscope_pdb.program.exits import exit_in_progress
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, List, Optional, Tuple
 
-PATIENCE = 2.0
+PATIENCE = 1.0
 """Seconds that threads get to end, before something stronger is done."""
-
-LONGEST_EXIT = 3.0
-"""Seconds that an exit which has begun may take, before it is ended like all the rest."""
 
 STEP = 0.02
 
@@ -55,6 +55,8 @@ def _end_all(first: int, is_leaving: Callable[[], bool]) -> None:
         _end(first)
     if not _wait_until(lambda: not main.is_alive(), PATIENCE):
         _end_others(first)
+        if first != main.ident and not _is_in_exit(main.ident):
+            _end(main.ident)  # a signal just before a system call isn't seen
         _wait_until(lambda: not main.is_alive())
     _end_others(first)
     if not _wait_until(lambda: not _others(), PATIENCE):
@@ -71,6 +73,10 @@ def _end_others(first: int) -> None:
     for thread in _others():
         if thread.ident != first:
             _end(thread.ident)
+
+
+def _is_in_exit(ident: Optional[int]) -> bool:
+    return exit_in_progress(sys._current_frames().get(ident or 0)) is not None
 
 
 def _wait_until(is_so: Callable[[], bool], seconds: float = math.inf) -> bool:

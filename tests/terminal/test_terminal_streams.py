@@ -1,0 +1,144 @@
+"""Where a prompt is if the program's input and output are for something else."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.helpers.repository import ROOT
+
+if sys.platform == "win32":
+    pytest.skip("a pseudo-terminal", allow_module_level=True)
+
+OURS = {"PYTHONBREAKPOINT": "stackscope_pdb.set_trace"}
+
+CHILD = """
+import multiprocessing, sys
+
+def work(number):
+    breakpoint()
+    print("worked", number, flush=True)
+
+if __name__ == "__main__":
+    context = multiprocessing.get_context(sys.argv[1])
+    process = context.Process(target=work, args=(3,))
+    process.start()
+    process.join()
+    print("status", process.exitcode)
+"""
+
+DATA = """
+import contextlib, io, subprocess, sys
+child = subprocess.Popen(
+    [sys.executable, "-c", '''
+import contextlib, io, os, sys
+total = 0
+for line in sys.stdin:
+    total += int(line)
+    breakpoint()
+text = io.StringIO()
+with contextlib.redirect_stdout(text):
+    print("hidden")
+    breakpoint()
+    print("hidden, too")
+os.dup2(os.open("out.txt", os.O_CREAT | os.O_WRONLY), 1)
+breakpoint()
+print("in the file", total)
+'''],
+    stdin=open("data.txt"),
+)
+child.wait()
+print("status", child.returncode)
+"""
+
+FORK = """
+import os
+child = os.fork()
+who = "child" if child == 0 else "parent"
+breakpoint()
+if child:
+    os.waitpid(child, 0)
+    print("end")
+"""
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_a_child_prompts_at_the_terminal(terminal, method):
+    session = terminal(CHILD, "app.py", method, **OURS)
+    assert "work()" in session.expect_prompt()
+    assert "3\n" in session.ask("p number")
+    left = session.finish("c")
+    assert "worked 3" in left
+    assert "status 0" in left
+
+
+def test_data_and_redirected_output(terminal, tmp_path):
+    (tmp_path / "data.txt").write_text("1\n20\n")
+    session = terminal(DATA, "app.py", **OURS)
+    for total in ("1", "21"):
+        session.expect_prompt()
+        assert f"{total}\n" in session.ask("p total")
+        session.child.sendline("c")
+    session.expect_prompt()
+    assert "'hidden\\n'" in session.ask("p text.getvalue()")
+    session.ask("c")
+    assert "21\n" in session.ask("p total")
+    assert "status 0" in session.finish("c")
+    assert (tmp_path / "out.txt").read_text() == "in the file 21\n"
+
+
+def test_two_processes_take_turns(terminal):
+    session = terminal(FORK, "app.py", **OURS)
+    session.expect_prompt()
+    first = session.ask("p who").strip()
+    session.ask("p 'still', who")
+    session.child.sendline("c")
+    session.expect_prompt()
+    assert {first, session.ask("p who").strip()} == {"'child'", "'parent'"}
+    assert "end" in session.finish("c")
+
+
+def test_a_prompt_of_prompt_toolkit_elsewhere(screen):
+    session = screen(CHILD, "app.py", "spawn", **OURS)
+    session.wait_for_prompt()
+    assert session.ask("p number").endswith("3")
+    session.child.send("c\r")
+    session.wait(lambda text: "status 0" in text)
+
+
+def run(folder, *arguments, **kwargs):
+    import os
+
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=str(folder),
+        env={**os.environ, "PYTHONPATH": str(ROOT), **OURS},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        timeout=60,
+        start_new_session=True,  # without a terminal
+        **kwargs,
+    )
+
+
+def test_a_child_without_terminal_goes_on(tmp_path):
+    (tmp_path / "app.py").write_text(CHILD)
+    process = run(tmp_path, "app.py", "spawn", stdin=subprocess.DEVNULL)
+    assert "can't prompt, for its input is /dev/null and it has no terminal" in process.stdout
+    assert "worked 3\nstatus 0\n" in process.stdout
+    assert "stackscope_pdb) " not in process.stdout
+
+
+def test_commands_and_their_end_without_terminal(tmp_path):
+    (tmp_path / "app.py").write_text("number = 3\nbreakpoint()\nprint('not reached')\nnumber = 4\n")
+    process = run(tmp_path, "app.py", input="p number + 1\n")
+    lines = process.stdout.splitlines()
+    assert "(stackscope_pdb) 4" in lines
+    assert lines[-1] == "End of input: the program ends here."
+    assert process.returncode == 1
+    process = run(tmp_path, "-m", "stackscope_pdb", "app.py", stdin=subprocess.DEVNULL)
+    assert process.stdout.splitlines()[-1] == "End of input: the program ends here."
+    assert process.returncode == 0
