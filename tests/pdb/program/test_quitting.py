@@ -57,10 +57,10 @@ CASES = {
     "loop_in_main": ([0], []),
     "trio_in_main": ([0], []),
     "blocked": ([0], []),
-    "nursery": (LEAVING, [3]),
+    "nursery": (LEAVING, []),
     "trio_thread": ([0], []),
     "any_group": (LEAVING, []),
-    "task_group": (LEAVING, [3]),
+    "task_group": (LEAVING, []),
     "eager": ([0], []),
 }
 if sys.implementation.name == "pypy":
