@@ -230,3 +230,9 @@ def is_suspended(frame: FrameType) -> bool:
     names, offset = _names(frame.f_code), frame.f_lasti
     # Up to 3.10, an `await` is begun anew when it goes on.
     return names.get(offset) in AWAITS or names.get(offset + 2) == "YIELD_FROM"
+
+
+def is_awaiting(frame: FrameType) -> bool:
+    """Whether a coroutine, or a generator that is one, is suspended by an event loop."""
+    flags = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR | inspect.CO_ITERABLE_COROUTINE
+    return bool(frame.f_code.co_flags & flags) and is_suspended(frame)

@@ -140,7 +140,9 @@ class _Leaver:
 
     def go_on(self, frame: FrameType) -> None:
         """Run on to where an exception can be raised."""
-        if self._exit is None and exits.block_left(frame) is not None:
+        if exits.is_awaiting(frame):
+            self._hurry()  # it goes on only when what it awaits has ended
+        elif self._exit is None and exits.block_left(frame) is not None:
             if not self._go_back(frame):
                 self._hurry()
         elif self._exit is not None and not exits.is_users(self._exit):

@@ -349,7 +349,8 @@ class ReadsLines(Base):
             return "EOF"
 
     def _cmdloop(self) -> None:
-        with around(CTRL_C, self, plain_interrupts, not are_interrupts_plain()):
+        are_plain = attempt(CTRL_C, self, are_interrupts_plain)
+        with around(CTRL_C, self, plain_interrupts, not are_plain):
             super()._cmdloop()
 
 

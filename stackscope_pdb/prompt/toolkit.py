@@ -260,7 +260,7 @@ def _bindings(debugger: Host) -> Any:
     @Condition
     def is_unfinished() -> bool:
         app = get_app()
-        return needs_more(debugger, app.current_buffer.text) or _block_goes_on(app)
+        return _goes_on(debugger, app.current_buffer.text) or _block_goes_on(app)
 
     @Condition
     def has_several_lines() -> bool:

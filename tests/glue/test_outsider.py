@@ -150,7 +150,7 @@ def test_in_ipython(tmp_path):
     assert re.match(r"\d+ lunch running ", rows[first + 1])
     owner = r"with Crew\(yard, .kitchen.\) as kitchen # lunch, line \d+"
     assert re.fullmatch(owner, rows[first + 2]), out
-    assert re.fullmatch(r"\d+ ├ tap ready fetch:\d+ lunch\.py yield", rows[first + 3]), out
+    assert re.fullmatch(r"\d+ ├ tap ready fetch:\d+ lunch\.py( yield)?", rows[first + 3]), out
     assert re.fullmatch(
         r"\d+ ├ washing-up waiting: crew\.wait_for\(\) wash:\d+ lunch\.py", rows[first + 4]
     )
