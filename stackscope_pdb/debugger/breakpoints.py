@@ -262,7 +262,7 @@ def _innermost(value: object) -> object:
             value = value.func  # type: ignore[attr-defined]
             continue
         if type(value) is MethodType:
-            value = value.__func__
+            value = value.__func__  # type: ignore[attr-defined,unused-ignore]
         try:
             value = static_attribute(value, "__wrapped__")
         except NeedsCode:

@@ -52,7 +52,9 @@ STREAMS = "what finds the streams of the prompt"
 """What may fail."""
 
 
-class Pdb(Paints, ReadsLines, Interrupts, Commands, PassesFinalizers, pdb.Pdb):
+class Pdb(  # type: ignore[misc,unused-ignore]
+    Paints, ReadsLines, Interrupts, Commands, PassesFinalizers, pdb.Pdb
+):
     """A `pdb.Pdb` that knows tasks and context managers.
 
     Args:
@@ -179,17 +181,17 @@ class Pdb(Paints, ReadsLines, Interrupts, Commands, PassesFinalizers, pdb.Pdb):
             self.__dict__["trace_dispatch"] = trace
             self.quitting = event == "signal"  # else the standard debugger raises its exception
 
-    def user_call(self, frame: FrameType, *args: Any) -> None:
+    def user_call(self, frame: FrameType, argument_list: Any) -> None:
         """A function is called, or a generator resumed."""
-        self._stop_at("call", super().user_call, frame, *args)
+        self._stop_at("call", super().user_call, frame, argument_list)
 
-    def user_return(self, frame: FrameType, *args: Any) -> None:
+    def user_return(self, frame: FrameType, return_value: Any) -> None:
         """A function returns, or a generator yields."""
-        self._stop_at("return", super().user_return, frame, *args)
+        self._stop_at("return", super().user_return, frame, return_value)
 
-    def user_exception(self, frame: FrameType, *args: Any) -> None:
+    def user_exception(self, frame: FrameType, exc_info: Any) -> None:
         """An exception comes by."""
-        self._stop_at("exception", super().user_exception, frame, *args)
+        self._stop_at("exception", super().user_exception, frame, exc_info)
 
     def _stop_at(self, event: str, stop: Callable[..., None], *args: Any) -> None:
         self.stop_event = event

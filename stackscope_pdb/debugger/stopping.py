@@ -42,11 +42,11 @@ class Stopping(Stepping):
                 sys.settrace(None)
                 self.stop_in_call(frame)
 
-    def interaction(self, *args: Any, **kwargs: Any) -> None:
+    def interaction(self, frame: Optional[FrameType], tb_or_exc: Any) -> None:
         """Talk to the user, after which the call has ended."""
         __stackscope_exits_stay__ = True  # noqa: F841 (see stackscope.safe.interruptions)
         try:
-            super().interaction(*args, **kwargs)
+            super().interaction(frame, tb_or_exc)
         finally:
             self.session.calling = None
 

@@ -97,11 +97,11 @@ class Watching(Stopping):
         if self.must_trace and not self.breaks and stack:
             self._trace_on(stack[-1][0])
 
-    def interaction(self, frame: Optional[FrameType], *args: Any) -> None:
+    def interaction(self, frame: Optional[FrameType], tb_or_exc: Any) -> None:
         """Talk to the user, whose own assignments are no changes to stop for."""
         __stackscope_exits_stay__ = True  # noqa: F841 (see stackscope.safe.interruptions)
         try:
-            super().interaction(frame, *args)
+            super().interaction(frame, tb_or_exc)
         finally:
             if self.watched is not None:
                 for one in outward(frame):

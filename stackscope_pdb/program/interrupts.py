@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from stackscope_pdb.debugger.mixin import Commands
 
-    class Base(Tracing, Commands):
+    class Base(Tracing, Commands):  # type: ignore[misc,unused-ignore]
         """What it is mixed into."""
 
 else:

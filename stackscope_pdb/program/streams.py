@@ -168,11 +168,11 @@ def others_at_terminal() -> Iterator[None]:
     if descriptor is None:
         yield
         return
-    fcntl.flock(descriptor, fcntl.LOCK_UN)
+    _flock(descriptor, "LOCK_UN")
     try:
         yield
     finally:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        _flock(descriptor, "LOCK_EX")
 
 
 def _open_lock(stream: Any) -> Optional[int]:
@@ -190,8 +190,13 @@ def _open_lock(stream: Any) -> Optional[int]:
 
 @contextmanager
 def _locked(descriptor: int) -> Iterator[None]:
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    _flock(descriptor, "LOCK_EX")
     try:
         yield
     finally:
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        _flock(descriptor, "LOCK_UN")
+
+
+def _flock(descriptor: int, operation: str) -> None:
+    assert fcntl is not None
+    fcntl.flock(descriptor, getattr(fcntl, operation))

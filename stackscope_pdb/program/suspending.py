@@ -62,7 +62,7 @@ def _enter(stack: ExitStack, way: Any) -> bool:
 def _toolkit(is_ours: Callable[[object], bool]) -> Iterator[bool]:
     app = sys.modules[TOOLKIT].get_app_or_none()
     loop = app.loop if app is not None and app.is_running else None
-    if loop is None or is_ours(loop):
+    if app is None or loop is None or is_ours(loop):
         yield False
     elif app._loop_thread is threading.current_thread():
         with _hidden(app):

@@ -37,7 +37,7 @@ class Tracing(Base):
         return self._breaks
 
     @breaks.setter
-    def breaks(self, _lines: Dict[str, List[int]]) -> None:
+    def breaks(self, _lines: Dict[str, List[int]]) -> None:  # type: ignore[override,unused-ignore]
         # The standard debugger sets it when it is made, and when all breakpoints are cleared.
         known: Dict[str, List[int]] = {}
         for filename, lineno in tuple(bdb.Breakpoint.bplist):

@@ -110,6 +110,7 @@ class Table:
         whole, bare = (_Column([row.tree + row.names[i] for row in rows]) for i in (0, -1))
         timed, plain, brief = (_Column([form(row.state) for row in rows]) for form in STATES)
         place = _Column(["".join(row.place) for row in rows])
+        names = states = places = 0
         for_source = len(GAP) + NARROWEST_SOURCE if any(row.source for row in rows) else 0
         for name, state, spared, narrowest, shares in (
             (whole, timed, for_source, NO_LIMIT, (NONE, FEW if len(rows) >= MANY else NONE)),

@@ -27,7 +27,9 @@ program.interrupts.getsignal prompt.ending.Guard.set prompt.ending.Guard.lift pr
 prompt.history.note prompt.loop.plain_interrupts prompt.printing.Others.__enter__
 settings.history_file"""
 
-WHILE_TYPING = "prompt.completion.completions prompt.command_or_python.is_command prompt.toolkit.needs_more"
+WHILE_TYPING = (
+    "prompt.completion.completions prompt.command_or_python.is_command prompt.toolkit.needs_more"
+)
 
 READERS = {
     # each with what fails at once

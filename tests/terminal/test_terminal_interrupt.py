@@ -255,7 +255,9 @@ def test_a_program_with_threads(terminal):
     session = terminal(THREADED, *UNDER)
     session.child.expect_exact("waiting")
     shown = session.interrupt()
-    assert re.search(r"\d+ worker +(waiting: Lock.acquire\(\)|running), daemon +work:\d+ app.py", shown)
+    assert re.search(
+        r"\d+ worker +(waiting: Lock.acquire\(\)|running), daemon +work:\d+ app.py", shown
+    )
     assert "1 more thread is idle: 'threads' shows it" in shown
     # The innermost frame of the user's is selected.
     assert "-> requests.get()" in shown
