@@ -64,9 +64,21 @@ if child:
 """
 
 
+@pytest.fixture
+def elsewhere(terminal):
+    """As ``terminal``, where the prompt is read plainly, for `input` reads something else."""
+
+    def start(*arguments, **kwargs):
+        session = terminal(*arguments, **kwargs)
+        session.draws_anew = False
+        return session
+
+    return start
+
+
 @pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_a_child_prompts_at_the_terminal(terminal, method):
-    session = terminal(CHILD, "app.py", method, **OURS)
+def test_a_child_prompts_at_the_terminal(elsewhere, method):
+    session = elsewhere(CHILD, "app.py", method, **OURS)
     assert "work()" in session.expect_prompt()
     assert "3\n" in session.ask("p number")
     left = session.finish("c")
@@ -74,9 +86,9 @@ def test_a_child_prompts_at_the_terminal(terminal, method):
     assert "status 0" in left
 
 
-def test_data_and_redirected_output(terminal, tmp_path):
+def test_data_and_redirected_output(elsewhere, tmp_path):
     (tmp_path / "data.txt").write_text("1\n20\n")
-    session = terminal(DATA, "app.py", **OURS)
+    session = elsewhere(DATA, "app.py", **OURS)
     for total in ("1", "21"):
         session.expect_prompt()
         assert f"{total}\n" in session.ask("p total")
