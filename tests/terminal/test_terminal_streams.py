@@ -106,7 +106,7 @@ def test_two_processes_take_turns(terminal):
     session.expect_prompt()
     first = session.ask("p who").strip()
     session.ask("p 'still', who")
-    session.child.sendline("c")
+    session.enter("c")
     session.expect_prompt()
     assert {first, session.ask("p who").strip()} == {"'child'", "'parent'"}
     assert "end" in session.finish("c")
