@@ -56,9 +56,9 @@ RAISES_BEFORE_JUMP = sys.version_info < (3, 12)
 """Where a trace function has jumped, an exception raised at the next ``opcode`` event still counts
 as one of the place before the jump (``maybe_call_line_trace`` in Python/ceval.c)."""
 
-ENDS_UNSEEN = sys.implementation.name == "cpython" and (3, 11) <= sys.version_info < (3, 12)
-"""The end of a coroutine may be no event in the one that awaits it, as `bdb` expects (3.11, where
-tracing began after the former was awaited: SEND in Python/ceval.c)."""
+ENDS_UNSEEN = sys.implementation.name == "cpython" and (3, 10) <= sys.version_info < (3, 12)
+"""The end of a coroutine may be no event in the one that awaits it, as `bdb` expects (3.10 and 3.11,
+where tracing began after the former was awaited: YIELD_FROM and SEND in Python/ceval.c)."""
 
 IS_PYPY = sys.implementation.name == "pypy"
 

@@ -12,6 +12,7 @@ Who is loading is told by the frames of the thread, for these can't be left in a
 from __future__ import annotations
 
 import sys
+from _frozen_importlib import _load_unlocked  # type: ignore[attr-defined,unused-ignore]
 from _thread import get_ident
 
 from stackscope.safe.objects import instance_attributes, mro_of, namespace_of_module
@@ -58,8 +59,41 @@ def loading(function: Callable[..., R], *args: object) -> R:
     try:
         _loading[ident] = None
         return function(*args)
+    except BaseException:
+        _forget_interrupted()
+        raise
     finally:
         _loading.pop(ident, None)
+
+
+def _forget_interrupted() -> None:
+    """Undo what an exception has left behind of an import of ours.
+
+    The interpreter does that, unless it comes at the very line before, or at the last one, where a
+    trace function may raise it: ``importlib._bootstrap._load_unlocked``, tried on 3.8 to 3.15.
+    """
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] != "stackscope" or not is_being_imported(module):
+            continue
+        namespace = namespace_of_module(module)
+        spec = namespace["__spec__"]
+        if _is_at_work(spec):
+            continue
+        if namespace.keys() <= _BEFORE_CODE:
+            sys.modules.pop(name, None)
+        else:
+            spec._initializing = False
+
+
+def _is_at_work(spec: object) -> bool:
+    """Whether some thread is importing a module."""
+    for innermost in sys._current_frames().values():
+        frame: Optional[FrameType] = innermost
+        while frame is not None:
+            if frame.f_code is _LOAD and frame.f_locals.get("spec") is spec:
+                return True
+            frame = frame.f_back
+    return False
 
 
 def is_loading() -> bool:
@@ -123,3 +157,8 @@ def is_being_imported(module: Optional[ModuleType]) -> bool:
 
 
 _MODULE = type(sys)
+_LOAD: CodeType = _load_unlocked.__code__
+_BEFORE_CODE = frozenset(
+    f"__{name}__" for name in ("cached", "doc", "file", "loader", "name", "package", "path", "spec")
+)
+"""The names in a module before its code runs."""

@@ -171,7 +171,11 @@ def main(kind, what, trials):
         stride = max(lines // trials, 1)
         # Each version begins elsewhere.
         places = range(1 + sys.version_info[1] * stride // 16, lines, stride)
-    found = collections.Counter(in_child(kind, what, place)[1] for place in places)
+    results = {place: in_child(kind, what, place)[1] for place in places}
+    wrong = {place: result for place, result in results.items() if result != "fine"}
+    if wrong:
+        print(f"of {lines} lines, interrupted at", wrong, file=sys.stderr)
+    found = collections.Counter(results.values())
     print(json.dumps(found))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.machinery
+import importlib.util
 import sys
 import types
 
@@ -65,3 +66,45 @@ def test_is_called_by():
         pass
 
     assert outer() == (True, False)
+
+
+@pytest.fixture
+def half(monkeypatch):
+    """A module that counts as being imported, by nobody."""
+    module = types.ModuleType("stackscope.half")
+    module.__spec__ = importlib.machinery.ModuleSpec("stackscope.half", None)
+    module.__spec__._initializing = True
+    monkeypatch.setitem(sys.modules, "stackscope.half", module)
+    return module
+
+
+def fail():
+    raise KeyboardInterrupt
+
+
+def test_an_import_that_was_interrupted_before_its_code_ran(half):
+    with pytest.raises(KeyboardInterrupt):
+        loading.loading(fail)
+    assert "stackscope.half" not in sys.modules
+
+
+def test_an_import_that_was_interrupted_after_its_code_had_run(half):
+    half.value = 3
+    with pytest.raises(KeyboardInterrupt):
+        loading.loading(fail)
+    assert loading.load("stackscope.half") is half
+
+
+def test_an_import_that_goes_on(half, tmp_path, monkeypatch):
+    path = tmp_path / "half.py"
+    path.write_text(
+        "import sys\nfrom stackscope.safe import loading\nvars().pop('__builtins__')\n"
+        "try:\n    loading.loading(int, 'x')\nexcept ValueError:\n    pass\n"
+        "is_there = sys.modules.get(__name__) is not None\n"
+    )
+    del sys.modules["stackscope.half"]
+    spec = importlib.util.spec_from_file_location("stackscope.half", str(path))
+    monkeypatch.setitem(sys.modules, "stackscope.half", None)
+    del sys.modules["stackscope.half"]
+    module = importlib._bootstrap._load(spec)
+    assert module.is_there
