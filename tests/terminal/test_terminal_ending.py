@@ -112,6 +112,8 @@ class Session:
 
     def end(self):
         self.wait(lambda: self.program.poll() is not None)
+        while select.select([self.master], [], [], 0)[0]:
+            self.text += os.read(self.master, 10_000)  # what it has written last
         return self.program.returncode
 
     def close(self):
