@@ -181,6 +181,8 @@ def _running_callee(
     """
     if callee is None or (reader.is_alive(callee) and callee.f_back is frame):
         return callee
+    if frame.f_back is None and frame.f_code.co_flags & CO_ANY_GENERATOR:
+        return callee  # both are suspended
     running = find_running(frame, sys._getframe(1))
     return running[1] if len(running) > 1 else None
 

@@ -316,3 +316,34 @@ def test_neighbours_of_an_object_come_and_go(monkeypatch):
     finally:
         gc.enable()
     assert [context.obj for context in found] == [outer]
+
+
+@pytest.mark.skipif(not CPYTHON, reason="frames of CPython")
+def test_what_is_suspended_is_not_looked_for_among_what_runs(monkeypatch):
+    """That takes long: each thread and each greenlet is looked at."""
+    from stackscope.extraction import contexts
+
+    class Leaving(Manager):
+        async def __aenter__(self):
+            return self
+
+        async def __aexit__(self, *exc):
+            await pause()
+
+    async def program():
+        with outer:
+            async with inner:
+                await pause()
+
+    def find_running(*args):
+        raise AssertionError
+
+    monkeypatch.setattr(contexts, "find_running", find_running)
+    outer, inner = Manager(), Leaving()
+    coroutine = program()
+    for _ in range(2):
+        coroutine.send(None)
+        stack = stackscope.extract(coroutine)
+        assert [context.obj for context in stack.frames[0].contexts] == [outer, inner]
+        assert stack.error is None
+    coroutine.close()
