@@ -75,6 +75,7 @@ class Session:
 
         It is sent again if nobody sees it: see `SEEN_AT_ONCE`.
         """
+        time.sleep(0.05)  # the prompt is there just before it is waited at
         is_seen = is_seen or (lambda: self.program.poll() is not None)
         for _ in range(3):
             self.program.send_signal(number)
