@@ -57,8 +57,12 @@ RAISES_BEFORE_JUMP = sys.version_info < (3, 12)
 as one of the place before the jump (``maybe_call_line_trace`` in Python/ceval.c)."""
 
 ENDS_UNSEEN = sys.implementation.name == "cpython" and (3, 10) <= sys.version_info < (3, 12)
-"""The end of a coroutine may be no event in the one that awaits it, as `bdb` expects (3.10 and 3.11,
+"""The end of a coroutine may be no event in the one that awaits it, as `bdb` expects (3.10, 3.11,
 where tracing began after the former was awaited: YIELD_FROM and SEND in Python/ceval.c)."""
+
+JOINS_POOLS_EARLY = sys.version_info >= (3, 9)
+"""The threads of executors are waited for before functions of `atexit` run, and not by one of these
+(Lib/concurrent/futures/thread.py)."""
 
 IS_PYPY = sys.implementation.name == "pypy"
 

@@ -12,7 +12,9 @@ import signal
 import sys
 import threading
 import time
+from _thread import allocate_lock, get_ident, start_new_thread
 
+from stackscope_pdb.facts import JOINS_POOLS_EARLY
 from stackscope_pdb.program.ending import LONGEST_EXIT
 from stackscope_pdb.program.exits import exit_in_progress
 
@@ -26,6 +28,14 @@ PATIENCE = 1.0
 STEP = 0.02
 
 _has_begun = False
+_worker: List[int] = []
+_is_over, _is_done = allocate_lock(), allocate_lock()
+_is_over.acquire()
+_is_done.acquire()
+
+
+class _AtExit(Exception):
+    """The interpreter ends, and all threads have."""
 
 
 def end_all(is_leaving: Callable[[], bool]) -> None:
@@ -38,12 +48,36 @@ def end_all(is_leaving: Callable[[], bool]) -> None:
     if _has_begun:
         return
     _has_begun = True
-    import _thread
+    import atexit
 
     try:
-        _thread.start_new_thread(_end_all, (threading.get_ident(), is_leaving))
+        start_new_thread(_work, (threading.get_ident(), is_leaving))
     except RuntimeError:  # the interpreter is about to end
+        return
+    if JOINS_POOLS_EARLY:
+        atexit.register(_let_go)
+
+
+def _work(first: int, is_leaving: Callable[[], bool]) -> None:
+    _worker.append(get_ident())
+    try:
+        _end_all(first, is_leaving)
+    except _AtExit:
         pass
+    finally:
+        _is_done.release()
+
+
+def _let_go() -> None:
+    """Have our thread end before the interpreter does: 3.9 may crash else."""
+    sys.setprofile(None)
+    sys.settrace(None)
+    if get_ident() not in _worker:
+        _is_over.release()
+        try:
+            _is_done.acquire(timeout=PATIENCE)
+        except KeyboardInterrupt:  # it was on its way to this thread, which ends by now
+            pass
 
 
 def _end_all(first: int, is_leaving: Callable[[], bool]) -> None:
@@ -84,7 +118,8 @@ def _wait_until(is_so: Callable[[], bool], seconds: float = math.inf) -> bool:
     while not is_so():
         if time.monotonic() > deadline:
             return False
-        time.sleep(STEP)
+        if _is_over.acquire(timeout=STEP):
+            raise _AtExit
     return True
 
 
