@@ -395,6 +395,7 @@ class Program:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             encoding="utf-8",
+            errors="replace",  # a part of a dump may be left, which begins within a character
             env={**os.environ, "PYTHONIOENCODING": "utf-8"},
         )
 
