@@ -26,6 +26,7 @@ PATIENCE = 1.0
 """Seconds that threads get to end, before something stronger is done."""
 
 STEP = 0.02
+LOOKS = 3
 
 _has_begun = False
 _worker: List[int] = []
@@ -93,7 +94,9 @@ def _end_all(first: int, is_leaving: Callable[[], bool]) -> None:
             _end(main.ident)  # a signal just before a system call isn't seen
         _wait_until(lambda: not main.is_alive())
     _end_others(first)
-    if not _wait_until(lambda: not _others(), PATIENCE):
+    has_ended = _wait_until(lambda: not _others(), PATIENCE)
+    # Up to 3.9.7, a join() that was interrupted may leave a lock that is waited for in the end.
+    if not has_ended or not _stops_waiting(main.ident):
         _end_process()
 
 
@@ -107,6 +110,28 @@ def _end_others(first: int) -> None:
     for thread in _others():
         if thread.ident != first:
             _end(thread.ident)
+
+
+def _stops_waiting(ident: Optional[int]) -> bool:
+    """Whether the interpreter comes to an end soon, as far as that waits for threads."""
+    looks = LOOKS
+
+    def is_past() -> bool:
+        nonlocal looks  # it may wait in several places, one after the other
+        looks = LOOKS if _waits_for_threads(ident) else looks - 1
+        return looks <= 0
+
+    return _wait_until(is_past, PATIENCE)
+
+
+def _waits_for_threads(ident: Optional[int]) -> bool:
+    """Whether the end of the interpreter has begun, and waits for threads, also those of pools."""
+    frame = sys._current_frames().get(ident or 0)
+    while frame is not None:
+        if frame.f_code.co_name in ("_shutdown", "_python_exit"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _is_in_exit(ident: Optional[int]) -> bool:

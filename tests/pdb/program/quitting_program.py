@@ -12,6 +12,7 @@ import contextlib
 import json
 import logging
 import os
+import select
 import sys
 import threading
 import time
@@ -402,6 +403,22 @@ def run(name, commands):
     sys.exit(0)
 
 
+def read_all(reader, child):
+    """What a child writes until its end. No thread watches it: the next child must find none."""
+    deadline = time.monotonic() + SECONDS
+    data = b""
+    while True:
+        if not select.select([reader], [], [], max(deadline - time.monotonic(), 0))[0]:
+            os.kill(child, 9)
+            deadline += SECONDS
+            continue
+        piece = os.read(reader, 10_000)
+        if not piece:
+            os.close(reader)
+            return data
+        data += piece
+
+
 if __name__ == "__main__":
     for name, commands in json.loads(sys.argv[1]):
         reader, writer = os.pipe()
@@ -413,10 +430,6 @@ if __name__ == "__main__":
             os.close(writer)
             run(name, commands)
         os.close(writer)
-        timer = threading.Timer(SECONDS, os.kill, (child, 9))
-        timer.start()
-        with open(reader, encoding="utf-8", errors="replace") as file:
-            text = file.read()
+        text = read_all(reader, child).decode("utf-8", "replace")
         status = os.waitpid(child, 0)[1]
-        timer.cancel()
         print(json.dumps([text, status]), flush=True)

@@ -69,7 +69,8 @@ if sys.implementation.name == "pypy":
     for name in ("passing", "generator", "executor", "thread", "joined"):
         del CASES[name]
 
-SINCE = {"to_thread": (3, 9), "task_group": (3, 11), "eager": (3, 12)}
+# Before 3.9, an interrupted join() of a pool's thread may wait for ever (bpo-45274).
+SINCE = {"executor": (3, 9), "to_thread": (3, 9), "task_group": (3, 11), "eager": (3, 12)}
 
 
 def cases():
