@@ -9,7 +9,7 @@ from stackscope.snapshot.numbers import natural_order, task_numbers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Tuple
+    from typing import Any, Dict, Iterator, List, Tuple
 
     from stackscope.extraction.extraction import Extraction
     from stackscope.model.snapshot import ThreadNode
@@ -72,17 +72,11 @@ class TaskTrees:
 
     def _read_contexts(self, node: TaskNode, parents: Dict[int, TaskNode]) -> None:
         """Take note of what a task is inside of, and of the tasks that its contexts own."""
-        stacks = [node.stack]
-        while stacks:
-            contexts = [c for frame in stacks.pop().frames for c in frame.contexts]
-            while contexts:
-                context = contexts.pop()
-                if context.obj is not None:
-                    self.inside.add(context, node)
-                if context.inner_stack is not None:
-                    stacks.append(context.inner_stack)
-                if context.children:
-                    self._read_children(context, node, parents, contexts)
+        for context in _contexts_in(node.stack):
+            if context.obj is not None:
+                self.inside.add(context, node)
+            if context.children:
+                self._read_children(context, node, parents)
 
     def add_threads(self, threads: List[ThreadNode]) -> None:
         """Take note of what threads are inside of, apart from the tasks that run in them."""
@@ -93,28 +87,17 @@ class TaskTrees:
             for frame in self.nodes[id(task)].stack.frames
         }
         for node in threads:
-            stacks = [Stack(None, [f for f in node.stack.frames if id(f.pyframe) not in of_tasks])]
-            while stacks:
-                contexts = [c for frame in stacks.pop().frames for c in frame.contexts]
-                while contexts:
-                    context = contexts.pop()
-                    if context.obj is not None:
-                        self.inside.add(context, node)
-                    if context.inner_stack is not None:
-                        stacks.append(context.inner_stack)
-                    contexts += [child for child in context.children if type(child) is Context]
+            own = Stack(None, [f for f in node.stack.frames if id(f.pyframe) not in of_tasks])
+            for context in _contexts_in(own):
+                if context.obj is not None:
+                    self.inside.add(context, node)
 
     def _read_children(
-        self,
-        context: Context,
-        node: TaskNode,
-        parents: Dict[int, TaskNode],
-        contexts: List[Context],
+        self, context: Context, node: TaskNode, parents: Dict[int, TaskNode]
     ) -> None:
         children: List[Any] = list(context.children)
         for index, child in enumerate(children):
             if type(child) is Context:
-                contexts.append(child)
                 continue
             owned = self.nodes.get(id(child.root))
             # A task is drawn once, even if several groups claim it, and not inside of itself.
@@ -147,3 +130,19 @@ class TaskTrees:
 def _age(node: TaskNode) -> Tuple[float, List[Tuple[int, str]]]:
     """Tasks keep the order in which they were numbered; new ones follow."""
     return task_numbers.known(node.task) or float("inf"), natural_order(node.name)
+
+
+def _contexts_in(stack: Stack) -> Iterator[Context]:
+    """All contexts of a stack, those inside of others included.
+
+    The children of each may be replaced while it is looked at, but for those that are contexts.
+    """
+    stacks = [stack]
+    while stacks:
+        contexts = [context for frame in stacks.pop().frames for context in frame.contexts]
+        while contexts:
+            context = contexts.pop()
+            yield context
+            if context.inner_stack is not None:
+                stacks.append(context.inner_stack)
+            contexts += [child for child in context.children if type(child) is Context]

@@ -1,15 +1,5 @@
 """Private. The debuggers.
 
-`own`       our `pdb.Pdb`
-`mixin`     what it has in common with IPython's, and with those that `install` reaches
-`basics`    what the parts of the mixin stand on: the memory of the stop, and output
-`stopping`  stopping where `set_trace` is called
-`turns`     several threads that stop at once
-`stepping`  going on, and what the commands that do so mean in a suspended frame
-`lines`     running a line: a command, or Python in the current frame
-`painting`  what the standard debugger writes, harmless and in colours
-==========  ===========================================================================
-=======
 =============  ========================================================================
 `own`          our `pdb.Pdb`
 `mixin`        what it has in common with IPython's, and with those that `install` reaches

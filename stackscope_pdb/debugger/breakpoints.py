@@ -234,7 +234,9 @@ def _holds(condition: Optional[str], frame: FrameType) -> Tuple[bool, Optional[s
     if not condition:
         return True, None
     try:
-        return bool(eval(condition, frame.f_globals, frame.f_locals)), None  # noqa: S307
+        # What is nested in it, as a lambda is, finds locals among the globals only.
+        variables = {**frame.f_globals, **frame.f_locals}
+        return bool(eval(condition, variables, frame.f_locals)), None  # noqa: S307
     except BaseException as exc:
         from stackscope.safe.interruptions import interrupts
         from stackscope.safe.text import describe_exception

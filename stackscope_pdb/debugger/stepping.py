@@ -89,13 +89,13 @@ class Stepping(Basics):
 
     def stop_here(self, frame: FrameType) -> bool:
         """Whether to stop in a frame, going by the last command; never in a debugger's own."""
-        if self._is_passed(frame):
-            if self.stopframe is None:
+        if self.stopframe is None:
+            if self._is_passed(frame):
                 return False
-            if frame is self.stopframe and self.returnframe is not None:
-                # `return` has come back to a caller, which would be next, and isn't the user's.
-                self.set_step()
-                return False
+        elif frame is self.stopframe and self.returnframe is not None and self._is_passed(frame):
+            # `return` has come back to a caller, which would be next, and isn't the user's.
+            self.set_step()
+            return False
         return super().stop_here(frame) and not attempt(
             "what passes over the debugger's own code", self, serves_debugger, frame
         )
@@ -115,15 +115,6 @@ class Stepping(Basics):
             if frame.f_trace is None:
                 frame.f_trace = self.trace_dispatch
             frame = frame.f_back
-
-    def break_here(self, frame: FrameType) -> bool:
-        """Whether a breakpoint says to stop in a frame. Its condition may have closures."""
-        known = self.breaks.get(self.canonic(frame.f_code.co_filename))
-        if known and (frame.f_lineno in known or frame.f_code.co_firstlineno in known):
-            from stackscope_pdb.program.evaluating import FrameWithClosures
-
-            return super().break_here(FrameWithClosures(frame))  # type: ignore[arg-type]
-        return False
 
     def user_line(self, frame: FrameType) -> None:
         """Stop at the beginning of a line."""

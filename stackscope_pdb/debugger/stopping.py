@@ -12,12 +12,12 @@ import sys
 
 from stackscope_pdb.debugger.stepping import Stepping
 from stackscope_pdb.facts import STOPS_AT_CALL
-from stackscope_pdb.program.machinery import is_at_prompt, serves_debugger
+from stackscope_pdb.program.machinery import is_at_prompt, outward, serves_debugger
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Any, Iterator, Optional
+    from typing import Any, Optional
 
 
 class Stopping(Stepping):
@@ -113,13 +113,6 @@ class Stopping(Stepping):
         else:
             for warning in warned:
                 self.message(str(warning.message))
-
-
-def outward(frame: Optional[FrameType]) -> Iterator[FrameType]:
-    """A frame and its callers."""
-    while frame is not None:
-        yield frame
-        frame = frame.f_back
 
 
 def _untrace(frame: FrameType) -> None:

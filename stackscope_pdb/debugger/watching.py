@@ -13,9 +13,9 @@ from __future__ import annotations
 import bdb
 import sys
 
-from stackscope_pdb.debugger.stopping import Stopping, outward
+from stackscope_pdb.debugger.stopping import Stopping
 from stackscope_pdb.facts import HAS_MONITORING
-from stackscope_pdb.program.machinery import is_at_prompt, is_of_cell, serves_debugger
+from stackscope_pdb.program.machinery import is_at_prompt, is_of_cell, outward, serves_debugger
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

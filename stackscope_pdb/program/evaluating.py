@@ -26,7 +26,6 @@ from types import CellType, CodeType, FunctionType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import FrameType
     from typing import Any, Callable, Dict, List, MutableMapping, Optional, Sequence, Set
 
     Namespace = MutableMapping[str, Any]
@@ -147,25 +146,6 @@ class Carried:
         code = _inner_code(self.line, self.names)
         closure = tuple(self.cells[name] for name in code.co_freevars)
         return FunctionType(code, variables, _INNER, None, closure or None)  # PyPy takes no ()
-
-
-class FrameWithClosures:
-    """A frame as seen by the condition of a breakpoint: its locals are globals too.
-
-    Args:
-        frame: The frame.
-    """
-
-    def __init__(self, frame: FrameType) -> None:
-        self._frame = frame
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._frame, name)
-
-    @property
-    def f_globals(self) -> Dict[str, Any]:
-        """The globals, and what of the locals hides them."""
-        return {**self._frame.f_globals, **self._frame.f_locals}
 
 
 def is_complete(source: str) -> bool:

@@ -12,7 +12,7 @@ import pdb
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Optional
+    from typing import Iterator, Optional
 
 DEBUGGERS = ("bdb", "cmd", "codeop", "pdb", "stackscope_pdb")
 """The modules and packages that a debugger consists of."""
@@ -46,6 +46,13 @@ def module_name(frame: FrameType) -> str:
     """
     name: object = dict.get(frame.f_globals, "__name__")
     return name if type(name) is str else ""
+
+
+def outward(frame: Optional[FrameType]) -> Iterator[FrameType]:
+    """A frame and its callers."""
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
 
 
 def is_at_prompt(frame: Optional[FrameType]) -> bool:

@@ -22,12 +22,12 @@ import warnings
 from stackscope_pdb.facts import RAISES_BEFORE_JUMP
 from stackscope_pdb.program import exits, loops, silence, threads
 from stackscope_pdb.program.ending import LONGEST_EXIT, Quit, QuitTask, is_quit, state
-from stackscope_pdb.program.machinery import module_name
+from stackscope_pdb.program.machinery import module_name, outward
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Any, Iterator, Optional
+    from typing import Any, Optional
 
 
 def quit_program(frame: FrameType, event: str) -> Optional[Any]:
@@ -90,8 +90,8 @@ class _Leaver:
         self._exit = exits.exit_in_progress(frame) or exits.entrance_in_progress(frame)
         self.has_raised = False
         self._just_left = -1
-        self._stack = {id(outer) for outer in _outward(frame)}
-        self._tasks = loops.tasks_on(list(_outward(frame)))
+        self._stack = {id(outer) for outer in outward(frame)}
+        self._tasks = loops.tasks_on(list(outward(frame)))
 
     # ------------------------------------------------------------------ where
 
@@ -174,7 +174,7 @@ class _Leaver:
         return False
 
     def _watch(self, frame: Optional[FrameType]) -> None:
-        for outer in _outward(frame):
+        for outer in outward(frame):
             outer.f_trace = self.trace
             outer.f_trace_lines = True
         sys.settrace(self.trace)
@@ -235,9 +235,3 @@ def stop_watching() -> None:
 
 def _is_ours(frame: FrameType) -> bool:
     return module_name(frame).partition(".")[0] in ("bdb", "pdb", "stackscope_pdb")
-
-
-def _outward(frame: Optional[FrameType]) -> Iterator[FrameType]:
-    while frame is not None:
-        yield frame
-        frame = frame.f_back

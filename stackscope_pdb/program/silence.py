@@ -9,7 +9,7 @@ from stackscope_pdb.facts import IS_PYPY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Callable
 
 PENDING = "Task was destroyed but it is pending!"
 """What asyncio says of a task whose loop was closed without it."""
@@ -24,8 +24,8 @@ def keep_silent() -> None:
         return
     _is_kept = True
     _hook_uncaught()
-    _hook_threads()
-    _hook_unraisable()
+    threading.excepthook = _unless_quit(threading.excepthook)
+    sys.unraisablehook = _unless_quit(sys.unraisablehook)
     _filter_logs()
 
 
@@ -43,28 +43,15 @@ def _hook_uncaught() -> None:
     sys.excepthook = hook
 
 
-def _hook_threads() -> None:
+def _unless_quit(previous: Callable[[Any], Any]) -> Callable[[Any], None]:
+    """A hook for exceptions that nobody can catch: the one that was there, but not for `quit`."""
     from stackscope_pdb.program.ending import is_quit
-
-    previous = threading.excepthook
 
     def hook(args: Any) -> None:
         if not is_quit(args.exc_value):
             previous(args)
 
-    threading.excepthook = hook
-
-
-def _hook_unraisable() -> None:
-    from stackscope_pdb.program.ending import is_quit
-
-    previous = sys.unraisablehook
-
-    def hook(args: Any) -> None:
-        if not is_quit(args.exc_value):
-            previous(args)
-
-    sys.unraisablehook = hook
+    return hook
 
 
 def _filter_logs() -> None:

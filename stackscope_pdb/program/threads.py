@@ -17,6 +17,7 @@ from _thread import allocate_lock, get_ident, start_new_thread
 from stackscope_pdb.facts import JOINS_POOLS_EARLY
 from stackscope_pdb.program.ending import LONGEST_EXIT
 from stackscope_pdb.program.exits import exit_in_progress
+from stackscope_pdb.program.machinery import outward
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -126,12 +127,8 @@ def _stops_waiting(ident: Optional[int]) -> bool:
 
 def _waits_for_threads(ident: Optional[int]) -> bool:
     """Whether the end of the interpreter has begun, and waits for threads, also those of pools."""
-    frame = sys._current_frames().get(ident or 0)
-    while frame is not None:
-        if frame.f_code.co_name in ("_shutdown", "_python_exit"):
-            return True
-        frame = frame.f_back
-    return False
+    frames = outward(sys._current_frames().get(ident or 0))
+    return any(frame.f_code.co_name in ("_shutdown", "_python_exit") for frame in frames)
 
 
 def _is_in_exit(ident: Optional[int]) -> bool:
