@@ -156,6 +156,7 @@ class Pdb(  # type: ignore[misc,unused-ignore]
                 tb_or_exc = tb_or_exc.__traceback__
         with turn() as has_prompt:
             if not has_prompt:
+                self.end_without_prompt(frame)
                 return
             self.is_busy = True
             try:
@@ -167,14 +168,28 @@ class Pdb(  # type: ignore[misc,unused-ignore]
                 attempt("the standard debugger", self, self._stop_plainly, frame, tb_or_exc)
             finally:
                 self.is_busy = False
-        if self.quitting and frame is not None and self._ends_program():
+            ends = self.quitting and frame is not None and self._ends_program()
+            if ends:  # by now, for the next thread must not get its turn any more
+                Pdb._has_quit = True
+                turns.end()
+        if ends and frame is not None:
             self._quit_program(frame)
+
+    def end_without_prompt(self, frame: Optional[FrameType]) -> None:
+        """Quit in a thread that has waited for the prompt: it doesn't go on either."""
+        if not self._has_quit or frame is None or not self._ends_program():
+            return
+        if threading.current_thread() is threading.main_thread():
+            from stackscope_pdb.program.threads import wait_until_main_is_told
+
+            wait_until_main_is_told()  # it is interrupted here
+            return
+        self.set_quit()
+        self._quit_program(frame)
 
     def _quit_program(self, frame: FrameType) -> None:
         from stackscope_pdb.program.quitting import quit_program
 
-        Pdb._has_quit = True
-        turns.end()
         event, self.stop_event = self.stop_event, "line"
         trace = quit_program(frame, event)
         if trace is not None:
@@ -263,9 +278,13 @@ class Pdb(  # type: ignore[misc,unused-ignore]
     do_q = do_exit = do_quit
 
     def do_EOF(self, arg: str) -> Any:  # noqa: N802  (the standard debugger's name)
-        ends = super().do_EOF(arg)
-        what = "debugger" if self.is_post_mortem or not self._ends_program() else "program"
-        self.message(f"End of input: the {what} ends here.")
+        ends: Any = True
+        try:
+            ends = super().do_EOF(arg)
+        finally:  # pytest's raises what ends its session
+            if ends:  # from 3.14 on, the answer to its question may be that it doesn't
+                is_all = self._ends_program() and not self.is_post_mortem
+                self.message(f"End of input: the {'program' if is_all else 'debugger'} ends here.")
         return ends
 
     do_EOF.__doc__ = pdb.Pdb.do_EOF.__doc__

@@ -1,16 +1,19 @@
-"""Several threads that stop at once: each waits for its turn before it says anything."""
+"""Several threads or processes that stop at once: each has its turn before it says anything."""
 
 from __future__ import annotations
+
+import os
 
 from stackscope_pdb.debugger.basics import Basics
 from stackscope_pdb.failures import attempt
 from stackscope_pdb.program import turns
+from stackscope_pdb.program.streams import process_has_moved
 from stackscope_pdb.program.turns import turn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Any
+    from typing import Any, Optional
 
 
 class TakesTurns(Basics):
@@ -27,18 +30,27 @@ class TakesTurns(Basics):
         with turn() as has_prompt:
             if has_prompt:
                 super().user_call(frame, argument_list)
+            else:
+                self.end_without_prompt(frame)
 
     def user_return(self, frame: FrameType, return_value: Any) -> None:
         """A stop where a function returns."""
         with turn() as has_prompt:
             if has_prompt:
                 super().user_return(frame, return_value)
+            else:
+                self.end_without_prompt(frame)
 
     def user_exception(self, frame: FrameType, exc_info: Any) -> None:
         """A stop where an exception is raised."""
         with turn() as has_prompt:
             if has_prompt:
                 super().user_exception(frame, exc_info)
+            else:
+                self.end_without_prompt(frame)
+
+    def end_without_prompt(self, frame: Optional[FrameType]) -> None:
+        """The program ends, and this thread doesn't get the prompt that it has waited for."""
 
     def preloop(self) -> None:
         """Get ready to read lines."""
@@ -54,9 +66,13 @@ class TakesTurns(Basics):
         return stop
 
     def _tell_of_threads(self) -> None:
-        """Say whose prompt this is, if it was another thread's before, and how many others wait."""
+        """Say whose prompt this is, if it was another's before, and how many threads wait."""
         has_moved, count = turns.has_moved(), len(turns.waiting())
-        words = [f"This is thread {_name_of_this()} now."] if has_moved else []
+        words = []
+        if process_has_moved():
+            words.append(f"This is process {os.getpid()} now, which {os.getppid()} has started.")
+        if has_moved:
+            words.append(f"This is thread {_name_of_this()} now.")
         if count and (has_moved or count != self._count_told):
             noun, them = ("thread is", "it") if count == 1 else ("threads are", "them")
             words.append(f"{count} more {noun} stopped: 'threads' lists {them}.")

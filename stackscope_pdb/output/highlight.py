@@ -57,6 +57,8 @@ def highlight_lines(sources: Tuple[str, ...]) -> Optional[Sequence[str]]:
 
     It is ``None`` without Pygments.
     """
+    if not sources:
+        return []  # not even an empty one
     text = highlight("\n".join(sources))
     return None if text is None else text.split("\n")
 

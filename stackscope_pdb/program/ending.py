@@ -14,6 +14,9 @@ LONGEST_CHAIN = 20
 class Quit(SystemExit):
     """Ends the program, since the user has said so."""
 
+    def __init__(self, status: int = 1) -> None:
+        super().__init__(status)  # raised in another thread, it is made without one
+
 
 class QuitTask(BaseException):
     """The same inside of an asyncio loop, which a `SystemExit` would end before its tasks."""

@@ -14,10 +14,12 @@ from __future__ import annotations
 import os
 import stat
 import sys
+import time
 from contextlib import contextmanager
 
 from stackscope_pdb.output.terminal import is_terminal
 from stackscope_pdb.program.doctests import visible_stdout
+from stackscope_pdb.program.turns import A_MOMENT
 
 try:
     import fcntl
@@ -35,6 +37,9 @@ _opened: Dict[int, Tuple[Any, Any]] = {}
 
 _alone: Dict[int, int] = {}
 """The descriptor that locks the terminal, by the process that has locked it."""
+
+_last_prompt: Dict[str, int] = {}
+"""The last process that had a prompt here or in what this one was forked from; 0 if another has."""
 
 
 def streams_of_prompt() -> Tuple[Any, Any]:
@@ -126,14 +131,14 @@ def _open_terminal() -> Optional[Tuple[Any, Any]]:
     if sys.platform == "win32":
         return None
     try:
-        source = open(TERMINAL, encoding="utf-8", errors="replace")  # noqa: SIM115
+        # A descriptor: of a file, Python would say that it is still open when the program ends.
+        number = os.open(TERMINAL, os.O_RDWR)
     except OSError:  # there is none
         return None
-    try:
-        return source, open(TERMINAL, "w", encoding="utf-8", errors="backslashreplace")
-    except OSError:
-        source.close()
-        return None
+    return (
+        open(number, encoding="utf-8", errors="replace", closefd=False),
+        open(number, "w", encoding="utf-8", errors="backslashreplace", closefd=False),
+    )
 
 
 def _is_in_foreground(stream: Any) -> bool:
@@ -172,7 +177,7 @@ def others_at_terminal() -> Iterator[None]:
     try:
         yield
     finally:
-        _flock(descriptor, "LOCK_EX")
+        _wait_for_lock(descriptor)
 
 
 def _open_lock(stream: Any) -> Optional[int]:
@@ -188,13 +193,29 @@ def _open_lock(stream: Any) -> Optional[int]:
         return None
 
 
+def process_has_moved() -> bool:
+    """Whether the prompt before this one was in another process, as far as this one knows."""
+    before, _last_prompt["process"] = _last_prompt.get("process"), os.getpid()
+    return before not in (None, os.getpid())
+
+
 @contextmanager
 def _locked(descriptor: int) -> Iterator[None]:
-    _flock(descriptor, "LOCK_EX")
+    _wait_for_lock(descriptor)
     try:
         yield
     finally:
         _flock(descriptor, "LOCK_UN")
+
+
+def _wait_for_lock(descriptor: int) -> None:
+    assert fcntl is not None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        _flock(descriptor, "LOCK_EX")
+        _last_prompt["process"] = 0
+        time.sleep(A_MOMENT)
 
 
 def _flock(descriptor: int, operation: str) -> None:

@@ -18,6 +18,7 @@ from stackscope_pdb.facts import JOINS_POOLS_EARLY
 from stackscope_pdb.program.ending import LONGEST_EXIT
 from stackscope_pdb.program.exits import exit_in_progress
 from stackscope_pdb.program.machinery import outward
+from stackscope_pdb.program.tracing import stop_fast
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,9 +32,10 @@ LOOKS = 3
 
 _has_begun = False
 _worker: List[int] = []
-_is_over, _is_done = allocate_lock(), allocate_lock()
+_is_over, _is_done, _is_main_told = allocate_lock(), allocate_lock(), allocate_lock()
 _is_over.acquire()
 _is_done.acquire()
+_is_main_told.acquire()
 
 
 class _AtExit(Exception):
@@ -43,11 +45,15 @@ class _AtExit(Exception):
 def end_all(is_leaving: Callable[[], bool]) -> None:
     """See to it that all threads end.
 
+    The main thread has been told when this returns: it may wait for this one, and must not go on as
+    if nothing had happened once this one has ended.
+
     Args:
         is_leaving: Says whether the exception has been raised that ends this one.
     """
     global _has_begun
     if _has_begun:
+        wait_until_main_is_told()
         return
     _has_begun = True
     import atexit
@@ -58,6 +64,13 @@ def end_all(is_leaving: Callable[[], bool]) -> None:
         return
     if JOINS_POOLS_EARLY:
         atexit.register(_let_go)
+    wait_until_main_is_told()
+
+
+def wait_until_main_is_told() -> None:
+    """Wait until the main thread knows, or is to know, that the program ends."""
+    if _is_main_told.acquire(timeout=PATIENCE):
+        _is_main_told.release()
 
 
 def _work(first: int, is_leaving: Callable[[], bool]) -> None:
@@ -71,9 +84,10 @@ def _work(first: int, is_leaving: Callable[[], bool]) -> None:
 
 
 def _let_go() -> None:
-    """Have our thread end before the interpreter does: 3.9 may crash else."""
+    """Have our thread and our tracing end before the interpreter does: 3.9 may crash else."""
     sys.setprofile(None)
     sys.settrace(None)
+    stop_fast()
     if get_ident() not in _worker:
         _is_over.release()
         try:
@@ -84,8 +98,11 @@ def _let_go() -> None:
 
 def _end_all(first: int, is_leaving: Callable[[], bool]) -> None:
     main = threading.main_thread()
-    if first != main.ident:
-        _end(main.ident)
+    try:
+        if first != main.ident:
+            _end(main.ident)
+    finally:
+        _is_main_told.release()
     _wait_until(is_leaving, LONGEST_EXIT)
     if not is_leaving():
         _end(first)

@@ -115,6 +115,13 @@ def note_backend(debugger: object, backend: str) -> None:
         _fast = (weakref.ref(debugger), threading.get_ident())
 
 
+def stop_fast() -> None:
+    """Turn off the fast backend, whichever debugger has it: it is called to the very end."""
+    debugger: Any = None if _fast is None else _fast[0]()
+    if debugger is not None:
+        debugger.stop_trace()
+
+
 def _other_thread_is_fast() -> bool:
     if _fast is None:
         return False

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 from _thread import allocate_lock, get_ident
 from contextlib import contextmanager
 
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
 
 SECONDS_BETWEEN_LOOKS = 2.0
 """How often who waits looks whether the thread that has its turn is still alive."""
+
+A_MOMENT = 0.02
+"""Seconds in which the thread that had its turn before writes what it is about to, in whole lines.
+
+`print` writes the end of a line for itself.
+"""
 
 
 class _Stopped:
@@ -66,6 +73,8 @@ class turn:  # noqa: N801  (as a function would be: a generator takes several ti
             if known is None:
                 _stopped.append(mine)
             self._has_waited = _wait_for_turn(mine)
+            if self._has_waited and not _has_ended:
+                time.sleep(A_MOMENT)
         except BaseException:
             self._has_waited = True
             self.__exit__()
@@ -119,6 +128,7 @@ def has_moved() -> bool:
     """Whether the prompt before this one was in another thread."""
     global _last_prompt
     # Not `get_ident`, which gevent may have replaced: a greenlet is no thread to the user.
+    _forget_other_process()
     before, _last_prompt = _last_prompt, threading.get_native_id()
     return before not in (None, _last_prompt)
 
@@ -163,8 +173,9 @@ def _leave(one: _Stopped) -> None:
 
 def _forget_other_process() -> None:
     """After a fork, only the thread that called it is there."""
-    global _process
+    global _process, _last_prompt
     if _process != os.getpid():
         _process = os.getpid()
+        _last_prompt = None
         ident = get_ident()
         _stopped[:] = [one for one in _stopped if one.ident == ident]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -100,6 +101,8 @@ class ReadsLines(Base):
                 self._guard, self._key = outer
 
     def _read_and_run(self, intro: Any) -> None:
+        if not _is_open(self.stdin):
+            self.stdin = io.StringIO()  # the first thing that is read is its end
         if not self._has_toolkit():
             if not self.use_rawinput:
                 super().cmdloop(intro)
@@ -117,7 +120,9 @@ class ReadsLines(Base):
         self.postloop()
 
     def _is_at_other_terminal(self) -> bool:
-        """Whether `input` would read or write somewhere else."""
+        """Whether `input` would read or write somewhere else, or can't read at all."""
+        if self.stdin is not sys.stdin and not _is_open(sys.stdin):
+            return True
         return is_terminal(self.stdin) and (
             self.stdin is not sys.stdin or self.stdout is not sys.stdout
         )
@@ -364,3 +369,8 @@ def _own_history() -> ContextManager[None]:
     from stackscope_pdb.prompt import by_readline
 
     return by_readline.own_history(settings.history_file())
+
+
+def _is_open(stream: Any) -> bool:
+    """Whether a stream of the program can be used: there may be none, and it may be closed."""
+    return stream is not None and not getattr(stream, "closed", False)

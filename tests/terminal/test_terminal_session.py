@@ -348,3 +348,16 @@ def _longest(node):
     longest = max([part for part in constants if isinstance(part, str)], key=len, default="")
     if len(longest) > 8:
         yield longest.strip()
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="nothing is asked before")
+def test_the_end_of_input_can_be_taken_back(terminal):
+    process = terminal("breakpoint()\n", "app.py", PYTHONBREAKPOINT="stackscope_pdb.set_trace")
+    process.expect_prompt()
+    process.child.sendeof()
+    process.child.expect_exact("[y/n] ")
+    assert "End of input" not in process.ask("n")
+    process.child.sendeof()
+    process.child.expect_exact("[y/n] ")
+    assert process.finish("y") == "End of input: the program ends here.\n"
+    assert process.child.exitstatus == 1

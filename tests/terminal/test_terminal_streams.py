@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -103,13 +104,52 @@ def test_data_and_redirected_output(elsewhere, tmp_path):
 
 def test_two_processes_take_turns(terminal):
     session = terminal(FORK, "app.py", **OURS)
-    session.expect_prompt()
+    assert "This is" not in session.expect_prompt()
     first = session.ask("p who").strip()
     session.ask("p 'still', who")
     session.enter("c")
-    session.expect_prompt()
+    shown = session.expect_prompt()
+    number = session.ask("p os.getpid()").strip()
+    assert f"This is process {number} now, which " in shown
     assert {first, session.ask("p who").strip()} == {"'child'", "'parent'"}
     assert "end" in session.finish("c")
+
+
+FORKED = """
+import os
+breakpoint()
+child = os.fork()
+who = "child" if child == 0 else "parent"
+if child:
+    os.waitpid(child, 0)
+breakpoint()
+"""
+
+
+def test_a_child_that_was_forked_says_so(terminal):
+    session = terminal(FORKED, "app.py", **OURS)
+    session.expect_prompt()
+    parent = session.ask("p os.getpid()").strip()
+    shown = session.ask("c")
+    child = session.ask("p os.getpid()").strip()
+    assert f"This is process {child} now, which {parent} has started.\n" in shown
+    assert "This is" not in session.ask("p who")
+    assert "This is thread" not in session.ask("c")
+    assert "'parent'" in session.ask("p who")
+    session.finish("c")
+
+
+def test_the_terminal_is_no_file_left_open(elsewhere, tmp_path):
+    (tmp_path / "data.txt").write_text("1\n20\n")
+    session = elsewhere(DATA.replace('"-c"', '"-Walways", "-c"'), "app.py", **OURS)
+    session.expect_prompt()
+    session.child.sendline("c")
+    for _ in range(2):
+        session.ask("c")
+    assert (
+        "ResourceWarning: unclosed file <_io.TextIOWrapper name='/dev/tty'"
+        not in session.finish("c")
+    )
 
 
 def test_a_prompt_of_prompt_toolkit_elsewhere(screen):
@@ -121,12 +161,11 @@ def test_a_prompt_of_prompt_toolkit_elsewhere(screen):
 
 
 def run(folder, *arguments, **kwargs):
-    import os
-
+    others = {name: os.environ[name] for name in os.environ if name != "PYTEST_XDIST_WORKER"}
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=str(folder),
-        env={**os.environ, "PYTHONPATH": str(ROOT), **OURS},
+        env={**others, "PYTHONPATH": str(ROOT), **OURS},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",
@@ -154,3 +193,27 @@ def test_commands_and_their_end_without_terminal(tmp_path):
     process = run(tmp_path, "-m", "stackscope_pdb", "app.py", stdin=subprocess.DEVNULL)
     assert process.stdout.splitlines()[-1] == "End of input: the program ends here."
     assert process.returncode == 0
+
+
+CLOSED = """
+import os, sys
+if sys.argv[1] == "none":
+    sys.stdin = None
+else:
+    sys.stdin.close()
+try:
+    breakpoint()
+    print("not reached")
+finally:
+    print("exit")
+"""
+
+
+@pytest.mark.parametrize("how", ["none", "closed"])
+@pytest.mark.parametrize("way_in", [(), ("-m", "stackscope_pdb", "-c", "c")])
+def test_an_input_that_cannot_be_read_has_ended(tmp_path, how, way_in):
+    (tmp_path / "app.py").write_text(CLOSED)
+    process = run(tmp_path, *way_in, "app.py", how)
+    assert process.stdout.splitlines()[-2:] == ["End of input: the program ends here.", "exit"]
+    assert "failed" not in process.stdout
+    assert process.returncode == (0 if way_in else 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 
 import pytest
 
@@ -168,3 +169,89 @@ def test_the_program_ends_while_a_thread_has_the_prompt(screen, tmp_path):
     assert termios.tcgetattr(view.child.child_fd) == before
     view.child.close()
     assert view.child.exitstatus == 0
+
+
+JOINED = """\
+import threading, time
+
+def second():
+    breakpoint()
+    print("a thread went on")
+
+threads = [threading.Thread(target=second) for _ in range(3)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print("main went on")
+"""
+
+
+@pytest.mark.skipif(IS_PYPY, reason="an interrupt that nobody catches has a status of its own")
+def test_quit_ends_all_that_wait(terminal):
+    """Neither the threads that wait for the prompt, nor the main one that waits for them, go on."""
+    process = terminal(JOINED, "app.py", PYTHONBREAKPOINT="stackscope_pdb.set_trace")
+    process.expect_prompt()
+    while process.ask("threads").count("stopped") < 3:
+        pass
+    assert quit_at(process) == ""
+    assert process.child.exitstatus == 1
+
+
+STEPPING = """\
+import threading, time
+
+def work():
+    for number in range(3):
+        time.sleep(0.2)
+        breakpoint()
+
+threads = [threading.Thread(target=work) for _ in range(2)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print("main went on")
+"""
+
+
+@pytest.mark.skipif(IS_PYPY, reason="an interrupt that nobody catches has a status of its own")
+def test_quit_while_another_thread_is_about_to_stop(terminal):
+    process = terminal(STEPPING, "app.py", PYTHONBREAKPOINT="stackscope_pdb.set_trace")
+    process.expect_prompt()
+    for line in ("next", "next", "continue"):
+        process.ask(line)
+    time.sleep(0.3)
+    assert quit_at(process) == ""
+    assert process.child.exitstatus == 1
+
+
+def quit_at(process):
+    """Quit, and give what is shown after that."""
+    if sys.version_info < (3, 14):
+        return process.finish("q")
+    process.enter("q")
+    process.child.expect_exact("[y/n] ")
+    return process.finish("y")
+
+
+IN_LINES = """\
+import threading
+
+def second():
+    breakpoint()
+    print("second goes on")
+
+threading.Thread(target=second).start()
+breakpoint()
+print("first goes on")
+"""
+
+
+def test_what_a_thread_prints_as_it_goes_on_is_whole(terminal):
+    process = terminal(IN_LINES, "app.py", PYTHONBREAKPOINT="stackscope_pdb.set_trace")
+    process.expect_prompt()
+    while "stopped, waiting" not in process.ask("threads"):
+        pass
+    assert " goes on\n> " in process.ask("continue")
+    process.finish("continue")

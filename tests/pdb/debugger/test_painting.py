@@ -35,6 +35,15 @@ class TestListing:
         assert "\x1b[31mB\x1b[0m" in session.replies[2]
         assert re.search(r"\x1b\[1;32m->\x1b\[0m\t", session.replies[2])
 
+    def test_code_without_source_has_no_lines(self, scripted, monkeypatch):
+        monkeypatch.setenv("PYTHON_COLORS", "1")
+        session = scripted("list", "c")
+        source = "def made(session):\n    session.stop()\n"
+        namespace = {}
+        exec(compile(source, "<made>", "exec"), namespace)
+        namespace["made"](session)
+        assert session.replies[0] == "[EOF]"
+
 
 class Colorful:
     def __repr__(self):
