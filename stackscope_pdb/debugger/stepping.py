@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import opcode
 import pdb
+import sys
 import weakref
 
 from stackscope_pdb.debugger.basics import Basics
@@ -89,6 +90,8 @@ class Stepping(Basics):
 
     def stop_here(self, frame: FrameType) -> bool:
         """Whether to stop in a frame, going by the last command; never in a debugger's own."""
+        if sys.meta_path is None:
+            return False  # the interpreter ends, and a prompt would need what can't be imported
         if self.stopframe is None:
             if self._is_passed(frame):
                 return False
