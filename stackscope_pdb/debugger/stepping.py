@@ -75,7 +75,8 @@ class Stepping(Basics):
             # The trace function is about to return itself, which would leave it set on the current
             # frame. Up to 3.9 that freezes the frame's f_lineno (PyFrame_GetLineNumber in
             # Objects/frameobject.c).
-            self.__dict__["trace_dispatch"] = None
+            if getattr(self, "async_shim_frame", None) is None:  # that calls it once more
+                self.__dict__["trace_dispatch"] = None
         else:
             self._keep_fewer_frames()
 
