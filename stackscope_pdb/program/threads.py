@@ -31,9 +31,10 @@ LOOKS = 3
 
 _has_begun = False
 _worker: List[int] = []
-_is_over, _is_done = allocate_lock(), allocate_lock()
+_is_over, _is_done, _is_main_told = allocate_lock(), allocate_lock(), allocate_lock()
 _is_over.acquire()
 _is_done.acquire()
+_is_main_told.acquire()
 
 
 class _AtExit(Exception):
@@ -58,6 +59,9 @@ def end_all(is_leaving: Callable[[], bool]) -> None:
         return
     if JOINS_POOLS_EARLY:
         atexit.register(_let_go)
+    if get_ident() != threading.main_thread().ident:
+        # It may wait for the end of this thread, and would go on then.
+        _is_main_told.acquire(timeout=PATIENCE)
 
 
 def _work(first: int, is_leaving: Callable[[], bool]) -> None:
@@ -84,8 +88,11 @@ def _let_go() -> None:
 
 def _end_all(first: int, is_leaving: Callable[[], bool]) -> None:
     main = threading.main_thread()
-    if first != main.ident:
-        _end(main.ident)
+    try:
+        if first != main.ident:
+            _end(main.ident)
+    finally:
+        _is_main_told.release()
     _wait_until(is_leaving, LONGEST_EXIT)
     if not is_leaving():
         _end(first)

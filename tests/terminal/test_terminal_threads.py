@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from tests.terminal.test_terminal_debugger import OURS
+
 pexpect = pytest.importorskip("pexpect")
 
 IS_PYPY = sys.implementation.name == "pypy"
@@ -168,3 +170,42 @@ def test_the_program_ends_while_a_thread_has_the_prompt(screen, tmp_path):
     assert termios.tcgetattr(view.child.child_fd) == before
     view.child.close()
     assert view.child.exitstatus == 0
+
+
+JOINED = """\
+import threading
+
+def work():
+    breakpoint()
+
+def last():
+    print("goes on")
+
+breakpoint()
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+last()
+"""
+
+
+def test_quit_while_the_main_thread_waits_for_the_one_that_stopped(terminal):
+    session = terminal(JOINED, "app.py", **OURS)
+    session.expect_prompt()
+    session.ask("c")
+    session.enter("q")
+    if sys.version_info >= (3, 14):
+        session.child.expect_exact("[y/n]")
+        session.child.sendline("y")
+    assert "goes on" not in session.rest()
+    assert session.child.exitstatus == 1
+
+
+def test_a_traced_main_thread_goes_on_after_commands_in_another_one(terminal):
+    session = terminal(JOINED, "app.py", **OURS)
+    session.expect_prompt()
+    session.ask("b last")
+    session.ask("c")
+    assert session.ask("p 6 * 7") == "42\n"
+    assert "last()" in session.ask("c")
+    assert "goes on" in session.finish("c")
