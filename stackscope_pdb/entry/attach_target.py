@@ -56,6 +56,8 @@ class AttachedPdb(Pdb, Standard):  # type: ignore[misc,unused-ignore]
         **kwargs: As for the class that it inherits from.
     """
 
+    makes_debugger = None  # another one would talk to the terminal of the program
+
     def __init__(
         self,
         terminal: Dict[str, Any],
