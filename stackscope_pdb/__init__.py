@@ -57,7 +57,10 @@ def __getattr__(name: str) -> Any:
 
         return getattr(install, name)
     if name in __all__:
-        from stackscope_pdb.entry import api
+        from stackscope_pdb.program.depth import room_for_calls
+
+        with room_for_calls():  # importing takes many
+            from stackscope_pdb.entry import api
 
         return getattr(api, name)
     if name == "set_trace_async":

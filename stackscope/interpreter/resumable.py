@@ -8,6 +8,7 @@ Objects/genobject.c of 3.13). What `gc.get_referents` gives is consistent, for i
 from __future__ import annotations
 
 import _thread
+import functools
 import gc
 import opcode
 import sys
@@ -72,12 +73,9 @@ def remember(owner: Owner, frame: FrameType) -> None:
     key = id(frame)
     known = _owners.get(key)
     if known is None or known() is not owner:
-        _owners[key] = weakref.ref(owner, lambda ref: _forget(key, ref))
-
-
-def _forget(key: int, ref: weakref.ref[Owner]) -> None:
-    if _owners.get(key) is ref:
-        _owners.pop(key, None)
+        # No Python code is called in the end: a debugger would stop in it. A reference that another
+        # one has taken the place of calls nothing.
+        _owners[key] = weakref.ref(owner, functools.partial(_owners.pop, key))
 
 
 def awaited_by(owner: Owner, frame: FrameType) -> object:

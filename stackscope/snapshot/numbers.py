@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import weakref
 
@@ -13,17 +14,10 @@ __all__ = ["Numbers", "item_numbers", "natural_order", "task_numbers", "thread_n
 
 
 class _Entry(weakref.ref):  # type: ignore[type-arg]
-    """A weak reference that knows the number of its object, and the table it stands in."""
+    """A weak reference that knows the number of its object."""
 
-    __slots__ = ("key", "number", "table")
-    key: int
+    __slots__ = ("number",)
     number: int
-    table: Dict[int, _Entry]
-
-
-def _forget(entry: _Entry) -> None:
-    if entry.table.get(entry.key) is entry:  # else the id belongs to a new object already
-        del entry.table[entry.key]
 
 
 class Numbers:
@@ -48,10 +42,11 @@ class Numbers:
         if entry is not None and entry() is obj:
             return entry.number
         try:
-            new = _Entry(obj, _forget)
+            # No Python code is called in the end: a debugger would stop in it. Nor is anything, if
+            # the id belongs to a new object already, whose entry has replaced this one.
+            new = _Entry(obj, functools.partial(self._given.pop, key))
         except TypeError:
             return 0
-        new.key, new.table = key, self._given
         new.number = next(self._next)
         self._given[key] = new
         return new.number

@@ -46,8 +46,9 @@ def catch(debugger: Host, argument: str) -> None:
 
     It stops once, in the frame that raises, and not again in those that
     the exception comes by. The exceptions by which iterators end are
-    meant only if they are named. The thread that was stopped is watched,
-    with its tasks. A class that isn't there yet is known by its name.
+    meant only if they are named. All threads are watched, with their
+    tasks; before Python 3.12 the thread that was stopped, and those that
+    begin later. A class that isn't there yet is known by its name.
     Before Python 3.12 the program runs slower meanwhile. In IPython and
     pytest it ends with the cell or the test.
     """

@@ -6,6 +6,7 @@ import bdb
 import functools
 import os
 import re
+import sys
 from types import FunctionType, MethodType, ModuleType
 
 from stackscope_pdb.debugger.basics import Basics
@@ -198,6 +199,8 @@ class Breakpoints(Basics):
 
     def break_here(self, frame: FrameType) -> bool:
         """Whether there is a breakpoint to stop at; says so if its condition fails."""
+        if sys.meta_path is None:
+            return False  # as in `stop_here`
         filename = self.canonic(frame.f_code.co_filename)
         lines = self.breaks.get(filename)
         if lines is None:

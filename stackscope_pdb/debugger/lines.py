@@ -116,9 +116,12 @@ class Lines(Basics):
 
     def _pdbcmd_print_frame_status(self, arg: str) -> None:
         """Say where the program stopped (3.13+), unless it has been there all the time."""
-        is_back, self.session.is_back = self.session.is_back, False
-        if is_back:
+        way_back = self.session.way_back
+        if way_back is not None and way_back.leads_to(self.current_frame):
+            self.session.way_back = None
             self.session.is_shown = True
+            host: Any = self
+            attempt("the way back", self, host.go_back, way_back)
             self._show_display()  # type: ignore[attr-defined]
         else:
             super()._pdbcmd_print_frame_status(arg)  # type: ignore[misc]
@@ -271,6 +274,28 @@ class Lines(Basics):
         except BaseException as exc:
             self._tell(exc)
             raise
+
+    if not hasattr(pdb.Pdb, "_msg_val_func"):  # 3.8, which says nothing if the repr fails
+
+        def do_p(self, arg: str) -> None:
+            self._show_value(arg, repr)
+
+        def do_pp(self, arg: str) -> None:
+            import pprint
+
+            self._show_value(arg, pprint.pformat)
+
+        do_p.__doc__, do_pp.__doc__ = pdb.Pdb.do_p.__doc__, pdb.Pdb.do_pp.__doc__
+
+        def _show_value(self, expression: str, text_of: Callable[[object], str]) -> None:
+            try:
+                value = self._getval(expression)
+            except BaseException:  # it has been shown
+                return
+            try:
+                self.message(text_of(value))
+            except BaseException as exc:
+                self._tell(exc)
 
     def _evaluated(self, expression: str) -> Any:
         from stackscope_pdb.program import evaluating

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from stackscope import Frame
     from stackscope_pdb.stop.focus import Entry, Focus
     from stackscope_pdb.stop.raised import Raised
+    from stackscope_pdb.stop.returning import Return
 
 
 MEMORY = "the memory of the stop"
@@ -151,6 +152,9 @@ class Commands(TakesTurns, Watching, Breakpoints, Lines):
         if index is None or index == self.curindex:
             return
         self.session.arrive(self.stack, index, self.session.traceback)
+        self._select_silently(index)
+
+    def _select_silently(self, index: int) -> None:
         # As _select_frame() does it, which shows the frame as well.
         debugger: Any = self
         frame, _ = self.stack[index]
@@ -230,6 +234,29 @@ class Commands(TakesTurns, Watching, Breakpoints, Lines):
         stack, index = self.session.stop
         self.stack = list(stack)
         self.select(index)
+
+    def go_back(self, way: Return) -> None:
+        """Be where one was before something was awaited, and say what isn't as it was."""
+        if way.has_focus:
+            focus = way.focus()
+            if focus is None:
+                self.message(f"There are no frames of {way.noun} any more.")
+                self.leave()
+                return
+            from stackscope.snapshot.user_code import index_of_user_frame
+
+            self._show_focus(focus)
+            self.stack = focus.entries()
+            index = way.index_in(self.stack)
+            if index is None:
+                self.select(index_of_user_frame(focus.stack))
+                return
+        else:
+            index = way.index_in(self.stack)
+        if index is not None:
+            self._select_silently(index)
+            if not way.is_same_line(self.stack[index]):
+                self.print_stack_entry(self.stack[index])
 
     def select(self, index: int) -> None:
         """Make one of the frames the current one."""

@@ -24,6 +24,7 @@ from stackscope_pdb.facts import HAS_BACKENDS, INTERACTS_LOCALLY, TAKES_EXCEPTIO
 from stackscope_pdb.failures import around, attempt, handle
 from stackscope_pdb.output.terminal import is_terminal
 from stackscope_pdb.program import turns
+from stackscope_pdb.program.depth import room_for_calls
 from stackscope_pdb.program.doctests import is_swallowed, stdout_of_prompt, visible_stdout
 from stackscope_pdb.program.ending import is_quit
 from stackscope_pdb.program.finalizers import PassesFinalizers
@@ -154,7 +155,7 @@ class Pdb(  # type: ignore[misc,unused-ignore]
             self.look_into(tb_or_exc)
             if not TAKES_EXCEPTIONS:
                 tb_or_exc = tb_or_exc.__traceback__
-        with turn() as has_prompt:
+        with around("room for calls", self, room_for_calls), turn() as has_prompt:
             if not has_prompt:
                 self.end_without_prompt(frame)
                 return

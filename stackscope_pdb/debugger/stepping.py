@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import opcode
 import pdb
+import sys
 import weakref
 
 from stackscope_pdb.debugger.basics import Basics
@@ -74,7 +75,8 @@ class Stepping(Basics):
             # The trace function is about to return itself, which would leave it set on the current
             # frame. Up to 3.9 that freezes the frame's f_lineno (PyFrame_GetLineNumber in
             # Objects/frameobject.c).
-            self.__dict__["trace_dispatch"] = None
+            if getattr(self, "async_shim_frame", None) is None:  # that calls it once more
+                self.__dict__["trace_dispatch"] = None
         else:
             self._keep_fewer_frames()
 
@@ -89,6 +91,8 @@ class Stepping(Basics):
 
     def stop_here(self, frame: FrameType) -> bool:
         """Whether to stop in a frame, going by the last command; never in a debugger's own."""
+        if sys.meta_path is None:
+            return False  # the interpreter ends, and a prompt would need what can't be imported
         if self.stopframe is None:
             if self._is_passed(frame):
                 return False

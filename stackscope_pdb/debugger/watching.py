@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import bdb
 import sys
+import threading
 
 from stackscope_pdb.debugger.stopping import Stopping
 from stackscope_pdb.facts import HAS_MONITORING
+from stackscope_pdb.failures import attempt
 from stackscope_pdb.program.machinery import is_at_prompt, is_of_cell, outward, serves_debugger
 
 TYPE_CHECKING = False
@@ -31,6 +33,9 @@ class Watching(Stopping):
 
     watched: Optional[Watched] = None
     """What is waited for. It costs nothing until there is something."""
+
+    makes_debugger: Optional[Callable[[], Any]] = None
+    """What gives the debugger of the thread that it is called in; none stops in other threads."""
 
     _monitor: Optional[Monitor] = None
     _told: int = 0
@@ -53,6 +58,8 @@ class Watching(Stopping):
             self._monitor = self._monitor or Monitor(self)
             if not self._monitor.watch_for(self.watched or _nothing()):
                 self.refuse("All tools of sys.monitoring are in use, so nothing is noticed.")
+        else:
+            self._trace_new_threads()
         if not self.watched:
             self.watched = self._monitor = None
         # Only while something is watched: they are called for each traced line.
@@ -72,6 +79,8 @@ class Watching(Stopping):
         """Wait for nothing until the program is run again."""
         if self.watched is not None:
             self.watched.watches.clear()
+        if not HAS_MONITORING:
+            self._trace_new_threads(is_wanted=False)
         if self._monitor is not None:
             self._monitor.close()
 
@@ -139,6 +148,33 @@ class Watching(Stopping):
             self._told = id(exc) if getattr(self, "backend", None) == "monitoring" else 0
             self._open_prompt(frame, lambda: self.user_exception(frame, info))
 
+    def noticed_elsewhere(self, frame: FrameType, info: Any) -> None:
+        """An exception goes through a frame of another thread, which runs this."""
+        __stackscope_exits_stay__ = True  # noqa: F841 (see stackscope.safe.interruptions)
+        if self._wants(frame, info[0], info[2]):
+            other = attempt("'catch' in other threads", self, self._debugger_here)
+            if other is not None:
+                other.stop_for_caught(frame, info)
+
+    def _debugger_here(self) -> Optional[Watching]:
+        """The debugger of this thread, which waits for what this one does."""
+        other: Any = None if self.makes_debugger is None else self.makes_debugger()
+        if other is None or other is self or other.is_busy or other._has_quit:
+            return None
+        other.watched, other._monitor = self.watched, self._monitor
+        if self._monitor is not None:
+            self._monitor.serve(other)
+        return other  # type: ignore[no-any-return]
+
+    def stop_for_caught(self, frame: FrameType, info: Any) -> None:
+        """Stop for an exception in a thread that hasn't been stopped for one so far."""
+        __stackscope_exits_stay__ = True  # noqa: F841 (see stackscope.safe.interruptions)
+        host: Any = self
+        attempt("what ends tracing", self, host.stop_tracing)
+        self.reset()
+        *_, self.botframe = outward(frame)
+        self._open_prompt(frame, lambda: self.user_exception(frame, info))
+
     def noticed_line(self, frame: FrameType) -> None:
         """A frame in which something is watched comes to a line."""
         __stackscope_exits_stay__ = True  # noqa: F841 (see stackscope.safe.interruptions)
@@ -189,6 +225,31 @@ class Watching(Stopping):
                 frame.f_trace_lines = False
                 return self._trace_exceptions
             return local
+
+    def _trace_new_threads(self, *, is_wanted: bool = True) -> None:
+        """Have threads that begin from now on traced, unless somebody else does that."""
+        hook = threading._trace_hook  # type: ignore[attr-defined]
+        watched = self.watched
+        if is_wanted and watched is not None and watched.caught:
+            if hook is None and self.makes_debugger is not None:
+                threading.settrace(self._trace_thread)
+        elif getattr(hook, "__func__", None) is Watching._trace_thread:
+            threading.settrace(None)  # type: ignore[arg-type]
+
+    def _trace_thread(self, frame: FrameType, event: str, arg: Any) -> Any:
+        """The trace function of such a thread."""
+        if self.watched is None or not self.watched.caught:
+            sys.settrace(None)
+            return None
+        frame.f_trace_lines = False
+        return self._trace_exceptions_elsewhere
+
+    def _trace_exceptions_elsewhere(self, frame: FrameType, event: str, arg: Any) -> Any:
+        """The trace function of its frames."""
+        if event == "exception":
+            self.noticed_elsewhere(frame, arg)
+            return frame.f_trace
+        return self._trace_exceptions_elsewhere
 
     def _trace_exceptions(self, frame: FrameType, event: str, arg: Any) -> Any:
         """The trace function of frames that nothing but exceptions matter of."""

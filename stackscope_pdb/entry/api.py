@@ -62,6 +62,9 @@ def _debugger(header: Optional[str]) -> Any:
     return found
 
 
+Pdb.makes_debugger = staticmethod(lambda: _debugger(None))
+
+
 def adopt(debugger: Optional[Pdb]) -> None:
     """Let ``debugger``, which runs the program, serve the breakpoints of this thread too."""
     _last.debugger = debugger

@@ -19,6 +19,7 @@ from stackscope_pdb.debugger.own import Pdb
 from stackscope_pdb.entry.api import adopt
 from stackscope_pdb.output.console import Console
 from stackscope_pdb.program.interrupts import give_interrupts_back
+from stackscope_pdb.program.tracing import not_end_with_interpreter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ class AttachedPdb(Pdb, Standard):  # type: ignore[misc,unused-ignore]
         forget: Called when all is over.
         **kwargs: As for the class that it inherits from.
     """
+
+    makes_debugger = None  # another one would talk to the terminal of the program
 
     def __init__(
         self,
@@ -103,6 +106,7 @@ class AttachedPdb(Pdb, Standard):  # type: ignore[misc,unused-ignore]
             if breakpoint_ is not None:
                 breakpoint_.deleteMe()
         self.disarm()
+        not_end_with_interpreter()
         self._breaks = {}  # of its own, and none of those that the program has
         frames = [*self.frame_trace_lines_opcodes, *_running_frames()]
         self.set_continue()

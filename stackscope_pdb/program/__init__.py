@@ -8,6 +8,7 @@
 `monitor`      noticing them by `sys.monitoring`
 `suspending`   a program that draws on the terminal lets go of it
 `tracing`      turning the tracing of the program on and off
+`depth`        room for the debugger's calls near the limit of recursion
 `machinery`    which of the frames that run are a debugger's own
 `libraries`    whose code is passed over, in steps and in lists
 `assignments`  variables changed at the prompt are changed in the frame

@@ -17,14 +17,17 @@ import threading
 from contextlib import contextmanager
 
 from stackscope_pdb.facts import HAS_ASYNC_STOPS
+from stackscope_pdb.program.machinery import DEBUGGERS, module_name, outward
 from stackscope_pdb.program.turns import released
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from types import FrameType
     from typing import Any, Callable, Coroutine, Iterator, List, Optional
 
     from stackscope_pdb.program.evaluating import Line
     from stackscope_pdb.stop.host import Host
+    from stackscope_pdb.stop.returning import Return
 
 
 def run(
@@ -48,10 +51,13 @@ def run(
     if _is_async_stop(debugger):
         host: Any = debugger
         host.async_awaitable = work
-        debugger.session.is_back = True
+        debugger.session.way_back = _way_back(debugger)
         return True
+    way_back = _way_back(debugger) if debugger.session.focus is not None else None
     with released():  # meanwhile the program runs
         sys.modules["greenback"].await_(work)
+    if way_back is not None:
+        debugger.go_back(way_back)
     return None
 
 
@@ -65,6 +71,8 @@ def why_not(debugger: Host) -> Optional[str]:
         return "'await' needs a task that is running, and the program has not stopped in one."
     if _has_portal():
         return None
+    if getattr(debugger, "async_shim_frame", None) is not None:
+        return "'await' waits already, and this stop is in what runs meanwhile: use it after that."
     portal = "'await greenback.ensure_portal()' in this task before it stops"
     if HAS_ASYNC_STOPS:
         return (
@@ -75,7 +83,30 @@ def why_not(debugger: Host) -> Optional[str]:
 
 
 def _is_async_stop(debugger: Host) -> bool:
-    return getattr(debugger, "async_shim_frame", None) is not None
+    """Whether the program has stopped by `pdb.set_trace_async`, and not in what that awaits."""
+    shim = getattr(debugger, "async_shim_frame", None)
+    if shim is None:
+        return False
+    callers = (one for one in outward(shim.f_back) if not _is_debuggers(one))
+    return next(callers, None) is _stopped_frame(debugger)
+
+
+def _is_debuggers(frame: FrameType) -> bool:
+    return module_name(frame).partition(".")[0] in DEBUGGERS
+
+
+def _stopped_frame(debugger: Host) -> Optional[FrameType]:
+    stack, index = debugger.session.stop
+    return stack[index][0] if stack else None
+
+
+def _way_back(debugger: Host) -> Optional[Return]:
+    from stackscope_pdb.stop.returning import Return
+
+    stopped = _stopped_frame(debugger)
+    if stopped is None:
+        return None
+    return Return(stopped, debugger.current_frame, debugger.session.focus)
 
 
 def _is_in_task() -> bool:

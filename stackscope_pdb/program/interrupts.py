@@ -217,6 +217,9 @@ class InterruptKey:
     _threads: List[int] = []
     """The threads whose prompts run a command that may be interrupted."""
 
+    _interrupted: List[int] = []
+    """Those of which one was."""
+
     def __init__(self) -> None:
         self._ident = threading.get_ident()
         self._character: Optional[bytes] = None
@@ -226,7 +229,7 @@ class InterruptKey:
         """A line is going to be read."""
         if self._ident in self._threads:
             self._threads.remove(self._ident)
-            _raise_in(self._ident, None)  # it may have come too late
+            self._take_late()
         if self._character is None:
             import atexit
 
@@ -245,8 +248,24 @@ class InterruptKey:
         """The prompt is left."""
         if self._ident in self._threads:
             self._threads.remove(self._ident)
-            _raise_in(self._ident, None)
+            self._take_late()
         self._put_back()
+
+    def _take_late(self) -> None:
+        """The command has ended; if it was interrupted, the exception may still come.
+
+        It is raised here then. If it were taken back, interpreters up to 3.11 would look for it for
+        ever: ``pending.async_exc`` in Python/ceval.c stays set, and a traced call doesn't begin.
+        """
+        if self._ident not in self._interrupted:
+            return
+        self._interrupted.remove(self._ident)
+        try:
+            _raise_in(self._ident, KeyboardInterrupt)
+            for _ in range(1000):
+                pass
+        except KeyboardInterrupt:
+            pass
 
     def _put_back(self) -> None:
         character, self._character = self._character, None
@@ -292,19 +311,20 @@ def _change_interrupt_character(character: Optional[bytes]) -> Optional[bytes]:
 def _interrupt_command_in(ident: Optional[int]) -> None:
     """Ctrl-C came while a thread has the prompt: it is meant for the command that it runs."""
     if ident is not None and ident in InterruptKey._threads:
+        if ident not in InterruptKey._interrupted:
+            InterruptKey._interrupted.append(ident)
         _raise_in(ident, KeyboardInterrupt)
 
 
-def _raise_in(ident: int, exception: Optional[type]) -> None:
-    """Raise an exception in a thread, as soon as it runs Python; ``None`` takes that back."""
+def _raise_in(ident: int, exception: type) -> None:
+    """Raise an exception in a thread, as soon as it runs Python."""
     try:
         import ctypes
 
         raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
     except (ImportError, AttributeError):  # PyPy
         return
-    value = ctypes.c_void_p() if exception is None else ctypes.py_object(exception)
-    raise_in(ctypes.c_ulong(ident), value)
+    raise_in(ctypes.c_ulong(ident), ctypes.py_object(exception))
 
 
 def _in_main_thread() -> bool:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
         def noticed_exception(self, frame: FrameType, exc: BaseException) -> None:
             """An exception goes through a frame."""
 
+        def noticed_elsewhere(self, frame: FrameType, info: Any) -> None:
+            """The same in a thread that has no client."""
+
         def noticed_line(self, frame: FrameType) -> None:
             """A frame in which something is watched comes to a line."""
 
@@ -31,18 +34,26 @@ _TOOLS = (3, 4, 1, 2, 5)
 
 
 class Monitor:
-    """What this thread does, told to a debugger.
+    """What threads do, told to their debuggers.
 
     Args:
-        client: The debugger.
+        client: The debugger of this thread.
     """
 
     def __init__(self, client: Client) -> None:
-        self._client = client
-        self._thread = threading.get_ident()
+        self._first = client
+        self._clients = threading.local()
+        self.serve(client)
         self._tool: Optional[int] = None
         self._codes: List[CodeType] = []
         self._monitoring: Any = sys.monitoring  # type: ignore[attr-defined,unused-ignore]
+
+    def serve(self, client: Client) -> None:
+        """Tell this debugger what the thread does that this is called in."""
+        self._clients.client = client
+
+    def _client(self) -> Optional[Client]:
+        return getattr(self._clients, "client", None)
 
     def watch_for(self, watched: Watched) -> bool:
         """Tell of nothing else than this from now on. Says whether there is a place for it."""
@@ -99,13 +110,19 @@ class Monitor:
         }
 
     def _raised(self, code: CodeType, offset: int, exc: BaseException) -> None:
-        if threading.get_ident() == self._thread:
-            self._client.noticed_exception(sys._getframe(1), exc)
+        client = self._client()
+        if client is not None:
+            client.noticed_exception(sys._getframe(1), exc)
+        else:
+            info = (type(exc), exc, exc.__traceback__)
+            self._first.noticed_elsewhere(sys._getframe(1), info)
 
     def _line(self, code: CodeType, line: int) -> None:
-        if threading.get_ident() == self._thread:
-            self._client.noticed_line(sys._getframe(1))
+        client = self._client()
+        if client is not None:
+            client.noticed_line(sys._getframe(1))
 
     def _returned(self, code: CodeType, offset: int, value: object) -> None:
-        if code in self._codes and threading.get_ident() == self._thread:
-            self._client.noticed_end(sys._getframe(1))
+        client = self._client() if code in self._codes else None
+        if client is not None:
+            client.noticed_end(sys._getframe(1))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import bdb
+import gc
 import sys
 import threading
 import weakref
 
 from stackscope_pdb.facts import HAS_BACKENDS
+from stackscope_pdb.failures import attempt
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,6 +71,13 @@ class Tracing(Base):
         else:
             sys.settrace(None)
 
+    def interaction(self, frame: Optional[FrameType], tb_or_exc: Any) -> None:
+        """Talk to the user, who may have the program traced until its end."""
+        __stackscope_exits_stay__ = True  # noqa: F841 (see stackscope.safe.interruptions)
+        super().interaction(frame, tb_or_exc)
+        if not self.quitting and self.is_tracing_wanted:
+            attempt("what ends tracing", self, end_with_interpreter)
+
     def trace_from(self, frame: Optional[FrameType]) -> None:
         """Trace ``frame`` and its callers from now on, as `set_trace` does, without a stop."""
         while frame is not None:
@@ -83,6 +93,42 @@ class Tracing(Base):
             sys.settrace(self.trace_dispatch)
         if self.stopframe is not None:
             self.trace_suspended(self.stopframe)  # it may be a focused one
+
+
+_ends_with_interpreter = False
+
+
+def end_with_interpreter() -> None:
+    """Trace nothing any more when the interpreter clears its modules.
+
+    No prompt can open then, and what is traced fails: the trace function has no globals any more.
+    Before that, the interpreter collects what isn't used (Py_FinalizeEx in Python/pylifecycle.c),
+    after all functions of `atexit`, which may be stepped through.
+    """
+    global _ends_with_interpreter
+    if not _ends_with_interpreter:
+        _ends_with_interpreter = True
+        atexit.register(_wait_for_collection)
+
+
+def not_end_with_interpreter() -> None:
+    """Undo what `end_with_interpreter` has done."""
+    global _ends_with_interpreter
+    if _ends_with_interpreter:
+        _ends_with_interpreter = False
+        atexit.unregister(_wait_for_collection)
+
+
+def _wait_for_collection() -> None:
+    gc.callbacks.append(_end_tracing)
+
+
+def _end_tracing(phase: str, info: object) -> None:
+    if phase == "stop" and sys.is_finalizing():
+        sys.settrace(None)
+        debugger: Any = None if _fast is None else _fast[0]()
+        if debugger is not None:
+            debugger.stop_trace()
 
 
 def foreign_tracer() -> Any:

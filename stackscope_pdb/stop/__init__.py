@@ -3,6 +3,7 @@
 ===========  ==============================================================
 `session`    all of it; it is forgotten when the program goes on
 `focus`      the frames of something suspended that the user has moved into
+`returning`  where the user was before something was awaited, and the way back
 `raised`     the exception that is looked at, with those that belong to it
 `snapshots`  the tasks of the process, looked up once for each stop
 `host`       what a command may ask of the debugger that it runs in

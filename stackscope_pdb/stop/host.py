@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from stackscope_pdb.program.watched import Watched
     from stackscope_pdb.stop.focus import Entry, Focus
     from stackscope_pdb.stop.raised import Raised
+    from stackscope_pdb.stop.returning import Return
     from stackscope_pdb.stop.session import Session
 
     class Host(Protocol):
@@ -124,6 +125,9 @@ if TYPE_CHECKING:
 
         def leave(self) -> None:
             """Go back to where the program stopped."""
+
+        def go_back(self, way: Return) -> None:
+            """Be where one was before something was awaited, and say what isn't as it was."""
 
         def select(self, index: int) -> None:
             """Make one of the frames the current one."""

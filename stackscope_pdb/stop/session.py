@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from stackscope_pdb.output.redrawing import Drawing
     from stackscope_pdb.stop.focus import Entry, Focus
     from stackscope_pdb.stop.raised import Raised
+    from stackscope_pdb.stop.returning import Return
 
 
 class Session:
@@ -35,7 +36,7 @@ class Session:
         is_shown: Whether the user has been told where the program stopped.
         opens_at_user: Whether the next stop begins in the innermost frame of the user's.
         is_at_line: Whether the program stopped where a line begins, and not at a call or the like.
-        is_back: Whether the next stop is where the last one was, after something was awaited there.
+        way_back: The way to where the user was before something was awaited, while that runs.
         is_place_owed: Whether the standard debugger won't tell that, so that we have to.
         prompt: The prompt as it is without a focus; meaningful while there is one.
         awaited: The suspended generator or coroutine whose next line is waited for while the
@@ -49,7 +50,7 @@ class Session:
     def __init__(self) -> None:
         self.pasted = ""
         self.is_at_line = False
-        self.is_back = False
+        self.way_back: Optional[Return] = None
         self.awaited: Optional[weakref.ref[Any]] = None
         self.calling: Optional[FrameType] = None
         self.opens_at_user = False

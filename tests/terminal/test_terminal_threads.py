@@ -7,6 +7,8 @@ import time
 
 import pytest
 
+from tests.terminal.test_terminal_debugger import OURS
+
 pexpect = pytest.importorskip("pexpect")
 
 IS_PYPY = sys.implementation.name == "pypy"
@@ -255,3 +257,42 @@ def test_what_a_thread_prints_as_it_goes_on_is_whole(terminal):
         pass
     assert " goes on\n> " in process.ask("continue")
     process.finish("continue")
+
+
+JOINED_BY_MAIN = """\
+import threading
+
+def work():
+    breakpoint()
+
+def last():
+    print("goes on")
+
+breakpoint()
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+last()
+"""
+
+
+def test_quit_while_the_main_thread_waits_for_the_one_that_stopped(terminal):
+    session = terminal(JOINED_BY_MAIN, "app.py", **OURS)
+    session.expect_prompt()
+    session.ask("c")
+    session.enter("q")
+    if sys.version_info >= (3, 14):
+        session.child.expect_exact("[y/n]")
+        session.child.sendline("y")
+    assert "goes on" not in session.rest()
+    assert session.child.exitstatus == 1
+
+
+def test_a_traced_main_thread_goes_on_after_commands_in_another_one(terminal):
+    session = terminal(JOINED_BY_MAIN, "app.py", **OURS)
+    session.expect_prompt()
+    session.ask("b last")
+    session.ask("c")
+    assert session.ask("p 6 * 7") == "42\n"
+    assert "last()" in session.ask("c")
+    assert "goes on" in session.finish("c")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import weakref
 from types import CodeType
 from typing import Any, Dict, List, Optional, Tuple
@@ -54,7 +55,8 @@ def analyze(code: CodeType, namespace: Optional[Dict[str, Any]] = None) -> CodeA
         return known[1]
     analysis = _analyze(code, namespace)
     key = id(code)
-    _known[key] = (weakref.ref(code, lambda _, key=key: _known.pop(key, None)), analysis)  # type: ignore[misc]
+    # No Python code: a debugger would stop in it.
+    _known[key] = (weakref.ref(code, functools.partial(_known.pop, key)), analysis)
     return analysis
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
+import subprocess
 import sys
 import threading
 import weakref
 
 import pytest
 
+from stackscope_pdb import Pdb
 from stackscope_pdb.facts import HAS_BACKENDS, HAS_MONITORING
+from tests.helpers.repository import ROOT
 from tests.pdb.focused import run as run_with_child
 
 BACKENDS = [{"backend": name} for name in ("monitoring", "settrace")] if HAS_BACKENDS else [{}]
@@ -433,8 +437,78 @@ def test_completion(scripted):
     assert "number" in found["watch numb"]
 
 
+THREADS = """\
+import threading, time
+
+def work(number):
+    for _ in range(2):
+        try:
+            {}[number]
+        except KeyError:
+            pass
+
+def wait(go_on):
+    go_on.wait()
+    work("early")
+
+go_on = threading.Event()
+early = threading.Thread(target=wait, args=[go_on])
+early.start()
+breakpoint()
+go_on.set()
+early.join()
+late = threading.Thread(target=work, args=["late"])
+late.start()
+late.join()
+work("main")
+print("end", threading._trace_hook)
+"""
+
+
+def run_threads(tmp_path, *commands):
+    (tmp_path / "program.py").write_text(THREADS, encoding="utf-8")
+    return subprocess.run(
+        [sys.executable, "program.py"],
+        cwd=str(tmp_path),
+        input="".join(f"{command}\n" for command in commands),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        universal_newlines=True,
+        env={
+            **os.environ,
+            "PYTHONBREAKPOINT": "stackscope_pdb.set_trace",
+            "PYTHONPATH": str(ROOT),
+        },
+        timeout=60,
+    )
+
+
+def test_other_threads_are_stopped(tmp_path):
+    done = run_threads(tmp_path, "catch KeyError", *["c"] * 7)
+    counts = [done.stdout.count(f"KeyError: '{name}'\n") for name in ("early", "late", "main")]
+    assert counts == [2 * HAS_MONITORING, 2, 2]
+    assert done.returncode == 0
+
+    done = run_threads(tmp_path, "catch KeyError", "c", "p number", "catch", "catch off", "c")
+    assert done.stdout.count("KeyError: '") == 1
+    assert "(stackscope_pdb) KeyError\n" in done.stdout
+    assert "end None\n" in done.stdout
+    assert done.returncode == 0
+
+
+def test_steps_and_quit_in_another_thread(tmp_path):
+    done = run_threads(tmp_path, "catch KeyError", "c", "s", "s", "p 6 * 7", "q", "y")
+    assert "-> except KeyError:" in done.stdout
+    assert "-> pass" in done.stdout
+    assert "42" in done.stdout
+    assert "end" not in done.stdout
+    assert "Traceback" not in done.stdout
+    assert done.returncode == 1
+
+
 @pytest.mark.skipif(not HAS_MONITORING, reason="there is no sys.monitoring")
-def test_other_threads_are_not_stopped(scripted):
+def test_a_debugger_of_another_kind_leaves_other_threads_alone(scripted, monkeypatch):
+    monkeypatch.setattr(Pdb, "makes_debugger", None)
     session = scripted("catch Wanted", "c", "catch off", "c")
 
     def program():

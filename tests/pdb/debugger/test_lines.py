@@ -218,3 +218,16 @@ class TestSeveralLines:
         with pytest.raises(bdb.BdbQuit):
             function(io.StringIO())
         assert "3" in session.replies
+
+
+def test_a_repr_that_fails_is_told(scripted):
+    class Bad:
+        def __repr__(self):
+            raise RuntimeError("no repr")
+
+    session = scripted("p bad", "pp bad", "p [bad]", "p nowhere", "pp 2", "c")
+    bad = Bad()
+    session.stop()
+    assert session.replies[:3] == ["*** RuntimeError: no repr"] * 3, bad.__class__
+    assert session.replies[3] == "*** NameError: name 'nowhere' is not defined"
+    assert session.replies[4] == "2"

@@ -80,3 +80,48 @@ def test_tracing_is_on_at_a_breakpoint(places, way, steps):
         # Where the program ends, the interpreter runs code of its own.
         last = max(index for index, (file, _) in enumerate(found) if file == "program.py")
         assert {file for file, _ in found[:last]} <= {"program.py", "contextlib.py"}
+
+
+ENDS = """\
+import asyncio, stackscope_pdb
+
+class Late:
+    def __del__(self):
+        self.seen = True
+
+async def child():
+    await asyncio.sleep(0)
+
+async def main():
+    late = asyncio.ensure_future(child())
+    await asyncio.sleep(0)
+    breakpoint()
+    del late
+    await child()
+
+late = Late()
+asyncio.new_event_loop().run_until_complete(main())
+print("the end")
+"""
+
+
+@pytest.mark.parametrize("skip", ["", "skip off"])
+def test_what_has_been_seen_ends_while_one_steps(tmp_path, skip):
+    """Neither what the library remembers of it is stepped into, nor is there a prompt too late."""
+    (tmp_path / "program.py").write_text(ENDS, encoding="utf-8")
+    steps = 400 if skip else 60
+    done = subprocess.run(
+        [sys.executable, "program.py"],
+        cwd=str(tmp_path),
+        input="".join(f"{one}\n" for one in ["tasks", "where -c", skip or "p 1", *["s"] * steps]),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        universal_newlines=True,
+        env={**os.environ, **OURS, "PYTHONPATH": str(ROOT)},
+        timeout=60,
+    )
+    assert skip or "the end" in done.stdout
+    assert "Traceback" not in done.stdout
+    assert "Exception ignored" not in done.stdout
+    folder = os.path.join(str(ROOT), "stackscope")
+    assert not [file for file, _ in PLACE.findall(done.stdout) if file.startswith(folder)]

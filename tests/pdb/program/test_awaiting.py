@@ -188,6 +188,104 @@ def test_at_an_async_stop(scripted, run):
     assert "ensure_portal" in session.replies[len(LINES) + 1]
 
 
+STOPS = [False] + [True] * HAS_ASYNC_STOPS
+
+
+async def stop_in(session, frame, is_async):
+    if is_async:
+        await session.pdb.set_trace_async(frame)
+    else:
+        session.pdb.set_trace(frame)
+
+
+@pytest.mark.parametrize("is_async", STOPS)
+def test_the_user_is_afterwards_where_he_was(scripted, is_async):
+    session = scripted(
+        "up",
+        "await asyncio.sleep(0.01)",
+        "p where",
+        "task slow",
+        "p number > 0",
+        "before = await asyncio.sleep(0.05, number)",
+        "p number > before",
+        "where",
+        "await asyncio.sleep(0.01)",
+        "task quick",
+        "event.set()",
+        "await asyncio.sleep(0.05)",
+        "p where",
+        "c",
+    )
+
+    async def counting():
+        number = 1
+        before = 0
+        while number > before:
+            await asyncio.sleep(0.001)
+            number += 1
+
+    async def waiting(event):
+        where = "waiting"
+        await event.wait()
+        return where
+
+    async def inner():
+        where = "inner"
+        await stop_in(session, sys._getframe(), is_async)
+        return where
+
+    async def main():
+        await greenback.ensure_portal()
+        event = asyncio.Event()
+        slow = asyncio.ensure_future(counting())
+        slow.set_name("slow")
+        quick = asyncio.ensure_future(waiting(event))
+        quick.set_name("quick")
+        await asyncio.sleep(0.002)
+        where = "main"
+        await inner()
+        slow.cancel()
+        return where, quick
+
+    asyncio.run(main())
+    replies = session.replies
+    assert replies[2] == "'main'"
+    assert replies[4] == replies[6] == "True"
+    assert "> 0 ╠ " in replies[7]
+    assert replies[5] == replies[8] == ""
+    assert "waiting()" in replies[9]
+    assert replies[11].startswith("There are no frames of task ")
+    assert "inner()" in replies[11]
+    assert replies[12] == "'inner'"
+    assert session.prompts[6] == "(stackscope_pdb slow)"
+
+
+@pytest.mark.skipif(not HAS_ASYNC_STOPS, reason="there are none")
+def test_a_stop_in_what_is_awaited_at_an_async_stop(scripted, fresh_settings):
+    session = scripted(
+        "tbreak twice",
+        "await twice(1, sleep)",
+        "await twice(2, sleep)",
+        "p number",
+        "c",
+        "p where",
+        "c",
+    )
+
+    async def main(sleep):
+        where = "main"
+        await session.pdb.set_trace_async(sys._getframe())
+        return where
+
+    asyncio_run(main)
+    replies = session.replies
+    assert "twice()" in replies[1]
+    assert replies[2].startswith("*** 'await' waits already")
+    assert replies[3] == "1"
+    assert replies[4] == "2"
+    assert replies[5] == "'main'"
+
+
 def test_cancelled_by_somebody_else(scripted):
     session = scripted("await sleep(10)", "p 'goes on'", "c")
 
