@@ -168,3 +168,44 @@ def test_the_program_ends_while_a_thread_has_the_prompt(screen, tmp_path):
     assert termios.tcgetattr(view.child.child_fd) == before
     view.child.close()
     assert view.child.exitstatus == 0
+
+
+IN_A_POOL = """import asyncio, threading
+
+go_on = threading.Event()
+
+def slow():
+    go_on.wait()
+    breakpoint()
+    return 2
+
+async def ask():
+    return await asyncio.get_running_loop().run_in_executor(None, slow)
+
+async def main():
+    task = asyncio.ensure_future(ask())
+    task.set_name("asking")
+    await asyncio.sleep(0.05)
+    go_on.set()
+    breakpoint()
+    print("asked", await task)
+
+asyncio.run(main())
+"""
+
+
+def test_a_task_whose_call_has_stopped_in_a_thread(terminal):
+    """Its frames end where that thread has stopped."""
+    session = terminal(IN_A_POOL, "app.py", PYTHONBREAKPOINT="stackscope_pdb.set_trace")
+    session.expect_prompt()
+    while "stopped, waiting" not in session.ask("threads"):
+        pass
+    session.ask("task asking", "asking")
+    for command in ("where", "where --hidden", "where -c"):
+        frames = session.ask(command, "asking")
+        assert "of the debugger" not in frames
+        assert "stackscope_pdb" not in frames
+        assert "breakpoint()" in frames
+    session.ask("unfocus")
+    session.ask("c")
+    assert "asked 2" in session.finish("c")
