@@ -9,7 +9,7 @@ from stackscope_pdb.output.harmless import harmless, without_colors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import List, Optional
+    from typing import List, Optional, Tuple
 
     from stackscope_pdb.stop.focus import Entry
     from stackscope_pdb.stop.host import Host
@@ -94,9 +94,9 @@ def draw(debugger: Host, entry: Entry) -> bool:
     raised = getattr(debugger, "tb_lineno", {}).get(frame, -1)
     current = lineno if raised == -1 else frame.f_lineno
     marks = Marks(current, raised, debugger.get_file_breaks(debugger.canonic(code.co_filename)))
-    head = harmless(_head(debugger, lineno))
+    place, value = map(harmless, _head(debugger, lineno))
     drawn = [
-        shortened_middle(head, console.width, console.ellipsis),
+        shortened_middle(place, console.width, console.ellipsis) + value,
         *listing(sources, shown.start, marks, colors=console.colors),
     ]
     text = "\n".join([shortened(line, console.width, console.ellipsis) for line in drawn])
@@ -123,11 +123,11 @@ def _remember(debugger: Host, text: str) -> None:
         debugger.session.drawn = Drawing(rows_of(text.split("\n"), size[0]), size)
 
 
-def _head(debugger: Host, lineno: int) -> str:
+def _head(debugger: Host, lineno: int) -> Tuple[str, str]:
     """Where that is, and what a function that is about to return gives, as `pdb` says it."""
     from stackscope.safe.text import safe_repr
 
     code = debugger.current_frame.f_code
     variables = debugger.frame_locals()
     value = f"->{safe_repr(variables['__return__'])}" if "__return__" in variables else ""
-    return f"> {debugger.canonic(code.co_filename)}({lineno}){code.co_name}(){value}"
+    return f"> {debugger.canonic(code.co_filename)}({lineno}){code.co_name}()", value

@@ -45,8 +45,10 @@ def catch(debugger: Host, argument: str) -> None:
     ends it, for all or for those named.
 
     It stops once, in the frame that raises, and not again in those that
-    the exception comes by. The exceptions by which iterators end are
-    meant only if they are named. All threads are watched, with their
+    the exception comes by. What a library raises stops it where it comes
+    into your code, if it does; 'down' leads to where that was raised.
+    After 'skip off' it stops there. The exceptions by which iterators end
+    are meant only if they are named. All threads are watched, with their
     tasks; before Python 3.12 the thread that was stopped, and those that
     begin later. A class that isn't there yet is known by its name.
     Before Python 3.12 the program runs slower meanwhile. In IPython and
@@ -66,10 +68,16 @@ def catch(debugger: Host, argument: str) -> None:
 
 
 def _catch(debugger: Host, caught: List[Caught]) -> None:
+    from stackscope_pdb.program.libraries import Passed
+
     watched = _watched(debugger)
     names = [one.name for one in caught]
     watched.caught = [one for one in watched.caught if one.name not in names] + caught
     watched.until = _outermost(debugger)
+    here = debugger.current_frame
+    # Where a library is run as a program, one begins in its module, and means what it runs.
+    places = [] if here.f_code.co_name == "<module>" else [here]
+    watched.passed = Passed(*places, shown=debugger.libraries_shown)
     debugger.arm()
     for one in caught:
         later = (

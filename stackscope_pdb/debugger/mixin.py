@@ -299,7 +299,7 @@ class Commands(TakesTurns, Watching, Breakpoints, Lines):
         from stackscope_pdb.stop.snapshots import thread_nodes
         from stackscope_pdb.views.threads import is_idle, thread_lines
 
-        nodes = thread_nodes()
+        nodes = thread_nodes(with_holders=True)
         shown = [node for node in nodes if node.is_here or not is_idle(node)]
         if len(shown) == 1:
             return

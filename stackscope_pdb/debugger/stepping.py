@@ -47,6 +47,9 @@ class Stepping(Basics):
     caller = 0
     """The identity of the frame that has called the one that the user runs on."""
 
+    runner = 0
+    """The identity of the task that runs that frame; 0 if none does."""
+
     @property
     def is_post_mortem(self) -> bool:
         """Whether the frames belong to an exception, and not to a program that can go on."""
@@ -113,6 +116,7 @@ class Stepping(Basics):
             return
         self.passed = Passed(stop[index][0], self.current_frame, shown=self.libraries_shown)
         self.caller = id(self.current_frame.f_back)
+        self.runner = attempt("what stays in one task", self, _task_here) or 0
         # The next line may be that of a caller beyond a library's frames, which isn't traced yet.
         frame: Optional[FrameType] = stop[index][0]
         while frame is not None and frame is not self.botframe:
@@ -195,6 +199,7 @@ class Stepping(Basics):
                 "on. Use 'unfocus' to step where the program stopped."
             )
             return None
+        self.runner = 0
         self.set_next(self.current_frame)
         self.trace_suspended(self.current_frame)
         origin = focus.stack.frames[self.curindex].origin
@@ -205,9 +210,12 @@ class Stepping(Basics):
         """An exception goes through a frame.
 
         Where the base class waits for a generator or coroutine, it takes any `StopIteration` for
-        the end of that one. It isn't while that one still has the frame that is waited for.
+        the end of that one. It isn't while that one still has the frame that is waited for, nor in
+        another task.
         """
         if attempt("'next' in a task", self, self._is_not_awaited, frame):
+            return self.trace_dispatch
+        if attempt("what stays in one task", self, self._is_of_other_task, frame, arg[0]):
             return self.trace_dispatch
         stopframe = self.stopframe
         if stopframe is not None and frame is not stopframe and self._is_passed(frame):
@@ -230,6 +238,13 @@ class Stepping(Basics):
         awaited, stopframe = self.session.awaited, self.stopframe
         is_waited_for = awaited is not None and _frame_of(awaited()) is stopframe
         return is_waited_for and stopframe is not None and frame is not stopframe
+
+    def _is_of_other_task(self, frame: FrameType, cls: type) -> bool:
+        """Whether another task than the one that is stepped has awaited something to its end."""
+        if cls not in (StopIteration, GeneratorExit) or not self.runner:
+            return False
+        is_waiting = self.stopframe not in (None, self.botframe, frame)
+        return is_waiting and _task_here() not in (0, self.runner)
 
     def _is_passed(self, frame: FrameType) -> bool:
         passed = self.passed
@@ -279,6 +294,14 @@ def install(cls: type) -> None:
     for name, aliases in STEPPING.items():
         for alias in (name, *aliases):
             setattr(cls, f"do_{alias}", _step(name))
+
+
+def _task_here() -> int:
+    """The identity of the task that runs in this thread; 0 if none does."""
+    from stackscope_pdb.program.loops import current_task
+
+    task = current_task()
+    return id(task) if task else 0
 
 
 def _returns(frame: FrameType) -> bool:

@@ -12,6 +12,7 @@ import sys
 
 from stackscope_pdb.debugger.stepping import Stepping
 from stackscope_pdb.facts import STOPS_AT_CALL
+from stackscope_pdb.failures import attempt
 from stackscope_pdb.program.machinery import is_at_prompt, outward, serves_debugger
 
 TYPE_CHECKING = False
@@ -100,6 +101,18 @@ class Stopping(Stepping):
             self._jump(frame, self.jump_owed)
         super().user_line(frame)
 
+    def user_return(self, frame: FrameType, return_value: Any) -> None:
+        """The program has come to where a function returns, or is suspended."""
+        variables = frame.f_locals
+        super().user_return(frame, return_value)
+        attempt("what a stop left", self, _forget, variables, "__return__")
+
+    def user_exception(self, frame: FrameType, exc_info: Any) -> None:
+        """The program has come to where an exception comes by."""
+        variables = frame.f_locals
+        super().user_exception(frame, exc_info)
+        attempt("what a stop left", self, _forget, variables, "__exception__")
+
     def _jump(self, frame: FrameType, line: int) -> None:
         import warnings
 
@@ -113,6 +126,21 @@ class Stopping(Stepping):
         else:
             for warning in warned:
                 self.message(str(warning.message))
+
+
+def _forget(variables: Any, name: str) -> None:
+    """Take away a variable that the standard debugger has added to a frame for one stop.
+
+    A frame that is suspended goes on later, and would show at all its lines what it gave then.
+
+    Args:
+        variables: Those of the frame. Up to 3.12 looking at them anew would undo assignments.
+        name: Its name.
+    """
+    try:
+        variables.pop(name, None)
+    except (RuntimeError, TypeError, ValueError):  # 3.13.0 takes none away
+        pass
 
 
 def _untrace(frame: FrameType) -> None:

@@ -18,6 +18,7 @@ from stackscope_pdb.debugger.own import Pdb
 from stackscope_pdb.entry.api import adopt, stop
 from stackscope_pdb.output.harmless import harmless
 from stackscope_pdb.output.tracebacks import harmless_traceback
+from stackscope_pdb.program.interrupts import keep_interrupts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -246,8 +247,9 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
     if not os.environ.get("PYTHONBREAKPOINT"):
         sys.breakpointhook = _breakpoint
     try:
-        while _run_once(debugger, target):
-            pass
+        with keep_interrupts():
+            while _run_once(debugger, target):
+                pass
     finally:
         sys.breakpointhook = sys.__breakpointhook__
 

@@ -72,6 +72,28 @@ class Client(Standard):  # type: ignore[misc,unused-ignore]
         except UnicodeDecodeError:  # the standard client expects nothing but bad JSON
             self._end_of_talk()
 
+    def read_command(self, prompt: str) -> str:
+        """Read a command, or a statement of as many lines as it takes.
+
+        As the standard one, but with ``await``, which the process answers.
+        """
+        from stackscope_pdb.program.evaluating import is_complete
+
+        reply: str = self.read_input(prompt, multiline_block=False)
+        if self.state == "dumb":
+            return reply
+        prefix = ""
+        if self.state == "pdb":
+            if not reply.strip() or self.pdb_instance.parseline(reply)[0] in self.pdb_commands:
+                return reply
+            if reply.startswith("!"):
+                prefix, reply = "!", reply[1:].lstrip()
+        whole = is_complete(reply + "\n")  # a block in one line is
+        while not whole:
+            reply += "\n" + self.read_input("...".ljust(len(prompt)), multiline_block=True)
+            whole = is_complete(reply)
+        return prefix + reply
+
     def read_input(self, prompt: str, multiline_block: bool) -> Any:
         """Read a line, and leave the terminal as it was if a signal ends this."""
         from stackscope_pdb.prompt.ending import keeps_terminal

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import pdb
 import signal
@@ -24,7 +25,7 @@ from stackscope_pdb.output.terminal import (
 from stackscope_pdb.program import turns
 from stackscope_pdb.program.machinery import DEBUGGERS, is_at_prompt, module_name
 from stackscope_pdb.program.tracing import Tracing
-from stackscope_pdb.program.waking import wake_loops
+from stackscope_pdb.program.waking import note_interrupt, wake_loops
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,12 +51,20 @@ forget what it remembers of the class and those derived from it: a third of what
 """
 
 
+_is_kept = False
+"""Whether Ctrl-C is the debugger's also where the program sets a handler: see `keep_interrupts`."""
+
+
 class Interrupts(Base):
     """The part of a debugger that opens the prompt while the program runs."""
 
     # The stubs don't have them.
     allow_kbdint: bool
     nosigint: bool
+
+    _may_hand_on = _hands_on = False
+    """Whether the program has a handler of its own for the Ctrl-C that has stopped it, and whether
+    that is to be called."""
 
     def do_continue(self, arg: str) -> Optional[bool]:
         # As the standard one; see `_put_aside`.
@@ -87,7 +96,34 @@ class Interrupts(Base):
         if frame is None or module_name(frame).partition(".")[0] in DEBUGGERS:
             super().sigint_handler(signum, frame)  # type: ignore[arg-type,misc,unused-ignore]
             return
-        self.stop_at_once(frame, "\nProgram interrupted. ('continue' goes on)")
+        self._may_hand_on = _handler_of_program() is not None
+        sentence = "Program interrupted. ('continue' goes on)"
+        if self._may_hand_on and _is_kept:
+            sentence = "Program interrupted. ('continue' goes on; 'interrupt' leaves Ctrl-C to it)"
+        self.stop_at_once(frame, f"\n{sentence}")
+        hands_on, self._hands_on = self._hands_on, False
+        handler = _handler_of_program()
+        if hands_on and handler is not None:
+            attempt("what tells event loops of Ctrl-C", self, note_interrupt)
+            handler(signum, frame)
+
+    def do_interrupt(self, arg: str) -> Optional[bool]:
+        """interrupt
+
+        Go on, and let the program do what it does at Ctrl-C by itself,
+        where it has a handler of its own: a server, say, that ends its
+        requests first. It is for a program that Ctrl-C has stopped.
+
+        'quit' ends the program, whether it has such a handler or not.
+        """
+        if self.stop_event != "signal":
+            self.refuse("'interrupt' is for a program that Ctrl-C has stopped.")
+            return None
+        if not self._may_hand_on:
+            self.refuse("The program does nothing of its own at Ctrl-C. 'quit' ends it.")
+            return None
+        self._hands_on = True
+        return self.do_continue("")
 
     def stop_at_once(self, frame: FrameType, sentence: str) -> None:
         """Open the prompt in ``frame``, which is running, before it comes to its next line.
@@ -142,6 +178,47 @@ def give_interrupts_back() -> None:
         except ValueError:  # not in the main thread
             return
         _put_aside.clear()
+
+
+@contextmanager
+def keep_interrupts() -> Iterator[None]:
+    """Let Ctrl-C open the prompt also in a program that has a handler of its own, as servers do.
+
+    What the program sets while a debugger's handler is there is put aside: it is as if it had been
+    set before `continue`. The function that the interpreter's library has for it is replaced
+    meanwhile, in this process only. Without a terminal nobody presses Ctrl-C, and nothing is kept.
+    """
+    global _is_kept
+    standard = signal.signal
+
+    @functools.wraps(standard)
+    def put_aside(signalnum: Any, handler: Any) -> Any:
+        __tracebackhide__ = True
+        if signalnum != signal.SIGINT or not (_in_main_thread() and _is_handler(handler)):
+            return standard(signalnum, handler)
+        if not _is_ours(getsignal(signal.SIGINT)) or not is_terminal(sys.stdin):
+            return standard(signalnum, handler)
+        before = _put_aside[0] if _put_aside else signal.default_int_handler
+        _put_aside[:] = [signal.default_int_handler if _is_ours(handler) else handler]
+        return before
+
+    signal.signal, _is_kept = put_aside, True
+    try:
+        yield
+    finally:
+        _is_kept = False
+        if signal.signal is put_aside:
+            signal.signal = standard
+
+
+def _is_handler(handler: object) -> bool:
+    return callable(handler) or handler in (signal.SIG_DFL, signal.SIG_IGN)
+
+
+def _handler_of_program() -> Any:
+    """What the program itself does at Ctrl-C while a debugger's handler is there, if anything."""
+    handler = _put_aside[0] if _put_aside else None
+    return handler if callable(handler) and handler is not signal.default_int_handler else None
 
 
 def _is_ours(handler: object) -> bool:

@@ -10,11 +10,14 @@ import weakref
 
 from stackscope.safe.objects import mro_of
 from stackscope.safe.text import describe_exception, safe_repr
+from stackscope_pdb import settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType, FrameType, TracebackType
     from typing import Any, List, Mapping, Optional, Sequence, Tuple
+
+    from stackscope_pdb.program.libraries import Passed
 
 INTERNAL = (StopIteration, StopAsyncIteration, GeneratorExit)
 """Exceptions by which iterators and generators end. They aren't meant by ``catch Exception``."""
@@ -65,18 +68,28 @@ def _has_name(cls: type, name: str) -> bool:
     return not package or module == package or package.split(".")[0] == str(module).split(".")[0]
 
 
-def is_raised_in(frame: FrameType, traceback: Optional[TracebackType]) -> bool:
+def is_raised_in(
+    frame: FrameType, traceback: Optional[TracebackType], passed: Optional[Passed] = None
+) -> bool:
     """Whether an exception begins in a frame, and doesn't just come by.
+
+    What comes out of a library that is passed over begins in the frame that has called it. So what
+    libraries raise and handle by themselves begins nowhere.
 
     Args:
         frame: The frame.
         traceback: That of the exception, up to that frame.
+        passed: Says of frames whether they are passed over.
     """
-    if _is_frozen(frame) or traceback is None:
+
+    def is_beside(one: FrameType) -> bool:
+        return _is_frozen(one) or (passed is not None and passed(one))
+
+    if traceback is None or is_beside(frame):
         return False
     inner = traceback.tb_next
     while inner is not None:
-        if not _is_frozen(inner.tb_frame):
+        if not is_beside(inner.tb_frame):
             return False
         inner = inner.tb_next
     return True
@@ -150,19 +163,24 @@ class Watched:
         watches: Values.
         until: The identity of the frame with whose end no exception is waited for any more, and its
             code; ``None`` if that is the end of the program.
+        passed: Says of frames whether they are passed over.
     """
 
     def __init__(self) -> None:
         self.caught: List[Caught] = []
         self.watches: List[Watch] = []
         self.until: Optional[Tuple[int, CodeType]] = None
+        self.passed: Optional[Passed] = None
 
     def __bool__(self) -> bool:
         return bool(self.caught or self.watches)
 
     def wants(self, frame: FrameType, exc: type, traceback: Optional[TracebackType]) -> bool:
         """Whether to stop for an exception that goes through a frame."""
-        return any(one.matches(exc) for one in self.caught) and is_raised_in(frame, traceback)
+        if not any(one.matches(exc) for one in self.caught):
+            return False
+        passes = settings.passes_libraries() and self.passed is not None
+        return is_raised_in(frame, traceback, self.passed if passes else None)
 
     def of_frame(self, frame: FrameType) -> List[Watch]:
         """The expressions that are watched in a frame."""

@@ -46,6 +46,7 @@ NO_ARGUMENT = {
     **dict.fromkeys(("r", "return"), "return"),
     **dict.fromkeys(("c", "cont", "continue"), "continue"),
     **dict.fromkeys(("q", "quit", "exit"), "quit"),
+    "interrupt": "interrupt",
     "EOF": "EOF",
 }
 LINE_ARGUMENT = {

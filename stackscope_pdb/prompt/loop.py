@@ -16,6 +16,7 @@ from stackscope_pdb.program.interrupts import (
     interrupt_key,
     plain_interrupts,
 )
+from stackscope_pdb.program.waking import forget_interrupts
 from stackscope_pdb.prompt.ending import keeps_terminal
 from stackscope_pdb.prompt.label import MORE
 
@@ -357,6 +358,8 @@ class ReadsLines(Base):
         are_plain = attempt(CTRL_C, self, are_interrupts_plain)
         with around(CTRL_C, self, plain_interrupts, not are_plain):
             super()._cmdloop()
+        if not are_plain:
+            attempt(CTRL_C, self, forget_interrupts)
 
 
 def _take_pasted_as_typed() -> None:

@@ -7,6 +7,7 @@ was seen, and `tasks` looks anew.
 
 from __future__ import annotations
 
+import inspect
 import sys
 import time
 from contextlib import contextmanager
@@ -20,6 +21,14 @@ if TYPE_CHECKING:
 
 CALLED = "stop_in_call"
 """The method that opens our prompt in the frame that has called for it: its argument ``frame``."""
+
+_SUSPENDS = (
+    inspect.CO_GENERATOR
+    | inspect.CO_COROUTINE
+    | inspect.CO_ITERABLE_COROUTINE
+    | inspect.CO_ASYNC_GENERATOR
+)
+"""Marks the code of what can be suspended."""
 
 _loops_of_prompts: List[object] = []
 """The event loops that a prompt is running in now. Their tasks are none of the program's."""
@@ -145,9 +154,14 @@ def _take() -> Snapshot:
     snapshot = extract_all(threads=False)
     snapshot.loops = [loop for loop in snapshot.loops if not is_loop_of_prompt(loop.loop)]
     for node in snapshot.tasks():
-        if node.state in ("running", "starting"):
+        if node.state in ("running", "starting") or _ends_in_call(node.stack):
             leave_out_debugger(node.stack)
     return snapshot
+
+
+def _ends_in_call(stack: Stack) -> bool:
+    """Whether a stack ends in what a thread runs for a suspended task: it may be stopped there."""
+    return bool(stack.frames) and not stack.frames[-1].pyframe.f_code.co_flags & _SUSPENDS
 
 
 def thread_nodes(*, with_holders: bool = False) -> List[ThreadNode]:

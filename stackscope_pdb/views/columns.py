@@ -39,6 +39,9 @@ NONE, FEW, SOME = 0, 10, 3
 MANY = 5
 """In a table of fewer rows, source lines are only shown if there is room for that of each row."""
 
+ACQUIRES = ".acquire()"
+"""What one does with a lock or semaphore that is waited for."""
+
 GAP = "  "
 
 ONE = 2
@@ -186,12 +189,19 @@ class Table:
                 return str(state)
         whole = row.state.with_detail(row.state.detail)
         rest = room - width_of(str(whole)) + width_of(whole.detail)
-        short = shortened(whole.detail, rest, self.console.ellipsis)
+        detail = whole.detail
+        if detail.endswith(ACQUIRES) and width_of(detail) > rest:
+            detail = detail[: -len(ACQUIRES)]  # what is waited for says it all
+        short = shortened(detail, rest, self.console.ellipsis)
         return str(whole.with_detail(short if rest >= NARROWEST_DETAIL else ""))
 
     def _name(self, names: Sequence[str], room: int) -> str:
         """The first form of a name for which there is room, or one whose middle is cut out."""
-        for name in names:
+        dots = self.console.ellipsis
+        forms = list(names)
+        if len(forms) > ONE:  # both ends of a group, if there is just not enough room for spaces
+            forms.insert(-1, forms[-2].replace(f" {dots} ", dots))
+        for name in forms:
             if width_of(name) <= room:
                 return name
         name = names[0] if len(names) == ONE and room >= NARROWEST_NAME else names[-1]

@@ -28,13 +28,14 @@ if TYPE_CHECKING:
         Iterator,
         List,
         Optional,
+        Sequence,
         Set,
         Tuple,
         TypeVar,
         Union,
     )
 
-    from stackscope import Frame, LoopNode, Snapshot, Stack, TaskNode
+    from stackscope import Frame, LoopNode, Snapshot, Stack, TaskNode, ThreadNode
     from stackscope.render.drawing import Line
     from stackscope_pdb.output.console import Console
     from stackscope_pdb.stop.snapshots import Snapshots
@@ -52,6 +53,9 @@ MOST_SIBLINGS = 50
 
 DEEPEST_TREE = 6
 """The levels of tasks that are told by indentation. A deeper one is told by its number."""
+
+MOST_IN_CIRCLE = 8
+"""The most tasks that are named of those that wait for each other."""
 
 STATE_KINDS = {"cancelling": "alert", "running": "current"}
 """The kinds of span for states that stand out."""
@@ -89,6 +93,20 @@ def task_lines(
         goes_on = loop.is_running and not loop.is_here
         yield loop_title(loop, at_stop=True, seen_at=seen_at if goes_on else "")
         yield from _Table(loop, shown, marked, console).lines()
+    for circle in snapshot.cycles:
+        if wanted is None or any(map(wanted, circle)):
+            yield circle_line(circle)
+
+
+def circle_line(circle: Sequence[Union[TaskNode, ThreadNode]]) -> Line:
+    """The line for tasks or threads that wait for each other, or for one that waits for itself."""
+    numbers = [str(node.number) for node in circle]
+    if len(numbers) == 1:
+        return [("alert", f"  waiting for itself: {numbers[0]}")]
+    shown = [*numbers, numbers[0]]
+    if len(numbers) > MOST_IN_CIRCLE:
+        shown = [*numbers[:MOST_IN_CIRCLE], f"{len(numbers) - MOST_IN_CIRCLE} more"]
+    return [("alert", f"  waiting for each other: {' > '.join(shown)}")]
 
 
 def _with_owners(nodes: List[TaskNode], wanted: Callable[[TaskNode], bool]) -> Set[int]:

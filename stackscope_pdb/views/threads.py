@@ -12,12 +12,12 @@ from stackscope.render.words import (
 from stackscope.safe.text import safe_line
 from stackscope.snapshot.user_code import innermost_user_frame, is_machinery, library_of
 from stackscope_pdb.views.columns import Row, Table, forms_of_name
-from stackscope_pdb.views.tasks import MOST_ALIKE
+from stackscope_pdb.views.tasks import MOST_ALIKE, circle_line
 from stackscope_pdb.views.tasks import MOST_SIBLINGS as MOST_ROWS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Collection, Iterator, List, Tuple
+    from typing import Collection, Iterator, List, Optional, Set, Tuple
 
     from stackscope import ThreadNode
     from stackscope.render.drawing import Line
@@ -42,6 +42,23 @@ def thread_lines(
     left = sum(len(group) for group in groups[MOST_ROWS:])
     if left:
         yield [("note", f"  {console.ellipsis} {left} more ('threads TEXT' finds them)")]
+    yield from map(circle_line, _circles(nodes))
+
+
+def _circles(nodes: List[ThreadNode]) -> Iterator[List[ThreadNode]]:
+    """Threads that wait for each other's locks, each of which has one holder."""
+    by_thread = {id(node.thread): node for node in nodes if node.thread is not None}
+    done: Set[int] = set()
+    for node in nodes:
+        path: List[ThreadNode] = []
+        current: Optional[ThreadNode] = node
+        while current is not None and id(current) not in done:
+            done.add(id(current))
+            path.append(current)
+            holders = [] if current.waiting is None else current.waiting.holders
+            current = by_thread.get(id(holders[0])) if len(holders) == 1 else None
+        if current is not None and current in path:
+            yield path[path.index(current) :]
 
 
 def is_idle(node: ThreadNode) -> bool:

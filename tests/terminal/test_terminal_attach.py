@@ -102,6 +102,22 @@ def process(tmp_path):
 
 
 @attachable
+def test_statements_of_several_lines_and_await(terminal, process):
+    """Where nothing can be awaited, the process says why."""
+    target = process(IDLE)
+    session = terminal("", "-m", "stackscope_pdb", "-p", str(target.pid))
+    session.expect_prompt()
+    session.enter("for i in range(2):")
+    session.enter("    found = i + 10")
+    session.ask("")
+    assert session.ask("p found") == "11\n"
+    assert "SyntaxError: invalid syntax" in session.ask("1 +* 2")
+    for line in ("await asyncio.sleep(0)", "!x = await asyncio.sleep(0)"):
+        assert "*** 'await' needs a task that is running" in session.ask(line)
+    session.finish("q")
+
+
+@attachable
 def test_an_idle_event_loop(terminal, process):
     target = process(IDLE)
     session = terminal("", "-m", "stackscope_pdb", "-p", str(target.pid))

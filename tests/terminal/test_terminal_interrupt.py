@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 import sys
 import textwrap
 
@@ -10,6 +12,8 @@ import pytest
 
 if sys.platform == "win32":
     pytest.skip("a pseudo-terminal", allow_module_level=True)
+
+from tests.terminal.conftest import ROOT
 
 ASYNCIO = textwrap.dedent(
     """
@@ -361,3 +365,127 @@ def test_quit_is_quiet(terminal, kind):
     words = set(left.split())
     assert words <= {"cleaned", "up", "0", "1"}
     assert session.child.exitstatus == 1
+
+
+LOCKED = """
+import threading
+
+locks = [threading.Lock(), threading.Lock()]
+both = threading.Barrier(2)
+
+def work(first, second):
+    with first:
+        both.wait()
+        with second:
+            pass
+
+def start(name, *locks):
+    threading.Thread(target=work, args=locks, name=name, daemon=True).start()
+
+start("one", *locks)
+start("two", *reversed(locks))
+threading.Timer(0.2, print, ["waiting"]).start()
+threading.Event().wait()
+"""
+
+
+@pytest.mark.skipif(
+    sys.implementation.name == "pypy" or not getattr(sys, "_is_gil_enabled", lambda: True)(),
+    reason="there is no telling what a thread waits for",
+)
+def test_who_holds_the_locks_of_threads(terminal):
+    session = terminal(LOCKED, *UNDER)
+    session.child.expect_exact("waiting")
+    shown = session.interrupt()
+    numbers = dict(re.findall(r"(\d+) (one|two) ", shown))
+    numbers = {name: number for number, name in numbers.items()}
+    for name, other in (("one", "two"), ("two", "one")):
+        (row,) = [line for line in shown.splitlines() if f" {name} " in line]
+        assert f"waiting: Lock.acquire(), held by {numbers[other]}" in row
+    assert f"waiting for each other: {numbers['one']} > {numbers['two']} > " in shown
+    session.finish("q")
+
+
+SERVER = """
+import asyncio, signal, sys, time
+
+KIND = sys.argv[1]
+stopping = []
+
+def stop(*args):
+    stopping.append(args)
+    print("shutting down")
+
+async def serve():
+    if KIND == "loop":
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop)
+    print("waiting")
+    while not stopping:
+        await asyncio.sleep(0.05)
+
+if KIND in ("signal", "asyncio"):
+    before = signal.signal(signal.SIGINT, stop)
+if KIND == "signal":
+    print("waiting")
+    while not stopping:
+        time.sleep(0.05)
+else:
+    asyncio.run(serve())
+if KIND in ("signal", "asyncio"):
+    assert signal.signal(signal.SIGINT, before) is stop
+    assert before is signal.default_int_handler
+print("all ended")
+"""
+
+
+@pytest.mark.parametrize("kind", ["signal", "asyncio", "loop"])
+def test_a_program_with_a_handler_of_its_own(terminal, kind):
+    """As servers have, which would shut down. The prompt opens, and the program has it if told."""
+    session = terminal(SERVER, *UNDER, kind)
+    session.child.expect_exact("waiting")
+    for _ in range(2):
+        shown = session.interrupt()
+        assert "('continue' goes on; 'interrupt' leaves Ctrl-C to it)" in shown
+        session.interrupt()  # at the prompt that gives up a line, and nothing else
+        session.ask("import threading; threading.Timer(0.3, print, ['later']).start()")
+        session.enter("c")
+        session.child.expect_exact("later")
+        assert "shutting down" not in session.child.before
+    session.interrupt()
+    shown = session.ask("interrupt")
+    assert shown.startswith("shutting down\nall ended\n")
+    assert "Traceback" not in shown
+    session.finish("q")
+    assert session.child.exitstatus == 0
+
+
+def test_a_program_without_a_handler(terminal):
+    session = terminal(SLEEPS, *UNDER)
+    session.child.expect_exact("waiting")
+    assert "Program interrupted. ('continue' goes on)\n" in session.interrupt()
+    assert "The program does nothing of its own at Ctrl-C." in session.ask("interrupt")
+    assert "'interrupt' takes no argument" in session.ask("interrupt now")
+    session.finish("q")
+
+
+SIGNALLED = """
+import os, signal, threading, time
+
+seen = []
+signal.signal(signal.SIGINT, lambda *args: seen.append(args))
+threading.Timer(0.2, os.kill, [os.getpid(), signal.SIGINT]).start()
+while not seen:
+    time.sleep(0.05)
+print("by its own handler")
+"""
+
+
+def test_without_a_terminal_signals_are_the_programs(tmp_path):
+    (tmp_path / "app.py").write_text(SIGNALLED, encoding="utf-8")
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, *UNDER]
+    shown = subprocess.run(
+        command, cwd=tmp_path, env=env, input="q\n", stdout=subprocess.PIPE, encoding="utf-8"
+    ).stdout
+    assert "by its own handler" in shown
+    assert "interrupted" not in shown

@@ -296,3 +296,44 @@ def test_a_traced_main_thread_goes_on_after_commands_in_another_one(terminal):
     assert session.ask("p 6 * 7") == "42\n"
     assert "last()" in session.ask("c")
     assert "goes on" in session.finish("c")
+
+
+IN_A_POOL = """import asyncio, threading
+
+go_on = threading.Event()
+
+def slow():
+    go_on.wait()
+    breakpoint()
+    return 2
+
+async def ask():
+    return await asyncio.get_running_loop().run_in_executor(None, slow)
+
+async def main():
+    task = asyncio.ensure_future(ask())
+    task.set_name("asking")
+    await asyncio.sleep(0.05)
+    go_on.set()
+    breakpoint()
+    print("asked", await task)
+
+asyncio.run(main())
+"""
+
+
+def test_a_task_whose_call_has_stopped_in_a_thread(terminal):
+    """Its frames end where that thread has stopped."""
+    session = terminal(IN_A_POOL, "app.py", PYTHONBREAKPOINT="stackscope_pdb.set_trace")
+    session.expect_prompt()
+    while "stopped, waiting" not in session.ask("threads"):
+        pass
+    session.ask("task asking", "asking")
+    for command in ("where", "where --hidden", "where -c"):
+        frames = session.ask(command, "asking")
+        assert "of the debugger" not in frames
+        assert "stackscope_pdb" not in frames
+        assert "breakpoint()" in frames
+    session.ask("unfocus")
+    session.ask("c")
+    assert "asked 2" in session.finish("c")

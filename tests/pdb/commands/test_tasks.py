@@ -85,6 +85,42 @@ class TestTasks:
         assert f"waiting: Lock.acquire(), held by {number}  " in row
         assert len(session.replies[1].splitlines()) == 2
 
+    def test_tasks_that_wait_for_each_other(self, scripted):
+        session = scripted("tasks", "tasks alone", "tasks first", "c")
+
+        async def take(first, second):
+            async with first:
+                await asyncio.sleep(0)
+                async with second:
+                    pass
+
+        async def main():
+            one, two = asyncio.Lock(), asyncio.Lock()
+            orders = {"first": (one, two), "second": (two, one), "alone": (asyncio.Lock(),) * 2}
+            tasks = [asyncio.create_task(take(*locks)) for locks in orders.values()]
+            for task, name in zip(tasks, orders):
+                task.set_name(name)
+            await asyncio.sleep(0.01)
+            session.stop()
+            for task in tasks:
+                task.cancel()
+
+        asyncio.run(main())
+        numbers = {
+            name: n for n, name in re.findall(r"(\d+) (first|second|alone) ", session.replies[0])
+        }
+        one, two, alone = (numbers[name] for name in ("first", "second", "alone"))
+        circle = f"  waiting for each other: {one} > {two} > {one}"
+        if circle not in session.replies[0]:
+            circle = f"  waiting for each other: {two} > {one} > {two}"
+        assert set(session.replies[0].splitlines()[-2:]) == {
+            circle,
+            f"  waiting for itself: {alone}",
+        }
+        assert session.replies[1].splitlines()[2:] == [f"  waiting for itself: {alone}"]
+        assert circle in session.replies[2]
+        assert "itself" not in session.replies[2]
+
     def test_without_any(self, scripted):
         session = scripted("tasks", "task 1", "c")
         session.stop()

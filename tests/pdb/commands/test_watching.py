@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import os
 import subprocess
@@ -199,6 +200,34 @@ class TestCatch:
         assert "raises:" in debugger.replies[2]
         assert "out of the task" in debugger.replies[3]
         assert len(debugger.replies) == 5
+
+    def libraries_fail(self, debugger, library):
+        async def main():
+            loop = asyncio.get_running_loop()
+            loop.set_exception_handler(lambda loop, context: None)
+            debugger.stop()
+            loop.call_soon(library.relay, divmod, 1, 0)
+            await asyncio.sleep(0.001)
+            with contextlib.suppress(ZeroDivisionError):
+                library.call(divmod, 1, 0)
+
+        asyncio.run(main())
+
+    def test_what_comes_out_of_a_library(self, session, library):
+        debugger = session("catch ZeroDivisionError", "c", "p loop", "d", "p args", "c")
+        self.libraries_fail(debugger, library)
+        assert "ZeroDivisionError: " in debugger.replies[1]
+        assert "-> library.call(divmod, 1, 0)" in debugger.replies[1]
+        assert "EventLoop" in debugger.replies[2]
+        assert "-> return function(*args)" in debugger.replies[3]
+        assert debugger.replies[4] == "(1, 0)"
+        assert debugger.output.count("ZeroDivisionError: ") == 1
+
+    def test_what_libraries_raise_and_handle(self, session, library):
+        debugger = session("catch ZeroDivisionError", "skip off", *["c"] * 3)
+        self.libraries_fail(debugger, library)
+        stops = [reply for reply in debugger.replies if "-> return function(*args)" in reply]
+        assert len(stops) == 2
 
     def test_stepping_stops_once(self, session):
         def program():

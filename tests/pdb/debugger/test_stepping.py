@@ -256,3 +256,42 @@ class TestLibraries:
         session.stop()
         library.stop(session)
         assert "-> here = relay(int)" in session.output
+
+
+@pytest.mark.parametrize("kind", ["asyncio", "trio"])
+def test_other_tasks_are_not_stopped_in(scripted, fresh_settings, kind):
+    """Where there are breakpoints, they are traced as well, and what they await comes to an end."""
+    library = pytest.importorskip(kind)
+
+    async def tick():
+        while True:
+            await library.sleep(0.001)
+
+    async def steps():
+        await library.sleep(0)
+        session.stop()
+        await library.sleep(0.03)
+        await library.sleep(0.03)
+        return 5
+
+    async def in_asyncio():
+        ticking = asyncio.ensure_future(tick())
+        returned = await steps()
+        ticking.cancel()
+        return returned
+
+    async def in_trio():
+        async with library.open_nursery() as nursery:
+            nursery.start_soon(tick)
+            returned = await steps()
+            nursery.cancel_scope.cancel()
+        return returned
+
+    session = scripted("b TestNext.test_waits_for_the_task", *["n"] * 5, "c")
+    assert (asyncio.run(in_asyncio()) if kind == "asyncio" else library.run(in_trio)) == 5
+    assert "tick()" not in session.output
+    places = [reply.rpartition("-> ")[2] for reply in session.replies[1:6]]
+    assert [place.strip() for place in places[:3]] == ["await library.sleep(0.03)"] * 2 + [
+        "return 5"
+    ]
+    assert "returned = await steps()" in session.output

@@ -163,3 +163,21 @@ def test_nothing_is_traced_afterwards(scripted):
         assert not isinstance(getattr(sys.gettrace(), "__self__", None), Pdb)
     finally:
         sys.settrace(tracer)
+
+
+def test_what_a_suspended_coroutine_gave_is_not_shown_later(scripted):
+    session = scripted("n", "s", "n", "n", "n", "p sorted(locals())", "c")
+
+    async def task():
+        session.stop()
+        await asyncio.sleep(0.001)
+        first = 1
+        second = 2
+        return first + second
+
+    asyncio.run(task())
+    (given,) = [reply for reply in session.replies if "--Return--" in reply]
+    assert "task()-><Future" in given
+    assert "-> second = 2" in session.output
+    assert session.output.count("<Future") == 1
+    assert "__return__" not in session.replies[5]

@@ -106,6 +106,20 @@ def test_names_of_many_that_are_alike():
     assert __name__ in sys.modules
 
 
+def test_a_lock_is_named_rather_than_cut():
+    state = StateParts("waiting", "Semaphore.acquire()", "", "held by 14, 15")
+    rows = [row("Task-28", state, place=("discounted", ":55 shop.py")) for _ in range(3)]
+    assert "waiting: Semaphore.acquire(), held by 14, 15" in drawn(rows, 80)[0]
+    assert "waiting: Semaphore, held by 14, 15" in drawn(rows, 75)[0]
+
+
+def test_both_ends_of_a_group_are_named_as_long_as_there_is_room():
+    group = row("client", count=6, place=("client", ":115 shop.py"))
+    names = ["6 × client-0 … client-5", "6 × client-0 … 5", "6 × client-0…5", "6 × client-0…"]
+    found = [next(one for one in names if one in drawn([group], w)[0]) for w in range(72, 59, -1)]
+    assert list(dict.fromkeys(found)) == names
+
+
 def test_columns_are_aligned_by_cells():
     lines = drawn([row("客户" * 3), row("e\u0301a"), row("👩‍💻"), row("plain")], 80)
     assert len({width_of(line.partition("waiting")[0]) for line in lines}) == 1
