@@ -212,6 +212,7 @@ def packages(entries: Sequence[Entry]) -> List[str]:
     counts: Dict[str, int] = {}
     for frame, _ in entries:
         name = package_of(frame)
+        name = (library_of(frame) or name) if name == "__main__" else name
         name = "the debugger" if name in DEBUGGERS else safe_text(name)
         counts[name] = counts.get(name, 0) + 1
     counts.pop("", None)
