@@ -5,9 +5,8 @@ from __future__ import annotations
 import bdb
 import gc
 import io
-import weakref
-
 import sys
+import weakref
 
 import pytest
 
