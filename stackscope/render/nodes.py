@@ -61,6 +61,9 @@ class View:
         repr_limit: How many characters to show of an object's representation at most.
     """
 
+    show_child_stacks = True
+    """Whether to show the frames of child tasks, where a stack has them."""
+
     def __init__(
         self,
         show_contexts: bool = True,
@@ -260,7 +263,8 @@ class ContextNode:
         """Its child contexts to show, and the stacks of its child tasks."""
         for child in self.context.children:
             if isinstance(child, Stack):
-                yield StackNode(child, self.view)
+                shown = child if self.view.show_child_stacks else Stack(child.root, ())
+                yield StackNode(shown, self.view)
             elif self.view.show_hidden or not child.hide:
                 yield ContextNode(child, self.view, is_child=True)
 

@@ -185,8 +185,8 @@ class StateParts:
         return joined(first, self.time, self.holders, self.note)
 
     def without_time(self) -> StateParts:
-        """The same, but for how long is left out."""
-        return StateParts(self.state, self.detail, "", self.holders, self.note)
+        """The same, but for how long is left out, and so is what else there was to say."""
+        return StateParts(self.state, self.detail, "", self.holders)
 
     def with_detail(self, detail: str) -> StateParts:
         """The same with a shorter detail, or without one, and without all that matters less."""

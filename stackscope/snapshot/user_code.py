@@ -177,7 +177,28 @@ def _rank_of_file(name: str) -> int:
     for folder in ("site-packages", "dist-packages"):
         if f"{os.sep}{folder}{os.sep}" in name:
             return INSTALLED
+    if _is_script_of_library(name):
+        return INSTALLED
     return RUNTIME if name.startswith(os.path.dirname(os.__file__) + os.sep) else USER
+
+
+def _is_script_of_library(name: str) -> bool:
+    """Whether a file is a command that was installed with a library, such as ``bin/pytest``."""
+    folder, file = os.path.split(name)
+    if file == "__main__.py":  # in an .exe, on Windows
+        folder, file = os.path.split(folder)
+    return folder in _folders_of_scripts() and not file.endswith(".py")
+
+
+def _folders_of_scripts() -> List[str]:
+    """The folders where such commands are."""
+    folders = [os.path.dirname(sys.executable or "")]
+    base = getattr(sys.modules.get("site"), "USER_BASE", None)
+    if sys.platform == "win32":
+        folders.append(os.path.join(sys.prefix, "Scripts"))
+    elif type(base) is str:
+        folders.append(os.path.join(base, "bin"))
+    return [folder for folder in folders if folder]
 
 
 def is_runtime_frame(frame: FrameType) -> bool:
@@ -218,6 +239,10 @@ def library_of_file(name: str) -> str:
     for folder in _folders_of_libraries(name):
         inside, _, _ = name[len(folder) :].partition(os.sep)
         return os.path.splitext(inside)[0]
+    if _is_script_of_library(name):
+        file = os.path.basename(name)
+        file = os.path.basename(os.path.dirname(name)) if file == "__main__.py" else file
+        return os.path.splitext(file)[0]
     return os.path.basename(os.path.dirname(name))  # registered as a runtime, and not installed
 
 

@@ -100,8 +100,7 @@ def draw(debugger: Host, entry: Entry) -> bool:
         *listing(sources, shown.start, marks, colors=console.colors),
     ]
     text = "\n".join([shortened(line, console.width, console.ellipsis) for line in drawn])
-    debugger.message_painted(text)
-    _remember(debugger, text)
+    _write(debugger, text)
     return True
 
 
@@ -113,14 +112,25 @@ def _fitting(count: int, debugger: Host) -> int:
     return count if size is None else min(count, max(size[1] - ROWS_AROUND, 1))
 
 
-def _remember(debugger: Host, text: str) -> None:
-    """Have what was drawn taken off the screen when it is drawn anew."""
-    from stackscope_pdb.output.redrawing import Drawing, rows_of, size_of
+def _write(debugger: Host, text: str) -> None:
+    """Write what was drawn, and have it taken off the screen when it is drawn anew."""
+    from stackscope_pdb.output.redrawing import Drawing, size_of
 
+    debugger.session.forget_drawing()
     erases = getattr(debugger, "erases_drawings", False)
     size = size_of(debugger.stdout) if erases else None
-    if size is not None:
-        debugger.session.drawn = Drawing(rows_of(text.split("\n"), size[0]), size)
+    if size is None:
+        debugger.message_painted(text)
+        return
+    drawing = Drawing(text.split("\n"), size)
+    drawing.watch(debugger.stdout)
+    try:
+        with drawing.alone():
+            debugger.message_painted(text)
+    except BaseException:
+        drawing.close()
+        raise
+    debugger.session.drawn = drawing
 
 
 def _head(debugger: Host, lineno: int) -> Tuple[str, str]:

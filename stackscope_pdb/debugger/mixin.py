@@ -93,10 +93,11 @@ class Commands(TakesTurns, Watching, Breakpoints, Lines):
         leaf = raised.only_leaf()
         if leaf is None:
             self.session.raised = known
-            self.message(
+            sentence = (
                 f"A group of {count} exception{'s' * (count != 1)}: 'exceptions' lists "
                 f"{'them' if count != 1 else 'it'}, 'exceptions NUMBER' goes to one."
             )
+            self.message(self.console.wrapped(sentence))
             return tb_or_exc
         raised.current = leaf
         group = raised.number_of(raised.exception)
@@ -307,9 +308,10 @@ class Commands(TakesTurns, Watching, Breakpoints, Lines):
         self.show(list(thread_lines(shown, None, turns.waiting(), console)), console)
         idle = len(nodes) - len(shown)
         if idle == 1:
-            self.message("  1 more thread is idle: 'threads' shows it")
+            self.message("  1 more thread is idle or in a library: 'threads' shows it")
         elif idle:
-            self.message(f"  {idle} more threads are idle: 'threads' shows them")
+            words = "more threads are idle or in libraries: 'threads' shows them"
+            self.message(f"  {idle} {words}")
 
     def help_stackscope(self) -> None:
         """Say which commands this debugger adds."""

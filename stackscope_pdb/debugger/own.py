@@ -49,6 +49,9 @@ if TYPE_CHECKING:
     from typing import Any, Callable, Dict, List, Optional
 
 
+CONVENIENCE_VARIABLES = "__pdb_convenience_variables"
+"""The name in a module under which the standard debugger keeps what begins with ``$``."""
+
 STREAMS = "what finds the streams of the prompt"
 """What may fail."""
 
@@ -328,7 +331,7 @@ class Pdb(  # type: ignore[misc,unused-ignore]
         super().forget()
         self._current_task = None  # 3.14 keeps it
         for module in self._dirty_globals:
-            module.pop("__pdb_convenience_variables", None)
+            module.pop(CONVENIENCE_VARIABLES, None)
         self._dirty_globals.clear()
 
     def run_code(self, code: CodeType, namespace: Dict[str, Any]) -> None:
@@ -422,8 +425,14 @@ class Pdb(  # type: ignore[misc,unused-ignore]
     def do_debug(self, arg: str) -> Any:
         if not arg:
             return super().do_debug(arg)
-        with released():  # what it runs may wait for a thread that stops
-            return super().do_debug(arg) if HAS_BACKENDS else self._debug_by_hand(arg)
+        module = self.current_frame.f_globals
+        known = dict(module.get(CONVENIENCE_VARIABLES, ()))
+        try:
+            with released():  # what it runs may wait for a thread that stops
+                return super().do_debug(arg) if HAS_BACKENDS else self._debug_by_hand(arg)
+        finally:
+            if known:  # the inner debugger has changed and removed them
+                module[CONVENIENCE_VARIABLES] = known
 
     do_debug.__doc__ = pdb.Pdb.do_debug.__doc__
 

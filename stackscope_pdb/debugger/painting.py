@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import pdb
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from stackscope_pdb.failures import guarded
 from stackscope_pdb.output.harmless import encodable, harmless, one_line, without_colors
@@ -18,7 +18,7 @@ MARK = "\0" + os.urandom(8).hex()
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Any, Dict, Iterator, List, Optional, Sequence
+    from typing import Any, ContextManager, Dict, Iterator, List, Optional, Sequence
 
     from stackscope_pdb.debugger.mixin import Commands as Base
 else:
@@ -39,14 +39,21 @@ class Paints(Base):
     def message(self, msg: object, *args: Any, **kwargs: Any) -> None:
         """Write a line without colours but our own. What could repaint the terminal is escaped."""
         text = self._harmless(msg)
-        super().message(text, *args, **kwargs)  # 3.15 has `end`
+        with self._alone():
+            super().message(text, *args, **kwargs)  # 3.15 has `end`
         self._note_written(text)
 
     def error(self, msg: object) -> None:
         """Write a line that says what is wrong."""
         text = self._harmless(msg)
-        super().error(text)
+        with self._alone():
+            super().error(text)
         self._note_written(f"*** {text}")
+
+    def _alone(self) -> ContextManager[None]:
+        """While rows are counted, other threads that write wait for the end of a line."""
+        drawn = self.session.drawn
+        return nullcontext() if drawn is None else drawn.alone()
 
     def _note_written(self, text: str) -> None:
         """Take note of what stands below the code that `sticky` has drawn."""
@@ -54,7 +61,7 @@ class Paints(Base):
         if drawn is not None:
             drawn.note(text)
             if text.startswith("--KeyboardInterrupt--"):  # of a line that nobody has counted
-                self.session.drawn = None
+                self.session.forget_drawing()
 
     @guarded("what makes text harmless", lambda _self, msg: _surely_harmless(str(msg)))
     def _harmless(self, msg: object) -> str:

@@ -63,6 +63,33 @@ def forget_line() -> None:
         readline.remove_history_item(count - 1)
 
 
+def shown_above(prompt: str) -> Others:
+    """What shows the output of other threads above a line, once readline has drawn the prompt.
+
+    readline draws it while other threads run, which would get in between.
+    """
+    import readline
+
+    from stackscope_pdb.prompt.printing import Others
+
+    is_drawn = sys.implementation.name != "cpython" or not hasattr(readline, "set_pre_input_hook")
+
+    def show(others: Others) -> None:
+        if is_drawn:
+            draw_again(prompt, others)
+
+    def note() -> None:
+        nonlocal is_drawn
+        is_drawn = True
+        readline.set_pre_input_hook(None)
+        draw_again(prompt, others)
+
+    others = Others(show)
+    if not is_drawn:
+        readline.set_pre_input_hook(note)
+    return others
+
+
 def draw_again(prompt: str, others: Others) -> None:
     """Write what other threads have printed, and below it the line that is being typed."""
     import readline

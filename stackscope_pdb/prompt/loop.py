@@ -295,6 +295,8 @@ class ReadsLines(Base):
             attempt(THE_TERMINAL, self, self._guard.set)
         if self._key is not None:
             attempt(CTRL_C, self, self._key.set)
+        if self.session.drawn is not None:
+            self.session.drawn.wait_for_line_end()
         if self._uses_readline and self._others is None:
             self._others = attempt("the output of other threads", self, self._take_output)
 
@@ -308,17 +310,15 @@ class ReadsLines(Base):
             attempt(THE_TERMINAL, self, self._guard.lift)
 
     def _take_output(self) -> Others:
-        from stackscope_pdb.prompt.by_readline import draw_again
-        from stackscope_pdb.prompt.printing import Others
+        from stackscope_pdb.prompt.by_readline import shown_above
 
-        prompt = self.prompt
-        others = Others(lambda others: draw_again(prompt, others))
+        others = shown_above(self.prompt)
         others.__enter__()
         return others
 
     def complete(self, text: str, state: int) -> Any:
         """A completion of what is typed; readline may list all of them below the prompt."""
-        self.session.drawn = None
+        self.session.forget_drawing()
         return super().complete(text, state)  # type: ignore[misc]
 
     def _make_room(self, line: str) -> None:
@@ -327,17 +327,14 @@ class ReadsLines(Base):
 
         drawn = self.session.drawn
         if drawn is None or not self._is_typed or "\n" in line:
-            self.session.drawn = None
+            self.session.forget_drawing()
         elif redrawing.keeps_to_itself(line):
             drawn.note(self.prompt + line)
         else:
-            self.session.drawn = None
-            is_same = drawn.size == redrawing.size_of(self.stdout)
-            # Other threads may have written something meanwhile.
-            if redrawing.draws_anew(line) and is_same and len(sys._current_frames()) == 1:
+            if redrawing.draws_anew(line):
                 drawn.note(self.prompt + line)
-                self.stdout.write(drawn.erasing())
-                self.stdout.flush()
+                drawn.erase(self.stdout)
+            self.session.forget_drawing()
 
     def _read_line(self) -> str:
         try:

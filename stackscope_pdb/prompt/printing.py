@@ -38,16 +38,17 @@ class Others:
         self._may_be_left = False
         self._written: Deque[Tuple[Any, str]] = deque()
         self._writing = allocate_lock()
-        self._taken: List[Tuple[Any, Any]] = []
+        self._taken: List[Tuple[Any, Any, Any]] = []
 
     def __enter__(self) -> None:
         """From now on, what is written to the terminal comes here."""
         streams = {id(stream): stream for stream in (sys.stdout, sys.stderr)}
         for stream in streams.values():
             if stream is not None and is_terminal(stream):
+                before = stream.__dict__.get("write")
                 writer = self._writer(stream.write)
                 setattr(stream, "write", writer)  # noqa: B010  (types are for the class)
-                self._taken.append((stream, writer))
+                self._taken.append((stream, writer, before))
         if threading.current_thread() is not threading.main_thread():
             self._may_be_left = True  # the program may end before the line
             atexit.register(self.__exit__)
@@ -81,9 +82,13 @@ class Others:
         self._is_reading = False
         if self._may_be_left:
             atexit.unregister(self.__exit__)
-        for stream, writer in self._taken:
-            if stream.__dict__.get("write") is writer:
+        for stream, writer, before in self._taken:
+            if stream.__dict__.get("write") is not writer:
+                continue
+            if before is None or getattr(before, "is_over", False):
                 del stream.write
+            else:
+                stream.write = before
         self._taken.clear()
         if self._written:
             self.write_rest(LONGEST_WAIT)
@@ -133,7 +138,7 @@ def _write(parts: List[Tuple[Any, str]]) -> None:
     """Write texts, each by the method that it was meant for."""
     flushes: Dict[int, Any] = {}
     for original, text in parts:
-        original(text)
+        getattr(original, "for_others", original)(text)
         stream = getattr(original, "__self__", None)
         flushes[id(stream)] = getattr(stream, "flush", None)
     for flush in flushes.values():

@@ -56,6 +56,7 @@ class Session:
         self.opens_at_user = False
         self.line_reader: Optional[Tuple[Any, Any]] = None
         self.prompt = ""
+        self.drawn: Optional[Drawing] = None
         self.raised: Optional[Raised] = None
         self.snapshots = Snapshots()
         self.reset()
@@ -69,11 +70,17 @@ class Session:
         self._stop_index = 0
         self._traceback: Optional[TracebackType] = None
         self.focus: Optional[Focus] = None
-        self.drawn: Optional[Drawing] = None
+        self.forget_drawing()
         self.is_shown = False
         self.is_place_owed = False
         self.cells: Dict[FrameType, Dict[str, CellType]] = {}
         self.snapshots.drop()
+
+    def forget_drawing(self) -> None:
+        """It isn't known any more where the code is on the screen, or that is of no use."""
+        drawn, self.drawn = self.drawn, None
+        if drawn is not None:
+            drawn.close()
 
     def arrive(
         self, stack: List[Entry], index: int, traceback: Optional[TracebackType] = None

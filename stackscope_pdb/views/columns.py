@@ -1,8 +1,9 @@
 """Tables of tasks and threads: which columns there are, and what gives way where they don't fit.
 
-Where a terminal is too narrow, these give way, in this order: the source line, the time left, the
-middle of the names, the names of packages and modules before them, and details of the state. Who
-holds a lock is never left out, and neither are the line and the file: these are what one looks for.
+Where a terminal is too narrow, these give way, in this order: the source line, the time left and
+what else is said of a state, the middle of the names, the names of packages and modules before
+them, and details of the state. Who holds a lock is never left out, and neither are the line and the
+file: these are what one looks for.
 
 The widths of the columns are those that most rows need. A row that needs more has to do with what
 is left of the line, and costs the others nothing.
@@ -161,32 +162,26 @@ class Table:
         """The name, the state and the place of a row, as far as there is room for them."""
         function, where = row.place
         tree, whole = width_of(row.tree), width_of(row.names[0])
-        left = self.room - width_of(function + where)
-        state = self._state(row, left - min(tree + whole, self.name))
+        left = self.room - tree - width_of(function + where)
+        state = str(row.state)
+        if width_of(state) > left - whole:  # else nothing of the row has to be cut
+            more = max(width_of(function) - NARROWEST_NAME, 0)
+            state = self._state(row, left - min(whole, self.name - tree) + more)
         if width_of(state) > self.room - tree - width_of(where) - 2:
             state = str(row.state.with_detail(""))
-        room = self.room - width_of(state + function + where) - tree
-        spare = max(width_of(function) - NARROWEST_DETAIL, 0)
-        needed = whole if whole - room <= spare else NARROWEST_NAME
         if self.cuts_names and len(row.names) == ONE:
-            room = min(room, max(self.name - tree, NARROWEST_DETAIL))
-            needed = min(whole, self.name - tree)
-        if room < needed:
-            more = min(needed - room, spare)
-            function = self._short(function, width_of(function) - more)
-            room += more
-        name = self._name(row.names, room)
-        room = self.room - width_of(state + row.tree + name)
-        if room < width_of(function + where):
-            function = self._short(function, room - width_of(where))
+            whole = min(whole, max(self.name - tree, NARROWEST_DETAIL))
+        room = self.room - width_of(state + where) - tree
+        name = self._name(row.names, _share(room, whole, width_of(function)))
+        if width_of(name + function) > room:
+            function = self._short(function, room - width_of(name))
         return name, state, function + where
 
     def _state(self, row: Row, room: int) -> str:
-        """The state: as much of it as the column takes, or what is left of the line."""
+        """The state without the time: as much as the column takes, or what is left of the line."""
         room = max(room, self.state)
-        for state in (row.state, row.state.without_time()):
-            if width_of(str(state)) <= room:
-                return str(state)
+        if width_of(str(row.state.without_time())) <= room:
+            return str(row.state.without_time())
         whole = row.state.with_detail(row.state.detail)
         rest = room - width_of(str(whole)) + width_of(whole.detail)
         detail = whole.detail
@@ -209,6 +204,12 @@ class Table:
 
     def _short(self, text: str, room: int) -> str:
         return shortened(text, max(room, 1), self.console.ellipsis)
+
+
+def _share(room: int, width: int, other: int) -> int:
+    """How much of a room is for a name before a function: the longer one is cut, or both are."""
+    half = min(room - room // 2, room - min(other, NARROWEST_DETAIL))
+    return min(width, max(room - other, half))
 
 
 class _Column:

@@ -47,10 +47,13 @@ def folded(debugger: Host, stack: Stack) -> List[bool]:
         return [False] * len(debugger.stack)
     known = {id(frame.pyframe): frame for frame in stack.frames}
     hidden = debugger.hidden_among(known)
-    stop, index = debugger.session.stop
-    places = [debugger.stack[debugger.curindex], *stop[index : index + 1]]
-    passed = Passed(*[frame for frame, _ in places], shown=debugger.libraries_shown)
     frames = [frame for frame, _ in debugger.stack]
+    hidden_frames = [frame for is_hidden, frame in zip(hidden, frames) if is_hidden]
+    stop, index = debugger.session.stop
+    # An assertion of a test runner is raised in a frame that hides, and nobody is there.
+    stopped = [frame for frame, _ in stop[index : index + 1] if frame not in hidden_frames]
+    places = [frames[debugger.curindex], *stopped]
+    passed = Passed(*places, shown=debugger.libraries_shown)
     if all(is_hidden or library_of(frame) for is_hidden, frame in zip(hidden, frames)):
         passes = [is_machinery(frame) for frame in frames]  # libraries are all there is to see
     else:
@@ -209,6 +212,7 @@ def packages(entries: Sequence[Entry]) -> List[str]:
     counts: Dict[str, int] = {}
     for frame, _ in entries:
         name = package_of(frame)
+        name = (library_of(frame) or name) if name == "__main__" else name
         name = "the debugger" if name in DEBUGGERS else safe_text(name)
         counts[name] = counts.get(name, 0) + 1
     counts.pop("", None)

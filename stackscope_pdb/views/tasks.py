@@ -215,9 +215,13 @@ class _Table:
 class NamingView(View):
     """A view in which a task is called by its number and name, and not by its long representation.
 
+    Its stack is left to the command `task`.
+
     Args:
         snapshots: What the stop knows about tasks.
     """
+
+    show_child_stacks = False
 
     def __init__(self, snapshots: Snapshots, *, show_contexts: bool = True) -> None:
         super().__init__(show_contexts=show_contexts)

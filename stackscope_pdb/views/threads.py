@@ -62,7 +62,12 @@ def _circles(nodes: List[ThreadNode]) -> Iterator[List[ThreadNode]]:
 
 
 def is_idle(node: ThreadNode) -> bool:
-    """Whether a thread only waits for work: its event loop, or a library, runs nothing of yours."""
+    """Whether a thread runs nothing of the user's now: its event loop, or a library, has it.
+
+    It isn't idle if somebody holds the lock that it waits for.
+    """
+    if node.waiting is not None and node.waiting.holders:
+        return False
     for frame in reversed(node.stack.frames):
         if is_machinery(frame.pyframe):
             break

@@ -92,6 +92,37 @@ def test_post_mortem(terminal):
     assert f"{len(kinds())} failed" in session.finish("c")
 
 
+RAISED_BY_PYTEST = """
+import pytest
+
+def check(value):
+    __tracebackhide__ = True
+    if value != 1:
+        pytest.fail("not 1")
+
+def test_by_a_function_that_hides():
+    check(2)
+
+def test_by_pytest_itself():
+    with pytest.raises(KeyError):
+        pass
+"""
+
+
+def test_post_mortem_of_what_pytest_raises(terminal):
+    session = terminal(RAISED_BY_PYTEST, "--pdb", "--pdbcls=stackscope_pdb:Pdb")
+    assert "-> check(2)" in session.expect_prompt()
+    for place in ("test_by_a_function_that_hides", "test_by_pytest_itself"):
+        where = session.ask("where")
+        assert f"{place} in test_module at test_module.py" in where
+        assert "_pytest.runner" not in where
+        assert len(where.splitlines()) == 4
+        assert "_pytest" not in session.ask("up")
+        if place != "test_by_pytest_itself":
+            assert "test_by_pytest_itself()" in session.ask("c")
+    assert "2 failed" in session.finish("c")
+
+
 def test_the_class_at_pytest_own_breakpoints(terminal):
     source = "def test_it():\n    value = 1\n    breakpoint()\n    more = 2\n    breakpoint()\n"
     session = terminal(source, *ALONE, "--pdbcls=stackscope_pdb:Pdb")

@@ -54,6 +54,14 @@ def test_libraries(tmp_path):
     assert library_of(frame_in("<string>", "__main__")) == ""
 
 
+def test_commands_that_were_installed_with_a_library():
+    folder = os.path.dirname(sys.executable)
+    assert library_of_file(os.path.join(folder, "pytest")) == "pytest"
+    assert library_of_file(os.path.join(folder, "pytest.exe", "__main__.py")) == "pytest"
+    assert library_of_file(os.path.join(folder, "app.py")) == ""
+    assert library_of_file(os.path.join(folder, "more", "pytest")) == ""
+
+
 def test_what_the_user_calls_like_a_module_of_machinery_is_none(tmp_path):
     import cmd
 

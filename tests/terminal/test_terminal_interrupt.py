@@ -262,7 +262,7 @@ def test_a_program_with_threads(terminal):
     assert re.search(
         r"\d+ worker +(waiting: Lock.acquire\(\)|running), daemon +work:\d+ app.py", shown
     )
-    assert "1 more thread is idle: 'threads' shows it" in shown
+    assert "1 more thread is idle or in a library: 'threads' shows it" in shown
     # The innermost frame of the user's is selected.
     assert "-> requests.get()" in shown
     assert session.ask("p requests.qsize()") == "0\n"
@@ -273,6 +273,38 @@ def test_a_program_with_threads(terminal):
     session.ask("down")
     session.ask("requests.put(1)")
     assert "--Return--" in session.ask("n")
+    session.finish("q")
+
+
+IN_A_CIRCLE = """
+import threading, time
+
+first, second = threading.Lock(), threading.Lock()
+
+def work(one, other, number):
+    with one:
+        print("holds", number)
+        time.sleep(0.2)
+        with other:
+            pass
+
+threads = [threading.Thread(target=work, args=locks, name=f"worker-{locks[2]}", daemon=True)
+           for locks in ((first, second, 1), (second, first, 2))]
+for thread in threads:
+    thread.start()
+time.sleep(0.5)
+print("waiting")
+for thread in threads:
+    thread.join()
+"""
+
+
+def test_threads_that_wait_for_each_other(terminal):
+    session = terminal(IN_A_CIRCLE, *UNDER, columns=80)
+    session.child.expect_exact("waiting")
+    shown = session.interrupt()
+    assert re.search(r"2 worker-1 +waiting: Lock.acquire\(\), held by 3", shown)
+    assert re.search(r"3 worker-2 +waiting: Lock.acquire\(\), held by 2", shown)
     session.finish("q")
 
 

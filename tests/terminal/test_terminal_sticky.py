@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import textwrap
 
 import pytest
@@ -27,6 +28,79 @@ SOURCE = textwrap.dedent(
 
 def drawings(text):
     return text.count('print("printed", text)')
+
+
+WITH_A_THREAD = textwrap.dedent(
+    """\
+    import sys, threading, time
+
+    def tick():
+        for count in range(1000):
+            time.sleep(0.2)
+            sys.stdout.write(f"tick {count}{' a long line' * (count % 7)}\\n")
+
+    threading.Thread(target=tick, daemon=True).start()
+
+    def work():
+        text = 0
+        print("printed", text)
+        text += 1
+        text += 2
+        text += 3
+        text += 4
+        return text
+
+    work()
+    print("changed:", [s for s in (sys.stdout, sys.stderr) if "write" in s.__dict__])
+    """
+)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
+@pytest.mark.parametrize("reader", ["readline", "prompt_toolkit"])
+def test_it_is_drawn_in_place_while_other_threads_print(screen, reader):
+    seen = screen(
+        WITH_A_THREAD,
+        *("-m", "stackscope_pdb", "-c", "sticky", "-c", "b 11", "-c", "c", "app.py"),
+        columns=60,
+        rows=600,
+        STACKSCOPE_PDB_PROMPT=reader,
+    )
+    seen.wait(lambda text: "(11)work()" in text and text.endswith("(stackscope_pdb)"))
+    for line, keys in enumerate(["n", "n", "where\rn", "p text\rn", ""], 12):
+        seen.wait(lambda text: text.rpartition("return text")[2].count("tick") > 2)
+        seen.child.send(f"{keys}\r")
+        seen.wait(
+            lambda text, line=line: f"({line})work()" in text and text.endswith("(stackscope_pdb)")
+        )
+        assert drawings(seen.text) == 1, seen.text
+    assert "printed 0" in seen.text
+    ticks = re.findall(r"tick (\d+)", seen.text)
+    assert ticks == [str(count) for count in range(len(ticks))], seen.text
+    seen.child.send("c\r")
+    seen.wait(lambda text: "changed: []" in text)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
+@pytest.mark.parametrize("reader", ["readline", "prompt_toolkit"])
+def test_it_is_drawn_in_place_after_a_change_of_the_size(screen, reader):
+    seen = screen(
+        WITH_A_THREAD,
+        *("-m", "stackscope_pdb", "-c", "sticky 9", "-c", "b 11", "-c", "c", "app.py"),
+        columns=80,
+        rows=24,
+        STACKSCOPE_PDB_PROMPT=reader,
+    )
+    seen.wait(lambda text: "(11)work()" in text and text.endswith("(stackscope_pdb)"))
+    for line, size in ((12, (24, 120)), (13, (30, 120)), (14, (30, 100))):
+        seen.child.setwinsize(*size)
+        seen.screen.resize(*size)
+        seen.child.send("n\r")
+        seen.wait(
+            lambda text, line=line: f"({line})work()" in text and text.endswith("(stackscope_pdb)")
+        )
+        assert drawings(seen.text) == 1, seen.text
+    assert "printed 0" in seen.text
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import pytest
+import trio
+import trio.testing
 
 from tests.pdb.programs import run
 
@@ -41,6 +44,31 @@ class TestWhere:
         assert "with plain():" in session.replies[0]
         assert "with plain():" not in session.replies[1]
         assert session.replies[2] == session.replies[0]
+
+    def test_contexts_name_tasks_without_their_stacks(self, scripted):
+        session = scripted("where --contexts", "task owner", "where --contexts", "c")
+
+        async def child():
+            await trio.sleep_forever()
+
+        async def owner(task_status):
+            async with trio.open_nursery() as group:
+                group.start_soon(child, name="the child")
+                task_status.started()
+
+        async def main():
+            async with trio.open_nursery() as outer:
+                await outer.start(owner, name="the owner")
+                await trio.testing.wait_all_tasks_blocked()
+                session.stop()
+                outer.cancel_scope.cancel()
+
+        trio.run(main)
+        assert re.search(r"task \d+ the owner\n", session.replies[0])
+        assert "async with trio.open_nursery() as group" in session.replies[2]
+        assert re.search(r"task \d+ the child\n", session.replies[2])
+        for reply in session.replies[0], session.replies[2]:
+            assert "sleep_forever" not in reply
 
     def test_fits_the_width(self, scripted):
         session = scripted("where --contexts --hidden", "tasks", "ctx", "c")

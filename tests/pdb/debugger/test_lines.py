@@ -5,6 +5,7 @@ from __future__ import annotations
 import bdb
 import gc
 import io
+import sys
 import weakref
 
 import pytest
@@ -160,6 +161,18 @@ class TestClosures:
 
         assert function([1, 2], []) == (3, [9])
         assert "LEAVING RECURSIVE DEBUGGER" in session.output
+
+    @pytest.mark.skipif(sys.version_info < (3, 12), reason="there are no $ variables")
+    def test_what_begins_with_a_dollar_is_there_after_debug(self, scripted):
+        looked = "p $mine, $_frame.f_code.co_name"
+        session = scripted("$mine = 5", "debug len('x')", "$_frame", "c", looked, "c")
+
+        def function():
+            session.stop()
+
+        function()
+        assert session.replies[-2] == "(5, 'function')"
+        assert "__pdb_convenience_variables" not in globals()
 
     @pytest.mark.parametrize("leave", ["exit()", "quit()", "raise SystemExit"])
     def test_interact(self, scripted, leave, monkeypatch):

@@ -92,6 +92,31 @@ def test_a_row_that_is_too_wide_costs_the_others_nothing():
         assert width_of(lines[-1]) <= 100
 
 
+def test_the_longer_of_a_name_and_a_function_is_cut():
+    state = StateParts("waiting", "StreamReader.readline()")
+    place = ("read_orders", ":83 bank.py")
+    assert drawn([row("bank-cleo-the-reader", state, place)], 80) == [
+        "  7 bank-cleo…e-reader  waiting: StreamReader.readline()  read_orders:83 bank.py"
+    ]
+    place = ("read_all_orders_of_client", ":83 bank.py")
+    assert drawn([row("reader", state, place)], 80) == [
+        "  7 reader  waiting: StreamReader.readline()  read_all_or…s_of_client:83 bank.py"
+    ]
+
+
+def test_what_else_is_said_of_a_state_gives_way_before_names():
+    state = StateParts("waiting", "Lock.acquire()", holders="held by 7", note="daemon")
+    rows = [row("deadlock1", state, ("deadlock1", ":23 app.py"))] * 2
+    assert (
+        drawn(rows, 80)
+        == ["  7 deadlock1  waiting: Lock.acquire(), held by 7, daemon  deadlock1:23 app.py"] * 2
+    )
+    assert (
+        drawn(rows, 72)
+        == ["  7 deadlock1  waiting: Lock.acquire(), held by 7    deadlock1:23 app.py"] * 2
+    )
+
+
 def test_names_of_many_that_are_alike():
     console = Narrow(0)
     assert forms_of_name(["client-0", "client-1", "client-5"], console) == [
