@@ -148,6 +148,10 @@ class Watching(Stopping):
             self._told = id(exc) if getattr(self, "backend", None) == "monitoring" else 0
             self._open_prompt(frame, lambda: self.user_exception(frame, info))
 
+    def noticed_handling(self) -> None:
+        """An exception is handled, so that another one may come to be where it was."""
+        self._told = 0
+
     def noticed_elsewhere(self, frame: FrameType, info: Any) -> None:
         """An exception goes through a frame of another thread, which runs this."""
         __stackscope_exits_stay__ = True  # noqa: F841 (see stackscope.safe.interruptions)
@@ -276,6 +280,7 @@ class Watching(Stopping):
 
     def _watching_dispatch_line(self, frame: FrameType) -> Any:
         """A traced frame comes to a line."""
+        self._told = 0  # another exception may come to be where that one was
         if not self._tells_changes(frame):
             return type(self).dispatch_line(self, frame)
         self.user_line(frame)

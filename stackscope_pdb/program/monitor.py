@@ -18,6 +18,9 @@ if TYPE_CHECKING:
         def noticed_exception(self, frame: FrameType, exc: BaseException) -> None:
             """An exception goes through a frame."""
 
+        def noticed_handling(self) -> None:
+            """An exception is handled, so that another one may come to be where it was."""
+
         def noticed_elsewhere(self, frame: FrameType, info: Any) -> None:
             """The same in a thread that has no client."""
 
@@ -72,7 +75,7 @@ class Monitor:
         if until is not None and until not in self._codes:
             self._codes.append(until)
             self._monitoring.set_local_events(self._tool, until, events.PY_RETURN)
-        everywhere = events.RAISE if watched.caught else 0
+        everywhere = events.RAISE | events.EXCEPTION_HANDLED if watched.caught else 0
         ends = events.PY_UNWIND if self._codes else 0
         self._monitoring.set_events(self._tool, everywhere | ends)
         return True
@@ -104,6 +107,7 @@ class Monitor:
         events = self._monitoring.events
         return {
             events.RAISE: self._raised,
+            events.EXCEPTION_HANDLED: self._handled,
             events.LINE: self._line,
             events.PY_RETURN: self._returned,
             events.PY_UNWIND: self._returned,
@@ -116,6 +120,11 @@ class Monitor:
         else:
             info = (type(exc), exc, exc.__traceback__)
             self._first.noticed_elsewhere(sys._getframe(1), info)
+
+    def _handled(self, code: CodeType, offset: int, exc: BaseException) -> None:
+        client = self._client()
+        if client is not None:
+            client.noticed_handling()
 
     def _line(self, code: CodeType, line: int) -> None:
         client = self._client()

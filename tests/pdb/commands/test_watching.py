@@ -270,6 +270,23 @@ class TestCatch:
         assert "Derived: 1" in debugger.replies[2]
         assert "-> return number" in debugger.replies[3]
 
+    @pytest.mark.parametrize("has_breakpoint", [False, True])
+    def test_an_exception_that_comes_to_be_where_the_last_one_was(self, session, has_breakpoint):
+        def program():
+            debugger.stop()
+            for _ in range(3):
+                try:
+                    {}["missing"]
+                except KeyError:
+                    pass
+            return 1
+
+        line = program.__code__.co_firstlineno + 7
+        asked = [f"b {line}"] if has_breakpoint else ["p 1"]
+        debugger = session("catch KeyError", *asked, "c", "c", "c", "clear 1", "c")
+        program()
+        assert [reply.count("KeyError: 'missing'") for reply in debugger.replies[2:5]] == [1, 1, 1]
+
     def test_after_quit_nothing_is_waited_for(self, session):
         import bdb
 
