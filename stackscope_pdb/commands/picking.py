@@ -1,4 +1,4 @@
-"""Which task or thread is meant by a number, a name, or a part of a name."""
+"""Which task or thread is meant by a number, a name or a part of it, or a function."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from stackscope_pdb.commands.registry import CommandError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import List, TypeVar
+    from typing import List, Optional, TypeVar
 
     from stackscope import TaskNode, ThreadNode
 
@@ -38,6 +38,7 @@ def pick(nodes: List[Node], text: str, what: str) -> Node:
             f"{listed(others)}. Say '{what} #{word}' or '{what} {others[0].number}'."
         )
     found = by_name or [node for node in nodes if text.lower() in node.name.lower()]
+    found = found or [node for node in nodes if _function_of(node) == text]
     if len(found) == 1:
         return found[0]
     if found:
@@ -45,6 +46,14 @@ def pick(nodes: List[Node], text: str, what: str) -> Node:
     if word.isdecimal():
         raise CommandError(f"No living {what} has the number {word}. There are: {listed(nodes)}.")
     raise CommandError(f"No {what} is called {text!r}. There are: {listed(nodes)}.")
+
+
+def _function_of(node: Node) -> Optional[str]:
+    """The function that a task or thread stands in, as the tables show it."""
+    from stackscope.snapshot.user_code import innermost_user_frame
+
+    frame = innermost_user_frame(node.stack)
+    return None if frame is None else frame.funcname
 
 
 def listed(nodes: List[Node]) -> str:

@@ -78,7 +78,7 @@ def task(debugger: Host, argument: str) -> None:
 
     NUMBER is the one that 'tasks' shows. If a task's name is a number,
     '#3' is the number 3. A part of a name will do, if only one task has
-    it.
+    it, and so will the function that only one task stands in.
     """
     if not argument:
         raise CommandError("Which task? Give the number or the name that 'tasks' shows.")

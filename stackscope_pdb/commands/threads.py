@@ -74,7 +74,7 @@ def thread(debugger: Host, argument: str) -> None:
 
     NUMBER is the one that 'threads' shows. If a thread's name is a
     number, '#3' is the number 3. A part of a name will do, if only one
-    thread has it.
+    thread has it, and so will the function that only one stands in.
     """
     if not argument:
         raise CommandError("Which thread? Give the number or the name that 'threads' shows.")

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from stackscope_pdb.program.evaluating import Line
     from stackscope_pdb.stop.host import Host
-    from stackscope_pdb.stop.returning import Return
 
 
 def run(
@@ -51,9 +50,10 @@ def run(
     if _is_async_stop(debugger):
         host: Any = debugger
         host.async_awaitable = work
-        debugger.session.way_back = _way_back(debugger)
+        debugger.session.way_back = debugger.session.way_to(debugger.current_frame)
         return True
-    way_back = _way_back(debugger) if debugger.session.focus is not None else None
+    session = debugger.session
+    way_back = None if session.focus is None else session.way_to(debugger.current_frame)
     with released():  # meanwhile the program runs
         sys.modules["greenback"].await_(work)
     if way_back is not None:
@@ -98,15 +98,6 @@ def _is_debuggers(frame: FrameType) -> bool:
 def _stopped_frame(debugger: Host) -> Optional[FrameType]:
     stack, index = debugger.session.stop
     return stack[index][0] if stack else None
-
-
-def _way_back(debugger: Host) -> Optional[Return]:
-    from stackscope_pdb.stop.returning import Return
-
-    stopped = _stopped_frame(debugger)
-    if stopped is None:
-        return None
-    return Return(stopped, debugger.current_frame, debugger.session.focus)
 
 
 def _is_in_task() -> bool:

@@ -101,6 +101,18 @@ class Session:
         """The frames where the program stopped, and the index of the one that it stopped in."""
         return self._stop, self._stop_index
 
+    def way_to(self, frame: FrameType) -> Optional[Return]:
+        """The way back to where the user is now, for after something that is awaited.
+
+        Args:
+            frame: The frame that the user has chosen.
+        """
+        from stackscope_pdb.stop.returning import Return
+
+        if not self._stop:
+            return None
+        return Return(self._stop[self._stop_index][0], frame, self.focus)
+
     @property
     def traceback(self) -> Optional[TracebackType]:
         """The traceback that the frames, or some of them, come from, if they do from one."""

@@ -116,9 +116,12 @@ class Table:
         place = _Column(["".join(row.place) for row in rows])
         names = states = places = 0
         for_source = len(GAP) + NARROWEST_SOURCE if any(row.source for row in rows) else 0
+        few = FEW if len(rows) >= MANY else NONE  # one of three would be torn out of the table
         for name, state, spared, narrowest, shares in (
-            (whole, timed, for_source, NO_LIMIT, (NONE, FEW if len(rows) >= MANY else NONE)),
-            (whole, timed, 0, NO_LIMIT, (NONE, FEW, SOME)),
+            (whole, timed, for_source, NO_LIMIT, (NONE, few)),
+            (whole, timed, 0, NO_LIMIT, (NONE, few)),
+            (whole, plain, 0, NO_LIMIT, (NONE,)),
+            (whole, timed, 0, NO_LIMIT, (FEW, SOME)),
             (whole, plain, 0, NARROWEST_NAME, (NONE, FEW)),
             (bare, plain, 0, NARROWEST_NAME, (NONE, FEW)),
             (bare, brief, 0, NARROWEST_DETAIL, (NONE, FEW)),

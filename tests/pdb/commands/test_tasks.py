@@ -240,6 +240,26 @@ class TestTask:
         assert session.replies[2].startswith("*** 2 tasks fit 'worker': ")
         assert session.replies[3].startswith("*** No living task has the number 999999. ")
 
+    def test_by_the_function_that_only_one_task_stands_in(self, scripted):
+        async def main():
+            async def trace():
+                await asyncio.sleep(100)
+
+            async def idle():
+                await asyncio.sleep(100)
+
+            tasks = [asyncio.ensure_future(one()) for one in (trace, idle, idle)]
+            await asyncio.sleep(0)
+            session.stop()
+            for task in tasks:
+                task.cancel()
+
+        session = scripted("task trace", "task idle", "task tra", "c")
+        asyncio.run(main())
+        assert "  trace:" in session.replies[0]
+        assert session.replies[1].startswith("*** 2 tasks fit 'idle': ")
+        assert session.replies[2].startswith("*** No task is called 'tra'. ")
+
     def test_same_name(self, scripted):
         session = scripted("task twin", "c")
         run(session, names="twin")

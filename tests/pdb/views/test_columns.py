@@ -92,6 +92,29 @@ def test_a_row_that_is_too_wide_costs_the_others_nothing():
         assert width_of(lines[-1]) <= 100
 
 
+def test_times_give_way_before_columns_are_torn():
+    """All rows fit without them: none is moved to the right of the others."""
+    rows = [
+        row("__main__.main", StateParts("waiting", "end of nursery"), ("main", ":17 app.py")),
+        row(
+            "__main__.sleeper",
+            StateParts("waiting", "trio.sleep_forever()"),
+            ("sleeper", ":14 app.py"),
+            tree="  ├ ",
+        ),
+        row(
+            "__main__.trace",
+            StateParts("waiting", "trio.sleep()", "1.4 s overdue"),
+            ("trace", ":8 app.py"),
+            tree="  ├ ",
+        ),
+    ]
+    lines = drawn(rows, 74)
+    assert len({line.index("waiting") for line in lines}) == 1
+    assert "overdue" not in "".join(lines)
+    assert "1.4 s overdue" in drawn(rows, 100)[2]
+
+
 def test_the_longer_of_a_name_and_a_function_is_cut():
     state = StateParts("waiting", "StreamReader.readline()")
     place = ("read_orders", ":83 bank.py")
