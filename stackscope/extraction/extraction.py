@@ -132,6 +132,7 @@ class Extraction:
         "lack",
         "later",
         "managers",
+        "memory",
         "on_path",
         "path",
         "recurse_child_tasks",
@@ -173,6 +174,8 @@ class Extraction:
         self.managers: Dict[int, Optional[ContextHooks]] = {}
         self.elaborators: Dict[int, Tuple[Optional[FrameHook], CodeType]] = {}
         self.classes: List[type] = []  # keeps these ids from being used again
+        self.memory: Dict[object, Any] = {}
+        """What hooks have found out about the whole process: see `once_per_extraction`."""
 
     def complete(self, work: Callable[..., R], *args: Any) -> R:
         """Do ``work`` as the current extraction of this thread, with all that it puts off."""
@@ -187,6 +190,7 @@ class Extraction:
             return result
         finally:
             self.path.clear()
+            self.memory.clear()
             del result  # see `without_our_frames`
 
     def postpone(self, work: Callable[..., None], *args: Any) -> None:
@@ -410,6 +414,20 @@ class Extraction:
 def current_extraction() -> Optional[Extraction]:
     """The extraction that is going on in this thread, if any."""
     return _current.get()
+
+
+def once_per_extraction(find: Callable[[], R]) -> R:
+    """What ``find()`` gives, which is asked once in the extraction that is going on. For hooks.
+
+    So what takes a look at the whole process costs that look once, however many ask for it.
+    """
+    extraction = current_extraction()
+    if extraction is None:
+        return find()
+    memory = extraction.memory
+    if find not in memory:
+        memory[find] = find()
+    return memory[find]  # type: ignore[no-any-return]
 
 
 def threads_with_frames() -> Iterator[Tuple[int, List[FrameType]]]:

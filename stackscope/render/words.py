@@ -7,8 +7,9 @@ import os
 import time
 
 from stackscope.model.snapshot import ThreadNode
+from stackscope.render.source import line_text
 from stackscope.render.stream import beginning, end, width_of
-from stackscope.safe.text import class_name, cut, safe_text
+from stackscope.safe.text import class_name, cut, safe_line, safe_text
 from stackscope.snapshot.numbers import task_numbers, thread_numbers
 from stackscope.snapshot.runtimes import name_of_task
 from stackscope.snapshot.survey import unique
@@ -38,6 +39,12 @@ if TYPE_CHECKING:
 
 MOST_HOLDERS = 3
 """The most holders of one lock that are named."""
+
+MOST_PARTS = 3
+"""The most things that something waits for at the same time that are written out."""
+
+LONGEST_LINE = 80
+"""Characters that are shown of a source line in a sentence."""
 
 LONGEST_NAME = 60
 """Characters that are shown of a name where it is not the main thing."""
@@ -275,15 +282,39 @@ def loop_title(loop: LoopNode, *, at_stop: bool = False, seen_at: str = "") -> L
 # ----------------------------------------------------------------------- waits
 
 
+def wait_in_brief(waiting: Waiting) -> str:
+    """What matters most of a wait; see `Waiting.text`."""
+    while waiting.is_wrapper and waiting.inner is not None:
+        if not _name_of_inner(waiting.inner):
+            break
+        waiting = waiting.inner
+    return wait_text(waiting)
+
+
 def wait_text(waiting: Waiting) -> str:
-    """The call that waits, or what is awaited; see `Waiting.text`."""
+    """The call that waits, or what is awaited."""
     if waiting.call:
         return safe_text(waiting.call)
     if waiting.thread is not None:
-        return f"a call in thread {safe_text(waiting.thread)}"
+        place = f", in {safe_text(waiting.function)}" if waiting.function else ""
+        return f"a call in thread {safe_text(waiting.thread)}{place}"
+    if waiting.awaiting is not None:
+        return _awaiting_text(waiting)
     if waiting.obj is None:
         return ""
     return task_label(waiting.obj) or f"a {class_name(waiting.obj)}"
+
+
+def _awaiting_text(waiting: Waiting) -> str:
+    """The line that awaits something of which nothing is known; where it is, if that's not read."""
+    frame = waiting.awaiting
+    assert frame is not None
+    line = safe_line(line_text(frame.pyframe, frame.lineno))
+    return (
+        f'"{cut(line, LONGEST_LINE)}"'
+        if line
+        else f"{class_name(waiting.obj)} at {place_text(frame)}"
+    )
 
 
 def wait_detail(waiting: Waiting) -> str:
@@ -301,13 +332,36 @@ def _detail_without_holders(waiting: Waiting) -> str:
     return joined(
         safe_text(waiting.resource or ""),
         f"in thread {safe_text(waiting.thread)}" if waiting.call and waiting.thread else "",
+        f"in {safe_text(waiting.function)}" if waiting.call and waiting.function else "",
+        f"in the loop of thread {safe_text(waiting.loop_thread)}" if waiting.loop_thread else "",
+        f"a {class_name(waiting.obj)}" if waiting.awaiting is not None else "",
         *map(_amount, waiting.amounts),
         *map(safe_text, waiting.notes),
+        _queue(waiting),
         _line(waiting),
         "" if waiting.other_end is None else _amount(waiting.other_end),
         _time(waiting),
         "" if waiting.inner is None else _inner(waiting.inner),
+        _parts(waiting.parts),
     )
+
+
+def _queue(waiting: Waiting) -> str:
+    """The pool whose workers are all busy: ``queued behind 4 busy workers of pool X``."""
+    if waiting.ahead is None:
+        return ""
+    pool = f" of pool {safe_text(waiting.pool)}" if waiting.pool else ""
+    return f"queued behind {_amount(waiting.ahead)}{pool}"
+
+
+def _parts(parts: Sequence[Waiting]) -> str:
+    """What is waited for at the same time; what is said of several is said once."""
+    counts: Dict[str, int] = {}
+    for text in map(wait_sentence, parts):
+        counts[text] = counts.get(text, 0) + 1
+    texts = [text if number == 1 else f"{number} × {text}" for text, number in counts.items()]
+    more = [f"{len(texts) - MOST_PARTS} more"] if len(texts) > MOST_PARTS else []
+    return joined(*texts[:MOST_PARTS], *more)
 
 
 def _inner(waiting: Waiting) -> str:

@@ -7,9 +7,12 @@ import asyncio.base_events
 import asyncio.events
 import asyncio.runners
 import asyncio.tasks
+import gc
+from collections import deque
 from types import CoroutineType, FunctionType, GeneratorType, MethodType
 
-from stackscope.extraction.extraction import threads_with_frames
+from stackscope.extraction.codes import get_code
+from stackscope.extraction.extraction import once_per_extraction, threads_with_frames
 from stackscope.extraction.hooks import customize, unwrap_stackitem
 from stackscope.extraction.walk import Leaf
 from stackscope.glue.asyncio.futures import (
@@ -17,6 +20,7 @@ from stackscope.glue.asyncio.futures import (
     PyTask,
     coroutine_of,
     done_callbacks,
+    free_variables,
     internal,
     is_done,
     is_method_in_c,
@@ -34,8 +38,10 @@ from stackscope.safe.objects import (
     mro_of,
     namespace_of,
 )
+from stackscope.safe.text import class_name, safe_text
 from stackscope.snapshot.runtimes import Runtime, register_runtime
 from stackscope.snapshot.survey import Survey, unique
+from stackscope.snapshot.threads import name_of_thread
 from stackscope.snapshot.user_code import register_machinery
 
 TYPE_CHECKING = False
@@ -123,6 +129,90 @@ def all_tasks_of(loop: object) -> List[Any]:
     if OTHER_TASKS:
         return [t for t in _all_known_tasks() if get_loop(t) is loop and not is_done(t)]
     return _tasks_of_loop(loop)
+
+
+def known_loops() -> List[Any]:
+    """The loops that are known without asking the collector: those that run, or have tasks."""
+    return once_per_extraction(_find_loops)
+
+
+def _find_loops() -> List[Any]:
+    found = [asyncio._get_running_loop()]
+    found += [loop for _, loop in once_per_extraction(_find_running)]
+    if OTHER_TASKS:
+        found += [get_loop(task) for task in _all_known_tasks() if not is_done(task)]
+    return [loop for loop in unique(found) if loop is not None]
+
+
+def known_tasks() -> List[Any]:
+    """The tasks of the `known_loops` that are not done."""
+    return once_per_extraction(_find_tasks)
+
+
+def _find_tasks() -> List[Any]:
+    if OTHER_TASKS:
+        return [task for task in _all_known_tasks() if not is_done(task)]
+    return [task for loop in known_loops() for task in _tasks_of_loop(loop)]
+
+
+def handles_of(loop: Any) -> List[Any]:
+    """What a loop will call: as soon as it gets to it, or later. Up to uvloop, not all is known."""
+    if is_instance(loop, (asyncio.BaseEventLoop,)):
+        attributes = instance_attributes(loop)
+        waiting = [attributes.get("_ready"), attributes.get("_scheduled")]
+    else:
+        # uvloop has nothing else in queues of that kind (uvloop/loop.pyx, 0.14 to 0.23).
+        waiting = [one for one in gc.get_referents(loop) if type(one) is deque]
+    return [
+        handle for one in waiting if type(one) is deque or type(one) is list for handle in list(one)
+    ]
+
+
+def name_of_loop_thread(loop: Any) -> Optional[str]:
+    """The name of the thread that a loop runs in; ``None`` if that isn't known."""
+    for ident, running in once_per_extraction(_find_running):
+        if running is loop:
+            return name_of_thread(ident) or f"{ident:#x}"
+    return None
+
+
+def _find_running() -> List[Tuple[int, Any]]:
+    return [
+        (ident, loop)
+        for ident, frames in threads_with_frames()
+        for frame in frames
+        for loop in loop_run_by(frame)
+    ]
+
+
+def coroutines_to_begin() -> List[Tuple[Any, object, Any]]:
+    """What ``run_coroutine_threadsafe()`` was given, and its loop hasn't yet made a task of.
+
+    Gives the coroutine, the future that the caller has, and the loop.
+    """
+    return once_per_extraction(_find_coroutines)
+
+
+def _find_coroutines() -> List[Tuple[Any, object, Any]]:
+    found = []
+    for loop in known_loops():
+        for handle in handles_of(loop):
+            for one in gc.get_referents(handle):
+                if type(one) is FunctionType and one.__code__ is _THREADSAFE:
+                    variables = free_variables(one)
+                    found.append((variables.get("coro"), variables.get("future"), loop))
+    return found
+
+
+_THREADSAFE = get_code(asyncio.run_coroutine_threadsafe, "callback")
+"""What ``run_coroutine_threadsafe()`` has a loop call (3.8 to 3.15)."""
+
+
+def name_of_coroutine(coroutine: Any) -> str:
+    """What a coroutine is called; that of another type than those of Python is not asked."""
+    if type(coroutine) in (CoroutineType, GeneratorType):
+        return safe_text(coroutine.__qualname__)
+    return class_name(coroutine)
 
 
 def current_task(loop: object) -> Any:
