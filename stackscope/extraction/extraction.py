@@ -25,7 +25,7 @@ from stackscope.interpreter.running import callers, this_thread, thread_frames
 from stackscope.model.stacks import Frame, Stack, StackSlice
 from stackscope.safe.interruptions import interrupts
 from stackscope.safe.loading import TooEarly, is_loading, load
-from stackscope.safe.objects import MISSING, mro_of, namespace_of
+from stackscope.safe.objects import MISSING, class_attribute, mro_of, namespace_of
 from stackscope.safe.scoped import Scoped
 
 TYPE_CHECKING = False
@@ -398,6 +398,8 @@ class Extraction:
         if known is not MISSING:
             return known  # type: ignore[return-value]
         found = implementation(unwrap_stackitem, cls)
+        if found is None and class_attribute(cls, "__next__") is not None:
+            found = _iterator_unwrapper
         self.classes.append(cls)
         self.unwrappers[id(cls)] = found
         return found  # type: ignore[no-any-return]
@@ -409,6 +411,15 @@ class Extraction:
             hook = elaborate_frame.default
         self.elaborators[id(code)] = found = (hook, code)
         return found
+
+
+_iterator_unwrapper: Optional[Callable[[Any], Any]] = None
+
+
+def set_iterator_unwrapper(unwrap: Callable[[Any], Any]) -> None:
+    """Say how iterators are unwrapped of which `unwrap_stackitem` knows nothing."""
+    global _iterator_unwrapper  # noqa: PLW0603
+    _iterator_unwrapper = unwrap
 
 
 def current_extraction() -> Optional[Extraction]:

@@ -578,6 +578,28 @@ def quiet():
         logger.disabled = False
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no uvloop")
+def test_what_a_coroutine_of_uvloops_awaits():
+    """It is written in Cython, and has no frame; but what it awaits is known."""
+
+    async def main():
+        async def generator():
+            try:
+                yield
+            finally:
+                await forever()
+
+        generating = generator()
+        await generating.__anext__()
+        task = await start(awaits(asyncio.get_running_loop().shutdown_asyncgens()))
+        assert names(extract(task)) == ["awaits"]
+        assert words(task) == "Loop.shutdown_asyncgens(): gather() of 1"
+        (closing,) = waiting(task).tasks
+        assert names(extract(closing)) == ["generator", "forever", "sleep"]
+
+    run(main, "uvloop")
+
+
 # ------------------------------------------------------------- other loops
 
 
