@@ -23,7 +23,14 @@ from stackscope.extraction.hooks import (
 )
 from stackscope.extraction.walk import Leaf
 from stackscope.interpreter.facts import InspectionWarning
-from stackscope.model.snapshot import ItemNode, LoopNode, Snapshot, TaskNode, ThreadNode
+from stackscope.model.snapshot import (
+    FailedTask,
+    ItemNode,
+    LoopNode,
+    Snapshot,
+    TaskNode,
+    ThreadNode,
+)
 from stackscope.model.stacks import Context, Frame, Stack, StackItem, StackSlice
 
 TYPE_CHECKING = False
@@ -56,6 +63,7 @@ __all__ = [
     "FoundItem",
     "Frame",
     "InspectionWarning",
+    "FailedTask",
     "ItemNode",
     "Leaf",
     "LoopNode",

@@ -129,10 +129,10 @@ class Extraction:
         "depth",
         "elaborators",
         "find_contexts",
+        "known",
         "lack",
         "later",
         "managers",
-        "memory",
         "on_path",
         "path",
         "recurse_child_tasks",
@@ -157,6 +157,8 @@ class Extraction:
         self.recurse_child_tasks = recurse_child_tasks
         self.caller = caller
         self.depth = 0
+        self.known: Dict[Callable[[], Any], Any] = {}
+        """What hooks have looked up: see `looked_up_once`."""
         self.chain: Chain = None
         """What is under construction, innermost first: an item or manager, the stack it belongs to,
         what it is inside of, and how many there are outside of it."""
@@ -174,8 +176,6 @@ class Extraction:
         self.managers: Dict[int, Optional[ContextHooks]] = {}
         self.elaborators: Dict[int, Tuple[Optional[FrameHook], CodeType]] = {}
         self.classes: List[type] = []  # keeps these ids from being used again
-        self.memory: Dict[object, Any] = {}
-        """What hooks have found out about the whole process: see `once_per_extraction`."""
 
     def complete(self, work: Callable[..., R], *args: Any) -> R:
         """Do ``work`` as the current extraction of this thread, with all that it puts off."""
@@ -190,7 +190,7 @@ class Extraction:
             return result
         finally:
             self.path.clear()
-            self.memory.clear()
+            self.known.clear()
             del result  # see `without_our_frames`
 
     def postpone(self, work: Callable[..., None], *args: Any) -> None:
@@ -427,18 +427,15 @@ def current_extraction() -> Optional[Extraction]:
     return _current.get()
 
 
-def once_per_extraction(find: Callable[[], R]) -> R:
-    """What ``find()`` gives, which is asked once in the extraction that is going on. For hooks.
-
-    So what takes a look at the whole process costs that look once, however many ask for it.
-    """
+def looked_up_once(look: Callable[[], R]) -> R:
+    """For hooks: what ``look()`` gives, which takes long and is asked once in each extraction."""
     extraction = current_extraction()
     if extraction is None:
-        return find()
-    memory = extraction.memory
-    if find not in memory:
-        memory[find] = find()
-    return memory[find]  # type: ignore[no-any-return]
+        return look()
+    if look not in extraction.known:
+        extraction.known[look] = look()
+    found: R = extraction.known[look]
+    return found
 
 
 def threads_with_frames() -> Iterator[Tuple[int, List[FrameType]]]:

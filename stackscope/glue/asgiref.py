@@ -12,7 +12,7 @@ from types import CoroutineType
 import asgiref.current_thread_executor
 import asgiref.sync
 
-from stackscope.extraction.extraction import once_per_extraction
+from stackscope.extraction.extraction import looked_up_once
 from stackscope.glue.asyncio.futures import coroutine_of
 from stackscope.glue.asyncio.loops import get_loop, known_tasks, name_of_loop_thread
 from stackscope.glue.describing import hide_functions, register_call, variable
@@ -58,7 +58,7 @@ def describe_sync_to_async(frame: Frame, waiting: Waiting) -> None:
 
 def describe_async_to_sync(frame: Frame, waiting: Waiting) -> None:
     """``async_to_sync()`` in a thread: the task that executes the coroutine."""
-    task = once_per_extraction(_tasks_by_coroutine).get(id(variable(frame, "awaitable")))
+    task = looked_up_once(_tasks_by_coroutine).get(id(variable(frame, "awaitable")))
     waiting.clear()
     waiting.call = "async_to_sync()"
     waiting.lock, waiting.obj, waiting.holders = None, task, []

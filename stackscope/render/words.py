@@ -5,11 +5,18 @@ from __future__ import annotations
 import math
 import os
 import time
+from types import CoroutineType, GeneratorType
 
 from stackscope.model.snapshot import ThreadNode
 from stackscope.render.source import line_text
 from stackscope.render.stream import beginning, end, width_of
-from stackscope.safe.text import class_name, cut, safe_line, safe_text
+from stackscope.safe.text import (
+    class_name,
+    cut,
+    exception_in_brief,
+    safe_line,
+    safe_text,
+)
 from stackscope.snapshot.numbers import task_numbers, thread_numbers
 from stackscope.snapshot.runtimes import name_of_task
 from stackscope.snapshot.survey import unique
@@ -18,6 +25,7 @@ from stackscope.snapshot.threads import is_thread, name_in_threading
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import (
+        Any,
         Callable,
         Dict,
         Iterable,
@@ -39,6 +47,9 @@ if TYPE_CHECKING:
 
 MOST_HOLDERS = 3
 """The most holders of one lock that are named."""
+
+MOST_NOTES = 5
+"""The most tasks that failed, and coroutines to begin, that are named of one loop."""
 
 MOST_PARTS = 3
 """The most things that something waits for at the same time that are written out."""
@@ -277,6 +288,28 @@ def loop_title(loop: LoopNode, *, at_stop: bool = False, seen_at: str = "") -> L
         status = ", running" + (f" (seen at {seen_at})" if seen_at else "")
     total = count(sum(1 for _ in loop.walk()), "task")
     return [("header", f"{safe_text(loop.noun)}{where}{status}: "), ("text", total)]
+
+
+def loop_notes(loop: LoopNode) -> List[str]:
+    """What there is to say of a loop beside its tasks that live, one line each."""
+    notes = []
+    for task in loop.failed[:MOST_NOTES]:
+        title = f"task {task.number} ({cut(safe_text(task.name), LONGEST_NAME)})"
+        error = exception_in_brief(task.error, 200)
+        notes.append(f"failed, and nobody has asked for its exception: {title}: {error}")
+    if len(loop.failed) > MOST_NOTES:
+        notes.append(f"{len(loop.failed) - MOST_NOTES} more tasks have failed")
+    notes += [f"not begun: coroutine {_coroutine_name(one)}" for one in loop.to_begin[:MOST_NOTES]]
+    if len(loop.to_begin) > MOST_NOTES:
+        notes.append(f"{len(loop.to_begin) - MOST_NOTES} more coroutines are not begun")
+    return notes
+
+
+def _coroutine_name(coroutine: object) -> str:
+    if type(coroutine) in (CoroutineType, GeneratorType):
+        named: Any = coroutine
+        return f"{safe_text(named.__qualname__)}()"
+    return f"a {class_name(coroutine)}"
 
 
 # ----------------------------------------------------------------------- waits

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 
 from stackscope.extraction.codes import code_dispatch
-from stackscope.extraction.extraction import implementation, once_per_extraction
+from stackscope.extraction.extraction import implementation, looked_up_once
 from stackscope.interpreter.facts import CO_ANY_GENERATOR
 from stackscope.interpreter.frames.blocking import RLOCK, UNKNOWN, lock_awaited_in
 from stackscope.model.stacks import Stack
@@ -36,7 +36,7 @@ __all__ = [
     "tasks_behind",
 ]
 
-MOST_LAYERS = 20
+MOST_LAYERS = 8
 """How many futures that are inside of each other are described. The tasks behind more of them are
 found all the same."""
 
@@ -107,7 +107,7 @@ def _nothing_known() -> Dict[int, Tuple[object, List[object]]]:
 
 def _behind(future: object) -> List[object]:
     """The tasks behind one future; itself, if there is nothing behind it."""
-    known = once_per_extraction(_nothing_known)
+    known = looked_up_once(_nothing_known)
     todo = [future]
     opened: Dict[int, Sequence[object]] = {}
     while todo:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio.base_events
 
-from stackscope.extraction.extraction import once_per_extraction, threads_with_frames
+from stackscope.extraction.extraction import looked_up_once, threads_with_frames
 from stackscope.glue.asyncio.futures import time_until
 from stackscope.glue.describing import Deadline, code_of
 from stackscope.interpreter.frames import local_value
@@ -49,7 +49,7 @@ def seconds_at_work(loop: Any) -> Optional[float]:
 
 def _began_work(loop: Any) -> Optional[float]:
     """When a loop has begun to call what it calls now, by its own clock."""
-    known = once_per_extraction(_find_beginnings).get(id(loop))
+    known = looked_up_once(_find_beginnings).get(id(loop))
     return None if known is None else known[1]
 
 

@@ -11,7 +11,7 @@ import functools
 import gc
 from types import BuiltinMethodType, FunctionType, MethodDescriptorType, MethodType
 
-from stackscope.extraction.extraction import once_per_extraction
+from stackscope.extraction.extraction import looked_up_once
 from stackscope.glue.asyncio.futures import (
     FUTURES,
     TASKS,
@@ -91,7 +91,7 @@ class Setters:
 
 def the_setters() -> Setters:
     """Who sets which futures."""
-    return once_per_extraction(Setters)
+    return looked_up_once(Setters)
 
 
 def _is_called(obj: object) -> bool:

@@ -36,6 +36,7 @@ from stackscope.glue.describing import Deadline, code_of
 from stackscope.interpreter.frames import local_value
 from stackscope.render.words import deadline_text, joined
 from stackscope.safe.objects import instance_attributes, is_instance
+from stackscope.safe.text import exception_in_brief
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -137,8 +138,15 @@ def state_of_group(group: object) -> List[str]:
     if attributes.get("_aborting") is not True:
         return []
     errors = attributes.get("_errors")
-    failed = [f"{len(errors)} failed"] if type(errors) is list and errors else []
-    return ["cancelled", *failed]
+    if type(errors) is not list or not errors:
+        return ["cancelled"]
+    texts = [exception_in_brief(error, 200) for error in errors[:MOST_ERRORS]]
+    more = [f"{len(errors) - MOST_ERRORS} more"] if len(errors) > MOST_ERRORS else []
+    return ["cancelled", f"{len(errors)} failed: {'; '.join([*texts, *more])}"]
+
+
+MOST_ERRORS = 3
+"""How many of the exceptions in a task group are named."""
 
 
 # ---------------------------------------------------------------- timeouts

@@ -13,7 +13,7 @@ from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from stackscope.extraction.extraction import (
     current_extraction,
     implementation,
-    once_per_extraction,
+    looked_up_once,
     set_iterator_unwrapper,
 )
 from stackscope.extraction.hooks import unwrap_stackitem
@@ -96,7 +96,7 @@ def _leads_back(obj: Any, iterator: object) -> bool:
     stack = None if chain is None else chain[1]
     if stack is None:
         return False
-    known = once_per_extraction(_nothing_passed)
+    known = looked_up_once(_nothing_passed)
     done, passed = known.setdefault(id(stack), (0, set()))
     frames = stack.frames
     passed.update([id(frame.origin) for frame in frames[done:]])

@@ -15,7 +15,7 @@ import sys
 from collections import deque
 from types import BuiltinFunctionType, BuiltinMethodType, ModuleType
 
-from stackscope.extraction.extraction import once_per_extraction, threads_with_frames
+from stackscope.extraction.extraction import looked_up_once, threads_with_frames
 from stackscope.extraction.hooks import unwrap_stackitem
 from stackscope.extraction.walk import Leaf
 from stackscope.glue.describing import (
@@ -187,7 +187,7 @@ def items_of_queue(queue: object) -> List[object]:
 
 def the_pools() -> Pools:
     """All calls in thread pools."""
-    return once_per_extraction(Pools)
+    return looked_up_once(Pools)
 
 
 # ------------------------------------------------------------------ one call

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from stackscope.extraction.extraction import once_per_extraction, threads_with_frames
+from stackscope.extraction.extraction import looked_up_once, threads_with_frames
 from stackscope.glue.describing import code_of, hide_functions, register_maker
 from stackscope.interpreter.frames import local_value
 from stackscope.model.waiting import Amount
@@ -69,7 +69,7 @@ class Call:
 
 def the_calls() -> Dict[int, Tuple[object, Call]]:
     """The calls in process pools, by the ids of their futures."""
-    return once_per_extraction(_find_calls)
+    return looked_up_once(_find_calls)
 
 
 def _find_calls() -> Dict[int, Tuple[object, Call]]:
