@@ -244,7 +244,9 @@ def _install(
             return False
     finally:
         _installing.pop(name, None)
-    _dealt_with[name] = get_ident()
+    # The extensions that share a module of Cython's add to it, one after the other.
+    if own_glue is not None or name in BUILT_IN:
+        _dealt_with[name] = get_ident()
     return True
 
 

@@ -1,4 +1,4 @@
-"""What a loop has beside its tasks that live: tasks that failed, coroutines that it hasn't begun."""
+"""What a loop has beside its tasks that live: those that failed, coroutines that aren't begun."""
 
 from __future__ import annotations
 
