@@ -8,9 +8,15 @@ what it knows to a `Waiting`, the innermost one first.
 from __future__ import annotations
 
 import functools
+import sys
 
 from stackscope.extraction.codes import code_dispatch
-from stackscope.extraction.extraction import implementation, looked_up_once
+from stackscope.extraction.extraction import (
+    Extraction,
+    current_extraction,
+    implementation,
+    looked_up_once,
+)
 from stackscope.interpreter.facts import CO_ANY_GENERATOR
 from stackscope.interpreter.frames.blocking import RLOCK, UNKNOWN, lock_awaited_in
 from stackscope.model.stacks import Stack
@@ -225,6 +231,14 @@ def describe_wait(stack: Stack) -> Optional[Waiting]:
         >>> asyncio.run(main())
         'Event.wait(): 1 waiter'
     """
+    if current_extraction() is None:
+        # So that all that is looked up is looked up once.
+        extraction = Extraction(False, False, sys._getframe(1))
+        return extraction.complete(_describe_wait, stack)
+    return _describe_wait(stack)
+
+
+def _describe_wait(stack: Stack) -> Optional[Waiting]:
     # What nothing unwraps is its own leaf, and not what it waits for.
     leaf = None if stack.leaf is stack.root else stack.leaf
     if leaf is None and stack.root is not None:
