@@ -23,7 +23,14 @@ from stackscope.extraction.hooks import (
 )
 from stackscope.extraction.walk import Leaf
 from stackscope.interpreter.facts import InspectionWarning
-from stackscope.model.snapshot import ItemNode, LoopNode, Snapshot, TaskNode, ThreadNode
+from stackscope.model.snapshot import (
+    FailedTask,
+    ItemNode,
+    LoopNode,
+    Snapshot,
+    TaskNode,
+    ThreadNode,
+)
 from stackscope.model.stacks import Context, Frame, Stack, StackItem, StackSlice
 
 TYPE_CHECKING = False
@@ -53,6 +60,7 @@ __all__ = [
     "PRUNE",
     "Amount",
     "Context",
+    "FailedTask",
     "FoundItem",
     "Frame",
     "InspectionWarning",

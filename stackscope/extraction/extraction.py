@@ -25,7 +25,7 @@ from stackscope.interpreter.running import callers, this_thread, thread_frames
 from stackscope.model.stacks import Frame, Stack, StackSlice
 from stackscope.safe.interruptions import interrupts
 from stackscope.safe.loading import TooEarly, is_loading, load
-from stackscope.safe.objects import MISSING, mro_of, namespace_of
+from stackscope.safe.objects import MISSING, class_attribute, mro_of, namespace_of
 from stackscope.safe.scoped import Scoped
 
 TYPE_CHECKING = False
@@ -129,6 +129,7 @@ class Extraction:
         "depth",
         "elaborators",
         "find_contexts",
+        "known",
         "lack",
         "later",
         "managers",
@@ -156,6 +157,8 @@ class Extraction:
         self.recurse_child_tasks = recurse_child_tasks
         self.caller = caller
         self.depth = 0
+        self.known: Dict[Callable[[], Any], Any] = {}
+        """What hooks have looked up: see `looked_up_once`."""
         self.chain: Chain = None
         """What is under construction, innermost first: an item or manager, the stack it belongs to,
         what it is inside of, and how many there are outside of it."""
@@ -187,6 +190,7 @@ class Extraction:
             return result
         finally:
             self.path.clear()
+            self.known.clear()
             del result  # see `without_our_frames`
 
     def postpone(self, work: Callable[..., None], *args: Any) -> None:
@@ -394,6 +398,8 @@ class Extraction:
         if known is not MISSING:
             return known  # type: ignore[return-value]
         found = implementation(unwrap_stackitem, cls)
+        if found is None and class_attribute(cls, "__next__") is not None:
+            found = _iterator_unwrapper
         self.classes.append(cls)
         self.unwrappers[id(cls)] = found
         return found  # type: ignore[no-any-return]
@@ -407,9 +413,29 @@ class Extraction:
         return found
 
 
+_iterator_unwrapper: Optional[Callable[[Any], Any]] = None
+
+
+def set_iterator_unwrapper(unwrap: Callable[[Any], Any]) -> None:
+    """Say how iterators are unwrapped of which `unwrap_stackitem` knows nothing."""
+    global _iterator_unwrapper  # noqa: PLW0603
+    _iterator_unwrapper = unwrap
+
+
 def current_extraction() -> Optional[Extraction]:
     """The extraction that is going on in this thread, if any."""
     return _current.get()
+
+
+def looked_up_once(look: Callable[[], R]) -> R:
+    """For hooks: what ``look()`` gives, which takes long and is asked once in each extraction."""
+    extraction = current_extraction()
+    if extraction is None:
+        return look()
+    if look not in extraction.known:
+        extraction.known[look] = look()
+    found: R = extraction.known[look]
+    return found
 
 
 def threads_with_frames() -> Iterator[Tuple[int, List[FrameType]]]:

@@ -38,9 +38,12 @@ BUILT_IN = {
     "anyio.from_thread": "anyio.common",
     "anyio.streams.memory": "anyio.common",
     "anyio.to_thread": "anyio.common",
+    "asgiref.current_thread_executor": "asgiref",
+    "asgiref.sync": "asgiref",
     "async_generator": "async_generator",
     "asyncio": "asyncio",
     "builtins": "stdlib",
+    "concurrent.futures._base": "stdlib.concurrent_futures",
     "concurrent.futures.process": "stdlib.multiprocessing",
     "concurrent.futures.thread": "stdlib.concurrent_futures",
     "contextlib": "stdlib.contextlib",
@@ -61,12 +64,17 @@ BUILT_IN = {
     "pytest_trio.plugin": "pytest_trio",
     "threading": "stdlib.threading",
     "tornado": "ipython",
+    "tornado.gen": "tornado",
+    "tornado.locks": "tornado",
     "traitlets": "ipython",
     "trio": "trio",
     "uvloop": "uvloop",
 }
 """The modules that there is glue for, and where in this package it is. A new library needs its row
 here."""
+
+PREFIXES = {"_cython_": "cython"}
+"""The same for modules that have a version in their names."""
 
 OWN_GLUE = "_stackscope_install_glue_"
 """The name of the function by which a module installs its own glue."""
@@ -161,14 +169,14 @@ def _deal_with_modules(state: Optional[Tuple[int, str]], for_dump: bool) -> None
         if name in _dealt_with:
             continue
         if module is None:  # nobody may import it, as yet
-            settled = settled and name not in BUILT_IN
+            settled = settled and _glue_for(name) is None
             continue
         own_glue = None
         if is_instance(module, (ModuleType,)):
             own_glue = dict.get(namespace_of_module(module), OWN_GLUE)
         if is_being_imported(module):
             settled = False  # its time is the next extraction
-        elif own_glue is None and name not in BUILT_IN:
+        elif own_glue is None and _glue_for(name) is None:
             _dealt_with[name] = get_ident()
         elif for_dump and own_glue is not None:
             settled = False
@@ -184,6 +192,14 @@ def _deal_with_modules(state: Optional[Tuple[int, str]], for_dump: bool) -> None
         import warnings
 
         warnings.warn(failure, RuntimeWarning, stacklevel=4)
+
+
+def _glue_for(name: str) -> Optional[str]:
+    """The module in this package with the glue for a module; ``None`` if there is none."""
+    if name in BUILT_IN:
+        return BUILT_IN[name]
+    prefixes = [prefix for prefix in PREFIXES if name.startswith(prefix)]
+    return PREFIXES[prefixes[0]] if prefixes else None
 
 
 def _claim(name: str) -> bool:
@@ -213,7 +229,7 @@ def _install(
         if own_glue is not None:
             own_glue()
         else:
-            loading(_install_built_in, f"{__name__}.{BUILT_IN[name]}", for_dump)
+            loading(_install_built_in, f"{__name__}.{_glue_for(name)}", for_dump)
     except BaseException as exc:
         if interrupts(exc) or (own_glue is None and is_instance(exc, NOT_ITS_FAULT)):
             raise
@@ -228,7 +244,9 @@ def _install(
             return False
     finally:
         _installing.pop(name, None)
-    _dealt_with[name] = get_ident()
+    # The extensions that share a module of Cython's add to it, one after the other.
+    if own_glue is not None or name in BUILT_IN:
+        _dealt_with[name] = get_ident()
     return True
 
 

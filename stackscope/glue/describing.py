@@ -123,6 +123,37 @@ def greenlet_with_number(number: int) -> List[Any]:
     return [item for find in _greenlet_finders for item in find(number)]
 
 
+# ------------------------------------------------- futures of concurrent.futures
+
+makers: List[Callable[[Any, Waiting], bool]] = []
+"""What `register_maker` was told."""
+
+callback_readers: List[Callable[[object], object]] = []
+"""What `register_callback_reader` was told."""
+
+
+def register_maker(describe: Callable[[Any, Waiting], bool]) -> None:
+    """Have it said what the futures stand for that something else than thread pools makes.
+
+    Args:
+        describe: Gets a future that isn't done, and what is to be filled in, with the ``tasks``
+            behind the future. Gives whether it knows the future.
+    """
+    if describe not in makers:
+        makers.append(describe)
+
+
+def register_callback_reader(find: Callable[[object], object]) -> None:
+    """Have futures looked through that get their results from others.
+
+    Args:
+        find: Gets a done callback of a future. Gives the task or future from which that one will
+            get its result, if the callback tells; else ``None``.
+    """
+    if find not in callback_readers:
+        callback_readers.append(find)
+
+
 # ------------------------------------------------------------------------- time
 
 

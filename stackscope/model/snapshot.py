@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from stackscope.model.stacks import Stack
     from stackscope.model.waiting import Waiting
 
-__all__ = ["ItemNode", "LoopNode", "Snapshot", "TaskNode", "ThreadNode"]
+__all__ = ["FailedTask", "ItemNode", "LoopNode", "Snapshot", "TaskNode", "ThreadNode"]
 
 
 @brief_record
@@ -75,6 +75,26 @@ class TaskNode:
 
 
 @brief_record
+class FailedTask:
+    """A task that has ended with an exception that nobody has asked for as yet.
+
+    Args:
+        task: The task object.
+        number: Its number in this process.
+        name: The name that its library knows it by.
+        error: The exception.
+    """
+
+    task: object
+    number: int
+    name: str
+    error: BaseException
+
+    def __repr__(self) -> str:
+        return f"<FailedTask {self.number} {self.name!r}>"
+
+
+@brief_record
 class LoopNode:
     """An event loop or a run, with its tasks.
 
@@ -86,6 +106,9 @@ class LoopNode:
         is_here: Whether it is running in the thread that took the snapshot, and so stands still.
         tasks: The tasks that no other task owns or waits for.
         noun: What its library calls such a thing: ``"asyncio loop"``, ``"trio run"`` …
+        failed: The tasks that have ended with an exception that nobody has asked for, as far as
+            they are known.
+        to_begin: The coroutines that another thread has given it, and that it hasn't begun.
     """
 
     loop: object
@@ -95,6 +118,8 @@ class LoopNode:
     is_here: bool
     tasks: List[TaskNode]
     noun: str = "event loop"
+    failed: List[FailedTask] = new(list)
+    to_begin: List[object] = new(list)
 
     def __repr__(self) -> str:
         return f"<LoopNode of {self.library} in {self.thread or 'no known thread'}>"

@@ -8,6 +8,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Iterator, List, Optional
 
+    from stackscope.model.stacks import Frame
+
 __all__ = ["Amount", "Waiting"]
 
 
@@ -37,7 +39,9 @@ class Waiting:
             directly.
         obj: What is waited on, such as a lock, a queue, a task or a future; ``None`` if that is
             unknown.
-        tasks: The tasks and futures that have to finish first, as far as they are known.
+        tasks: The tasks that have to finish first, as far as they are known, and the futures of
+            which no more is known. Futures that stand for others, as those of ``gather()`` and
+            ``shield()`` do, are looked through.
         needs_all: Whether all of ``tasks`` have to finish; else the first one to finish ends the
             wait.
         lock: What somebody else has to let go of, if it is a lock, a semaphore or the like.
@@ -53,8 +57,17 @@ class Waiting:
         other_end: How many there are at the other end of a channel, who may end the wait.
         resource: What outside of the program it waits for: ``"127.0.0.1:8080"``, ``"process 71"``.
         thread: The name of the thread that does what it waits for.
+        workers: The threads that do it, or that are busy with what comes before it in the queue of
+            a pool.
+        function: The function that such a thread is in, if that is one in C, which has no frame.
+        pool: The name of the pool that is to do it, and whose workers are all busy.
+        ahead: How many those are, as far as they are known.
+        loop_thread: The name of the thread of the other event loop that is to do it.
+        parts: What else it waits for at the same time, beside tasks: such as calls in threads.
+        awaiting: The frame that awaits ``obj``, if nothing is known about that.
         notes: What else there is to say, in the words of its library: ``"cancelled"``.
         inner: The wait that this one is made of, where that tells more.
+        is_wrapper: Whether this one only stands around ``inner``, which is all that matters.
     """
 
     call: str = ""
@@ -73,15 +86,23 @@ class Waiting:
     other_end: Optional[Amount] = None
     resource: Optional[str] = None
     thread: Optional[str] = None
+    workers: List[object] = new(list)
+    function: Optional[str] = None
+    pool: Optional[str] = None
+    ahead: Optional[Amount] = None
+    loop_thread: Optional[str] = None
+    parts: List[Waiting] = new(list)
+    awaiting: Optional[Frame] = None
     notes: List[str] = new(list)
     inner: Optional[Waiting] = None
+    is_wrapper: bool = False
 
     @property
     def text(self) -> str:
         """The call that waits, or what is awaited, in a few words."""
-        from stackscope.render.words import wait_text
+        from stackscope.render.words import wait_in_brief
 
-        return wait_text(self)
+        return wait_in_brief(self)
 
     @property
     def detail(self) -> str:
@@ -106,7 +127,9 @@ class Waiting:
         """For hooks: forget the details of the calls below, but not what is waited for."""
         self.seconds_left = self.deadline = self.place = self.count = None
         self.other_end = self.resource = self.thread = self.inner = None
-        self.amounts, self.notes = [], []
+        self.is_wrapper = False
+        self.function = self.pool = self.ahead = self.loop_thread = self.awaiting = None
+        self.amounts, self.notes, self.parts, self.workers = [], [], [], []
 
     def wrap(self) -> None:
         """For hooks: make what the calls below have told the ``inner`` wait of what comes now."""

@@ -15,6 +15,7 @@ from stackscope.render.words import (
     alike_keys,
     count,
     groups_of_alike,
+    loop_notes,
     loop_title,
     number_ranges,
     task_label,
@@ -90,6 +91,8 @@ class _Drawing:
         for loop in snapshot.loops:
             yield loop_title(loop)
             yield from self.siblings(loop.tasks, self.guides.context)
+            for note in loop_notes(loop):
+                yield [("note", note)]
         for circle in snapshot.cycles:
             names = " > ".join([task_title(node) for node in [*circle, circle[0]]])
             yield [("note", f"waiting for each other: {names}")]

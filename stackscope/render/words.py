@@ -5,10 +5,18 @@ from __future__ import annotations
 import math
 import os
 import time
+from types import CoroutineType, GeneratorType
 
 from stackscope.model.snapshot import ThreadNode
+from stackscope.render.source import line_text
 from stackscope.render.stream import beginning, end, width_of
-from stackscope.safe.text import class_name, cut, safe_text
+from stackscope.safe.text import (
+    class_name,
+    cut,
+    exception_in_brief,
+    safe_line,
+    safe_text,
+)
 from stackscope.snapshot.numbers import task_numbers, thread_numbers
 from stackscope.snapshot.runtimes import name_of_task
 from stackscope.snapshot.survey import unique
@@ -17,6 +25,7 @@ from stackscope.snapshot.threads import is_thread, name_in_threading
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import (
+        Any,
         Callable,
         Dict,
         Iterable,
@@ -38,6 +47,15 @@ if TYPE_CHECKING:
 
 MOST_HOLDERS = 3
 """The most holders of one lock that are named."""
+
+MOST_NOTES = 5
+"""The most tasks that failed, and coroutines to begin, that are named of one loop."""
+
+MOST_PARTS = 3
+"""The most things that something waits for at the same time that are written out."""
+
+LONGEST_LINE = 80
+"""Characters that are shown of a source line in a sentence."""
 
 LONGEST_NAME = 60
 """Characters that are shown of a name where it is not the main thing."""
@@ -272,18 +290,64 @@ def loop_title(loop: LoopNode, *, at_stop: bool = False, seen_at: str = "") -> L
     return [("header", f"{safe_text(loop.noun)}{where}{status}: "), ("text", total)]
 
 
+def loop_notes(loop: LoopNode) -> List[str]:
+    """What there is to say of a loop beside its tasks that live, one line each."""
+    notes = []
+    for task in loop.failed[:MOST_NOTES]:
+        title = f"task {task.number} ({cut(safe_text(task.name), LONGEST_NAME)})"
+        error = exception_in_brief(task.error, 200)
+        notes.append(f"failed, and nobody has asked for its exception: {title}: {error}")
+    if len(loop.failed) > MOST_NOTES:
+        notes.append(f"{len(loop.failed) - MOST_NOTES} more tasks have failed")
+    notes += [f"not begun: coroutine {_coroutine_name(one)}" for one in loop.to_begin[:MOST_NOTES]]
+    if len(loop.to_begin) > MOST_NOTES:
+        notes.append(f"{len(loop.to_begin) - MOST_NOTES} more coroutines are not begun")
+    return notes
+
+
+def _coroutine_name(coroutine: object) -> str:
+    if type(coroutine) in (CoroutineType, GeneratorType):
+        named: Any = coroutine
+        return f"{safe_text(named.__qualname__)}()"
+    return f"a {class_name(coroutine)}"
+
+
 # ----------------------------------------------------------------------- waits
 
 
+def wait_in_brief(waiting: Waiting) -> str:
+    """What matters most of a wait; see `Waiting.text`."""
+    while waiting.is_wrapper and waiting.inner is not None:
+        if not _name_of_inner(waiting.inner):
+            break
+        waiting = waiting.inner
+    return wait_text(waiting)
+
+
 def wait_text(waiting: Waiting) -> str:
-    """The call that waits, or what is awaited; see `Waiting.text`."""
+    """The call that waits, or what is awaited."""
     if waiting.call:
         return safe_text(waiting.call)
     if waiting.thread is not None:
-        return f"a call in thread {safe_text(waiting.thread)}"
+        place = f", in {safe_text(waiting.function)}" if waiting.function else ""
+        return f"a call in thread {safe_text(waiting.thread)}{place}"
+    if waiting.awaiting is not None:
+        return _awaiting_text(waiting)
     if waiting.obj is None:
         return ""
     return task_label(waiting.obj) or f"a {class_name(waiting.obj)}"
+
+
+def _awaiting_text(waiting: Waiting) -> str:
+    """The line that awaits something of which nothing is known; where it is, if that's not read."""
+    frame = waiting.awaiting
+    assert frame is not None
+    line = safe_line(line_text(frame.pyframe, frame.lineno))
+    return (
+        f'"{cut(line, LONGEST_LINE)}"'
+        if line
+        else f"{class_name(waiting.obj)} at {place_text(frame)}"
+    )
 
 
 def wait_detail(waiting: Waiting) -> str:
@@ -301,13 +365,36 @@ def _detail_without_holders(waiting: Waiting) -> str:
     return joined(
         safe_text(waiting.resource or ""),
         f"in thread {safe_text(waiting.thread)}" if waiting.call and waiting.thread else "",
+        f"in {safe_text(waiting.function)}" if waiting.call and waiting.function else "",
+        f"in the loop of thread {safe_text(waiting.loop_thread)}" if waiting.loop_thread else "",
+        f"a {class_name(waiting.obj)}" if waiting.awaiting is not None else "",
         *map(_amount, waiting.amounts),
         *map(safe_text, waiting.notes),
+        _queue(waiting),
         _line(waiting),
         "" if waiting.other_end is None else _amount(waiting.other_end),
         _time(waiting),
         "" if waiting.inner is None else _inner(waiting.inner),
+        _parts(waiting.parts),
     )
+
+
+def _queue(waiting: Waiting) -> str:
+    """The pool whose workers are all busy: ``queued behind 4 busy workers of pool X``."""
+    if waiting.ahead is None:
+        return ""
+    pool = f" of pool {safe_text(waiting.pool)}" if waiting.pool else ""
+    return f"queued behind {_amount(waiting.ahead)}{pool}"
+
+
+def _parts(parts: Sequence[Waiting]) -> str:
+    """What is waited for at the same time; what is said of several is said once."""
+    counts: Dict[str, int] = {}
+    for text in map(wait_sentence, parts):
+        counts[text] = counts.get(text, 0) + 1
+    texts = [text if number == 1 else f"{number} × {text}" for text, number in counts.items()]
+    more = [f"{len(texts) - MOST_PARTS} more"] if len(texts) > MOST_PARTS else []
+    return joined(*texts[:MOST_PARTS], *more)
 
 
 def _inner(waiting: Waiting) -> str:

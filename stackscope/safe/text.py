@@ -208,6 +208,15 @@ def describe_exception(exc: BaseException, limit: int = REPR_LIMIT) -> str:
     return f"{name}: {message}" if message else name
 
 
+def exception_in_brief(exc: BaseException, limit: int = REPR_LIMIT) -> str:
+    """``ClassName: message``, without running any code of the exception's."""
+    arguments = _arguments(exc)
+    is_plain = class_attribute(type(exc), "__str__") is BaseException.__str__
+    if is_plain and len(arguments) == 1 and type(arguments[0]) is str:
+        return f"{class_name(exc)}: {cut(safe_text(arguments[0]), limit)}"
+    return without_reprs(describe_exception, exc, limit)
+
+
 def _arguments_shown(exc: BaseException) -> Optional[Sequence[object]]:
     """What the ``repr`` of an exception shows; ``None`` if its class has one of its own."""
     shown: object = class_attribute(type(exc), "__repr__")

@@ -71,6 +71,14 @@ class Runtime:
         """The task that a loop is running now, if any."""
         return None
 
+    def failed(self, loop: Any) -> List[Tuple[object, BaseException]]:
+        """The tasks that have ended with an exception that nobody has asked for, with these."""
+        return []
+
+    def to_begin(self, loop: Any) -> List[object]:
+        """The coroutines that a loop has been given to begin, and of which it has no task yet."""
+        return []
+
     def task_name(self, task: Any) -> str:
         """The name of a task.
 
@@ -277,6 +285,14 @@ class Asked:
     def current(self, loop: object) -> object:
         """The task that runs in a loop."""
         return attempt(None, self.runtime.current, loop)  # type: ignore[no-any-return]
+
+    def failed(self, loop: object) -> List[Tuple[object, BaseException]]:
+        """The tasks that failed, and that nobody has asked."""
+        return attempt([], lambda: list(self.runtime.failed(loop)))  # type: ignore[no-any-return]
+
+    def to_begin(self, loop: object) -> List[object]:
+        """What a loop has still to begin."""
+        return attempt([], lambda: list(self.runtime.to_begin(loop)))  # type: ignore[no-any-return]
 
     def task_name(self, task: object) -> str:
         """The name of a task."""

@@ -11,10 +11,10 @@ from __future__ import annotations
 from stackscope.extraction.extraction import Extraction
 from stackscope.interpreter.heap import frozen_objects
 from stackscope.interpreter.running import this_thread
-from stackscope.model.snapshot import ItemNode, LoopNode, Snapshot, TaskNode
+from stackscope.model.snapshot import FailedTask, ItemNode, LoopNode, Snapshot, TaskNode
 from stackscope.model.stacks import Stack
 from stackscope.safe.interruptions import attempt
-from stackscope.snapshot.numbers import item_numbers
+from stackscope.snapshot.numbers import item_numbers, task_numbers
 from stackscope.snapshot.owners import TaskTrees
 from stackscope.snapshot.runtimes import found_by, known_finders, make_runtimes, types_of
 from stackscope.snapshot.survey import Survey
@@ -85,6 +85,11 @@ def _loop_node(trees: TaskTrees, runtime: Asked, loop: object, survey: Survey) -
         ident is not None and ident == this_thread(),
         trees.add(runtime, loop),
         runtime.noun,
+        failed=[
+            FailedTask(task, task_numbers.of(task), runtime.task_name(task), error)
+            for task, error in runtime.failed(loop)
+        ],
+        to_begin=runtime.to_begin(loop),
     )
 
 

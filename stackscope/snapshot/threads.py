@@ -55,6 +55,11 @@ def thread_that_has(lock: object) -> Optional[threading.Thread]:
     return None if ident is None else _thread(ident)
 
 
+def thread_with_number(ident: int) -> Optional[threading.Thread]:
+    """For hooks: the thread that has a number in `sys._current_frames`, if `threading` knows it."""
+    return _thread(ident)
+
+
 def _age(node: ThreadNode) -> Tuple[float, List[Tuple[int, str]]]:
     if node.thread is None:
         return float("inf"), []

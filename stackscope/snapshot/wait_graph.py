@@ -76,12 +76,17 @@ class WaitGraph:
     # -------------------------------------------------------- awaited tasks
 
     def hang_awaited(self, loops: List[LoopNode]) -> None:
-        """Hang the tasks that nothing owns under the first ones that await or start them."""
-        awaited_by = {
-            id(node): self._known(tasks)
-            for node, tasks in [(node, _awaited(node)) for node in self.nodes.values()]
-            if tasks
-        }
+        """Hang the tasks that nothing owns under the first ones that await or start them.
+
+        Those that await a task of another loop only name it: it stays in its own loop.
+        """
+        loop_of = {id(node): id(loop) for loop in loops for node in loop.walk()}
+        awaited_by = {}
+        for node in self.nodes.values():
+            others = self._known(_awaited(node))
+            others = [one for one in others if loop_of.get(id(one)) == loop_of.get(id(node))]
+            if others:
+                awaited_by[id(node)] = others
         if not awaited_by:
             return
         free = {id(node) for loop in loops for node in loop.tasks if node.owner is None}
@@ -90,8 +95,8 @@ class WaitGraph:
         }
         awaited &= free
         seen: Set[int] = set()
-        for loop in loops:
-            for is_last_resort in (False, True):  # then only those are left that wait in a circle
+        for is_last_resort in (False, True):  # then only those are left that wait in a circle
+            for loop in loops:
                 for node in loop.tasks:
                     if id(node) not in seen and (is_last_resort or id(node) not in awaited):
                         self._hang_below(node, awaited_by, free, seen)

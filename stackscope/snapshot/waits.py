@@ -8,24 +8,43 @@ what it knows to a `Waiting`, the innermost one first.
 from __future__ import annotations
 
 import functools
+import sys
 
 from stackscope.extraction.codes import code_dispatch
-from stackscope.extraction.extraction import implementation
+from stackscope.extraction.extraction import (
+    Extraction,
+    current_extraction,
+    implementation,
+    looked_up_once,
+)
 from stackscope.interpreter.facts import CO_ANY_GENERATOR
 from stackscope.interpreter.frames.blocking import RLOCK, UNKNOWN, lock_awaited_in
 from stackscope.model.stacks import Stack
 from stackscope.model.waiting import Waiting
 from stackscope.safe.interruptions import interrupts
+from stackscope.safe.scoped import Scoped
 from stackscope.snapshot.user_code import calls_below_user, is_runtime_frame, name_of_call
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType
-    from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
+    from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
     from stackscope.model.stacks import Frame
 
-__all__ = ["awaited_object", "describe_call", "describe_leaf", "describe_object", "describe_wait"]
+__all__ = [
+    "awaited_object",
+    "describe_call",
+    "describe_leaf",
+    "describe_object",
+    "describe_wait",
+    "finished_by",
+    "tasks_behind",
+]
+
+MOST_LAYERS = 8
+"""How many futures that are inside of each other are described. The tasks behind more of them are
+found all the same."""
 
 
 @functools.singledispatch
@@ -41,6 +60,82 @@ def awaited_object(item: Any) -> object:
         What it waits for; ``None`` if that is unknown.
     """
     return None
+
+
+@functools.singledispatch
+def describe_unknown(leaf: Any, waiting: Waiting) -> None:
+    """Hook: say more of an object at the end of a stack, if nobody else has told anything.
+
+    That may take a look at all others. Dispatches on the type of ``leaf``.
+
+    Args:
+        leaf: The object.
+        waiting: To be filled in.
+    """
+
+
+@functools.singledispatch
+def finished_by(future: Any) -> Sequence[object]:
+    """Hook: what has to finish before a future has a result: tasks, or other futures.
+
+    Dispatches on the type of ``future``.
+
+    Args:
+        future: The future, which may be done.
+
+    Returns:
+        Those that aren't done; nothing if the future stands for itself.
+    """
+    return ()
+
+
+def tasks_behind(futures: Iterable[object]) -> List[object]:
+    """For hooks: the tasks that have to finish before futures have a result.
+
+    Args:
+        futures: The futures, or tasks.
+
+    Returns:
+        What `finished_by` leads to in the end, each of it once. All of this takes linear time
+        for the futures of a snapshot, however they are nested.
+    """
+    found: Dict[int, object] = {}
+    for future in futures:
+        for one in _behind(future):
+            found[id(one)] = one
+    return list(found.values())
+
+
+def _nothing_known() -> Dict[int, Tuple[object, List[object]]]:
+    """The tasks behind futures, by the id of the future, at the beginning of an extraction."""
+    return {}
+
+
+def _behind(future: object) -> List[object]:
+    """The tasks behind one future; itself, if there is nothing behind it."""
+    known = looked_up_once(_nothing_known)
+    todo = [future]
+    opened: Dict[int, Sequence[object]] = {}
+    while todo:
+        top = todo[-1]
+        if id(top) in known:
+            todo.pop()
+            continue
+        others = opened.get(id(top))
+        if others is None:
+            others = _ask(_hook(finished_by, top), top) or ()
+            opened[id(top)] = others
+            # Those that are open already wait for this one in a circle.
+            todo += [one for one in others if id(one) not in known and id(one) not in opened]
+            continue
+        todo.pop()
+        lists = [known[id(one)][1] for one in others if id(one) in known]
+        if len(lists) == 1:
+            known[id(top)] = (top, lists[0])
+        else:
+            found = {id(one): one for part in lists for one in part} or {id(top): top}
+            known[id(top)] = (top, list(found.values()))
+    return known[id(future)][1]
 
 
 @functools.singledispatch
@@ -108,8 +203,14 @@ def describe_object(leaf: object) -> Waiting:
         What `describe_leaf` says of it: often the ``inner`` wait of another one.
     """
     waiting = Waiting(obj=leaf)
-    _ask(_hook(describe_leaf, leaf), leaf, waiting)
+    layers = _layers.get()
+    if layers < MOST_LAYERS:
+        _layers.during(layers + 1, _ask, _hook(describe_leaf, leaf), leaf, waiting)
     return waiting
+
+
+_layers: Scoped[int] = Scoped("layers of waits", 0)
+"""How many waits are being described that are inside of each other."""
 
 
 def describe_wait(stack: Stack) -> Optional[Waiting]:
@@ -130,6 +231,14 @@ def describe_wait(stack: Stack) -> Optional[Waiting]:
         >>> asyncio.run(main())
         'Event.wait(): 1 waiter'
     """
+    if current_extraction() is None:
+        # So that all that is looked up is looked up once.
+        extraction = Extraction(False, False, sys._getframe(1))
+        return extraction.complete(_describe_wait, stack)
+    return _describe_wait(stack)
+
+
+def _describe_wait(stack: Stack) -> Optional[Waiting]:
     # What nothing unwraps is its own leaf, and not what it waits for.
     leaf = None if stack.leaf is stack.root else stack.leaf
     if leaf is None and stack.root is not None:
@@ -148,8 +257,13 @@ def describe_wait(stack: Stack) -> Optional[Waiting]:
             if not has_words:
                 waiting.call = name_of_call(frame)
             described = frame
+    if leaf is not None and described is None and not is_named:
+        _ask(_hook(describe_unknown, leaf), leaf, waiting)
+        is_named = bool(waiting.call)
     if calls and described is not calls[0] and (described is not None or not is_named):
         _name_outer_call(waiting, calls[0], described, has_words)
+    if leaf is not None and not waiting.call and not waiting.tasks and waiting.thread is None:
+        waiting.awaiting = _innermost_suspended(stack)
     return None if leaf is None and not waiting.call else waiting
 
 
@@ -199,6 +313,14 @@ def _is_described(frame: Frame) -> bool:
 def _is_suspended(frame: Frame) -> bool:
     """Whether a frame waits in a coroutine or generator, and not in a call in a thread."""
     return frame.origin is not None and bool(frame.pyframe.f_code.co_flags & CO_ANY_GENERATOR)
+
+
+def _innermost_suspended(stack: Stack) -> Optional[Frame]:
+    """The frame that awaits the leaf of a stack."""
+    for frame in reversed(stack.frames):
+        if not frame.hide:
+            return frame if _is_suspended(frame) else None
+    return None
 
 
 def _name_outer_call(

@@ -66,12 +66,14 @@ def test_a_task_group_that_is_cancelled():
 
     snapshot, text = asyncio.run(main())
     found = nodes_by_name(snapshot)
-    assert str(found["parent"].waiting) == "end of TaskGroup: 1 task, cancelled, 1 failed"
+    assert (
+        str(found["parent"].waiting) == "end of TaskGroup: 1 task, cancelled, 1 failed: ValueError"
+    )
     assert found["stubborn"].state == "cancelling"
     assert found["late"].cancel_reason == "go away"
     assert "(late): cancelling (go away), waiting for asyncio.sleep()" in text
     [context] = found["parent"].stack.frames[0].contexts
-    assert context.description == "TaskGroup: cancelled, 1 failed"
+    assert context.description == "TaskGroup: cancelled, 1 failed: ValueError"
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="Runner came with 3.11")

@@ -20,12 +20,12 @@ from stackscope.glue.anyio.common import (
     describe_semaphore,
     register_backend,
 )
+from stackscope.glue.asyncio.clocks import time_left_until
 from stackscope.glue.asyncio.futures import (
     TASKS,
     free_variables,
     internal,
     name_in_order,
-    time_until,
 )
 from stackscope.glue.asyncio.loops import register_owner_finder, register_reason_cutter
 from stackscope.glue.describing import (
@@ -77,7 +77,7 @@ def _deadline_of(scope: Any) -> Optional[Deadline]:
     if moment == math.inf:
         return None
     loop = internal(getattr(scope, "_host_task", None), "_loop")
-    return Deadline(None, moment, "loop") if loop is None else time_until(moment, loop)
+    return Deadline(None, moment, "loop") if loop is None else time_left_until(moment, loop)
 
 
 def _reason_of(scope: Any) -> str:

@@ -5,6 +5,8 @@
 `loops`        the event loops and tasks of the process, and who owns each task
 `eager`        tasks that run inside of others
 `waits`        what a task waits for
+`setters`      who gives futures their results that don't tell themselves
+`clocks`       how far away moments are
 `futures`      what tasks and futures know of each other, read without running their code
 `without_gil`  the same where there is no GIL
 =============  ==============================================================================

@@ -11,10 +11,14 @@ import sys
 from operator import attrgetter
 from types import CoroutineType
 
-from stackscope.extraction.extraction import current_extraction
+from stackscope.extraction.extraction import (
+    current_extraction,
+    looked_up_once,
+    threads_with_frames,
+)
 from stackscope.extraction.walk import Leaf
 from stackscope.glue.asyncio.futures import coroutine_of
-from stackscope.glue.asyncio.loops import all_tasks_of, get_loop, loop_run_by
+from stackscope.glue.asyncio.loops import known_tasks
 from stackscope.interpreter.facts import CO_ANY_GENERATOR, FREE_THREADED
 from stackscope.interpreter.resumable import frame_of
 from stackscope.interpreter.running import find_running, uncollected
@@ -22,7 +26,7 @@ from stackscope.interpreter.running import find_running, uncollected
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Any, Iterator, List, Optional
+    from typing import Any, Dict, List, Optional, Tuple
 
 __all__ = ["unwrap_running_task"]
 
@@ -38,18 +42,12 @@ def unwrap_running_task(task: object, coroutine: Any) -> object:
         The coroutine; if another task runs inside of it, its own frames and the other task, as the
         leaf.
     """
-    frames = _frames_from(coroutine)
-    if not any(map(_may_be_of_task, frames[1:])):
-        return coroutine
-    inside = {
-        id(_frame_of(coroutine_of(other))): other
-        for loop in _loops_of(task, frames)
-        for other in all_tasks_of(loop)
-        if other is not task and is_running(coroutine_of(other))
-    }
-    for index, frame in enumerate(frames):
-        if id(frame) in inside:
-            return [*frames[:index], Leaf(inside[id(frame)])]
+    frames, first = _place_of(coroutine)
+    for index in range(first + 1, len(frames)):
+        if _may_be_of_task(frames[index]):
+            frame, inner = looked_up_once(_running_tasks).get(id(frames[index]), (None, None))
+            if frame is frames[index] and inner is not task:
+                return [*frames[first:index], Leaf(inner)]
     return coroutine
 
 
@@ -65,21 +63,38 @@ def _frame_of(coroutine: Any) -> Optional[FrameType]:
     return frame
 
 
-def _frames_from(coroutine: Any) -> List[FrameType]:
-    """The frames from that of a running coroutine on; none if it has just ended."""
+def _place_of(coroutine: Any) -> Tuple[List[FrameType], int]:
+    """The stack that a running coroutine is on, and where; an empty one if it has just ended."""
     outer = _frame_of(coroutine)
     if outer is None:
-        return []
+        return [], 0
+    known = looked_up_once(_running_frames).get(id(outer))
+    if known is not None and known[0][known[1]] is outer:
+        return known
     extraction = current_extraction()
-    return find_running(outer, sys._getframe() if extraction is None else extraction.caller)
+    return find_running(outer, sys._getframe() if extraction is None else extraction.caller), 0
+
+
+def _running_frames() -> Dict[int, Tuple[List[FrameType], int]]:
+    """The frames of coroutines that run: the stack that each is on, and where, by its id."""
+    return {
+        id(frame): (frames, index)
+        for _, frames in threads_with_frames()
+        for index, frame in enumerate(frames)
+        if _may_be_of_task(frame)
+    }
+
+
+def _running_tasks() -> Dict[int, Tuple[Optional[FrameType], object]]:
+    """The tasks that run with their outermost frames, by the ids of these."""
+    found: Dict[int, Tuple[Optional[FrameType], object]] = {}
+    for task in known_tasks():
+        coroutine = coroutine_of(task)
+        if is_running(coroutine):
+            frame = _frame_of(coroutine)
+            found[id(frame)] = (frame, task)
+    return found
 
 
 def _may_be_of_task(frame: FrameType) -> bool:
     return bool(frame.f_code.co_flags & CO_ANY_GENERATOR)
-
-
-def _loops_of(task: object, frames: List[FrameType]) -> Iterator[Any]:
-    """The loop of a task, and those that are run inside of it."""
-    yield get_loop(task)
-    for frame in frames:
-        yield from loop_run_by(frame)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio.tasks
 import gc
+import sys
 from types import FunctionType, GetSetDescriptorType, MethodDescriptorType
 
 from stackscope.glue.describing import Deadline
@@ -14,8 +15,7 @@ from stackscope.snapshot.numbers import natural_order
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import FrameType
-    from typing import Any, Dict, List, Optional, Tuple
+    from typing import Any, Callable, Dict, List, Optional, Tuple
 
 # The ones written in Python, where asyncio.Task and asyncio.Future are the ones written in C.
 PyTask: Any = getattr(asyncio.tasks, "_PyTask", asyncio.Task)
@@ -119,13 +119,38 @@ def free_variables(function: FunctionType) -> Dict[str, Any]:
     return found
 
 
-def chained(future: object) -> object:
-    """The future of another thread or loop whose result ``future`` will get.
+_source_finders: List[Callable[[object], object]] = []
 
-    `asyncio.futures._chain_future` connects the two (3.8 to 3.15); so do ``run_in_executor()``,
-    ``to_thread()`` and ``wrap_future()``.
+
+def register_source_finder(find: Callable[[object], object]) -> None:
+    """Have the futures of a library looked through that get their results from somewhere else.
+
+    Args:
+        find: Gets a done callback of a future. If that tells where the result of the future will
+            come from, it gives this: another future, a task, or a stack item such as a generator
+            that computes it; else ``None``.
     """
-    return callback_variable(future, "_call_check_cancel", "source")
+    if find not in _source_finders:
+        _source_finders.append(find)
+
+
+def source_of(future: object) -> object:
+    """Where the result of ``future`` will come from, as far as its own callbacks tell.
+
+    `asyncio.futures._chain_future` connects a future of another thread or loop with the one that
+    gets its result (3.8 to 3.15); so do ``run_in_executor()``, ``to_thread()`` and
+    ``wrap_future()``.
+    """
+    for callback in _first_callbacks(future):
+        if type(callback) is not FunctionType:
+            continue
+        if callback.__code__.co_name == "_call_check_cancel":
+            return free_variables(callback).get("source")
+        for find in _source_finders:
+            source = find(callback)
+            if source is not None and source is not future:
+                return source
+    return None
 
 
 def shielded(future: object) -> object:
@@ -133,14 +158,42 @@ def shielded(future: object) -> object:
     return callback_variable(future, "_outer_done_callback", "inner")
 
 
-def executor_frames(future: object) -> List[FrameType]:
-    """The frames of the call in a thread pool that ``future`` stands for."""
-    source = chained(future)
-    if source is None:
-        return []
+MOST_WRAPPERS = 100
+"""How many futures around each other are looked through for the frames of a call."""
+
+
+def frames_behind(future: object) -> List[Any]:
+    """The stack that goes on where ``future`` is awaited: that of a call in a thread pool.
+
+    Whatever wraps that, as long as nothing else is waited for at the same time. Tasks have stacks
+    of their own.
+    """
+    for _ in range(MOST_WRAPPERS):
+        if is_instance(future, TASKS):
+            return []
+        children = internal(future, "_children") if is_instance(future, FUTURES) else None
+        if type(children) is list:
+            left = [child for child in children if not is_done(child)]
+            inner = left[0] if len(left) == 1 else None
+        elif is_instance(future, FUTURES):
+            inner = shielded(future)
+            inner = source_of(future) if inner is None else inner
+        else:
+            return _frames_of_source(future)
+        if inner is None or is_done(future):
+            return []
+        future = inner
+    return []
+
+
+def _frames_of_source(source: object) -> List[Any]:
+    concurrent = sys.modules.get("concurrent.futures._base")
+    cls = None if concurrent is None else vars(concurrent).get("Future")
+    if cls is None or not is_instance(source, (cls,)):
+        return [source]
     from stackscope.glue.stdlib.concurrent_futures import frames_of_call
 
-    return frames_of_call(source)
+    return list(frames_of_call(source))
 
 
 def state_of(future: object) -> Optional[str]:
@@ -189,7 +242,7 @@ def name_in_order(task: object) -> List[Tuple[int, str]]:
 
 
 def time_until(moment: float, loop: Any) -> Deadline:
-    """How far away a moment by the clock of a loop is."""
+    """How far away a moment by the clock of a loop is, whatever the loop does meanwhile."""
     clock: Any = class_attribute(type(loop), "time")
     # A clock of the program's own isn't asked, for that would run its code.
     is_asyncios = type(clock) is FunctionType and clock.__module__ == "asyncio.base_events"

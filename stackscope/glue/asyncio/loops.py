@@ -7,9 +7,13 @@ import asyncio.base_events
 import asyncio.events
 import asyncio.runners
 import asyncio.tasks
+import gc
+from collections import deque
+from itertools import islice
 from types import CoroutineType, FunctionType, GeneratorType, MethodType
 
-from stackscope.extraction.extraction import threads_with_frames
+from stackscope.extraction.codes import get_code
+from stackscope.extraction.extraction import looked_up_once, threads_with_frames
 from stackscope.extraction.hooks import customize, unwrap_stackitem
 from stackscope.extraction.walk import Leaf
 from stackscope.glue.asyncio.futures import (
@@ -17,13 +21,16 @@ from stackscope.glue.asyncio.futures import (
     PyTask,
     coroutine_of,
     done_callbacks,
+    free_variables,
     internal,
     is_done,
     is_method_in_c,
+    name_in_order,
     name_of,
     requests_to_cancel,
     state_of,
 )
+from stackscope.interpreter.facts import FREE_THREADED
 from stackscope.interpreter.frames import local_value
 from stackscope.interpreter.heap import instances, subclasses
 from stackscope.interpreter.running import this_thread
@@ -34,8 +41,10 @@ from stackscope.safe.objects import (
     mro_of,
     namespace_of,
 )
+from stackscope.safe.text import class_name, safe_text
 from stackscope.snapshot.runtimes import Runtime, register_runtime
 from stackscope.snapshot.survey import Survey, unique
+from stackscope.snapshot.threads import name_of_thread
 from stackscope.snapshot.user_code import register_machinery
 
 TYPE_CHECKING = False
@@ -125,6 +134,90 @@ def all_tasks_of(loop: object) -> List[Any]:
     return _tasks_of_loop(loop)
 
 
+def known_loops() -> List[Any]:
+    """The loops that are known without asking the collector: those that run, or have tasks."""
+    return looked_up_once(_find_loops)
+
+
+def _find_loops() -> List[Any]:
+    found = [asyncio._get_running_loop()]
+    found += [loop for _, loop in looked_up_once(_find_running)]
+    if OTHER_TASKS:
+        found += [get_loop(task) for task in _all_known_tasks() if not is_done(task)]
+    return [loop for loop in unique(found) if loop is not None]
+
+
+def known_tasks() -> List[Any]:
+    """The tasks of the `known_loops` that are not done."""
+    return looked_up_once(_find_tasks)
+
+
+def _find_tasks() -> List[Any]:
+    if OTHER_TASKS:
+        return [task for task in _all_known_tasks() if not is_done(task)]
+    return [task for loop in known_loops() for task in _tasks_of_loop(loop)]
+
+
+def handles_of(loop: Any) -> List[Any]:
+    """What a loop will call: as soon as it gets to it, or later. Up to uvloop, not all is known."""
+    if is_instance(loop, (asyncio.BaseEventLoop,)):
+        attributes = instance_attributes(loop)
+        waiting = [attributes.get("_ready"), attributes.get("_scheduled")]
+    else:
+        # uvloop has nothing else in queues of that kind (uvloop/loop.pyx, 0.14 to 0.23).
+        waiting = [one for one in gc.get_referents(loop) if type(one) is deque]
+    return [
+        handle for one in waiting if type(one) is deque or type(one) is list for handle in list(one)
+    ]
+
+
+def name_of_loop_thread(loop: Any) -> Optional[str]:
+    """The name of the thread that a loop runs in; ``None`` if that isn't known."""
+    for ident, running in looked_up_once(_find_running):
+        if running is loop:
+            return name_of_thread(ident) or f"{ident:#x}"
+    return None
+
+
+def _find_running() -> List[Tuple[int, Any]]:
+    return [
+        (ident, loop)
+        for ident, frames in threads_with_frames()
+        for frame in frames
+        for loop in loop_run_by(frame)
+    ]
+
+
+def coroutines_to_begin() -> List[Tuple[Any, object, Any]]:
+    """What ``run_coroutine_threadsafe()`` was given, and its loop hasn't yet made a task of.
+
+    Gives the coroutine, the future that the caller has, and the loop.
+    """
+    return looked_up_once(_find_coroutines)
+
+
+def _find_coroutines() -> List[Tuple[Any, object, Any]]:
+    found = []
+    for loop in known_loops():
+        for handle in handles_of(loop):
+            for one in gc.get_referents(handle):
+                if type(one) is FunctionType and one.__code__ is _THREADSAFE:
+                    variables = free_variables(one)
+                    found.append((variables.get("coro"), variables.get("future"), loop))
+    return found
+
+
+_THREADSAFE = get_code(asyncio.run_coroutine_threadsafe, "callback")
+"""What ``run_coroutine_threadsafe()`` has a loop call (3.8 to 3.15)."""
+
+
+def name_of_coroutine(coroutine: Any) -> str:
+    """What a coroutine is called; that of another type than those of Python is not asked."""
+    if type(coroutine) in (CoroutineType, GeneratorType):
+        return safe_text(coroutine.__qualname__)
+    return class_name(coroutine)
+
+
 def current_task(loop: object) -> Any:
     """The task that a loop is running; by identity, for `asyncio.current_task` hashes the loop."""
     known = getattr(asyncio.tasks, "_current_tasks", None)
@@ -205,6 +298,16 @@ class AsyncioLoops(Runtime):
     def current(self, loop: Any) -> object:
         return current_task(loop)
 
+    def failed(self, loop: Any) -> List[Tuple[object, BaseException]]:
+        found = [
+            (task, _error_not_asked_for(task)) for task in _done_tasks() if get_loop(task) is loop
+        ]
+        failed = [(task, error) for task, error in found if error is not None]
+        return sorted(failed, key=lambda pair: name_in_order(pair[0]))
+
+    def to_begin(self, loop: Any) -> List[object]:
+        return [coroutine for coroutine, _, its_loop in coroutines_to_begin() if its_loop is loop]
+
     def task_name(self, task: Any) -> str:
         return name_of(task)
 
@@ -244,6 +347,69 @@ class AsyncioLoops(Runtime):
                 return "starting" if is_instance(stack.leaf, TASKS) else "running"
             return "ready"
         return "cancelling" if is_cancelling else "waiting"
+
+
+def _error_not_asked_for(task: Any) -> Optional[BaseException]:
+    """The exception that a task has ended with, if that is what asyncio would log at its end."""
+    if internal(task, "_log_traceback") is not True:
+        return None
+    error = internal(task, "_exception")
+    return error if is_instance(error, (BaseException,)) else None
+
+
+def _done_tasks() -> List[Any]:
+    """The tasks that are done and alive, as far as they are known.
+
+    From 3.14 on asyncio forgets them. Then they are those that a suspended task has in a variable,
+    or in a container or object that it has in a variable, or in a container in such an object.
+    """
+    return looked_up_once(_find_done_tasks)
+
+
+def _find_done_tasks() -> List[Any]:
+    if OTHER_TASKS:
+        return [task for task in _all_known_tasks() if is_done(task)]
+    found: List[Any] = []
+    left = MOST_SEARCHED
+    for task in known_tasks():
+        coroutine = coroutine_of(task)
+        while type(coroutine) is CoroutineType and left > 0:
+            for value in _values_in(coroutine):
+                inside = _contents(value)
+                for one in list(inside):
+                    if type(one) in CONTAINERS:
+                        inside += _contents(one)
+                left -= 1 + len(inside)
+                found += [one for one in (value, *inside) if is_instance(one, TASKS)]
+            coroutine = coroutine.cr_await
+    return unique([task for task in found if is_done(task)])
+
+
+CONTAINERS = (list, set, tuple, dict, frozenset, deque)
+
+MOST_SEARCHED = 20_000
+"""How many objects are looked at for tasks that failed."""
+
+
+def _values_in(coroutine: Any) -> List[object]:
+    """The values of a suspended coroutine's variables; nothing of one that may be running."""
+    frame = None if FREE_THREADED or coroutine.cr_running else coroutine.cr_frame
+    if frame is None:
+        return []
+    return [local_value(frame, name)[1] for name in frame.f_code.co_varnames]
+
+
+def _contents(value: object) -> List[object]:
+    """What is in a container, or in the attributes of an object."""
+    kind = type(value)
+    items: Any
+    if kind is dict:
+        items = value.values()  # type: ignore[attr-defined]
+    elif kind in CONTAINERS:
+        items = value
+    else:
+        items = instance_attributes(value).values()
+    return list(islice(items, 1000)) if len(items) <= MOST_SEARCHED else []
 
 
 _owner_finders: List[OwnerFinder] = []

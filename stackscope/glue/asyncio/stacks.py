@@ -19,23 +19,24 @@ from types import FunctionType, GeneratorType
 from stackscope.extraction.extraction import child_stack
 from stackscope.extraction.hooks import customize, elaborate_context, unwrap_stackitem
 from stackscope.extraction.walk import Leaf
+from stackscope.glue.asyncio.clocks import time_left_until
 from stackscope.glue.asyncio.eager import is_running, unwrap_running_task
 from stackscope.glue.asyncio.futures import (
     FUTURES,
     TASKS,
     PyFuture,
     coroutine_of,
-    executor_frames,
+    frames_behind,
     internal,
     is_done,
     name_in_order,
     shielded,
-    time_until,
 )
-from stackscope.glue.describing import Deadline
+from stackscope.glue.describing import Deadline, code_of
 from stackscope.interpreter.frames import local_value
 from stackscope.render.words import deadline_text, joined
 from stackscope.safe.objects import instance_attributes, is_instance
+from stackscope.safe.text import exception_in_brief
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,14 +70,14 @@ def unwrap_future_iterator(iterator: object) -> object:
         if cls is asyncio.Task:
             return Leaf(referent)
         if cls is asyncio.Future or (cls is not type and is_instance(referent, FUTURES)):
-            return executor_frames(referent) or Leaf(referent)
+            return frames_behind(referent) or Leaf(referent)
     return None
 
 
 def unwrap_future(future: object) -> object:
     """A future: the frames of the call in a thread pool that it stands for, or the leaf."""
     inner = shielded(future)
-    return executor_frames(future) or Leaf(future) if inner is None else inner
+    return frames_behind(future) or Leaf(future) if inner is None else inner
 
 
 def elaborate_await(frame: Frame, next_inner: object) -> object:
@@ -85,7 +86,35 @@ def elaborate_await(frame: Frame, next_inner: object) -> object:
     if next_inner is not None or not found:
         return None
     frame.hide = True
-    return executor_frames(future) or Leaf(future)
+    return frames_behind(future) or Leaf(future)
+
+
+def elaborate_wait(frame: Frame, next_inner: object) -> object:
+    """``wait()`` for one future that is left: the call in a thread pool that it stands for."""
+    futures: Any = local_value(frame.pyframe, "fs")[1]
+    if not any(type(futures) is cls for cls in (list, set, tuple)):
+        return None
+    return _instead_of_waiter(next_inner, [one for one in list(futures) if not is_done(one)])
+
+
+def elaborate_wait_for(frame: Frame, next_inner: object) -> object:
+    """``wait_for()`` up to 3.11: the call in a thread pool that it waits for."""
+    found, future = local_value(frame.pyframe, "fut")
+    return _instead_of_waiter(next_inner, [future] if found else [])
+
+
+def elaborate_as_completed(frame: Frame, next_inner: object) -> object:
+    """``as_completed()`` from 3.13 on: the same as for ``wait()``."""
+    _, iterator = local_value(frame.pyframe, "self")
+    todo = instance_attributes(iterator).get("_todo")
+    return _instead_of_waiter(next_inner, list(todo) if type(todo) is set else [])
+
+
+def _instead_of_waiter(next_inner: object, futures: List[Any]) -> object:
+    """What a frame waits for in truth, if it awaits a future of its own for that."""
+    if len(futures) != 1 or next_inner is futures[0] or not is_instance(futures[0], FUTURES):
+        return None
+    return frames_behind(futures[0]) or None
 
 
 # ------------------------------------------------------------- task groups
@@ -109,8 +138,15 @@ def state_of_group(group: object) -> List[str]:
     if attributes.get("_aborting") is not True:
         return []
     errors = attributes.get("_errors")
-    failed = [f"{len(errors)} failed"] if type(errors) is list and errors else []
-    return ["cancelled", *failed]
+    if type(errors) is not list or not errors:
+        return ["cancelled"]
+    texts = [exception_in_brief(error, 200) for error in errors[:MOST_ERRORS]]
+    more = [f"{len(errors) - MOST_ERRORS} more"] if len(errors) > MOST_ERRORS else []
+    return ["cancelled", f"{len(errors)} failed: {'; '.join([*texts, *more])}"]
+
+
+MOST_ERRORS = 3
+"""How many of the exceptions in a task group are named."""
 
 
 # ---------------------------------------------------------------- timeouts
@@ -136,10 +172,18 @@ def deadline_of_timeout(timeout: object) -> Optional[Deadline]:
     task, moment = attributes.get("_task"), attributes.get("_when")
     if task is None or moment is None:
         return None
-    return time_until(moment, internal(task, "_loop"))
+    return time_left_until(moment, internal(task, "_loop"))
 
 
 # ------------------------------------------------------------ installation
+
+
+ELABORATED = (
+    ("_wait", elaborate_wait),
+    ("wait_for", elaborate_wait_for),
+    ("_AsCompletedIterator._wait_for_one", elaborate_as_completed),
+)
+"""The functions of asyncio.tasks that await a future of their own in the place of others."""
 
 
 def install() -> None:
@@ -153,6 +197,10 @@ def install() -> None:
         unwrap_stackitem.register(iterator_type, unwrap_future_iterator)
     if type(PyFuture.__await__) is FunctionType:
         customize(PyFuture.__await__, elaborate=elaborate_await)
+    for path, elaborate in ELABORATED:
+        code = code_of(asyncio.tasks, path)
+        if code is not None:
+            customize(code, elaborate=elaborate)
     if hasattr(asyncio, "TaskGroup"):  # 3.11+
         elaborate_context.register(asyncio.TaskGroup, elaborate_task_group)
     if hasattr(asyncio, "Timeout"):  # 3.11+

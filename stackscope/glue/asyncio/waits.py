@@ -20,28 +20,45 @@ from collections import deque
 from types import FunctionType, MemberDescriptorType
 
 from stackscope.extraction.contexts import contexts_active_in_frame
+from stackscope.glue.asyncio.clocks import time_left_until
 from stackscope.glue.asyncio.futures import (
     FUTURES,
     TASKS,
-    chained,
-    done_callbacks,
     free_variables,
     internal,
     is_done,
     shielded,
-    time_until,
+    source_of,
 )
-from stackscope.glue.asyncio.loops import all_tasks_of
+from stackscope.glue.asyncio.loops import (
+    coroutines_to_begin,
+    name_of_coroutine,
+    name_of_loop_thread,
+)
+from stackscope.glue.asyncio.setters import the_setters
 from stackscope.glue.asyncio.stacks import deadline_of_timeout, state_of_group
-from stackscope.glue.describing import describe_nothing, register_call, variable
+from stackscope.glue.describing import (
+    describe_nothing,
+    register_call,
+    register_callback_reader,
+    register_maker,
+    variable,
+)
 from stackscope.model.waiting import Amount
 from stackscope.safe.objects import class_attribute, instance_attributes, is_instance
 from stackscope.safe.text import cut, safe_repr
-from stackscope.snapshot.waits import awaited_object, describe_leaf, describe_object
+from stackscope.snapshot.waits import (
+    awaited_object,
+    describe_leaf,
+    describe_object,
+    describe_unknown,
+    finished_by,
+    tasks_behind,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Optional, Tuple
+    from typing import Any, Dict, List, Optional, Sequence, Tuple
 
     from stackscope.glue.describing import Describer
     from stackscope.model.stacks import Frame
@@ -54,8 +71,8 @@ LONGEST_LINE = 100
 """The longest queue in which places are looked for: that takes quadratic time for all who wait in
 it."""
 
-MOST_SEARCHED = 500
-"""The most tasks among which those are searched that ``as_completed()`` waits for."""
+MOST_PARTS = 20
+"""How many of the futures that something waits for at once are described."""
 
 # Slots, which nobody's code is between.
 _when = asyncio.TimerHandle.__dict__["_when"].__get__
@@ -95,9 +112,9 @@ def note_timer(waiting: Waiting, handle: Any, loop: Any = None) -> None:
         return
     if is_instance(handle, (asyncio.TimerHandle,)):
         its_loop = _loop_of_timer(handle)
-        time_until(_when(handle), loop if its_loop is None else its_loop).note_in(waiting)
+        time_left_until(_when(handle), loop if its_loop is None else its_loop).note_in(waiting)
     elif is_instance(handle, _other_timers) and loop is not None:
-        time_until(handle.when(), loop).note_in(waiting)
+        time_left_until(handle.when(), loop).note_in(waiting)
 
 
 def note_line(waiting: Waiting, line: object) -> None:
@@ -130,23 +147,114 @@ def describe_future(future: object, waiting: Waiting) -> None:
     if type(children) is list:
         left, total = pending(children)
         waiting.call = f"gather() of {total}"
-        waiting.tasks = left
+        note_futures(waiting, left)
         if len(left) < total:
             waiting.amounts = [Amount(total - len(left), "done", plural="done")]
         return
     inner = shielded(future)
     if inner is not None:
-        waiting.call = "shield()"
-        waiting.tasks = [inner]
+        waiting.call, waiting.is_wrapper = "shield()", True
+        waiting.tasks = tasks_behind([inner])
         waiting.inner = describe_object(inner)
-        if not waiting.inner.call and not is_instance(inner, TASKS):
+        if not is_told(waiting.inner) and not is_instance(inner, TASKS):
             waiting.inner.call = "a future"
         return
-    source = chained(future)
-    if source is not None and not is_instance(source, FUTURES):
-        from stackscope.glue.stdlib.concurrent_futures import describe_executor_call
+    source = source_of(future)
+    if source is not None:
+        become(waiting, describe_object(source))
+        its_loop = internal(future, "_loop")
+        if any(internal(task, "_loop") is its_loop for task in waiting.tasks):
+            waiting.loop_thread = None  # it's no other loop
 
-        describe_executor_call(source, waiting)
+
+def become(waiting: Waiting, other: Waiting) -> None:
+    """Make a wait what another one is."""
+    vars(waiting).update(vars(other))
+
+
+def is_told(waiting: Waiting) -> bool:
+    """Whether more is known of a wait than what is awaited."""
+    return bool(waiting.call) or waiting.thread is not None or bool(waiting.tasks)
+
+
+def describe_set_future(future: object, waiting: Waiting) -> None:
+    """A future that a done callback of a task, or a timer, will give its result."""
+    setters = the_setters()
+    others = setters.by_future.get(id(future), [])
+    timer = setters.timers.get(id(future))
+    if not others and timer is None:
+        return
+    waiting.call = "a future"
+    if others:
+        note_futures(waiting, others)
+        waiting.needs_all = False
+        if len(others) == 1:
+            waiting.parts, waiting.inner = [], describe_object(others[0])
+    note_timer(waiting, timer, internal(future, "_loop"))
+
+
+def note_futures(waiting: Waiting, futures: Sequence[object]) -> None:
+    """Say of a wait for several futures which tasks are behind them, and what else.
+
+    Args:
+        waiting: To be filled in.
+        futures: Those that aren't done.
+    """
+    waiting.tasks = tasks_behind(futures)
+    others = [one for one in waiting.tasks if not is_instance(one, TASKS)]
+    parts = [describe_object(one) for one in others[:MOST_PARTS]]
+    waiting.parts = [part for part in parts if is_told(part)]
+
+
+def behind_future(future: object) -> List[object]:
+    """What has to finish before a future of asyncio's has a result."""
+    children = internal(future, "_children")
+    if type(children) is list:
+        return pending(children)[0]
+    for one in (shielded(future), source_of(future)):
+        if one is not None:
+            return [one]
+    return [] if is_done(future) else the_setters().by_future.get(id(future), [])
+
+
+def behind_task(task: object) -> List[object]:
+    """Nothing: a task stands for itself."""
+    return []
+
+
+# ------------------------------------------- futures of threads for what loops do
+
+
+def read_chain(callback: object) -> object:
+    """The task that gives a future of another thread its result, from a callback of that future.
+
+    So ``run_coroutine_threadsafe()`` connects the two.
+    """
+    if type(callback) is FunctionType and callback.__code__.co_name == "_call_check_cancel":
+        source = free_variables(callback).get("source")
+        return source if is_instance(source, FUTURES) else None
+    return None
+
+
+def describe_coroutine_elsewhere(future: object, waiting: Waiting) -> bool:
+    """The future of ``run_coroutine_threadsafe()``: its task, or the coroutine that is to be one.
+
+    Args:
+        future: The future, which another thread may wait for.
+        waiting: To be filled in.
+    """
+    tasks = [one for one in waiting.tasks if is_instance(one, FUTURES)]
+    if len(tasks) == 1:
+        become(waiting, describe_object(tasks[0]))
+        waiting.loop_thread = name_of_loop_thread(internal(tasks[0], "_loop"))
+        return True
+    for coroutine, its_future, loop in coroutines_to_begin():
+        if its_future is future:
+            waiting.call = f"coroutine {name_of_coroutine(coroutine)}()"
+            waiting.notes = ["not begun"]
+            waiting.loop_thread = name_of_loop_thread(loop)
+            return True
+    return False
 
 
 # -------------------------------------------------- functions of asyncio.tasks
@@ -162,7 +270,7 @@ def describe_wait(frame: Frame, waiting: Waiting) -> None:
     waiting.clear()
     left, total = pending(variable(frame, "fs"))
     first = variable(frame, "return_when")
-    waiting.tasks = left
+    note_futures(waiting, left)
     waiting.needs_all = first != asyncio.FIRST_COMPLETED
     waiting.amounts = [Amount(total - len(left), "done", total, plural="done")]
     if first in (asyncio.FIRST_COMPLETED, asyncio.FIRST_EXCEPTION):
@@ -174,11 +282,9 @@ def describe_wait_for(frame: Frame, waiting: Waiting) -> None:
     """``wait_for()``: the time left, and what for."""
     future = variable(frame, "fut")
     waiting.wrap()
-    if is_instance(future, TASKS):
-        waiting.tasks = [future]
+    if is_instance(future, FUTURES) and not is_done(future):
+        waiting.tasks = tasks_behind([future])
         waiting.inner = describe_object(future)
-    elif is_instance(future, FUTURES):
-        waiting.tasks = waiting.tasks or [future]
     note_timer(waiting, variable(frame, "timeout_handle"), variable(frame, "loop"))
     if waiting.seconds_left is None and waiting.deadline is None:
         _note_timeout(waiting, frame)
@@ -197,30 +303,16 @@ def _note_timeout(waiting: Waiting, frame: Frame) -> None:
 def describe_as_completed(frame: Frame, waiting: Waiting) -> None:
     """``as_completed()``: how many are still to come."""
     todo = attributes_of_self(frame).get("_todo")  # 3.13+
-    if todo is None:
-        todo = _awaited_through(variable(frame, "done"))
+    if todo is None:  # up to 3.12, where only the awaited ones know about it
+        todo = the_setters().awaited_by_queue.get(id(variable(frame, "done")))
     waiting.clear()
     waiting.call = "as_completed()"
     waiting.obj = None
     if todo is not None:
-        waiting.tasks, _ = pending(todo)
+        left, _ = pending(todo)
+        note_futures(waiting, left)
         waiting.needs_all = False
-        waiting.amounts = [Amount(len(waiting.tasks), "still to come", plural="still to come")]
-
-
-def _awaited_through(queue: object) -> object:
-    """What ``as_completed()`` waits for, up to 3.12, where only the awaited tasks know about it."""
-    getters = instance_attributes(queue).get("_getters")
-    tasks = all_tasks_of(internal(getters[0], "_loop")) if type(getters) is deque else []
-    if len(tasks) > MOST_SEARCHED:
-        return None
-    for task in tasks:
-        for callback in done_callbacks(task):
-            if type(callback) is FunctionType and callback.__code__.co_name == "_on_completion":
-                variables = free_variables(callback)
-                if variables.get("done") is queue:
-                    return variables.get("todo")
-    return None
+        waiting.amounts = [Amount(len(left), "still to come", plural="still to come")]
 
 
 def describe_to_thread(frame: Frame, waiting: Waiting) -> None:
@@ -417,8 +509,14 @@ def install() -> None:
     for task_type in set(TASKS):
         awaited_object.register(task_type, awaited_by_task)
         describe_leaf.register(task_type, describe_task)
+        describe_unknown.register(task_type, describe_task)
+        finished_by.register(task_type, behind_task)
     for future_type in set(FUTURES):
         describe_leaf.register(future_type, describe_future)
+        describe_unknown.register(future_type, describe_set_future)
+        finished_by.register(future_type, behind_future)
+    register_callback_reader(read_chain)
+    register_maker(describe_coroutine_elsewhere)
     for owner, path, describer in CALLS:
         register_call(owner, path, describer)
     for name in SOCKET_CALLS:

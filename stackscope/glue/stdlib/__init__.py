@@ -2,6 +2,7 @@
 
 ====================  =============================================================================
 `builtins`            generators, coroutines, async generators, and the awaitables that they make
+`by_hand`             awaitables and iterators of unknown types, around others
 `exceptions`          exceptions and tracebacks
 `contextlib`          ``@contextmanager`` objects and exit stacks
 `contextvars`         ``Context.run()``
@@ -16,7 +17,7 @@ The package itself is installed always; the others when their modules have been 
 
 from __future__ import annotations
 
-from stackscope.glue.stdlib import builtins, exceptions, machinery
+from stackscope.glue.stdlib import builtins, by_hand, exceptions, machinery
 
 __all__ = ["install"]
 
@@ -24,5 +25,6 @@ __all__ = ["install"]
 def install() -> None:
     """Register what is known about what is always there."""
     builtins.install()
+    by_hand.install()
     exceptions.install()
     machinery.install()

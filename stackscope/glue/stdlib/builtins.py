@@ -124,7 +124,7 @@ def install() -> None:
     unwrap_stackitem.register(CoroutineType, _with_frame(unwrap_coroutine, "cr_frame"))
     unwrap_stackitem.register(AsyncGeneratorType, _with_frame(unwrap_async_generator, "ag_frame"))
     unwrap_stackitem.register(StackSlice, unwrap_slice)
-    unwrap_stackitem.register(_type_of_coroutine_wrapper(), unwrap_coroutine_wrapper)
+    unwrap_stackitem.register(type_of_coroutine_wrapper(), unwrap_coroutine_wrapper)
     methods, anext_with_default = _types_of_async_generator_awaitables()
     for cls in methods:
         unwrap_stackitem.register(cls, unwrap_async_generator_method)
@@ -132,7 +132,9 @@ def install() -> None:
         unwrap_stackitem.register(anext_with_default, unwrap_anext_with_default)
 
 
-def _type_of_coroutine_wrapper() -> type:
+def type_of_coroutine_wrapper() -> type:
+    """The type of what ``coroutine.__await__()`` gives."""
+
     async def sample() -> None:
         pass
 

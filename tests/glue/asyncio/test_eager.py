@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from stackscope import extract, extract_all
+from stackscope.glue.asyncio import eager as glue
 from tests.helpers.stacks import names
 from tests.snapshot.programs import nodes_by_name
 
@@ -133,3 +134,25 @@ def test_a_task_that_awaits_coroutines_keeps_its_frames():
         return await middle()
 
     assert names(asyncio.run(outer())) == ["outer", "middle", "innermost"]
+
+
+@eager
+def test_a_chain_of_eager_tasks_takes_one_look_at_all_tasks(monkeypatch):
+    looks, found = [], []
+    find = glue._running_tasks
+    monkeypatch.setattr(glue, "_running_tasks", lambda: looks.append(1) or find())
+
+    async def link(depth):
+        if depth:
+            await asyncio.get_running_loop().create_task(link(depth - 1))
+        else:
+            found.append(extract_all(threads=False))
+
+    async def main():
+        asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+        await asyncio.get_running_loop().create_task(link(30))
+
+    asyncio.run(main())
+    states = [node.state for node in found[0].tasks()]
+    assert states.count("starting") == 31
+    assert len(looks) == 1

@@ -323,6 +323,7 @@ async def test_timeout():
         timeout.reschedule(None)
         assert description(timeout) == "asyncio.timeout(): no deadline"
     async with asyncio.timeout(100) as timeout:  # noqa: ASYNC100
+        await asyncio.sleep(0)  # time stands still with the loop
         timeout._when = asyncio.get_running_loop().time() - 2
         assert description(timeout) == "asyncio.timeout(): 2.0 s overdue"
         timeout.reschedule(None)

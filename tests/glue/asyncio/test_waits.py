@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
+import logging
 import re
 import socket
 import sys
@@ -104,7 +107,10 @@ def test_tasks_and_futures(loop_name):
         assert words(first) == "asyncio.wait(): 0 of 2 done, until the first completed"
 
         future = asyncio.get_running_loop().create_future()
-        assert words(await start(awaits(future))) == "a Future"
+        task = await start(awaits(future))
+        assert words(task) == '"return await awaitable": a Future'
+        assert waiting(task).awaiting.funcname == "awaits"
+        future.cancel()
 
     run(main, loop_name)
 
@@ -375,7 +381,9 @@ def test_a_call_that_has_not_begun():
                 stack = extract(task)
                 assert names(stack) == ["awaits"]
                 assert isinstance(stack.leaf, asyncio.Future)
-                assert str(waiting(task)) == "a call for another thread: not begun"
+                text = "not begun, queued behind 1 busy worker of pool ThreadPoolExecutor-"
+                assert str(waiting(task)).startswith(f"a call for another thread: {text}")
+                assert [one.name[-2:] for one in waiting(task).workers] == ["_0"]
             finally:
                 leave.set()
             assert await task == 1
@@ -404,6 +412,259 @@ def test_a_call_looked_at_from_inside():
     run(main)
     assert names(found[0]) == ["call", "look"]
     assert found[0].error is None
+
+
+# ------------------------------------------------- futures are looked through
+
+
+async def in_thread(pool, entered, leave):
+    """A future for a call in a thread, which has begun."""
+    entered.clear()
+    future = asyncio.get_running_loop().run_in_executor(pool, block, entered, leave)
+    while not entered.is_set():  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
+    return future
+
+
+WRAPPERS = {
+    "shield": asyncio.shield,
+    "two shields": lambda future: asyncio.shield(asyncio.shield(future)),
+    "wait": lambda future: asyncio.wait([future]),
+    "wait_for": lambda future: asyncio.wait_for(future, 100),
+    "wait_for shield": lambda future: asyncio.wait_for(asyncio.shield(future), 100),
+    "gather": asyncio.gather,
+    "gather gather": lambda future: asyncio.gather(asyncio.gather(future)),
+    "shield gather": lambda future: asyncio.shield(asyncio.gather(future)),
+    "wait shield": lambda future: asyncio.wait([asyncio.shield(future)]),
+}
+
+
+@pytest.mark.parametrize("loop_name", LOOPS)
+@pytest.mark.parametrize("wrap", WRAPPERS.values(), ids=WRAPPERS.keys())
+def test_a_call_in_a_thread_is_seen_through_whatever_wraps_it(wrap, loop_name):
+    from concurrent.futures import ThreadPoolExecutor
+
+    async def main():
+        entered, leave = threading.Event(), threading.Event()
+        with ThreadPoolExecutor(1, "pool") as pool:
+            future = await in_thread(pool, entered, leave)
+            task = await start(awaits(wrap(future)))
+            try:
+                stack = extract(task)
+                found = names(stack)
+                assert (found[0], found[-2:]) == ("awaits", ["wait", "wait"])
+                assert "block" in found
+                assert stack.error is None
+                assert "a call in thread pool_0" in str(waiting(task))
+            finally:
+                leave.set()
+            await task
+
+    run(main, loop_name)
+
+
+def test_several_calls_in_threads():
+    from concurrent.futures import ThreadPoolExecutor
+
+    async def main():
+        entered, leave = threading.Event(), threading.Event()
+        with ThreadPoolExecutor(2, "pool") as pool:
+            futures = [await in_thread(pool, entered, leave) for _ in range(2)]
+            queue = [asyncio.get_running_loop().run_in_executor(pool, sum, [n]) for n in range(5)]
+            task = await start(awaits(asyncio.gather(*futures, *queue)))
+            try:
+                assert names(extract(task)) == ["awaits"]
+                text = str(waiting(task))
+            finally:
+                leave.set()
+            await task
+        assert text == (
+            "gather() of 7: a call in thread pool_0, a call in thread pool_1, 5 × a call for "
+            "another thread: not begun, queued behind 2 busy workers of pool pool"
+        )
+
+    run(main)
+
+
+@pytest.mark.parametrize("to_thread", [False, True])
+def test_a_thread_in_a_function_written_in_c(to_thread):
+    if to_thread and not hasattr(asyncio, "to_thread"):
+        pytest.skip("to_thread() came with 3.9")
+    lock = threading.Lock()
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        with lock:
+            if to_thread:
+                call = asyncio.to_thread(lock.acquire)
+            else:
+                call = loop.run_in_executor(None, functools.partial(lock.acquire, timeout=20))
+            task = await start(awaits(call))
+            while "in thread" not in str(waiting(task)):
+                await asyncio.sleep(0.001)
+            text = str(waiting(task))
+            assert names(extract(task)) == ["awaits", "to_thread"][: 1 + to_thread]
+        await task
+        assert re.fullmatch(r"(.*: )?a call in thread \S+, in lock.acquire\(\)", text)
+
+    run(main)
+
+
+def test_tasks_behind_nested_futures():
+    async def main():
+        one, two, three = [await start(forever(), name) for name in ("one", "two", "three")]
+        inner = asyncio.gather(one, asyncio.shield(two))
+        task = await start(awaits(asyncio.gather(inner, three)))
+        assert words(task) == "gather() of 2"
+        assert set(waiting(task).tasks) == {one, two, three}
+        task = await start(asyncio.wait_for(asyncio.shield(inner), 100))
+        assert words(task) == "asyncio.wait_for(): T s left, shield(): gather() of 2"
+        assert set(waiting(task).tasks) == {one, two}
+
+        async def in_turn():
+            for future in asyncio.as_completed([asyncio.gather(one, two), three]):
+                await future
+
+        task = await start(in_turn())
+        assert words(task) == "as_completed(): 2 still to come"
+        assert set(waiting(task).tasks) == {one, two, three}
+
+    run(main)
+
+
+@pytest.mark.parametrize("loop_name", LOOPS)
+def test_who_sets_a_future(loop_name):
+    async def main():
+        loop = asyncio.get_running_loop()
+        one, two = await start(forever(), "one"), await start(forever(), "two")
+        set_by_lambda, set_by_method, both, unrelated = [loop.create_future() for _ in range(4)]
+        one.add_done_callback(lambda task: set_by_lambda.set_result(1))
+        one.add_done_callback(functools.partial(asyncio.Future.set_result, both))
+        two.add_done_callback(lambda task: both.done() or both.set_exception(OSError()))
+        two.add_done_callback(lambda task: print(unrelated))
+        set_by_lambda.add_done_callback(set_by_method.set_result)
+
+        task = await start(awaits(set_by_lambda))
+        assert words(task) == "a future: task N (one)"
+        assert waiting(task).tasks == [one]
+        task = await start(awaits(set_by_method))
+        assert waiting(task).tasks == [one]
+        task = await start(awaits(both))
+        assert set(waiting(task).tasks) == {one, two}
+        task = await start(awaits(unrelated))
+        assert words(task) == '"return await awaitable": a Future'
+        assert waiting(task).tasks == []
+        if loop_name == "asyncio":
+            timed = loop.create_future()
+            loop.call_later(100, lambda: timed.set_result(1))
+            assert words(await start(awaits(timed))) == "a future: T s left"
+            timed.cancel()
+        for future in (set_by_lambda, set_by_method, both, unrelated):
+            future.cancel()
+        one.remove_done_callback(one)
+
+    with quiet():
+        run(main, loop_name)
+
+
+@contextlib.contextmanager
+def quiet():
+    """Without what asyncio says of callbacks that set cancelled futures."""
+    logger = logging.getLogger("asyncio")
+    logger.disabled = True
+    try:
+        yield
+    finally:
+        logger.disabled = False
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no uvloop")
+def test_what_a_coroutine_of_uvloops_awaits():
+    """It is written in Cython, and has no frame; but what it awaits is known."""
+
+    async def main():
+        async def generator():
+            try:
+                yield
+            finally:
+                await forever()
+
+        generating = generator()
+        await generating.__anext__()
+        task = await start(awaits(asyncio.get_running_loop().shutdown_asyncgens()))
+        assert names(extract(task)) == ["awaits"]
+        assert words(task) == "Loop.shutdown_asyncgens(): gather() of 1"
+        (closing,) = waiting(task).tasks
+        assert names(extract(closing)) == ["generator", "forever", "sleep"]
+
+    run(main, "uvloop")
+
+
+# ------------------------------------------------------------- other loops
+
+
+def loop_in_thread(name):
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name=name)
+    thread.start()
+    return loop, thread
+
+
+@pytest.mark.parametrize("loop_name", LOOPS)
+def test_a_coroutine_in_the_loop_of_another_thread(loop_name):
+    other, thread = loop_in_thread("other-loop")
+    entered, leave = threading.Event(), threading.Event()
+
+    async def main():
+        begun = asyncio.run_coroutine_threadsafe(forever(), other)
+        while not begun._done_callbacks:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+        task = await start(awaits(asyncio.wrap_future(begun)))
+        text = re.sub(r"Task-\d+", "Task-N", words(task))
+        assert text == "task N (Task-N): in the loop of thread other-loop"
+        (awaited,) = waiting(task).tasks
+        assert awaited.get_loop() is other
+        assert names(extract(begun)) == ["forever", "sleep"]
+
+        other.call_soon_threadsafe(block, entered, leave)
+        entered.wait(10)
+        future = asyncio.run_coroutine_threadsafe(forever(), other)
+        task = await start(awaits(asyncio.shield(asyncio.wrap_future(future))))
+        expected = "coroutine forever(): in the loop of thread other-loop, not begun"
+        assert words(task) == f"shield(): {expected}"
+        leave.set()
+        begun.cancel()
+        future.cancel()
+
+    try:
+        run(main, loop_name)
+    finally:
+        leave.set()
+        other.call_soon_threadsafe(other.stop)
+        thread.join(10)
+        other.run_until_complete(asyncio.sleep(0.01))
+        other.close()
+
+
+# ------------------------------------------------------------------ time
+
+
+def test_time_stands_still_with_the_loop():
+    found = []
+
+    async def main():
+        task = await start(asyncio.sleep(0.05))
+        long = await start(asyncio.wait_for(asyncio.Event().wait(), 50.02))
+        await asyncio.sleep(0.001)
+        looker = threading.Timer(0.3, lambda: found.append((waiting(task), waiting(long))))
+        looker.start()
+        looker.join()
+        found.append((waiting(task), waiting(long)))
+
+    run(main)
+    for short, long in found:
+        assert 0 <= short.seconds_left <= 0.05
+        assert 49.9 < long.seconds_left <= 50.02
 
 
 # --------------------------------------------------- awkward tasks and versions

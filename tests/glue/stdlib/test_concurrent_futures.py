@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
 import sys
 import threading
+import time
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 
 import pytest
 
-from stackscope import extract, extract_since
+from stackscope import extract, extract_all, extract_since
+from stackscope.glue.stdlib import concurrent_futures
+from stackscope.snapshot.waits import describe_object
 from tests.helpers.stacks import names
 
 
@@ -61,6 +65,87 @@ def test_how_a_worker_gets_at_its_call_is_hidden():
         stack = pool.submit(extract_since, None).result(10)
     assert names(stack) == []
     assert {"_worker", "run"} <= {frame.funcname for frame in stack.frames}
+
+
+# ------------------------------------------------------- what futures stand for
+
+
+def described(future):
+    return str(describe_object(future))
+
+
+def test_words_for_calls_in_threads():
+    entered, leave = threading.Event(), threading.Event()
+    with ThreadPoolExecutor(1, "the_pool") as pool:
+        running = pool.submit(block, entered, leave)
+        queued = [pool.submit(sum, [1]) for _ in range(2)]
+        assert entered.wait(10)
+        try:
+            extract_all()
+            assert described(running) == "a call in thread the_pool_0"
+            assert [thread.name for thread in describe_object(running).workers] == ["the_pool_0"]
+            text = "a call for another thread: not begun, queued behind 1 busy worker of pool"
+            assert [described(future) for future in queued] == [f"{text} the_pool"] * 2
+            assert describe_object(queued[0]).workers == describe_object(running).workers
+        finally:
+            leave.set()
+    assert described(running) == "a Future"
+
+
+def test_a_future_of_nobody_is_no_call():
+    future = Future()
+    assert described(future) == "a Future"
+    future.set_running_or_notify_cancel()
+    assert described(future) == "a Future"
+
+
+def test_that_thousands_of_calls_wait_takes_one_look_at_the_threads():
+    entered, leave = threading.Event(), threading.Event()
+    with ThreadPoolExecutor(1, "the_pool") as pool:
+        pool.submit(block, entered, leave)
+        queued = [pool.submit(sum, [1]) for _ in range(4000)]
+        assert entered.wait(10)
+        looks = []
+        original = concurrent_futures.Pools.__init__
+        try:
+            concurrent_futures.Pools.__init__ = lambda self: (looks.append(1), original(self))[1]
+
+            async def awaits(future):
+                await asyncio.wrap_future(future)
+
+            async def with_tasks():
+                tasks = [asyncio.ensure_future(awaits(one)) for one in queued]
+                await asyncio.sleep(0)
+                snapshot = extract_all()
+                for task in tasks:
+                    task.cancel()
+                return sum("queued behind 1 " in str(node.waiting) for node in snapshot.tasks())
+
+            assert asyncio.run(with_tasks()) == 4000
+            assert len(looks) == 1
+        finally:
+            concurrent_futures.Pools.__init__ = original
+            leave.set()
+
+
+def sleep_in_process():
+    time.sleep(60)
+
+
+def test_words_for_calls_in_processes():
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        futures = [pool.submit(sleep_in_process) for _ in range(3)]
+        (number,) = pool._processes
+        while futures[0]._state != "RUNNING":
+            time.sleep(0.01)
+        time.sleep(0.1)
+        extract_all()
+        texts = [described(future) for future in futures]
+        for process in pool._processes.values():
+            process.kill()
+    text = "a call in another process: not begun, queued behind 1 busy process"
+    assert texts == [f"a call in process {number}", text, text]
 
 
 def names_in_worker():
