@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from stackscope.model.stacks import Frame
     from stackscope.model.waiting import Waiting
 
-    Describer = Callable[[Frame, Waiting], None]
+    Describer = Callable[[Frame, Waiting], Optional[bool]]
 
 # ------------------------------------------------------------ finding functions
 

@@ -15,9 +15,10 @@ __all__ = ["Numbers", "item_numbers", "natural_order", "task_numbers", "thread_n
 class _Entry(weakref.ref):  # type: ignore[type-arg]
     """A weak reference that knows the number of its object, and the table it stands in."""
 
-    __slots__ = ("key", "number", "table")
+    __slots__ = ("key", "number", "subject", "table")
     key: int
     number: int
+    subject: Optional[str]
     table: Dict[int, _Entry]
 
 
@@ -53,8 +54,20 @@ class Numbers:
             return 0
         new.key, new.table = key, self._given
         new.number = next(self._next)
+        new.subject = None
         self._given[key] = new
         return new.number
+
+    def set_subject(self, obj: object, subject: Optional[str]) -> None:
+        """Take note of what an object that has a number is about."""
+        entry = self._given.get(id(obj))
+        if entry is not None and entry() is obj:
+            entry.subject = subject
+
+    def subject_of(self, obj: object) -> Optional[str]:
+        """What was noted so."""
+        entry = self._given.get(id(obj))
+        return entry.subject if entry is not None and entry() is obj else None
 
 
 task_numbers = Numbers()

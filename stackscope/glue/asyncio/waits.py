@@ -318,7 +318,7 @@ def describe_reader(frame: Frame, waiting: Waiting) -> None:
     size = length(known.get("_buffer"))
     waiting.clear()
     waiting.obj = reader
-    waiting.resource = _peer(known.get("_transport"))
+    waiting.resource = peer_of(known.get("_transport"))
     if size is not None:
         waiting.amounts = [Amount(size, "bytes buffered", plural="bytes buffered")]
 
@@ -327,10 +327,10 @@ def describe_writer(frame: Frame, waiting: Waiting) -> None:
     """``StreamWriter.drain()`` and ``wait_closed()``: where to."""
     waiting.clear()
     waiting.obj = variable(frame, "self")
-    waiting.resource = _peer(instance_attributes(waiting.obj).get("_transport"))
+    waiting.resource = peer_of(instance_attributes(waiting.obj).get("_transport"))
 
 
-def _peer(transport: object) -> Optional[str]:
+def peer_of(transport: object) -> Optional[str]:
     """The other end of a connection, or the pipe, as far as the transport has noted it."""
     slot = class_attribute(type(transport), "_extra")
     extra = slot.__get__(transport) if type(slot) is MemberDescriptorType else None
