@@ -15,7 +15,6 @@ import asyncio.selector_events
 import asyncio.streams
 import asyncio.subprocess
 import asyncio.tasks
-import socket
 from collections import deque
 from types import FunctionType, MemberDescriptorType
 
@@ -33,10 +32,15 @@ from stackscope.glue.asyncio.futures import (
 )
 from stackscope.glue.asyncio.loops import all_tasks_of
 from stackscope.glue.asyncio.stacks import deadline_of_timeout, state_of_group
-from stackscope.glue.describing import describe_nothing, register_call, variable
+from stackscope.glue.describing import (
+    address_text,
+    describe_nothing,
+    register_call,
+    socket_text,
+    variable,
+)
 from stackscope.model.waiting import Amount
 from stackscope.safe.objects import class_attribute, instance_attributes, is_instance
-from stackscope.safe.text import cut, safe_repr
 from stackscope.snapshot.waits import awaited_object, describe_leaf, describe_object
 
 TYPE_CHECKING = False
@@ -331,25 +335,17 @@ def describe_writer(frame: Frame, waiting: Waiting) -> None:
 
 
 def peer_of(transport: object) -> Optional[str]:
-    """The other end of a connection, or the pipe, as far as the transport has noted it."""
+    """The other end of a connection, as far as the transport has noted it; else this end."""
     slot = class_attribute(type(transport), "_extra")
     extra = slot.__get__(transport) if type(slot) is MemberDescriptorType else None
     if type(extra) is not dict:
         return None
-    for name in ("peername", "sockname"):
+    for name, beginning in (("peername", ""), ("sockname", "socket at ")):
         address = dict.get(extra, name)
         # Others than these are no socket's, and are not even asked whether they are empty.
         if any(type(address) is kind for kind in (bytes, int, str, tuple)) and address:
-            return _address_text(address)
+            return beginning + address_text(address)
     return None
-
-
-def _address_text(address: Any) -> str:
-    if type(address) is tuple and len(address) >= 2:
-        host, port = address[:2]
-        if type(host) is str and type(port) is int:
-            return f"{host}:{port}"
-    return cut(safe_repr(address), 60)
 
 
 def describe_socket(frame: Frame, waiting: Waiting) -> None:
@@ -357,8 +353,7 @@ def describe_socket(frame: Frame, waiting: Waiting) -> None:
     sock = variable(frame, "sock")
     waiting.clear()
     waiting.obj = sock
-    if is_instance(sock, (socket.socket,)):
-        waiting.resource = f"socket {socket.socket.fileno(sock)}"
+    waiting.resource = socket_text(sock)
 
 
 def describe_process(frame: Frame, waiting: Waiting) -> None:
