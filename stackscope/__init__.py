@@ -39,12 +39,14 @@ if TYPE_CHECKING:
 
     from stackscope.dumps import cancel_dump_after, dump_after, register, unregister
     from stackscope.model.waiting import Amount, Waiting
+    from stackscope.snapshot.lent import lent_by, lent_in
     from stackscope.snapshot.runtimes import (
         FoundItem,
         Runtime,
         register_finder,
         register_runtime,
     )
+    from stackscope.snapshot.subjects import describe_subject
     from stackscope.snapshot.survey import Survey
     from stackscope.snapshot.threads import name_of_thread
     from stackscope.snapshot.user_code import register_machinery, register_runtime_package
@@ -83,6 +85,7 @@ __all__ = [
     "describe_call",
     "describe_leaf",
     "describe_object",
+    "describe_subject",
     "describe_wait",
     "dump_after",
     "elaborate_context",
@@ -94,6 +97,8 @@ __all__ = [
     "extract_since",
     "extract_until",
     "fill_context",
+    "lent_by",
+    "lent_in",
     "name_of_thread",
     "register",
     "register_finder",
@@ -116,6 +121,8 @@ _LATER = {
     "unregister": "dumps",
     "Amount": "model.waiting",
     "Waiting": "model.waiting",
+    "lent_by": "snapshot.lent",
+    "lent_in": "snapshot.lent",
     "FoundItem": "snapshot.runtimes",
     "Runtime": "snapshot.runtimes",
     "register_finder": "snapshot.runtimes",
@@ -128,6 +135,7 @@ _LATER = {
     "describe_call": "snapshot.waits",
     "describe_leaf": "snapshot.waits",
     "describe_object": "snapshot.waits",
+    "describe_subject": "snapshot.subjects",
     "describe_wait": "snapshot.waits",
 }
 """What only some programs need, and where it is. It is imported when it is first asked for."""

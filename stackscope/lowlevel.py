@@ -23,6 +23,7 @@ from stackscope.safe.objects import (
     exceptions_in_group,
     instance_attributes,
     is_instance,
+    stored_attribute,
 )
 from stackscope.safe.text import class_name, safe_repr, safe_text, set_reprs_enabled
 
@@ -52,6 +53,7 @@ __all__ = [
     "safe_text",
     "set_reprs_enabled",
     "set_trickery_enabled",
+    "stored_attribute",
     "threads_with_frames",
     "with_blocks_open_at",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _socket
 import math
 from types import ModuleType
 from typing import NamedTuple, Optional
@@ -10,6 +11,8 @@ from stackscope.extraction.codes import get_code
 from stackscope.extraction.hooks import customize
 from stackscope.interpreter.frames.variables import local_value
 from stackscope.model.waiting import Amount
+from stackscope.safe.objects import is_instance
+from stackscope.safe.text import cut, safe_repr
 from stackscope.snapshot.waits import describe_call
 
 TYPE_CHECKING = False
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
     from stackscope.model.stacks import Frame
     from stackscope.model.waiting import Waiting
 
-    Describer = Callable[[Frame, Waiting], None]
+    Describer = Callable[[Frame, Waiting], Optional[bool]]
 
 # ------------------------------------------------------------ finding functions
 
@@ -98,6 +101,37 @@ def describe_channel(
     )
 
 
+def address_text(address: Any) -> str:
+    """The address of a socket: ``127.0.0.1:8080``, or the path of one of Unix's."""
+    if type(address) is tuple and len(address) >= 2:
+        host, port = address[:2]
+        if type(host) is str and type(port) is int:
+            return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return cut(safe_repr(address), 60)
+
+
+def socket_text(sock: object) -> Optional[str]:
+    """The other end of a connected socket, or where another one is: ``socket 8 at 0.0.0.0:80``.
+
+    ``None`` for what is no socket. What is asked of it is asked of the system: no code of a class
+    derived from it runs.
+    """
+    if not is_instance(sock, (_socket.socket,)):
+        return None
+    known: Any = sock
+    for ask, beginning in (
+        (_socket.socket.getpeername, ""),
+        (_socket.socket.getsockname, f"socket {_socket.socket.fileno(known)} at "),
+    ):
+        try:
+            address = ask(known)
+        except OSError:  # it isn't connected, or is closed
+            continue
+        if address and address[1:2] != (0,):  # no port as yet
+            return beginning + address_text(address)
+    return f"socket {_socket.socket.fileno(known)}"
+
+
 def variable(frame: Frame, name: str) -> Any:
     """A local variable of a frame; ``None`` if it has no value."""
     return local_value(frame.pyframe, name)[1]
@@ -172,7 +206,9 @@ class Deadline(NamedTuple):
     clock: str
 
     def note_in(self, waiting: Waiting) -> None:
-        """Say so of a wait."""
+        """Say so of a wait, if time is ever up."""
+        if math.inf in (self.seconds_left, self.moment):
+            return
         waiting.seconds_left = self.seconds_left
         if self.seconds_left is None:
             waiting.deadline, waiting.clock = self.moment, self.clock

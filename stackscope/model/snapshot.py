@@ -39,6 +39,7 @@ class TaskNode:
         is_awaited: Whether it stands below another task because that one waits for it, or is
             starting it, and nothing owns it.
         cancel_reason: Why it is being cancelled, as far as somebody has said so.
+        subject: What it is about, as far as its library says so: ``"GET /orders/7"``.
     """
 
     task: object
@@ -51,6 +52,7 @@ class TaskNode:
     waiting: Optional[Waiting] = None
     is_awaited: bool = False
     cancel_reason: Optional[str] = None
+    subject: Optional[str] = None
 
     @property
     def starts(self) -> object:

@@ -157,7 +157,24 @@ def scope_text(scope: ScopeState) -> str:
 
 def task_title(node: TaskNode) -> str:
     """What a task is called where it is the main thing: ``task 3 (Task-7)``."""
-    return f"task {node.number} ({safe_text(node.name)})"
+    return f"task {node.number} ({task_name(node)})"
+
+
+def task_name(node: Union[TaskNode, ThreadNode]) -> str:
+    """The name of a task, or what it is about; both if somebody has chosen the name.
+
+    That of a thread is its name.
+    """
+    subject = None if isinstance(node, ThreadNode) else node.subject
+    return safe_text(_named(node.name, subject))
+
+
+def _named(name: str, subject: Optional[str]) -> str:
+    if not subject:
+        return name
+    # By asyncio, up to 3.15: f"Task-{number}". By anyio: the name of a function inside another.
+    counted = name[5:] if name.startswith("Task-") else ""
+    return subject if counted.isdecimal() or "<locals>" in name else f"{name}: {subject}"
 
 
 def task_label(obj: object) -> Optional[str]:
@@ -165,6 +182,7 @@ def task_label(obj: object) -> Optional[str]:
     name = name_of_task(obj)
     if name is None:
         return None
+    name = _named(name, task_numbers.subject_of(obj))
     return f"task {task_numbers.of(obj)} ({cut(safe_text(name), LONGEST_NAME)})"
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import builtins
 import sys
-from types import GetSetDescriptorType, ModuleType, TracebackType
+from types import GetSetDescriptorType, MemberDescriptorType, ModuleType, TracebackType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ __all__ = [
     "namespace_of",
     "namespace_of_module",
     "qualname_of",
+    "stored_attribute",
     "suppresses_context",
     "traceback_of",
 ]
@@ -112,6 +113,39 @@ def instance_attributes(obj: object) -> Dict[str, Any]:
         return {}
     namespace = reader.__get__(obj)
     return namespace if type(namespace) is dict else {}
+
+
+def stored_attribute(obj: object, name: str) -> Any:
+    """An attribute that is stored in an object, in its dictionary or a slot.
+
+    Args:
+        obj: Anything.
+        name: The name of the attribute.
+
+    Returns:
+        The value; ``None`` if there is none, or if it would have to be made by code.
+
+    Example:
+        >>> class Job:
+        ...     __slots__ = ("name",)
+        ...     @property
+        ...     def state(self):
+        ...         raise SystemExit
+        >>> job = Job()
+        >>> job.name = "upload"
+        >>> stored_attribute(job, "name"), stored_attribute(job, "state")
+        ('upload', None)
+    """
+    found = instance_attributes(obj).get(name)
+    if found is not None:
+        return found
+    slot = class_attribute(type(obj), name)
+    if type(slot) is not MemberDescriptorType:
+        return None
+    try:
+        return slot.__get__(obj)
+    except AttributeError:  # it has no value as yet
+        return None
 
 
 def is_instance(obj: object, classes: Sequence[type]) -> bool:

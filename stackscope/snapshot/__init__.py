@@ -7,7 +7,9 @@
 `owners`      the tasks of all loops as trees
 `waits`       what a task or thread waits for
 `inside`      who is inside of which context managers
+`lent`        who has what a pool has lent, such as connections
 `wait_graph`  who waits for whom: holders of locks, and circles
+`subjects`    what tasks are about: the requests that they answer
 `threads`     the threads, and what they are called
 `numbers`     small numbers for tasks and threads, never given twice
 `user_code`   whose code a frame executes, and which frames are machinery: one table

@@ -16,8 +16,9 @@ __all__ = ["Numbers", "item_numbers", "natural_order", "task_numbers", "thread_n
 class _Entry(weakref.ref):  # type: ignore[type-arg]
     """A weak reference that knows the number of its object."""
 
-    __slots__ = ("number",)
+    __slots__ = ("number", "subject")
     number: int
+    subject: Optional[str]
 
 
 class Numbers:
@@ -48,8 +49,20 @@ class Numbers:
         except TypeError:
             return 0
         new.number = next(self._next)
+        new.subject = None
         self._given[key] = new
         return new.number
+
+    def set_subject(self, obj: object, subject: Optional[str]) -> None:
+        """Take note of what an object that has a number is about."""
+        entry = self._given.get(id(obj))
+        if entry is not None and entry() is obj:
+            entry.subject = subject
+
+    def subject_of(self, obj: object) -> Optional[str]:
+        """What was noted so."""
+        entry = self._given.get(id(obj))
+        return entry.subject if entry is not None and entry() is obj else None
 
 
 task_numbers = Numbers()

@@ -17,6 +17,7 @@ from stackscope.safe.interruptions import attempt
 from stackscope.snapshot.numbers import item_numbers, task_numbers
 from stackscope.snapshot.owners import TaskTrees
 from stackscope.snapshot.runtimes import found_by, known_finders, make_runtimes, types_of
+from stackscope.snapshot.subjects import subject_of
 from stackscope.snapshot.survey import Survey
 from stackscope.snapshot.threads import name_of_thread, thread_nodes
 from stackscope.snapshot.wait_graph import WaitGraph
@@ -94,7 +95,9 @@ def _loop_node(trees: TaskTrees, runtime: Asked, loop: object, survey: Survey) -
 
 
 def _describe(trees: TaskTrees, node: TaskNode) -> None:
-    """Say of a task what it does, and what it waits for."""
+    """Say of a task what it is about, what it does, and what it waits for."""
+    node.subject = subject_of(node.stack)
+    task_numbers.set_subject(node.task, node.subject)
     if id(node.task) in trees.current:
         node.state = "running"
         return

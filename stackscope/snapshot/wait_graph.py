@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stackscope.model.snapshot import ThreadNode
+from stackscope.snapshot.lent import Borrowers
 from stackscope.snapshot.survey import unique
 from stackscope.snapshot.threads import thread_that_has
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from typing import Dict, Iterator, List, Mapping, Set, Tuple, Union
 
     from stackscope.model.snapshot import LoopNode, TaskNode
+    from stackscope.model.stacks import Stack
     from stackscope.snapshot.inside import Inside
 
     Vertex = Union[TaskNode, List[object]]
@@ -40,6 +42,7 @@ class WaitGraph:
         self.threads = threads
         self.inside = inside
         self.holders: Dict[int, List[object]] = {}
+        self.borrowers = Borrowers(self._stacks())
 
     # ----------------------------------------------------------------- locks
 
@@ -65,7 +68,13 @@ class WaitGraph:
             for context, node in self.inside.of(lock)
             if not context.is_exiting and not self._has_let_go(node, lock)
         ]
-        return unique([holder for holder in found if holder is not None])
+        return unique([holder for holder in found or self.borrowers.of(lock) if holder is not None])
+
+    def _stacks(self) -> Iterator[Tuple[object, Stack]]:
+        for task in sorted(self.nodes.values(), key=lambda node: node.number):
+            yield task.task, task.stack
+        for thread in self.threads:
+            yield thread.thread, thread.stack
 
     def _has_let_go(self, node: Union[TaskNode, ThreadNode], lock: object) -> bool:
         """Whether something waits to be notified of a condition, and so has let go of its lock."""

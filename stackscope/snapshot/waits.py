@@ -162,7 +162,7 @@ def _code_of_frame(frame: Frame, waiting: object = None) -> CodeType:
 
 
 @code_dispatch(_code_of_frame)
-def describe_call(frame: Frame, waiting: Waiting) -> None:
+def describe_call(frame: Frame, waiting: Waiting) -> Optional[bool]:
     """Hook: say what a function is waiting for. Dispatches on the code of the function.
 
     The call is named by the function, unless the hook sets another ``waiting.call``.
@@ -171,6 +171,9 @@ def describe_call(frame: Frame, waiting: Waiting) -> None:
         frame: The frame of the function.
         waiting: What is known about the calls below it, to be changed: `Waiting.clear` forgets
             that, and `Waiting.wrap` makes it the ``inner`` wait.
+
+    Returns:
+        ``False`` if there is nothing to say of this call, so that what is known stays as it is.
 
     Example:
         >>> import types
@@ -252,7 +255,8 @@ def _describe_wait(stack: Stack) -> Optional[Waiting]:
         describe = describe_call.for_code(frame.pyframe.f_code)
         if describe is not None:
             call = waiting.call
-            _ask(describe, frame, waiting)
+            if _ask(describe, frame, waiting) is False:
+                continue
             has_words = waiting.call not in ("", call)
             if not has_words:
                 waiting.call = name_of_call(frame)

@@ -37,7 +37,7 @@ def pick(nodes: List[Node], text: str, what: str) -> Node:
             f"{text} is the number of {what} {listed(by_number)} and the name of {what} "
             f"{listed(others)}. Say '{what} #{word}' or '{what} {others[0].number}'."
         )
-    found = by_name or [node for node in nodes if text.lower() in node.name.lower()]
+    found = by_name or [node for node in nodes if _mentions(node, text.lower())]
     found = found or [node for node in nodes if _function_of(node) == text]
     if len(found) == 1:
         return found[0]
@@ -56,12 +56,17 @@ def _function_of(node: Node) -> Optional[str]:
     return None if frame is None else frame.funcname
 
 
+def _mentions(node: Node, text: str) -> bool:
+    """Whether the name of a task or thread, or what it is about, has a text in it."""
+    subject = getattr(node, "subject", None) or ""
+    return text in node.name.lower() or text in subject.lower()
+
+
 def listed(nodes: List[Node]) -> str:
     """Numbers and names, for a sentence."""
-    from stackscope.safe.text import cut, safe_text
+    from stackscope.render.words import task_name
+    from stackscope.safe.text import cut
 
-    names = [
-        f"{node.number or '?'} ({cut(safe_text(node.name), 40)})" for node in nodes[:MOST_LISTED]
-    ]
+    names = [f"{node.number or '?'} ({cut(task_name(node), 40)})" for node in nodes[:MOST_LISTED]]
     left = len(nodes) - len(names)
     return ", ".join(names) + (f" and {left} more" if left else "")

@@ -64,7 +64,7 @@ def _matches(node: TaskNode, text: str) -> bool:
     from stackscope.render.words import place_text, state_text
 
     frames = [frame for frame in node.stack.frames if not frame.hide]
-    haystack = [node.name, state_text(node), *map(place_text, frames)]
+    haystack = [node.name, node.subject or "", state_text(node), *map(place_text, frames)]
     return any(text.lower() in part.lower() for part in haystack)
 
 
@@ -97,6 +97,7 @@ def focus_task(debugger: Host, wanted: object) -> None:
 
 
 def _focus(debugger: Host, node: TaskNode) -> None:
+    from stackscope.render.words import task_name
     from stackscope.snapshot.user_code import index_of_user_frame
     from stackscope_pdb.stop.focus import Focus
     from stackscope_pdb.stop.snapshots import goes_on
@@ -120,7 +121,7 @@ def _focus(debugger: Host, node: TaskNode) -> None:
         doing = f"was {doing} here at {snapshots.seen_at()}, and goes on"
     else:
         doing = f"is {doing}"
-    focus = Focus(node.task, node.stack, node.name, noun, kind="task", doing=doing)
+    focus = Focus(node.task, node.stack, task_name(node), noun, kind="task", doing=doing)
     debugger.enter(focus, index_of_user_frame(node.stack))
 
 

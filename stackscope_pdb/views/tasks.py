@@ -13,6 +13,7 @@ from stackscope.render.words import (
     place_text,
     state_parts,
     state_text,
+    task_name,
     time_of_day,
 )
 from stackscope.safe.text import class_name, safe_line, safe_text
@@ -202,7 +203,7 @@ class _Table:
         frame = innermost_user_frame(node.stack)
         return Row(
             number_range([one.number for one in group], self.console.ellipsis),
-            forms_of_name([one.name for one in group], self.console),
+            forms_of_name([task_name(one) for one in group], self.console),
             state_parts(group),
             place_parts(frame),
             safe_line(frame.linetext) if frame is not None else "",
@@ -229,7 +230,7 @@ class NamingView(View):
 
     def repr(self, obj: object) -> str:
         node = self._snapshots.find(obj)
-        return super().repr(obj) if node is None else f"task {node.number} {safe_text(node.name)}"
+        return super().repr(obj) if node is None else f"task {node.number} {task_name(node)}"
 
 
 def brief_line(node: TaskNode) -> Line:
@@ -238,7 +239,7 @@ def brief_line(node: TaskNode) -> Line:
     return [
         ("text", "task "),
         ("number", str(node.number)),
-        ("taskname", f" {safe_text(node.name)}"),
+        ("taskname", f" {task_name(node)}"),
         (STATE_KINDS.get(node.state, "state"), f"  {state_text(node)}"),
         ("place", f"  {place}" if place else ""),
     ]

@@ -33,7 +33,7 @@ from stackscope.snapshot.user_code import register_machinery, register_runtime_p
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType
-    from typing import Any, Callable, Dict, Iterable, Optional
+    from typing import Any, Callable, Dict, Iterable, List, Optional
 
     from stackscope.glue.describing import ScopeState
     from stackscope.model.stacks import Context, Stack
@@ -60,6 +60,12 @@ def register_backend(
     _scope_readers[scope_type] = state_of_scope
     _task_finders[group_type] = tasks_of
     elaborate_context.register(scope_type, elaborate_cancel_scope)
+
+
+def tasks_of_group(group: object) -> List[Any]:
+    """The tasks of a task group, whatever backend it is of; none for anything else."""
+    find = _task_finders.get(type(group))
+    return [] if find is None else list(find(group))
 
 
 # ------------------------------------------------------------ cancel scopes

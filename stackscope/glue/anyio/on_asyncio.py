@@ -28,6 +28,7 @@ from stackscope.glue.asyncio.futures import (
     name_in_order,
 )
 from stackscope.glue.asyncio.loops import register_owner_finder, register_reason_cutter
+from stackscope.glue.asyncio.waits import peer_of
 from stackscope.glue.describing import (
     Deadline,
     ScopeState,
@@ -35,13 +36,14 @@ from stackscope.glue.describing import (
     describe_nothing,
     hide_functions,
     register_call,
+    socket_text,
     variable,
 )
 from stackscope.glue.stdlib.contextvars import called_in_context
 from stackscope.interpreter.frames.variables import local_value
 from stackscope.model.waiting import Amount
 from stackscope.render.words import scope_text
-from stackscope.safe.objects import instance_attributes, is_instance
+from stackscope.safe.objects import instance_attributes, is_instance, stored_attribute
 from stackscope.safe.text import cut, safe_text
 from stackscope.snapshot.threads import name_of_thread
 from stackscope.snapshot.user_code import register_machinery
@@ -235,6 +237,28 @@ def describe_start(frame: Frame, waiting: Waiting) -> None:
         waiting.inner = describe_object(task)
 
 
+def describe_transport(frame: Frame, waiting: Waiting) -> None:
+    """``receive()`` and ``send()`` of a stream or a socket: which one."""
+    stream = waiting.obj = variable(frame, "self")
+    waiting.clear()
+    waiting.resource = peer_of(instance_attributes(stream).get("_transport"))
+
+
+def describe_raw_socket(frame: Frame, waiting: Waiting) -> None:
+    """The same of a socket of Unix's."""
+    stream = waiting.obj = variable(frame, "self")
+    waiting.clear()
+    waiting.resource = socket_text(instance_attributes(stream).get("_RawSocketMixin__raw_socket"))
+
+
+def describe_process(frame: Frame, waiting: Waiting) -> None:
+    """``Process.wait()``: which process."""
+    process = waiting.obj = variable(frame, "self")
+    waiting.clear()
+    pid = instance_attributes(stored_attribute(process, "_process")).get("pid")
+    waiting.resource = f"process {pid}" if type(pid) is int else None
+
+
 def _handle_of(task: Any) -> object:
     """The `TaskHandle` of a task, which is what runs it."""
     pyframe = getattr(task.get_coro(), "cr_frame", None)
@@ -252,8 +276,17 @@ WAITS = {
     "Semaphore.acquire": describe_semaphore,
     "CapacityLimiter.acquire": describe_nothing,
     "CapacityLimiter.acquire_on_behalf_of": describe_limiter,
+    "ConnectedUDPSocket.receive": describe_transport,
+    "ConnectedUDPSocket.send": describe_transport,
+    "Process.wait": describe_process,
+    "SocketStream.receive": describe_transport,
+    "SocketStream.send": describe_transport,
     "TaskGroup.__aexit__": describe_task_group,
     "TaskGroup.start": describe_start,
+    "UDPSocket.receive": describe_transport,
+    "UDPSocket.send": describe_transport,
+    "UNIXSocketStream.receive": describe_raw_socket,
+    "UNIXSocketStream.send": describe_raw_socket,
 }
 
 

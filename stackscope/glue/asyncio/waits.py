@@ -15,7 +15,6 @@ import asyncio.selector_events
 import asyncio.streams
 import asyncio.subprocess
 import asyncio.tasks
-import socket
 from collections import deque
 from types import FunctionType, MemberDescriptorType
 
@@ -38,15 +37,16 @@ from stackscope.glue.asyncio.loops import (
 from stackscope.glue.asyncio.setters import the_setters
 from stackscope.glue.asyncio.stacks import deadline_of_timeout, state_of_group
 from stackscope.glue.describing import (
+    address_text,
     describe_nothing,
     register_call,
     register_callback_reader,
     register_maker,
+    socket_text,
     variable,
 )
 from stackscope.model.waiting import Amount
 from stackscope.safe.objects import class_attribute, instance_attributes, is_instance
-from stackscope.safe.text import cut, safe_repr
 from stackscope.snapshot.waits import (
     awaited_object,
     describe_leaf,
@@ -410,7 +410,7 @@ def describe_reader(frame: Frame, waiting: Waiting) -> None:
     size = length(known.get("_buffer"))
     waiting.clear()
     waiting.obj = reader
-    waiting.resource = _peer(known.get("_transport"))
+    waiting.resource = peer_of(known.get("_transport"))
     if size is not None:
         waiting.amounts = [Amount(size, "bytes buffered", plural="bytes buffered")]
 
@@ -419,29 +419,21 @@ def describe_writer(frame: Frame, waiting: Waiting) -> None:
     """``StreamWriter.drain()`` and ``wait_closed()``: where to."""
     waiting.clear()
     waiting.obj = variable(frame, "self")
-    waiting.resource = _peer(instance_attributes(waiting.obj).get("_transport"))
+    waiting.resource = peer_of(instance_attributes(waiting.obj).get("_transport"))
 
 
-def _peer(transport: object) -> Optional[str]:
-    """The other end of a connection, or the pipe, as far as the transport has noted it."""
+def peer_of(transport: object) -> Optional[str]:
+    """The other end of a connection, as far as the transport has noted it; else this end."""
     slot = class_attribute(type(transport), "_extra")
     extra = slot.__get__(transport) if type(slot) is MemberDescriptorType else None
     if type(extra) is not dict:
         return None
-    for name in ("peername", "sockname"):
+    for name, beginning in (("peername", ""), ("sockname", "socket at ")):
         address = dict.get(extra, name)
         # Others than these are no socket's, and are not even asked whether they are empty.
         if any(type(address) is kind for kind in (bytes, int, str, tuple)) and address:
-            return _address_text(address)
+            return beginning + address_text(address)
     return None
-
-
-def _address_text(address: Any) -> str:
-    if type(address) is tuple and len(address) >= 2:
-        host, port = address[:2]
-        if type(host) is str and type(port) is int:
-            return f"{host}:{port}"
-    return cut(safe_repr(address), 60)
 
 
 def describe_socket(frame: Frame, waiting: Waiting) -> None:
@@ -449,8 +441,7 @@ def describe_socket(frame: Frame, waiting: Waiting) -> None:
     sock = variable(frame, "sock")
     waiting.clear()
     waiting.obj = sock
-    if is_instance(sock, (socket.socket,)):
-        waiting.resource = f"socket {socket.socket.fileno(sock)}"
+    waiting.resource = socket_text(sock)
 
 
 def describe_process(frame: Frame, waiting: Waiting) -> None:

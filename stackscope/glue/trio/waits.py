@@ -12,12 +12,19 @@ from typing import Any
 import trio
 
 from stackscope.extraction.contexts import contexts_active_in_frame
-from stackscope.glue.describing import describe_channel, describe_nothing, register_call, variable
+from stackscope.glue.describing import (
+    describe_channel,
+    describe_nothing,
+    register_call,
+    socket_text,
+    variable,
+)
 from stackscope.glue.trio.runners import runner_of_task, runners
 from stackscope.glue.trio.scopes import state_of_scope, time_until, type_of_nursery_manager
 from stackscope.glue.trio.threads import find_worker
 from stackscope.model.waiting import Amount
 from stackscope.render.words import cancellation_text
+from stackscope.safe.objects import is_instance
 from stackscope.snapshot.threads import name_of_thread
 from stackscope.snapshot.waits import describe_leaf, describe_object
 
@@ -137,10 +144,16 @@ def describe_socket(frame: Frame, waiting: Waiting) -> None:
     """``wait_readable()`` and ``wait_writable()``: which socket."""
     for name in ("sock", "fd"):
         sock = variable(frame, name)
-        if type(sock) is socket.socket:
-            sock = sock.fileno()
         if type(sock) is int:
             waiting.resource = f"socket {sock}"
+        elif is_instance(sock, (socket.socket,)):
+            waiting.resource = socket_text(sock)
+
+
+def describe_socket_method(frame: Frame, waiting: Waiting) -> None:
+    """``recv()``, ``send()`` and the like of a socket, which all have the same code."""
+    name = getattr(variable(frame, "fn"), "__name__", None)
+    waiting.call = f"socket.{name}()" if type(name) is str else "a socket"
 
 
 def describe_process(frame: Frame, waiting: Waiting) -> None:
@@ -163,6 +176,8 @@ def describe_to_thread(frame: Frame, waiting: Waiting) -> None:
 
 # --------------------------------------------------------------- installation
 
+_socket = getattr(trio, "_socket", None)
+
 CALLS: Tuple[Tuple[Any, str, Describer], ...] = (
     (trio, "sleep", describe_nothing),
     (trio, "sleep_until", describe_sleep_until),
@@ -182,6 +197,7 @@ CALLS: Tuple[Tuple[Any, str, Describer], ...] = (
     (trio.lowlevel, "ParkingLot.park", describe_park),
     (trio.lowlevel, "wait_readable", describe_socket),
     (trio.lowlevel, "wait_writable", describe_socket),
+    (_socket, "_make_simple_sock_method_wrapper.wrapper", describe_socket_method),
 )
 
 

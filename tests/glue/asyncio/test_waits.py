@@ -303,7 +303,7 @@ def test_an_address_of_the_program_s_own_making_is_not_asked():
         reader = asyncio.StreamReader()
         reader.set_transport(asyncio.Transport({"peername": Address(), "sockname": "/run/socket"}))
         task = await start(reader.read())
-        assert words(task) == "StreamReader.read(): '/run/socket', 0 bytes buffered"
+        assert words(task) == "StreamReader.read(): socket at '/run/socket', 0 bytes buffered"
 
     run(main)
 

@@ -1,0 +1,69 @@
+"""asyncpg: a task that waits for a connection of a pool, and who has these."""
+
+from __future__ import annotations
+
+import sys
+
+from stackscope.glue.describing import register_call, variable
+from stackscope.model.waiting import Amount
+from stackscope.safe.objects import stored_attribute
+from stackscope.snapshot.lent import lent_by, lent_in
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Iterable, List, Optional
+
+    from stackscope.model.stacks import Frame
+    from stackscope.model.waiting import Waiting
+
+# A pool has a fixed number of holders, each of which has a connection, or makes one when needed.
+
+
+def describe_acquire(frame: Frame, waiting: Waiting) -> Optional[bool]:
+    """``pool.acquire()``: how many connections there are."""
+    if variable(frame, "ch") is not None:
+        return False  # it has got one, and connects it
+    pool = variable(frame, "self")
+    waiting.clear()
+    waiting.call = "a free connection"
+    waiting.obj = waiting.lock = pool
+    limit = stored_attribute(pool, "_maxsize")
+    total = limit if type(limit) is int else None
+    used = len(holders_in_use(pool))
+    waiting.amounts = [Amount(used, "connection in use", total, "connections in use")]
+    return None
+
+
+def holders_in_use(pool: object) -> List[object]:
+    """The holders whose connections are lent."""
+    holders = stored_attribute(pool, "_holders")
+    if type(holders) is not list:
+        return []
+    return [one for one in list(holders) if stored_attribute(one, "_in_use") is not None]
+
+
+def holder_of_proxy(proxy: object) -> Iterable[object]:
+    """What ``acquire()`` gives: until it is given back."""
+    holder = stored_attribute(proxy, "_holder")
+    return [] if holder is None else [holder]
+
+
+def holder_of_context(context: object) -> Iterable[object]:
+    """``async with pool.acquire()``."""
+    return holder_of_proxy(stored_attribute(context, "connection"))
+
+
+def install() -> None:
+    """Register what is known about pools of asyncpg's."""
+    module = sys.modules.get("asyncpg.pool")
+    pool = getattr(module, "Pool", None)
+    register_call(pool, "_acquire._acquire_impl", describe_acquire)
+    if isinstance(pool, type):
+        lent_by.register(pool, holders_in_use)
+    for name, hook in (
+        ("PoolAcquireContext", holder_of_context),
+        ("PoolConnectionProxy", holder_of_proxy),
+    ):
+        cls = getattr(module, name, None)
+        if isinstance(cls, type):
+            lent_in.register(cls, hook)

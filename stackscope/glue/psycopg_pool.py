@@ -1,0 +1,72 @@
+"""psycopg_pool: what waits for a connection of a pool, and who has these, in tasks and threads."""
+
+from __future__ import annotations
+
+import sys
+
+from stackscope.glue.describing import register_call, variable
+from stackscope.model.waiting import Amount
+from stackscope.safe.objects import stored_attribute
+from stackscope.snapshot.lent import lent_by, lent_in
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Iterable, Optional
+
+    from stackscope.model.stacks import Frame
+    from stackscope.model.waiting import Waiting
+
+# A pool doesn't know what it has lent. But each connection knows the pool that has lent it.
+
+
+def describe_getconn(frame: Frame, waiting: Waiting) -> Optional[bool]:
+    """``pool.connection()`` and ``pool.getconn()``: how many connections there are."""
+    if variable(frame, "pos") is None or variable(frame, "conn") is not None:
+        return False  # it isn't in the line
+    pool = variable(frame, "self")
+    waiting.clear()
+    waiting.call = "a free connection"
+    waiting.obj = waiting.lock = pool
+    known, idle = stored_attribute(pool, "_nconns"), stored_attribute(pool, "_pool")
+    limit, line = stored_attribute(pool, "_max_size"), stored_attribute(pool, "_waiting")
+    if type(known) is int and type(limit) is int:
+        used = known - len(idle) if hasattr(type(idle), "__len__") else known
+        waiting.amounts = [Amount(used, "connection in use", limit, "connections in use")]
+    if hasattr(type(line), "popleft"):
+        waiting.count = len(line)
+    return None
+
+
+def pool_itself(pool: object) -> Iterable[object]:
+    """What a connection that is lent refers to."""
+    return [pool]
+
+
+def pool_of(connection: object) -> Iterable[object]:
+    """A connection: the pool that has lent it."""
+    pool = stored_attribute(connection, "_pool")
+    return [] if pool is None else [pool]
+
+
+POOLS = (
+    ("psycopg_pool.pool", "ConnectionPool"),
+    ("psycopg_pool.pool_async", "AsyncConnectionPool"),
+    ("psycopg_pool.null_pool", "NullConnectionPool"),
+    ("psycopg_pool.null_pool_async", "AsyncNullConnectionPool"),
+)
+
+CONNECTIONS = (("psycopg", "Connection"), ("psycopg", "AsyncConnection"))
+
+
+def install() -> None:
+    """Register what is known about pools of psycopg's."""
+    for name, cls in POOLS:
+        pool = getattr(sys.modules.get(name), cls, None)
+        register_call(pool, "_getconn_unchecked", describe_getconn)
+        register_call(pool, "getconn", describe_getconn)  # up to 3.1
+        if isinstance(pool, type):
+            lent_by.register(pool, pool_itself)
+    for name, cls in CONNECTIONS:
+        connection = getattr(sys.modules.get(name), cls, None)
+        if isinstance(connection, type):
+            lent_in.register(connection, pool_of)

@@ -1,0 +1,70 @@
+"""redis: a client that waits for a connection of its pool, and who has these."""
+
+from __future__ import annotations
+
+import sys
+
+from stackscope.glue.describing import register_call, variable
+from stackscope.model.waiting import Amount
+from stackscope.safe.objects import stored_attribute
+from stackscope.snapshot.lent import lent_by, lent_in
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Iterable, List, Optional
+
+    from stackscope.model.stacks import Frame
+    from stackscope.model.waiting import Waiting
+
+
+def describe_pool_wait(frame: Frame, waiting: Waiting) -> Optional[bool]:
+    """``get_connection()`` of a pool that blocks: how many connections there are."""
+    if variable(frame, "connection") is not None:
+        return False  # it has got one, and connects it
+    pool = variable(frame, "self")
+    waiting.clear()
+    waiting.call = "a free connection"
+    waiting.obj = waiting.lock = pool
+    used, limit = connections_in_use(pool), stored_attribute(pool, "max_connections")
+    total = limit if type(limit) is int else None
+    waiting.amounts = [Amount(len(used), "connection in use", total, "connections in use")]
+    return None
+
+
+def connections_in_use(pool: object) -> List[object]:
+    """The connections that a pool has lent."""
+    known = stored_attribute(pool, "_in_use_connections")
+    return list(known) if type(known) is set else []
+
+
+def connection_itself(connection: object) -> Iterable[object]:
+    """A connection."""
+    return [connection]
+
+
+def connection_of(client: object) -> Iterable[object]:
+    """A pipeline or a subscription: its connection, as long as it has one."""
+    connection = stored_attribute(client, "connection")
+    return [] if connection is None else [connection]
+
+
+CLIENTS = ("Monitor", "Pipeline", "PubSub")
+"""Classes that keep a connection for themselves."""
+
+
+def install() -> None:
+    """Register what is known about redis, with tasks and with threads."""
+    for package in ("redis", "redis.asyncio"):
+        connections = sys.modules.get(f"{package}.connection")
+        blocking = getattr(connections, "BlockingConnectionPool", None)
+        register_call(blocking, "get_connection", describe_pool_wait)
+        pool = getattr(connections, "ConnectionPool", None)
+        if isinstance(pool, type):
+            lent_by.register(pool, connections_in_use)
+        connection = getattr(connections, "AbstractConnection", None)
+        if isinstance(connection, type):
+            lent_in.register(connection, connection_itself)
+        for name in CLIENTS:
+            client = getattr(sys.modules.get(f"{package}.client"), name, None)
+            if isinstance(client, type):
+                lent_in.register(client, connection_of)
