@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 
-from stackscope.extraction.codes import code_dispatch
+from stackscope.extraction.codes import function_dispatch
 from stackscope.extraction.extraction import implementation
 from stackscope.interpreter.facts import CO_ANY_GENERATOR
 from stackscope.interpreter.frames.blocking import RLOCK, UNKNOWN, lock_awaited_in
@@ -66,7 +66,7 @@ def _code_of_frame(frame: Frame, waiting: object = None) -> CodeType:
     return frame.pyframe.f_code
 
 
-@code_dispatch(_code_of_frame)
+@function_dispatch(_code_of_frame)
 def describe_call(frame: Frame, waiting: Waiting) -> None:
     """Hook: say what a function is waiting for. Dispatches on the code of the function.
 
