@@ -9,6 +9,8 @@
 `inside`      who is inside of which context managers
 `wait_graph`  who waits for whom: holders of locks, and circles
 `threads`     the threads, and what they are called
+`idle`        which threads are workers of a pool that wait for work
+`folding`     which frames are folded where a person looks at a stack: the one rule
 `numbers`     small numbers for tasks and threads, never given twice
 `user_code`   whose code a frame executes, and which frames are machinery: one table
 ============  ======================================================================

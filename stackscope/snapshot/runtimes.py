@@ -71,6 +71,14 @@ class Runtime:
         """The task that a loop is running now, if any."""
         return None
 
+    def seconds_late(self, loop: Any) -> Optional[float]:
+        """For how long a loop hasn't got to what it should have done by now.
+
+        That is how much the first of its timers is overdue, which may be less than nothing. It is
+        ``None`` if it has no timer, or this isn't known.
+        """
+        return None
+
     def task_name(self, task: Any) -> str:
         """The name of a task.
 
@@ -277,6 +285,11 @@ class Asked:
     def current(self, loop: object) -> object:
         """The task that runs in a loop."""
         return attempt(None, self.runtime.current, loop)  # type: ignore[no-any-return]
+
+    def seconds_late(self, loop: object) -> Optional[float]:
+        """For how long a loop is late; ``None`` if it isn't."""
+        late = attempt(None, self.runtime.seconds_late, loop)
+        return late if type(late) is float and late > 0 else None
 
     def task_name(self, task: object) -> str:
         """The name of a task."""

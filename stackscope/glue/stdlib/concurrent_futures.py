@@ -16,8 +16,10 @@ from stackscope.interpreter.running import (
     dormant_stacks,
     own_frames,
 )
+from stackscope.interpreter.same_code import same_code
 from stackscope.model.waiting import Waiting
 from stackscope.safe.objects import instance_attributes
+from stackscope.snapshot.idle import register_worker
 from stackscope.snapshot.threads import name_of_thread
 from stackscope.snapshot.user_code import register_machinery
 from stackscope.snapshot.waits import describe_leaf
@@ -66,9 +68,9 @@ def _find_call(future: object) -> Optional[Tuple[Optional[int], List[FrameType]]
 def _frames_inside(frames: List[FrameType], future: object) -> List[FrameType]:
     """The frames of a call, from the stack that may be at it."""
     for index, frame in enumerate(frames):
-        if frame.f_code is _RUN and _is_work_item_of(frame, future):
+        if same_code(frame.f_code, _RUN) and _is_work_item_of(frame, future):
             inner = frames[index + 1 :]
-            while inner and any(inner[0].f_code is code for code in _CODES):
+            while inner and any(same_code(inner[0].f_code, code) for code in _CODES):
                 del inner[0]
             return inner
     return []
@@ -105,3 +107,4 @@ def install() -> None:
     for owner, name in PLUMBING:
         hide_functions(owner, [name])
     register_machinery("concurrent.futures.thread", ["_worker", "run"])
+    register_worker("concurrent.futures.thread", ["_worker"])
