@@ -226,6 +226,7 @@ def test_threads_that_are_alike_and_idle_workers():
 
 
 def test_a_worker_in_a_function_in_c_is_not_idle():
+    extract_all()  # the first one takes longer
     with concurrent.futures.ThreadPoolExecutor(1, "pool") as pool:
         pool.submit(time.sleep, 1)
         time.sleep(0.2)
@@ -284,6 +285,7 @@ def test_tasks_at_the_same_lines_under_different_owners_are_drawn_once():
 
 
 def test_a_loop_that_is_stuck_has_a_headline():
+    extract_all()  # the first one takes longer
     found = []
 
     async def stuck():
@@ -344,6 +346,7 @@ def test_the_work_is_linear(library):
 
 
 def test_a_loop_that_is_stuck_in_a_callback_or_waits_for_a_lock():
+    extract_all()  # the first one takes longer
     lock = threading.Lock()
     found = []
 
