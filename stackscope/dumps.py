@@ -6,7 +6,7 @@ In the manner of `faulthandler`, but with tasks and context managers, and so wit
 A signal handler runs between any two instructions of the main thread, whatever locks that holds. So
 a dump takes no lock; what it needs is imported beforehand (`_prepare`); no ``__repr__`` of the
 program runs (`without_reprs`); and it is written to a file descriptor, past the buffers of file
-objects.
+objects. What that doesn't take at once, a thread of its own writes, so that the program goes on.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ import sys
 import time
 
 from stackscope.glue import make_ready, without_locks
+from stackscope.model.snapshot import Snapshot
+from stackscope.model.stacks import Stack
+from stackscope.render import stream
 from stackscope.render.stream import FileBeyondBuffers
 from stackscope.safe.interruptions import interrupts
 from stackscope.safe.loading import is_called_by, load
@@ -28,7 +31,7 @@ from stackscope.snapshot.taking import take_snapshot
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Any, Dict, List, Optional, Union
+    from typing import Any, Callable, Dict, List, Mapping, Optional, Union
 
     File = Union[int, Any, None]
 
@@ -50,13 +53,22 @@ LONGEST = min(_thread.TIMEOUT_MAX, 1e9)
 class _Registration:
     """What `register` was told about a signal, and what handled it before."""
 
-    __slots__ = ("chain", "name", "output", "previous")
+    __slots__ = ("chain", "name", "options", "output", "previous", "writer")
 
-    def __init__(self, name: str, output: FileBeyondBuffers, chain: bool, previous: Any) -> None:
+    def __init__(
+        self,
+        name: str,
+        output: FileBeyondBuffers,
+        chain: bool,
+        previous: Any,
+        options: Mapping[str, Any],
+    ) -> None:
         self.name = name
         self.output = output
         self.chain = chain
         self.previous = previous
+        self.options = options
+        self.writer = _Writer(output)
 
 
 _registered: Dict[int, _Registration] = {}
@@ -65,7 +77,7 @@ _is_ignored_at_exit = False
 """Whether `_at_exit` will be called."""
 
 
-def register(signum: int, file: File = None, chain: bool = False) -> None:
+def register(signum: int, file: File = None, chain: bool = False, **options: Any) -> None:
     """From now on, write down what the whole program is doing whenever a signal comes.
 
     That is what ``print(stackscope.extract_all())`` shows, but without ``repr`` of the program's
@@ -73,15 +85,19 @@ def register(signum: int, file: File = None, chain: bool = False) -> None:
     signal handlers.
 
     Args:
-        signum: The signal, such as ``signal.SIGUSR1``. Registering one again replaces ``file`` and
-            ``chain``.
-        file: An open file, or a file descriptor; ``sys.stderr`` by default. It is kept open, also
-            if the program closes it.
-        chain: Also do what was done on the signal before, afterwards.
+        signum: The signal, such as ``signal.SIGUSR1``. Registering one again replaces ``file``,
+            ``chain`` and the options.
+        file: An open file, or a file descriptor; ``sys.stderr`` by default, or that of the process,
+            if the program has put something there that has no descriptor. It is kept open, also if
+            the program closes it.
+        chain: Also do what was done on the signal before, afterwards. What isn't written within
+            half a minute is lost then; else the program goes on meanwhile.
+        options: Those of `Snapshot.format`, such as ``whole=True``. ``width`` is that of the
+            terminal by default, where there is one.
 
     Raises:
         RuntimeError: This isn't the main thread.
-        TypeError: ``signum`` is no number, or ``file`` no file.
+        TypeError: ``signum`` is no number, ``file`` no file, or an option is unknown.
         ValueError: The signal can't be handled; the file has no descriptor.
 
     Example:
@@ -93,13 +109,16 @@ def register(signum: int, file: File = None, chain: bool = False) -> None:
     number = _signal_number(signum)
     if _signal_name(number) in NEVER_HANDLED:
         raise ValueError(f"{_signal_name(number)} can't be handled: choose another signal")
+    _check(options)
     output = _destination(file)
     _prepare()
     known = _registered.get(number)
     current = signal.getsignal(number)
     previous = known.previous if known is not None and current is _on_signal else current
     output.stay_open(_original("poll", "select"))
-    _registered[number] = _Registration(_signal_name(number), output, bool(chain), previous)
+    _registered[number] = _Registration(
+        _signal_name(number), output, bool(chain), previous, options
+    )
     try:
         _set_handler(number, _on_signal, "register")
         _be_ignored_at_exit()
@@ -110,7 +129,7 @@ def register(signum: int, file: File = None, chain: bool = False) -> None:
         output.close()
         raise
     if known is not None:
-        known.output.close()
+        known.writer.close()
 
 
 def unregister(signum: int) -> bool:
@@ -137,7 +156,7 @@ def unregister(signum: int) -> bool:
         # None: it wasn't set by Python code, nor can it be.
         _set_handler(number, signal.SIG_DFL if previous is None else previous, "unregister")
     del _registered[number]
-    registration.output.close()
+    registration.writer.close()
     return True
 
 
@@ -179,11 +198,13 @@ def _on_signal(signum: int, frame: Optional[FrameType]) -> None:
     # Else it came while the last one was being answered. The frames tell that, for an exception may
     # leave anything else in a wrong state.
     if not is_called_by(_dump.__code__):
-        output = registration.output
+        # What is done afterwards may end the process.
+        write = registration.output.write if registration.chain else registration.writer.write
+        dump = _Dump(registration.output, write, registration.options, frame, is_ours=False)
         try:
-            if _dump(output, f"on {registration.name}", frame):
+            if _dump(dump, f"on {registration.name}"):
                 # Whoever has read this may send the next signal.
-                output.write([_last_line()])
+                write([_last_line()])
         except RecursionError:
             pass  # there is no room for so much as to say so
     if registration.chain:
@@ -201,8 +222,10 @@ def _at_exit() -> None:
     """Let the signals do nothing from now on.
 
     When the interpreter has ended all else, it takes Python's handlers away, and then they would
-    end the process.
+    end the process. What has been written only in part is written to its end.
     """
+    for writer in _busy:
+        writer.wait()
     for number, registration in list(_registered.items()):
         if signal.getsignal(number) is not _on_signal:
             continue
@@ -222,17 +245,109 @@ def _call_previous(signum: int, previous: Any, frame: Optional[FrameType]) -> No
         signal.signal(signum, _on_signal)  # it was one that does no harm
 
 
+# ------------------------------------------------------------------------------- in the background
+
+
+class _Writer:
+    """Writes to a file without holding up the thread that has something to write.
+
+    What the file doesn't take at once is written by a thread, which lives as long as there is
+    something left. A signal handler uses this, so it waits for no lock.
+
+    Args:
+        output: The file.
+    """
+
+    __slots__ = ("is_busy", "is_closing", "output", "pid", "rest")
+
+    def __init__(self, output: FileBeyondBuffers) -> None:
+        self.output = output
+        self.is_closing = False
+        self._begin()
+
+    def _begin(self) -> None:
+        self.pid = os.getpid()
+        self.rest: List[bytes] = []
+        self.is_busy = _original("allocate_lock")()
+
+    def write(self, lines: List[str]) -> bool:
+        """Write lines, now or soon. Gives whether the file takes anything at all."""
+        if self.pid != os.getpid():
+            self._begin()  # the thread is one of the parent process
+        data: Optional[bytes] = self.output.encoded(lines)
+        if not self.rest and self.is_busy.acquire(False):
+            try:
+                data = self.output.write_bytes(data or b"", 0, stream.LONGEST)
+            finally:
+                self.is_busy.release()
+        if data is None:
+            return False
+        if data:
+            self.rest.append(data)
+        if self.rest:
+            self._go_on()
+        return True
+
+    def _go_on(self) -> None:
+        """Have the rest written, if nobody is doing that."""
+        if not self.is_busy.acquire(False):
+            return
+        _busy.append(self)
+        try:
+            _original("start_new_thread")(self.run, ())
+        except RuntimeError:  # the interpreter exits, or there are too many
+            self.run()
+
+    def run(self) -> None:
+        """Write the rest."""
+        try:
+            while self.rest:
+                # What it doesn't take is lost.
+                self.output.write_bytes(self.rest.pop(0), stream.PATIENCE, stream.LONGEST)
+        finally:
+            _busy.remove(self)
+            self.is_busy.release()
+        if self.rest:
+            self._go_on()
+        elif self.is_closing:
+            self.output.close()
+
+    def wait(self) -> None:
+        """Wait until all is written, or lost."""
+        if self.pid == os.getpid() and self.is_busy.acquire(timeout=stream.LONGEST):
+            self.is_busy.release()
+
+    def close(self) -> None:
+        """Close the file when all is written."""
+        self.is_closing = True
+        if self.pid != os.getpid() or self.is_busy.acquire(False):
+            self.output.close()
+
+
+_busy: List[_Writer] = []
+"""Those that have something left to write."""
+
+WIDTH = 120
+"""How wide a dump is that goes to no terminal."""
+
+
 # ------------------------------------------------------------------------------------- after a time
 
 
 class _Watch:
     """One call of `dump_after`, which a thread carries out."""
 
-    __slots__ = ("cancelled", "exits", "output", "repeat", "seconds")
+    __slots__ = ("cancelled", "exits", "options", "output", "repeat", "seconds")
 
     def __init__(
-        self, seconds: float, repeat: bool, output: FileBeyondBuffers, exits: bool
+        self,
+        seconds: float,
+        repeat: bool,
+        output: FileBeyondBuffers,
+        exits: bool,
+        options: Mapping[str, Any],
     ) -> None:
+        self.options = options
         self.seconds = seconds
         self.repeat = repeat
         self.output = output
@@ -252,7 +367,8 @@ class _Watch:
     def run(self) -> None:
         """Wait, and then dump unless this has been cancelled."""
         while not self.cancelled.acquire(timeout=self.seconds):
-            if _dump(self.output, f"after {self.seconds:g} s", None):
+            dump = _Dump(self.output, self.output.write, self.options, None, is_ours=True)
+            if _dump(dump, f"after {self.seconds:g} s"):
                 self.output.write([_last_line()])
             if self.exits:
                 os._exit(1)
@@ -269,6 +385,7 @@ def dump_after(
     repeat: bool = False,
     file: File = None,
     exit: bool = False,  # noqa: A002 (the name that faulthandler has given it)
+    **options: Any,
 ) -> None:
     """Write down what the whole program is doing when some time has passed.
 
@@ -282,9 +399,10 @@ def dump_after(
         file: As for `register`.
         exit: End the process afterwards, at once and without any cleaning up, with the exit status
             1.
+        options: As for `register`.
 
     Raises:
-        TypeError: ``seconds`` is no number, or ``file`` no file.
+        TypeError: ``seconds`` is no number, ``file`` no file, or an option is unknown.
         ValueError: ``seconds`` is out of range; the file has no descriptor.
 
     Example:
@@ -296,7 +414,8 @@ def dump_after(
         raise TypeError(f"seconds must be a number, not {seconds!r}")
     if not 0 < seconds <= LONGEST:
         raise ValueError(f"seconds must be more than 0 and at most {LONGEST:g}, not {seconds!r}")
-    watch = _Watch(float(seconds), bool(repeat), _destination(file), bool(exit))
+    _check(options)
+    watch = _Watch(float(seconds), bool(repeat), _destination(file), bool(exit), options)
     _prepare()
     watch.output.stay_open(_original("poll", "select"))
     cancel_dump_after()
@@ -362,49 +481,115 @@ def _prepare() -> None:
     load("stackscope.interpreter.frames.choosing").reader()
     make_ready()
     without_locks.prepare()
-    without_reprs(_lines, sys._getframe(), False)
+    without_reprs(_lines, sys._getframe(), False, False, {})
 
 
-def _dump(output: FileBeyondBuffers, occasion: str, interrupted: Optional[FrameType]) -> bool:
+class _Dump:
+    """One dump.
+
+    Args:
+        output: Where it goes to.
+        write: What writes there.
+        options: How to draw it.
+        interrupted: The frame that this thread would otherwise be running; ``None`` if that is no
+            Python code.
+        is_ours: Whether this thread is one of ours, which isn't to be shown.
+    """
+
+    __slots__ = ("interrupted", "is_ours", "options", "output", "write")
+
+    def __init__(
+        self,
+        output: FileBeyondBuffers,
+        write: Callable[[List[str]], bool],
+        options: Mapping[str, Any],
+        interrupted: Optional[FrameType],
+        *,
+        is_ours: bool,
+    ) -> None:
+        self.output = output
+        self.write = write
+        self.options = options
+        self.interrupted = interrupted
+        self.is_ours = is_ours
+
+    def lines(self) -> List[str]:
+        """What there is to write."""
+        return _lines(
+            self.interrupted,
+            self.is_ours,
+            self.output.ascii_only,
+            {"width": self.output.columns or WIDTH, **self.options},
+        )
+
+
+def _lines(
+    interrupted: Optional[FrameType], is_ours: bool, ascii_only: bool, options: Mapping[str, Any]
+) -> List[str]:
+    make_ready(for_dump=True)
+    frame = sys._getframe() if interrupted is None else interrupted
+    snapshot = take_snapshot(frame, interrupts=interrupted is not None)
+    snapshot.threads = [
+        node
+        for node in snapshot.threads
+        if not (node.is_here and is_ours)
+        and not any(frame.pyframe.f_code is _Writer.run.__code__ for frame in node.stack.frames)
+    ]
+    for thread in snapshot.threads:
+        if thread.is_here and interrupted is None:
+            thread.stack = Stack(thread.thread, [])
+        thread.is_here = False  # this code isn't what it does
+    for loop in snapshot.loops:
+        loop.is_here = False
+    return snapshot.format(ascii_only=ascii_only, **options)
+
+
+def _dump(dump: _Dump, occasion: str) -> bool:
     """Write a dump, without its `_last_line`.
 
     Args:
-        output: Where to.
+        dump: The dump.
         occasion: Why, in words.
-        interrupted: The frame that this thread would otherwise be running; ``None`` in a thread of
-            our own.
 
     Returns:
         Whether it could be written.
     """
     now = time.strftime("%Y-%m-%d %H:%M:%S")
     title = f"what process {os.getpid()} is doing {occasion}, {now}"
-    if not output.write([f"\n+++ stackscope: {title} +++\n"]):
+    if not dump.write([f"\n+++ stackscope: {title} +++\n"]):
         return False
     try:
-        lines = without_reprs(_lines, interrupted, output.ascii_only)
+        lines = without_reprs(dump.lines)
     except BaseException as exc:
         # To ask that takes some calls, for which there is no room then.
         if type(exc) is not RecursionError and interrupts(exc):
             raise
         lines = [f"stackscope could not find that out: {class_name(exc)}\n"]
-    return output.write(lines)
+    return dump.write(lines)
 
 
 def _last_line() -> str:
     return f"+++ end of what process {os.getpid()} is doing +++\n"
 
 
-def _lines(interrupted: Optional[FrameType], ascii_only: bool) -> List[str]:
-    make_ready(for_dump=True)
-    snapshot = take_snapshot(sys._getframe() if interrupted is None else interrupted)
-    if interrupted is None:
-        snapshot.threads = [node for node in snapshot.threads if not node.is_here]
-    return snapshot.format(ascii_only=ascii_only)
-
-
 def _destination(file: File) -> FileBeyondBuffers:
     """Where a dump goes to: what `register` was given."""
-    if file is None:
+    if file is not None:
+        return FileBeyondBuffers(file, "file")
+    try:
         return FileBeyondBuffers(sys.stderr, "sys.stderr")
-    return FileBeyondBuffers(file, "file")
+    except (TypeError, ValueError):
+        # The program may have put something there that has no descriptor: a logger, say.
+        for stderr in (sys.__stderr__, 2) if sys.stderr is not None else ():
+            try:
+                return FileBeyondBuffers(stderr, "stderr")
+            except (TypeError, ValueError):
+                pass
+        raise
+
+
+def _check(options: Mapping[str, Any]) -> None:
+    known = Snapshot.format.__kwdefaults__ or {}
+    for name in options:
+        if name not in known or name == "ascii_only":
+            raise TypeError(f"{name} is no option of a dump: see Snapshot.format()")

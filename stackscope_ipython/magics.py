@@ -55,8 +55,8 @@ class StackscopeMagics(Magics):  # type: ignore[misc,unused-ignore]
         import stackscope
         from stackscope.render import nodes
         from stackscope.render.drawing import draw
+        from stackscope.render.paths import with_short_paths
         from stackscope.render.stack import stack_block
-        from stackscope_pdb.views.frames import with_short_paths
 
         stack = stackscope.extract(item, with_contexts=contexts)
         if not stack.frames and stack.error is None:
@@ -117,7 +117,7 @@ def _why_empty(stack: Stack) -> str:
 def _everything(console: Console) -> Iterator[Line]:
     """All tasks, then all threads."""
     from stackscope import extract_all
-    from stackscope_pdb.views.tasks import task_lines
+    from stackscope.render.tasks import task_lines
 
     snapshot = extract_all()
     lines: List[Line] = list(task_lines(snapshot, None, None, console))

@@ -19,6 +19,7 @@ Tried on pytest 8.3 to 9.2:
 from __future__ import annotations
 
 import sys
+from _thread import TIMEOUT_MAX, allocate_lock, start_new_thread
 
 import pytest
 
@@ -26,8 +27,7 @@ from stackscope_pdb.entry.making import debugger_maker, set_debugger_maker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from threading import Timer
-    from typing import Any, Iterator, List, Optional, Set
+    from typing import Any, Callable, Iterator, List, Optional, Set
 
     from stackscope import Snapshot, Stack
 
@@ -42,6 +42,9 @@ PYTEST = ("_pytest", "pluggy", "pytest")
 
 RUNNER = "_pytest.runner"
 """The module whose functions run a single test. What is outside of them runs all tests."""
+
+LONGEST = min(TIMEOUT_MAX, 1e9)
+"""The most seconds that a test may be given."""
 
 LONGEST_JOIN = 30.0
 """Seconds that a test which ends while its tree is drawn waits for the end of that."""
@@ -75,7 +78,7 @@ def _seconds(config: pytest.Config) -> float:
         seconds = float(text or 0)
     except ValueError:
         seconds = -1.0
-    if not 0 <= seconds <= 1e9:  # nor is NaN
+    if not 0 <= seconds <= LONGEST:  # nor is NaN
         raise pytest.UsageError(f"{name} takes a number of seconds, not {text!r}")
     return seconds
 
@@ -152,6 +155,37 @@ def _exit_in(exc: BaseException) -> Optional[BaseException]:
 # ---------------------------------------------------------------------------------- tests that hang
 
 
+class _Timer:
+    """Calls a function after some time, in a thread that `threading` doesn't know of.
+
+    So a test that counts threads counts its own.
+
+    Args:
+        seconds: The time.
+        function: What to call.
+        argument: What to give it.
+    """
+
+    def __init__(self, seconds: float, function: Callable[[str], None], argument: str) -> None:
+        self._is_cancelled = allocate_lock()
+        self._is_cancelled.acquire()
+        self._is_over = allocate_lock()
+        self._is_over.acquire()
+        start_new_thread(self._run, (seconds, function, argument))
+
+    def _run(self, seconds: float, function: Callable[[str], None], argument: str) -> None:
+        try:
+            if not self._is_cancelled.acquire(timeout=seconds):
+                function(argument)
+        finally:
+            self._is_over.release()
+
+    def end(self, patience: float) -> None:
+        """Call nothing any more, and wait for what has been called. To be called once."""
+        self._is_cancelled.release()
+        self._is_over.acquire(timeout=patience)
+
+
 class _Clock:
     """Tells what a slow test is doing, from a thread that lives as long as the test.
 
@@ -168,18 +202,12 @@ class _Clock:
         self._extract_all = stackscope.extract_all
         self._seconds = seconds
         self._output = output
-        self._timer: Optional[Timer] = None
+        self._timer: Optional[_Timer] = None
 
     @pytest.hookimpl(hookwrapper=True, trylast=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         """Watch the time of one test."""
-        import threading
-
-        timer = threading.Timer(self._seconds, self._tell, [item.nodeid])
-        timer.daemon = True
-        timer.name = "stackscope-timeout"
-        self._timer = timer
-        timer.start()
+        self._timer = _Timer(self._seconds, self._tell, item.nodeid)
         try:
             yield
         finally:
@@ -193,9 +221,8 @@ class _Clock:
     def _stop(self) -> None:
         timer, self._timer = self._timer, None
         if timer is not None:
-            timer.cancel()
             # Else the tree would get mixed up with what pytest prints next.
-            timer.join(LONGEST_JOIN)
+            timer.end(LONGEST_JOIN)
 
     def _tell(self, name: str) -> None:
         __stackscope_exits_stay__ = True  # noqa: F841 (see stackscope.safe.interruptions)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import textwrap
+import threading
 import time
 
 import pytest
@@ -270,3 +273,55 @@ def run(program, folder=None):
         timeout=100,
         universal_newlines=True,
     )
+
+
+def test_a_pipe_that_takes_nothing_does_not_hold_up_the_program(monkeypatch):
+    """What it takes later is written then, by a thread, in order and whole."""
+    monkeypatch.setattr(stream, "PATIENCE", 20)
+    monkeypatch.setattr(stream, "LONGEST", 20)
+    reader, writer = os.pipe()
+    filled = fill(writer)
+    stackscope.register(SIGNAL, writer)
+    threads = threading.active_count()
+    begin = time.monotonic()
+    for _ in range(3):
+        signal.raise_signal(SIGNAL)
+    took = time.monotonic() - begin
+    stackscope.unregister(SIGNAL)
+    assert threading.active_count() == threads
+    os.close(writer)
+    data = b""
+    while True:
+        piece = os.read(reader, 100_000)
+        if not piece:
+            break
+        data += piece
+    os.close(reader)
+    assert took < 10
+    text = data[filled or 0 :].decode()
+    starts = re.findall(r"^\+\+\+ (stackscope|end of)", text, re.M)
+    assert starts == ["stackscope", "end of"] * 3
+    assert "dumps.py" not in text  # the thread that writes
+
+
+def test_what_is_left_is_written_before_the_process_ends():
+    program = """
+    import os, signal, stackscope
+    os.set_blocking(2, False)
+    try:
+        while True: os.write(2, b"x" * 1000)
+    except BlockingIOError: pass
+    os.set_blocking(2, True)
+    stackscope.register(signal.SIGUSR1)
+    signal.raise_signal(signal.SIGUSR1)
+    print("over", flush=True)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(program)]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout.readline().strip() == b"over"
+        time.sleep(0.2)
+        text = process.stderr.read()
+    assert process.returncode == 0
+    assert text.count(b"\n+++ end of what process ") == 1

@@ -1,7 +1,9 @@
 """Finding code objects, and dispatching on them by identity.
 
 Two functions written alike in different places have *equal* code objects, and comparing code
-objects is slow. So everything here tells them apart with ``is``.
+objects is slow. So everything here tells them apart with ``is``; but for `function_dispatch`: where
+a code object isn't known, one from the same place is the same function's
+(`stackscope.interpreter.same_code`).
 """
 
 from __future__ import annotations
@@ -11,6 +13,8 @@ import types
 
 # See stackscope.extraction.walk.
 from _collections_abc import MutableMapping
+
+from stackscope.interpreter.same_code import place_of_code
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,7 +57,7 @@ else:
             return cls
 
 
-__all__ = ["CodeDispatch", "IdentityDict", "code_dispatch", "get_code"]
+__all__ = ["CodeDispatch", "IdentityDict", "code_dispatch", "function_dispatch", "get_code"]
 
 MAX_WRAPPERS = 100
 """How many wrappers `get_code` looks through before it takes them for a cycle."""
@@ -228,6 +232,9 @@ class CodeDispatch(_ReturnsR[R]):
         found = self._implementations._items.get(id(code))
         return None if found is None else found[1]
 
+    def _set(self, code: types.CodeType, implementation: Callable[..., R]) -> None:
+        self._implementations[code] = implementation
+
     if TYPE_CHECKING:
 
         @overload
@@ -260,13 +267,48 @@ class CodeDispatch(_ReturnsR[R]):
             code = get_code(target, *names)
 
             def decorate(implementation: Impl) -> Impl:
-                self._implementations[code] = implementation
+                self._set(code, implementation)
                 return implementation
 
             return decorate
         *path, implementation = names
-        self._implementations[get_code(target, *path)] = implementation
+        self._set(get_code(target, *path), implementation)
         return implementation
+
+
+class FunctionDispatch(CodeDispatch[R]):
+    """The same for functions, also if they have got another code object since."""
+
+    def __init__(
+        self, code_from_arg: Callable[[Any], types.CodeType], default: Callable[..., R]
+    ) -> None:
+        super().__init__(code_from_arg, default)
+        self._by_place: Dict[Tuple[str, str, int], Callable[..., R]] = {}
+
+    def for_code(self, code: types.CodeType) -> Optional[Callable[..., R]]:
+        """The implementation registered for the function of ``code``."""
+        found = super().for_code(code)
+        if found is None:
+            place = place_of_code(code)
+            return None if place is None else self._by_place.get(place)
+        return found
+
+    def _set(self, code: types.CodeType, implementation: Callable[..., R]) -> None:
+        super()._set(code, implementation)
+        place = place_of_code(code)
+        if place is not None:
+            self._by_place[place] = implementation
+
+
+def function_dispatch(
+    code_from_arg: Callable[[Any], types.CodeType],
+) -> Callable[[Callable[..., R]], FunctionDispatch[R]]:
+    """As `code_dispatch`, for hooks that are about functions."""
+
+    def decorate(function: Callable[..., R]) -> FunctionDispatch[R]:
+        return FunctionDispatch(code_from_arg, function)
+
+    return decorate
 
 
 def code_dispatch(

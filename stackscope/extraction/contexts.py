@@ -25,6 +25,7 @@ from stackscope.interpreter.frames.methods import (
 )
 from stackscope.interpreter.frames.variables import first_argument, local_value, name_of_local
 from stackscope.interpreter.running import find_running
+from stackscope.interpreter.same_code import same_code
 from stackscope.model.stacks import Context
 from stackscope.safe.objects import MISSING, class_attribute
 
@@ -303,7 +304,7 @@ def _has_failed(method: MethodType, caller: FrameType) -> bool:
     """
     code = method.__func__.__code__
     return any(
-        type(found) is FrameType and found.f_code is code and found.f_back is caller
+        type(found) is FrameType and same_code(code, found.f_code) and found.f_back is caller
         for found in gc.get_referrers(method.__self__)
     )
 
@@ -331,7 +332,7 @@ def _is_over(
             return False  # nothing that is called can fail yet
         # An asynchronous exit may be awaited by now.
         is_awaited = exiting.block.is_async and code.co_flags & CO_ANY_GENERATOR
-        is_called = type(function) is not FunctionType or function.__code__ is code
+        is_called = type(function) is not FunctionType or same_code(code, function.__code__)
         if is_called or is_awaited or not _is_finalizer(next_inner):
             return False
         return (

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 
-from stackscope.extraction.codes import code_dispatch, get_code
+from stackscope.extraction.codes import function_dispatch, get_code
 from stackscope.safe.objects import MISSING, class_attribute
 
 TYPE_CHECKING = False
@@ -105,7 +105,7 @@ def _frame_code(frame: Frame) -> CodeType:
     return frame.pyframe.f_code
 
 
-@code_dispatch(_frame_code)
+@function_dispatch(_frame_code)
 def elaborate_frame(frame: Frame, next_inner: Any) -> Any:
     """Hook: change a frame, and what comes below it.
 
@@ -166,7 +166,7 @@ def unwrap_context(manager: Any, context: Context) -> Any:
     return None
 
 
-@code_dispatch(_frame_code)
+@function_dispatch(_frame_code)
 def unwrap_context_generator(frame: Frame, context: Context) -> Any:
     """Hook: `unwrap_context` for the managers made by one ``@contextmanager`` function.
 

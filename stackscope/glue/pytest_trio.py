@@ -13,6 +13,7 @@ import trio
 from stackscope.extraction.codes import get_code
 from stackscope.extraction.hooks import PRUNE, customize, unwrap_context_generator
 from stackscope.interpreter.frames import local_value
+from stackscope.interpreter.same_code import same_code
 from stackscope.model.stacks import Frame
 from stackscope.snapshot.user_code import register_machinery
 
@@ -25,7 +26,9 @@ TrioFixture = pytest_trio.plugin.TrioFixture
 
 def elaborate_fixture(frame: Frame, next_inner: object) -> object:
     """The task of a fixture that waits for its tests to end: the fixture's generator."""
-    if type(next_inner) is not Frame or next_inner.pyframe.f_code is not get_code(trio.Event.wait):
+    if type(next_inner) is not Frame or not same_code(
+        next_inner.pyframe.f_code, get_code(trio.Event.wait)
+    ):
         return None
     found, generator = local_value(frame.pyframe, "func_value")
     if not found or type(generator) not in (AsyncGeneratorType, GeneratorType):

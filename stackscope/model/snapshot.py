@@ -111,6 +111,11 @@ class LoopNode:
         failed: The tasks that have ended with an exception that nobody has asked for, as far as
             they are known.
         to_begin: The coroutines that another thread has given it, and that it hasn't begun.
+        seconds_late: For how long the first of its timers has been overdue when the snapshot was
+            begun. A loop that runs one task all the time gets to none; ``None`` if none is overdue,
+            and where that can't be known.
+        calls: The function written in C that its current task is calling, such as
+            ``"time.sleep()"``; empty if that isn't known.
     """
 
     loop: object
@@ -122,6 +127,8 @@ class LoopNode:
     noun: str = "event loop"
     failed: List[FailedTask] = new(list)
     to_begin: List[object] = new(list)
+    seconds_late: Optional[float] = None
+    calls: str = ""
 
     def __repr__(self) -> str:
         return f"<LoopNode of {self.library} in {self.thread or 'no known thread'}>"
@@ -241,15 +248,32 @@ class Snapshot:
         show_contexts: bool = True,
         show_hidden_frames: bool = False,
         max_alike: Optional[int] = 5,
+        overview: bool = True,
+        stacks: bool = True,
+        fold: bool = True,
+        short_paths: bool = True,
+        width: int = 120,
+        whole: bool = False,
     ) -> List[str]:
-        """Draw everything as one tree.
+        """Draw everything: first a table of all tasks and threads, then the stacks as one tree.
 
         Args:
             ascii_only: Draw with ASCII characters only.
             show_contexts: Show the context managers that are active in each frame.
             show_hidden_frames: Also show the frames and contexts marked with ``hide``.
             max_alike: If more tasks than that have the same owner and stand at the same lines, only
-                one of them is drawn, with the numbers of the others. ``None`` draws all.
+                one of them is drawn, with the numbers of the others. So it is with threads.
+                ``None`` draws all.
+            overview: Begin with what each task and thread does and waits for, and where.
+            stacks: Draw the stacks.
+            fold: Leave out what tells little: the frames of installed libraries and of the standard
+                one, unless they hold a context manager of the user's; all but the first of equal
+                frames in a row; frames that are drawn as a task's; workers of pools that wait for
+                work. A line says how many frames there are.
+            short_paths: Write paths relative to the current folder, to the home folder, or to the
+                folder of libraries.
+            width: How many columns the tables may take.
+            whole: Leave out nothing, whatever ``max_alike``, ``fold`` and ``short_paths`` say.
 
         Returns:
             The lines, each ending in a newline.
@@ -258,6 +282,17 @@ class Snapshot:
             load("stackscope.render.snapshot")
         except TooEarly as exc:
             return [f"{exc}\n"]
-        from stackscope.render.snapshot import format_snapshot
+        from stackscope.render.snapshot import Options, format_snapshot
 
-        return format_snapshot(self, ascii_only, show_contexts, show_hidden_frames, max_alike)
+        options = Options(
+            ascii_only=ascii_only,
+            show_contexts=show_contexts,
+            show_hidden_frames=show_hidden_frames,
+            max_alike=None if whole else max_alike,
+            overview=overview,
+            stacks=stacks,
+            fold=fold and not whole,
+            short_paths=short_paths and not whole,
+            width=width,
+        )
+        return format_snapshot(self, options)

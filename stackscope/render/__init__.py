@@ -4,7 +4,12 @@
 `nodes`     from a `Stack` to a tree of nodes: what is to be shown, but not how
 `drawing`   from nodes to lines: the tree with its guide lines
 `stack`     stacks, frames and contexts as lines of text
-`snapshot`  a `Snapshot` as one tree
+`snapshot`  a `Snapshot`: the overview, then all stacks as one tree
+`overview`  what everything does, without the stacks
+`tasks`     all tasks of a loop as a table
+`threads`   all threads as a table
+`columns`   the columns of both, and what gives way where they don't fit
+`paths`     short paths of source files
 `words`     what tasks, loops and waits are called, everywhere
 `style`     the kinds of spans that a line is made of, and their colours: one table
 `stream`    what a terminal or file takes: colours, characters, columns

@@ -15,7 +15,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Iterator, List, NamedTuple, Tuple, Union
 
 if TYPE_CHECKING:
-    from typing import Iterable, Optional, Set
+    from typing import Iterable, Optional, Protocol, Set
+
+    class Paper(Protocol):
+        """What tables are drawn on: a `Layout`, or a terminal."""
+
+        @property
+        def guides(self) -> Guides: ...
+
+        @property
+        def width(self) -> int: ...
+
+        @property
+        def ellipsis(self) -> str: ...
+
+        @property
+        def times(self) -> str: ...
 
 
 WIDEST = 40
@@ -76,6 +91,7 @@ class Layout:
             are.
         max_depth: Draw at most that many levels of stacks inside stacks, and tell where there are
             more.
+        width: How many columns a table takes at most.
     """
 
     def __init__(
@@ -83,10 +99,22 @@ class Layout:
         ascii_only: bool = False,
         max_children: Optional[int] = None,
         max_depth: Optional[int] = None,
+        width: int = 120,
     ) -> None:
         self.guides = ASCII if ascii_only else UNICODE
         self.max_children = max_children
         self.max_depth = max_depth
+        self.width = width
+
+    @property
+    def ellipsis(self) -> str:
+        """What stands for text that was left out."""
+        return self.guides.more.rstrip()
+
+    @property
+    def times(self) -> str:
+        """What stands between a number and the things of which there are so many."""
+        return "x" if self.guides.ascii_only else "\N{MULTIPLICATION SIGN}"
 
 
 class Nested:

@@ -1,45 +1,106 @@
-"""A `stackscope.Snapshot` as one tree: loops with their tasks, threads, and the rest.
+"""A `stackscope.Snapshot` as text: first the overview, then the stacks as one tree.
 
-It is drawn from the same blocks as a `Stack`. What is special: a task has a title with its number,
-what it does and what it waits for; the tasks that it owns stand below the context that owns them,
-and tasks that it only waits for below its frames. A task that is drawn elsewhere is called by its
-number.
+The stacks are drawn from the same blocks as a `Stack`. What is special: a task has a title with its
+number, what it does, what it waits for and where; the tasks that it owns stand below the context
+that owns them, and tasks that it only waits for below its frames. A task that is drawn elsewhere is
+called by its number. Frames that tell little are folded (see `stackscope.snapshot.folding`), and no
+frame is drawn twice.
 """
 
 from __future__ import annotations
 
+import os
+
 from stackscope.render.drawing import FLAT, Layout, Nested, draw, plain
 from stackscope.render.nodes import ContextNode, FrameNode, StackNode, View
-from stackscope.render.stack import context_title, frame_title, stack_body
+from stackscope.render.overview import (
+    circle_lines,
+    idle_line,
+    is_idle_worker,
+    loop_lines,
+    thread_table,
+)
+from stackscope.render.paths import short_path, with_short_paths
+from stackscope.render.stack import context_title, frame_title
+from stackscope.render.stream import cut_line, width_of
+from stackscope.render.threads import thread_key
 from stackscope.render.words import (
+    NO_PYTHON,
     alike_keys,
     count,
     groups_of_alike,
     loop_notes,
     loop_title,
     number_ranges,
+    shortened,
+    state_parts,
     task_label,
+    task_name,
     task_title,
     tasks_named_in,
 )
 from stackscope.safe.text import cut, safe_text
+from stackscope.snapshot.folding import folded_frames, library_here, repeats
+from stackscope.snapshot.user_code import innermost_user_frame, library_of, package_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from types import FrameType
     from typing import Dict, List, Optional, Sequence, Set, Tuple
 
     from stackscope.model.snapshot import ItemNode, Snapshot, TaskNode, ThreadNode
-    from stackscope.model.stacks import Stack
+    from stackscope.model.stacks import Frame, Stack
     from stackscope.render.drawing import Block, Line
 
-__all__ = ["format_snapshot"]
+__all__ = ["Options", "format_snapshot"]
 
 MOST_CHILDREN = 20
-"""The most children of a context that are drawn in the stack of a thread, where each is only called
-by its name."""
+"""The most children of a context that are drawn where each is only called by its name."""
 
 MOST_NAMES = 5
 """The most tasks drawn elsewhere that are called by name; of more there are the numbers."""
+
+MOST_LIBRARIES = 4
+"""The most libraries that are named where their frames are folded."""
+
+
+LONGEST_NAME = 40
+"""Columns that are taken by the name of a task in its title."""
+
+CUT_IN_THE_MIDDLE = ("root", "comment", "note")
+"""The kinds of spans whose end matters as much as their beginning."""
+
+AT = ", at "
+"""What stands before a place in a title."""
+
+SHORTEST = 30
+"""Columns that are left at least of a part whose middle is left out."""
+
+
+class Options:
+    """How to draw a snapshot: what `Snapshot.format` is told."""
+
+    def __init__(
+        self,
+        ascii_only: bool,
+        show_contexts: bool,
+        show_hidden_frames: bool,
+        max_alike: Optional[int],
+        overview: bool,
+        stacks: bool,
+        fold: bool,
+        short_paths: bool,
+        width: int,
+    ) -> None:
+        self.ascii_only = ascii_only
+        self.show_contexts = show_contexts
+        self.show_hidden_frames = show_hidden_frames
+        self.max_alike = max_alike
+        self.overview = overview
+        self.stacks = stacks
+        self.fold = fold
+        self.short_paths = short_paths
+        self.width = width
 
 
 class _TaskView(View):
@@ -52,54 +113,131 @@ class _TaskView(View):
         return super().repr(obj) if node is None or node.task is not obj else task_title(node)
 
 
-def format_snapshot(
-    snapshot: Snapshot,
-    ascii_only: bool,
-    show_contexts: bool,
-    show_hidden_frames: bool,
-    max_alike: Optional[int],
-) -> List[str]:
+def format_snapshot(snapshot: Snapshot, options: Options) -> List[str]:
     """See `Snapshot.format`."""
-    layout = Layout(ascii_only)
-    view = _TaskView(show_contexts, show_hidden_frames)
-    drawing = _Drawing(snapshot, view, layout, max_alike)
-    return plain(draw(drawing.everything(), layout), layout)
+    layout = Layout(options.ascii_only, width=options.width)
+    view = _TaskView(options.show_contexts, options.show_hidden_frames)
+    drawing = _Drawing(snapshot, view, layout, options)
+    lines = draw(drawing.everything(), layout)
+    if options.short_paths:
+        lines = map(with_short_paths, lines)
+    if options.fold:
+        lines = (_fitting(line, layout) for line in lines)
+    return plain(lines, layout)
+
+
+def _fitting(line: Line, layout: Layout) -> Line:
+    """A line that isn't too wide, unless it tells what is wrong.
+
+    What gives way is the place in a library, or the folder of another place, then the details of
+    what something waits for, the middles of the longest parts, and the end.
+    """
+    if _excess(line, layout) <= 0 or (line and line[0][0] == "alert"):
+        return line
+    line = [
+        (kind, _without_folder(text) if text.startswith(AT) else text)
+        for kind, text in line
+        if kind != "comment" or not text.startswith(AT)
+    ]
+    if _excess(line, layout) > 0:
+        line = [(kind, text.brief if isinstance(text, _Sentence) else text) for kind, text in line]
+    by_width = sorted(range(len(line)), key=lambda index: -width_of(line[index][1]))
+    for index in by_width:
+        excess = _excess(line, layout)
+        kind, text = line[index]
+        if excess > 0 and kind in CUT_IN_THE_MIDDLE and width_of(text) > SHORTEST:
+            width = max(width_of(text) - excess, SHORTEST)
+            line[index] = (kind, shortened(text, width, layout.ellipsis))
+    return cut_line(line, layout.width, layout.ellipsis)
+
+
+class _Sentence(str):
+    """What something does, with a form of it that is shorter.
+
+    Args:
+        text: The whole sentence.
+        brief: The shorter form.
+    """
+
+    __slots__ = ("brief",)
+
+    brief: str
+
+    def __new__(cls, text: str, brief: str) -> _Sentence:
+        self = super().__new__(cls, text)
+        self.brief = brief
+        return self
+
+
+def _excess(line: Line, layout: Layout) -> int:
+    """How many columns a line is too wide."""
+    return sum(width_of(text) for _, text in line) - layout.width
+
+
+def _without_folder(place: str) -> str:
+    start = len(AT)
+    return AT + os.path.basename(place[start:])
 
 
 class _Drawing:
     """One drawing of a snapshot."""
 
     def __init__(
-        self, snapshot: Snapshot, view: _TaskView, layout: Layout, max_alike: Optional[int]
+        self, snapshot: Snapshot, view: _TaskView, layout: Layout, options: Options
     ) -> None:
         self.snapshot = snapshot
         self.view = view
         self.layout = layout
         self.guides = layout.guides
-        self.max_alike = max_alike
-        most = None if max_alike is None else max(max_alike, MOST_CHILDREN)
-        self.layout_of_others = Layout(layout.guides.ascii_only, most)
+        self.options = options
+        self.max_alike = options.max_alike
         tasks = list(snapshot.tasks())
         view.nodes = {id(node.task): node for node in tasks}
         self.by_stack = {id(node.stack): node for node in tasks}
         self.drawn: Set[int] = set()
-        self.keys = {} if max_alike is None else alike_keys(tasks)
+        self.keys = {} if self.max_alike is None else alike_keys(tasks)
+        self.looked_at = {library_here()} - {""}
+        self.owners: Dict[int, TaskNode] = {}
+        self.kept: Optional[Frame] = None
+        self.first_at: Dict[Tuple[object, ...], TaskNode] = {}
+        if options.fold and options.stacks:
+            for node in reversed(tasks):
+                self.owners.update((id(frame.pyframe), node) for frame in node.stack.frames)
 
     def everything(self) -> Block:
         """The whole snapshot."""
+        snapshot, options = self.snapshot, self.options
+        if not snapshot.loops and not snapshot.threads and not snapshot.items:
+            yield [("note", "No task is alive in this process.")]
+        if options.overview:
+            yield from self.overview()
+        if options.overview and options.stacks:
+            yield []
+        if options.stacks:
+            yield from self.stacks()
+        if snapshot.frozen:
+            words = f"{count(snapshot.frozen, 'object')} kept from the collector by gc.freeze(): "
+            yield [("note", f"{words}greenlets and resting event loops among these may be missing")]
+
+    def overview(self) -> Block:
+        """What everything does, without the stacks."""
+        yield from loop_lines(self.snapshot, self.layout, self.max_alike)
+        yield from circle_lines(self.snapshot)
+        yield from thread_table(self.snapshot, self.layout, self.max_alike)
+
+    def stacks(self) -> Block:
+        """The stacks of all tasks, then those of the threads and of the rest."""
         snapshot = self.snapshot
         for loop in snapshot.loops:
             yield loop_title(loop)
             yield from self.siblings(loop.tasks, self.guides.context)
             for note in loop_notes(loop):
                 yield [("note", note)]
-        for circle in snapshot.cycles:
-            names = " > ".join([task_title(node) for node in [*circle, circle[0]]])
-            yield [("note", f"waiting for each other: {names}")]
+        if not self.options.overview:
+            yield from circle_lines(snapshot)
         if snapshot.threads:
             yield [("header", f"{count(len(snapshot.threads), 'thread')}:")]
-        for thread in snapshot.threads:
-            yield Nested(self.guides.context, self.thread(thread))
+        yield from self.threads(snapshot.threads)
         kinds = dict.fromkeys(node.kind for node in snapshot.items)
         for kind in kinds:
             nodes = [node for node in snapshot.items if node.kind == kind]
@@ -107,11 +245,6 @@ class _Drawing:
             yield [("header", f"{count(total, kind)}:")]
             for node in nodes:
                 yield Nested(self.guides.context, self.item(node))
-        if snapshot.frozen:
-            words = f"{count(snapshot.frozen, 'object')} kept from the collector by gc.freeze(): "
-            yield [("note", f"{words}greenlets and resting event loops among these may be missing")]
-        if not snapshot.loops and not snapshot.threads and not snapshot.items:
-            yield [("note", "No task is alive in this process.")]
 
     # -------------------------------------------------------------- tasks
 
@@ -129,21 +262,62 @@ class _Drawing:
     def task(self, node: TaskNode, group: Sequence[TaskNode] = ()) -> Block:
         """A task with its frames, and the tasks below it."""
         self.drawn.add(id(node))
-        yield _task_title(node)
-        if len(group) > 1:
-            numbers = number_ranges(one.number for one in group[1:])
-            words = f"and {len(group) - 1} more at the same lines: {numbers}"
-            yield [("guide", self.guides.more), ("note", words)]
-        for frame in StackNode(node.stack, self.view).frames():
-            yield Nested(self.guides.frame, self.frame(frame))
+        like = self.drawn_like(node)
+        yield [*self.task_title(node), *self.place(node.stack), *like]
+        yield from self.others_alike([one.number for one in group[1:]])
+        rest = StackNode(node.stack, self.view)
+        if not like:
+            yield from self.frames(rest, node)
         below = [child for child in node.children if id(child) not in self.drawn]
         yield from self.siblings(below, self.guides.context)
         yield from self.elsewhere(node)
-        rest = StackNode(node.stack, self.view)
         if node.waiting is None and node.starts is None and rest.leaf is not None:
             yield [("guide", self.guides.leaf), ("leaf", rest.leaf)]
         for line in rest.error_lines():
             yield [("error", f"  {line}")]
+
+    def drawn_like(self, node: TaskNode) -> Line:
+        """The end of the title of a task whose frames stand at lines that have been drawn.
+
+        There is none for one whose frames, or contexts, have to be drawn: they may own tasks.
+        """
+        if not self.options.fold:
+            return []
+        frames = node.stack.frames
+        key = tuple([(id(frame.pyframe.f_code), frame.lineno) for frame in frames])
+        first = self.first_at.setdefault(key, node)
+        if first is node or not frames or _owns_in_users_code(node):
+            return []
+        return [("comment", f", as task {first.number}")]
+
+    def task_title(self, node: TaskNode) -> Line:
+        """The title of a task: its number and name, what it does and what it waits for."""
+        words = _Sentence(_state_words(node), f": {state_parts([node])}")
+        return [("root", self.name_of(node)), ("comment", words)]
+
+    def name_of(self, node: TaskNode) -> str:
+        """What a task is called: its number, and its name as far as there is room for it."""
+        if not self.options.fold:
+            return task_title(node)
+        name = shortened(task_name(node), LONGEST_NAME, self.layout.ellipsis)
+        return f"task {node.number} ({name})"
+
+    def others_alike(self, numbers: List[int]) -> Block:
+        """The line that stands for what is like the one just drawn."""
+        if numbers:
+            words = f"and {len(numbers)} more at the same lines: {number_ranges(numbers)}"
+            yield [("guide", self.guides.more), ("note", words)]
+
+    def place(self, stack: Stack) -> Line:
+        """The end of a title that says where the user's innermost line is."""
+        frame = innermost_user_frame(stack)
+        if frame is None or not frame.lineno:
+            return []
+        path = safe_text(frame.filename)
+        if self.options.short_paths:
+            path = short_path(path)
+        kind = "comment" if library_of(frame.pyframe) else "place"
+        return [(kind, f"{AT}{path}:{frame.lineno}")]
 
     def elsewhere(self, node: TaskNode) -> Block:
         """What a task waits for, beside the tasks that its title names and those drawn below it."""
@@ -164,9 +338,89 @@ class _Drawing:
             text = f"tasks {number_ranges(one.number for one in others)}"
         yield [("guide", self.guides.context[0]), ("note", f"{also}{text}, drawn elsewhere")]
 
-    def frame(self, node: FrameNode) -> Block:
+    # ------------------------------------------------------------- frames
+
+    def frames(self, node: StackNode, owner: Optional[TaskNode] = None) -> Block:
+        """The frames of a stack, as far as they aren't folded.
+
+        Args:
+            node: The stack.
+            owner: The task that it is the stack of.
+        """
+        shown = list(node.frames())
+        if not self.options.fold:
+            for frame in shown:
+                yield Nested(self.guides.frame, self.frame(frame))
+            return
+        elsewhere = [self._owner_of(one.frame, owner) for one in shown]
+        folded = self._folded([one.frame for one in shown])
+        entries = [(one.frame.pyframe, one.frame.lineno) for one in shown]
+        hidden = [is_folded or other is not None for is_folded, other in zip(folded, elsewhere)]
+        if owner is not None and owner.waiting is not None and owner.waiting.call:
+            # The title says what the innermost ones do.
+            while hidden and hidden[-1] and elsewhere[len(hidden) - 1] is None:
+                del hidden[-1]
+            del shown[len(hidden) :]
+        apart = {index for index, one in enumerate(shown) if any(one.contexts())}
+        again = {one.start: one for one in repeats(entries, hidden, apart, range(len(shown)))}
+        index = 0
+        while index < len(shown):
+            start = index
+            if hidden[start]:
+                while index < len(shown) and hidden[index] and elsewhere[index] is elsewhere[start]:
+                    index += 1
+                frames = [pyframe for pyframe, _ in entries[start:index]]
+                yield self._fold_line(frames, elsewhere[start])
+                continue
+            repeat = again.get(start)
+            times = repeat.times if repeat is not None and repeat.period == 1 else 1
+            yield Nested(self.guides.frame, self.frame(shown[start], times))
+            index = start + times
+            if repeat is not None and repeat.period > 1:
+                for one in shown[start + 1 : start + repeat.period]:
+                    yield Nested(self.guides.frame, self.frame(one))
+                words = f"{self.layout.times} {repeat.times - 1} more: "
+                words += f"these {repeat.period} frames again"
+                yield [("guide", f"{self.guides.level} "), ("note", words)]
+                index = repeat.stop
+
+    def _owner_of(self, frame: Frame, owner: Optional[TaskNode]) -> Optional[TaskNode]:
+        """The task in whose stack a frame is drawn, if that isn't the stack of ``owner``."""
+        found = self.owners.get(id(frame.pyframe))
+        return None if found is owner else found
+
+    def _folded(self, frames: Sequence[Frame]) -> List[bool]:
+        known = {id(frame.pyframe): frame for frame in frames} if self.view.show_contexts else {}
+        folded = folded_frames([frame.pyframe for frame in frames], known, self._is_passed)
+        return [is_folded and frame is not self.kept for is_folded, frame in zip(folded, frames)]
+
+    def _is_passed(self, frame: FrameType) -> bool:
+        library = library_of(frame)
+        return library != "" and library not in self.looked_at
+
+    def _fold_line(self, frames: List[FrameType], owner: Optional[TaskNode]) -> Line:
+        """The line that stands for frames that aren't drawn here."""
+        words = f"{count(len(frames), 'frame')} of "
+        if owner is not None:
+            words += f"{self.name_of(owner)}, drawn there"
+        else:
+            words += self._libraries(frames)
+        return [("guide", f"{self.guides.level} "), ("note", words)]
+
+    def _libraries(self, frames: List[FrameType]) -> str:
+        """The libraries that frames are from; those with the most frames come first."""
+        counts: Dict[str, int] = {}
+        for frame in frames:
+            name = safe_text(library_of(frame) or package_of(frame)) or "a library"
+            counts[name] = counts.get(name, 0) + 1
+        names = sorted(counts, key=lambda name: -counts[name])
+        more = [self.layout.ellipsis] if len(names) > MOST_LIBRARIES else []
+        return ", ".join(names[:MOST_LIBRARIES] + more)
+
+    def frame(self, node: FrameNode, times: int = 1) -> Block:
         """A frame with its contexts and its source line."""
-        yield frame_title(node)
+        again: Line = [("note", f" ({self.layout.times} {times})")] if times > 1 else []
+        yield [*frame_title(node), *again]
         for context in node.contexts():
             yield Nested(self.guides.context, self.context(context))
             yield from self.children(context, self.guides.child_in_frame)
@@ -184,18 +438,20 @@ class _Drawing:
         yield title
         inner = node.inner
         if inner is not None:
-            yield Nested(FLAT, self.frames(inner), inner.stack)
+            yield Nested(FLAT, self.inner_frames(inner), inner.stack)
 
-    def frames(self, node: StackNode) -> Block:
-        """The frames of a stack inside a context."""
-        for frame in node.frames():
-            yield Nested(self.guides.frame, self.frame(frame))
+    def inner_frames(self, node: StackNode) -> Block:
+        """The frames of a stack inside a context. Those of libraries alone say nothing more."""
+        frames = [one.frame for one in node.frames()]
+        if not self.options.fold or not all(self._folded(frames)):
+            yield from self.frames(node)
         for line in node.error_lines():
             yield [("error", f"  {line}")]
 
     def children(self, node: ContextNode, guides: Tuple[str, str]) -> Block:
         """The children of a context: tasks, and contexts of exit stacks."""
         tasks: List[TaskNode] = []
+        unknown = 0
         for child in node.children():
             if isinstance(child, ContextNode):
                 yield Nested(guides, self.child_context(child))
@@ -203,8 +459,13 @@ class _Drawing:
             task = self.by_stack.get(id(child.stack))
             if task is not None:
                 tasks.append(task)
-            else:
+                continue
+            unknown += 1
+            if self.max_alike is None or unknown <= max(self.max_alike, MOST_CHILDREN):
                 yield Nested(guides, self.unknown_child(child))
+        left_out = unknown - max(self.max_alike or unknown, MOST_CHILDREN)
+        if left_out > 0:
+            yield [("guide", guides[0] + self.guides.more), ("note", f"{left_out} more")]
         self.drawn.update(id(task) for task in tasks)
         yield from self.siblings(tasks, guides)
 
@@ -216,11 +477,26 @@ class _Drawing:
     def unknown_child(self, node: StackNode) -> Block:
         """A stack that is no task of the snapshot, or one that is drawn elsewhere."""
         yield [("root", node.name)]
-        yield Nested(FLAT, stack_body(node, self.layout), node.stack)
+        yield Nested(FLAT, self.body(node), node.stack)
 
     # --------------------------------------------------- threads and items
 
-    def thread(self, node: ThreadNode) -> Block:
+    def threads(self, nodes: Sequence[ThreadNode]) -> Block:
+        """The threads with their stacks; many that are alike as one."""
+        idle: List[ThreadNode] = []
+        if self.options.fold:
+            idle = [node for node in nodes if is_idle_worker(node)]
+        skipped = set(map(id, idle))
+        busy = [node for node in nodes if id(node) not in skipped]
+        groups = [[node] for node in busy]
+        if self.max_alike is not None:
+            groups = groups_of_alike(busy, thread_key, self.max_alike)
+        for group in groups:
+            yield Nested(self.guides.context, self.thread(group[0], group))
+        if idle:
+            yield Nested(self.guides.context, iter([idle_line(idle)]))
+
+    def thread(self, node: ThreadNode, group: Sequence[ThreadNode] = ()) -> Block:
         """A thread with its stack."""
         number = f" {node.number}" if node.number else ""
         notes = [
@@ -230,26 +506,81 @@ class _Drawing:
         ]
         words = f" ({', '.join(notes)})" if notes else ""
         if node.waiting is not None:
-            words += f": waiting for {node.waiting}"
-        yield [("root", f"thread{number} {safe_text(node.name)}"), ("comment", words)]
-        yield self.body(node.stack)
+            brief = f"{words}: {state_parts([node])}"
+            words = _Sentence(f"{words}: waiting for {node.waiting}", brief)
+        elif not node.stack.frames and node.stack.error is None:
+            words += f": {NO_PYTHON}"
+        line = [("root", f"thread{number} {safe_text(node.name)}"), ("comment", words)]
+        inner = self.task_inside(node.stack)
+        if inner is None:
+            line += self.place(node.stack)
+        else:
+            line.append(("comment", f"{',' if words else ':'} in {self.name_of(inner)}"))
+        yield line
+        yield from self.others_alike([one.number for one in group[1:]])
+        yield from self.rest(node.stack, inner)
 
     def item(self, node: ItemNode) -> Block:
         """A greenlet or the like with its stack."""
         where = f" in {safe_text(node.thread)}" if node.thread else ""
         title = f"{node.kind} {node.number} {safe_text(node.name)}"
-        yield [("root", title), ("comment", f"{where}: {node.state}")]
-        yield self.body(node.stack)
+        inner = self.task_inside(node.stack)
+        line = [("root", title), ("comment", f"{where}: {node.state}")]
+        if inner is None:
+            line += self.place(node.stack)
+        else:
+            line.append(("comment", f", in {self.name_of(inner)}"))
+        yield line
+        yield Nested(FLAT, self.rest(node.stack, inner), node.stack)
         for child in node.children:
             yield Nested(self.guides.context, self.item(child))
 
-    def body(self, stack: Stack) -> Nested:
-        """The frames of something that has no tasks of its own."""
-        block = stack_body(StackNode(stack, self.view), self.layout_of_others)
-        return Nested(FLAT, block, stack)
+    def task_inside(self, stack: Stack) -> Optional[TaskNode]:
+        """The task that draws the innermost frames of a stack, if one does."""
+        owners = [self._owner_of(frame, None) for frame in reversed(stack.frames)]
+        return next((owner for owner in owners if owner is not None), None)
+
+    def rest(self, stack: Stack, inner: Optional[TaskNode]) -> Block:
+        """What a task doesn't draw of a stack; nothing if that would be folded.
+
+        Args:
+            stack: The stack.
+            inner: The task that draws the innermost frames.
+        """
+        node = StackNode(stack, self.view)
+        shown = [one.frame for one in node.frames()]
+        is_folded = all(
+            folds or self._owner_of(frame, None) is not None
+            for folds, frame in zip(self._folded(shown), shown)
+        )
+        if inner is None and is_folded:
+            # Libraries are all there is to see. Of these, one frame says most.
+            self.kept = innermost_user_frame(stack)
+        if inner is None or stack.error is not None or not is_folded:
+            yield from self.body(node)
+
+    def body(self, node: StackNode) -> Block:
+        """The frames of something that has no tasks of its own, its leaf and its error."""
+        yield from self.frames(node)
+        if node.leaf is not None:
+            yield [("guide", self.guides.leaf), ("leaf", node.leaf)]
+        for line in node.error_lines():
+            yield [("error", f"  {line}")]
 
 
-def _task_title(node: TaskNode) -> Line:
+def _owns_in_users_code(node: TaskNode) -> bool:
+    """Whether tasks stand below a context of a task that isn't folded."""
+    return any(
+        child.stack is stack
+        for child in node.children
+        for frame in node.stack.frames
+        if not library_of(frame.pyframe)
+        for context in frame.contexts
+        for stack in context.children
+    )
+
+
+def _state_words(node: TaskNode) -> str:
     words = f": {node.state}"
     if node.starts is not None:
         words += f" {task_label(node.starts)}"
@@ -258,4 +589,4 @@ def _task_title(node: TaskNode) -> Line:
     if node.waiting is not None:
         verb = "" if node.state == "waiting" else ", waiting"
         words += f"{verb} for {node.waiting}"
-    return [("root", task_title(node)), ("comment", words)]
+    return words

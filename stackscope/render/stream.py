@@ -247,14 +247,34 @@ class FileBeyondBuffers:
 
         Gives whether all of it was taken.
         """
-        data = memoryview("".join(lines).encode(self.encoding, "backslashreplace"))
+        return self.write_bytes(self.encoded(lines), PATIENCE, LONGEST) == b""
+
+    def encoded(self, lines: List[str]) -> bytes:
+        """Lines as they are written."""
+        return "".join(lines).encode(self.encoding, "backslashreplace")
+
+    def write_bytes(self, given: bytes, patience: float, longest: float) -> Optional[bytes]:
+        """Write what the file takes.
+
+        Args:
+            given: What to write.
+            patience: Seconds to wait while it takes nothing. If there are none, and there is no
+                telling whether writing waits, only what is no pipe or terminal takes something.
+            longest: Seconds that it may take altogether.
+
+        Returns:
+            What it hasn't taken; ``None`` if it takes nothing any more.
+        """
+        data = memoryview(given)
         # The number may be another file's by now, if somebody has closed all descriptors.
         if _identity(self._fd) != self._identity:
-            return False
+            return None
         is_file = stat.S_ISREG(self._identity[0])
+        if not patience and self._poll is None and not is_file:
+            return given
         now = time.monotonic()
-        end = now + LONGEST
-        patient_until = now + PATIENCE
+        end = now + longest
+        patient_until = now + patience
         try:
             while data:
                 taken = 0
@@ -266,16 +286,24 @@ class FileBeyondBuffers:
                 now = time.monotonic()
                 if taken:
                     data = data[taken:]
-                    patient_until = now + PATIENCE
+                    patient_until = now + patience
                 elif now >= patient_until:
-                    return False
+                    break
                 else:
                     self._wait_a_little()
-                if now >= end and data:
-                    return False
+                if now >= end:
+                    break
         except OSError:
-            return False
-        return True
+            return None
+        return bytes(data)
+
+    @property
+    def columns(self) -> int:
+        """How wide the terminal is; 0 if it is none."""
+        try:
+            return os.get_terminal_size(self._fd).columns
+        except (OSError, ValueError):
+            return 0
 
     def _wait_a_little(self) -> None:
         if self._poll is None:

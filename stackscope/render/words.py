@@ -63,6 +63,9 @@ LONGEST_NAME = 60
 MOST_RANGES = 10
 """The most ranges of numbers that are shown."""
 
+NO_PYTHON = "runs no Python code"
+"""What is said of a thread that has no frames."""
+
 # --------------------------------------------------------------------- numbers
 
 
@@ -255,6 +258,8 @@ def _common(texts: Sequence[str]) -> str:
 
 def _plain_state(node: Union[TaskNode, ThreadNode]) -> str:
     if isinstance(node, ThreadNode):
+        if not node.stack.frames and node.stack.error is None:
+            return NO_PYTHON
         return "stopped" if node.is_here else "running" if node.waiting is None else "waiting"
     return node.state if node.starts is None else f"{node.state} {task_numbers.of(node.starts)}"
 

@@ -11,6 +11,8 @@
 `wait_graph`  who waits for whom: holders of locks, and circles
 `subjects`    what tasks are about: the requests that they answer
 `threads`     the threads, and what they are called
+`idle`        which threads are workers of a pool that wait for work
+`folding`     which frames are folded where a person looks at a stack: the one rule
 `numbers`     small numbers for tasks and threads, never given twice
 `user_code`   whose code a frame executes, and which frames are machinery: one table
 ============  ======================================================================

@@ -79,6 +79,14 @@ class Runtime:
         """The coroutines that a loop has been given to begin, and of which it has no task yet."""
         return []
 
+    def seconds_late(self, loop: Any) -> Optional[float]:
+        """For how long a loop hasn't got to what it should have done by now.
+
+        That is how much the first of its timers is overdue, which may be less than nothing. It is
+        ``None`` if it has no timer, or this isn't known.
+        """
+        return None
+
     def task_name(self, task: Any) -> str:
         """The name of a task.
 
@@ -293,6 +301,11 @@ class Asked:
     def to_begin(self, loop: object) -> List[object]:
         """What a loop has still to begin."""
         return attempt([], lambda: list(self.runtime.to_begin(loop)))  # type: ignore[no-any-return]
+
+    def seconds_late(self, loop: object) -> Optional[float]:
+        """For how long a loop is late; ``None`` if it isn't."""
+        late = attempt(None, self.runtime.seconds_late, loop)
+        return late if type(late) is float and late > 0 else None
 
     def task_name(self, task: object) -> str:
         """The name of a task."""

@@ -7,11 +7,12 @@ import sys
 from stackscope.interpreter import heap
 from stackscope.interpreter.frames.variables import first_argument
 from stackscope.interpreter.running import callers, this_thread, thread_frames
+from stackscope.interpreter.same_code import code_key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType, FrameType
-    from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
+    from typing import Any, Dict, Hashable, Iterable, List, Optional, Sequence, Tuple
 
 __all__ = ["Survey", "unique"]
 
@@ -34,7 +35,7 @@ class Survey:
         self._caller = caller
         self._types = list(types)
         self._instances: Optional[Dict[int, List[object]]] = None
-        self._by_code: Optional[Dict[int, List[Tuple[int, FrameType]]]] = None
+        self._by_code: Optional[Dict[Hashable, List[Tuple[int, FrameType]]]] = None
 
     def calls(self, function: object) -> List[Tuple[int, FrameType]]:
         """The frames of all running calls of a Python function, with their threads' identifiers."""
@@ -44,9 +45,9 @@ class Survey:
             for ident in self._threads:
                 frames = callers(self._caller) if ident == here else thread_frames(ident)
                 for frame in frames:
-                    self._by_code.setdefault(id(frame.f_code), []).append((ident, frame))
+                    self._by_code.setdefault(code_key(frame.f_code), []).append((ident, frame))
         code: Optional[CodeType] = getattr(function, "__code__", None)
-        return self._by_code.get(id(code), [])
+        return [] if code is None else self._by_code.get(code_key(code), [])
 
     def first_arguments(self, function: object) -> List[Tuple[int, Any]]:
         """The first arguments of a function's running calls, with their threads' identifiers."""

@@ -8,7 +8,10 @@ tell costs that detail, and nothing else.
 
 from __future__ import annotations
 
+import time
+
 from stackscope.extraction.extraction import Extraction
+from stackscope.interpreter.frames.calling import called_in_c
 from stackscope.interpreter.heap import frozen_objects
 from stackscope.interpreter.running import this_thread
 from stackscope.model.snapshot import FailedTask, ItemNode, LoopNode, Snapshot, TaskNode
@@ -38,13 +41,24 @@ def take_snapshot(
     with_contexts: bool = True,
     threads: bool = True,
     tasks: bool = True,
+    *,
+    interrupts: bool = False,
 ) -> Snapshot:
-    """`stackscope.extract_all` as if ``caller`` had called it, once the glue is ready."""
+    """`stackscope.extract_all` as if ``caller`` had called it, once the glue is ready.
+
+    Args:
+        caller: Where the stack of this thread ends.
+        with_contexts: As for `extract_all`.
+        threads: As for `extract_all`.
+        tasks: As for `extract_all`.
+        interrupts: Whether ``caller`` has been interrupted by a signal. Then it may be waiting.
+    """
     extraction = Extraction(with_contexts, False, caller)
-    return extraction.complete(_take, extraction, threads, tasks)
+    return extraction.complete(_take, extraction, threads, tasks, interrupts)
 
 
-def _take(extraction: Extraction, threads: bool, tasks: bool) -> Snapshot:
+def _take(extraction: Extraction, threads: bool, tasks: bool, interrupts: bool) -> Snapshot:
+    begun = time.monotonic()
     runtimes = make_runtimes() if tasks else []
     types = [cls for runtime in runtimes for cls in runtime.types()]
     finders = known_finders() if threads else []
@@ -53,16 +67,18 @@ def _take(extraction: Extraction, threads: bool, tasks: bool) -> Snapshot:
     survey = Survey(types, extraction.caller)
     trees = TaskTrees(extraction)
     loops = [
-        _loop_node(trees, runtime, loop, survey)
+        _loop_node(trees, runtime, loop, survey, begun)
         for runtime in runtimes
         for loop in runtime.loops(survey)
     ]
     for node in trees.nodes.values():
         _describe(trees, node)
+    for loop in loops:
+        _tell_lateness_by_tasks(loop, begun)
     found_threads = thread_nodes(extraction) if threads else []
     trees.add_threads(found_threads)
     for thread in found_threads:
-        if not thread.is_here:
+        if interrupts or not thread.is_here:
             thread.waiting = attempt(None, describe_thread, thread.stack, trees.inside.objects)
     graph = WaitGraph(trees.nodes, found_threads, trees.inside)
     graph.name_holders()
@@ -76,9 +92,14 @@ def _take(extraction: Extraction, threads: bool, tasks: bool) -> Snapshot:
     return snapshot
 
 
-def _loop_node(trees: TaskTrees, runtime: Asked, loop: object, survey: Survey) -> LoopNode:
+def _loop_node(
+    trees: TaskTrees, runtime: Asked, loop: object, survey: Survey, begun: float
+) -> LoopNode:
+    late = runtime.seconds_late(loop)
+    if late is not None:
+        late -= time.monotonic() - begun  # what we take is not the program's
     ident = runtime.thread(loop, survey)
-    return LoopNode(
+    node = LoopNode(
         loop,
         runtime.name,
         None if ident is None else name_of_thread(ident) or f"thread {ident:#x}",
@@ -86,12 +107,27 @@ def _loop_node(trees: TaskTrees, runtime: Asked, loop: object, survey: Survey) -
         ident is not None and ident == this_thread(),
         trees.add(runtime, loop),
         runtime.noun,
+        seconds_late=late if late is not None and late > 0 else None,
         failed=[
             FailedTask(task, task_numbers.of(task), runtime.task_name(task), error)
             for task, error in runtime.failed(loop)
         ],
         to_begin=runtime.to_begin(loop),
     )
+    current = trees.nodes.get(id(runtime.current(loop)))
+    if current is not None and node.is_running and current.stack.frames:
+        node.calls = attempt("", called_in_c, current.stack.frames[-1].pyframe)
+    return node
+
+
+def _tell_lateness_by_tasks(loop: LoopNode, begun: float) -> None:
+    """For a loop that tells nothing of its timers: by those that its tasks wait for."""
+    if loop.seconds_late is not None or not loop.is_running:
+        return
+    waits = [wait for node in loop.walk() if node.waiting for wait in node.waiting.layers()]
+    left = [wait.seconds_left for wait in waits if wait.seconds_left is not None]
+    late = -min(left) - (time.monotonic() - begun) if left else 0
+    loop.seconds_late = late if late > 0 else None
 
 
 def _describe(trees: TaskTrees, node: TaskNode) -> None:

@@ -7,7 +7,7 @@ import sys
 from stackscope.interpreter.frames.blocking import owner_of_rlock
 from stackscope.interpreter.running import number_in_threading, this_thread
 from stackscope.model.snapshot import ThreadNode
-from stackscope.model.stacks import StackSlice
+from stackscope.model.stacks import Stack, StackSlice
 from stackscope.safe.objects import instance_attributes, is_instance
 from stackscope.snapshot.numbers import natural_order, thread_numbers
 
@@ -43,6 +43,13 @@ def thread_nodes(extraction: Extraction) -> List[ThreadNode]:
             )
         )
     del frame  # perhaps our own, which would keep itself alive
+    main = getattr(sys.modules.get("threading"), "_main_thread", None)
+    if main is not None and not any(node.thread is main for node in nodes):
+        # It runs a function in C that no Python code has called, as at the end of the process.
+        number = instance_attributes(main).get("_ident")
+        if type(number) is int and _thread(number) is main:
+            name = name_in_threading(main)
+            nodes.append(ThreadNode(main, 0, name, False, Stack(main, []), number))
     nodes.sort(key=lambda node: (not node.is_here, _age(node)))
     for node in nodes:
         node.number = 0 if node.thread is None else thread_numbers.of(node.thread)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import sys
 
-from stackscope.extraction.codes import code_dispatch
+from stackscope.extraction.codes import function_dispatch
 from stackscope.extraction.extraction import (
     Extraction,
     current_extraction,
@@ -161,7 +161,7 @@ def _code_of_frame(frame: Frame, waiting: object = None) -> CodeType:
     return frame.pyframe.f_code
 
 
-@code_dispatch(_code_of_frame)
+@function_dispatch(_code_of_frame)
 def describe_call(frame: Frame, waiting: Waiting) -> Optional[bool]:
     """Hook: say what a function is waiting for. Dispatches on the code of the function.
 

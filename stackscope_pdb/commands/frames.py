@@ -78,7 +78,8 @@ def _lines(
     debugger: Host, selected: range, console: Console, *, show_contexts: bool, show_hidden: bool
 ) -> List[Line]:
     """The lines of `where`."""
-    from stackscope_pdb.views.folding import fold_middle, folded, repeats
+    from stackscope.snapshot.folding import repeats
+    from stackscope_pdb.views.folding import fold_middle, folded
     from stackscope_pdb.views.frames import stack_lines
 
     entries, current = debugger.stack, debugger.curindex

@@ -39,7 +39,7 @@ def tasks(debugger: Host, argument: str) -> None:
     With TEXT, show only tasks with that text in their name, state or
     place, and the tasks that own them.
     """
-    from stackscope_pdb.views.tasks import task_lines
+    from stackscope.render.tasks import task_lines
 
     session = debugger.session
     snapshot = session.snapshots.tasks_now()
@@ -101,7 +101,7 @@ def _focus(debugger: Host, node: TaskNode) -> None:
     from stackscope.snapshot.user_code import index_of_user_frame
     from stackscope_pdb.stop.focus import Focus
     from stackscope_pdb.stop.snapshots import goes_on
-    from stackscope_pdb.views.tasks import brief_line
+    from stackscope_pdb.views.naming import brief_line
 
     snapshots = debugger.session.snapshots
     noun = f"task {listed([node])}"

@@ -41,7 +41,7 @@ def threads(debugger: Host, argument: str) -> None:
 
     With TEXT, show only threads with that text in their name or place.
     """
-    from stackscope_pdb.views.threads import thread_lines
+    from stackscope.render.threads import thread_lines
 
     nodes = thread_nodes(with_holders=True)
     shown = [node for node in nodes if not argument or _matches(node, argument)]

@@ -297,8 +297,8 @@ class Commands(TakesTurns, Watching, Breakpoints, Lines):
         """Show what other threads do, if one of them isn't idle."""
         if len(sys._current_frames()) == 1:
             return
+        from stackscope.render.threads import is_idle, thread_lines
         from stackscope_pdb.stop.snapshots import thread_nodes
-        from stackscope_pdb.views.threads import is_idle, thread_lines
 
         nodes = thread_nodes(with_holders=True)
         shown = [node for node in nodes if node.is_here or not is_idle(node)]

@@ -6,9 +6,6 @@ They are cut to the width first and coloured afterwards, so an escape sequence i
 
 from __future__ import annotations
 
-import os
-import sys
-
 from stackscope.render.drawing import ASCII, UNICODE, Layout
 from stackscope.render.stream import (
     can_encode,
@@ -95,26 +92,3 @@ class Console:
             source = highlight(text) if kind == "source" else None
             parts.append(source if source is not None else styled([(kind, text)]))
         return "".join(parts)
-
-
-def short_path(filename: str) -> str:
-    """The shortest clear path: relative to here, to the home folder, or to ``sys.path``."""
-    candidates = [filename]
-    for folder, prefix in _known_folders():
-        if folder and filename.startswith(folder + os.sep):
-            candidates.append(prefix + filename[len(folder) + 1 :])
-    return min(candidates, key=len)
-
-
-def _known_folders() -> Iterator[tuple[str, str]]:
-    try:
-        yield os.getcwd(), ""
-    except OSError:  # the folder is gone
-        pass
-    home = os.path.expanduser("~")
-    if home != os.sep:
-        yield home, "~" + os.sep
-    yield os.path.dirname(os.__file__), ""
-    for folder in sys.path:
-        if os.path.basename(folder) in ("site-packages", "dist-packages"):
-            yield folder, ""

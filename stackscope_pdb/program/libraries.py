@@ -5,9 +5,8 @@ The debugger's own frames are another matter: see `stackscope_pdb.program.machin
 
 from __future__ import annotations
 
-import os
-
-from stackscope.snapshot.user_code import library_of, library_of_file
+from stackscope.snapshot.folding import library_here
+from stackscope.snapshot.user_code import library_of
 from stackscope_pdb import settings
 from stackscope_pdb.program.machinery import DEBUGGERS
 
@@ -33,7 +32,7 @@ class Passed:
     def __init__(self, *frames: FrameType, shown: Iterable[str] = ()) -> None:
         self._passes = settings.passes_libraries()
         self._looked_at = {library_of(frame) for frame in frames}
-        self._looked_at.update([_library_here(), *shown])
+        self._looked_at.update([library_here(), *shown])
         self._looked_at -= {"", *OWN}
 
     def __call__(self, frame: FrameType) -> bool:
@@ -44,11 +43,3 @@ class Passed:
     def is_looked_at(self, frame: FrameType) -> bool:
         """Whether a frame is from a library that isn't passed over now."""
         return library_of(frame) in self._looked_at
-
-
-def _library_here() -> str:
-    """The library in whose folder the process works, if it does in one."""
-    try:
-        return library_of_file(os.path.join(os.getcwd(), ""))
-    except OSError:  # the folder is gone
-        return ""

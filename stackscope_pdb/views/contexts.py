@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from stackscope import Frame, Stack
 from stackscope.render import nodes
+from stackscope.render.paths import with_short_paths
 from stackscope.render.stack import context_title, frame_title
-from stackscope_pdb.views.frames import with_short_paths
-from stackscope_pdb.views.tasks import brief_line
+from stackscope_pdb.views.naming import brief_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,36 +1,27 @@
 """Which frames are folded in a list, and which are passed over by `up` and `down`.
 
 Folded are those that the library hides (its hooks say which, and the variable
-``__tracebackhide__``), machinery (see `stackscope.register_machinery`), and the code of libraries.
+``__tracebackhide__``), and what `stackscope.snapshot.folding` says.
 """
 
 from __future__ import annotations
 
-import sys
-
-from stackscope import Context
-from stackscope.safe.objects import namespace_of
-from stackscope.snapshot.user_code import is_machinery, library_of, library_of_file, package_of
+from stackscope.snapshot.folding import folded_frames
+from stackscope.snapshot.user_code import is_machinery, library_of, package_of
 from stackscope_pdb.program.libraries import Passed
 from stackscope_pdb.program.machinery import DEBUGGERS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import FrameType
-    from typing import Container, Dict, List, Optional, Sequence, Tuple
+    from typing import Dict, List, Optional, Sequence
 
     from stackscope import Frame, Stack
+    from stackscope.snapshot.folding import Repeat
     from stackscope_pdb.stop.focus import Entry
     from stackscope_pdb.stop.host import Host
 
 MOST_FRAMES = 100
 """Of more frames, those in the middle are folded, too."""
-
-LONGEST_CYCLE = 4
-"""Of functions that call each other over and over."""
-
-FEWEST_TIMES = 3
-"""How often equal frames have to follow each other to be drawn once."""
 
 
 def folded(debugger: Host, stack: Stack) -> List[bool]:
@@ -57,7 +48,13 @@ def folded(debugger: Host, stack: Stack) -> List[bool]:
     if all(is_hidden or library_of(frame) for is_hidden, frame in zip(hidden, frames)):
         passes = [is_machinery(frame) for frame in frames]  # libraries are all there is to see
     else:
-        passes = [_is_passed(frame, known.get(id(frame)), passed, debugger) for frame in frames]
+        passes = [
+            is_passed and not passed.is_looked_at(frame)
+            for is_passed, frame in zip(folded_frames(frames, known, passed), frames)
+        ]
+        if debugger.skip:
+            skipped = [debugger.is_skipped_module(f.f_globals.get("__name__")) for f in frames]
+            passes = [is_passed or skips for is_passed, skips in zip(passes, skipped)]
     result = [is_hidden or passes_it for is_hidden, passes_it in zip(hidden, passes)]
     if result:
         result[-1] = hidden[-1]
@@ -90,95 +87,6 @@ def left_out_or_hidden(entries: Sequence[Entry], known: Dict[int, Frame]) -> Lis
         leaves_out = leaves_out or frame is not None
         result.append(leaves_out if frame is None else frame.hide)
     return result
-
-
-def _is_passed(pyframe: FrameType, frame: Optional[Frame], passed: Passed, debugger: Host) -> bool:
-    """Whether a frame is passed over for what it belongs to."""
-    if debugger.skip and debugger.is_skipped_module(pyframe.f_globals.get("__name__")):
-        return True
-    if passed.is_looked_at(pyframe):
-        return False
-    if not is_machinery(pyframe) and not passed(pyframe):
-        return False
-    return frame is None or not any(map(_is_users, frame.contexts))
-
-
-def _is_users(context: Context) -> bool:
-    """Whether a context manager is code of the user's, or has some inside."""
-    if context.hide:
-        return False
-    if context.inner_stack is not None:
-        frames = context.inner_stack.frames
-        if any(not library_of(frame.pyframe) for frame in frames if not frame.hide):
-            return True
-    module = sys.modules.get(_module_of_class(type(context.obj)))
-    file = getattr(module, "__file__", None) if module is not None else None
-    if type(file) is str and not library_of_file(file):
-        return True
-    return any(isinstance(child, Context) and _is_users(child) for child in context.children)
-
-
-def _module_of_class(cls: type) -> str:
-    name = namespace_of(cls).get("__module__")
-    return name if type(name) is str else ""
-
-
-class Repeat:
-    """Equal frames in a row, or some that follow each other over and over.
-
-    Args:
-        start: The index of the first one.
-        period: How many are different.
-        times: How often they come.
-    """
-
-    def __init__(self, start: int, period: int, times: int) -> None:
-        self.start = start
-        self.period = period
-        self.times = times
-
-    @property
-    def stop(self) -> int:
-        """The index after the last one."""
-        return self.start + self.period * self.times
-
-
-def repeats(
-    entries: Sequence[Entry], hidden: Sequence[bool], apart: Container[int], selected: range
-) -> List[Repeat]:
-    """The frames that are drawn once, since others at the same lines follow.
-
-    Args:
-        entries: The frames.
-        hidden: Which of them are folded. They may come between others, over and over.
-        apart: The indexes of those that are like no other one.
-        selected: The indexes to look at.
-    """
-    keys = [
-        (index,) if index in apart else (id(frame.f_code), lineno)
-        for index, (frame, lineno) in enumerate(entries)
-    ]
-    found = []
-    index = selected.start
-    while index < selected.stop:
-        repeat = None if hidden[index] else _repeat_at(keys, index, selected.stop)
-        if repeat is None:
-            index += 1
-        else:
-            found.append(repeat)
-            index = repeat.stop
-    return found
-
-
-def _repeat_at(keys: Sequence[Tuple[int, ...]], start: int, stop: int) -> Optional[Repeat]:
-    for period in range(1, LONGEST_CYCLE + 1):
-        index = start + period
-        while index < stop and keys[index] == keys[index - period]:
-            index += 1
-        times = (index - start) // period
-        if times >= FEWEST_TIMES:
-            return Repeat(start, period, times)
-    return None
 
 
 def fold_middle(hidden: List[bool], found: List[Repeat], current: int) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from stackscope import Frame
 from stackscope.render import nodes
 from stackscope.render.drawing import Nested, draw
+from stackscope.render.paths import with_short_paths
 from stackscope.render.stack import frame_block
 from stackscope.render.stream import width_of
-from stackscope_pdb.output.console import short_path
 from stackscope_pdb.views.folding import packages
-from stackscope_pdb.views.tasks import NamingView
+from stackscope_pdb.views.naming import NamingView
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from stackscope import Stack
     from stackscope.render.drawing import Block, Line
+    from stackscope.snapshot.folding import Repeat
     from stackscope_pdb.output.console import Console
     from stackscope_pdb.stop.focus import Entry
     from stackscope_pdb.stop.snapshots import Snapshots
-    from stackscope_pdb.views.folding import Repeat
 
 
 def stack_lines(
@@ -175,11 +175,6 @@ def frame_lines(frame: Frame, view: nodes.View, console: Console) -> Iterator[Li
 
     for line in draw(block(), layout):
         yield with_short_paths(line)
-
-
-def with_short_paths(line: Line) -> Line:
-    """The line with the paths in it shortened."""
-    return [(kind, short_path(part) if kind == "path" else part) for kind, part in line]
 
 
 def _fold_line(row: _Row, number: str, names: List[str], hint: str, console: Console) -> Line:

@@ -89,6 +89,24 @@ def test_tests_that_hang_are_shown_and_go_on(pytester):
     result.assert_outcomes(failed=len(kinds()), passed=2)
 
 
+def test_a_test_that_counts_threads(pytester):
+    """`threading` knows nothing of the thread that looks, before and after it has looked."""
+    pytester.makepyfile(
+        f"""
+        import threading, time
+
+        def test_it():
+            assert threading.active_count() == 1
+            time.sleep({LONG})
+            assert threading.active_count() == 1
+            assert threading.enumerate() == [threading.main_thread()]
+        """
+    )
+    result = run(pytester, "--stackscope-timeout", "0.3", *ALONE)
+    result.assert_outcomes(passed=1)
+    assert result.stdout.str().count("+++ stackscope: ") == 1
+
+
 def test_without_the_extras_and_with_output_that_takes_no_signs(pytester, monkeypatch):
     hide = "import sys\nsys.modules['pygments'] = sys.modules['prompt_toolkit'] = None\n"
     pytester.makepyfile(without_extras=hide)

@@ -51,7 +51,7 @@ def look_at(main):
     async def inside():
         tasks = await main()
         found.append(extract_all())
-        found.append(found[0].format())
+        found.append(found[0].format(width=400))
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks, timeout=5)

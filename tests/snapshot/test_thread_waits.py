@@ -129,7 +129,7 @@ def test_a_lock_that_a_thread_has(found, name, call):
     assert waiting.holders == [found["holder"].thread]
     holder = found["holder"]
     assert str(waiting) == f"{call}: held by thread {holder.number} (holder)"
-    assert f"thread {found[name].number} {name}: waiting for {waiting}\n" in found["text"]
+    assert f"thread {found[name].number} {name}: waiting for {waiting}, at " in found["text"]
 
 
 def test_a_lock_that_a_task_has(found):

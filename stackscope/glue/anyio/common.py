@@ -24,6 +24,7 @@ from stackscope.glue.describing import (
 )
 from stackscope.interpreter.frames.variables import local_value
 from stackscope.interpreter.resumable import cr_await
+from stackscope.interpreter.same_code import same_code
 from stackscope.model.stacks import Frame
 from stackscope.model.waiting import Amount
 from stackscope.render.words import scope_text
@@ -152,7 +153,8 @@ def _runs_call_for(task: Any, future: object) -> bool:
 
 def _calls_function(code: CodeType) -> bool:
     """Whether it is the code of the task that runs a call for a portal."""
-    return code is code_of(sys.modules.get("anyio.from_thread"), "BlockingPortal._call_func")
+    function = code_of(sys.modules.get("anyio.from_thread"), "BlockingPortal._call_func")
+    return same_code(code, function)
 
 
 # ------------------------------------------------------------------- waits

@@ -41,10 +41,12 @@ from stackscope.glue.describing import (
 )
 from stackscope.glue.stdlib.contextvars import called_in_context
 from stackscope.interpreter.frames.variables import local_value
+from stackscope.interpreter.same_code import same_code
 from stackscope.model.waiting import Amount
 from stackscope.render.words import scope_text
 from stackscope.safe.objects import instance_attributes, is_instance, stored_attribute
 from stackscope.safe.text import cut, safe_text
+from stackscope.snapshot.idle import register_idle
 from stackscope.snapshot.threads import name_of_thread
 from stackscope.snapshot.user_code import register_machinery
 from stackscope.snapshot.waits import describe_object
@@ -163,7 +165,7 @@ def find_worker(call: FrameType) -> Optional[Tuple[int, List[FrameType]]]:
         return None
     for ident, frames in threads_with_frames():
         for index, frame in enumerate(frames):
-            if frame.f_code is WORKER_RUN and local_value(frame, "future")[1] is future:
+            if same_code(frame.f_code, WORKER_RUN) and local_value(frame, "future")[1] is future:
                 return ident, called_in_context(frames[index + 1 :])
     return None
 
@@ -315,3 +317,4 @@ def install() -> None:
     register_machinery(
         "anyio._backends._asyncio", ["run", "wrapper", "_run_wrapped_task", "_run_coro"]
     )
+    register_idle("anyio._backends._asyncio", ["run"], only_in_queue=True)

@@ -29,11 +29,13 @@ from stackscope.glue.asyncio.futures import (
     name_of,
     requests_to_cancel,
     state_of,
+    time_until,
 )
 from stackscope.interpreter.facts import FREE_THREADED
 from stackscope.interpreter.frames import local_value
 from stackscope.interpreter.heap import instances, subclasses
 from stackscope.interpreter.running import this_thread
+from stackscope.interpreter.same_code import code_key
 from stackscope.safe.objects import (
     class_attribute,
     instance_attributes,
@@ -308,6 +310,15 @@ class AsyncioLoops(Runtime):
     def to_begin(self, loop: Any) -> List[object]:
         return [coroutine for coroutine, _, its_loop in coroutines_to_begin() if its_loop is loop]
 
+    def seconds_late(self, loop: Any) -> Optional[float]:
+        """As the timers of asyncio's own loops tell (Lib/asyncio/base_events.py, 3.8 to 3.15)."""
+        timers = instance_attributes(loop).get("_scheduled")
+        if type(timers) is not list:
+            return None
+        moments = [timer._when for timer in list(timers) if not timer._cancelled]
+        left = time_until(min(moments), loop).seconds_left if moments else None
+        return None if left is None else -left
+
     def task_name(self, task: Any) -> str:
         return name_of(task)
 
@@ -487,7 +498,11 @@ _RUN_FRAMES: Tuple[Tuple[object, str], ...] = (
     (asyncio.runners.run, "loop"),  # up to 3.10
 )
 
-_RUN_CODES = {id(getattr(function, "__code__", None)): name for function, name in _RUN_FRAMES}
+_RUN_CODES = {
+    code_key(function.__code__): name
+    for function, name in _RUN_FRAMES
+    if type(function) is FunctionType
+}
 
 
 def frames_of_loop(loop: Any) -> List[FrameType]:
@@ -501,7 +516,7 @@ def frames_of_loop(loop: Any) -> List[FrameType]:
 
 def loop_run_by(frame: FrameType) -> List[Any]:
     """The event loop that a frame runs, in a list; none if it runs none."""
-    variable = _RUN_CODES.get(id(frame.f_code))
+    variable = _RUN_CODES.get(code_key(frame.f_code))
     return [] if variable is None else _loop_in(frame, variable)
 
 

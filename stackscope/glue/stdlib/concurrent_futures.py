@@ -35,6 +35,7 @@ from stackscope.interpreter.running import (
 )
 from stackscope.model.waiting import Amount, Waiting
 from stackscope.safe.objects import instance_attributes, is_instance
+from stackscope.snapshot.idle import register_idle
 from stackscope.snapshot.threads import name_of_thread, thread_with_number
 from stackscope.snapshot.user_code import register_machinery
 from stackscope.snapshot.waits import describe_leaf, describe_object, finished_by, tasks_behind
@@ -402,3 +403,4 @@ def install() -> None:
     register_call(concurrent.futures, "wait", describe_wait)
     register_call(concurrent.futures, "as_completed", describe_wait)
     register_machinery("concurrent.futures.thread", ["_worker", "run"])
+    register_idle("concurrent.futures.thread", ["_worker"])

@@ -22,6 +22,7 @@ from types import (
 
 from stackscope.extraction.extraction import child_stack, current_extraction
 from stackscope.extraction.hooks import elaborate_context, unwrap_context, unwrap_context_generator
+from stackscope.interpreter.same_code import same_code
 from stackscope.model.stacks import Context
 from stackscope.safe.objects import class_attribute, instance_attributes
 from stackscope.safe.text import argument_texts, name_of, safe_repr
@@ -162,7 +163,7 @@ def _is_method_of(function: Any, cls: type, name: str) -> bool:
 def _wrapped_callback(wrapper: Any) -> Optional[str]:
     """A callback with its arguments as text, from the closure that an exit stack has made."""
     if type(wrapper) is not FunctionType or not any(
-        wrapper.__code__ is code for code in CALLBACK_WRAPPERS
+        same_code(wrapper.__code__, code) for code in CALLBACK_WRAPPERS
     ):
         return None
     cells = dict(zip(wrapper.__code__.co_freevars, wrapper.__closure__ or ()))

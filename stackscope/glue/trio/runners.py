@@ -10,6 +10,7 @@ import trio._core._run
 from stackscope.extraction.extraction import threads_with_frames
 from stackscope.glue.describing import code_of
 from stackscope.interpreter.frames import local_value
+from stackscope.interpreter.same_code import same_code
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def runners() -> List[Any]:
 
 def runner_in(frame: FrameType) -> Any:
     """The run that a frame is busy with, or waits for the next event of; else ``None``."""
-    if any(frame.f_code is code for code in RUN_CODES):
+    if any(same_code(frame.f_code, code) for code in RUN_CODES):
         return local_value(frame, "runner")[1]
     return None
 

@@ -9,8 +9,9 @@ import trio
 import trio._core._run
 
 from stackscope.glue.trio.runners import runner_in
-from stackscope.glue.trio.scopes import reason_of
+from stackscope.glue.trio.scopes import reason_of, time_until
 from stackscope.interpreter.running import this_thread
+from stackscope.snapshot.idle import register_idle
 from stackscope.snapshot.runtimes import Runtime, register_runtime
 from stackscope.snapshot.survey import Survey, unique
 from stackscope.snapshot.user_code import register_machinery, register_runtime_package
@@ -96,6 +97,13 @@ class TrioRuns(Runtime):
             status = getattr(status, "_parent", None)
         return None
 
+    def seconds_late(self, loop: Any) -> Optional[float]:
+        """As its deadlines tell, of which the earliest stands first (trio/_core/_run.py, 0.22+)."""
+        heap = loop.deadlines._heap
+        deadline = time_until(heap[0][0], loop) if heap else None
+        left = None if deadline is None else deadline.seconds_left
+        return None if left is None else -left
+
     def state(self, task: Any, stack: Stack) -> str:
         status = getattr(task, "_cancel_status", None)
         if getattr(status, "effectively_cancelled", False):
@@ -114,3 +122,4 @@ def install() -> None:
     register_runtime_package("trio")
     register_machinery("trio._core._run", ["run", "unrolled_run", "guest_tick"])
     register_machinery("trio._threads", ["run", "run_sync", "unprotected_fn"])
+    register_idle("trio._core._thread_cache", ["_work"])

@@ -18,6 +18,7 @@ from stackscope.glue.describing import code_of, hide_functions
 from stackscope.glue.stdlib.contextvars import called_in_context
 from stackscope.glue.trio.runners import runners
 from stackscope.interpreter.frames import local_value
+from stackscope.interpreter.same_code import same_code
 from stackscope.model.stacks import Frame
 
 TYPE_CHECKING = False
@@ -46,7 +47,7 @@ def elaborate_to_thread(frame: Frame, next_inner: object) -> object:
     if next_inner is None or not isinstance(next_inner, Frame):
         return inner
     code = next_inner.pyframe.f_code
-    return inner if code is WAIT_TASK_RESCHEDULED else [*inner, next_inner]
+    return inner if same_code(code, WAIT_TASK_RESCHEDULED) else [*inner, next_inner]
 
 
 def find_worker(call: FrameType) -> Optional[Tuple[int, List[FrameType]]]:
@@ -60,7 +61,7 @@ def find_worker(call: FrameType) -> Optional[Tuple[int, List[FrameType]]]:
         return None
     for ident, frames in threads_with_frames():
         for index, frame in enumerate(frames):
-            if frame.f_code is HANDLE_JOB:
+            if same_code(frame.f_code, HANDLE_JOB):
                 found, fn = local_value(frame, "fn")
                 if found and any(fn is job for _, job in jobs):
                     inner = _after_worker(frames[index + 1 :])
@@ -71,7 +72,7 @@ def find_worker(call: FrameType) -> Optional[Tuple[int, List[FrameType]]]:
 def _after_worker(frames: List[FrameType]) -> Optional[List[FrameType]]:
     """The frames below trio's own function in a worker thread."""
     for index, frame in enumerate(frames):
-        if frame.f_code is WORKER_FN:
+        if same_code(frame.f_code, WORKER_FN):
             return called_in_context(frames[index + 1 :])
     return None
 

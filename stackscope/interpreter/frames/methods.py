@@ -15,6 +15,7 @@ from types import (
 from typing import Any, Tuple
 
 from stackscope.interpreter.frames.variables import first_argument
+from stackscope.interpreter.same_code import same_code
 from stackscope.safe.objects import class_attribute, namespace_of
 
 # How many decorators of a method are looked behind.
@@ -72,7 +73,7 @@ def _runs(attribute: object, code: CodeType) -> bool:
     for _ in range(_WRAPPERS):
         if type(attribute) is not FunctionType:
             return False
-        if attribute.__code__ is code:
+        if same_code(code, attribute.__code__):
             return True
         attribute = attribute.__dict__.get("__wrapped__")
     return False

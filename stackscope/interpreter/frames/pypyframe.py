@@ -33,6 +33,7 @@ from typing import Any, Dict, FrozenSet, Iterable, List, Optional, Sequence, Tup
 from stackscope.interpreter.bytecode import Site, analyze
 from stackscope.interpreter.facts import BYTECODE_IS_KNOWN, CO_OPTIMIZED, slot_names
 from stackscope.interpreter.frames.base import FrameMoved, Moment, Reader
+from stackscope.interpreter.same_code import same_code
 
 _lasti: Any = vars(FrameType)["f_lasti"].__get__
 _locals: Any = vars(FrameType)["f_locals"].__get__
@@ -94,7 +95,7 @@ def _traces(callee: FrameType, frame: FrameType) -> bool:
     """Whether ``callee`` is the trace function of ``frame``, told of a failure there."""
     trace: Any = frame.f_trace
     function = trace.__func__ if type(trace) is MethodType else trace
-    return type(function) is FunctionType and function.__code__ is callee.f_code
+    return type(function) is FunctionType and same_code(callee.f_code, function.__code__)
 
 
 class _Moment(Moment):

@@ -34,7 +34,7 @@ EVERYWHERE = {
     "stackscope_pdb.output.console:Console.text": "where failed, which is a bug in stackscope",
     "stackscope_pdb.views.folding:folded": "where failed, which is a bug in stackscope",
     "stackscope_pdb.views.frames:stack_lines": "where failed, which is a bug in stackscope",
-    "stackscope_pdb.views.threads:thread_lines": "threads failed, which is a bug in stackscope",
+    "stackscope.render.threads:thread_lines": "threads failed, which is a bug in stackscope",
 }
 
 COMMANDS = ("where", "threads", "sticky on", "next", "value: int = 5", "stack (i for i in 'ab')")
@@ -123,11 +123,11 @@ def test_the_traceback_is_there_for_who_wants_it(scripted, monkeypatch):
     monkeypatch.setenv("STACKSCOPE_PDB_DEBUG", "1")
     session = scripted("next", "threads", "continue")
     inject(monkeypatch, "stackscope_pdb.settings:sticky_lines")
-    inject(monkeypatch, "stackscope_pdb.views.threads:thread_lines")
+    inject(monkeypatch, "stackscope.render.threads:thread_lines")
     assert program(session) == 2
     assert session.output.count(f"{TOLD}sticky code (Injected).") == 2
     assert "Injected: stackscope_pdb.settings:sticky_lines" in session.output
-    assert "Injected: stackscope_pdb.views.threads:thread_lines" in session.output
+    assert "Injected: stackscope.render.threads:thread_lines" in session.output
     assert "STACKSCOPE_PDB_DEBUG" not in session.output
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from stackscope.render.columns import Row, Table, forms_of_name
+from stackscope.render.tasks import MOST_ALIKE, circle_line
+from stackscope.render.tasks import MOST_SIBLINGS as MOST_ROWS
 from stackscope.render.words import (
     StateParts,
     groups_of_alike,
@@ -11,21 +14,24 @@ from stackscope.render.words import (
 )
 from stackscope.safe.text import safe_line
 from stackscope.snapshot.user_code import innermost_user_frame, is_machinery, library_of
-from stackscope_pdb.views.columns import Row, Table, forms_of_name
-from stackscope_pdb.views.tasks import MOST_ALIKE, circle_line
-from stackscope_pdb.views.tasks import MOST_SIBLINGS as MOST_ROWS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Collection, Iterator, List, Optional, Set, Tuple
 
-    from stackscope import ThreadNode
-    from stackscope.render.drawing import Line
-    from stackscope_pdb.output.console import Console
+    from stackscope.model.snapshot import ThreadNode
+    from stackscope.render.drawing import Line, Paper
 
 
 def thread_lines(
-    nodes: List[ThreadNode], marked: object, waiting: Collection[int], console: Console
+    nodes: List[ThreadNode],
+    marked: object,
+    waiting: Collection[int],
+    paper: Paper,
+    *,
+    most_alike: Optional[int] = MOST_ALIKE,
+    hint: str = " ('threads TEXT' finds them)",
+    at_stop: bool = True,
 ) -> Iterator[Line]:
     """The lines that show threads. Many with the same stack are one line.
 
@@ -33,15 +39,22 @@ def thread_lines(
         nodes: The threads.
         marked: The one to mark; ``None`` stands for the one that has the prompt.
         waiting: The identifiers of those that have stopped, too, and wait for the prompt.
-        console: What the terminal can take.
+        paper: What it is drawn on.
+        most_alike: More threads with the same stack are one row; ``None`` gives each one its own.
+        hint: What to say where threads are left out.
+        at_stop: Whether the program has stopped in a debugger.
     """
-    groups = groups_of_alike(nodes, lambda node: _key(node, waiting), MOST_ALIKE)
-    rows = [_row(group, marked, waiting, console) for group in groups[:MOST_ROWS]]
-    table = Table(rows, console)
+    groups = [[node] for node in nodes]
+    if most_alike is not None:
+        groups = groups_of_alike(
+            nodes, lambda node: (node.ident in waiting, thread_key(node)), most_alike
+        )
+    rows = [_row(group, marked, waiting, paper, at_stop) for group in groups[:MOST_ROWS]]
+    table = Table(rows, paper)
     yield from map(table.line, rows)
     left = sum(len(group) for group in groups[MOST_ROWS:])
     if left:
-        yield [("note", f"  {console.ellipsis} {left} more ('threads TEXT' finds them)")]
+        yield [("note", f"  {paper.ellipsis} {left} more{hint}")]
     yield from map(circle_line, _circles(nodes))
 
 
@@ -80,30 +93,40 @@ def _is_marked(node: ThreadNode, marked: object) -> bool:
     return node.is_here if marked is None else node.thread is marked
 
 
-def _key(node: ThreadNode, waiting: Collection[int]) -> Tuple[object, ...]:
-    """Equal for threads that are at the same lines of the same functions."""
+def thread_key(node: ThreadNode) -> Tuple[object, ...]:
+    """Equal for threads that are at the same lines, and wait for what the same ones hold."""
     if node.is_here:
         return (True,)
     frames = [(id(frame.pyframe.f_code), frame.lineno) for frame in node.stack.frames]
-    return (False, node.ident in waiting, node.is_daemon, *frames)
+    waiting = node.waiting
+    awaited: Tuple[object, ...] = ()
+    if waiting is not None:
+        awaited = (waiting.text, *map(id, waiting.holders))
+    return (False, node.is_daemon, awaited, *frames)
 
 
 def _row(
-    group: List[ThreadNode], marked: object, waiting: Collection[int], console: Console
+    group: List[ThreadNode],
+    marked: object,
+    waiting: Collection[int],
+    paper: Paper,
+    at_stop: bool,
 ) -> Row:
     node = group[0]
     frame = innermost_user_frame(node.stack)
     state = state_parts(group)
     if node.ident in waiting:
         state = StateParts("stopped, waiting")
+    elif node.is_here and not at_stop:
+        state = StateParts("takes this snapshot")
     state.note = "daemon" if node.is_daemon else ""
-    numbers = number_range([one.number for one in group], console.ellipsis)
+    numbers = number_range([one.number for one in group], paper.ellipsis)
     return Row(
         numbers if node.number else "?",
-        forms_of_name([one.name for one in group], console),
+        forms_of_name([one.name for one in group], paper),
         state,
         place_parts(frame),
         safe_line(frame.linetext) if frame is not None else "",
         kind="current" if node.is_here else "state",
-        is_current=any(_is_marked(one, marked) for one in group),
+        is_current=at_stop and any(_is_marked(one, marked) for one in group),
     )

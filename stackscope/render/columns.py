@@ -21,9 +21,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import List, Sequence, Tuple
 
-    from stackscope.render.drawing import Line
+    from stackscope.render.drawing import Line, Paper
     from stackscope.render.words import StateParts
-    from stackscope_pdb.output.console import Console
 
 NARROWEST_NAME = 12
 """To say what a task waits for in full, names are cut as far as that."""
@@ -93,14 +92,14 @@ class Table:
 
     Args:
         rows: The rows.
-        console: What the terminal can take.
+        paper: What it is drawn on.
     """
 
-    def __init__(self, rows: Sequence[Row], console: Console) -> None:
-        self.console = console
+    def __init__(self, rows: Sequence[Row], paper: Paper) -> None:
+        self.paper = paper
         self.number = max([len(row.number) for row in rows], default=1)
         self.fixed = self.number + len("> ") + len(" ")
-        self.room = console.width - self.fixed - 2 * len(GAP)
+        self.room = paper.width - self.fixed - 2 * len(GAP)
         self.has_sources = self.cuts_names = False
         self.name, self.state, self.place = self._widths(rows)
 
@@ -190,12 +189,12 @@ class Table:
         detail = whole.detail
         if detail.endswith(ACQUIRES) and width_of(detail) > rest:
             detail = detail[: -len(ACQUIRES)]  # what is waited for says it all
-        short = shortened(detail, rest, self.console.ellipsis)
+        short = shortened(detail, rest, self.paper.ellipsis)
         return str(whole.with_detail(short if rest >= NARROWEST_DETAIL else ""))
 
     def _name(self, names: Sequence[str], room: int) -> str:
         """The first form of a name for which there is room, or one whose middle is cut out."""
-        dots = self.console.ellipsis
+        dots = self.paper.ellipsis
         forms = list(names)
         if len(forms) > ONE:  # both ends of a group, if there is just not enough room for spaces
             forms.insert(-1, forms[-2].replace(f" {dots} ", dots))
@@ -206,7 +205,7 @@ class Table:
         return self._short(name, room)
 
     def _short(self, text: str, room: int) -> str:
-        return shortened(text, max(room, 1), self.console.ellipsis)
+        return shortened(text, max(room, 1), self.paper.ellipsis)
 
 
 def _share(room: int, width: int, other: int) -> int:
@@ -232,21 +231,21 @@ class _Column:
         return self.widths[count - 1 - too_wide]
 
 
-def forms_of_name(names: Sequence[str], console: Console) -> Sequence[str]:
+def forms_of_name(names: Sequence[str], paper: Paper) -> Sequence[str]:
     """What a row is called: forms each of which is shorter than the one before.
 
     Args:
         names: The name of one task or thread, or those of many that are alike.
-        console: What the terminal can take.
+        paper: What it is drawn on.
     """
     first, last = safe_text(names[0]), safe_text(names[-1])
     if len(names) == 1:
         return first, _without_package(first)
-    count = f"{len(names)} {console.times} "
+    count = f"{len(names)} {paper.times} "
     start, stop = _without_package(first), _without_package(last)
     if first == last:
         return f"{count}{first}", f"{count}{start}", f"{count}{start}"
-    dots = console.ellipsis
+    dots = paper.ellipsis
     texts = [f"{first} {dots} {last}", f"{start} {dots} {stop}"]
     texts += [f"{start} {dots} {stop[len(_common_beginning(start, stop)) :]}", f"{start}{dots}"]
     return [count + text for text in texts]

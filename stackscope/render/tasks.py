@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from stackscope import Context
+from stackscope.model.stacks import Context
+from stackscope.render.columns import Row, Table, forms_of_name
 from stackscope.render.nodes import ContextNode, View
 from stackscope.render.words import (
     alike_keys,
@@ -10,21 +11,19 @@ from stackscope.render.words import (
     loop_title,
     number_range,
     place_parts,
-    place_text,
     state_parts,
-    state_text,
     task_name,
     time_of_day,
 )
 from stackscope.safe.text import class_name, safe_line, safe_text
 from stackscope.snapshot.runtimes import is_task
-from stackscope.snapshot.user_code import innermost_user_frame
-from stackscope_pdb.views.columns import Row, Table, forms_of_name
+from stackscope.snapshot.user_code import innermost_user_frame, library_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import (
         Callable,
+        Container,
         Dict,
         Iterator,
         List,
@@ -36,10 +35,9 @@ if TYPE_CHECKING:
         Union,
     )
 
-    from stackscope import Frame, LoopNode, Snapshot, Stack, TaskNode, ThreadNode
-    from stackscope.render.drawing import Line
-    from stackscope_pdb.output.console import Console
-    from stackscope_pdb.stop.snapshots import Snapshots
+    from stackscope.model.snapshot import LoopNode, Snapshot, TaskNode, ThreadNode
+    from stackscope.model.stacks import Frame, Stack
+    from stackscope.render.drawing import Line, Paper
 
     T = TypeVar("T")
 
@@ -75,7 +73,9 @@ def task_lines(
     snapshot: Snapshot,
     wanted: Optional[Callable[[TaskNode], bool]],
     marked: object,
-    console: Console,
+    paper: Paper,
+    *,
+    hint: str = " ('tasks TEXT' finds them)",
 ) -> Iterator[Line]:
     """The lines that show all tasks.
 
@@ -83,7 +83,8 @@ def task_lines(
         snapshot: What there is.
         wanted: Which tasks to show; those that own one of them are shown too.
         marked: The task to mark.
-        console: What the terminal can take.
+        paper: What it is drawn on.
+        hint: What to say where tasks are left out.
     """
     seen_at = time_of_day(snapshot.taken_at)
     for loop in snapshot.loops:
@@ -93,7 +94,7 @@ def task_lines(
             continue
         goes_on = loop.is_running and not loop.is_here
         yield loop_title(loop, at_stop=True, seen_at=seen_at if goes_on else "")
-        yield from _Table(loop, shown, marked, console).lines()
+        yield from LoopTable(loop, paper, shown, marked, hint=hint).lines()
     for circle in snapshot.cycles:
         if wanted is None or any(map(wanted, circle)):
             yield circle_line(circle)
@@ -124,23 +125,47 @@ def _with_owners(nodes: List[TaskNode], wanted: Callable[[TaskNode], bool]) -> S
     return found
 
 
-class _Table:
-    """Draws the tasks of one loop."""
+class LoopTable:
+    """Draws the tasks of one loop.
+
+    Args:
+        loop: The loop.
+        paper: What it is drawn on.
+        shown: The ids of the nodes to show; ``None`` for all.
+        marked: The task to mark.
+        most_alike: More tasks with the same stack are one row; ``None`` gives each one its own.
+        hint: What to say where tasks are left out.
+        passed: The ids of nodes that have no rows; those below them stand in their places.
+        of_libraries: Whether there is a line for a group of tasks that a library has opened.
+    """
 
     def __init__(
-        self, loop: LoopNode, shown: Optional[Set[int]], marked: object, console: Console
+        self,
+        loop: LoopNode,
+        paper: Paper,
+        shown: Optional[Set[int]] = None,
+        marked: object = None,
+        *,
+        most_alike: Optional[int] = MOST_ALIKE,
+        hint: str = "",
+        passed: Container[int] = (),
+        of_libraries: bool = True,
     ) -> None:
+        self.of_libraries = of_libraries
+        self.most_alike = most_alike
+        self.hint = hint
+        self.passed = passed
         self.loop = loop
         self.keys = alike_keys(loop.walk())
         self.shown = shown
         self.marked = marked
-        self.console = console
-        self.branch, self.deeper = console.guides.context
+        self.paper = paper
+        self.branch, self.deeper = paper.guides.context
 
     def lines(self) -> Iterator[Line]:
         """The rows as lines with aligned columns."""
         rows = list(self._rows())
-        table = Table([row for row in rows if isinstance(row, Row)], self.console)
+        table = Table([row for row in rows if isinstance(row, Row)], self.paper)
         for row in rows:
             if isinstance(row, Row):
                 yield table.line(row)
@@ -155,24 +180,30 @@ class _Table:
     def _rows(self) -> Iterator[Union[Row, OwnerRow]]:
         for index, row in enumerate(self._siblings(self.loop.tasks, "")):
             if index == MOST_ROWS:
-                yield self._remark("", "and more ('tasks TEXT' finds them)")
+                yield self._remark("", f"and more{self.hint}")
                 return
             yield row
 
     def _remark(self, tree: str, words: str) -> OwnerRow:
-        return OwnerRow(tree, "", f"{self.console.ellipsis} {words}")
+        return OwnerRow(tree, "", f"{self.paper.ellipsis} {words}")
 
     def _siblings(
         self, nodes: List[TaskNode], tree: str, depth: int = 0
     ) -> Iterator[Union[Row, OwnerRow]]:
         """The rows for tasks that have the same owner, and for what is below them."""
         visible = [node for node in nodes if self.shown is None or id(node) in self.shown]
-        groups = groups_of_alike(visible, lambda node: self.keys[id(node)], MOST_ALIKE)
+        groups = [[node] for node in visible]
+        if self.most_alike is not None:
+            groups = groups_of_alike(visible, lambda node: self.keys[id(node)], self.most_alike)
         for index, group in enumerate(groups):
             if index == MOST_SIBLINGS:
                 left = sum(len(group) for group in groups[index:])
-                yield self._remark(tree, f"{left} more ('tasks TEXT' finds them)")
+                yield self._remark(tree, f"{left} more{self.hint}")
                 return
+            if id(group[0]) in self.passed:
+                below = [child for node in group for child in node.children]
+                yield from self._siblings(below, tree, depth)
+                continue
             yield self._row(group, tree)
             yield from self._below(group[0], tree, depth, is_group=len(group) > 1)
 
@@ -188,12 +219,12 @@ class _Table:
         depth += 1
         indent = tree.replace(self.branch, self.deeper) + "  "
         if depth > DEEPEST_TREE:
-            indent = f"{self.console.guides.level}{depth} "
+            indent = f"{self.paper.guides.level}{depth} "
         if owners:
-            label = owner_labels(node)
+            label = owner_labels(node, of_libraries=self.of_libraries)
             for children in owners.values():
                 source, comment = label(children[0].owner)
-                if source or not is_task(children[0].owner):
+                if source or (self.of_libraries and not is_task(children[0].owner)):
                     yield OwnerRow(indent, source, comment + (", in each" if is_group else ""))
                 yield from self._siblings(children, indent + self.branch, depth)
         yield from self._siblings(awaited, indent + self.branch, depth)
@@ -202,8 +233,8 @@ class _Table:
         node = group[0]
         frame = innermost_user_frame(node.stack)
         return Row(
-            number_range([one.number for one in group], self.console.ellipsis),
-            forms_of_name([task_name(one) for one in group], self.console),
+            number_range([one.number for one in group], self.paper.ellipsis),
+            forms_of_name([task_name(one) for one in group], self.paper),
             state_parts(group),
             place_parts(frame),
             safe_line(frame.linetext) if frame is not None else "",
@@ -213,42 +244,19 @@ class _Table:
         )
 
 
-class NamingView(View):
-    """A view in which a task is called by its number and name, and not by its long representation.
-
-    Its stack is left to the command `task`.
+def owner_labels(
+    parent: TaskNode, *, of_libraries: bool = True
+) -> Callable[[object], Tuple[str, str]]:
+    """A function that tells where ``parent`` opened a group or nursery: source, comment.
 
     Args:
-        snapshots: What the stop knows about tasks.
+        parent: The task.
+        of_libraries: Whether to tell that of those that a library has opened.
     """
-
-    show_child_stacks = False
-
-    def __init__(self, snapshots: Snapshots, *, show_contexts: bool = True) -> None:
-        super().__init__(show_contexts=show_contexts)
-        self._snapshots = snapshots
-
-    def repr(self, obj: object) -> str:
-        node = self._snapshots.find(obj)
-        return super().repr(obj) if node is None else f"task {node.number} {task_name(node)}"
-
-
-def brief_line(node: TaskNode) -> Line:
-    """A task on one line, where it is not the main thing."""
-    place = place_text(innermost_user_frame(node.stack))
-    return [
-        ("text", "task "),
-        ("number", str(node.number)),
-        ("taskname", f" {task_name(node)}"),
-        (STATE_KINDS.get(node.state, "state"), f"  {state_text(node)}"),
-        ("place", f"  {place}" if place else ""),
-    ]
-
-
-def owner_labels(parent: TaskNode) -> Callable[[object], Tuple[str, str]]:
-    """A function that tells where ``parent`` opened a group or nursery: source, comment."""
     found: Dict[int, Tuple[str, str]] = {}
     for frame, context in _all_contexts(parent.stack):
+        if not of_libraries and library_of(frame.pyframe):
+            continue
         line = _with_line(frame, context)
         if context.obj is not None and line:
             comment = f"  # {safe_text(frame.funcname)}, line {context.start_line}"

@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
+from stackscope.render.columns import Row, Table, forms_of_name
 from stackscope.render.stream import width_of
 from stackscope.render.words import StateParts
-from stackscope_pdb.views.columns import Row, Table, forms_of_name
 
 
 class Narrow:

@@ -1,0 +1,193 @@
+"""The beginning of a drawn snapshot: what everything does, and where; without the stacks.
+
+That is a table of the tasks of each loop, what a loop that is stuck stands in, who waits for each
+other in a circle, and a table of the threads.
+"""
+
+from __future__ import annotations
+
+from stackscope.model.stacks import Stack
+from stackscope.render.paths import short_path
+from stackscope.render.tasks import LoopTable
+from stackscope.render.threads import thread_lines
+from stackscope.render.words import count, joined, loop_title, number_ranges, task_title
+from stackscope.safe.text import safe_text
+from stackscope.snapshot.folding import folded_frames
+from stackscope.snapshot.idle import is_idle_worker
+from stackscope.snapshot.user_code import (
+    calls_below_user,
+    innermost_user_frame,
+    is_machinery,
+    library_of,
+    name_of_call,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, Iterator, List, Optional
+
+    from stackscope.model.snapshot import LoopNode, Snapshot, TaskNode, ThreadNode
+    from stackscope.render.drawing import Layout, Line
+
+__all__ = ["circle_lines", "idle_line", "is_idle_worker", "loop_lines", "thread_table"]
+
+LATE = 0.1
+"""Seconds that a loop has to be late to be said to have stood for them."""
+
+
+def loop_lines(snapshot: Snapshot, layout: Layout, max_alike: Optional[int]) -> Iterator[Line]:
+    """The table of the tasks of each loop; above it what a loop that is stuck stands in."""
+    for loop in snapshot.loops:
+        line = headline(loop, snapshot.threads)
+        if line is not None:
+            yield line
+        yield loop_title(loop)
+        passed = {} if max_alike is None else _of_libraries(loop)
+        table = LoopTable(
+            loop, layout, most_alike=max_alike, passed=passed, of_libraries=max_alike is None
+        )
+        yield from table.lines()
+        if passed:
+            numbers = number_ranges(node.number for node in passed.values())
+            words = (
+                f"{count(len(passed), 'more task')} with nothing but code of libraries: {numbers}"
+            )
+            yield [("guide", f"  {layout.guides.more}"), ("note", words)]
+
+
+def _of_libraries(loop: LoopNode) -> Dict[int, TaskNode]:
+    """The tasks of a loop that need no row: libraries have them, and nobody waits for what they do.
+
+    If there are no others, all need one.
+    """
+    nodes = list(loop.walk())
+    held = {
+        id(holder) for node in nodes if node.waiting is not None for holder in node.waiting.holders
+    }
+    found = {
+        id(node): node
+        for node in nodes
+        if node.state == "waiting"
+        and id(node.task) not in held
+        and not (node.waiting is not None and node.waiting.holders)
+        and is_of_libraries(node.stack)
+    }
+    return found if len(found) < len(nodes) else {}
+
+
+def is_of_libraries(stack: Stack) -> bool:
+    """Whether no frame of a stack is the user's, nor holds a context manager of the user's."""
+    frames = [frame for frame in stack.frames if not frame.hide]
+    known = {id(frame.pyframe): frame for frame in frames}
+    return all(
+        folded_frames(
+            [frame.pyframe for frame in frames], known, lambda frame: library_of(frame) != ""
+        )
+    )
+
+
+def headline(loop: LoopNode, threads: List[ThreadNode]) -> Optional[Line]:
+    """What a loop stands in, if it has stood for some time, or runs something just now."""
+    late = loop.seconds_late or 0
+    if not loop.is_running or (loop.is_here and late < LATE):
+        return None
+    node = next((one for one in loop.walk() if one.state == "running"), None)
+    if node is not None:
+        name, stack = task_title(node), node.stack
+    else:
+        callback = _callback_in(loop, threads) if late >= LATE else None
+        if callback is None:
+            return None
+        name, stack = "a callback", callback
+    verb = "has stood in" if late >= LATE else "is in"
+    parts = [f"the loop {verb} {name}{_place(stack)}", _call(stack, loop, threads)]
+    if late >= LATE:
+        parts.append(f"for about {late:.1f} s")
+    return [("alert", joined(*parts))]
+
+
+def _callback_in(loop: LoopNode, threads: List[ThreadNode]) -> Optional[Stack]:
+    """What runs below the functions of a loop, as far as it is the user's."""
+    found = [node for node in threads if node.name == loop.thread]
+    if len(found) != 1:
+        return None
+    frames = found[0].stack.frames
+    start = max(
+        [index + 1 for index, frame in enumerate(frames) if is_machinery(frame.pyframe)], default=0
+    )
+    inner = frames[start:]
+    is_users = any(not library_of(frame.pyframe) for frame in inner if not frame.hide)
+    return Stack(None, inner) if start and is_users else None
+
+
+def _place(stack: Stack) -> str:
+    """Where the innermost line of the user's is."""
+    frame = innermost_user_frame(stack)
+    if frame is None or not frame.lineno:
+        return ""
+    return f" at {short_path(safe_text(frame.filename))}:{frame.lineno}"
+
+
+def _call(stack: Stack, loop: LoopNode, threads: List[ThreadNode]) -> str:
+    """What the user's innermost line calls, or what it waits for."""
+    thread = _thread_at(stack, threads)
+    if thread is not None and thread.waiting is not None:
+        return f"waiting for {thread.waiting}"
+    below = calls_below_user(stack, lambda _: False)
+    call = name_of_call(below[0]) if below else loop.calls
+    return f"in {safe_text(call)}" if call else ""
+
+
+def _thread_at(stack: Stack, threads: List[ThreadNode]) -> Optional[ThreadNode]:
+    """The thread whose innermost frame is that of a stack."""
+    if not stack.frames:
+        return None
+    innermost = stack.frames[-1].pyframe
+    for node in threads:
+        if node.stack.frames and node.stack.frames[-1].pyframe is innermost:
+            return node
+    return None
+
+
+def circle_lines(snapshot: Snapshot) -> Iterator[Line]:
+    """Who waits for each other."""
+    for circle in snapshot.cycles:
+        names = " > ".join([task_title(node) for node in [*circle, circle[0]]])
+        yield [("alert", f"waiting for each other: {names}")]
+
+
+def thread_table(snapshot: Snapshot, layout: Layout, max_alike: Optional[int]) -> Iterator[Line]:
+    """The table of the threads, but for those that run a loop, whose tables tell of them."""
+    names = [node.name for node in snapshot.threads]
+    of_loops = {loop.thread for loop in snapshot.loops if names.count(loop.thread or "") == 1}
+    of_tasks = {id(frame.pyframe) for node in snapshot.tasks() for frame in node.stack.frames}
+    threads = [
+        node
+        for node in snapshot.threads
+        if node.name not in of_loops
+        and (
+            node.waiting is not None
+            or not any(id(frame.pyframe) in of_tasks for frame in node.stack.frames)
+        )
+    ]
+    idle = [node for node in threads if is_idle_worker(node)]
+    known = set(map(id, idle))
+    busy = [node for node in threads if id(node) not in known]
+    if busy:
+        noun = "thread" if len(threads) == len(snapshot.threads) else "other thread"
+        yield [("header", f"{count(len(busy), noun)}:")]
+        yield from thread_lines(
+            busy, None, (), layout, most_alike=max_alike, hint="", at_stop=False
+        )
+    if idle:
+        yield [("text", "  "), *idle_line(idle)]
+
+
+def idle_line(nodes: List[ThreadNode]) -> Line:
+    """The line that stands for workers of pools that have nothing to do."""
+    numbers = number_ranges(node.number for node in nodes if node.number)
+    noun = "threads" if len(nodes) > 1 else "thread"
+    return [
+        ("root", count(len(nodes), "idle pool worker")),
+        ("comment", f": {noun} {numbers}" if numbers else ""),
+    ]
