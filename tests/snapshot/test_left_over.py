@@ -161,7 +161,7 @@ def test_tasks_of_another_loop_are_named_but_not_drawn_there():
     assert waits.waiting.tasks == [task.task]
     assert waits.children == []
     words = f"task {task.number} ({task.name}): in the loop of thread other"
-    assert f"(waits): waiting for {words}\n" in text
+    assert f"(waits): waiting for {words}, at " in text
 
 
 def test_chains_of_futures_take_linear_time():
