@@ -21,7 +21,7 @@ from stackscope.extraction.hooks import (
     unwrap_stackitem,
 )
 from stackscope.extraction.walk import Walk
-from stackscope.interpreter.running import callers, this_thread, thread_frames
+from stackscope.interpreter.running import callers, this_thread, thread_stack
 from stackscope.model.stacks import Frame, Stack, StackSlice
 from stackscope.safe.interruptions import interrupts
 from stackscope.safe.loading import TooEarly, is_loading, load
@@ -129,6 +129,7 @@ class Extraction:
         "depth",
         "elaborators",
         "find_contexts",
+        "known",
         "lack",
         "later",
         "managers",
@@ -156,6 +157,8 @@ class Extraction:
         self.recurse_child_tasks = recurse_child_tasks
         self.caller = caller
         self.depth = 0
+        self.known: Dict[Callable[[], Any], Any] = {}
+        """What hooks have looked up: see `looked_up_once`."""
         self.chain: Chain = None
         """What is under construction, innermost first: an item or manager, the stack it belongs to,
         what it is inside of, and how many there are outside of it."""
@@ -187,6 +190,7 @@ class Extraction:
             return result
         finally:
             self.path.clear()
+            self.known.clear()
             del result  # see `without_our_frames`
 
     def postpone(self, work: Callable[..., None], *args: Any) -> None:
@@ -412,6 +416,17 @@ def current_extraction() -> Optional[Extraction]:
     return _current.get()
 
 
+def looked_up_once(look: Callable[[], R]) -> R:
+    """For hooks: what ``look()`` gives, which takes long and is asked once in each extraction."""
+    extraction = current_extraction()
+    if extraction is None:
+        return look()
+    if look not in extraction.known:
+        extraction.known[look] = look()
+    found: R = extraction.known[look]
+    return found
+
+
 def threads_with_frames() -> Iterator[Tuple[int, List[FrameType]]]:
     """The identifier of each thread, and its frames, outermost first. For hooks.
 
@@ -420,7 +435,7 @@ def threads_with_frames() -> Iterator[Tuple[int, List[FrameType]]]:
     here = this_thread()
     for ident in list(sys._current_frames()):
         if ident != here:
-            yield ident, thread_frames(ident)
+            yield ident, thread_stack(ident)
         else:
             extraction = current_extraction()
             yield ident, callers(sys._getframe() if extraction is None else extraction.caller)

@@ -13,6 +13,7 @@ from stackscope.snapshot.survey import unique
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from types import FrameType
     from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
     from stackscope.model.stacks import Stack
@@ -176,10 +177,13 @@ class FoundItem:
         state: What it does, in a word: ``"suspended"``.
         owner: The item that it belongs to, or the identifier of the thread that it lives in, if
             known.
-        is_running: Whether it is running, so that its frames are those of its thread.
+        is_running: Whether it is running, so that its frames are those of its thread, or has none.
+
+    Attributes:
+        called_by: The frame that goes on when one that is running ends, if that is known.
     """
 
-    __slots__ = ("is_running", "item", "name", "owner", "state")
+    __slots__ = ("called_by", "is_running", "item", "name", "owner", "state")
 
     def __init__(
         self,
@@ -195,6 +199,7 @@ class FoundItem:
         self.state = state
         self.owner = owner
         self.is_running = is_running
+        self.called_by: Optional[FrameType] = None
 
 
 class RegisteredFinder:

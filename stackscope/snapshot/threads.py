@@ -24,11 +24,10 @@ __all__ = ["name_of_thread", "thread_nodes"]
 def thread_nodes(extraction: Extraction) -> List[ThreadNode]:
     """All threads that Python code runs in, the calling one first, then the oldest first."""
     nodes = []
-    frame = None
-    for ident, frame in sys._current_frames().items():
+    for ident in list(sys._current_frames()):
         thread = _thread(ident)
         is_here = ident == this_thread()
-        item: Any = StackSlice(inner=frame) if thread is None else thread
+        item: Any = ident if thread is None or _number_of(thread) != ident else thread
         if is_here:
             item = StackSlice()
         nodes.append(
@@ -42,11 +41,14 @@ def thread_nodes(extraction: Extraction) -> List[ThreadNode]:
                 instance_attributes(thread).get("_daemonic") is True,
             )
         )
-    del frame  # perhaps our own, which would keep itself alive
     nodes.sort(key=lambda node: (not node.is_here, _age(node)))
     for node in nodes:
         node.number = 0 if node.thread is None else thread_numbers.of(node.thread)
     return nodes
+
+
+def _number_of(thread: object) -> object:
+    return instance_attributes(thread).get("_ident")
 
 
 def thread_that_has(lock: object) -> Optional[threading.Thread]:

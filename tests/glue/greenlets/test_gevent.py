@@ -79,8 +79,8 @@ assert shown(whole) == ["look_from_thread"], shown(whole)
 here, there = snapshot.threads
 assert here.is_here and not there.is_here
 items = {item.name: item for item in snapshot.items}
-assert sorted(items) == ["Own", "main greenlet", "worker"], items
-assert shown(items["main greenlet"].stack)[0] == "<module>"
+assert sorted(items) == ["Own", "worker"], items
+assert shown(there.stack)[0] == "<module>", there.stack  # the hub returns to the main greenlet
 event.set()
 gevent.joinall([one, own])
 assert extract(one).frames == []
@@ -128,6 +128,27 @@ names = {item.name: item.thread for item in snapshot.items}
 assert names["worker"] == "MainThread", names
 real = gevent.get_hub().threadpool.apply(lambda: extract(main))
 assert shown(real)[0] == "<module>", real
+
+def busy():
+    with Manager():
+        began.append(True)
+        while not seen:
+            pass
+def look_at_busy():
+    while not began:
+        real_sleep(0.001)
+    seen.append(extract_all())
+began, seen = [], []
+from gevent import monkey
+real_sleep = monkey.get_original("time", "sleep")
+looker = gevent.get_hub().threadpool.spawn(look_at_busy)
+gevent.spawn(busy).join()
+[snapshot] = seen
+[there] = [node for node in snapshot.threads if not node.is_here]
+assert there.name == "MainThread"
+assert shown(there.stack)[0] == "<module>" and shown(there.stack)[-1] == "busy", there.stack
+assert contexts(there.stack, "busy")
+assert [item.state for item in snapshot.items if item.name == "busy"] == ["running elsewhere"]
 
 def fail():
     with Manager():
