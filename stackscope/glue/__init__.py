@@ -29,6 +29,7 @@ __all__ = ["make_ready"]
 BUILT_IN = {
     "IPython": "ipython",
     "_pytest.runner": "pytest",
+    "aiosqlite.core": "aiosqlite",
     "anyio": "anyio.common",
     "anyio._backends._asyncio": "anyio.on_asyncio",
     "anyio._backends._trio": "anyio.on_trio",
@@ -59,6 +60,8 @@ BUILT_IN = {
     "outcome": "outcome",
     "pytest_asyncio.plugin": "pytest_asyncio",
     "pytest_trio.plugin": "pytest_trio",
+    "sqlalchemy.ext.asyncio": "sqlalchemy",
+    "sqlalchemy.orm.session": "sqlalchemy",
     "sqlalchemy.pool": "sqlalchemy",
     "sqlalchemy.util._concurrency_py3k": "sqlalchemy",
     "sqlalchemy.util.concurrency": "sqlalchemy",

@@ -14,6 +14,7 @@ from stackscope.interpreter.running import this_thread
 from stackscope.model.snapshot import ItemNode, LoopNode, Snapshot, TaskNode
 from stackscope.model.stacks import Stack
 from stackscope.safe.interruptions import attempt
+from stackscope.snapshot.belongings import name_users_of_pools
 from stackscope.snapshot.numbers import item_numbers
 from stackscope.snapshot.owners import TaskTrees
 from stackscope.snapshot.runtimes import found_by, known_finders, make_runtimes, types_of
@@ -63,6 +64,7 @@ def _take(extraction: Extraction, threads: bool, tasks: bool) -> Snapshot:
     for thread in found_threads:
         if not thread.is_here:
             thread.waiting = attempt(None, describe_thread, thread.stack, trees.inside.objects)
+    name_users_of_pools([*trees.nodes.values(), *found_threads])
     graph = WaitGraph(trees.nodes, found_threads, trees.inside)
     graph.name_holders()
     graph.hang_awaited(loops)

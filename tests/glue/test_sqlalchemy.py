@@ -14,8 +14,9 @@ pytest.importorskip("greenlet", reason="greenlet isn't installed here")
 pytest.importorskip("sqlalchemy", reason="SQLAlchemy isn't installed here")
 pytest.importorskip("aiosqlite", reason="aiosqlite isn't installed here")
 
+import aiosqlite
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
 
@@ -106,3 +107,115 @@ def test_a_task_that_blocks_its_loop():
     [frame] = [frame for frame in node.stack.frames if frame.funcname == "work"]
     assert [context.obj for context in frame.contexts] == [lock]
     assert snapshot.items == []
+
+
+def with_session(engine):
+    async def hold():
+        async with AsyncSession(engine) as session:
+            await session.execute(sa.text("select 1"))
+            await asyncio.sleep(100)
+
+    return hold()
+
+
+def with_connection(engine):
+    async def hold():
+        async with engine.begin() as connection:
+            await connection.execute(sa.text("select 1"))
+            await asyncio.sleep(100)
+
+    return hold()
+
+
+def with_a_transaction(engine):
+    async def hold():
+        sessions = async_sessionmaker(engine)
+        async with sessions() as session, session.begin():
+            async with session.begin_nested():
+                await session.execute(sa.text("select 1"))
+                await asyncio.sleep(100)
+
+    return hold()
+
+
+def in_a_variable(engine):
+    async def hold():
+        session = AsyncSession(engine)
+        try:
+            await session.run_sync(lambda session: session.execute(sa.text("select 1")))
+            await asyncio.sleep(100)
+        finally:
+            await session.close()
+
+    return hold()
+
+
+@pytest.mark.parametrize("hold", [with_session, with_connection, with_a_transaction, in_a_variable])
+def test_who_has_the_connections_of_a_pool(hold, tmp_path):
+    async def want(engine):
+        async with AsyncSession(engine) as session:
+            await session.execute(sa.text("select 1"))
+
+    async def main():
+        engine, other = [
+            create_async_engine(
+                f"sqlite+aiosqlite:///{tmp_path / name}",
+                poolclass=sa.AsyncAdaptedQueuePool,
+                pool_size=2,
+                max_overflow=0,
+                pool_timeout=10,
+            )
+            for name in ("one", "two")
+        ]
+        pool = engine.pool
+        holders = [asyncio.ensure_future(hold(engine)) for _ in range(2)]
+        beside = asyncio.ensure_future(hold(other))
+        await asyncio.sleep(0.3)
+        waiters = [asyncio.ensure_future(want(engine)) for _ in range(2)]
+        await asyncio.sleep(0.3)
+        snapshot = extract_all()
+        for task in (*holders, beside):
+            task.cancel()
+        await asyncio.gather(*holders, beside, return_exceptions=True)
+        await asyncio.gather(*waiters)
+        await engine.dispose()
+        await other.dispose()
+        return snapshot, holders, waiters, pool
+
+    snapshot, holders, waiters, pool = asyncio.run(main())
+    nodes = [node for node in snapshot.tasks() if node.task in waiters]
+    assert len(nodes) == 2
+    for node in nodes:
+        assert node.waiting.lock is pool
+        assert {id(task) for task in node.waiting.holders} == set(map(id, holders))
+        words = str(node.waiting)
+        assert words.startswith("AsyncSession.execute(): AsyncAdaptedQueuePool.connect(): 2 of 2")
+        assert " s left, held by task " in words
+
+
+def test_a_call_in_the_thread_of_a_connection():
+    async def main():
+        gate = threading.Event()
+
+        def slow():
+            gate.wait(10)
+
+        async with aiosqlite.connect(":memory:") as connection:
+            await connection.create_function("slow", 0, slow)
+            tasks = [
+                asyncio.ensure_future(connection.execute_fetchall("select slow()"))
+                for _ in range(2)
+            ]
+            await asyncio.sleep(0.3)
+            snapshot = extract_all()
+            gate.set()
+            await asyncio.gather(*tasks)
+        return snapshot, tasks
+
+    snapshot, tasks = asyncio.run(main())
+    by_task = {node.task: node for node in snapshot.tasks()}
+    begun, queued = [by_task[task] for task in tasks]
+    in_order(begun.stack, "execute_fetchall", "_execute", "slow", "wait")
+    assert begun.waiting.thread in [thread.name for thread in snapshot.threads]
+    assert "slow" not in names(queued.stack)
+    assert "not begun" in str(queued.waiting)
