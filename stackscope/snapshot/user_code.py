@@ -202,7 +202,7 @@ def _folders_of_scripts() -> List[str]:
 
 
 def _rank_of(frame: FrameType) -> int:
-    """The same for a frame, whose code a library may have made."""
+    """As `_rank_of_file`, for a frame, whose code a library may have made."""
     rank = _rank_of_file(frame.f_code.co_filename)
     return INSTALLED if rank == USER and library_of(frame) else rank
 
