@@ -15,11 +15,13 @@ from stackscope.render.words import (
     alike_keys,
     count,
     groups_of_alike,
+    item_key,
     loop_title,
     number_ranges,
     task_label,
     task_title,
     tasks_named_in,
+    wait_of_items,
 )
 from stackscope.safe.text import cut, safe_text
 
@@ -102,8 +104,7 @@ class _Drawing:
             nodes = [node for node in snapshot.items if node.kind == kind]
             total = sum(1 for top in nodes for _ in top.walk())
             yield [("header", f"{count(total, kind)}:")]
-            for node in nodes:
-                yield Nested(self.guides.context, self.item(node))
+            yield from self.items(nodes)
         if snapshot.frozen:
             words = f"{count(snapshot.frozen, 'object')} kept from the collector by gc.freeze(): "
             yield [("note", f"{words}greenlets and resting event loops among these may be missing")]
@@ -231,14 +232,24 @@ class _Drawing:
         yield [("root", f"thread{number} {safe_text(node.name)}"), ("comment", words)]
         yield self.body(node.stack)
 
-    def item(self, node: ItemNode) -> Block:
+    def items(self, nodes: Sequence[ItemNode]) -> Block:
+        """Greenlets or the like; many that are alike as one."""
+        most = len(nodes) if self.max_alike is None else self.max_alike
+        for group in groups_of_alike(nodes, item_key, most):
+            yield Nested(self.guides.context, self.item(group[0], group))
+
+    def item(self, node: ItemNode, group: Sequence[ItemNode]) -> Block:
         """A greenlet or the like with its stack."""
         where = f" in {safe_text(node.thread)}" if node.thread else ""
         title = f"{node.kind} {node.number} {safe_text(node.name)}"
-        yield [("root", title), ("comment", f"{where}: {node.state}")]
+        words = "" if node.waiting is None else f", waiting for {wait_of_items(group)}"
+        yield [("root", title), ("comment", f"{where}: {node.state}{words}")]
+        if len(group) > 1:
+            numbers = number_ranges(one.number for one in group[1:])
+            note = f"and {len(group) - 1} more at the same lines: {numbers}"
+            yield [("guide", self.guides.more), ("note", note)]
         yield self.body(node.stack)
-        for child in node.children:
-            yield Nested(self.guides.context, self.item(child))
+        yield from self.items(node.children)
 
     def body(self, stack: Stack) -> Nested:
         """The frames of something that has no tasks of its own."""

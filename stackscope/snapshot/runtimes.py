@@ -205,14 +205,16 @@ class FoundItem:
 class RegisteredFinder:
     """What `register_finder` was told."""
 
-    __slots__ = ("find", "kind", "types")
+    __slots__ = ("asks_survey", "find", "kind", "types")
 
     def __init__(
         self,
         kind: str,
         types: Callable[[], Sequence[type]],
         find: Callable[[Survey], List[FoundItem]],
+        asks_survey: bool,
     ) -> None:
+        self.asks_survey = asks_survey
         self.kind = kind
         self.types = types
         self.find = find
@@ -222,22 +224,35 @@ _finders: Dict[str, RegisteredFinder] = {}
 
 
 def register_finder(
-    kind: str, types: Callable[[], Sequence[type]], find: Callable[[Survey], List[FoundItem]]
+    kind: str,
+    types: Callable[[], Sequence[type]],
+    find: Callable[[Survey], List[FoundItem]],
+    *,
+    asks_survey: bool = True,
 ) -> None:
     """Have `extract_all` look for things that have stacks, beside tasks and threads.
 
     Args:
         kind: What these are, in one word such as ``"greenlet"``. It replaces a finder of the same
             kind.
-        types: Gives the types whose instances ``find`` will ask the survey for.
+        types: Gives their types, whose instances ``find`` may ask the survey for.
         find: Finds them.
+        asks_survey: Whether it does. That the survey searches for them takes long.
     """
-    _finders[kind] = RegisteredFinder(kind, types, find)
+    _finders[kind] = RegisteredFinder(kind, types, find, asks_survey)
 
 
 def known_finders() -> List[RegisteredFinder]:
     """The finders, in the order in which they were registered."""
     return list(_finders.values())
+
+
+def kind_of_item(obj: object) -> str:
+    """What something is that a finder has found: ``"greenlet"``."""
+    for finder in known_finders():
+        if is_instance(obj, types_of(finder.types)):
+            return finder.kind
+    return "item"
 
 
 # -------------------------------------------------------------------- to be asked

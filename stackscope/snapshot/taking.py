@@ -49,7 +49,7 @@ def _take(extraction: Extraction, threads: bool, tasks: bool) -> Snapshot:
     types = [cls for runtime in runtimes for cls in runtime.types()]
     finders = known_finders() if threads else []
     for finder in finders:
-        types += types_of(finder.types)
+        types += types_of(finder.types) if finder.asks_survey else []
     survey = Survey(types, extraction.caller)
     trees = TaskTrees(extraction)
     loops = [
@@ -117,9 +117,11 @@ def _item_nodes(
         innermost = stack.frames[-1].pyframe if stack.frames else one.called_by
         if id(innermost) in in_tasks:
             continue
-        nodes[id(one.item)] = ItemNode(
+        node = nodes[id(one.item)] = ItemNode(
             kind, one.item, item_numbers.of(one.item), one.name, one.state, stack, thread, []
         )
+        if one.called_by is None:
+            node.waiting = attempt(None, describe_wait, stack)
     tops: List[ItemNode] = []
     for one in found:
         if id(one.item) not in nodes:

@@ -150,7 +150,8 @@ def _let_times_run(snapshot: Snapshot, seconds: float) -> None:
 def _take() -> Snapshot:
     from stackscope import extract_all
 
-    snapshot = extract_all(threads=False)
+    snapshot = extract_all(threads="greenlet" in sys.modules)
+    snapshot.threads = []  # there is a command of its own for these
     snapshot.loops = [loop for loop in snapshot.loops if not is_loop_of_prompt(loop.loop)]
     for node in snapshot.tasks():
         if node.state in ("running", "starting") or _ends_in_call(node.stack):

@@ -15,6 +15,7 @@ from stackscope.glue.greenlets.greenlet import (
     parent_of,
     running_greenlets,
 )
+from stackscope.interpreter.heap import subclasses
 from stackscope.interpreter.running import this_thread
 from stackscope.safe.objects import instance_attributes, is_instance
 from stackscope.safe.text import class_name
@@ -58,8 +59,8 @@ def register_thread_reader(read: Callable[[Any], object]) -> None:
 
 
 def types() -> Sequence[type]:
-    """None: the survey would search for greenlets in all that there is."""
-    return ()
+    """The classes of greenlets."""
+    return subclasses(greenlet.greenlet)
 
 
 def find_greenlets(survey: Survey) -> List[FoundItem]:
@@ -149,4 +150,4 @@ def _thread_of(item: Any) -> object:
 
 def install() -> None:
     """Have greenlets found."""
-    register_finder("greenlet", types, find_greenlets)
+    register_finder("greenlet", types, find_greenlets, asks_survey=False)

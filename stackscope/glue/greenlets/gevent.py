@@ -12,6 +12,7 @@ from types import BuiltinFunctionType
 
 from stackscope.extraction.extraction import looked_up_once
 from stackscope.glue.describing import hide_functions, register_greenlet_finder
+from stackscope.glue.greenlets import gevent_waits
 from stackscope.glue.greenlets.finder import register_folded, register_plain, register_thread_reader
 from stackscope.glue.greenlets.greenlet import all_greenlets, main_of, register_thread_teller
 from stackscope.interpreter.running import register_stacks
@@ -34,6 +35,7 @@ PLUMBING = (
     ("gevent._abstract_linkable", "AbstractLinkable", "_wait_core"),
     ("gevent._abstract_linkable", "AbstractLinkable", "_AbstractLinkable__wait_to_be_notified"),
     ("gevent._abstract_linkable", "AbstractLinkable", "_switch_to_hub"),
+    ("gevent.lock", "RLock", "__enter__"),
     ("gevent.threadpool", "_WorkerGreenlet", "_begin"),
     ("gevent.threadpool", "_WorkerGreenlet", "run"),
     ("gevent.threadpool", "_WorkerGreenlet", "_WorkerGreenlet__run_task"),
@@ -91,6 +93,7 @@ def thread_of_greenlet(item: Any) -> object:
 
 def install() -> None:
     """Register what is known about gevent."""
+    gevent_waits.install()
     register_stacks(number_in_threading=number_in_threading)
     register_greenlet_finder(greenlet_in_place_of_thread)
     register_thread_reader(thread_of_greenlet)

@@ -207,3 +207,34 @@ def test_greenlets(pure):
 @pytest.mark.parametrize("patch", [FIRST, LATE], ids=["first", "late"])
 def test_monkey_patches(patch):
     run(patch + PATCHED)
+
+
+def test_what_greenlets_wait_for():
+    path = os.path.join(os.path.dirname(__file__), "gevent_program.py")
+    run(f"import runpy\nrunpy.run_path({path!r})")
+
+
+QUADRATIC = """
+import time
+import gevent
+
+def measured(number):
+    items = [gevent.spawn(gevent.sleep, 100) for _ in range(number)]
+    gevent.sleep(0)
+    extract_all()
+    begin = time.perf_counter()
+    snapshot = extract_all()
+    taken = time.perf_counter() - begin
+    assert len(snapshot.items) == number
+    gevent.killall(items)
+    return taken
+
+ballast = [[number] for number in range(100_000)]
+few, many = measured(100), measured(400)
+assert many < 12 * few + 0.2, (few, many)
+print("done")
+"""
+
+
+def test_time_is_linear():
+    run(FIRST + QUADRATIC)

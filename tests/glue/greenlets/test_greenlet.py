@@ -407,3 +407,14 @@ def test_switching_is_hidden_on_pypy():
     stack = greenlet.greenlet(lambda: extract_since(None)).switch()
     hidden = {frame.funcname for frame in stack.frames if frame.hide}
     assert hidden >= {"switch", "__switch", "_greenlet_start"}
+
+
+def test_those_that_are_alike_are_drawn_once():
+    items = [suspended() for _ in range(7)]
+    snapshot = extract_all()
+    text, whole = str(snapshot), "".join(snapshot.format(max_alike=None))
+    for item in items:
+        item.switch()
+    assert text.count("return inner()") == 1
+    assert "and 6 more at the same lines: " in text
+    assert whole.count("return inner()") == 7
