@@ -46,6 +46,8 @@ BUILT_IN = {
     "concurrent.futures.thread": "stdlib.concurrent_futures",
     "contextlib": "stdlib.contextlib",
     "contextvars": "stdlib.contextvars",
+    "eventlet.greenthread": "greenlets.eventlet",
+    "eventlet.queue": "greenlets.eventlet",
     "gevent": "greenlets.gevent",
     "gevent.threadpool": "greenlets.gevent",
     "greenback": "greenlets.greenback",

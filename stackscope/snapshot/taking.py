@@ -114,13 +114,16 @@ def _item_nodes(
         if type(one.owner) is int:
             thread = name_of_thread(one.owner) or f"thread {one.owner:#x}"
         stack = Stack(one.item, []) if one.is_running else extraction.stack(one.item)
+        if stack.error is not None and not stack.frames:  # it has been switched to meanwhile
+            stack = Stack(one.item, [])
+            one.state, one.is_running = "running elsewhere", True
         innermost = stack.frames[-1].pyframe if stack.frames else one.called_by
         if id(innermost) in in_tasks:
             continue
         node = nodes[id(one.item)] = ItemNode(
             kind, one.item, item_numbers.of(one.item), one.name, one.state, stack, thread, []
         )
-        if one.called_by is None:
+        if one.called_by is None and not one.state.startswith("running"):
             node.waiting = attempt(None, describe_wait, stack)
     tops: List[ItemNode] = []
     for one in found:

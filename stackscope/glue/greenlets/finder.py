@@ -87,11 +87,9 @@ def find_greenlets(survey: Survey) -> List[FoundItem]:
         innermost = frame_of(item)
         if id(item) in drawn or is_instance(item, tuple(_folded)):
             continue
-        if parent is None and (
-            innermost is None
-            or not function_of(innermost)  # there is nothing but machinery
-            or _thread_of(item) is not None
-        ):
+        if innermost is not None and not function_of(innermost) and frames_of(innermost):
+            continue  # there is nothing but machinery
+        if parent is None and (innermost is None or _thread_of(item) is not None):
             continue
         thread = threads.get(id(item))
         state = "suspended"

@@ -358,12 +358,12 @@ def describe_socket(frame: Frame, waiting: Waiting) -> None:
     inner = stored(obj, "_sock")
     address = None
     if is_instance(inner, (_socket.socket,)):
-        address = attempt(None, _peer, inner)
+        address = attempt(None, peer_of, inner)
     waiting.obj = obj
     waiting.resource = address or waiting.resource
 
 
-def _peer(sock: Any) -> Optional[str]:
+def peer_of(sock: Any) -> Optional[str]:
     """The address at the other end of a socket; its own, if there is none."""
     plain = _socket.socket
     try:
