@@ -12,6 +12,7 @@ On PyPy, greenlets are written in Python, on top of continulets. The frames of t
 from __future__ import annotations
 
 import sys
+import weakref
 from types import FunctionType
 
 import greenlet
@@ -45,6 +46,8 @@ _active = greenlet.greenlet.__dict__["__bool__"]
 _parent = None if WRITTEN_IN_PYTHON else greenlet.greenlet.__dict__["parent"].__get__
 _start = getattr(greenlet, "_greenlet_start", None)  # PyPy
 _count_mains = getattr(getattr(greenlet, "_greenlet", None), "get_total_main_greenlets", None)  # 2+
+_mains: List[Callable[[], Any]] = []
+"""The main greenlets that a search of all objects has found: they need not be searched again."""
 _thread_tellers: List[Callable[[Any], Optional[int]]] = []
 
 
@@ -148,6 +151,7 @@ def _find_all() -> List[Any]:
     if _count_mains is None:
         return [item for item in instances(kinds) if _active(item)]
     mains = [main_of(greenlet.getcurrent())]
+    mains += _mains_beside(mains, [main for main in (ref() for ref in _mains) if main is not None])
     found = referrers_of(mains, kinds)
     # Greenlets of a class that is written in Python are found in all threads.
     others = _mains_beside(mains, [main_of(item) for item in found if _active(item)])
@@ -156,6 +160,8 @@ def _find_all() -> List[Any]:
     mains += others
     if len(mains) < _count_mains():  # some of a class in C, in threads that have no others
         found = instances(kinds)
+        mains += _mains_beside(mains, [main_of(item) for item in found if _active(item)])
+        _mains[:] = [weakref.ref(main) for main in mains]
     known = {id(item): item for item in (*mains, *found) if _active(item)}
     return list(known.values())
 

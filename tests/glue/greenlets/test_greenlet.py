@@ -17,6 +17,7 @@ from stackscope import (
     extract_since,
     extract_until,
 )
+from stackscope.glue.greenlets import greenlet as greenlet_glue
 from stackscope.interpreter.heap import subclasses
 from tests.helpers.stacks import names
 
@@ -418,3 +419,32 @@ def test_those_that_are_alike_are_drawn_once():
     assert text.count("return inner()") == 1
     assert "and 6 more at the same lines: " in text
     assert whole.count("return inner()") == 7
+
+
+@pytest.mark.skipif(PYPY, reason="there is no telling how many there are")
+def test_a_thread_with_a_main_greenlet_is_searched_for_once(monkeypatch):
+    def count(kinds):
+        searches.append(kinds)
+        return instances(kinds)
+
+    def work():
+        item = suspended()
+        ready.set()
+        leave.wait(10)
+        item.switch()
+
+    ready, leave, searches = threading.Event(), threading.Event(), []
+    instances = greenlet_glue.instances
+    monkeypatch.setattr(greenlet_glue, "instances", count)
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert ready.wait(10)
+    try:
+        first, second = extract_all(), extract_all()
+    finally:
+        leave.set()
+        thread.join()
+    for snapshot in (first, second):
+        [node] = snapshot.items
+        assert node.name == "outer"
+    assert len(searches) <= 1
