@@ -7,6 +7,7 @@
 `owners`      the tasks of all loops as trees
 `waits`       what a task or thread waits for
 `inside`      who is inside of which context managers
+`belongings`  who has what is from a pool
 `wait_graph`  who waits for whom: holders of locks, and circles
 `threads`     the threads, and what they are called
 `numbers`     small numbers for tasks and threads, never given twice

@@ -8,7 +8,8 @@ Nothing here prints, and nothing here knows a debugger.
 `contexts`    the context managers of one frame as a tree with numbers
 `tasks`       all tasks as one tree
 `threads`     all threads as a table
-`columns`     the columns of both, and what gives way where they don't fit
+`items`       greenlets and the like as a table
+`columns`     the columns of these, and what gives way where they don't fit
 `exceptions`  the exceptions that belong to one
 `code`        source code as listings show it
 ============  ===============================================================

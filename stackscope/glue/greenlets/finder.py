@@ -75,13 +75,17 @@ def find_greenlets(survey: Survey) -> List[FoundItem]:
     current = greenlet.getcurrent()
     running = {this_thread(): current, **running_greenlets()}
     threads = {id(item): ident for ident, item in running.items()}
+    mains: Dict[int, int] = {}
     drawn: Dict[int, int] = {}  # the threads of those that the running ones return to
     for ident, item in running.items():
         parent = parent_of(item)
+        if parent is None:
+            mains[id(item)] = ident
         while parent is not None:
             drawn[id(parent)] = ident
             parent = parent_of(parent)
     found = []
+    owners = {**mains, **drawn}
     for item in items:
         parent = parent_of(item)
         innermost = frame_of(item)
@@ -99,7 +103,7 @@ def find_greenlets(survey: Survey) -> List[FoundItem]:
             item,
             name_of(item, innermost if thread is None else sys._current_frames().get(thread)),
             state,
-            owner_of(item, drawn),
+            owner_of(item, owners),
             is_running=innermost is None,
         )
         if thread is not None and parent is not None:
@@ -108,7 +112,7 @@ def find_greenlets(survey: Survey) -> List[FoundItem]:
     return found
 
 
-def owner_of(item: Any, drawn: Mapping[int, int]) -> object:
+def owner_of(item: Any, threads: Mapping[int, int]) -> object:
     """The greenlet that ``item`` returns to; if that is a part of a thread, the thread's number."""
     parent = parent_of(item)
     while parent is not None and is_instance(parent, tuple(_folded)):
@@ -117,7 +121,7 @@ def owner_of(item: Any, drawn: Mapping[int, int]) -> object:
         if ident is not None:
             return ident
         parent = parent_of(parent)
-    return drawn.get(id(parent), parent)
+    return threads.get(id(parent), parent)
 
 
 def name_of(item: Any, innermost: Optional[FrameType]) -> str:
