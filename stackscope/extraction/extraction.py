@@ -21,7 +21,7 @@ from stackscope.extraction.hooks import (
     unwrap_stackitem,
 )
 from stackscope.extraction.walk import Walk
-from stackscope.interpreter.running import callers, this_thread, thread_frames
+from stackscope.interpreter.running import callers, this_thread, thread_stack
 from stackscope.model.stacks import Frame, Stack, StackSlice
 from stackscope.safe.interruptions import interrupts
 from stackscope.safe.loading import TooEarly, is_loading, load
@@ -446,7 +446,7 @@ def threads_with_frames() -> Iterator[Tuple[int, List[FrameType]]]:
     here = this_thread()
     for ident in list(sys._current_frames()):
         if ident != here:
-            yield ident, thread_frames(ident)
+            yield ident, thread_stack(ident)
         else:
             extraction = current_extraction()
             yield ident, callers(sys._getframe() if extraction is None else extraction.caller)

@@ -14,7 +14,7 @@ from stackscope.glue.asyncio.waits import peer_of
 from stackscope.glue.describing import code_of, register_call, variable
 from stackscope.model.waiting import Amount
 from stackscope.safe.objects import stored_attribute
-from stackscope.snapshot.lent import lent_by, lent_in
+from stackscope.snapshot.lent import Lent, lent_by, lent_in
 from stackscope.snapshot.subjects import describe_subject
 
 TYPE_CHECKING = False
@@ -133,18 +133,18 @@ def connections_in_use(connector: object) -> Iterable[object]:
     return list(taken) if type(taken) is set else []
 
 
-def connection_itself(protocol: object) -> Iterable[object]:
+def connection_itself(protocol: object) -> Iterable[Lent]:
     """A protocol is what stands for a connection."""
-    return [protocol]
+    return [Lent(protocol)]
 
 
 def through(*names: str) -> Any:
     """A function that follows attributes from something to the connection that it has."""
 
-    def follow(obj: Any) -> List[object]:
+    def follow(obj: Any) -> List[Lent]:
         for name in names:
             obj = stored_attribute(obj, name)
-        return [] if obj is None else [obj]
+        return [] if obj is None else [Lent(obj)]
 
     return follow
 

@@ -7,7 +7,7 @@ import sys
 from stackscope.glue.describing import register_call, variable
 from stackscope.model.waiting import Amount
 from stackscope.safe.objects import stored_attribute
-from stackscope.snapshot.lent import lent_by, lent_in
+from stackscope.snapshot.lent import Lent, lent_by, lent_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,13 +42,13 @@ def holders_in_use(pool: object) -> List[object]:
     return [one for one in list(holders) if stored_attribute(one, "_in_use") is not None]
 
 
-def holder_of_proxy(proxy: object) -> Iterable[object]:
+def holder_of_proxy(proxy: object) -> Iterable[Lent]:
     """What ``acquire()`` gives: until it is given back."""
     holder = stored_attribute(proxy, "_holder")
-    return [] if holder is None else [holder]
+    return [] if holder is None else [Lent(holder)]
 
 
-def holder_of_context(context: object) -> Iterable[object]:
+def holder_of_context(context: object) -> Iterable[Lent]:
     """``async with pool.acquire()``."""
     return holder_of_proxy(stored_attribute(context, "connection"))
 

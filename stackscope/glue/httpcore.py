@@ -11,7 +11,7 @@ import sys
 from stackscope.glue.describing import register_call, variable
 from stackscope.model.waiting import Amount
 from stackscope.safe.objects import stored_attribute
-from stackscope.snapshot.lent import lent_by, lent_in
+from stackscope.snapshot.lent import Lent, lent_by, lent_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,17 +75,17 @@ def requests_served(pool: object) -> Iterable[object]:
     return [one for one in list(known) if stored_attribute(one, "connection") is not None]
 
 
-def request_itself(entry: object) -> Iterable[object]:
+def request_itself(entry: object) -> Iterable[Lent]:
     """What the pool has of a request."""
-    return [entry]
+    return [Lent(entry)]
 
 
-def request_of_stream(stream: object) -> Iterable[object]:
+def request_of_stream(stream: object) -> Iterable[Lent]:
     """A response whose body is read: through all that is wrapped around httpcore's stream."""
     for _ in range(MOST_WRAPPERS):
         entry = stored_attribute(stream, "_pool_request")
         if entry is not None:
-            return [entry]
+            return [Lent(entry)]
         inner = [stored_attribute(stream, name) for name in WRAPPED]
         found: List[Any] = [one for one in inner if one is not None]
         if not found:

@@ -7,7 +7,7 @@ import sys
 from stackscope.glue.describing import register_call, variable
 from stackscope.model.waiting import Amount
 from stackscope.safe.objects import stored_attribute
-from stackscope.snapshot.lent import lent_by, lent_in
+from stackscope.snapshot.lent import Lent, lent_by, lent_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,15 +37,15 @@ def describe_getconn(frame: Frame, waiting: Waiting) -> Optional[bool]:
     return None
 
 
-def pool_itself(pool: object) -> Iterable[object]:
-    """What a connection that is lent refers to."""
-    return [pool]
+def nothing_known(pool: object) -> Iterable[object]:
+    """What a pool knows of what it has lent."""
+    return ()
 
 
-def pool_of(connection: object) -> Iterable[object]:
-    """A connection: the pool that has lent it."""
+def connection_itself(connection: object) -> Iterable[Lent]:
+    """A connection: it knows the pool that has lent it."""
     pool = stored_attribute(connection, "_pool")
-    return [] if pool is None else [pool]
+    return [] if pool is None else [Lent(connection, pool)]
 
 
 POOLS = (
@@ -65,8 +65,8 @@ def install() -> None:
         register_call(pool, "_getconn_unchecked", describe_getconn)
         register_call(pool, "getconn", describe_getconn)  # up to 3.1
         if isinstance(pool, type):
-            lent_by.register(pool, pool_itself)
+            lent_by.register(pool, nothing_known)
     for name, cls in CONNECTIONS:
         connection = getattr(sys.modules.get(name), cls, None)
         if isinstance(connection, type):
-            lent_in.register(connection, pool_of)
+            lent_in.register(connection, connection_itself)

@@ -7,7 +7,7 @@ import sys
 from stackscope.glue.describing import register_call, variable
 from stackscope.model.waiting import Amount
 from stackscope.safe.objects import stored_attribute
-from stackscope.snapshot.lent import lent_by, lent_in
+from stackscope.snapshot.lent import Lent, lent_by, lent_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,15 +37,15 @@ def connections_in_use(pool: object) -> List[object]:
     return list(known) if type(known) is set else []
 
 
-def connection_itself(connection: object) -> Iterable[object]:
+def connection_itself(connection: object) -> Iterable[Lent]:
     """A connection."""
-    return [connection]
+    return [Lent(connection)]
 
 
-def connection_of(client: object) -> Iterable[object]:
+def connection_of(client: object) -> Iterable[Lent]:
     """A pipeline or a subscription: its connection, as long as it has one."""
     connection = stored_attribute(client, "connection")
-    return [] if connection is None else [connection]
+    return [] if connection is None else [Lent(connection)]
 
 
 CLIENTS = ("Monitor", "Pipeline", "PubSub")

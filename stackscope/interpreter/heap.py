@@ -21,9 +21,9 @@ from stackscope.safe.objects import mro_of, namespace_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Iterable, Iterator, List, Sequence
+    from typing import Any, Callable, Iterable, Iterator, List, Sequence
 
-__all__ = ["frozen_objects", "instances", "object_at", "subclasses"]
+__all__ = ["frozen_objects", "instances", "object_at", "referrers_of", "subclasses"]
 
 KEPT_BY_TEE = 64
 """`itertools.tee` keeps up to 57 of the last objects that it has given (``LINKCELLS`` in
@@ -70,6 +70,17 @@ def instances(types: Sequence[type]) -> List[object]:
     return _search(lambda objects: map(wanted.__contains__, map(id, map(type, objects))))
 
 
+def referrers_of(objects: Sequence[object], types: Sequence[type]) -> List[Any]:
+    """The objects of exactly these types that refer to one of ``objects``, or to their own type.
+
+    It takes a tenth of the time that `instances` takes for types that aren't written in Python, for
+    the collector does all of it; but time grows with the number of ``objects`` as well.
+    """
+    wanted = {id(cls): True for cls in types}
+    referrers = gc.get_referrers(*objects, *filter(_is_referred_to, types))
+    return list(compress(referrers, map(wanted.__contains__, map(id, map(type, referrers)))))
+
+
 def object_at(address: int) -> object:
     """The object with this address, which the garbage collector knows to be alive; or ``None``."""
     return next(iter(_search(lambda objects: map(address.__eq__, map(id, objects)))), None)
@@ -86,9 +97,16 @@ def _search(test: Callable[[Iterator[object]], Iterable[object]]) -> List[object
 
 
 def _is_referred_to(cls: type) -> bool:
-    """Whether instances of a class surely refer to it: it and its bases are written in Python."""
-    return INSTANCES_REFER_TO_TYPE and all(
-        base is object or _is_python(base) for base in mro_of(cls)
+    """Whether instances of a class surely refer to it.
+
+    It is written in Python, and so are its bases, or they are types that live as long as the
+    process, of which nobody else refers to the class (``subtype_traverse`` in
+    Objects/typeobject.c).
+    """
+    return (
+        INSTANCES_REFER_TO_TYPE
+        and _is_python(cls)
+        and all(not _flags(base) & HEAPTYPE or _is_python(base) for base in mro_of(cls))
     )
 
 

@@ -37,6 +37,7 @@ __all__ = [
     "this_thread",
     "thread_frames",
     "thread_frames_and_error",
+    "thread_stack",
     "uncollected",
 ]
 
@@ -54,6 +55,7 @@ GIL."""
 def register_stacks(
     *,
     waiting: Optional[Callable[[], Iterable[FrameType]]] = None,
+    waiting_elsewhere: Optional[Callable[[int, FrameType], Iterable[FrameType]]] = None,
     dormant: Optional[Callable[[], Iterable[FrameType]]] = None,
     number_in_threading: Optional[Callable[[int], int]] = None,
 ) -> None:
@@ -62,13 +64,24 @@ def register_stacks(
     Args:
         waiting: Gives the innermost frames of the stacks that this thread's running one will return
             to, next one first. An exception that leaves the running stack goes on at the first one.
+        waiting_elsewhere: Gives the same for another thread, of which it gets the number and the
+            outermost frame of its running stack. It may take long.
         dormant: Gives the innermost frames of all stacks that some thread could switch to. It may
             take long.
         number_in_threading: Gives the number by which `threading` knows a thread, for that of
             `this_thread`. It may take long.
     """
-    known = {"waiting": waiting, "dormant": dormant, "number": number_in_threading}
+    known = {
+        "waiting": waiting,
+        "waiting_elsewhere": waiting_elsewhere,
+        "dormant": dormant,
+        "number": number_in_threading,
+    }
     _registered.update((name, function) for name, function in known.items() if function is not None)
+
+
+def _nothing(*args: object) -> Tuple[FrameType, ...]:
+    return ()
 
 
 def _number_as_it_is(ident: int) -> int:
@@ -76,8 +89,9 @@ def _number_as_it_is(ident: int) -> int:
 
 
 _registered: Dict[str, Callable[..., Any]] = {
-    "waiting": tuple,
-    "dormant": tuple,
+    "waiting": _nothing,
+    "waiting_elsewhere": _nothing,
+    "dormant": _nothing,
     "number": _number_as_it_is,
 }
 
@@ -199,6 +213,29 @@ def thread_frames(ident: int) -> List[FrameType]:
             if not _is_cut_off(frames):
                 return frames
     return _thread_frames_at_once(ident)
+
+
+def thread_stack(ident: int) -> List[FrameType]:
+    """The same, and before them those of the stacks that wait for the running one to finish."""
+    frames = thread_frames(ident)
+    return [*stacks_before(ident, frames), *frames]
+
+
+def stacks_before(ident: int, frames: List[FrameType]) -> List[FrameType]:
+    """The frames of the stacks that another thread's running stack will return to.
+
+    Args:
+        ident: The number of the thread.
+        frames: Its frames, outermost first. If it has gone on to another stack since, there is no
+            telling.
+    """
+    if not frames or not has_gil():
+        return []
+    found: List[FrameType] = []
+    for innermost in _registered["waiting_elsewhere"](ident, frames[0]):
+        found = [*own_frames(innermost), *found]
+    is_still_there = bool(found) and thread_frames(ident)[:1] == frames[:1]
+    return found if is_still_there else []
 
 
 def _is_cut_off(frames: List[FrameType]) -> bool:
@@ -331,6 +368,6 @@ def _running_stacks(caller: Optional[FrameType]) -> Iterator[List[FrameType]]:
     here = this_thread()
     for ident in list(sys._current_frames()):
         if ident != here:
-            yield thread_frames(ident)
+            yield thread_stack(ident)
     for innermost in dormant_stacks():
         yield own_frames(innermost)

@@ -183,6 +183,7 @@ class ItemNode:
         stack: Its stack.
         thread: The name of the thread that it lives in, if that is known.
         children: Those of its kind that belong to it.
+        waiting: What it waits for; ``None`` if it doesn't wait, or nothing is known about that.
     """
 
     kind: str
@@ -193,6 +194,7 @@ class ItemNode:
     stack: Stack
     thread: Optional[str]
     children: List[ItemNode]
+    waiting: Optional[Waiting] = None
 
     def __repr__(self) -> str:
         return f"<ItemNode {self.kind} {self.number} {self.state}>"

@@ -8,7 +8,8 @@
 `overview`  what everything does, without the stacks
 `tasks`     all tasks of a loop as a table
 `threads`   all threads as a table
-`columns`   the columns of both, and what gives way where they don't fit
+`items`     greenlets and the like as a table
+`columns`   the columns of these, and what gives way where they don't fit
 `paths`     short paths of source files
 `words`     what tasks, loops and waits are called, everywhere
 `style`     the kinds of spans that a line is made of, and their colours: one table

@@ -1,12 +1,13 @@
 """The beginning of a drawn snapshot: what everything does, and where; without the stacks.
 
 That is a table of the tasks of each loop, what a loop that is stuck stands in, who waits for each
-other in a circle, and a table of the threads.
+other in a circle, a table of the threads, and one of the greenlets.
 """
 
 from __future__ import annotations
 
 from stackscope.model.stacks import Stack
+from stackscope.render.items import item_lines
 from stackscope.render.paths import short_path
 from stackscope.render.tasks import LoopTable
 from stackscope.render.threads import thread_lines
@@ -29,7 +30,14 @@ if TYPE_CHECKING:
     from stackscope.model.snapshot import LoopNode, Snapshot, TaskNode, ThreadNode
     from stackscope.render.drawing import Layout, Line
 
-__all__ = ["circle_lines", "idle_line", "is_idle_worker", "loop_lines", "thread_table"]
+__all__ = [
+    "circle_lines",
+    "idle_line",
+    "is_idle_worker",
+    "item_table",
+    "loop_lines",
+    "thread_table",
+]
 
 LATE = 0.1
 """Seconds that a loop has to be late to be said to have stood for them."""
@@ -181,6 +189,12 @@ def thread_table(snapshot: Snapshot, layout: Layout, max_alike: Optional[int]) -
         )
     if idle:
         yield [("text", "  "), *idle_line(idle)]
+
+
+def item_table(snapshot: Snapshot, layout: Layout, max_alike: Optional[int]) -> Iterator[Line]:
+    """The table of the greenlets and the like."""
+    nodes = [node for top in snapshot.items for node in top.walk()]
+    yield from item_lines(nodes, layout, most_alike=max_alike, hint="")
 
 
 def idle_line(nodes: List[ThreadNode]) -> Line:

@@ -17,6 +17,7 @@ from stackscope.render.overview import (
     circle_lines,
     idle_line,
     is_idle_worker,
+    item_table,
     loop_lines,
     thread_table,
 )
@@ -29,6 +30,7 @@ from stackscope.render.words import (
     alike_keys,
     count,
     groups_of_alike,
+    item_key,
     loop_notes,
     loop_title,
     number_ranges,
@@ -38,6 +40,7 @@ from stackscope.render.words import (
     task_name,
     task_title,
     tasks_named_in,
+    wait_of_items,
 )
 from stackscope.safe.text import cut, safe_text
 from stackscope.snapshot.folding import folded_frames, library_here, repeats
@@ -224,6 +227,7 @@ class _Drawing:
         yield from loop_lines(self.snapshot, self.layout, self.max_alike)
         yield from circle_lines(self.snapshot)
         yield from thread_table(self.snapshot, self.layout, self.max_alike)
+        yield from item_table(self.snapshot, self.layout, self.max_alike)
 
     def stacks(self) -> Block:
         """The stacks of all tasks, then those of the threads and of the rest."""
@@ -243,8 +247,7 @@ class _Drawing:
             nodes = [node for node in snapshot.items if node.kind == kind]
             total = sum(1 for top in nodes for _ in top.walk())
             yield [("header", f"{count(total, kind)}:")]
-            for node in nodes:
-                yield Nested(self.guides.context, self.item(node))
+            yield from self.items(nodes)
 
     # -------------------------------------------------------------- tasks
 
@@ -520,20 +523,27 @@ class _Drawing:
         yield from self.others_alike([one.number for one in group[1:]])
         yield from self.rest(node.stack, inner)
 
-    def item(self, node: ItemNode) -> Block:
+    def items(self, nodes: Sequence[ItemNode]) -> Block:
+        """Greenlets or the like; many that are alike as one."""
+        most = len(nodes) if self.max_alike is None else self.max_alike
+        for group in groups_of_alike(nodes, item_key, most):
+            yield Nested(self.guides.context, self.item(group[0], group))
+
+    def item(self, node: ItemNode, group: Sequence[ItemNode]) -> Block:
         """A greenlet or the like with its stack."""
         where = f" in {safe_text(node.thread)}" if node.thread else ""
         title = f"{node.kind} {node.number} {safe_text(node.name)}"
         inner = self.task_inside(node.stack)
-        line = [("root", title), ("comment", f"{where}: {node.state}")]
+        words = "" if node.waiting is None else f", waiting for {wait_of_items(group)}"
+        line = [("root", title), ("comment", f"{where}: {node.state}{words}")]
         if inner is None:
             line += self.place(node.stack)
         else:
             line.append(("comment", f", in {self.name_of(inner)}"))
         yield line
+        yield from self.others_alike([one.number for one in group[1:]])
         yield Nested(FLAT, self.rest(node.stack, inner), node.stack)
-        for child in node.children:
-            yield Nested(self.guides.context, self.item(child))
+        yield from self.items(node.children)
 
     def task_inside(self, stack: Stack) -> Optional[TaskNode]:
         """The task that draws the innermost frames of a stack, if one does."""

@@ -7,7 +7,7 @@ import os
 import time
 from types import CoroutineType, GeneratorType
 
-from stackscope.model.snapshot import ThreadNode
+from stackscope.model.snapshot import ItemNode, TaskNode, ThreadNode
 from stackscope.render.source import line_text
 from stackscope.render.stream import beginning, end, width_of
 from stackscope.safe.text import (
@@ -17,8 +17,8 @@ from stackscope.safe.text import (
     safe_line,
     safe_text,
 )
-from stackscope.snapshot.numbers import task_numbers, thread_numbers
-from stackscope.snapshot.runtimes import name_of_task
+from stackscope.snapshot.numbers import item_numbers, task_numbers, thread_numbers
+from stackscope.snapshot.runtimes import kind_of_item, name_of_task
 from stackscope.snapshot.survey import unique
 from stackscope.snapshot.threads import is_thread, name_in_threading
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     )
 
     from stackscope.glue.describing import Deadline, ScopeState
-    from stackscope.model.snapshot import LoopNode, TaskNode
+    from stackscope.model.snapshot import LoopNode
     from stackscope.model.stacks import Frame
     from stackscope.model.waiting import Amount, Waiting
     from stackscope.render.drawing import Line
@@ -197,6 +197,12 @@ def thread_label(obj: object) -> Optional[str]:
     return f"thread {thread_numbers.of(obj)} ({name})"
 
 
+def item_label(obj: object) -> Optional[str]:
+    """What an object is called if it is a greenlet or the like; else ``None``."""
+    number = item_numbers.known(obj)
+    return None if number is None else f"{kind_of_item(obj)} {number}"
+
+
 class StateParts:
     """What a task or thread does, in parts of which some may be left out.
 
@@ -232,7 +238,7 @@ class StateParts:
         return StateParts(self.state, detail, "", self.holders)
 
 
-def state_parts(nodes: Sequence[Union[TaskNode, ThreadNode]]) -> StateParts:
+def state_parts(nodes: Sequence[Union[TaskNode, ThreadNode, ItemNode]]) -> StateParts:
     """What tasks that are alike do, or threads. What differs among them is left out.
 
     Args:
@@ -256,7 +262,9 @@ def _common(texts: Sequence[str]) -> str:
     return ", ".join(sorted(set(texts))[:2])
 
 
-def _plain_state(node: Union[TaskNode, ThreadNode]) -> str:
+def _plain_state(node: Union[TaskNode, ThreadNode, ItemNode]) -> str:
+    if isinstance(node, ItemNode):
+        return node.state if node.waiting is None else "waiting"
     if isinstance(node, ThreadNode):
         if not node.stack.frames and node.stack.error is None:
             return NO_PYTHON
@@ -264,13 +272,16 @@ def _plain_state(node: Union[TaskNode, ThreadNode]) -> str:
     return node.state if node.starts is None else f"{node.state} {task_numbers.of(node.starts)}"
 
 
-def _number_of_holder(holder: object, node: Union[TaskNode, ThreadNode]) -> str:
+def _number_of_holder(holder: object, node: Union[TaskNode, ThreadNode, ItemNode]) -> str:
     """What a holder is called beside something of its kind: by its number alone."""
+    known = item_numbers.known(holder)
+    if known is not None:
+        return str(known) if isinstance(node, ItemNode) else f"{kind_of_item(holder)} {known}"
     if is_thread(holder):
         number = str(thread_numbers.of(holder))
         return number if isinstance(node, ThreadNode) else f"thread {number}"
     number = str(task_numbers.of(holder))
-    return f"task {number}" if isinstance(node, ThreadNode) else number
+    return number if isinstance(node, TaskNode) else f"task {number}"
 
 
 def state_text(node: TaskNode) -> str:
@@ -386,6 +397,7 @@ def wait_sentence(waiting: Waiting) -> str:
 
 def _detail_without_holders(waiting: Waiting) -> str:
     return joined(
+        _items_of(waiting),
         safe_text(waiting.resource or ""),
         f"in thread {safe_text(waiting.thread)}" if waiting.call and waiting.thread else "",
         f"in {safe_text(waiting.function)}" if waiting.call and waiting.function else "",
@@ -418,6 +430,16 @@ def _parts(parts: Sequence[Waiting]) -> str:
     texts = [text if number == 1 else f"{number} × {text}" for text, number in counts.items()]
     more = [f"{len(texts) - MOST_PARTS} more"] if len(texts) > MOST_PARTS else []
     return joined(*texts[:MOST_PARTS], *more)
+
+
+def _items_of(waiting: Waiting) -> str:
+    """The greenlets or the like that something waits for: ``greenlet 3``, ``greenlets 3-5, 8``."""
+    numbers = {item_numbers.known(one): one for one in waiting.tasks}
+    known = [number for number in numbers if number is not None]
+    if not known:
+        return ""
+    kind = kind_of_item(numbers[known[0]])
+    return f"{kind}{'s' * (len(known) > 1)} {number_ranges(known)}"
 
 
 def _inner(waiting: Waiting) -> str:
@@ -456,7 +478,7 @@ def _time(waiting: Waiting) -> str:
 def _held_by(waiting: Waiting) -> str:
     if waiting.holders:
         names = [
-            task_label(one) or thread_label(one) or f"a {class_name(one)}"
+            task_label(one) or thread_label(one) or item_label(one) or f"a {class_name(one)}"
             for one in waiting.holders[:MOST_HOLDERS]
         ]
         return "held by " + ", ".join(names) + _and_more(waiting.holders)
@@ -499,6 +521,50 @@ def alike_keys(nodes: Iterable[TaskNode]) -> Dict[int, int]:
         key = (node.state, frames, below)
         keys[id(node)] = known.setdefault(key, len(known))
     return keys
+
+
+def item_key(node: ItemNode) -> Tuple[object, ...]:
+    """Equal for greenlets or the like that stand at the same lines and wait for the same thing.
+
+    Those that have others below them are like nothing else.
+    """
+    frames = [(id(frame.pyframe.f_code), frame.lineno) for frame in node.stack.frames]
+    waiting = node.waiting
+    if waiting is None:
+        awaited: Tuple[object, ...] = ()
+    else:
+        held = [id(holder) for holder in waiting.holders]
+        awaited = (waiting.text, id(waiting.lock), *held, *map(id, waiting.tasks))
+    return (node.state, node.thread, tuple(frames), awaited, id(node) if node.children else 0)
+
+
+def wait_of_items(group: Sequence[ItemNode]) -> str:
+    """The wait of greenlets or the like that are alike, without what differs among them."""
+    waiting = group[0].waiting
+    if waiting is None or len(group) == 1:
+        return "" if waiting is None else wait_sentence(waiting)
+    counts = [one.waiting.count for one in group if one.waiting is not None]
+    most = max([number for number in counts if number is not None] or [0])
+    times = [one.waiting.seconds_left for one in group if one.waiting is not None]
+    known = [seconds for seconds in times if seconds is not None]
+    words = joined(
+        _items_of(waiting),
+        count(most, "waiter") if most else "",
+        _time_range(known),
+        _held_by(waiting),
+    )
+    return f"{waiting.text}: {words}" if words else waiting.text
+
+
+def _time_range(times: Sequence[float]) -> str:
+    """The time left of one or more: ``9.5 s left``, ``4.6 to 999.6 s left``."""
+    if not times:
+        return ""
+    first, last = time_left(min(times)), time_left(max(times))
+    if first == last:
+        return first
+    begin, _, unit = first.partition(" ")
+    return f"{begin if last.endswith(unit) else first} to {last}"
 
 
 def groups_of_alike(

@@ -1,29 +1,44 @@
 """Who has what a pool has lent, such as connections: told by the variables of whoever uses it.
 
-A pool of connections knows those that it has handed out, and not to whom. But whoever has one has
-it in a variable or a context, or something that stands for it, such as the response that is read
-from it. Variables are only read if somebody waits for such a pool.
+Most pools know what they have handed out, and not to whom. But whoever has such a thing is inside a
+``with`` block of it, or has it in a variable; or something that stands for it, such as the response
+that is read from a connection. Variables are only read if somebody waits for such a pool.
 """
 
 from __future__ import annotations
 
 import functools
+from operator import itemgetter
+from typing import NamedTuple
 
 from stackscope.extraction.extraction import implementation
 from stackscope.interpreter.facts import CO_OPTIMIZED
 from stackscope.interpreter.frames.variables import local_values
 from stackscope.model.stacks import Context
 from stackscope.safe.interruptions import attempt
+from stackscope.safe.objects import is_instance
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple, TypeVar
+    from typing import Any, Dict, Iterable, Iterator, List, Set, Tuple
 
     from stackscope.model.stacks import Stack
 
-    T = TypeVar("T")
+    Users = Dict[int, List[Tuple[int, Any]]]
 
-__all__ = ["Borrowers", "lent_by", "lent_in"]
+__all__ = ["Borrowers", "Lent", "lent_by", "lent_in"]
+
+
+class Lent(NamedTuple):
+    """A thing that a pool has lent.
+
+    Attributes:
+        thing: The thing, such as a connection.
+        pool: The pool, if the thing says which one that is.
+    """
+
+    thing: object
+    pool: object = None
 
 
 @functools.singledispatch
@@ -34,7 +49,8 @@ def lent_by(pool: Any) -> Iterable[object]:
         pool: What somebody waits for, as the ``lock`` of a `Waiting`.
 
     Returns:
-        The things that have not been given back yet, such as connections.
+        The things that have not been given back yet, such as connections. None are needed where
+        `lent_in` tells of which pool each thing is.
 
     Example:
         >>> class Pool:
@@ -48,21 +64,21 @@ def lent_by(pool: Any) -> Iterable[object]:
 
 
 @functools.singledispatch
-def lent_in(value: Any) -> Iterable[object]:
+def lent_in(value: Any) -> Iterable[Lent]:
     """Hook: the things of a pool's that a value stands for. Dispatches on the type of ``value``.
 
     Args:
         value: What a variable of a function has, or the object of a context.
 
     Returns:
-        Things as `lent_by` gives them, as far as they are still lent.
+        A `Lent` for each thing that is still lent.
 
     Example:
         >>> class Session:
         ...     connection = object()
         >>> @lent_in.register(Session)
         ... def connection_of(session):
-        ...     return [session.connection]
+        ...     return [Lent(session.connection)]
     """
     return ()
 
@@ -71,34 +87,48 @@ class Borrowers:
     """Who has the things that pools have lent.
 
     Args:
-        stacks: The stacks of all who may have them, each with what is to be named.
+        stacks: The stacks of all who may have them, each with what is to be named: all tasks, and
+            then the threads.
     """
 
-    def __init__(self, stacks: Iterable[Tuple[T, Stack]]) -> None:
+    def __init__(self, stacks: Iterable[Tuple[object, Stack]]) -> None:
         self._stacks = stacks
-        self._found: Optional[Dict[int, List[Tuple[int, Any]]]] = None
         self._hooks: Dict[int, Tuple[type, Any]] = {}
+        self._inside: Users = {}
+        self._in_variables: Users = {}
+        self._of_pool: Dict[int, Dict[int, object]] = {}
+        self._is_searched = False
 
     def of(self, pool: object) -> List[Any]:
-        """Those who have things of a pool's, in the order of the stacks. Some are there twice."""
-        hook = implementation(lent_by, type(pool))
-        things: List[object] = [] if hook is None else attempt([], lambda: list(hook(pool)))
-        if not things:
-            return []
-        if self._found is None:
-            self._found = self._search()
-        found = [entry for thing in things for entry in self._found.get(id(thing), ())]
-        return [who for _, who in sorted(found, key=lambda entry: entry[0])]
+        """Those who have things of a pool's, in the order of the stacks.
 
-    def _search(self) -> Dict[int, List[Tuple[int, Any]]]:
-        found: Dict[int, List[Tuple[int, Any]]] = {}
+        They are those in whose blocks a thing is or, if there are none, in whose variables.
+        """
+        hook = implementation(lent_by, type(pool))
+        if hook is None:
+            return []
+        self._search()
+        listed = attempt([], lambda: list(hook(pool)))
+        things = {**{id(one): one for one in listed}, **self._of_pool.get(id(pool), {})}
+        found: Dict[int, Tuple[int, object]] = {}
+        for key in things:
+            users = self._inside.get(key) or self._in_variables.get(key, [])
+            found.update((id(who), (place, who)) for place, who in users)
+        return [who for _, who in sorted(found.values(), key=itemgetter(0))]
+
+    def _search(self) -> None:
+        if self._is_searched:
+            return
+        self._is_searched = True
+        seen: Set[int] = set()  # a task that runs has frames in common with its thread
         for place, (who, stack) in enumerate(self._stacks):
-            for value in _values_in(stack):
+            for is_inside, value in _values_in(stack, seen):
                 hook = self._hook(type(value))
-                if hook is not None:
-                    for thing in attempt((), _things, hook, value):
-                        found.setdefault(id(thing), []).append((place, who))
-        return found
+                for lent in () if hook is None else attempt((), _things, hook, value):
+                    known = self._inside if is_inside else self._in_variables
+                    known.setdefault(id(lent.thing), []).append((place, who))
+                    if lent.pool is not None:
+                        self._of_pool.setdefault(id(lent.pool), {})[id(lent.thing)] = lent.thing
 
     def _hook(self, cls: type) -> Any:
         if id(cls) not in self._hooks:  # a class may hash itself by code of the program
@@ -106,21 +136,25 @@ class Borrowers:
         return self._hooks[id(cls)][1]
 
 
-def _things(hook: Any, value: object) -> List[object]:
-    return list(hook(value))
+def _things(hook: Any, value: object) -> List[Lent]:
+    return [one for one in hook(value) if is_instance(one, (Lent,))]
 
 
-def _values_in(stack: Stack) -> Iterator[object]:
-    """The values of all variables in a stack, and the objects of its contexts."""
+def _values_in(stack: Stack, seen: Set[int]) -> Iterator[Tuple[bool, object]]:
+    """The objects of all contexts in a stack, and the values of its variables, and which it is."""
     stacks = [stack]
-    while stacks:
-        for frame in stacks.pop().frames:
-            if frame.pyframe.f_code.co_flags & CO_OPTIMIZED:  # not what a module or class has
-                yield from local_values(frame.pyframe).values()
-            contexts = list(frame.contexts)
-            while contexts:
-                context = contexts.pop()
-                yield context.obj
+    for one in stacks:
+        for frame in one.frames:
+            if id(frame.pyframe) in seen:
+                continue
+            seen.add(id(frame.pyframe))
+            contexts: List[Any] = list(frame.contexts)
+            for context in contexts:
+                if not context.is_exiting:
+                    yield True, context.obj
                 if context.inner_stack is not None:
                     stacks.append(context.inner_stack)
                 contexts += [child for child in context.children if type(child) is Context]
+            if frame.pyframe.f_code.co_flags & CO_OPTIMIZED:  # not what a module or class has
+                for value in attempt({}, local_values, frame.pyframe).values():
+                    yield False, value

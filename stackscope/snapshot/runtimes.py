@@ -13,6 +13,7 @@ from stackscope.snapshot.survey import unique
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from types import FrameType
     from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
     from stackscope.model.stacks import Stack
@@ -192,10 +193,13 @@ class FoundItem:
         state: What it does, in a word: ``"suspended"``.
         owner: The item that it belongs to, or the identifier of the thread that it lives in, if
             known.
-        is_running: Whether it is running, so that its frames are those of its thread.
+        is_running: Whether it is running, so that its frames are those of its thread, or has none.
+
+    Attributes:
+        called_by: The frame that goes on when one that is running ends, if that is known.
     """
 
-    __slots__ = ("is_running", "item", "name", "owner", "state")
+    __slots__ = ("called_by", "is_running", "item", "name", "owner", "state")
 
     def __init__(
         self,
@@ -211,19 +215,22 @@ class FoundItem:
         self.state = state
         self.owner = owner
         self.is_running = is_running
+        self.called_by: Optional[FrameType] = None
 
 
 class RegisteredFinder:
     """What `register_finder` was told."""
 
-    __slots__ = ("find", "kind", "types")
+    __slots__ = ("asks_survey", "find", "kind", "types")
 
     def __init__(
         self,
         kind: str,
         types: Callable[[], Sequence[type]],
         find: Callable[[Survey], List[FoundItem]],
+        asks_survey: bool,
     ) -> None:
+        self.asks_survey = asks_survey
         self.kind = kind
         self.types = types
         self.find = find
@@ -233,22 +240,35 @@ _finders: Dict[str, RegisteredFinder] = {}
 
 
 def register_finder(
-    kind: str, types: Callable[[], Sequence[type]], find: Callable[[Survey], List[FoundItem]]
+    kind: str,
+    types: Callable[[], Sequence[type]],
+    find: Callable[[Survey], List[FoundItem]],
+    *,
+    asks_survey: bool = True,
 ) -> None:
     """Have `extract_all` look for things that have stacks, beside tasks and threads.
 
     Args:
         kind: What these are, in one word such as ``"greenlet"``. It replaces a finder of the same
             kind.
-        types: Gives the types whose instances ``find`` will ask the survey for.
+        types: Gives their types, whose instances ``find`` may ask the survey for.
         find: Finds them.
+        asks_survey: Whether it does. That the survey searches for them takes long.
     """
-    _finders[kind] = RegisteredFinder(kind, types, find)
+    _finders[kind] = RegisteredFinder(kind, types, find, asks_survey)
 
 
 def known_finders() -> List[RegisteredFinder]:
     """The finders, in the order in which they were registered."""
     return list(_finders.values())
+
+
+def kind_of_item(obj: object) -> str:
+    """What something is that a finder has found: ``"greenlet"``."""
+    for finder in known_finders():
+        if is_instance(obj, types_of(finder.types)):
+            return finder.kind
+    return "item"
 
 
 # -------------------------------------------------------------------- to be asked

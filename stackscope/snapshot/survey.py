@@ -6,7 +6,7 @@ import sys
 
 from stackscope.interpreter import heap
 from stackscope.interpreter.frames.variables import first_argument
-from stackscope.interpreter.running import callers, this_thread, thread_frames
+from stackscope.interpreter.running import callers, this_thread, thread_stack
 from stackscope.interpreter.same_code import code_key
 
 TYPE_CHECKING = False
@@ -43,7 +43,7 @@ class Survey:
             self._by_code = {}
             here = this_thread()
             for ident in self._threads:
-                frames = callers(self._caller) if ident == here else thread_frames(ident)
+                frames = callers(self._caller) if ident == here else thread_stack(ident)
                 for frame in frames:
                     self._by_code.setdefault(code_key(frame.f_code), []).append((ident, frame))
         code: Optional[CodeType] = getattr(function, "__code__", None)

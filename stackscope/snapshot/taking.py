@@ -29,7 +29,7 @@ from stackscope.snapshot.waits import describe_thread, describe_wait
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Dict, List, Optional, Sequence
+    from typing import Container, Dict, List, Optional, Sequence
 
     from stackscope.snapshot.runtimes import Asked, FoundItem
 
@@ -63,7 +63,7 @@ def _take(extraction: Extraction, threads: bool, tasks: bool, interrupts: bool) 
     types = [cls for runtime in runtimes for cls in runtime.types()]
     finders = known_finders() if threads else []
     for finder in finders:
-        types += types_of(finder.types)
+        types += types_of(finder.types) if finder.asks_survey else []
     survey = Survey(types, extraction.caller)
     trees = TaskTrees(extraction)
     loops = [
@@ -84,11 +84,12 @@ def _take(extraction: Extraction, threads: bool, tasks: bool, interrupts: bool) 
     graph.name_holders()
     graph.hang_awaited(loops)
     loops.sort(key=lambda node: (not node.is_here, not node.is_running))
+    in_tasks = {id(frame.pyframe) for node in trees.nodes.values() for frame in node.stack.frames}
     items: List[ItemNode] = []
     for finder in finders:
-        items += _item_nodes(extraction, finder.kind, found_by(finder, survey))
+        items += _item_nodes(extraction, finder.kind, found_by(finder, survey), in_tasks)
     snapshot = Snapshot(loops, found_threads, items, graph.cycles())
-    snapshot.frozen = frozen_objects() if types else 0
+    snapshot.frozen = frozen_objects() if types or finders else 0
     return snapshot
 
 
@@ -145,19 +146,31 @@ def _describe(trees: TaskTrees, node: TaskNode) -> None:
         node.waiting = attempt(None, describe_wait, node.stack)
 
 
-def _item_nodes(extraction: Extraction, kind: str, found: Sequence[FoundItem]) -> List[ItemNode]:
-    """What a finder has found, as trees."""
+def _item_nodes(
+    extraction: Extraction, kind: str, found: Sequence[FoundItem], in_tasks: Container[int]
+) -> List[ItemNode]:
+    """What a finder has found, as trees; but for what is shown as a part of some task."""
     nodes: Dict[int, ItemNode] = {}
     for one in found:
         thread = None
         if type(one.owner) is int:
             thread = name_of_thread(one.owner) or f"thread {one.owner:#x}"
         stack = Stack(one.item, []) if one.is_running else extraction.stack(one.item)
-        nodes[id(one.item)] = ItemNode(
+        if stack.error is not None and not stack.frames:  # it has been switched to meanwhile
+            stack = Stack(one.item, [])
+            one.state, one.is_running = "running elsewhere", True
+        innermost = stack.frames[-1].pyframe if stack.frames else one.called_by
+        if id(innermost) in in_tasks:
+            continue
+        node = nodes[id(one.item)] = ItemNode(
             kind, one.item, item_numbers.of(one.item), one.name, one.state, stack, thread, []
         )
+        if one.called_by is None and not one.state.startswith("running"):
+            node.waiting = attempt(None, describe_wait, stack)
     tops: List[ItemNode] = []
     for one in found:
+        if id(one.item) not in nodes:
+            continue
         parent = nodes.get(id(one.owner))
         above = tops if parent is None else parent.children
         above.append(nodes[id(one.item)])

@@ -24,11 +24,10 @@ __all__ = ["name_of_thread", "thread_nodes"]
 def thread_nodes(extraction: Extraction) -> List[ThreadNode]:
     """All threads that Python code runs in, the calling one first, then the oldest first."""
     nodes = []
-    frame = None
-    for ident, frame in sys._current_frames().items():
+    for ident in list(sys._current_frames()):
         thread = _thread(ident)
         is_here = ident == this_thread()
-        item: Any = StackSlice(inner=frame) if thread is None else thread
+        item: Any = ident if thread is None or _number_of(thread) != ident else thread
         if is_here:
             item = StackSlice()
         nodes.append(
@@ -42,7 +41,6 @@ def thread_nodes(extraction: Extraction) -> List[ThreadNode]:
                 instance_attributes(thread).get("_daemonic") is True,
             )
         )
-    del frame  # perhaps our own, which would keep itself alive
     main = getattr(sys.modules.get("threading"), "_main_thread", None)
     if main is not None and not any(node.thread is main for node in nodes):
         # It runs a function in C that no Python code has called, as at the end of the process.
@@ -54,6 +52,10 @@ def thread_nodes(extraction: Extraction) -> List[ThreadNode]:
     for node in nodes:
         node.number = 0 if node.thread is None else thread_numbers.of(node.thread)
     return nodes
+
+
+def _number_of(thread: object) -> object:
+    return instance_attributes(thread).get("_ident")
 
 
 def thread_that_has(lock: object) -> Optional[threading.Thread]:

@@ -201,6 +201,12 @@ def _folders_of_scripts() -> List[str]:
     return [folder for folder in folders if folder]
 
 
+def _rank_of(frame: FrameType) -> int:
+    """As `_rank_of_file`, for a frame, whose code a library may have made."""
+    rank = _rank_of_file(frame.f_code.co_filename)
+    return INSTALLED if rank == USER and library_of(frame) else rank
+
+
 def is_runtime_frame(frame: FrameType) -> bool:
     """Whether a frame's code belongs to a runtime, or to the standard library."""
     return _rank_of_file(frame.f_code.co_filename) == RUNTIME
@@ -279,7 +285,7 @@ def _innermost(shown: List[Frame]) -> int:
     """The index of the innermost frame that isn't a runtime's; -1 if all are."""
     installed = -1
     for index in range(len(shown) - 1, -1, -1):
-        rank = _rank_of_file(shown[index].pyframe.f_code.co_filename)
+        rank = _rank_of(shown[index].pyframe)
         if rank == USER:
             return index
         if rank == INSTALLED and installed < 0:

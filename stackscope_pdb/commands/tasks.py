@@ -7,7 +7,7 @@ from stackscope_pdb.commands.registry import CommandError, command
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import List
+    from typing import List, Sequence
 
     from stackscope import TaskNode
     from stackscope_pdb.stop.host import Host
@@ -36,28 +36,39 @@ def tasks(debugger: Host, argument: str) -> None:
 
     More than five tasks with the same stack become one row.
 
+    Greenlets follow in a table of their own, but for those in which a
+    task runs its code: they are parts of that task.
+
     With TEXT, show only tasks with that text in their name, state or
     place, and the tasks that own them.
     """
+    from stackscope.render.items import item_lines, item_matches
     from stackscope.render.tasks import task_lines
 
     session = debugger.session
     snapshot = session.snapshots.tasks_now()
     nodes = list(snapshot.tasks())
-    if not nodes:
+    items = [node for top in snapshot.items for node in top.walk()]
+    if not nodes and not items:
         debugger.message(NO_TASK)
         return
     marked = session.focus.item if session.focus else session.snapshots.stopped_task()
     console = debugger.console
     wanted = (lambda node: _matches(node, argument)) if argument else None
     lines = list(task_lines(snapshot, wanted, marked, console))
+    shown = [node for node in items if not argument or item_matches(node, argument)]
+    lines += item_lines(shown, console)
     if not lines:
-        count = f"{len(nodes)} task{'s' * (len(nodes) != 1)}"
+        count = _count(nodes, "task") if nodes else _count(items, items[0].kind)
         debugger.message(
             f"No task has {argument!r} in its name, state or place. 'tasks' shows all {count}."
         )
         return
     debugger.show(lines, console)
+
+
+def _count(nodes: Sequence[object], noun: str) -> str:
+    return f"{len(nodes)} {noun}{'s' * (len(nodes) != 1)}"
 
 
 def _matches(node: TaskNode, text: str) -> bool:

@@ -129,8 +129,19 @@ class Commands(TakesTurns, Watching, Breakpoints, Lines):
     def get_stack(self, f: Any, t: Optional[TracebackType]) -> Tuple[List[Entry], int]:
         """The frames of a stop, which are remembered for `unfocus`."""
         stack, index = super().get_stack(f, t)
+        outside = attempt("the greenlets outside", self, self._outside, f, stack) or []
+        stack, index = [*outside, *stack], index + len(outside)
         attempt(MEMORY, self, lambda: self.session.arrive(stack, index, t))
         return stack, index
+
+    def _outside(self, f: Any, stack: List[Entry]) -> List[Entry]:
+        """The frames of a greenlet's parents, which the base class doesn't find."""
+        if f is None or not stack:
+            return []
+        from stackscope_pdb.stop.greenlets import frames_outside
+
+        end = getattr(self, "botframe", None)
+        return [(frame, frame.f_lineno) for frame in frames_outside(stack[0][0], end)]
 
     def setup(self, f: Any, tb: Any) -> Any:
         """Get ready for a stop."""

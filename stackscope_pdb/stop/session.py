@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from types import TracebackType
 
+from stackscope_pdb.stop.greenlets import frames_inward
 from stackscope_pdb.stop.snapshots import Snapshots, extract_now
 
 TYPE_CHECKING = False
@@ -195,7 +196,7 @@ def _traceback_in(item: object) -> Optional[TracebackType]:
 
 def _live_frames() -> Set[int]:
     """The identities of the frames that this thread is running."""
-    return _outward(sys._getframe(1))
+    return set(map(id, frames_inward(sys._getframe(1))))
 
 
 def _frames_of_threads() -> Set[int]:

@@ -12,6 +12,8 @@ import sys
 import time
 from contextlib import contextmanager
 
+from stackscope_pdb.stop.greenlets import frames_inward
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
@@ -105,12 +107,9 @@ class Snapshots:
         by_frame = {
             id(node.stack.frames[0].pyframe): node.task for node in running if node.stack.frames
         }
-        frame: Optional[FrameType] = sys._getframe()
-        while frame is not None and id(frame) not in by_frame:
-            frame = frame.f_back
-        if frame is not None:
-            return by_frame[id(frame)]
-        return running[0].task if running else None  # the frames are those of a greenlet
+        inward = list(map(id, frames_inward(sys._getframe())))  # our own frame among them
+        found = [by_frame[key] for key in inward if key in by_frame]
+        return found[-1] if found else running[0].task if running else None
 
     def loop_of(self, task: object) -> Optional[LoopNode]:
         """The loop of a task."""
@@ -151,7 +150,8 @@ def _let_times_run(snapshot: Snapshot, seconds: float) -> None:
 def _take() -> Snapshot:
     from stackscope import extract_all
 
-    snapshot = extract_all(threads=False)
+    snapshot = extract_all(threads="greenlet" in sys.modules)
+    snapshot.threads = []  # there is a command of its own for these
     snapshot.loops = [loop for loop in snapshot.loops if not is_loop_of_prompt(loop.loop)]
     for node in snapshot.tasks():
         if node.state in ("running", "starting") or _ends_in_call(node.stack):

@@ -8,7 +8,13 @@ from typing import Any
 import greenlet
 
 from stackscope.extraction.hooks import elaborate_frame
-from stackscope.glue.greenlets.greenlet import frame_of, frames_of, parent_of
+from stackscope.glue.greenlets.greenlet import (
+    all_greenlets,
+    frame_of,
+    frames_of,
+    parent_of,
+    running_greenlets,
+)
 from stackscope.interpreter.heap import subclasses
 from stackscope.interpreter.running import this_thread
 from stackscope.safe.objects import instance_attributes, is_instance
@@ -19,9 +25,7 @@ from stackscope.snapshot.survey import Survey
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Callable, Dict, List, Optional, Sequence
-
-_active: Any = greenlet.greenlet.__dict__["__bool__"]
+    from typing import Callable, Dict, List, Mapping, Optional, Sequence
 
 _folded: Dict[type, Callable[[Any], Optional[int]]] = {}
 _plain: List[type] = [greenlet.greenlet]
@@ -60,39 +64,56 @@ def types() -> Sequence[type]:
 
 
 def find_greenlets(survey: Survey) -> List[FoundItem]:
-    """The greenlets that are alive.
+    """The greenlets that are alive, but for those that are shown as a part of a thread's stack.
 
     Those that stand for whole threads are shown if they wait while another greenlet of their thread
-    runs.
+    runs, to which they aren't a parent.
     """
+    items = all_greenlets()
+    if not items:
+        return []
     current = greenlet.getcurrent()
-    drawn = [current]  # with the stack of this thread
-    while parent_of(drawn[-1]) is not None:
-        drawn.append(parent_of(drawn[-1]))
+    running = {this_thread(): current, **running_greenlets()}
+    threads = {id(item): ident for ident, item in running.items()}
+    mains: Dict[int, int] = {}
+    drawn: Dict[int, int] = {}  # the threads of those that the running ones return to
+    for ident, item in running.items():
+        parent = parent_of(item)
+        if parent is None:
+            mains[id(item)] = ident
+        while parent is not None:
+            drawn[id(parent)] = ident
+            parent = parent_of(parent)
     found = []
-    for item in survey.instances(types()):
-        is_main = parent_of(item) is None
-        if not _active(item) or is_instance(item, tuple(_folded)):
-            continue
+    owners = {**mains, **drawn}
+    for item in items:
+        parent = parent_of(item)
         innermost = frame_of(item)
-        if is_main and (
-            innermost is None
-            or not function_of(innermost)  # there is nothing but machinery
-            or _thread_of(item) is not None
-            or any(item is one for one in drawn)
-        ):
+        if id(item) in drawn or is_instance(item, tuple(_folded)):
             continue
-        is_running = item is current or innermost is None
+        if innermost is not None and not function_of(innermost) and frames_of(innermost):
+            continue  # there is nothing but machinery
+        if parent is None and (innermost is None or _thread_of(item) is not None):
+            continue
+        thread = threads.get(id(item))
         state = "suspended"
-        if is_running:
+        if thread is not None:
             state = "running here" if item is current else "running elsewhere"
-        owner = owner_of(item, drawn[-1])
-        found.append(FoundItem(item, name_of(item), state, owner, is_running=is_running))
+        one = FoundItem(
+            item,
+            name_of(item, innermost if thread is None else sys._current_frames().get(thread)),
+            state,
+            owner_of(item, owners),
+            is_running=innermost is None,
+        )
+        if thread is not None and parent is not None:
+            one.called_by = frame_of(parent)
+        found.append(one)
     return found
 
 
-def owner_of(item: Any, main: Any) -> object:
-    """The greenlet that ``item`` returns to, or the number of the thread whose main one that is."""
+def owner_of(item: Any, threads: Mapping[int, int]) -> object:
+    """The greenlet that ``item`` returns to; if that is a part of a thread, the thread's number."""
     parent = parent_of(item)
     while parent is not None and is_instance(parent, tuple(_folded)):
         tell = next(_folded[cls] for cls in _folded if is_instance(parent, (cls,)))
@@ -100,10 +121,10 @@ def owner_of(item: Any, main: Any) -> object:
         if ident is not None:
             return ident
         parent = parent_of(parent)
-    return this_thread() if parent is main else parent
+    return threads.get(id(parent), parent)
 
 
-def name_of(item: Any) -> str:
+def name_of(item: Any, innermost: Optional[FrameType]) -> str:
     """What to call a greenlet: by its thread, if it is one; by its class; by its function."""
     thread_name = instance_attributes(_thread_of(item)).get("_name")
     if type(thread_name) is str:
@@ -112,7 +133,6 @@ def name_of(item: Any) -> str:
         return "main greenlet"
     if not any(type(item) is cls for cls in _plain):
         return class_name(item)
-    innermost = sys._getframe() if item is greenlet.getcurrent() else frame_of(item)
     return function_of(innermost) or class_name(item)
 
 
@@ -132,4 +152,4 @@ def _thread_of(item: Any) -> object:
 
 def install() -> None:
     """Have greenlets found."""
-    register_finder("greenlet", types, find_greenlets)
+    register_finder("greenlet", types, find_greenlets, asks_survey=False)

@@ -10,15 +10,17 @@ from __future__ import annotations
 import sys
 from types import BuiltinFunctionType
 
+from stackscope.extraction.extraction import looked_up_once
 from stackscope.glue.describing import hide_functions, register_greenlet_finder
+from stackscope.glue.greenlets import gevent_waits
 from stackscope.glue.greenlets.finder import register_folded, register_plain, register_thread_reader
-from stackscope.glue.greenlets.greenlet import parent_of, reachable
+from stackscope.glue.greenlets.greenlet import all_greenlets, main_of, register_thread_teller
 from stackscope.interpreter.running import register_stacks
 from stackscope.safe.objects import instance_attributes, is_instance
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, List, Optional
+    from typing import Any, List, Optional, Tuple
 
 PLUMBING = (
     ("gevent.hub", "Hub", "run"),
@@ -33,6 +35,7 @@ PLUMBING = (
     ("gevent._abstract_linkable", "AbstractLinkable", "_wait_core"),
     ("gevent._abstract_linkable", "AbstractLinkable", "_AbstractLinkable__wait_to_be_notified"),
     ("gevent._abstract_linkable", "AbstractLinkable", "_switch_to_hub"),
+    ("gevent.lock", "RLock", "__enter__"),
     ("gevent.threadpool", "_WorkerGreenlet", "_begin"),
     ("gevent.threadpool", "_WorkerGreenlet", "run"),
     ("gevent.threadpool", "_WorkerGreenlet", "_WorkerGreenlet__run_task"),
@@ -54,19 +57,33 @@ def number_in_threading(ident: int) -> int:
     """The number by which `threading` knows a thread: its main greenlet's, if that has a hub."""
     if type(getattr(sys.modules.get("threading"), "get_ident", None)) is BuiltinFunctionType:
         return ident  # not patched
+    return next((id(main) for main, thread in mains() if thread == ident), ident)
+
+
+def hubs() -> List[Any]:
+    """The hubs that run in any thread."""
     hub_class: object = getattr(sys.modules.get("gevent.hub"), "Hub", None)
     hub_types = (hub_class,) if isinstance(hub_class, type) else ()
-    for item in reachable() if hub_types else []:
-        if is_instance(item, hub_types) and thread_of_hub(item) == ident:
-            while parent_of(item) is not None:
-                item = parent_of(item)  # noqa: PLW2901
-            return id(item)
-    return ident
+    return [item for item in all_greenlets() if is_instance(item, hub_types)]
+
+
+def mains() -> List[Tuple[Any, Optional[int]]]:
+    """The main greenlets of threads that have a hub, with the numbers of the threads."""
+    return looked_up_once(_find_mains)
+
+
+def _find_mains() -> List[Tuple[Any, Optional[int]]]:
+    return [(main_of(hub), thread_of_hub(hub)) for hub in hubs()]
+
+
+def thread_of_main(main: Any) -> Optional[int]:
+    """The number of the thread of a main greenlet, if it has a hub."""
+    return next((ident for one, ident in mains() if one is main), None)
 
 
 def greenlet_in_place_of_thread(number: int) -> List[Any]:
     """The greenlet that has a thread's place and number in gevent, in a list of one or none."""
-    return [item for item in reachable() if id(item) == number]
+    return [item for item in all_greenlets() if id(item) == number]
 
 
 def thread_of_greenlet(item: Any) -> object:
@@ -76,9 +93,11 @@ def thread_of_greenlet(item: Any) -> object:
 
 def install() -> None:
     """Register what is known about gevent."""
+    gevent_waits.install()
     register_stacks(number_in_threading=number_in_threading)
     register_greenlet_finder(greenlet_in_place_of_thread)
     register_thread_reader(thread_of_greenlet)
+    register_thread_teller(thread_of_main)
     plain = getattr(sys.modules.get("gevent.greenlet"), "Greenlet", None)
     if isinstance(plain, type):
         register_plain(plain)

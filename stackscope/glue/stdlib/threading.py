@@ -12,6 +12,7 @@ from _thread import get_ident
 from stackscope.extraction.hooks import customize, unwrap_stackitem, yields_frames
 from stackscope.glue.describing import greenlet_with_number, register_call, variable
 from stackscope.interpreter.running import (
+    stacks_before,
     this_thread,
     thread_frames_and_error,
 )
@@ -40,7 +41,9 @@ def unwrap_thread(thread: threading.Thread) -> Any:
 
 def _of_thread(ident: int) -> Any:
     frames, error = thread_frames_and_error(ident)
-    return frames if error is None else _frames_before(frames, error)
+    if error is not None:
+        return _frames_before(frames, error)
+    return [*stacks_before(ident, frames), *frames]
 
 
 @yields_frames

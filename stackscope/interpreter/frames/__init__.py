@@ -17,6 +17,7 @@ can't be read exactly. Then `public_only` does what public interfaces allow.
 `methods`           which manager an exit callable belongs to
 `blocking`          the lock that a thread waits for
 `calling`           the function written in C that a frame is calling
+`operands`          the objects that a call into C was given
 `selftest`          a trial on frames whose contents are known
 `variables`         local variables, read without a trace
 ==================  ==========================================================

@@ -79,8 +79,8 @@ assert shown(whole) == ["look_from_thread"], shown(whole)
 here, there = snapshot.threads
 assert here.is_here and not there.is_here
 items = {item.name: item for item in snapshot.items}
-assert sorted(items) == ["Own", "main greenlet", "worker"], items
-assert shown(items["main greenlet"].stack)[0] == "<module>"
+assert sorted(items) == ["Own", "worker"], items
+assert shown(there.stack)[0] == "<module>", there.stack  # the hub returns to the main greenlet
 event.set()
 gevent.joinall([one, own])
 assert extract(one).frames == []
@@ -128,6 +128,27 @@ names = {item.name: item.thread for item in snapshot.items}
 assert names["worker"] == "MainThread", names
 real = gevent.get_hub().threadpool.apply(lambda: extract(main))
 assert shown(real)[0] == "<module>", real
+
+def busy():
+    with Manager():
+        began.append(True)
+        while not seen:
+            pass
+def look_at_busy():
+    while not began:
+        real_sleep(0.001)
+    seen.append(extract_all())
+began, seen = [], []
+from gevent import monkey
+real_sleep = monkey.get_original("time", "sleep")
+looker = gevent.get_hub().threadpool.spawn(look_at_busy)
+gevent.spawn(busy).join()
+[snapshot] = seen
+[there] = [node for node in snapshot.threads if not node.is_here]
+assert there.name == "MainThread"
+assert shown(there.stack)[0] == "<module>" and shown(there.stack)[-1] == "busy", there.stack
+assert contexts(there.stack, "busy")
+assert [item.state for item in snapshot.items if item.name == "busy"] == ["running elsewhere"]
 
 def fail():
     with Manager():
@@ -186,3 +207,34 @@ def test_greenlets(pure):
 @pytest.mark.parametrize("patch", [FIRST, LATE], ids=["first", "late"])
 def test_monkey_patches(patch):
     run(patch + PATCHED)
+
+
+def test_what_greenlets_wait_for():
+    path = os.path.join(os.path.dirname(__file__), "gevent_program.py")
+    run(f"import runpy\nrunpy.run_path({path!r})")
+
+
+QUADRATIC = """
+import time
+import gevent
+
+def measured(number):
+    items = [gevent.spawn(gevent.sleep, 100) for _ in range(number)]
+    gevent.sleep(0)
+    extract_all()
+    begin = time.perf_counter()
+    snapshot = extract_all()
+    taken = time.perf_counter() - begin
+    assert len(snapshot.items) == number
+    gevent.killall(items)
+    return taken
+
+ballast = [[number] for number in range(100_000)]
+few, many = measured(100), measured(400)
+assert many < 12 * few + 0.2, (few, many)
+print("done")
+"""
+
+
+def test_time_is_linear():
+    run(FIRST + QUADRATIC)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import gc
 import sys
@@ -8,7 +9,16 @@ import weakref
 
 import pytest
 
-from stackscope import StackSlice, extract, extract_outermost, extract_since, extract_until
+from stackscope import (
+    StackSlice,
+    extract,
+    extract_all,
+    extract_outermost,
+    extract_since,
+    extract_until,
+)
+from stackscope.glue.greenlets import greenlet as greenlet_glue
+from stackscope.interpreter.heap import subclasses
 from tests.helpers.stacks import names
 
 greenlet = pytest.importorskip("greenlet", reason="greenlet isn't installed here")
@@ -194,6 +204,119 @@ def test_a_greenlet_that_runs_in_another_thread():
     assert "inner" in names(own)
 
 
+@pytest.mark.skipif(PYPY, reason="f_back goes on to whoever has switched to a greenlet there")
+@pytest.mark.parametrize("name", ["threading", "main"])
+def test_the_stack_of_another_thread_goes_on_into_the_parents(name):
+    ready, leave, found = threading.Event(), threading.Event(), []
+
+    def inner():
+        ready.set()
+        leave.wait(10)
+
+    def outer():
+        with Lock():
+            greenlet.greenlet(inner).switch()
+
+    def work():
+        item = greenlet.greenlet(lambda: None)  # of which nobody knows
+        greenlet.greenlet(outer).switch()
+        item.switch()
+        done.set()
+
+    def look():
+        ready.wait(10)
+        found.append(extract_all())
+        leave.set()
+
+    done = threading.Event()
+    thread = threading.Thread(target=work)
+    if name == "main":
+        looker = threading.Thread(target=look)
+        looker.start()
+        work()
+        looker.join()
+    else:
+        thread.start()
+        look()
+        assert done.wait(10)
+    [snapshot] = found
+    [node] = [node for node in snapshot.threads if "inner" in names(node.stack)]
+    assert [n for n in names(node.stack) if n in ("work", "outer", "inner")] == [
+        "work",
+        "outer",
+        "inner",
+    ]
+    [frame] = [frame for frame in node.stack.frames if frame.funcname == "outer"]
+    assert [type(context.obj) for context in frame.contexts] == [Lock]
+    running = [(item.name, item.state, item.thread) for item in snapshot.items]
+    assert running == [("inner", "running elsewhere", node.name)]  # the others are the thread's
+
+
+@pytest.mark.skipif(PYPY, reason="switch() is written in Python there")
+def test_one_that_runs_code_in_c_is_not_running():
+    item = greenlet.greenlet(greenlet.getcurrent().switch)
+    item.switch()
+    try:
+        [node] = [node for node in extract_all().items if node.item is item]
+        assert (node.state, node.stack.frames, node.stack.error) == ("suspended", [], None)
+    finally:
+        item.switch()
+
+
+@pytest.mark.skipif(PYPY, reason="there is no telling how many there are")
+def test_a_snapshot_searches_for_greenlets_at_most_twice(monkeypatch):
+    def search(*args):
+        searches.append(args)
+        return referrers(*args)
+
+    items = [suspended() for _ in range(20)]
+    searches, referrers = [], gc.get_referrers
+    monkeypatch.setattr(gc, "get_referrers", search)
+    snapshot = extract_all()
+    for item in items:
+        item.switch()
+    assert len(snapshot.items) == 20
+    kinds = set(map(id, subclasses(greenlet.greenlet)))
+    main = id(greenlet.getcurrent())
+    about = [args for args in searches if not {main, *kinds}.isdisjoint(map(id, args))]
+    assert 1 <= len(about) <= 2
+
+
+@pytest.mark.skipif(PYPY, reason="another thread's main greenlet isn't told from others there")
+def test_a_task_that_runs_a_greenlet():
+    """As SQLAlchemy does it."""
+
+    def blocks():
+        with Lock():
+            ready.set()
+            leave.wait(10)
+
+    async def spawn():
+        greenlet.greenlet(blocks).switch()
+
+    async def main():
+        await spawn()
+
+    ready, leave = threading.Event(), threading.Event()
+    thread = threading.Thread(target=lambda: asyncio.run(main()))
+    thread.start()
+    assert ready.wait(10)
+    try:
+        snapshot = extract_all()
+    finally:
+        leave.set()
+        thread.join()
+    [loop] = snapshot.loops
+    assert loop.thread == thread.name
+    [task] = loop.tasks
+    assert [n for n in names(task.stack) if n in ("main", "spawn", "blocks")] == [
+        "main",
+        "spawn",
+        "blocks",
+    ]
+    assert snapshot.items == []  # it is not listed again
+
+
 def test_a_greenlet_that_is_suspended_in_another_thread():
     ready, leave = threading.Event(), threading.Event()
     items = []
@@ -287,3 +410,43 @@ def test_switching_is_hidden_on_pypy():
     stack = greenlet.greenlet(lambda: extract_since(None)).switch()
     hidden = {frame.funcname for frame in stack.frames if frame.hide}
     assert hidden >= {"switch", "__switch", "_greenlet_start"}
+
+
+def test_those_that_are_alike_are_drawn_once():
+    items = [suspended() for _ in range(7)]
+    snapshot = extract_all()
+    text, whole = str(snapshot), "".join(snapshot.format(max_alike=None))
+    for item in items:
+        item.switch()
+    assert text.count("return inner()") == 1
+    assert "and 6 more at the same lines: " in text
+    assert whole.count("return inner()") == 7
+
+
+@pytest.mark.skipif(PYPY, reason="there is no telling how many there are")
+def test_a_thread_with_a_main_greenlet_is_searched_for_once(monkeypatch):
+    def count(kinds):
+        searches.append(kinds)
+        return instances(kinds)
+
+    def work():
+        item = suspended()
+        ready.set()
+        leave.wait(10)
+        item.switch()
+
+    ready, leave, searches = threading.Event(), threading.Event(), []
+    instances = greenlet_glue.instances
+    monkeypatch.setattr(greenlet_glue, "instances", count)
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert ready.wait(10)
+    try:
+        first, second = extract_all(), extract_all()
+    finally:
+        leave.set()
+        thread.join()
+    for snapshot in (first, second):
+        [node] = snapshot.items
+        assert node.name == "outer"
+    assert len(searches) <= 1

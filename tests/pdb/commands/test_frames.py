@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sys
 
@@ -105,3 +106,49 @@ class TestWhere:
         session = scripted("frame 999", "c")
         run(session)
         assert "There is no frame 999. The numbers go from 0 to " in session.replies[0]
+
+
+class TestGreenlets:
+    @pytest.fixture
+    def stopped(self, scripted):
+        greenlet = pytest.importorskip("greenlet", reason="greenlet isn't installed here")
+        if sys.implementation.name == "pypy":
+            pytest.skip("f_back goes on there")
+
+        def stop_in_greenlet(*commands):
+            session = scripted(*commands, "c")
+
+            def in_greenlet():
+                session.stop()
+
+            def in_another():
+                greenlet.greenlet(in_greenlet).switch()
+
+            async def in_task():
+                local = "of the task"  # noqa: F841
+                greenlet.greenlet(in_another).switch()
+
+            asyncio.run(in_task())
+            return session
+
+        return stop_in_greenlet
+
+    def test_where_goes_on_into_the_parents(self, stopped):
+        session = stopped("where", "up", "up", "p local", "up 100")
+        names = re.findall(r"╠ (?:\w+\.)*(?:<locals>\.)?(\w+) in", session.replies[0])
+        wanted = ["stopped_in_greenlet", "in_task", "in_another", "in_greenlet"]
+        assert [name for name in names if name in wanted] == wanted[1:]
+        assert session.replies[0].splitlines()[-2].startswith(">")
+        assert "in_another()" in session.replies[1]
+        assert "in_task()" in session.replies[2]
+        assert session.replies[3] == "'of the task'"
+        assert "Oldest frame" not in session.replies[4]
+
+    def test_the_task_is_the_one_that_stopped(self, stopped):
+        session = stopped("tasks", "task 1")
+        assert "asyncio loop in MainThread, stopped: 1 task" in session.replies[0]
+        assert session.replies[0].splitlines()[1].startswith(">")
+
+    def test_a_variable_of_a_parent_can_be_changed(self, stopped):
+        session = stopped("up 2", "!local = 'new'", "p local")
+        assert session.replies[-2] == "'new'"

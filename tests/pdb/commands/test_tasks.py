@@ -310,3 +310,27 @@ class TestTask:
         assert "\x1b" not in session.output
         assert session.prompts[2] == "(stackscope_pdb a\\nb\\x1b[31m" + "x" * 15 + "...)"
         assert max(map(len, session.replies[0].splitlines())) <= 80
+
+
+def test_greenlets_have_a_table(scripted):
+    greenlet = pytest.importorskip("greenlet", reason="greenlet isn't installed here")
+    session = scripted("tasks", "tasks other", "tasks nothing", "c")
+
+    def waits():
+        greenlet.getcurrent().parent.switch()
+
+    def other():
+        greenlet.getcurrent().parent.switch()
+
+    items = [greenlet.greenlet(waits) for _ in range(7)] + [greenlet.greenlet(other)]
+    for item in items:
+        item.switch()
+    session.stop()
+    for item in items:
+        item.switch()
+    everything, some, none = session.replies[:3]
+    assert "8 greenlets:" in everything
+    assert len([line for line in everything.splitlines() if "waits" in line]) == 1
+    assert "1 greenlet:" in some
+    assert "waits" not in some
+    assert "'tasks' shows all 8 greenlets." in none

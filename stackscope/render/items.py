@@ -1,0 +1,75 @@
+"""Greenlets and the like as a table. Many that are alike are one row."""
+
+from __future__ import annotations
+
+from stackscope.render.columns import Row, Table, forms_of_name
+from stackscope.render.tasks import MOST_ALIKE
+from stackscope.render.tasks import MOST_SIBLINGS as MOST_ROWS
+from stackscope.render.words import (
+    groups_of_alike,
+    item_key,
+    number_range,
+    place_parts,
+    place_text,
+    state_parts,
+)
+from stackscope.safe.text import safe_line
+from stackscope.snapshot.user_code import innermost_user_frame
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Iterator, List, Optional, Sequence
+
+    from stackscope.model.snapshot import ItemNode
+    from stackscope.render.drawing import Line, Paper
+
+__all__ = ["item_lines", "item_matches"]
+
+
+def item_lines(
+    nodes: Sequence[ItemNode],
+    paper: Paper,
+    *,
+    most_alike: Optional[int] = MOST_ALIKE,
+    hint: str = " ('tasks TEXT' finds them)",
+) -> Iterator[Line]:
+    """The lines that show greenlets and the like, below a line for each kind.
+
+    Args:
+        nodes: What to show.
+        paper: What the terminal can take.
+        most_alike: More than that with the same stack become one row; ``None`` has one for each.
+        hint: How to find those that are left out.
+    """
+    for kind in dict.fromkeys(node.kind for node in nodes):
+        same = [node for node in nodes if node.kind == kind]
+        plural = "s" * (len(same) > 1)
+        yield [("header", f"{len(same)} {kind}{plural}:")]
+        groups = groups_of_alike(same, item_key, len(same) if most_alike is None else most_alike)
+        table_rows = [_row(group, paper) for group in groups[:MOST_ROWS]]
+        table = Table(table_rows, paper)
+        yield from map(table.line, table_rows)
+        left = sum(len(group) for group in groups[MOST_ROWS:])
+        if left:
+            yield [("note", f"  {paper.ellipsis} {left} more{hint}")]
+
+
+def item_matches(node: ItemNode, text: str) -> bool:
+    """Whether a text is in what is said of something, whatever its case."""
+    places = [place_text(frame) for frame in node.stack.frames if not frame.hide]
+    parts = [node.name, str(state_parts([node])), *places]
+    return any(text.lower() in part.lower() for part in parts)
+
+
+def _row(group: List[ItemNode], paper: Paper) -> Row:
+    node = group[0]
+    frame = innermost_user_frame(node.stack)
+    return Row(
+        number_range([one.number for one in group], paper.ellipsis),
+        forms_of_name([one.name for one in group], paper),
+        state_parts(group),
+        place_parts(frame),
+        safe_line(frame.linetext) if frame is not None else "",
+        kind="current" if node.state.startswith("running") else "state",
+        is_current=node.state == "running here",
+    )
