@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import builtins
 import sys
-from types import GetSetDescriptorType, ModuleType, TracebackType
+from types import GetSetDescriptorType, MemberDescriptorType, ModuleType, TracebackType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ __all__ = [
     "namespace_of",
     "namespace_of_module",
     "qualname_of",
+    "stored_attribute",
     "suppresses_context",
     "traceback_of",
 ]
@@ -112,6 +113,33 @@ def instance_attributes(obj: object) -> Dict[str, Any]:
         return {}
     namespace = reader.__get__(obj)
     return namespace if type(namespace) is dict else {}
+
+
+def stored_attribute(obj: object, name: str) -> Any:
+    """What is stored in an object by a name, in its dictionary or in a slot; else ``None``.
+
+    Args:
+        obj: Anything.
+        name: The name of the attribute.
+
+    Example:
+        >>> class Job:
+        ...     __slots__ = ("name",)
+        >>> job = Job()
+        >>> job.name = "upload"
+        >>> stored_attribute(job, "name")
+        'upload'
+    """
+    namespace = instance_attributes(obj)
+    if name in namespace:
+        return namespace[name]
+    slot = class_attribute(type(obj), name)
+    if type(slot) is not MemberDescriptorType:
+        return None
+    try:
+        return slot.__get__(obj)
+    except AttributeError:
+        return None
 
 
 def is_instance(obj: object, classes: Sequence[type]) -> bool:

@@ -16,6 +16,7 @@ can't be read exactly. Then `public_only` does what public interfaces allow.
 `copying`           copying memory that may not be mapped
 `methods`           which manager an exit callable belongs to
 `blocking`          the lock that a thread waits for
+`iterating`         the suspended generators that a frame has
 `selftest`          a trial on frames whose contents are known
 `variables`         local variables, read without a trace
 ==================  ==========================================================
