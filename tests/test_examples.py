@@ -167,7 +167,7 @@ trio run in trio-thread: 3 tasks
 │ ║ ├ async with anyio.create_task_group() as group:  # group: TaskGroup
 │ ║ ├── task 2 (holder)
 │ ║ ├── task 3 (wants-the-lock)
-├ thread 2 pool_0
+├ thread 2 pool_0: waiting for Event.wait(): 1 waiter
 │ ╠ compute in __main__
 ├ thread 3 trio-thread
 1 greenlet:

@@ -62,6 +62,7 @@ BUILT_IN = {
     "outcome": "outcome",
     "pytest_asyncio.plugin": "pytest_asyncio",
     "pytest_trio.plugin": "pytest_trio",
+    "queue": "stdlib.queues",
     "threading": "stdlib.threading",
     "tornado": "ipython",
     "tornado.gen": "tornado",

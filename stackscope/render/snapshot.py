@@ -13,6 +13,7 @@ from stackscope.render.nodes import ContextNode, FrameNode, StackNode, View
 from stackscope.render.stack import context_title, frame_title, stack_body
 from stackscope.render.words import (
     alike_keys,
+    circle_text,
     count,
     groups_of_alike,
     loop_notes,
@@ -21,6 +22,7 @@ from stackscope.render.words import (
     task_label,
     task_title,
     tasks_named_in,
+    wait_of_all,
 )
 from stackscope.safe.text import cut, safe_text
 
@@ -94,8 +96,7 @@ class _Drawing:
             for note in loop_notes(loop):
                 yield [("note", note)]
         for circle in snapshot.cycles:
-            names = " > ".join([task_title(node) for node in [*circle, circle[0]]])
-            yield [("note", f"waiting for each other: {names}")]
+            yield [("note", circle_text(circle))]
         if snapshot.threads:
             yield [("header", f"{count(len(snapshot.threads), 'thread')}:")]
         for thread in snapshot.threads:
@@ -129,7 +130,7 @@ class _Drawing:
     def task(self, node: TaskNode, group: Sequence[TaskNode] = ()) -> Block:
         """A task with its frames, and the tasks below it."""
         self.drawn.add(id(node))
-        yield _task_title(node)
+        yield _task_title(node, group)
         if len(group) > 1:
             numbers = number_ranges(one.number for one in group[1:])
             words = f"and {len(group) - 1} more at the same lines: {numbers}"
@@ -238,7 +239,8 @@ class _Drawing:
         """A greenlet or the like with its stack."""
         where = f" in {safe_text(node.thread)}" if node.thread else ""
         title = f"{node.kind} {node.number} {safe_text(node.name)}"
-        yield [("root", title), ("comment", f"{where}: {node.state}")]
+        wait = "" if node.waiting is None else f", waiting for {node.waiting}"
+        yield [("root", title), ("comment", f"{where}: {node.state}{wait}")]
         yield self.body(node.stack)
         for child in node.children:
             yield Nested(self.guides.context, self.item(child))
@@ -249,7 +251,7 @@ class _Drawing:
         return Nested(FLAT, block, stack)
 
 
-def _task_title(node: TaskNode) -> Line:
+def _task_title(node: TaskNode, group: Sequence[TaskNode]) -> Line:
     words = f": {node.state}"
     if node.starts is not None:
         words += f" {task_label(node.starts)}"
@@ -257,5 +259,6 @@ def _task_title(node: TaskNode) -> Line:
         words += f" ({cut(safe_text(node.cancel_reason), 200)})"
     if node.waiting is not None:
         verb = "" if node.state == "waiting" else ", waiting"
-        words += f"{verb} for {node.waiting}"
+        waits = [one.waiting for one in group or [node] if one.waiting is not None]
+        words += f"{verb} for {wait_of_all(waits)}"
     return [("root", task_title(node)), ("comment", words)]

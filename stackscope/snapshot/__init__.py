@@ -7,7 +7,9 @@
 `owners`      the tasks of all loops as trees
 `waits`       what a task or thread waits for
 `inside`      who is inside of which context managers
-`wait_graph`  who waits for whom: holders of locks, and circles
+`holding`     who holds what others wait for
+`wait_graph`  which tasks await which others
+`circles`     what waits for each other
 `threads`     the threads, and what they are called
 `numbers`     small numbers for tasks and threads, never given twice
 `user_code`   whose code a frame executes, and which frames are machinery: one table

@@ -243,6 +243,14 @@ def known_finders() -> List[RegisteredFinder]:
     return list(_finders.values())
 
 
+def kind_of_item(obj: object) -> str:
+    """What something is that a finder has found: ``"greenlet"``."""
+    for finder in known_finders():
+        if is_instance(obj, types_of(finder.types)):
+            return finder.kind
+    return "item"
+
+
 # -------------------------------------------------------------------- to be asked
 #
 # What glue can't tell, or tells in a wrong form, is not known.

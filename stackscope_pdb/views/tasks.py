@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from stackscope import Context
+from stackscope import Context, TaskNode
 from stackscope.render.nodes import ContextNode, View
 from stackscope.render.words import (
     alike_keys,
     groups_of_alike,
     loop_title,
     number_range,
+    numbers_in_circle,
     place_parts,
     place_text,
     state_parts,
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
         Union,
     )
 
-    from stackscope import Frame, LoopNode, Snapshot, Stack, TaskNode, ThreadNode
+    from stackscope import Frame, LoopNode, Snapshot, Stack
+    from stackscope.model.snapshot import Node
     from stackscope.render.drawing import Line
     from stackscope_pdb.output.console import Console
     from stackscope_pdb.stop.snapshots import Snapshots
@@ -94,13 +96,13 @@ def task_lines(
         yield loop_title(loop, at_stop=True, seen_at=seen_at if goes_on else "")
         yield from _Table(loop, shown, marked, console).lines()
     for circle in snapshot.cycles:
-        if wanted is None or any(map(wanted, circle)):
+        if wanted is None or any(wanted(one) for one in circle if isinstance(one, TaskNode)):
             yield circle_line(circle)
 
 
-def circle_line(circle: Sequence[Union[TaskNode, ThreadNode]]) -> Line:
+def circle_line(circle: Sequence[Node]) -> Line:
     """The line for tasks or threads that wait for each other, or for one that waits for itself."""
-    numbers = [str(node.number) for node in circle]
+    numbers = numbers_in_circle(circle)
     if len(numbers) == 1:
         return [("alert", f"  waiting for itself: {numbers[0]}")]
     shown = [*numbers, numbers[0]]
