@@ -164,7 +164,7 @@ trio run in trio-thread: 3 tasks
 │ ║ ├── task 7 (trio-sleeper): waiting for trio.sleep(): T s left
 3 threads:
 ├ thread 1 MainThread (takes this snapshot), in task 1 (Task-1)
-├ thread 2 pool_0: in task 4 (computing)
+├ thread 2 pool_0: waiting for Event.wait(): 1 waiter, in task 4 (computing)
 ├ thread 3 trio-thread
 1 greenlet:
 ├ greenlet 1 ping in MainThread: suspended

@@ -75,6 +75,7 @@ BUILT_IN = {
     "psycopg_pool": "psycopg_pool",
     "pytest_asyncio.plugin": "pytest_asyncio",
     "pytest_trio.plugin": "pytest_trio",
+    "queue": "stdlib.queues",
     "redis.asyncio": "redis",
     "redis.client": "redis",
     "sqlalchemy.ext.asyncio": "sqlalchemy",

@@ -10,10 +10,12 @@ from stackscope.safe.loading import TooEarly, load
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import threading
-    from typing import Iterator, List, Optional
+    from typing import Iterator, List, Optional, Union
 
     from stackscope.model.stacks import Stack
     from stackscope.model.waiting import Waiting
+
+    Node = Union["TaskNode", "ThreadNode", "ItemNode"]
 
 __all__ = ["FailedTask", "ItemNode", "LoopNode", "Snapshot", "TaskNode", "ThreadNode"]
 
@@ -152,9 +154,10 @@ class ThreadNode:
         stack: Its stack. That of another thread may be out of date already.
         ident: What ``threading.get_ident()`` gives in it.
         is_daemon: Whether the process ends without waiting for it.
-        waiting: The lock or semaphore of `threading` that it waited for when it was looked at, and
-            who has that; ``None`` if it waits for something else or doesn't, and where there is no
-            telling: on PyPy, and without the GIL.
+        waiting: What it waited for when it was looked at: a lock and who has that, an event, a
+            queue, a thread, the result of a call, or work, if it is an idle one of a pool. ``None``
+            if it waits for something else or doesn't. On PyPy and without the GIL there is no
+            telling whether it waits for a lock.
     """
 
     thread: Optional[threading.Thread]
@@ -218,7 +221,9 @@ class Snapshot:
         loops: The event loops and runs; those of the calling thread come first.
         threads: The threads; the calling one comes first.
         items: What else has a stack, such as greenlets.
-        cycles: Tasks that wait for each other in a circle, each circle as a list.
+        cycles: Tasks that wait for each other in a circle, each circle as a list. Threads and
+            greenlets may be among them; a task that its thread is stuck in stands for the thread.
+            What waits for itself is a circle of one.
         taken_at: When it was taken, as ``time.time()`` gives it.
         frozen: How many objects are kept from the garbage collector by ``gc.freeze()``. What is
             found only by asking that, event loops that don't run and greenlets, may be missing if
@@ -228,7 +233,7 @@ class Snapshot:
     loops: List[LoopNode]
     threads: List[ThreadNode]
     items: List[ItemNode] = new(list)
-    cycles: List[List[TaskNode]] = new(list)
+    cycles: List[List[Node]] = new(list)
     taken_at: float = new(time.time)
     frozen: int = new(int)
 

@@ -45,7 +45,7 @@ class Waiting:
         needs_all: Whether all of ``tasks`` have to finish; else the first one to finish ends the
             wait.
         lock: What somebody else has to let go of, if it is a lock, a semaphore or the like.
-        holders: The tasks that have ``lock``, as far as they are known.
+        holders: The tasks, threads and greenlets that have ``lock``, as far as they are known.
         holder_names: The names of tasks that have it, where their library tells nothing else of
             them.
         seconds_left: The seconds until time is up; negative if that should have been before.
@@ -68,6 +68,9 @@ class Waiting:
         notes: What else there is to say, in the words of its library: ``"cancelled"``.
         inner: The wait that this one is made of, where that tells more.
         is_wrapper: Whether this one only stands around ``inner``, which is all that matters.
+        holders_are_likely: Whether it is only likely that ``holders`` have it: they have called its
+            ``acquire()``, and will call its ``release()``, as far as their code tells; or they have
+            entered what this one is about to enter.
     """
 
     call: str = ""
@@ -96,6 +99,7 @@ class Waiting:
     notes: List[str] = new(list)
     inner: Optional[Waiting] = None
     is_wrapper: bool = False
+    holders_are_likely: bool = False
 
     @property
     def text(self) -> str:

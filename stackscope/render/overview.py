@@ -11,7 +11,14 @@ from stackscope.render.items import item_lines
 from stackscope.render.paths import short_path
 from stackscope.render.tasks import LoopTable
 from stackscope.render.threads import thread_lines
-from stackscope.render.words import count, joined, loop_title, number_ranges, task_title
+from stackscope.render.words import (
+    circle_text,
+    count,
+    joined,
+    loop_title,
+    number_ranges,
+    task_title,
+)
 from stackscope.safe.text import safe_text
 from stackscope.snapshot.folding import folded_frames
 from stackscope.snapshot.idle import is_idle_worker
@@ -160,8 +167,7 @@ def _thread_at(stack: Stack, threads: List[ThreadNode]) -> Optional[ThreadNode]:
 def circle_lines(snapshot: Snapshot) -> Iterator[Line]:
     """Who waits for each other."""
     for circle in snapshot.cycles:
-        names = " > ".join([task_title(node) for node in [*circle, circle[0]]])
-        yield [("alert", f"waiting for each other: {names}")]
+        yield [("alert", circle_text(circle))]
 
 
 def thread_table(snapshot: Snapshot, layout: Layout, max_alike: Optional[int]) -> Iterator[Line]:

@@ -40,7 +40,7 @@ from stackscope.render.words import (
     task_name,
     task_title,
     tasks_named_in,
-    wait_of_items,
+    wait_of_all,
 )
 from stackscope.safe.text import cut, safe_text
 from stackscope.snapshot.folding import folded_frames, library_here, repeats
@@ -266,7 +266,7 @@ class _Drawing:
         """A task with its frames, and the tasks below it."""
         self.drawn.add(id(node))
         like = self.drawn_like(node)
-        yield [*self.task_title(node), *self.place(node.stack), *like]
+        yield [*self.task_title(node, group), *self.place(node.stack), *like]
         yield from self.others_alike([one.number for one in group[1:]])
         rest = StackNode(node.stack, self.view)
         if not like:
@@ -293,9 +293,9 @@ class _Drawing:
             return []
         return [("comment", f", as task {first.number}")]
 
-    def task_title(self, node: TaskNode) -> Line:
+    def task_title(self, node: TaskNode, group: Sequence[TaskNode] = ()) -> Line:
         """The title of a task: its number and name, what it does and what it waits for."""
-        words = _Sentence(_state_words(node), f": {state_parts([node])}")
+        words = _Sentence(_state_words(node, group), f": {state_parts(group or [node])}")
         return [("root", self.name_of(node)), ("comment", words)]
 
     def name_of(self, node: TaskNode) -> str:
@@ -534,7 +534,8 @@ class _Drawing:
         where = f" in {safe_text(node.thread)}" if node.thread else ""
         title = f"{node.kind} {node.number} {safe_text(node.name)}"
         inner = self.task_inside(node.stack)
-        words = "" if node.waiting is None else f", waiting for {wait_of_items(group)}"
+        waits = [one.waiting for one in group if one.waiting is not None]
+        words = f", waiting for {wait_of_all(waits)}" if waits else ""
         line = [("root", title), ("comment", f"{where}: {node.state}{words}")]
         if inner is None:
             line += self.place(node.stack)
@@ -590,7 +591,7 @@ def _owns_in_users_code(node: TaskNode) -> bool:
     )
 
 
-def _state_words(node: TaskNode) -> str:
+def _state_words(node: TaskNode, group: Sequence[TaskNode]) -> str:
     words = f": {node.state}"
     if node.starts is not None:
         words += f" {task_label(node.starts)}"
@@ -598,5 +599,6 @@ def _state_words(node: TaskNode) -> str:
         words += f" ({cut(safe_text(node.cancel_reason), 200)})"
     if node.waiting is not None:
         verb = "" if node.state == "waiting" else ", waiting"
-        words += f"{verb} for {node.waiting}"
+        waits = [one.waiting for one in group or [node] if one.waiting is not None]
+        words += f"{verb} for {wait_of_all(waits)}"
     return words

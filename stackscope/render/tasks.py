@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from stackscope.model.snapshot import TaskNode
 from stackscope.model.stacks import Context
 from stackscope.render.columns import Row, Table, forms_of_name
 from stackscope.render.nodes import ContextNode, View
@@ -10,6 +11,7 @@ from stackscope.render.words import (
     groups_of_alike,
     loop_title,
     number_range,
+    numbers_in_circle,
     place_parts,
     state_parts,
     task_name,
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
         Union,
     )
 
-    from stackscope.model.snapshot import LoopNode, Snapshot, TaskNode, ThreadNode
+    from stackscope.model.snapshot import LoopNode, Node, Snapshot
     from stackscope.model.stacks import Frame, Stack
     from stackscope.render.drawing import Line, Paper
 
@@ -96,19 +98,21 @@ def task_lines(
         yield loop_title(loop, at_stop=True, seen_at=seen_at if goes_on else "")
         yield from LoopTable(loop, paper, shown, marked, hint=hint).lines()
     for circle in snapshot.cycles:
-        if wanted is None or any(map(wanted, circle)):
+        if wanted is None or any(wanted(one) for one in circle if isinstance(one, TaskNode)):
             yield circle_line(circle)
 
 
-def circle_line(circle: Sequence[Union[TaskNode, ThreadNode]]) -> Line:
+def circle_line(circle: Sequence[Node]) -> Line:
     """The line for tasks or threads that wait for each other, or for one that waits for itself."""
-    numbers = [str(node.number) for node in circle]
+    numbers = numbers_in_circle(circle)
+    waits = [node.waiting for node in circle if node.waiting is not None]
+    probably = "probably " if any(wait.holders_are_likely for wait in waits) else ""
     if len(numbers) == 1:
-        return [("alert", f"  waiting for itself: {numbers[0]}")]
+        return [("alert", f"  {probably}waiting for itself: {numbers[0]}")]
     shown = [*numbers, numbers[0]]
     if len(numbers) > MOST_IN_CIRCLE:
         shown = [*numbers[:MOST_IN_CIRCLE], f"{len(numbers) - MOST_IN_CIRCLE} more"]
-    return [("alert", f"  waiting for each other: {' > '.join(shown)}")]
+    return [("alert", f"  {probably}waiting for each other: {' > '.join(shown)}")]
 
 
 def _with_owners(nodes: List[TaskNode], wanted: Callable[[TaskNode], bool]) -> Set[int]:

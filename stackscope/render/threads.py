@@ -17,9 +17,9 @@ from stackscope.snapshot.user_code import innermost_user_frame, is_machinery, li
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Collection, Iterator, List, Optional, Set, Tuple
+    from typing import Collection, Iterator, List, Optional, Sequence, Tuple
 
-    from stackscope.model.snapshot import ThreadNode
+    from stackscope.model.snapshot import Node, ThreadNode
     from stackscope.render.drawing import Line, Paper
 
 
@@ -32,6 +32,7 @@ def thread_lines(
     most_alike: Optional[int] = MOST_ALIKE,
     hint: str = " ('threads TEXT' finds them)",
     at_stop: bool = True,
+    circles: Sequence[Sequence[Node]] = (),
 ) -> Iterator[Line]:
     """The lines that show threads. Many with the same stack are one line.
 
@@ -43,6 +44,7 @@ def thread_lines(
         most_alike: More threads with the same stack are one row; ``None`` gives each one its own.
         hint: What to say where threads are left out.
         at_stop: Whether the program has stopped in a debugger.
+        circles: Who waits for each other.
     """
     groups = [[node] for node in nodes]
     if most_alike is not None:
@@ -55,23 +57,7 @@ def thread_lines(
     left = sum(len(group) for group in groups[MOST_ROWS:])
     if left:
         yield [("note", f"  {paper.ellipsis} {left} more{hint}")]
-    yield from map(circle_line, _circles(nodes))
-
-
-def _circles(nodes: List[ThreadNode]) -> Iterator[List[ThreadNode]]:
-    """Threads that wait for each other's locks, each of which has one holder."""
-    by_thread = {id(node.thread): node for node in nodes if node.thread is not None}
-    done: Set[int] = set()
-    for node in nodes:
-        path: List[ThreadNode] = []
-        current: Optional[ThreadNode] = node
-        while current is not None and id(current) not in done:
-            done.add(id(current))
-            path.append(current)
-            holders = [] if current.waiting is None else current.waiting.holders
-            current = by_thread.get(id(holders[0])) if len(holders) == 1 else None
-        if current is not None and current in path:
-            yield path[path.index(current) :]
+    yield from map(circle_line, circles)
 
 
 def is_idle(node: ThreadNode) -> bool:

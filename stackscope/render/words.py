@@ -17,9 +17,8 @@ from stackscope.safe.text import (
     safe_line,
     safe_text,
 )
-from stackscope.snapshot.numbers import item_numbers, task_numbers, thread_numbers
+from stackscope.snapshot.numbers import item_numbers, natural_order, task_numbers, thread_numbers
 from stackscope.snapshot.runtimes import kind_of_item, name_of_task
-from stackscope.snapshot.survey import unique
 from stackscope.snapshot.threads import is_thread, name_in_threading
 
 TYPE_CHECKING = False
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
     )
 
     from stackscope.glue.describing import Deadline, ScopeState
-    from stackscope.model.snapshot import LoopNode
+    from stackscope.model.snapshot import LoopNode, Node
     from stackscope.model.stacks import Frame
     from stackscope.model.waiting import Amount, Waiting
     from stackscope.render.drawing import Line
@@ -203,6 +202,39 @@ def item_label(obj: object) -> Optional[str]:
     return None if number is None else f"{kind_of_item(obj)} {number}"
 
 
+def node_title(node: Node) -> str:
+    """What a task, a thread or a greenlet is called, and its number."""
+    if isinstance(node, TaskNode):
+        return task_title(node)
+    kind = "thread" if isinstance(node, ThreadNode) else node.kind
+    number = f"{kind} {node.number}" if node.number else kind
+    return f"{number} ({cut(safe_text(node.name), LONGEST_NAME)})"
+
+
+def circle_text(circle: Sequence[Node]) -> str:
+    """Who waits for each other: ``… each other: task 2 (a) > task 3 (b) > task 2 (a)``."""
+    names = " > ".join([node_title(node) for node in [*circle, circle[0]]])
+    waits = [node.waiting for node in circle if node.waiting is not None]
+    probably = "probably " if any(wait.holders_are_likely for wait in waits) else ""
+    whom = "each other" if len(circle) > 1 else "itself"
+    return f"{probably}waiting for {whom}: {names}"
+
+
+def numbers_in_circle(circle: Sequence[Node]) -> List[str]:
+    """What those are called beside a table that wait for each other: ``2``, or ``thread 2``."""
+    kinds = [
+        "task"
+        if isinstance(node, TaskNode)
+        else "thread"
+        if isinstance(node, ThreadNode)
+        else node.kind
+        for node in circle
+    ]
+    if len(set(kinds)) == 1:
+        return [str(node.number) for node in circle]
+    return [f"{kind} {node.number}" for kind, node in zip(kinds, circle)]
+
+
 class StateParts:
     """What a task or thread does, in parts of which some may be left out.
 
@@ -245,15 +277,11 @@ def state_parts(nodes: Sequence[Union[TaskNode, ThreadNode, ItemNode]]) -> State
         nodes: The tasks or threads, one at least.
     """
     waits = [node.waiting for node in nodes if node.waiting is not None]
-    holders = unique([holder for wait in waits for holder in wait.holders])
-    names = [name for wait in waits for name in wait.holder_names]
-    by_number = [_number_of_holder(one, nodes[0]) for one in holders] or list(dict.fromkeys(names))
-    more = f" and {len(by_number) - MOST_HOLDERS} more" if by_number[MOST_HOLDERS:] else ""
     return StateParts(
         _common([_plain_state(node) for node in nodes]),
         _common([wait.text for wait in waits]),
-        time_in_brief(waits[0]) if len(waits) == 1 else "",
-        f"held by {', '.join(by_number[:MOST_HOLDERS])}{more}" if by_number else "",
+        _time_range([time for wait in waits for time in _times(wait)[:1]]),
+        _held_by(waits, lambda holder: _number_of_holder(holder, nodes[0]), lambda name: name),
     )
 
 
@@ -274,14 +302,22 @@ def _plain_state(node: Union[TaskNode, ThreadNode, ItemNode]) -> str:
 
 def _number_of_holder(holder: object, node: Union[TaskNode, ThreadNode, ItemNode]) -> str:
     """What a holder is called beside something of its kind: by its number alone."""
-    known = item_numbers.known(holder)
-    if known is not None:
-        return str(known) if isinstance(node, ItemNode) else f"{kind_of_item(holder)} {known}"
-    if is_thread(holder):
-        number = str(thread_numbers.of(holder))
-        return number if isinstance(node, ThreadNode) else f"thread {number}"
-    number = str(task_numbers.of(holder))
-    return number if isinstance(node, TaskNode) else f"task {number}"
+    kind, number = _kind_and_number(holder)
+    beside = (
+        "thread"
+        if isinstance(node, ThreadNode)
+        else node.kind
+        if isinstance(node, ItemNode)
+        else "task"
+    )
+    return number if kind == beside else f"{kind} {number}"
+
+
+def _kind_and_number(obj: object) -> Tuple[str, str]:
+    if is_thread(obj):
+        return "thread", str(thread_numbers.of(obj))
+    item = item_numbers.known(obj)
+    return ("task", str(task_numbers.of(obj))) if item is None else (kind_of_item(obj), str(item))
 
 
 def state_text(node: TaskNode) -> str:
@@ -386,16 +422,59 @@ def _awaiting_text(waiting: Waiting) -> str:
 
 def wait_detail(waiting: Waiting) -> str:
     """More about a wait; see `Waiting.detail`."""
-    return joined(_detail_without_holders(waiting), _held_by(waiting))
+    return details_of([waiting])
 
 
 def wait_sentence(waiting: Waiting) -> str:
     """A wait as a whole: ``Lock.acquire(): 2 waiters, held by task 3 (Task-7)``."""
-    text, detail = wait_text(waiting), wait_detail(waiting)
+    return wait_of_all([waiting])
+
+
+def wait_of_all(waits: Sequence[Waiting]) -> str:
+    """The waits of tasks that are alike, as one, with how they differ.
+
+    ``Lock.acquire(): 7 waiters (7×), 2 waiters (2×), held by task 3 (a) (7×), task 4 (b) (2×)``
+    """
+    text, detail = _common([wait_text(wait) for wait in waits]), details_of(waits)
     return f"{text}: {detail}" if detail else text
 
 
-def _detail_without_holders(waiting: Waiting) -> str:
+def details_of(waits: Sequence[Waiting]) -> str:
+    """More about the waits of tasks that are alike."""
+    if len(waits) == 1:
+        details = _detail_without_holders(waits[0])
+    else:
+        details = joined(
+            _counted([_detail_without_holders(wait, is_one=False) for wait in waits], len(waits)),
+            _time_range([time for wait in waits for time in _times(wait)[:1]]),
+        )
+    return joined(details, _held_by(waits, _label, lambda name: f"task {name}"))
+
+
+def _counted(texts: Sequence[str], total: int) -> str:
+    """Texts, with how many things each is said of, where it isn't said of all: ``2 (7×), 3 (2×)``.
+
+    Args:
+        texts: The texts; those that are empty are not counted.
+        total: How many things there are.
+    """
+    counts: Dict[str, int] = {}
+    for text in texts:
+        if text:
+            counts[text] = counts.get(text, 0) + 1
+    by_count = sorted(counts, key=lambda text: (-counts[text], natural_order(text)))
+    shown = [text if counts[text] == total else f"{text} ({counts[text]}×)" for text in by_count]
+    return ", ".join(shown[:MOST_HOLDERS]) + _and_more(shown)
+
+
+def _detail_without_holders(waiting: Waiting, *, is_one: bool = True) -> str:
+    """What there is to say of a wait, but for who has the lock.
+
+    Args:
+        waiting: The wait.
+        is_one: Whether to say also what differs among many that wait for the same: the place in the
+            line, and the time.
+    """
     return joined(
         _items_of(waiting),
         safe_text(waiting.resource or ""),
@@ -406,10 +485,10 @@ def _detail_without_holders(waiting: Waiting) -> str:
         *map(_amount, waiting.amounts),
         *map(safe_text, waiting.notes),
         _queue(waiting),
-        _line(waiting),
+        _line(waiting, is_one=is_one),
         "" if waiting.other_end is None else _amount(waiting.other_end),
-        _time(waiting),
-        "" if waiting.inner is None else _inner(waiting.inner),
+        _time(waiting) if is_one else "",
+        "" if waiting.inner is None else _inner(waiting.inner, is_one=is_one),
         _parts(waiting.parts),
     )
 
@@ -442,9 +521,9 @@ def _items_of(waiting: Waiting) -> str:
     return f"{kind}{'s' * (len(known) > 1)} {number_ranges(known)}"
 
 
-def _inner(waiting: Waiting) -> str:
+def _inner(waiting: Waiting, *, is_one: bool) -> str:
     """A wait inside of another one, whose holders are those of the whole."""
-    text, detail = _name_of_inner(waiting), _detail_without_holders(waiting)
+    text, detail = _name_of_inner(waiting), _detail_without_holders(waiting, is_one=is_one)
     return f"{text}: {detail}" if text and detail else text or detail
 
 
@@ -452,7 +531,7 @@ def _name_of_inner(waiting: Waiting) -> str:
     """As `wait_text`, but nothing for a future of which nothing is known."""
     if waiting.call or waiting.thread is not None:
         return wait_text(waiting)
-    return task_label(waiting.obj) or ""
+    return task_label(waiting.obj) or thread_label(waiting.obj) or ""
 
 
 def _amount(amount: Amount) -> str:
@@ -461,12 +540,12 @@ def _amount(amount: Amount) -> str:
     return safe_text(f"{amount.number} of {amount.total} {amount.plural or amount.noun + 's'}")
 
 
-def _line(waiting: Waiting) -> str:
+def _line(waiting: Waiting, *, is_one: bool) -> str:
     """The place in the line, or how long that is."""
     if waiting.count is None:
         return ""
     total = count(waiting.count, "waiter")
-    return total if waiting.place is None else f"{ordinal(waiting.place)} of {total}"
+    return total if waiting.place is None or not is_one else f"{ordinal(waiting.place)} of {total}"
 
 
 def _time(waiting: Waiting) -> str:
@@ -475,16 +554,34 @@ def _time(waiting: Waiting) -> str:
     return "" if waiting.deadline is None else clock_time(waiting.deadline, waiting.clock)
 
 
-def _held_by(waiting: Waiting) -> str:
-    if waiting.holders:
-        names = [
-            task_label(one) or thread_label(one) or item_label(one) or f"a {class_name(one)}"
-            for one in waiting.holders[:MOST_HOLDERS]
-        ]
-        return "held by " + ", ".join(names) + _and_more(waiting.holders)
-    shown = waiting.holder_names[:MOST_HOLDERS]
-    names = [f"task {cut(safe_text(name), LONGEST_NAME)}" for name in shown]
-    return "held by " + ", ".join(names) + _and_more(waiting.holder_names) if names else ""
+def _held_by(
+    waits: Sequence[Waiting],
+    label: Callable[[object], str],
+    label_of_name: Callable[[str], str],
+) -> str:
+    """Who has what is waited for, surely or probably: ``held by 2 (7×), 3 (2×)``."""
+    labels: Dict[int, str] = {}
+    surely: List[str] = []
+    probably: List[str] = []
+    for wait in waits:
+        found = probably if wait.holders_are_likely else surely
+        for holder in wait.holders:
+            if id(holder) not in labels:
+                labels[id(holder)] = label(holder)
+            found.append(labels[id(holder)])
+        if not wait.holders:
+            names = [cut(safe_text(name), LONGEST_NAME) for name in wait.holder_names]
+            found += map(label_of_name, names)
+    return joined(
+        f"held by {_counted(surely, len(waits))}" if surely else "",
+        f"probably held by {_counted(probably, len(waits))}" if probably else "",
+    )
+
+
+def _label(obj: object) -> str:
+    """What a holder is called in a sentence."""
+    found = task_label(obj) or thread_label(obj) or item_label(obj)
+    return f"a {class_name(obj)}" if found is None else found
 
 
 def _and_more(holders: Sequence[object]) -> str:
@@ -492,10 +589,21 @@ def _and_more(holders: Sequence[object]) -> str:
     return f" and {left} more" if left > 0 else ""
 
 
-def time_in_brief(waiting: Waiting) -> str:
-    """The time left, if it is known."""
-    times = [one.seconds_left for one in waiting.layers() if one.seconds_left is not None]
-    return time_left(times[0]) if times else ""
+def _times(waiting: Waiting) -> List[float]:
+    """The seconds left, as far as they are known."""
+    return [one.seconds_left for one in waiting.layers() if one.seconds_left is not None]
+
+
+def _time_range(times: Sequence[float]) -> str:
+    """The time left of one or more: ``9.5 s left``, ``4.6 to 999.6 s left``."""
+    if not times:
+        return ""
+    first, last = time_left(min(times)), time_left(max(times))
+    if first == last:
+        return first
+    # The unit, and whether it is left or overdue, are the same at the end of both.
+    begin, _, unit = first.partition(" ")
+    return f"{begin if last.endswith(unit) else first} to {last}"
 
 
 def tasks_named_in(waiting: Waiting) -> List[object]:
@@ -510,6 +618,8 @@ def tasks_named_in(waiting: Waiting) -> List[object]:
 def alike_keys(nodes: Iterable[TaskNode]) -> Dict[int, int]:
     """By the id of a node: equal for tasks that stand at the same lines, and so do all below them.
 
+    They are in the same call. How their waits differ otherwise is what `wait_of_all` says.
+
     Args:
         nodes: All nodes, each before its children.
     """
@@ -518,7 +628,7 @@ def alike_keys(nodes: Iterable[TaskNode]) -> Dict[int, int]:
     for node in reversed(list(nodes)):  # children come after their parents
         frames = tuple([(id(f.pyframe.f_code), f.lineno) for f in node.stack.frames])
         below = tuple(sorted({keys.get(id(child), -1) for child in node.children}))
-        key = (node.state, frames, below)
+        key = (node.state, frames, below, "" if node.waiting is None else node.waiting.text)
         keys[id(node)] = known.setdefault(key, len(known))
     return keys
 
@@ -536,35 +646,6 @@ def item_key(node: ItemNode) -> Tuple[object, ...]:
         held = [id(holder) for holder in waiting.holders]
         awaited = (waiting.text, id(waiting.lock), *held, *map(id, waiting.tasks))
     return (node.state, node.thread, tuple(frames), awaited, id(node) if node.children else 0)
-
-
-def wait_of_items(group: Sequence[ItemNode]) -> str:
-    """The wait of greenlets or the like that are alike, without what differs among them."""
-    waiting = group[0].waiting
-    if waiting is None or len(group) == 1:
-        return "" if waiting is None else wait_sentence(waiting)
-    counts = [one.waiting.count for one in group if one.waiting is not None]
-    most = max([number for number in counts if number is not None] or [0])
-    times = [one.waiting.seconds_left for one in group if one.waiting is not None]
-    known = [seconds for seconds in times if seconds is not None]
-    words = joined(
-        _items_of(waiting),
-        count(most, "waiter") if most else "",
-        _time_range(known),
-        _held_by(waiting),
-    )
-    return f"{waiting.text}: {words}" if words else waiting.text
-
-
-def _time_range(times: Sequence[float]) -> str:
-    """The time left of one or more: ``9.5 s left``, ``4.6 to 999.6 s left``."""
-    if not times:
-        return ""
-    first, last = time_left(min(times)), time_left(max(times))
-    if first == last:
-        return first
-    begin, _, unit = first.partition(" ")
-    return f"{begin if last.endswith(unit) else first} to {last}"
 
 
 def groups_of_alike(

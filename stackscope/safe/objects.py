@@ -136,9 +136,9 @@ def stored_attribute(obj: object, name: str) -> Any:
         >>> stored_attribute(job, "name"), stored_attribute(job, "state")
         ('upload', None)
     """
-    found = instance_attributes(obj).get(name)
-    if found is not None:
-        return found
+    namespace = instance_attributes(obj)
+    if name in namespace:
+        return namespace[name]
     slot = class_attribute(type(obj), name)
     if type(slot) is not MemberDescriptorType:
         return None

@@ -7,8 +7,10 @@
 `owners`      the tasks of all loops as trees
 `waits`       what a task or thread waits for
 `inside`      who is inside of which context managers
+`holding`     who holds what others wait for
 `lent`        who has what a pool has lent, such as connections
-`wait_graph`  who waits for whom: holders of locks, and circles
+`wait_graph`  which tasks await which others
+`circles`     what waits for each other
 `subjects`    what tasks are about: the requests that they answer
 `threads`     the threads, and what they are called
 `idle`        which threads are workers of a pool that wait for work

@@ -4,50 +4,119 @@ from __future__ import annotations
 
 import sys
 
-from stackscope.safe.objects import instance_attributes, mro_of
+from stackscope.interpreter.frames.iterating import generators_in
+from stackscope.model.snapshot import TaskNode, ThreadNode
+from stackscope.model.stacks import Context, Stack
+from stackscope.safe.interruptions import attempt
+from stackscope.safe.objects import mro_of, stored_attribute
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, List, Tuple, Union
+    from typing import Dict, Iterable, Iterator, List, Set, Tuple
 
-    from stackscope.model.snapshot import TaskNode, ThreadNode
-    from stackscope.model.stacks import Context
+    from stackscope.extraction.extraction import Extraction
+    from stackscope.model.snapshot import Node
+    from stackscope.model.stacks import Frame
 
-    Entry = Tuple[Context, Union[TaskNode, ThreadNode]]
+    Entry = Tuple[Context, Node]
 
-__all__ = ["Inside"]
+__all__ = ["Inside", "contexts_in", "frames_in", "object_of"]
 
 MODULES = ("anyio._core._synchronization", "asyncio.locks", "threading", "trio._sync")
 """Those that have a class ``Condition``, which is made of a lock."""
 
 
 class Inside:
-    """The contexts that are active for each object, and the tasks or threads that they are in.
+    """The contexts that are active for each object, and what they are in.
 
     Attributes:
         objects: The objects, by their ids.
+        frames: The frames that are inside of something else: of generators, and of context
+            managers that are generators; with what they are in.
     """
 
     def __init__(self) -> None:
         self.objects: Dict[int, object] = {}
+        self.frames: List[Tuple[Frame, Node]] = []
         self._entries: Dict[int, List[Entry]] = {}
+        self._by_type: Dict[int, List[Entry]] = {}
         modules = [sys.modules.get(name) for name in MODULES]
         self._conditions = [vars(one).get("Condition") for one in modules if one is not None]
 
-    def add(self, context: Context, node: Union[TaskNode, ThreadNode]) -> None:
+    def add(self, context: Context, node: Node) -> None:
         """Take note of a context."""
         for obj in (context.obj, self.lock_of_condition(context.obj)):
             if obj is not None:
                 self.objects[id(obj)] = obj
                 self._entries.setdefault(id(obj), []).append((context, node))
+        if context.obj is not None:
+            self._by_type.setdefault(id(type(context.obj)), []).append((context, node))
+        if context.inner_stack is not None:
+            self.frames += [(frame, node) for frame in context.inner_stack.frames]
+
+    def add_generators(self, extraction: Extraction, nodes: Iterable[Node]) -> None:
+        """Take note of what is inside of generators that somebody iterates over, or just has."""
+        for node in nodes:
+            seen: Set[int] = set()
+            todo = list(frames_in(node.stack))
+            while todo:
+                for generator in attempt([], generators_in, todo.pop().pyframe):
+                    if id(generator) in seen:
+                        continue
+                    seen.add(id(generator))
+                    stack = extraction.stack(generator)
+                    self.frames += [(frame, node) for frame in stack.frames]
+                    todo += frames_in(stack)
+                    for context in contexts_in(stack):
+                        self.add(context, node)
 
     def of(self, obj: object) -> List[Entry]:
         """The contexts of an object."""
         return self._entries.get(id(obj), [])
+
+    def all(self) -> Iterator[Entry]:
+        """All contexts of objects that are known."""
+        for entries in self._by_type.values():
+            yield from entries
+
+    def of_type(self, cls: type) -> List[Entry]:
+        """The contexts of all objects of a type."""
+        return self._by_type.get(id(cls), [])
 
     def lock_of_condition(self, obj: object) -> object:
         """The lock that a condition of a library that is known has; ``None`` for anything else."""
         bases = mro_of(type(obj))
         if not any(base is one for one in self._conditions for base in bases):
             return None
-        return instance_attributes(obj).get("_lock")
+        return stored_attribute(obj, "_lock")
+
+
+def object_of(node: Node) -> object:
+    """The task, thread or greenlet of a node; ``None`` for a thread that has no ``Thread``."""
+    if isinstance(node, TaskNode):
+        return node.task
+    return node.thread if isinstance(node, ThreadNode) else node.item
+
+
+def contexts_in(stack: Stack) -> Iterator[Context]:
+    """All contexts of a stack, those inside of others included.
+
+    The children of each may be replaced while it is looked at, but for those that are contexts.
+    """
+    stacks = [stack]
+    while stacks:
+        contexts = [context for frame in stacks.pop().frames for context in frame.contexts]
+        while contexts:
+            context = contexts.pop()
+            yield context
+            if context.inner_stack is not None:
+                stacks.append(context.inner_stack)
+            contexts += [child for child in context.children if type(child) is Context]
+
+
+def frames_in(stack: Stack) -> Iterator[Frame]:
+    """The frames of a stack, and those in its contexts."""
+    yield from stack.frames
+    for context in contexts_in(stack):
+        if context.inner_stack is not None:
+            yield from context.inner_stack.frames

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from stackscope.model.snapshot import TaskNode
 from stackscope.model.stacks import Context, Stack
-from stackscope.snapshot.inside import Inside
+from stackscope.snapshot.inside import Inside, contexts_in
 from stackscope.snapshot.numbers import natural_order, task_numbers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Iterator, List, Tuple
+    from typing import Any, Dict, List, Sequence, Tuple
 
     from stackscope.extraction.extraction import Extraction
-    from stackscope.model.snapshot import ThreadNode
+    from stackscope.model.snapshot import Node
     from stackscope.snapshot.runtimes import Asked
 
 __all__ = ["TaskTrees"]
@@ -72,23 +72,23 @@ class TaskTrees:
 
     def _read_contexts(self, node: TaskNode, parents: Dict[int, TaskNode]) -> None:
         """Take note of what a task is inside of, and of the tasks that its contexts own."""
-        for context in _contexts_in(node.stack):
+        for context in contexts_in(node.stack):
             if context.obj is not None:
                 self.inside.add(context, node)
             if context.children:
                 self._read_children(context, node, parents)
 
-    def add_threads(self, threads: List[ThreadNode]) -> None:
-        """Take note of what threads are inside of, apart from the tasks that run in them."""
+    def add_others(self, nodes: Sequence[Node]) -> None:
+        """Take note of what threads and greenlets are inside of, but for tasks that run in them."""
         of_tasks = {
             id(frame.pyframe)
             for task in self.current.values()
             if id(task) in self.nodes
             for frame in self.nodes[id(task)].stack.frames
         }
-        for node in threads:
+        for node in nodes:
             own = Stack(None, [f for f in node.stack.frames if id(f.pyframe) not in of_tasks])
-            for context in _contexts_in(own):
+            for context in contexts_in(own):
                 if context.obj is not None:
                     self.inside.add(context, node)
 
@@ -130,19 +130,3 @@ class TaskTrees:
 def _age(node: TaskNode) -> Tuple[float, List[Tuple[int, str]]]:
     """Tasks keep the order in which they were numbered; new ones follow."""
     return task_numbers.known(node.task) or float("inf"), natural_order(node.name)
-
-
-def _contexts_in(stack: Stack) -> Iterator[Context]:
-    """All contexts of a stack, those inside of others included.
-
-    The children of each may be replaced while it is looked at, but for those that are contexts.
-    """
-    stacks = [stack]
-    while stacks:
-        contexts = [context for frame in stacks.pop().frames for context in frame.contexts]
-        while contexts:
-            context = contexts.pop()
-            yield context
-            if context.inner_stack is not None:
-                stacks.append(context.inner_stack)
-            contexts += [child for child in context.children if type(child) is Context]

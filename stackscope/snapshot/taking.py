@@ -17,6 +17,8 @@ from stackscope.interpreter.running import this_thread
 from stackscope.model.snapshot import FailedTask, ItemNode, LoopNode, Snapshot, TaskNode
 from stackscope.model.stacks import Stack
 from stackscope.safe.interruptions import attempt
+from stackscope.snapshot.circles import find_circles
+from stackscope.snapshot.holding import Holding
 from stackscope.snapshot.numbers import item_numbers, task_numbers
 from stackscope.snapshot.owners import TaskTrees
 from stackscope.snapshot.runtimes import found_by, known_finders, make_runtimes, types_of
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Container, Dict, List, Optional, Sequence
 
+    from stackscope.model.snapshot import Node
     from stackscope.snapshot.runtimes import Asked, FoundItem
 
 __all__ = ["take_snapshot"]
@@ -76,19 +79,20 @@ def _take(extraction: Extraction, threads: bool, tasks: bool, interrupts: bool) 
     for loop in loops:
         _tell_lateness_by_tasks(loop, begun)
     found_threads = thread_nodes(extraction) if threads else []
-    trees.add_threads(found_threads)
-    for thread in found_threads:
-        if interrupts or not thread.is_here:
-            thread.waiting = attempt(None, describe_thread, thread.stack, trees.inside.objects)
-    graph = WaitGraph(trees.nodes, found_threads, trees.inside)
-    graph.name_holders()
-    graph.hang_awaited(loops)
-    loops.sort(key=lambda node: (not node.is_here, not node.is_running))
     in_tasks = {id(frame.pyframe) for node in trees.nodes.values() for frame in node.stack.frames}
     items: List[ItemNode] = []
     for finder in finders:
         items += _item_nodes(extraction, finder.kind, found_by(finder, survey), in_tasks)
-    snapshot = Snapshot(loops, found_threads, items, graph.cycles())
+    others: List[Node] = [*found_threads, *[node for top in items for node in top.walk()]]
+    trees.add_others(others)
+    for thread in found_threads:
+        if interrupts or not thread.is_here:
+            thread.waiting = attempt(None, describe_thread, thread.stack, trees.inside.objects)
+    nodes = [*trees.nodes.values(), *others]
+    attempt(None, Holding(extraction, nodes, trees.inside).name_holders)
+    WaitGraph(trees.nodes).hang_awaited(loops)
+    loops.sort(key=lambda node: (not node.is_here, not node.is_running))
+    snapshot = Snapshot(loops, found_threads, items, find_circles(nodes, loops))
     snapshot.frozen = frozen_objects() if types or finders else 0
     return snapshot
 

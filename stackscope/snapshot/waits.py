@@ -18,10 +18,17 @@ from stackscope.extraction.extraction import (
     looked_up_once,
 )
 from stackscope.interpreter.facts import CO_ANY_GENERATOR
-from stackscope.interpreter.frames.blocking import RLOCK, UNKNOWN, lock_awaited_in
+from stackscope.interpreter.frames.blocking import (
+    LOCK,
+    RLOCK,
+    UNKNOWN,
+    lock_awaited_in,
+    tells_locks,
+)
 from stackscope.model.stacks import Stack
 from stackscope.model.waiting import Waiting
 from stackscope.safe.interruptions import interrupts
+from stackscope.safe.objects import module_of
 from stackscope.safe.scoped import Scoped
 from stackscope.snapshot.user_code import calls_below_user, is_runtime_frame, name_of_call
 
@@ -272,24 +279,83 @@ def _describe_wait(stack: Stack) -> Optional[Waiting]:
 
 
 def describe_thread(stack: Stack, known: Mapping[int, object]) -> Optional[Waiting]:
-    """What another thread waits for, if that is a lock or a semaphore.
+    """What a thread waits for, as far as that is a lock or something of `threading` or the like.
 
     Args:
         stack: The stack of the thread.
         known: Objects by their ids, of which some are locks.
     """
-    lock = lock_awaited_in(stack.frames[-1].pyframe, known) if stack.frames else None
-    if lock is None:
+    if not stack.frames:
         return None
-    waiting = Waiting("RLock.acquire()" if type(lock) is RLOCK else "Lock.acquire()")
-    if lock is not UNKNOWN:
+    innermost = stack.frames[-1]
+    if _is_idle_worker(stack):
+        return Waiting("work")
+    lock = lock_awaited_in(innermost.pyframe, known)
+    if lock is None and not _waits_by_itself(innermost):
+        return None
+    waiting = Waiting()
+    if lock is not None:
+        waiting.call = "RLock.acquire()" if type(lock) is RLOCK else "Lock.acquire()"
+    if type(lock) in (LOCK, RLOCK):
         waiting.obj = waiting.lock = lock
+    elif lock is not None and lock is not UNKNOWN:
+        waiting.call, waiting.obj = "SimpleQueue.get()", lock
     calls = calls_below_user(stack, _is_described)
+    described: Optional[Frame] = None
     for frame in reversed(calls):
-        _ask(describe_call.for_code(frame.pyframe.f_code), frame, waiting)
-    if calls:
-        waiting.call = name_of_call(calls[0]).replace(".__enter__()", ".acquire()")
-    return None if waiting.lock is None else waiting
+        describe = describe_call.for_code(frame.pyframe.f_code)
+        if describe is not None:
+            call = waiting.call
+            _ask(describe, frame, waiting)
+            if waiting.call in ("", call):
+                waiting.call = name_of_call(frame)
+            described = frame
+    if calls and described is None:
+        waiting.call = name_of_call(calls[0])
+    elif calls and described is not calls[0]:
+        _name_outer_call(waiting, calls[0], described, has_words=False)
+    waiting.call = waiting.call.replace(".__enter__()", ".acquire()")
+    if waiting.call.endswith(".__exit__()"):
+        waiting.call = f"end of {waiting.call[: -len('.__exit__()')]}"
+    return waiting if waiting.call else None
+
+
+_waits_in_c: Dict[int, Tuple[CodeType, bool]] = {}
+"""The functions that wait in code without frames, by the ids of their code."""
+
+_worker_loops: Dict[int, CodeType] = {}
+"""The functions in which workers of pools wait for work, by the ids of their code."""
+
+
+def register_wait_in_c(code: CodeType, *, in_lock: bool = False) -> None:
+    """Say of a function that a thread whose innermost frame is one of it waits.
+
+    Args:
+        code: Its code.
+        in_lock: Whether it waits for a lock, so that this has to be known only where there is no
+            telling what a thread does with a lock.
+    """
+    _waits_in_c[id(code)] = code, in_lock
+
+
+def register_worker_loop(code: CodeType) -> None:
+    """Say of a function that the workers of a pool wait for work in it, and do it."""
+    _worker_loops[id(code)] = code
+
+
+def _waits_by_itself(frame: Frame) -> bool:
+    found = _waits_in_c.get(id(frame.pyframe.f_code))
+    return found is not None and not (found[1] and tells_locks())
+
+
+def _is_idle_worker(stack: Stack) -> bool:
+    """Whether a thread is a worker of a pool, and does nothing but wait in a queue or the like."""
+    for frame in reversed(stack.frames):
+        if id(frame.pyframe.f_code) in _worker_loops:
+            return True
+        if module_of(frame.pyframe) not in ("queue", "threading"):
+            return False
+    return False
 
 
 def _calls(stack: Stack) -> List[Frame]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from stackscope_pdb.commands.picking import listed, pick
 from stackscope_pdb.commands.registry import CommandError, command
 from stackscope_pdb.program import turns
-from stackscope_pdb.stop.snapshots import extract_now, thread_nodes
+from stackscope_pdb.stop.snapshots import extract_now, thread_nodes, threads_and_circles
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def threads(debugger: Host, argument: str) -> None:
     """
     from stackscope.render.threads import thread_lines
 
-    nodes = thread_nodes(with_holders=True)
+    nodes, circles = threads_and_circles()
     shown = [node for node in nodes if not argument or _matches(node, argument)]
     if not shown:
         count = f"{len(nodes)} thread{'s' * (len(nodes) != 1)}"
@@ -54,7 +54,9 @@ def threads(debugger: Host, argument: str) -> None:
     focus = debugger.session.focus
     marked = focus.item if focus is not None and focus.kind == "thread" else None
     console = debugger.console
-    debugger.show(list(thread_lines(shown, marked, turns.waiting(), console)), console)
+    circles = [one for one in circles if not argument or any(node in shown for node in one)]
+    lines = thread_lines(shown, marked, turns.waiting(), console, circles=circles)
+    debugger.show(list(lines), console)
 
 
 def _matches(node: ThreadNode, text: str) -> bool:

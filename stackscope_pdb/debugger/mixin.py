@@ -309,14 +309,15 @@ class Commands(TakesTurns, Watching, Breakpoints, Lines):
         if len(sys._current_frames()) == 1:
             return
         from stackscope.render.threads import is_idle, thread_lines
-        from stackscope_pdb.stop.snapshots import thread_nodes
+        from stackscope_pdb.stop.snapshots import threads_and_circles
 
-        nodes = thread_nodes(with_holders=True)
+        nodes, circles = threads_and_circles()
         shown = [node for node in nodes if node.is_here or not is_idle(node)]
         if len(shown) == 1:
             return
         console = self.console
-        self.show(list(thread_lines(shown, None, turns.waiting(), console)), console)
+        lines = thread_lines(shown, None, turns.waiting(), console, circles=circles)
+        self.show(list(lines), console)
         idle = len(nodes) - len(shown)
         if idle == 1:
             self.message("  1 more thread is idle or in a library: 'threads' shows it")

@@ -17,9 +17,11 @@ from stackscope_pdb.stop.greenlets import frames_inward
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Dict, Iterator, List, Optional, Sequence, Tuple
+    from typing import Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
-    from stackscope import Frame, LoopNode, Snapshot, Stack, TaskNode, ThreadNode
+    from stackscope import Frame, ItemNode, LoopNode, Snapshot, Stack, TaskNode, ThreadNode
+
+    Node = Union[TaskNode, ThreadNode, ItemNode]
 
 CALLED = "stop_in_call"
 """The method that opens our prompt in the frame that has called for it: its argument ``frame``."""
@@ -150,7 +152,7 @@ def _let_times_run(snapshot: Snapshot, seconds: float) -> None:
 def _take() -> Snapshot:
     from stackscope import extract_all
 
-    snapshot = extract_all(threads="greenlet" in sys.modules)
+    snapshot = extract_all()  # circles of tasks may lead through threads
     snapshot.threads = []  # there is a command of its own for these
     snapshot.loops = [loop for loop in snapshot.loops if not is_loop_of_prompt(loop.loop)]
     for node in snapshot.tasks():
@@ -164,18 +166,27 @@ def _ends_in_call(stack: Stack) -> bool:
     return bool(stack.frames) and not stack.frames[-1].pyframe.f_code.co_flags & _SUSPENDS
 
 
-def thread_nodes(*, with_holders: bool = False) -> List[ThreadNode]:
-    """All threads as they are now.
+def thread_nodes() -> List[ThreadNode]:
+    """All threads as they are now."""
+    return _threads_now(with_holders=False).threads
 
-    Args:
-        with_holders: Find out also which threads and tasks hold the locks that they wait for.
-    """
+
+def threads_and_circles() -> Tuple[List[ThreadNode], List[List[Node]]]:
+    """All threads as they are now, with who holds what they wait for; and the circles of these."""
+    snapshot = _threads_now(with_holders=True)
+    known = set(map(id, snapshot.threads))
+    return snapshot.threads, [
+        circle for circle in snapshot.cycles if any(id(node) in known for node in circle)
+    ]
+
+
+def _threads_now(*, with_holders: bool) -> Snapshot:
     from stackscope import extract_all
 
-    nodes = extract_all(with_contexts=with_holders, tasks=with_holders).threads
-    for node in nodes:
+    snapshot = extract_all(with_contexts=with_holders, tasks=with_holders)
+    for node in snapshot.threads:
         leave_out_debugger(node.stack)  # others may be stopped, too
-    return nodes
+    return snapshot
 
 
 def extract_now(item: object) -> Stack:

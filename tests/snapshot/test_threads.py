@@ -197,7 +197,8 @@ def test_threads():
         assert node.number in [n.number for n in again.threads if n.thread is thread]
         assert snapshot.threads[0].stack.frames[-1].funcname == "test_threads"
         text = str(snapshot)
-        assert f"thread {node.number} a daemon (daemon), at " in text
+        words = "(daemon): waiting for Event.wait(): 1 waiter"
+        assert f"thread {node.number} a daemon {words}, at " in text
         assert "(takes this snapshot), at " in text
     finally:
         leave.set()

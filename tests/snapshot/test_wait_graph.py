@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 from stackscope.api import extract_all
 from tests.snapshot.programs import awaits, forever, look_at, nodes_by_name, start, waiting
@@ -184,6 +185,38 @@ def test_many_alike_are_drawn_as_one():
     whole = "".join(snapshot.format(max_alike=None))
     assert whole.count("(alike-") == 40
     assert "".join(snapshot.format(ascii_only=True)).isascii()
+
+
+def test_how_those_differ_that_are_drawn_as_one():
+    async def main():
+        locks = [asyncio.Lock() for _ in range(3)]
+
+        async def hold(lock):
+            async with lock:
+                await forever()
+
+        async def want(lock):
+            async with lock:
+                pass
+
+        async def nap(seconds):
+            await asyncio.sleep(seconds)
+
+        tasks = [await start(hold(lock), f"has-{n}") for n, lock in enumerate(locks)]
+        for lock, number in zip(locks, (7, 2, 2)):
+            tasks += [await start(want(lock), "wants") for _ in range(number)]
+        return tasks + [await start(nap(n), "naps") for n in (500, 55, 5005, 500, 500, 500)]
+
+    snapshot, text = look_at(main)
+    found = nodes_by_name(snapshot)
+    first, second, third = [f"task {found[f'has-{n}'].number} (has-{n})" for n in range(3)]
+    [line] = [line for line in text.splitlines() if "(wants)" in line]
+    assert line.endswith(
+        "waiting for Lock.acquire(): 7 waiters (7×), 2 waiters (4×), "
+        f"held by {first} (7×), {second} (2×), {third} (2×)"
+    )
+    [line] = [line for line in text.splitlines() if "(naps)" in line]
+    assert re.search(r": waiting for asyncio\.sleep\(\): 5\d\.\d to 500\d\.\d s left$", line)
 
 
 def test_a_long_chain_of_waiting_tasks():

@@ -28,7 +28,7 @@ from stackscope.interpreter.same_code import same_code
 from stackscope.model.stacks import Frame
 from stackscope.model.waiting import Amount
 from stackscope.render.words import scope_text
-from stackscope.safe.objects import instance_attributes
+from stackscope.safe.objects import instance_attributes, stored_attribute
 from stackscope.snapshot.user_code import register_machinery, register_runtime_package
 
 TYPE_CHECKING = False
@@ -183,10 +183,19 @@ def describe_stream(frame: Frame, waiting: Waiting) -> None:
 
 
 def describe_waiters(frame: Frame, waiting: Waiting) -> None:
-    """``Condition.wait()`` where anyio implements it: how many wait."""
+    """What has a line of those that wait: how many that are."""
     waiter = waiting.obj = variable(frame, "self")
     waiting.clear()
     waiting.count = len(waiter._waiters)
+
+
+def describe_condition(frame: Frame, waiting: Waiting) -> None:
+    """``Condition.wait()``: how many wait, or that it is notified and has to get the lock back."""
+    lock = stored_attribute(variable(frame, "self"), "_lock")
+    is_notified = waiting.lock is not None and waiting.lock is lock
+    describe_waiters(frame, waiting)
+    if is_notified:
+        waiting.count, waiting.notes = None, ["notified"]
 
 
 def describe_semaphore(frame: Frame, waiting: Waiting) -> None:
@@ -235,7 +244,7 @@ CALLS = (
     ("_core._eventloop", "sleep", describe_nothing),
     ("_core._eventloop", "sleep_forever", describe_nothing),
     ("_core._eventloop", "sleep_until", describe_nothing),
-    ("_core._synchronization", "Condition.wait", describe_waiters),
+    ("_core._synchronization", "Condition.wait", describe_condition),
     ("_core._synchronization", "Lock.acquire", describe_lock),
     ("_core._synchronization", "Semaphore.acquire", describe_semaphore),
     ("to_thread", "run_sync", describe_to_thread),

@@ -7,6 +7,7 @@
 `waits`        what a task waits for
 `setters`      who gives futures their results that don't tell themselves
 `clocks`       how far away moments are
+`runs`         what a thread runs a loop for
 `futures`      what tasks and futures know of each other, read without running their code
 `without_gil`  the same where there is no GIL
 =============  ==============================================================================
@@ -14,7 +15,7 @@
 
 from __future__ import annotations
 
-from stackscope.glue.asyncio import loops, stacks, waits
+from stackscope.glue.asyncio import loops, runs, stacks, waits
 
 __all__ = ["install"]
 
@@ -24,3 +25,4 @@ def install() -> None:
     stacks.install()
     loops.install()
     waits.install()
+    runs.install()

@@ -7,6 +7,7 @@
 `contextlib`          ``@contextmanager`` objects and exit stacks
 `contextvars`         ``Context.run()``
 `threading`           threads
+`queues`              what threads wait for in queues
 `concurrent_futures`  calls in thread pools
 `multiprocessing`     what is between a worker process and the function that it calls
 `machinery`           what runs programs, and what debugs them

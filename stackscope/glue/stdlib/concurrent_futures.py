@@ -38,7 +38,13 @@ from stackscope.safe.objects import instance_attributes, is_instance
 from stackscope.snapshot.idle import register_idle
 from stackscope.snapshot.threads import name_of_thread, thread_with_number
 from stackscope.snapshot.user_code import register_machinery
-from stackscope.snapshot.waits import describe_leaf, describe_object, finished_by, tasks_behind
+from stackscope.snapshot.waits import (
+    describe_leaf,
+    describe_object,
+    finished_by,
+    register_worker_loop,
+    tasks_behind,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -349,7 +355,23 @@ def describe_result(frame: Frame, waiting: Waiting) -> None:
 
 
 def describe_wait(frame: Frame, waiting: Waiting) -> None:
-    """``concurrent.futures.wait()`` and ``as_completed()``: how many are done."""
+    """``concurrent.futures.wait()``: how many are done."""
+    _describe_futures(frame, waiting)
+    first = variable(frame, "return_when")
+    waiting.call = "concurrent.futures.wait()"
+    waiting.needs_all = first != concurrent.futures.FIRST_COMPLETED
+    if first in (concurrent.futures.FIRST_COMPLETED, concurrent.futures.FIRST_EXCEPTION):
+        waiting.notes = [f"until the {first.lower().replace('_', ' ')}"]
+
+
+def describe_as_completed(frame: Frame, waiting: Waiting) -> None:
+    """``concurrent.futures.as_completed()``: how many are done."""
+    _describe_futures(frame, waiting)
+    waiting.call = "concurrent.futures.as_completed()"
+    waiting.needs_all = False
+
+
+def _describe_futures(frame: Frame, waiting: Waiting) -> None:
     futures = variable(frame, "fs")
     waiting.clear()
     waiting.lock, waiting.obj, waiting.holders = None, None, []
@@ -390,6 +412,8 @@ def _install_pools(module: object) -> None:
         code = code_of(module, path)
         if code is not None:
             table[id(code)] = _codes[id(code)] = code
+            if table is _workers:
+                register_worker_loop(code)
 
 
 def install() -> None:
@@ -401,6 +425,6 @@ def install() -> None:
     for name in ("result", "exception"):
         register_call(concurrent.futures.Future, name, describe_result)
     register_call(concurrent.futures, "wait", describe_wait)
-    register_call(concurrent.futures, "as_completed", describe_wait)
+    register_call(concurrent.futures, "as_completed", describe_as_completed)
     register_machinery("concurrent.futures.thread", ["_worker", "run"])
     register_idle("concurrent.futures.thread", ["_worker"])

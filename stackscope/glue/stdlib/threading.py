@@ -6,19 +6,24 @@ numbers are leaves. Some libraries, such as gevent, put greenlets in the place o
 
 from __future__ import annotations
 
+import sys
 import threading
+import time
 from _thread import get_ident
+from collections import deque
 
 from stackscope.extraction.hooks import customize, unwrap_stackitem, yields_frames
-from stackscope.glue.describing import greenlet_with_number, register_call, variable
+from stackscope.glue.describing import code_of, greenlet_with_number, register_call, variable
 from stackscope.interpreter.running import (
     stacks_before,
     this_thread,
     thread_frames_and_error,
 )
 from stackscope.model.stacks import StackSlice
+from stackscope.model.waiting import Amount, Waiting
 from stackscope.safe.objects import instance_attributes, mro_of
 from stackscope.snapshot.user_code import register_machinery
+from stackscope.snapshot.waits import register_wait_in_c
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +31,6 @@ if TYPE_CHECKING:
     from typing import Any, Iterator, List, Optional
 
     from stackscope.model.stacks import Frame
-    from stackscope.model.waiting import Waiting
 
 
 def unwrap_thread(thread: threading.Thread) -> Any:
@@ -88,31 +92,94 @@ def _is_alive(thread: threading.Thread, ident: int) -> bool:
 def describe_condition(frame: Frame, waiting: Waiting) -> None:
     """``Condition.wait()``: no lock, unless it is notified and has to get its own one back."""
     condition = variable(frame, "self")
-    is_notified = waiting.lock is instance_attributes(condition).get("_lock")
+    known = instance_attributes(condition)
+    is_notified = waiting.lock is not None and waiting.lock is known.get("_lock")
     waiting.clear()
     waiting.obj = condition
     waiting.lock = waiting.lock if is_notified else None
     waiting.notes = ["notified"] if is_notified else []
+    if not is_notified:
+        note_waiters(waiting, condition)
+
+
+def note_waiters(waiting: Waiting, condition: object) -> None:
+    """Say how many wait for a condition."""
+    waiters = instance_attributes(condition).get("_waiters")
+    waiting.count = len(waiters) if type(waiters) is deque else None
+
+
+def note_timeout(waiting: Waiting, frame: Frame) -> None:
+    """Say how much time is left of a wait that has a deadline."""
+    end = variable(frame, "endtime")
+    if type(end) is float:
+        waiting.seconds_left = end - time.monotonic()
+
+
+def describe_wait_for(frame: Frame, waiting: Waiting) -> None:
+    """``Condition.wait_for()``: as ``wait()``, with the time left."""
+    note_timeout(waiting, frame)
 
 
 def describe_semaphore(frame: Frame, waiting: Waiting) -> None:
     """``Semaphore.acquire()``, and that of an ``RLock`` that is written in Python."""
     waiting.clear()
     waiting.obj = waiting.lock = variable(frame, "self")
+    note_timeout(waiting, frame)
+
+
+def describe_event(frame: Frame, waiting: Waiting) -> None:
+    """``Event.wait()``: how many wait."""
+    waiting.clear()
+    waiting.obj = variable(frame, "self")
+    waiting.lock = None
+    note_waiters(waiting, instance_attributes(waiting.obj).get("_cond"))
+
+
+def describe_barrier(frame: Frame, waiting: Waiting) -> None:
+    """``Barrier.wait()``: how many of its parties are there."""
+    waiting.clear()
+    waiting.obj, waiting.lock = variable(frame, "self"), None
+    known = instance_attributes(waiting.obj)
+    waiting.amounts = [Amount(known["_count"], "party", known["_parties"], plural="parties")]
 
 
 def describe_join(frame: Frame, waiting: Waiting) -> None:
-    """``Thread.join()``, which takes a lock up to 3.12."""
+    """``Thread.join()``, which takes a lock up to 3.12: the thread that has to end."""
     waiting.clear()
     waiting.obj, waiting.lock = variable(frame, "self"), None
+    waiting.tasks = [waiting.obj]
+    waiting.inner = Waiting(obj=waiting.obj)
+
+
+def describe_shutdown(frame: Frame, waiting: Waiting) -> None:
+    """The end of the main thread: the threads that the process waits for."""
+    waiting.clear()
+    waiting.obj = waiting.lock = None
+    main = getattr(threading, "_main_thread", None)
+    threads = list(getattr(threading, "_active", {}).values())
+    waiting.tasks = [
+        thread
+        for thread in threads
+        if thread is not main and instance_attributes(thread).get("_daemonic") is False
+    ]
+    waiting.amounts = [Amount(len(waiting.tasks), "thread")]
+    if len(waiting.tasks) == 1:
+        waiting.amounts, waiting.inner = [], Waiting(obj=waiting.tasks[0])
 
 
 CALLS = (
+    ("Barrier.wait", describe_barrier),
     ("Condition.wait", describe_condition),
+    ("Condition.wait_for", describe_wait_for),
+    ("Event.wait", describe_event),
     ("Semaphore.acquire", describe_semaphore),
     ("_RLock.acquire", describe_semaphore),
     ("Thread.join", describe_join),
+    ("_shutdown", describe_shutdown),
 )
+
+WAIT_IN_C = ("Thread.join", "_shutdown")
+"""Functions that wait in code without frames, from 3.13 on."""
 
 
 def install() -> None:
@@ -127,4 +194,11 @@ def install() -> None:
                 customize(method, hide=True)
     for path, describer in CALLS:
         register_call(threading, path, describer)
+    for path in WAIT_IN_C:
+        code = code_of(threading, path)
+        if code is not None:
+            register_wait_in_c(code, in_lock=sys.version_info < (3, 13))
+    code = code_of(threading, "Condition.wait")
+    if code is not None:
+        register_wait_in_c(code, in_lock=True)
     register_machinery("threading", ["_bootstrap", "_bootstrap_inner"])

@@ -13,6 +13,7 @@ import trio
 
 from stackscope.extraction.contexts import contexts_active_in_frame
 from stackscope.glue.describing import (
+    code_of,
     describe_channel,
     describe_nothing,
     register_call,
@@ -25,6 +26,7 @@ from stackscope.glue.trio.threads import find_worker
 from stackscope.model.waiting import Amount
 from stackscope.render.words import cancellation_text
 from stackscope.safe.objects import is_instance
+from stackscope.snapshot.circles import runs_until
 from stackscope.snapshot.threads import name_of_thread
 from stackscope.snapshot.waits import describe_leaf, describe_object
 
@@ -70,22 +72,36 @@ def describe_event(frame: Frame, waiting: Waiting) -> None:
 
 def describe_park(frame: Frame, waiting: Waiting) -> None:
     """``ParkingLot.park()``: how many wait."""
-    lot = waiting.obj = variable(frame, "self")
+    lot = variable(frame, "self")
+    # Somebody may have put the task elsewhere (`ParkingLot.repark`).
+    now = getattr(variable(frame, "task"), "custom_sleep_data", None)
+    lot = waiting.obj = now if type(now) is trio.lowlevel.ParkingLot else lot
     waiting.clear()
     waiting.count = len(lot._parked)
 
 
 def describe_condition(frame: Frame, waiting: Waiting) -> None:
-    """``Condition.wait()``: how many wait."""
-    condition = waiting.obj = variable(frame, "self")
+    """``Condition.wait()``: how many wait, or that it is notified and has to get the lock back."""
+    condition = variable(frame, "self")
+    # A task that is notified is put in the lot of the lock (`ParkingLot.repark`).
+    lot = getattr(condition._lock, "_lot", None)
+    is_notified = waiting.lock is condition._lock or (lot is not None and waiting.obj is lot)
     waiting.clear()
-    waiting.count = len(condition._lot._parked)
+    waiting.obj = condition
+    if is_notified:
+        waiting.lock = condition._lock
+        owner = getattr(waiting.lock, "_owner", None)
+        waiting.holders = [] if owner is None else [owner]
+        waiting.notes = ["notified"]
+    else:
+        waiting.count = len(condition._lot._parked)
 
 
 def describe_semaphore(frame: Frame, waiting: Waiting) -> None:
     """``Semaphore.acquire()``: how many wait."""
-    waiting.lock = variable(frame, "self")
-    describe_condition(frame, waiting)
+    waiting.obj = waiting.lock = variable(frame, "self")
+    waiting.clear()
+    waiting.count = len(waiting.lock._lot._parked)  # type: ignore[attr-defined]
 
 
 def describe_lock(frame: Frame, waiting: Waiting) -> None:
@@ -174,6 +190,11 @@ def describe_to_thread(frame: Frame, waiting: Waiting) -> None:
     waiting.call = "trio.to_thread.run_sync()"
 
 
+def main_task_of_run(frame: Frame) -> object:
+    """``trio.run()``: the main task."""
+    return getattr(variable(frame, "runner"), "main_task", None)
+
+
 # --------------------------------------------------------------- installation
 
 _socket = getattr(trio, "_socket", None)
@@ -207,3 +228,6 @@ def install() -> None:
     for owner, path, describer in CALLS:
         register_call(owner, path, describer)
     register_call(type_of_nursery_manager(), "__aexit__", describe_end_of_nursery)
+    code = code_of(trio, "run")
+    if code is not None:
+        runs_until.register(code, main_task_of_run)

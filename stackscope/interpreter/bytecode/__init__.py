@@ -11,6 +11,7 @@ lives.
 `blockstack`      3.8 to 3.10
 `exceptiontable`  3.11 and later
 `pypy`            PyPy 3.11
+`acquires`        what a function has acquired and not released
 `instructions`    code objects as instruction records, of the same shape everywhere
 `targets`         assignment targets, written back from the instructions that assign
 `keepers`         which variable still holds a manager when its block is over

@@ -76,10 +76,21 @@ def _opener_numbers() -> Tuple[int, ...]:
 _OPENERS = _opener_numbers()
 
 
+_whole: Dict[int, Tuple[weakref.ref[CodeType], CodeAnalysis]] = {}
+
+
 def analyze_whole(code: CodeType) -> CodeAnalysis:
-    """As `analyze`, but also for code without blocks, whose result is not remembered."""
+    """As `analyze`, but also for code without blocks."""
     analysis = analyze(code)
-    return analysis if analysis.sites else _run(code, decode(code), None)
+    if analysis.sites:
+        return analysis
+    known = _whole.get(id(code))
+    if known is not None and known[0]() is code:
+        return known[1]
+    analysis = _run(code, decode(code), None)
+    key = id(code)
+    _whole[key] = (weakref.ref(code, lambda _, key=key: _whole.pop(key, None)), analysis)  # type: ignore[misc]
+    return analysis
 
 
 def _analyze(code: CodeType, namespace: Optional[Dict[str, Any]]) -> CodeAnalysis:

@@ -18,6 +18,7 @@ can't be read exactly. Then `public_only` does what public interfaces allow.
 `blocking`          the lock that a thread waits for
 `calling`           the function written in C that a frame is calling
 `operands`          the objects that a call into C was given
+`iterating`         the suspended generators that a frame has
 `selftest`          a trial on frames whose contents are known
 `variables`         local variables, read without a trace
 ==================  ==========================================================

@@ -9,22 +9,25 @@ from __future__ import annotations
 import _thread
 import dis
 import re
-from types import BuiltinMethodType, MethodDescriptorType
+import sys
+from types import BuiltinMethodType, MethodDescriptorType, MethodType, MethodWrapperType
 
 from stackscope.interpreter.bytecode.analyze import analyze_whole
+from stackscope.interpreter.bytecode.instructions import decode
 from stackscope.interpreter.facts import IS_CPYTHON, has_gil
 from stackscope.interpreter.frames import choosing
 from stackscope.interpreter.frames.base import FrameMoved
+from stackscope.safe.objects import is_instance
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import FrameType
-    from typing import Any, Mapping, Optional
+    from types import CodeType, FrameType
+    from typing import Any, FrozenSet, Mapping, Optional
 
     from stackscope.interpreter.bytecode import Site
     from stackscope.interpreter.frames.base import Moment
 
-__all__ = ["lock_awaited_in", "owner_of_rlock"]
+__all__ = ["lock_awaited_in", "object_entered_in", "owner_of_rlock", "tells_locks"]
 
 TRIES = 5
 """How often to look at a frame that moves. One that waits doesn't."""
@@ -37,14 +40,21 @@ UNKNOWN: Any = object()
 
 _TYPES = frozenset(map(id, (LOCK, RLOCK, BuiltinMethodType, MethodDescriptorType)))
 
-_ACQUIRES = ("acquire", "acquire_lock", "__enter__")
+_ACQUIRES = ("acquire", "acquire_lock", "__enter__", "_acquire_restore")
 
 _ENTERS = ("SETUP_WITH", "BEFORE_WITH")
 """The operations that call ``__enter__``, up to 3.13; then it is called like anything else."""
 
 
+def tells_locks() -> bool:
+    """Whether there is telling what lock a thread waits for, and so whether it does."""
+    return choosing.reader() is not None and IS_CPYTHON and has_gil()
+
+
 def lock_awaited_in(frame: FrameType, known: Mapping[int, object]) -> Optional[object]:
     """The lock that a frame is acquiring, a `threading.Lock` or `RLock`; ``None`` if there is none.
+
+    Or the `queue.SimpleQueue` that it waits for an item of: that has no frames, either.
 
     Args:
         frame: The innermost frame of another thread.
@@ -74,7 +84,7 @@ def _lock_at(frame: FrameType, moment: Moment, known: Mapping[int, object]) -> O
     operation = dis.opname[frame.f_code.co_code[moment.lasti]]
     first = len(analysis.names)
     if operation in _ENTERS:
-        _, found = moment.peek(first + sites[0].depth - 1, _TYPES)
+        _, found = moment.peek(first + sites[0].depth - 1, _types())
     elif operation.startswith("CALL"):
         found = _receiver(moment, first, sites[0], known)
     else:
@@ -84,24 +94,118 @@ def _lock_at(frame: FrameType, moment: Moment, known: Mapping[int, object]) -> O
     if type(found) is LOCK:
         is_locked: bool = LOCK.locked(found)  # type: ignore[attr-defined]
         return found if is_locked else None
+    if _is_simple_queue(found):
+        return found if type(found).empty(found) else None  # type: ignore[attr-defined]
     return found if type(found) is RLOCK or found is UNKNOWN else None
+
+
+def _simple_queue() -> Any:
+    """The class `queue.SimpleQueue`, if it has been imported, and is written in C."""
+    return getattr(sys.modules.get("_queue"), "SimpleQueue", None)
+
+
+def _is_simple_queue(obj: object) -> bool:
+    return type(obj) is _simple_queue()
+
+
+def _types() -> FrozenSet[int]:
+    """The ids of the types of what may be on the stack while something is waited for."""
+    queue = _simple_queue()
+    if queue is None:
+        return _TYPES
+    method = type(queue().get)  # one of its own since 3.9: ``builtin_method``
+    return _TYPES | {id(queue), id(method)}
+
+
+def _waits(name: str, receiver: object) -> bool:
+    """Whether a method with that name may wait."""
+    return name in _ACQUIRES or (name == "get" and _is_simple_queue(receiver))
 
 
 def _receiver(moment: Moment, first: int, site: Site, known: Mapping[int, object]) -> object:
     """What a method that acquires something is called of; ``None`` for other calls."""
+    types = _types()
     for slot in range(first + site.intact, first + site.depth):
-        _, method = moment.peek(slot, _TYPES)
-        if type(method) is BuiltinMethodType:
-            return method.__self__ if method.__name__ in _ACQUIRES else None
+        _, method = moment.peek(slot, types)
+        if is_instance(method, (BuiltinMethodType,)):
+            receiver = method.__self__  # type: ignore[attr-defined]
+            return receiver if _waits(method.__name__, receiver) else None  # type: ignore[attr-defined]
         if type(method) is MethodDescriptorType:
-            if method.__name__ not in _ACQUIRES or slot + 1 == first + site.depth:
+            if slot + 1 == first + site.depth:
                 return None
-            _, receiver = moment.peek(slot + 1, _TYPES)
+            _, receiver = moment.peek(slot + 1, types)
+            if not _waits(method.__name__, receiver):
+                return None
             if receiver is None and any(method.__objclass__ is cls for cls in (LOCK, RLOCK)):
                 address = moment.addresses(slot + 2)[slot + 1]
                 return known.get(address, UNKNOWN)
             return receiver
     return None
+
+
+FARTHEST_CALL = 12
+"""How many instructions there may be from the name of a method to its call."""
+
+
+def object_entered_in(frame: FrameType, known: Mapping[int, object]) -> Optional[object]:
+    """What a frame that waits in code without frames is acquiring, of whatever type; else ``None``.
+
+    Args:
+        frame: The innermost frame of a greenlet that is suspended.
+        known: Objects by their ids. What is none of these can't be told.
+    """
+    reader = choosing.reader()
+    if reader is None or not IS_CPYTHON or not has_gil():
+        return None
+    for _ in range(TRIES):
+        try:
+            moment = reader.moment(frame, frame.f_code)
+            return None if moment is None else _entered_at(frame, moment, known)
+        except FrameMoved:
+            continue
+    return None
+
+
+def _entered_at(frame: FrameType, moment: Moment, known: Mapping[int, object]) -> Optional[object]:
+    analysis = analyze_whole(frame.f_code)
+    sites = analysis.at(moment.lasti)
+    if len(sites) != 1:
+        return None
+    site = sites[0]
+    operation = dis.opname[frame.f_code.co_code[moment.lasti]]
+    first = len(analysis.names)
+    if operation in _ENTERS:
+        slots = [first + site.depth - 1]
+    elif operation in ("CALL", "CALL_METHOD") and _calls_acquire(frame.f_code, moment.lasti):
+        slots = list(range(first + site.intact, first + site.depth))[:2]
+    else:
+        return None
+    addresses = moment.addresses(max(slots, default=-1) + 1)
+    for slot in slots:
+        # What is in a slot that is no longer in use may be gone, but what is known is not.
+        if addresses[slot] in known:
+            return known[addresses[slot]]
+        _, method = moment.peek(slot, _METHODS)
+        owner: object = getattr(method, "__self__", None)
+        if owner is not None and id(owner) in known:
+            return owner
+    return None
+
+
+_METHODS = frozenset(map(id, (BuiltinMethodType, MethodType, MethodWrapperType)))
+
+
+def _calls_acquire(code: CodeType, lasti: int) -> bool:
+    """Whether a call is one of ``acquire()`` or of ``__enter__()``."""
+    before = [ins for ins in decode(code) if ins.offset < lasti][-FARTHEST_CALL:]
+    for ins in reversed(before):
+        if ins.op in ("LOAD_METHOD", "LOAD_ATTR"):
+            return ins.value in _ACQUIRES
+        if ins.op == "LOAD_SPECIAL":
+            return "__enter__" in ins.text
+        if ins.op.startswith("CALL"):
+            return False
+    return False
 
 
 def owner_of_rlock(lock: object) -> Optional[int]:

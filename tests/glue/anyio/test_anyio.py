@@ -593,6 +593,31 @@ def test_other_primitives(run):
     assert group == "end of TaskGroup: 2 tasks"
 
 
+def test_who_is_notified_has_to_get_the_lock_back(run):
+    async def main():
+        condition = anyio.Condition()
+
+        async def waits():
+            async with condition:
+                await condition.wait()
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(waits, name="waits")
+            await anyio.wait_all_tasks_blocked()
+            async with condition:
+                condition.notify()
+                await anyio.wait_all_tasks_blocked()
+                found = [
+                    node.waiting
+                    for node in extract_all(threads=False).tasks()
+                    if node.name == "waits"
+                ]
+            group.cancel_scope.cancel()
+        return str(found[0])
+
+    assert run(main).startswith("Condition.wait(): notified, held by task ")
+
+
 def test_infinity(run):
     async def main():
         watched = Watched(run)

@@ -8,7 +8,7 @@ import socket
 
 import pytest
 
-from stackscope import extract
+from stackscope import extract, extract_all
 from stackscope.snapshot.waits import describe_wait
 from tests.helpers.in_trio import in_trio
 
@@ -192,6 +192,28 @@ async def test_other_primitives():
     assert waiting == "CapacityLimiter.acquire(): 1 of 1 borrowed, 1 waiter"
     assert str(await wait_of(notified)) == "Condition.wait(): 1 waiter"
     assert str(await wait_of(park)) == "ParkingLot.park(): 1 waiter"
+
+
+@in_trio
+async def test_who_is_notified_has_to_get_the_lock_back():
+    condition = trio.Condition()
+
+    async def waits():
+        async with condition:
+            await condition.wait()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(waits, name="one")
+        nursery.start_soon(waits, name="other")
+        await trio.testing.wait_all_tasks_blocked()
+        async with condition:
+            condition.notify()
+            found = {node.name: node for node in extract_all(threads=False).tasks()}
+        nursery.cancel_scope.cancel()
+    waits = sorted(str(found[name].waiting) for name in ("one", "other"))
+    holder = next(node for node in found.values() if node.task is trio.lowlevel.current_task())
+    words = f"notified, held by task {holder.number} ({holder.name})"
+    assert waits == ["Condition.wait(): 1 waiter", f"Condition.wait(): {words}"]
 
 
 @in_trio

@@ -19,7 +19,7 @@ class TestThreads:
         stop_in(session)
         assert "MainThread" in session.replies[0]
         row = next(line for line in session.replies[0].splitlines() if "a-worker" in line)
-        assert "running" in row
+        assert "waiting: Event.wait()" in row
         assert "work:" in row
         assert "MainThread" not in session.replies[1]
         assert "No thread has 'nowhere' in its name or place." in session.replies[2]

@@ -1,0 +1,353 @@
+"""Who has what others wait for, however it was taken."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+
+import pytest
+
+from stackscope.api import extract_all
+from tests.snapshot.programs import forever, look_at, nodes_by_name, start
+
+
+@contextlib.asynccontextmanager
+async def locked(lock):
+    async with lock:
+        yield
+
+
+async def generator(lock):
+    async with lock:
+        yield
+
+
+async def outer_generator(lock):
+    async for _ in generator(lock):
+        yield
+
+
+def plain_generator(lock):
+    with lock:
+        yield
+
+
+class Session:
+    def __init__(self, lock):
+        self.lock = lock
+
+    async def __aenter__(self):
+        await self.lock.acquire()
+        return self
+
+    async def __aexit__(self, *args):
+        self.lock.release()
+
+
+async def by_stack(lock):
+    async with contextlib.AsyncExitStack() as stack:
+        await stack.enter_async_context(locked(lock))
+        await forever()
+
+
+async def by_loop(lock):
+    async for _ in generator(lock):
+        await forever()
+
+
+async def by_nested_generators(lock):
+    async for _ in outer_generator(lock):
+        await forever()
+
+
+async def by_variable(lock):
+    going = generator(lock)
+    await going.__anext__()
+    await forever()
+
+
+async def by_class(lock):
+    async with Session(lock):
+        await forever()
+
+
+async def barely(lock):
+    await lock.acquire()
+    try:
+        await forever()
+    finally:
+        lock.release()
+
+
+@contextlib.asynccontextmanager
+async def locked_barely(lock):
+    await lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+async def barely_by_a_manager(lock):
+    async with locked_barely(lock):
+        await forever()
+
+
+async def let_go(lock):
+    await lock.acquire()
+    try:
+        await asyncio.sleep(0)
+    finally:
+        lock.release()
+    await forever()
+
+
+async def enters(lock):
+    async with lock:
+        pass
+
+
+def look_at_a_waiter(make, hold, wait=enters, holders=1):
+    async def main():
+        lock = make()
+        tasks = [await start(hold(lock), f"holder-{n}") for n in range(holders)]
+        return [*tasks, await start(wait(lock), "waits")]
+
+    snapshot, _ = look_at(main)
+    found = nodes_by_name(snapshot)
+    return found["waits"].waiting, [found[f"holder-{n}"] for n in range(holders)], snapshot
+
+
+@pytest.mark.parametrize("hold", [by_stack, by_loop, by_nested_generators, by_variable])
+def test_who_surely_has_a_lock(hold):
+    waiting, [holder], _ = look_at_a_waiter(asyncio.Lock, hold)
+    assert waiting.holders == [holder.task]
+    assert not waiting.holders_are_likely
+    words = f"1 waiter, held by task {holder.number} (holder-0)"
+    assert str(waiting) == f"Lock.acquire(): {words}"
+
+
+@pytest.mark.parametrize("hold", [by_class, barely, barely_by_a_manager])
+def test_who_probably_has_a_lock(hold):
+    waiting, [holder], _ = look_at_a_waiter(asyncio.Lock, hold)
+    assert waiting.holders == [holder.task]
+    assert waiting.holders_are_likely
+    words = f"1 waiter, probably held by task {holder.number} (holder-0)"
+    assert str(waiting) == f"Lock.acquire(): {words}"
+
+
+def test_who_has_let_go_of_a_lock_does_not_have_it():
+    async def main():
+        lock = asyncio.Lock()
+        tasks = [await start(let_go(lock), "had it"), await start(by_class(lock), "has it")]
+        return [*tasks, await start(enters(lock), "waits")]
+
+    snapshot, _ = look_at(main)
+    found = nodes_by_name(snapshot)
+    assert found["waits"].waiting.holders == [found["has it"].task]
+
+
+class Gate:
+    """A lock of somebody's own."""
+
+    def __init__(self):
+        self.is_taken = False
+
+    async def acquire(self):
+        while self.is_taken:
+            await asyncio.get_running_loop().create_future()
+        self.is_taken = True
+
+    def release(self):
+        self.is_taken = False
+
+    async def __aenter__(self):
+        await self.acquire()
+
+    async def __aexit__(self, *args):
+        self.release()
+
+
+async def by_with(gate):
+    async with gate:
+        await forever()
+
+
+@pytest.mark.parametrize("wait", [enters, Gate.acquire])
+def test_a_lock_of_a_kind_that_nobody_knows(wait):
+    waiting, [holder], _ = look_at_a_waiter(Gate, by_with, wait)
+    assert str(waiting) == f"Gate.acquire(): held by task {holder.number} (holder-0)"
+    assert type(waiting.lock) is Gate
+
+
+class Pool:
+    """A pool of connections, which is a context manager that holds none."""
+
+    def __init__(self, size=1):
+        self.free = asyncio.Queue()
+        for number in range(size):
+            self.free.put_nowait(number)
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *args):
+        pass
+
+    async def take(self):
+        return await self.free.get()
+
+    @contextlib.asynccontextmanager
+    async def connection(self):
+        number = await self.take()
+        try:
+            yield number
+        finally:
+            self.free.put_nowait(number)
+
+    def lend(self):
+        return Loan(self)
+
+
+class Loan:
+    __slots__ = ("number", "pool")
+
+    def __init__(self, pool):
+        self.pool = pool
+
+    async def __aenter__(self):
+        self.number = await self.pool.take()
+        return self.number
+
+    async def __aexit__(self, *args):
+        self.pool.free.put_nowait(self.number)
+
+
+async def uses(pool):
+    async with pool.connection():
+        await forever()
+
+
+async def borrows(pool):
+    async with pool.lend():
+        await forever()
+
+
+async def opens(pool):
+    async with pool:
+        await forever()
+
+
+@pytest.mark.parametrize("use", [uses, borrows])
+def test_who_has_the_connections_of_a_pool(use):
+    waiting, holders, _ = look_at_a_waiter(lambda: Pool(2), use, use, holders=2)
+    assert waiting.holders_are_likely
+    assert set(map(id, waiting.holders)) == {id(node.task) for node in holders}
+    assert waiting.text == "Queue.get()"
+
+
+def test_who_has_opened_a_pool_has_none_of_its_connections():
+    waiting, _, _ = look_at_a_waiter(lambda: Pool(0), opens, uses)
+    assert waiting.holders == []
+
+
+class Client:
+    """What waits in here waits for the other side, and not for those that have been let in."""
+
+    def __init__(self):
+        self.answers = asyncio.Event()
+        self.answers.set()
+
+    @contextlib.asynccontextmanager
+    async def request(self):
+        await self.answers.wait()
+        self.answers.clear()
+        yield
+
+
+async def requests(client):
+    async with client.request():
+        await forever()
+
+
+def test_who_waits_for_an_answer_waits_for_no_other_task():
+    waiting, _, _ = look_at_a_waiter(Client, requests, requests)
+    assert str(waiting) == "Event.wait(): 1 waiter"
+
+
+def test_a_connection_for_each_of_its_own_kind():
+    async def main():
+        one, other = Pool(), Pool(0)
+        return [await start(uses(one), "has another's"), await start(uses(other), "waits")]
+
+    snapshot, _ = look_at(main)
+    assert nodes_by_name(snapshot)["waits"].waiting.holders == []
+
+
+def test_threads_that_have_it_by_a_generator_and_by_their_code():
+    lock, bare, leave = threading.Lock(), threading.Lock(), threading.Event()
+
+    def iterate():
+        for _ in plain_generator(lock):
+            leave.wait(10)
+
+    def take():
+        bare.acquire()
+        try:
+            leave.wait(10)
+        finally:
+            bare.release()
+
+    def enter(what):
+        with what:
+            pass
+
+    threads = [
+        threading.Thread(target=target, name=name, args=args)
+        for target, name, *args in (
+            (iterate, "iterates"),
+            (take, "takes"),
+            (enter, "for lock", lock),
+            (enter, "for bare", bare),
+        )
+    ]
+    for thread in threads:
+        thread.start()
+        time.sleep(0.02)
+    time.sleep(0.1)
+    found = {node.name: node for node in extract_all().threads}
+    leave.set()
+    for thread in threads:
+        thread.join()
+    if found["for lock"].waiting is None:
+        pytest.skip("there is no telling what a thread waits for")
+    assert found["for lock"].waiting.holders == [threads[0]]
+    if found["for bare"].waiting is not None:  # up to 3.9 the collector doesn't know that lock
+        assert found["for bare"].waiting.holders in ([threads[1]], [])
+        if found["for bare"].waiting.holders:
+            assert found["for bare"].waiting.holders_are_likely
+
+
+def test_the_work_is_linear():
+    def seconds(number):
+        async def main():
+            lock = asyncio.Lock()
+            tasks = [await start(barely(lock), "holder")]
+            tasks += [asyncio.ensure_future(enters(lock)) for _ in range(number)]
+            tasks += [asyncio.ensure_future(by_variable(asyncio.Lock())) for _ in range(number)]
+            await asyncio.sleep(0.01)
+            begin = time.process_time()
+            extract_all(threads=False)
+            found.append(time.process_time() - begin)
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+
+        found = []
+        asyncio.run(main())
+        return found[0]
+
+    seconds(100)
+    assert seconds(1200) < 10 * seconds(300)
