@@ -261,7 +261,7 @@ def test_a_stack_is_drawn_once():
         == 1
     )
     assert text.count("╠ inside in") == 1
-    assert re.search(r"├ thread \d+ \S+(: | \(daemon\), )in task \d+ \(in a pool\)\n", text)
+    assert re.search(r"├ thread \d+ \S+( \(daemon\))?: waiting for .*, in task \d+ \(in", text)
 
 
 def test_tasks_at_the_same_lines_under_different_owners_are_drawn_once():
@@ -391,8 +391,8 @@ def test_a_greenlet_whose_frames_are_a_tasks():
     drawn = re.compile(r"╠ \S*synchronous in tests")
     text = look(main)
     assert len(drawn.findall(text)) == 1
-    assert re.search(r"├ greenlet \d+ .*: suspended, in task \d+ \(has a greenlet\)\n", text)
-    assert len(drawn.findall(look(main, whole=True))) == 2
+    assert "├ greenlet" not in text
+    assert len(drawn.findall(look(main, whole=True))) == 1
 
 
 PROGRAM = """

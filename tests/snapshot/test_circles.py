@@ -58,7 +58,9 @@ async def for_a_child(lock):
 
 
 @pytest.mark.parametrize(
-    "make", [asyncio.Lock, asyncio.Condition, lambda: asyncio.Semaphore(1)], ids=str
+    "make",
+    [asyncio.Lock, asyncio.Condition, lambda: asyncio.Semaphore(1)],
+    ids=["Lock", "Condition", "Semaphore"],
 )
 @pytest.mark.parametrize("hold", [twice, through_a_helper, by_acquire])
 def test_who_has_a_lock_and_waits_for_it_again(make, hold):

@@ -211,12 +211,12 @@ def test_how_those_differ_that_are_drawn_as_one():
     found = nodes_by_name(snapshot)
     first, second, third = [f"task {found[f'has-{n}'].number} (has-{n})" for n in range(3)]
     [line] = [line for line in text.splitlines() if "(wants)" in line]
-    assert line.endswith(
+    assert (
         "waiting for Lock.acquire(): 7 waiters (7×), 2 waiters (4×), "
-        f"held by {first} (7×), {second} (2×), {third} (2×)"
-    )
+        f"held by {first} (7×), {second} (2×), {third} (2×), at "
+    ) in line
     [line] = [line for line in text.splitlines() if "(naps)" in line]
-    assert re.search(r": waiting for asyncio\.sleep\(\): 5\d\.\d to 500\d\.\d s left$", line)
+    assert re.search(r": waiting for asyncio\.sleep\(\): 5\d\.\d to 500\d\.\d s left, at ", line)
 
 
 def test_a_long_chain_of_waiting_tasks():
