@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from time import monotonic
 from types import FrameType
 
 from stackscope.extraction.errors import (
@@ -123,6 +124,7 @@ class Extraction:
     """
 
     __slots__ = (
+        "begun",
         "caller",
         "chain",
         "classes",
@@ -157,6 +159,7 @@ class Extraction:
         self.recurse_child_tasks = recurse_child_tasks
         self.caller = caller
         self.depth = 0
+        self.begun = monotonic()
         self.known: Dict[Callable[[], Any], Any] = {}
         """What hooks have looked up: see `looked_up_once`."""
         self.chain: Chain = None
@@ -425,6 +428,12 @@ def set_iterator_unwrapper(unwrap: Callable[[Any], Any]) -> None:
 def current_extraction() -> Optional[Extraction]:
     """The extraction that is going on in this thread, if any."""
     return _current.get()
+
+
+def seconds_spent() -> float:
+    """For hooks: how long the extraction has taken so far that is going on in this thread."""
+    extraction = current_extraction()
+    return 0.0 if extraction is None else monotonic() - extraction.begun
 
 
 def looked_up_once(look: Callable[[], R]) -> R:

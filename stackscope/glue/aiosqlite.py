@@ -7,10 +7,9 @@ from types import MemberDescriptorType
 
 from stackscope.extraction.extraction import looked_up_once, threads_with_frames
 from stackscope.extraction.hooks import customize, unwrap_stackitem
-from stackscope.glue.describing import code_of, register_call, variable
+from stackscope.glue.describing import code_of, note_thread, register_call, variable
 from stackscope.interpreter.frames.variables import local_value
 from stackscope.safe.objects import class_attribute
-from stackscope.snapshot.threads import name_of_thread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ def describe_call(frame: Frame, waiting: Waiting) -> None:
     if call is None:
         waiting.notes = ["not begun"]
     else:
-        waiting.thread = name_of_thread(call[0]) or f"thread {call[0]:#x}"
+        note_thread(waiting, call[0])
 
 
 def unwrap_result(result: object) -> object:

@@ -8,11 +8,14 @@ from types import ModuleType
 from typing import NamedTuple, Optional
 
 from stackscope.extraction.codes import get_code
+from stackscope.extraction.extraction import looked_up_once
 from stackscope.extraction.hooks import customize
 from stackscope.interpreter.frames.variables import local_value
 from stackscope.model.waiting import Amount
 from stackscope.safe.objects import is_instance
 from stackscope.safe.text import cut, safe_repr
+from stackscope.snapshot.numbers import thread_numbers
+from stackscope.snapshot.threads import name_of_thread, names_of_several, thread_with_number
 from stackscope.snapshot.waits import describe_call
 
 TYPE_CHECKING = False
@@ -130,6 +133,20 @@ def socket_text(sock: object) -> Optional[str]:
         if address and address[1:2] != (0,):  # no port as yet
             return beginning + address_text(address)
     return f"socket {_socket.socket.fileno(known)}"
+
+
+def note_thread(waiting: Waiting, ident: int) -> None:
+    """Say which thread does what is waited for.
+
+    Args:
+        waiting: To be filled in.
+        ident: The number by which `sys._current_frames` knows the thread.
+    """
+    waiting.thread = name_of_thread(ident) or f"{ident:#x}"
+    thread = thread_with_number(ident)
+    waiting.workers = [] if thread is None else [thread]
+    if thread is not None and waiting.thread in looked_up_once(names_of_several):
+        waiting.thread_number = thread_numbers.of(thread)
 
 
 def variable(frame: Frame, name: str) -> Any:

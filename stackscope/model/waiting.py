@@ -57,6 +57,7 @@ class Waiting:
         other_end: How many there are at the other end of a channel, who may end the wait.
         resource: What outside of the program it waits for: ``"127.0.0.1:8080"``, ``"process 71"``.
         thread: The name of the thread that does what it waits for.
+        thread_number: The number of that thread, if others have the same name.
         workers: The threads that do it, or that are busy with what comes before it in the queue of
             a pool.
         function: The function that such a thread is in, if that is one in C, which has no frame.
@@ -89,6 +90,7 @@ class Waiting:
     other_end: Optional[Amount] = None
     resource: Optional[str] = None
     thread: Optional[str] = None
+    thread_number: Optional[int] = None
     workers: List[object] = new(list)
     function: Optional[str] = None
     pool: Optional[str] = None
@@ -130,7 +132,7 @@ class Waiting:
     def clear(self) -> None:
         """For hooks: forget the details of the calls below, but not what is waited for."""
         self.seconds_left = self.deadline = self.place = self.count = None
-        self.other_end = self.resource = self.thread = self.inner = None
+        self.other_end = self.resource = self.thread = self.thread_number = self.inner = None
         self.is_wrapper = False
         self.function = self.pool = self.ahead = self.loop_thread = self.awaiting = None
         self.amounts, self.notes, self.parts, self.workers = [], [], [], []

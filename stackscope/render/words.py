@@ -282,7 +282,16 @@ def state_parts(nodes: Sequence[Union[TaskNode, ThreadNode, ItemNode]]) -> State
         _common([wait.text for wait in waits]),
         _time_range([time for wait in waits for time in _times(wait)[:1]]),
         _held_by(waits, lambda holder: _number_of_holder(holder, nodes[0]), lambda name: name),
+        _common([number for number in map(_number_of_thread, waits) if number]),
     )
+
+
+def _number_of_thread(waiting: Waiting) -> str:
+    """The thread in which a call is that is waited for, where the call has another name."""
+    threads = [one for one in waiting.workers if is_thread(one)] if waiting.thread else []
+    if len(threads) != 1 or not waiting.call:
+        return ""
+    return f"in thread {thread_numbers.of(threads[0])}"
 
 
 def _common(texts: Sequence[str]) -> str:
@@ -400,7 +409,7 @@ def wait_text(waiting: Waiting) -> str:
         return safe_text(waiting.call)
     if waiting.thread is not None:
         place = f", in {safe_text(waiting.function)}" if waiting.function else ""
-        return f"a call in thread {safe_text(waiting.thread)}{place}"
+        return f"a call in {_thread_of(waiting)}{place}"
     if waiting.awaiting is not None:
         return _awaiting_text(waiting)
     if waiting.obj is None:
@@ -418,6 +427,13 @@ def _awaiting_text(waiting: Waiting) -> str:
         if line
         else f"{class_name(waiting.obj)} at {place_text(frame)}"
     )
+
+
+def _thread_of(waiting: Waiting) -> str:
+    """The thread that does what is waited for: ``thread pool_0``."""
+    name = safe_text(waiting.thread or "")
+    number = waiting.thread_number
+    return f"thread {name}" if number is None else f"thread {number} ({name})"
 
 
 def wait_detail(waiting: Waiting) -> str:
@@ -478,7 +494,7 @@ def _detail_without_holders(waiting: Waiting, *, is_one: bool = True) -> str:
     return joined(
         _items_of(waiting),
         safe_text(waiting.resource or ""),
-        f"in thread {safe_text(waiting.thread)}" if waiting.call and waiting.thread else "",
+        f"in {_thread_of(waiting)}" if waiting.call and waiting.thread else "",
         f"in {safe_text(waiting.function)}" if waiting.call and waiting.function else "",
         f"in the loop of thread {safe_text(waiting.loop_thread)}" if waiting.loop_thread else "",
         f"a {class_name(waiting.obj)}" if waiting.awaiting is not None else "",

@@ -153,10 +153,18 @@ class Holding:
         owner = thread_that_has(lock)
         if owner is not None:
             return [owner], False
-        surely = [
-            object_of(node)
+        inside = [
+            node
             for context, node in self.inside.of(lock)
             if not context.is_exiting and not self._has_let_go(node, lock)
+        ]
+        surely = [object_of(node) for node in inside]
+        # The frames of a call in a thread belong to the task that waits for it, too.
+        known = set(map(id, surely))
+        surely = [
+            object_of(node)
+            for node in inside
+            if node.waiting is None or not known & set(map(id, node.waiting.workers))
         ]
         likely = [
             object_of(node)

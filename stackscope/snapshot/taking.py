@@ -8,8 +8,6 @@ tell costs that detail, and nothing else.
 
 from __future__ import annotations
 
-import time
-
 from stackscope.extraction.extraction import Extraction
 from stackscope.interpreter.frames.calling import called_in_c
 from stackscope.interpreter.heap import frozen_objects
@@ -61,7 +59,6 @@ def take_snapshot(
 
 
 def _take(extraction: Extraction, threads: bool, tasks: bool, interrupts: bool) -> Snapshot:
-    begun = time.monotonic()
     runtimes = make_runtimes() if tasks else []
     types = [cls for runtime in runtimes for cls in runtime.types()]
     finders = known_finders() if threads else []
@@ -70,14 +67,14 @@ def _take(extraction: Extraction, threads: bool, tasks: bool, interrupts: bool) 
     survey = Survey(types, extraction.caller)
     trees = TaskTrees(extraction)
     loops = [
-        _loop_node(trees, runtime, loop, survey, begun)
+        _loop_node(trees, runtime, loop, survey)
         for runtime in runtimes
         for loop in runtime.loops(survey)
     ]
     for node in trees.nodes.values():
         _describe(trees, node)
     for loop in loops:
-        _tell_lateness_by_tasks(loop, begun)
+        _tell_lateness_by_tasks(loop)
     found_threads = thread_nodes(extraction) if threads else []
     in_tasks = {id(frame.pyframe) for node in trees.nodes.values() for frame in node.stack.frames}
     items: List[ItemNode] = []
@@ -97,12 +94,8 @@ def _take(extraction: Extraction, threads: bool, tasks: bool, interrupts: bool) 
     return snapshot
 
 
-def _loop_node(
-    trees: TaskTrees, runtime: Asked, loop: object, survey: Survey, begun: float
-) -> LoopNode:
+def _loop_node(trees: TaskTrees, runtime: Asked, loop: object, survey: Survey) -> LoopNode:
     late = runtime.seconds_late(loop)
-    if late is not None:
-        late -= time.monotonic() - begun  # what we take is not the program's
     ident = runtime.thread(loop, survey)
     node = LoopNode(
         loop,
@@ -125,13 +118,13 @@ def _loop_node(
     return node
 
 
-def _tell_lateness_by_tasks(loop: LoopNode, begun: float) -> None:
+def _tell_lateness_by_tasks(loop: LoopNode) -> None:
     """For a loop that tells nothing of its timers: by those that its tasks wait for."""
     if loop.seconds_late is not None or not loop.is_running:
         return
     waits = [wait for node in loop.walk() if node.waiting for wait in node.waiting.layers()]
     left = [wait.seconds_left for wait in waits if wait.seconds_left is not None]
-    late = -min(left) - (time.monotonic() - begun) if left else 0
+    late = -min(left) if left else 0
     loop.seconds_late = late if late > 0 else None
 
 

@@ -14,7 +14,7 @@ from stackscope.snapshot.numbers import natural_order, thread_numbers
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import threading
-    from typing import Any, Dict, List, Optional, Tuple
+    from typing import Any, Dict, List, Optional, Set, Tuple
 
     from stackscope.extraction.extraction import Extraction
 
@@ -93,6 +93,17 @@ def name_in_threading(thread: object) -> str:
     """The name of a ``Thread``."""
     name = instance_attributes(thread).get("_name")
     return name if type(name) is str else "?"
+
+
+def names_of_several() -> Set[str]:
+    """The names that more than one thread has."""
+    known: Dict[int, threading.Thread] = getattr(sys.modules.get("threading"), "_active", {})
+    seen: Set[str] = set()
+    several: Set[str] = set()
+    for thread in list(known.values()):
+        name = name_in_threading(thread)
+        (several if name in seen else seen).add(name)
+    return several
 
 
 def is_thread(obj: object) -> bool:

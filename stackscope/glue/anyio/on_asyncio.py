@@ -35,6 +35,7 @@ from stackscope.glue.describing import (
     code_of,
     describe_nothing,
     hide_functions,
+    note_thread,
     register_call,
     socket_text,
     variable,
@@ -47,7 +48,6 @@ from stackscope.render.words import scope_text
 from stackscope.safe.objects import instance_attributes, is_instance, stored_attribute
 from stackscope.safe.text import cut, safe_text
 from stackscope.snapshot.idle import register_idle
-from stackscope.snapshot.threads import name_of_thread
 from stackscope.snapshot.user_code import register_machinery
 from stackscope.snapshot.waits import describe_object
 
@@ -223,7 +223,7 @@ def describe_worker(frame: Frame, waiting: Waiting) -> None:
     if found is not None:
         waiting.clear()
         waiting.call = ""
-        waiting.thread = name_of_thread(found[0]) or f"{found[0]:#x}"
+        note_thread(waiting, found[0])
 
 
 def describe_start(frame: Frame, waiting: Waiting) -> None:

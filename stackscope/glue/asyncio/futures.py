@@ -7,6 +7,7 @@ import gc
 import sys
 from types import FunctionType, GetSetDescriptorType, MethodDescriptorType
 
+from stackscope.extraction.extraction import seconds_spent
 from stackscope.glue.describing import Deadline
 from stackscope.interpreter.facts import FREE_THREADED
 from stackscope.safe.objects import class_attribute, is_instance
@@ -242,12 +243,15 @@ def name_in_order(task: object) -> List[Tuple[int, str]]:
 
 
 def time_until(moment: float, loop: Any) -> Deadline:
-    """How far away a moment by the clock of a loop is, whatever the loop does meanwhile."""
+    """How far away a moment by the clock of a loop is, whatever the loop does meanwhile.
+
+    What an extraction takes is not the program's, and doesn't count.
+    """
     clock: Any = class_attribute(type(loop), "time")
     # A clock of the program's own isn't asked, for that would run its code.
     is_asyncios = type(clock) is FunctionType and clock.__module__ == "asyncio.base_events"
     if is_asyncios or is_method_in_c(clock):
-        return Deadline(moment - clock(loop), moment, "loop")
+        return Deadline(moment - clock(loop) + seconds_spent(), moment, "loop")
     return Deadline(None, moment, "loop")
 
 

@@ -24,7 +24,7 @@ from types import (
 import greenlet
 
 from stackscope.extraction.extraction import looked_up_once, threads_with_frames
-from stackscope.glue.describing import register_call, variable
+from stackscope.glue.describing import note_thread, register_call, variable
 from stackscope.glue.greenlets.greenlet import (
     all_greenlets,
     frame_of,
@@ -38,7 +38,6 @@ from stackscope.model.waiting import Amount
 from stackscope.safe.interruptions import attempt
 from stackscope.safe.objects import class_attribute, instance_attributes, is_instance, mro_of
 from stackscope.safe.text import class_name
-from stackscope.snapshot.threads import name_of_thread
 from stackscope.snapshot.waits import awaited_object, describe_leaf
 
 TYPE_CHECKING = False
@@ -297,7 +296,7 @@ def describe_linkable(obj: Any, waiting: Waiting) -> None:
         if ident is None:
             waiting.notes = ["not begun"]
         else:
-            waiting.thread = name_of_thread(ident) or f"{ident:#x}"
+            note_thread(waiting, ident)
         return
     waiting.call = f"{name}.get()" if "Result" in name else f"{name}.wait()"
 

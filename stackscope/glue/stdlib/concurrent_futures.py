@@ -23,6 +23,7 @@ from stackscope.glue.describing import (
     code_of,
     hide_functions,
     makers,
+    note_thread,
     register_call,
     variable,
 )
@@ -309,8 +310,7 @@ def describe_executor_call(future: object, waiting: Waiting) -> None:
     running = pools.running.get(id(future))
     if running is not None:
         ident, item = running
-        waiting.thread = name_of_thread(ident) or f"{ident:#x}"
-        waiting.workers = [one for one in [thread_with_number(ident)] if one is not None]
+        note_thread(waiting, ident)
         waiting.function = function_in_c(item)
         return
     queued = pools.queued.get(id(future))

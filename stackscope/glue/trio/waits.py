@@ -16,6 +16,7 @@ from stackscope.glue.describing import (
     code_of,
     describe_channel,
     describe_nothing,
+    note_thread,
     register_call,
     socket_text,
     variable,
@@ -27,7 +28,6 @@ from stackscope.model.waiting import Amount
 from stackscope.render.words import cancellation_text
 from stackscope.safe.objects import is_instance
 from stackscope.snapshot.circles import runs_until
-from stackscope.snapshot.threads import name_of_thread
 from stackscope.snapshot.waits import describe_leaf, describe_object
 
 TYPE_CHECKING = False
@@ -184,7 +184,7 @@ def describe_to_thread(frame: Frame, waiting: Waiting) -> None:
     found = find_worker(frame.pyframe)
     if found is not None:
         waiting.clear()
-        waiting.thread = name_of_thread(found[0]) or f"{found[0]:#x}"
+        note_thread(waiting, found[0])
     elif waiting.call:
         waiting.wrap()
     waiting.call = "trio.to_thread.run_sync()"
