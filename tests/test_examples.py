@@ -6,8 +6,11 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 
 import pytest
+
+from tests.helpers.repository import ROOT
 
 # The example of the documentation, to the character; but for the path.
 TREE = """\
@@ -51,6 +54,41 @@ def run(repository, *arguments, **environ):
     )
     assert process.returncode == 0, process.stdout
     return process.stdout
+
+
+def blocks_of_frameworks():
+    """What docs/frameworks.rst shows of each program, by its name."""
+    text = (ROOT / "docs" / "frameworks.rst").read_text(encoding="utf-8")
+    found = re.findall(
+        r"``examples/frameworks/(\w+)\.py``.*?\.\. code-block:: text\n\n((?:   [^\n]*\n)+)", text, re.S
+    )
+    return {name: textwrap.dedent(block).splitlines() for name, block in found}
+
+
+def without_numbers(line):
+    """A row without what differs from run to run, and without the source line at its end."""
+    row, file, _ = line.partition(".py")
+    return re.sub(r" +", " ", re.sub(r"\d+(\.\d+)?", "N", row + file)).strip()
+
+
+@pytest.mark.parametrize("name", sorted(blocks_of_frameworks()))
+def test_what_is_said_of_frameworks_is_so(repository, name):
+    """The rows that name the culprit are those of the documentation, on all interpreters."""
+    if name == "gevent_stuck":
+        pytest.importorskip("gevent", reason="PyPy would have to compile gevent")
+    shown = [without_numbers(line) for line in run_quietly(repository, name).splitlines()]
+    rows = [line for line in blocks_of_frameworks()[name] if re.search(CULPRIT, line)]
+    assert rows
+    for row in rows:
+        assert without_numbers(row) in shown
+
+
+CULPRIT = r"held by|waiting for each other|in thread|asyncio\.sleep"
+
+
+def run_quietly(repository, name):
+    """What one of these programs prints, without the warnings of the framework."""
+    return run(repository, "-W", "ignore", f"examples/frameworks/{name}.py")
 
 
 def test_tree_is_exact(repository):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import aiohttp
 from aiohttp import web
@@ -28,19 +29,20 @@ async def main():
     app = web.Application()
     for handler in (front, back, data):
         app.router.add_get(f"/{handler.__name__}", handler)
-    app["session"] = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1))
+    session = app["session"] = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1))
+    listening = socket.create_server(("127.0.0.1", 0))
+    host, port = listening.getsockname()
+    app["base"] = f"http://{host}:{port}"
     runner = web.AppRunner(app)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    host, port = runner.addresses[0]
-    app["base"] = f"http://{host}:{port}"
+    await web.SockSite(runner, listening).start()
     _, writer = await asyncio.open_connection(host, port)
     writer.write(b"GET /front HTTP/1.1\r\nHost: localhost\r\n\r\n")
     await asyncio.sleep(0.5)
     print(stackscope.extract_all(threads=False))
     for task in asyncio.all_tasks() - {asyncio.current_task()}:
         task.cancel()
-    await app["session"].close()
+    await session.close()
 
 
 asyncio.run(main())

@@ -8,13 +8,14 @@ import socket
 import threading
 import time
 
+import anyio
 import fastapi
 import uvicorn
 
 import stackscope
 
 app = fastapi.FastAPI()
-lock = asyncio.Lock()
+lock = anyio.Lock()
 database = threading.Lock()
 
 

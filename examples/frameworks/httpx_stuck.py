@@ -9,7 +9,11 @@ import httpx
 import stackscope
 
 
+writers = []  # a connection is closed when nobody has its writer any more
+
+
 async def say_little(reader, writer):
+    writers.append(writer)
     request = await reader.readuntil(b"\r\n\r\n")
     if b"/feed" in request:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nx")

@@ -113,7 +113,8 @@ def number_range(numbers: Sequence[int], ellipsis: str) -> str:
 
 def time_left(seconds: float) -> str:
     """How far away a moment is: ``9.5 s left``, ``0.3 s overdue``."""
-    return f"{seconds:.1f} s left" if seconds >= 0 else f"{-seconds:.1f} s overdue"
+    # What is due just now is about to be called, and isn't late.
+    return f"{abs(seconds):.1f} s left" if seconds > -0.05 else f"{-seconds:.1f} s overdue"
 
 
 def time_of_day(moment: float) -> str:
