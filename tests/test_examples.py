@@ -60,7 +60,9 @@ def blocks_of_frameworks():
     """What docs/frameworks.rst shows of each program, by its name."""
     text = (ROOT / "docs" / "frameworks.rst").read_text(encoding="utf-8")
     found = re.findall(
-        r"``examples/frameworks/(\w+)\.py``.*?\.\. code-block:: text\n\n((?:   [^\n]*\n)+)", text, re.S
+        r"``examples/frameworks/(\w+)\.py``.*?\.\. code-block:: text\n\n((?:   [^\n]*\n)+)",
+        text,
+        re.S,
     )
     return {name: textwrap.dedent(block).splitlines() for name, block in found}
 

@@ -8,7 +8,6 @@ import httpx
 
 import stackscope
 
-
 writers = []  # a connection is closed when nobody has its writer any more
 
 

@@ -155,7 +155,15 @@ def is_instance(obj: object, classes: Sequence[type]) -> bool:
         obj: Anything.
         classes: The classes, one of which is enough.
     """
-    return any(base is cls for base in mro_of(type(obj)) for cls in classes)
+    cls = type(obj)
+    for wanted in classes:
+        if cls is wanted:
+            return True
+    for base in mro_of(cls):
+        for wanted in classes:
+            if base is wanted:
+                return True
+    return False
 
 
 def module_of(frame: FrameType) -> Optional[str]:

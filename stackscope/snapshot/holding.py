@@ -56,6 +56,9 @@ EXITS = ("__exit__", "__aexit__")
 TURNS = frozenset(["BoundedSemaphore", "Condition", "Lock", "Queue", "Semaphore", "SimpleQueue"])
 """The classes of what a pool makes others wait in for their turn."""
 
+FOR_ONE = frozenset(["Lock", "RLock", "StrictFIFOLock", "lock"])
+"""The classes of what has a single holder: if that is known, it need not be searched for."""
+
 MOST_POOLS = 2
 """How many objects may be between what waits and the one that it waits in a method of."""
 
@@ -89,8 +92,9 @@ class Holding:
         waits = [(node, wanted) for node, wanted in waits if wanted]
         if not waits:
             return
-        self.inside.add_generators(self.extraction, self.nodes)
-        self._note_acquired()
+        if not all(map(self._has_its_holder, unique(o for _, wanted in waits for o, _ in wanted))):
+            self.inside.add_generators(self.extraction, self.nodes)
+            self._note_acquired()
         for node, wanted in waits:
             for obj, may_be_any in wanted:
                 holders, are_likely = self._holders_of(obj, surely=may_be_any)
@@ -107,6 +111,11 @@ class Holding:
             holder = object_of(node)
             if holder is not None:
                 yield holder, node.stack
+
+    def _has_its_holder(self, obj: object) -> bool:
+        """Whether an object that one holder can have has it, by the blocks of tasks and threads."""
+        is_for_one = class_name(obj).rpartition(".")[2] in FOR_ONE
+        return is_for_one and bool(self._find_holders(obj)[0])
 
     def _note(self, node: Node, obj: object, holders: List[object], *, are_likely: bool) -> None:
         waiting = node.waiting

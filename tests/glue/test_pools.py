@@ -15,12 +15,15 @@ from tests.helpers import servers
 
 NEVER = 1000
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::DeprecationWarning",
-    "ignore::ResourceWarning",
-    "ignore::RuntimeWarning:psycopg_pool",
-    "ignore::pytest.PytestUnraisableExceptionWarning",
-)
+pytestmark = [
+    pytest.mark.usefixtures("nothing_left"),
+    pytest.mark.filterwarnings(
+        "ignore::DeprecationWarning",
+        "ignore::ResourceWarning",
+        "ignore::RuntimeWarning:psycopg_pool",
+        "ignore::pytest.PytestUnraisableExceptionWarning",
+    ),
+]
 
 
 async def waits_of(pool, *clients):

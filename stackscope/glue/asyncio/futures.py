@@ -135,6 +135,14 @@ def register_source_finder(find: Callable[[object], object]) -> None:
         _source_finders.append(find)
 
 
+def behind(future: object) -> Tuple[object, object]:
+    """What ``future`` shields, and where its result will come from; at a single look at it."""
+    callbacks = [one for one in _first_callbacks(future) if type(one) is FunctionType]
+    if not callbacks:
+        return None, None
+    return shielded(future), source_of(future)
+
+
 def source_of(future: object) -> object:
     """Where the result of ``future`` will come from, as far as its own callbacks tell.
 
@@ -177,8 +185,8 @@ def frames_behind(future: object) -> List[Any]:
             left = [child for child in children if not is_done(child)]
             inner = left[0] if len(left) == 1 else None
         elif is_instance(future, FUTURES):
-            inner = shielded(future)
-            inner = source_of(future) if inner is None else inner
+            inner, source = behind(future)
+            inner = source if inner is None else inner
         else:
             return _frames_of_source(future)
         if inner is None or is_done(future):

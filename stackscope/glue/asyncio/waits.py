@@ -23,11 +23,10 @@ from stackscope.glue.asyncio.clocks import time_left_until
 from stackscope.glue.asyncio.futures import (
     FUTURES,
     TASKS,
+    behind,
     free_variables,
     internal,
     is_done,
-    shielded,
-    source_of,
 )
 from stackscope.glue.asyncio.loops import (
     coroutines_to_begin,
@@ -151,7 +150,7 @@ def describe_future(future: object, waiting: Waiting) -> None:
         if len(left) < total:
             waiting.amounts = [Amount(total - len(left), "done", plural="done")]
         return
-    inner = shielded(future)
+    inner, source = behind(future)
     if inner is not None:
         waiting.call, waiting.is_wrapper = "shield()", True
         waiting.tasks = tasks_behind([inner])
@@ -159,7 +158,6 @@ def describe_future(future: object, waiting: Waiting) -> None:
         if not is_told(waiting.inner) and not is_instance(inner, TASKS):
             waiting.inner.call = "a future"
         return
-    source = source_of(future)
     if source is not None:
         become(waiting, describe_object(source))
         its_loop = internal(future, "_loop")
@@ -211,7 +209,7 @@ def behind_future(future: object) -> List[object]:
     children = internal(future, "_children")
     if type(children) is list:
         return pending(children)[0]
-    for one in (shielded(future), source_of(future)):
+    for one in behind(future):
         if one is not None:
             return [one]
     return [] if is_done(future) else the_setters().by_future.get(id(future), [])

@@ -10,7 +10,12 @@ import trio
 
 import stackscope
 
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+pytestmark = [
+    pytest.mark.usefixtures("nothing_left"),
+    pytest.mark.filterwarnings(
+        "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+    ),
+]
 
 
 async def waits_of(*clients):
@@ -25,8 +30,11 @@ async def waits_of(*clients):
         group.start_soon(listener.serve, say_nothing)
         for client in clients:
             group.start_soon(client, port, name=client.__name__)
-        await anyio.sleep(0.3)
-        snapshot = stackscope.extract_all(threads=False)
+        for _ in range(50):
+            await anyio.sleep(0.1)
+            snapshot = stackscope.extract_all(threads=False)
+            if sum(node.waiting is None for node in snapshot.tasks()) == 1:  # this task itself
+                break
         group.cancel_scope.cancel()
     found = {node.name.rpartition(".")[2]: str(node.waiting) for node in snapshot.tasks()}
     return found, f"127.0.0.1:{port}"
