@@ -172,14 +172,14 @@ def fork_during_imports(*flags):
     if "interrupted" in flags:
         glue.PATIENCE = 0.01
         sys.settrace(raise_in_hook)
-    importlib.import_module("concurrent.futures.thread")
+    importlib.import_module("multiprocessing.pool")
 
     reached = threading.Semaphore(0)
     in_front = threading.current_thread()
 
     class NeverDone:
         def find_spec(self, name, path=None, target=None):
-            if not name.endswith(".concurrent_futures") or threading.current_thread() is in_front:
+            if not name.endswith(".multiprocessing") or threading.current_thread() is in_front:
                 return None
             return importlib.machinery.ModuleSpec(name, self)
 
