@@ -40,7 +40,9 @@ def called_in_c(frame: FrameType) -> str:
             if site is None or not operation.startswith("CALL"):
                 return ""
             first = len(analysis.names)
-            for slot in range(first + site.intact, first + site.depth):
+            # The function, or the method and its object, or nothing and the function. What follows
+            # are arguments.
+            for slot in range(first + site.intact, first + min(site.depth, site.intact + 2)):
                 _, function = moment.peek(slot, _TYPES)
                 if function is not None:
                     return _name_of(function)
