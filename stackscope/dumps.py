@@ -458,6 +458,7 @@ LATE = (
     "stackscope.extraction.unwound",
     "stackscope.glue.describing",
     "stackscope.interpreter.bytecode.keepers",
+    "stackscope.interpreter.frames.operands",
     "stackscope.interpreter.frames.public_only",
     "stackscope.interpreter.resumable",
     "stackscope.render.snapshot",

@@ -37,7 +37,7 @@ from stackscope.snapshot.user_code import is_runtime_frame
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType, FrameType
-    from typing import Any, Dict, FrozenSet, Iterable, Iterator, List, Optional, Sequence, Tuple
+    from typing import Any, Dict, FrozenSet, Iterable, List, Optional, Sequence, Set, Tuple
 
     from stackscope.extraction.extraction import Extraction
     from stackscope.interpreter.bytecode.acquires import Held
@@ -84,7 +84,7 @@ class Holding:
         self.kin: Dict[Tuple[int, int], Dict[int, List[object]]] = {}
         self.acquired: Dict[int, Tuple[CodeType, Held]] = {}
         self.keep: List[object] = []  # what is known by its id
-        self.borrowers = Borrowers(self._stacks())
+        self.borrowers: Optional[Borrowers] = None
 
     def name_holders(self) -> None:
         """Say of all that wait who holds it up, unless a library knows that itself."""
@@ -104,13 +104,12 @@ class Holding:
             else:
                 self._name_kin(node)
 
-    def _stacks(self) -> Iterator[Tuple[object, Stack]]:
+    def _stacks(self) -> List[Tuple[object, Stack]]:
         """All tasks in the order of their numbers, then the rest; each with its stack."""
         order = {TaskNode: 0, ThreadNode: 1}
-        for node in sorted(self.nodes, key=lambda node: (order.get(type(node), 2), node.number)):
-            holder = object_of(node)
-            if holder is not None:
-                yield holder, node.stack
+        nodes = sorted(self.nodes, key=lambda node: (order.get(type(node), 2), node.number))
+        found = [(object_of(node), node.stack) for node in nodes]
+        return [(holder, stack) for holder, stack in found if holder is not None]
 
     def _has_its_holder(self, obj: object) -> bool:
         """Whether an object that one holder can have has it, by the blocks of tasks and threads."""
@@ -182,6 +181,8 @@ class Holding:
         ]
         found = unique([holder for holder in [*surely, *likely] if holder is not None])
         if not found:
+            if self.borrowers is None:
+                self.borrowers = Borrowers(self._stacks())
             return unique(self.borrowers.of(lock)), False
         return found, len(found) > len(unique(one for one in surely if one is not None))
 
@@ -198,9 +199,12 @@ class Holding:
 
     def _note_acquired(self) -> None:
         """Take note of what functions have called ``acquire()`` of."""
+        seen: Set[int] = set()  # a task that runs has frames in common with its thread
         for node in self.nodes:
             for frame in frames_in(node.stack):
-                self._note_acquired_in(frame.pyframe, node)
+                if id(frame.pyframe) not in seen:
+                    seen.add(id(frame.pyframe))
+                    self._note_acquired_in(frame.pyframe, node)
         for frame, node in self.inside.frames:
             self._note_acquired_in(frame.pyframe, node)
         for context, node in self.inside.all():

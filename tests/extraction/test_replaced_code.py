@@ -72,9 +72,9 @@ def test_what_is_known_of_a_call_and_of_the_loop(replaced):
         [node] = [node for node in loop.walk() if node.task is task]
         lock.release()
         await task
-        return loop.is_running, loop.thread, str(node.waiting)
+        return loop.is_running, loop.thread, node.waiting.call, node.waiting.count
 
-    assert asyncio.run(main()) == (True, "MainThread", "Lock.acquire(): 1 waiter")
+    assert asyncio.run(main()) == (True, "MainThread", "Lock.acquire()", 1)
 
 
 def test_hooks_for_functions(replaced):
