@@ -293,6 +293,9 @@ class _Writer:
         if not self.is_busy.acquire(False):
             return
         _busy.append(self)
+        if _forking:
+            self.run()
+            return
         try:
             _original("start_new_thread")(self.run, ())
         except RuntimeError:  # the interpreter exits, or there are too many
@@ -326,6 +329,32 @@ class _Writer:
 
 _busy: List[_Writer] = []
 """Those that have something left to write."""
+
+_forking: List[bool] = []
+"""Whether the process is just being forked; empty if it isn't."""
+
+
+def _before_fork() -> None:
+    """Let no thread of ours be there: from 3.12 on a fork warns of threads, and the child has none.
+
+    The program's own would be warned of, too.
+    """
+    _forking.append(True)
+    busy = list(_busy)
+    for writer in busy:
+        writer.wait()
+    if busy:
+        time.sleep(SECONDS_TO_END)
+
+
+SECONDS_TO_END = 0.002
+"""What a thread takes to end that has nothing left to do."""
+
+if hasattr(os, "register_at_fork"):
+    # No Python code, in which a signal would be handled: the interpreter counts threads afterwards.
+    os.register_at_fork(
+        before=_before_fork, after_in_parent=_forking.clear, after_in_child=_forking.clear
+    )
 
 WIDTH = 120
 """How wide a dump is that goes to no terminal."""

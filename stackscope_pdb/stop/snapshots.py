@@ -184,8 +184,9 @@ def _threads_now(*, with_holders: bool) -> Snapshot:
     from stackscope import extract_all
 
     snapshot = extract_all(with_contexts=with_holders, tasks=with_holders)
-    for node in [*snapshot.threads, *snapshot.tasks()]:
-        # Others may be stopped, too. And what runs is called from here, and would keep itself alive.
+    # Others may be stopped, too; and what runs is called from here, and would keep itself alive.
+    nodes: List[Node] = [*snapshot.threads, *snapshot.tasks()]
+    for node in nodes:
         leave_out_debugger(node.stack)
     return snapshot
 
