@@ -226,7 +226,7 @@ def essentials(text):
         if is_title or is_context or is_frame:
             line = re.sub(r" \(line \d+\)|,? at .*:\d+$", "", line)
             line = re.sub(r"\d+\.\d s left", "T s left", line)
-            kept.append(line.replace("pool_0 (daemon),", "pool_0:"))  # as they are in 3.8
+            kept.append(line.replace("pool_0 (daemon):", "pool_0:"))  # as they are in 3.8
     return "".join(line + "\n" for line in kept)
 
 

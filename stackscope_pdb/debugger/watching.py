@@ -351,4 +351,6 @@ def _is_suspended(frame: FrameType) -> bool:
     # Up to 3.9 it stands before the YIELD_FROM that it will repeat.
     here = frame.f_code.co_code[frame.f_lasti : frame.f_lasti + 4 : 2]
     names = [dis.opname[operation] for operation in here]
+    if not names:  # it is closed before it has begun
+        return False
     return names[0].startswith("YIELD") or names[0] in ("SEND", "RESUME") or "YIELD_FROM" in names

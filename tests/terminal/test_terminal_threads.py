@@ -333,7 +333,9 @@ def test_a_task_whose_call_has_stopped_in_a_thread(terminal):
         frames = session.ask(command, "asking")
         assert "of the debugger" not in frames
         assert "stackscope_pdb" not in frames
-        assert "breakpoint()" in frames
+        # From 3.14 on it stops at the next line if the other thread has stopped at the same moment:
+        # all debuggers of the process share one tool of sys.monitoring.
+        assert "breakpoint()" in frames or (sys.version_info >= (3, 14) and "return 2" in frames)
     session.ask("unfocus")
     session.ask("c")
     assert "asked 2" in session.finish("c")
