@@ -32,6 +32,7 @@ def item_lines(
     *,
     most_alike: Optional[int] = MOST_ALIKE,
     hint: str = " ('tasks TEXT' finds them)",
+    has_sources: bool = True,
 ) -> Iterator[Line]:
     """The lines that show greenlets and the like, below a line for each kind.
 
@@ -40,13 +41,14 @@ def item_lines(
         paper: What the terminal can take.
         most_alike: More than that with the same stack become one row; ``None`` has one for each.
         hint: How to find those that are left out.
+        has_sources: Whether to show source lines.
     """
     for kind in dict.fromkeys(node.kind for node in nodes):
         same = [node for node in nodes if node.kind == kind]
         plural = "s" * (len(same) > 1)
         yield [("header", f"{len(same)} {kind}{plural}:")]
         groups = groups_of_alike(same, item_key, len(same) if most_alike is None else most_alike)
-        table_rows = [_row(group, paper) for group in groups[:MOST_ROWS]]
+        table_rows = [_row(group, paper, has_sources) for group in groups[:MOST_ROWS]]
         table = Table(table_rows, paper)
         yield from map(table.line, table_rows)
         left = sum(len(group) for group in groups[MOST_ROWS:])
@@ -61,7 +63,7 @@ def item_matches(node: ItemNode, text: str) -> bool:
     return any(text.lower() in part.lower() for part in parts)
 
 
-def _row(group: List[ItemNode], paper: Paper) -> Row:
+def _row(group: List[ItemNode], paper: Paper, has_sources: bool) -> Row:
     node = group[0]
     frame = innermost_user_frame(node.stack)
     return Row(
@@ -69,7 +71,7 @@ def _row(group: List[ItemNode], paper: Paper) -> Row:
         forms_of_name([one.name for one in group], paper),
         state_parts(group),
         place_parts(frame),
-        safe_line(frame.linetext) if frame is not None else "",
+        safe_line(frame.linetext) if frame is not None and has_sources else "",
         kind="current" if node.state.startswith("running") else "state",
         is_current=node.state == "running here",
     )

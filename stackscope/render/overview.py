@@ -59,7 +59,12 @@ def loop_lines(snapshot: Snapshot, layout: Layout, max_alike: Optional[int]) -> 
         yield loop_title(loop)
         passed = {} if max_alike is None else _of_libraries(loop)
         table = LoopTable(
-            loop, layout, most_alike=max_alike, passed=passed, of_libraries=max_alike is None
+            loop,
+            layout,
+            most_alike=max_alike,
+            passed=passed,
+            of_libraries=max_alike is None,
+            has_sources=False,
         )
         yield from table.lines()
         if passed:
@@ -200,7 +205,7 @@ def thread_table(snapshot: Snapshot, layout: Layout, max_alike: Optional[int]) -
 def item_table(snapshot: Snapshot, layout: Layout, max_alike: Optional[int]) -> Iterator[Line]:
     """The table of the greenlets and the like."""
     nodes = [node for top in snapshot.items for node in top.walk()]
-    yield from item_lines(nodes, layout, most_alike=max_alike, hint="")
+    yield from item_lines(nodes, layout, most_alike=max_alike, hint="", has_sources=False)
 
 
 def idle_line(nodes: List[ThreadNode]) -> Line:

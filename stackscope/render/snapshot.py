@@ -10,6 +10,7 @@ frame is drawn twice.
 from __future__ import annotations
 
 import os
+from types import CoroutineType
 
 from stackscope.render.drawing import FLAT, Layout, Nested, draw, plain
 from stackscope.render.nodes import ContextNode, FrameNode, StackNode, View
@@ -34,6 +35,7 @@ from stackscope.render.words import (
     loop_notes,
     loop_title,
     number_ranges,
+    sentence_in_brief,
     shortened,
     state_parts,
     task_label,
@@ -44,6 +46,7 @@ from stackscope.render.words import (
 )
 from stackscope.safe.text import cut, safe_text
 from stackscope.snapshot.folding import folded_frames, library_here, repeats
+from stackscope.snapshot.threads import is_thread
 from stackscope.snapshot.user_code import innermost_user_frame, library_of, package_of
 
 TYPE_CHECKING = False
@@ -142,8 +145,15 @@ def _fitting(line: Line, layout: Layout) -> Line:
         for kind, text in line
         if kind != "comment" or not text.startswith(AT)
     ]
-    if _excess(line, layout) > 0:
-        line = [(kind, text.brief if isinstance(text, _Sentence) else text) for kind, text in line]
+    whole = line
+    # Who holds what is waited for matters more than the place, which the frames below tell as well.
+    for index, has_place in ((0, True), (0, False), (1, True)):
+        if _excess(line, layout) > 0 and any(isinstance(text, _Sentence) for _, text in whole):
+            line = [
+                (kind, text.shorter[index] if isinstance(text, _Sentence) else text)
+                for kind, text in whole
+                if has_place or not text.startswith(AT)
+            ]
     by_width = sorted(range(len(line)), key=lambda index: -width_of(line[index][1]))
     for index in by_width:
         excess = _excess(line, layout)
@@ -155,20 +165,20 @@ def _fitting(line: Line, layout: Layout) -> Line:
 
 
 class _Sentence(str):
-    """What something does, with a form of it that is shorter.
+    """What something does, with forms of it that are shorter.
 
     Args:
         text: The whole sentence.
-        brief: The shorter form.
+        shorter: Two forms, of which the second one is the shortest.
     """
 
-    __slots__ = ("brief",)
+    __slots__ = ("shorter",)
 
-    brief: str
+    shorter: Tuple[str, str]
 
-    def __new__(cls, text: str, brief: str) -> _Sentence:
+    def __new__(cls, text: str, *shorter: str) -> _Sentence:
         self = super().__new__(cls, text)
-        self.brief = brief
+        self.shorter = (shorter[0], shorter[1])
         return self
 
 
@@ -295,7 +305,10 @@ class _Drawing:
 
     def task_title(self, node: TaskNode, group: Sequence[TaskNode] = ()) -> Line:
         """The title of a task: its number and name, what it does and what it waits for."""
-        words = _Sentence(_state_words(node, group), f": {state_parts(group or [node])}")
+        waits = [one.waiting for one in group or [node] if one.waiting is not None]
+        brief = f": {state_parts(group or [node])}"
+        middle = f": {node.state}: {sentence_in_brief(waits)}" if waits else brief
+        words = _Sentence(_state_words(node, group), middle, brief)
         return [("root", self.name_of(node)), ("comment", words)]
 
     def name_of(self, node: TaskNode) -> str:
@@ -308,7 +321,8 @@ class _Drawing:
     def others_alike(self, numbers: List[int]) -> Block:
         """The line that stands for what is like the one just drawn."""
         if numbers:
-            words = f"and {len(numbers)} more at the same lines: {number_ranges(numbers)}"
+            known = number_ranges(number for number in numbers if number)
+            words = f"and {len(numbers)} more at the same lines{': ' * bool(known)}{known}"
             yield [("guide", self.guides.more), ("note", words)]
 
     def place(self, stack: Stack) -> Line:
@@ -510,10 +524,13 @@ class _Drawing:
         words = f" ({', '.join(notes)})" if notes else ""
         if node.waiting is not None:
             brief = f"{words}: {state_parts([node])}"
-            words = _Sentence(f"{words}: waiting for {node.waiting}", brief)
+            middle = f"{words}: waiting: {sentence_in_brief([node.waiting])}"
+            words = _Sentence(f"{words}: waiting for {node.waiting}", middle, brief)
         elif not node.stack.frames and node.stack.error is None:
             words += f": {NO_PYTHON}"
-        line = [("root", f"thread{number} {safe_text(node.name)}"), ("comment", words)]
+        name = safe_text(node.name)
+        title = name if not node.number and name.startswith("thread ") else f"thread{number} {name}"
+        line = [("root", title), ("comment", words)]
         inner = self.task_inside(node.stack)
         if inner is None:
             line += self.place(node.stack)
@@ -535,8 +552,14 @@ class _Drawing:
         title = f"{node.kind} {node.number} {safe_text(node.name)}"
         inner = self.task_inside(node.stack)
         waits = [one.waiting for one in group if one.waiting is not None]
-        words = f", waiting for {wait_of_all(waits)}" if waits else ""
-        line = [("root", title), ("comment", f"{where}: {node.state}{words}")]
+        words: str = f"{where}: {node.state}"
+        if waits:
+            words = _Sentence(
+                f"{words}, waiting for {wait_of_all(waits)}",
+                f"{where}: waiting: {sentence_in_brief(waits)}",
+                f": {state_parts(group or [node])}",
+            )
+        line = [("root", title), ("comment", words)]
         if inner is None:
             line += self.place(node.stack)
         else:
@@ -547,9 +570,17 @@ class _Drawing:
         yield from self.items(node.children)
 
     def task_inside(self, stack: Stack) -> Optional[TaskNode]:
-        """The task that draws the innermost frames of a stack, if one does."""
-        owners = [self._owner_of(frame, None) for frame in reversed(stack.frames)]
-        return next((owner for owner in owners if owner is not None), None)
+        """The task that draws the innermost frames of a stack, if one does.
+
+        A thread that waits for a coroutine, which is suspended, isn't in it.
+        """
+        for frame in reversed(stack.frames):
+            if is_thread(stack.root) and _is_suspended(frame):
+                return None
+            owner = self._owner_of(frame, None)
+            if owner is not None:
+                return owner
+        return None
 
     def rest(self, stack: Stack, inner: Optional[TaskNode]) -> Block:
         """What a task doesn't draw of a stack; nothing if that would be folded.
@@ -577,6 +608,11 @@ class _Drawing:
             yield [("guide", self.guides.leaf), ("leaf", node.leaf)]
         for line in node.error_lines():
             yield [("error", f"  {line}")]
+
+
+def _is_suspended(frame: Frame) -> bool:
+    """Whether a frame is that of a coroutine that nobody runs."""
+    return type(frame.origin) is CoroutineType and not frame.origin.cr_running
 
 
 def _owns_in_users_code(node: TaskNode) -> bool:

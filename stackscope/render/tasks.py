@@ -141,6 +141,7 @@ class LoopTable:
         hint: What to say where tasks are left out.
         passed: The ids of nodes that have no rows; those below them stand in their places.
         of_libraries: Whether there is a line for a group of tasks that a library has opened.
+        has_sources: Whether to show source lines.
     """
 
     def __init__(
@@ -154,8 +155,10 @@ class LoopTable:
         hint: str = "",
         passed: Container[int] = (),
         of_libraries: bool = True,
+        has_sources: bool = True,
     ) -> None:
         self.of_libraries = of_libraries
+        self.has_sources = has_sources
         self.most_alike = most_alike
         self.hint = hint
         self.passed = passed
@@ -241,7 +244,7 @@ class LoopTable:
             forms_of_name([task_name(one) for one in group], self.paper),
             state_parts(group),
             place_parts(frame),
-            safe_line(frame.linetext) if frame is not None else "",
+            safe_line(frame.linetext) if frame is not None and self.has_sources else "",
             tree=tree,
             kind=STATE_KINDS.get(node.state, "state"),
             is_current=any(one.task is self.marked for one in group),

@@ -112,7 +112,7 @@ def _row(
         forms_of_name([one.name for one in group], paper),
         state,
         place_parts(frame),
-        safe_line(frame.linetext) if frame is not None else "",
+        safe_line(frame.linetext) if frame is not None and at_stop else "",
         kind="current" if node.is_here else "state",
         is_current=at_stop and any(_is_marked(one, marked) for one in group),
     )

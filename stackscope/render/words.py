@@ -19,6 +19,7 @@ from stackscope.safe.text import (
 )
 from stackscope.snapshot.numbers import item_numbers, natural_order, task_numbers, thread_numbers
 from stackscope.snapshot.runtimes import kind_of_item, name_of_task
+from stackscope.snapshot.survey import unique
 from stackscope.snapshot.threads import is_thread, name_in_threading
 
 TYPE_CHECKING = False
@@ -280,7 +281,7 @@ def state_parts(nodes: Sequence[Union[TaskNode, ThreadNode, ItemNode]]) -> State
     waits = [node.waiting for node in nodes if node.waiting is not None]
     return StateParts(
         _common([_plain_state(node) for node in nodes]),
-        _common([wait.text for wait in waits]),
+        _common([text_in_brief(wait) for wait in waits]),
         _time_range([time for wait in waits for time in _times(wait)[:1]]),
         _held_by(waits, lambda holder: _number_of_holder(holder, nodes[0]), lambda name: name),
         _common([number for number in map(_number_of_thread, waits) if number]),
@@ -289,8 +290,9 @@ def state_parts(nodes: Sequence[Union[TaskNode, ThreadNode, ItemNode]]) -> State
 
 def _number_of_thread(waiting: Waiting) -> str:
     """The thread in which a call is that is waited for, where the call has another name."""
-    threads = [one for one in waiting.workers if is_thread(one)] if waiting.thread else []
-    if len(threads) != 1 or not waiting.call:
+    layers = [one for one in waiting.layers() if one.thread]
+    threads = [one for one in layers[-1].workers if is_thread(one)] if layers else []
+    if len(threads) != 1 or text_in_brief(waiting).startswith("a call in "):
         return ""
     return f"in thread {thread_numbers.of(threads[0])}"
 
@@ -427,6 +429,38 @@ def _awaiting_text(waiting: Waiting) -> str:
         f'"{cut(line, LONGEST_LINE)}"'
         if line
         else f"{class_name(waiting.obj)} at {place_text(frame)}"
+    )
+
+
+def text_in_brief(waiting: Waiting) -> str:
+    """The call that waits, and what it waits for in the end, if its name doesn't say that.
+
+    ``AsyncClient.get(): a free connection``, ``a call for another thread: not begun``.
+    """
+    text = wait_text(waiting)
+    innermost = list(waiting.layers())[-1]
+    inner = wait_text(innermost) if innermost is not waiting else ""
+    if inner and not inner.endswith(")") and inner not in text:
+        text = f"{text}: {inner}" if text else inner
+    # What a name of a call says of it, notes would only add to.
+    is_call = wait_text(innermost).endswith(")")
+    more = "" if is_call else joined(*map(safe_text, innermost.notes), _queue(innermost))
+    return f"{text}: {more}" if text and more else text
+
+
+def sentence_in_brief(waits: Sequence[Waiting]) -> str:
+    """The same of tasks or the like that are alike, with the names of those who hold them up."""
+    holders = unique([holder for wait in waits for holder in wait.holders])
+    labels = [task_label(holder) for holder in holders]
+    if len(holders) > 1 and None not in labels:
+        by_id = {id(one): (label or "")[len("task ") :] for one, label in zip(holders, labels)}
+        held_by = _held_by(waits, lambda holder: by_id[id(holder)], lambda name: name, "tasks ")
+    else:
+        held_by = _held_by(waits, _label, lambda name: f"task {name}")
+    return joined(
+        _common([text_in_brief(wait) for wait in waits]),
+        _time_range([time for wait in waits for time in _times(wait)[:1]]),
+        held_by,
     )
 
 
@@ -575,6 +609,7 @@ def _held_by(
     waits: Sequence[Waiting],
     label: Callable[[object], str],
     label_of_name: Callable[[str], str],
+    noun: str = "",
 ) -> str:
     """Who has what is waited for, surely or probably: ``held by 2 (7×), 3 (2×)``."""
     labels: Dict[int, str] = {}
@@ -590,8 +625,8 @@ def _held_by(
             names = [cut(safe_text(name), LONGEST_NAME) for name in wait.holder_names]
             found += map(label_of_name, names)
     return joined(
-        f"held by {_counted(surely, len(waits))}" if surely else "",
-        f"probably held by {_counted(probably, len(waits))}" if probably else "",
+        f"held by {noun}{_counted(surely, len(waits))}" if surely else "",
+        f"probably held by {noun}{_counted(probably, len(waits))}" if probably else "",
     )
 
 

@@ -29,7 +29,7 @@ from stackscope.safe.objects import (
 )
 from stackscope.safe.text import class_name
 from stackscope.snapshot.inside import frames_in, object_of
-from stackscope.snapshot.lent import Borrowers
+from stackscope.snapshot.lent import Borrowers, is_lender
 from stackscope.snapshot.survey import unique
 from stackscope.snapshot.threads import thread_that_has
 from stackscope.snapshot.user_code import is_runtime_frame
@@ -64,6 +64,11 @@ MOST_POOLS = 2
 
 MOST_ATTRIBUTES = 50
 """The most attributes of a context manager that are looked at for what it belongs to."""
+
+
+def _workers_of(waiting: Waiting) -> Iterable[int]:
+    """The ids of the threads that do what is waited for."""
+    return [id(thread) for layer in waiting.layers() for thread in layer.workers]
 
 
 class Holding:
@@ -161,6 +166,10 @@ class Holding:
         owner = thread_that_has(lock)
         if owner is not None:
             return [owner], False
+        if is_lender(lock):  # who is inside of a pool has opened it, and may have nothing from it
+            if self.borrowers is None:
+                self.borrowers = Borrowers(self._stacks())
+            return unique(self.borrowers.of(lock)), False
         inside = [
             node
             for context, node in self.inside.of(lock)
@@ -172,7 +181,7 @@ class Holding:
         surely = [
             object_of(node)
             for node in inside
-            if node.waiting is None or not known & set(map(id, node.waiting.workers))
+            if node.waiting is None or known.isdisjoint(_workers_of(node.waiting))
         ]
         likely = [
             object_of(node)
@@ -180,10 +189,6 @@ class Holding:
             if not self._has_let_go(node, lock)
         ]
         found = unique([holder for holder in [*surely, *likely] if holder is not None])
-        if not found:
-            if self.borrowers is None:
-                self.borrowers = Borrowers(self._stacks())
-            return unique(self.borrowers.of(lock)), False
         return found, len(found) > len(unique(one for one in surely if one is not None))
 
     def _has_let_go(self, node: Node, lock: object) -> bool:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Users = Dict[int, List[Tuple[int, Any]]]
 
-__all__ = ["Borrowers", "Lent", "lent_by", "lent_in"]
+__all__ = ["Borrowers", "Lent", "is_lender", "lent_by", "lent_in"]
 
 
 class Lent(NamedTuple):
@@ -81,6 +81,11 @@ def lent_in(value: Any) -> Iterable[Lent]:
         ...     return [Lent(session.connection)]
     """
     return ()
+
+
+def is_lender(obj: object) -> bool:
+    """Whether something is a pool of which it is known what it lends."""
+    return implementation(lent_by, type(obj)) is not None
 
 
 class Borrowers:

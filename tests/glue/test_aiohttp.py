@@ -54,9 +54,11 @@ async def waits_of(limit, *clients):
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     base = "http://127.0.0.1:{}".format(runner.addresses[0][1])
-    connector = aiohttp.TCPConnector(limit=limit)
     tasks = []
-    async with aiohttp.ClientSession(connector=connector) as session:
+    # Who has opened the connector has none of its connections.
+    async with aiohttp.TCPConnector(limit=limit) as connector, aiohttp.ClientSession(
+        connector=connector
+    ) as session:
         for client in clients:
             task = asyncio.ensure_future(client(session, base))
             task.set_name(client.__name__)

@@ -10,6 +10,7 @@ import asyncio.base_events
 
 from stackscope.extraction.extraction import looked_up_once, threads_with_frames
 from stackscope.glue.asyncio.futures import time_until
+from stackscope.glue.asyncio.loops import current_task
 from stackscope.glue.describing import Deadline, code_of
 from stackscope.interpreter.frames import local_value
 
@@ -29,8 +30,12 @@ def time_left_until(moment: float, loop: Any) -> Deadline:
     """How far away a moment by the clock of a loop was when the loop last looked."""
     deadline = time_until(moment, loop)
     began = _began_work(loop)
-    if began is None or deadline.seconds_left is None:
+    if deadline.seconds_left is None:
         return deadline
+    if began is None:
+        # Other loops, such as uvloop's, don't tell when they have last looked.
+        is_at_work = deadline.seconds_left < 0 and current_task(loop) is not None
+        return Deadline(0.0, moment, "loop") if is_at_work else deadline
     left = moment - began
     # What has just become due will be called as soon as the loop goes on.
     return Deadline(0.0 if -SHORT < left < 0 else left, moment, "loop")
