@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 
 from stackscope.extraction.hooks import customize
+from stackscope.glue.asyncio.waits import note_timeout
 from stackscope.glue.describing import code_of, register_call, variable
 from stackscope.model.waiting import Amount
 from stackscope.safe.objects import instance_attributes, stored_attribute
@@ -17,7 +18,7 @@ from stackscope.snapshot.lent import Lent, lent_by, lent_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Iterable, Iterator
+    from typing import Any, Callable, Iterable, Iterator, Optional
 
     from stackscope.model.stacks import Frame
     from stackscope.model.waiting import Waiting
@@ -62,6 +63,12 @@ def describe_checkout(frame: Frame, waiting: Waiting) -> None:
         waiting.place, waiting.count = lines[0]
     if times:
         waiting.seconds_left = times[0]
+
+
+def describe_timeout(frame: Frame, waiting: Waiting) -> Optional[bool]:
+    """SQLAlchemy's own ``wait_for()``: the time left in the ``async with timeout()`` that it is."""
+    note_timeout(waiting, frame)
+    return False
 
 
 def nothing_known(pool: object) -> Iterable[object]:
@@ -137,6 +144,7 @@ def install() -> None:
     pool = getattr(pools, "QueuePool", None)
     if isinstance(pool, type):
         register_call(pools, "QueuePool._do_get", describe_checkout)
+        register_call(sys.modules.get("sqlalchemy.util.compat"), "wait_for", describe_timeout)
         lent_by.register(pool, nothing_known)
         for module, name, read in BELONGINGS:
             cls = getattr(sys.modules.get(module), name, None)

@@ -292,7 +292,7 @@ def _number_of_thread(waiting: Waiting) -> str:
     """The thread in which a call is that is waited for, where the call has another name."""
     layers = [one for one in waiting.layers() if one.thread]
     threads = [one for one in layers[-1].workers if is_thread(one)] if layers else []
-    if len(threads) != 1 or text_in_brief(waiting).startswith("a call in "):
+    if len(threads) != 1 or not layers[-1].call:  # else the thread is in the text
         return ""
     return f"in thread {thread_numbers.of(threads[0])}"
 

@@ -285,10 +285,10 @@ def describe_wait_for(frame: Frame, waiting: Waiting) -> None:
         waiting.inner = describe_object(future)
     note_timer(waiting, variable(frame, "timeout_handle"), variable(frame, "loop"))
     if waiting.seconds_left is None and waiting.deadline is None:
-        _note_timeout(waiting, frame)
+        note_timeout(waiting, frame)
 
 
-def _note_timeout(waiting: Waiting, frame: Frame) -> None:
+def note_timeout(waiting: Waiting, frame: Frame) -> None:
     """The time left in the ``async with timeout()`` that ``wait_for()`` is since 3.12."""
     contexts = frame.contexts or contexts_active_in_frame(frame.pyframe, frame.origin)
     timeouts = [c.obj for c in contexts if type(c.obj) is getattr(asyncio, "Timeout", None)]

@@ -294,4 +294,6 @@ def test_other_tasks_are_not_stopped_in(scripted, fresh_settings, kind):
     assert [place.strip() for place in places[:3]] == ["await library.sleep(0.03)"] * 2 + [
         "return 5"
     ]
-    assert "returned = await steps()" in session.output
+    # On 3.10 and 3.11 nothing tells of the end of what is awaited but the next line.
+    awaiting = ("returned = await steps()", "ticking.cancel()", "nursery.cancel_scope.cancel()")
+    assert any(line in session.output for line in awaiting)
