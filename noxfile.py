@@ -32,10 +32,14 @@ def tools_python() -> str:
     return f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 
+COMPILED = {"UV_COMPILE_BYTECODE": "1"}
+"""Libraries are compiled once, as by pip, and not by each program that a test starts."""
+
+
 @nox.session(python=[*CPYTHONS, "pypy3.11"])
 def tests(session: nox.Session) -> None:
     """Run the tests; what stands behind `--` goes to pytest."""
-    session.install("-e", ".[all,test]")
+    session.install("-e", ".[all,test]", env=COMPILED)
     session.run("python", "-m", "pytest", *session.posargs)
 
 
@@ -49,7 +53,7 @@ WITHOUT_GIL = [
 @nox.session(python="python3.13t", default=False)
 def tests_without_gil(session: nox.Session) -> None:
     """Run the tests on a build without the GIL; what stands behind `--` goes to pytest."""
-    session.install("-e", ".[all]", *WITHOUT_GIL)
+    session.install("-e", ".[all]", *WITHOUT_GIL, env=COMPILED)
     session.run("python", "-m", "pytest", *session.posargs, env={"PYTHON_GIL": "0"})
 
 

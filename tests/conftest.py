@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import faulthandler
 import os
 import signal
@@ -32,8 +33,19 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if not hasattr(config, "workerinput"):  # the other processes start when this is done
+        compile_packages()
     with config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
         config.stash[stderr] = os.dup(2)
+
+
+def compile_packages() -> None:
+    """Keep the programs that tests start from compiling our modules anew.
+
+    There are hundreds of them, and with ``PYTHONDONTWRITEBYTECODE`` set each would compile all.
+    """
+    for name in ("stackscope", "stackscope_pdb", "stackscope_ipython"):
+        compileall.compile_dir(ROOT / name, quiet=2)
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -10,6 +10,7 @@ import sys
 from collections import OrderedDict, deque
 from urllib.parse import SplitResult, urlunsplit
 
+from stackscope.extraction.extraction import implementation
 from stackscope.glue.asyncio.waits import peer_of
 from stackscope.glue.describing import code_of, register_call, variable
 from stackscope.model.waiting import Amount
@@ -149,9 +150,14 @@ def through(*names: str) -> Any:
     return follow
 
 
+def connection_of_request(manager: Any) -> Iterable[Lent]:
+    """What stands behind ``async with`` has a response, of HTTP or of a WebSocket."""
+    response = stored_attribute(manager, "_resp")
+    hook = implementation(lent_in, type(response))
+    return () if hook is None else hook(response)
+
+
 LEADING_TO_CONNECTION = (
-    ("client", "_BaseRequestContextManager", ("_resp", "_connection", "_protocol")),
-    ("client", "_WSRequestContextManager", ("_resp", "_response", "_connection", "_protocol")),
     ("client_reqrep", "ClientResponse", ("_connection", "_protocol")),
     ("client_ws", "ClientWebSocketResponse", ("_response", "_connection", "_protocol")),
     ("connector", "Connection", ("_protocol",)),
@@ -187,6 +193,9 @@ def install() -> None:
     protocol = getattr(_module("client_proto"), "ResponseHandler", None)
     if isinstance(protocol, type):
         lent_in.register(protocol, connection_itself)
+    manager = getattr(_module("client"), "_BaseRequestContextManager", None)
+    if isinstance(manager, type):
+        lent_in.register(manager, connection_of_request)
     for name, cls, attributes in LEADING_TO_CONNECTION:
         found = getattr(_module(name), cls, None)
         if isinstance(found, type):
