@@ -31,7 +31,7 @@ CHECKS = ["lint", "imports", "types", "pyright", "docs", "package"]
 # Where a test fails now and then: without the GIL threads are faster than it expects; PyPy is slow.
 NOT_YET = [interpreters.WITHOUT_GIL, "pypy3.11"]
 LIMIT = 25 * 60  # seconds for one command of a job
-SHORT_LIMIT = 11 * 60  # the same where a failure does not count
+SHORT_LIMIT = 8 * 60  # the same where a failure does not count
 # What the README's first command has to show.
 EXAMPLE_SHOWS = [
     *("client-ada", "client-bob", "client-cleo", "client-dan"),
