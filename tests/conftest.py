@@ -39,12 +39,6 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[stderr] = os.dup(2)
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """One process more than there are cores: tests wait for programs much of the time."""
-    return (os.cpu_count() or 1) + 1
-
-
 def compile_packages() -> None:
     """Keep the programs that tests start from compiling our modules anew.
 
