@@ -12,8 +12,8 @@ from urllib.parse import SplitResult, urlunsplit
 
 from stackscope.extraction.extraction import implementation
 from stackscope.glue.asyncio.waits import peer_of
-from stackscope.glue.describing import code_of, register_call, variable
-from stackscope.model.waiting import Amount
+from stackscope.glue.describing import code_of, register_call, register_class, variable
+from stackscope.glue.pools import describe_connection_wait, thing_itself
 from stackscope.safe.objects import stored_attribute
 from stackscope.snapshot.lent import Lent, lent_by, lent_in
 from stackscope.snapshot.subjects import describe_subject
@@ -78,15 +78,12 @@ def describe_request(frame: Frame, waiting: Waiting) -> None:
     waiting.call = f"{method} {url}" if type(method) is str and url else "ClientSession.request()"
 
 
-def describe_connection_wait(frame: Frame, waiting: Waiting) -> None:
+def describe_turn(frame: Frame, waiting: Waiting) -> None:
     """A connection of the connector's: how many there are, and how many wait."""
     connector = variable(frame, "self")
-    waiting.clear()
-    waiting.call = "a free connection"
-    waiting.obj = waiting.lock = connector
     taken, limit = stored_attribute(connector, "_acquired"), stored_attribute(connector, "_limit")
-    if type(taken) is set and type(limit) is int and limit > 0:
-        waiting.amounts = [Amount(len(taken), "connection in use", limit, "connections in use")]
+    is_limited = type(taken) is set and type(limit) is int and limit > 0
+    describe_connection_wait(waiting, connector, len(taken) if is_limited else None, limit)
     lines = stored_attribute(connector, "_waiters")
     if isinstance(lines, dict):
         waiting.count = sum(
@@ -102,7 +99,7 @@ def describe_connect(frame: Frame, waiting: Waiting) -> Optional[bool]:
     """The same up to aiohttp 3.10, where it is a part of ``connect()``."""
     if waiting.obj is None or variable(frame, "fut") is not waiting.obj:
         return False
-    describe_connection_wait(frame, waiting)
+    describe_turn(frame, waiting)
     return None
 
 
@@ -132,11 +129,6 @@ def connections_in_use(connector: object) -> Iterable[object]:
     """The connections that a connector has lent: their protocols."""
     taken = stored_attribute(connector, "_acquired")
     return list(taken) if type(taken) is set else []
-
-
-def connection_itself(protocol: object) -> Iterable[Lent]:
-    """A protocol is what stands for a connection."""
-    return [Lent(protocol)]
 
 
 def through(*names: str) -> Any:
@@ -169,7 +161,7 @@ WAITS = (
     ("client", "ClientSession._request", describe_request),
     ("client_reqrep", "ClientResponse.read", describe_body),
     ("client_reqrep", "ClientResponse.start", describe_start),
-    ("connector", "BaseConnector._wait_for_available_connection", describe_connection_wait),
+    ("connector", "BaseConnector._wait_for_available_connection", describe_turn),
     ("connector", "BaseConnector.connect", describe_connect),
 )
 
@@ -187,16 +179,9 @@ def install() -> None:
             describe_subject.register(code, hook)
     for name, path, describer in WAITS:
         register_call(_module(name), path, describer)
-    connector = getattr(_module("connector"), "BaseConnector", None)
-    if isinstance(connector, type):
-        lent_by.register(connector, connections_in_use)
-    protocol = getattr(_module("client_proto"), "ResponseHandler", None)
-    if isinstance(protocol, type):
-        lent_in.register(protocol, connection_itself)
-    manager = getattr(_module("client"), "_BaseRequestContextManager", None)
-    if isinstance(manager, type):
-        lent_in.register(manager, connection_of_request)
+    register_class(lent_by, _module("connector"), "BaseConnector", connections_in_use)
+    # A protocol is what stands for a connection.
+    register_class(lent_in, _module("client_proto"), "ResponseHandler", thing_itself)
+    register_class(lent_in, _module("client"), "_BaseRequestContextManager", connection_of_request)
     for name, cls, attributes in LEADING_TO_CONNECTION:
-        found = getattr(_module(name), cls, None)
-        if isinstance(found, type):
-            lent_in.register(found, through(*attributes))
+        register_class(lent_in, _module(name), cls, through(*attributes))

@@ -7,7 +7,7 @@ from types import MemberDescriptorType
 
 from stackscope.extraction.extraction import looked_up_once, threads_with_frames
 from stackscope.extraction.hooks import customize, unwrap_stackitem
-from stackscope.glue.describing import code_of, note_thread, register_call, variable
+from stackscope.glue.describing import code_of, note_thread, register_call, register_class, variable
 from stackscope.interpreter.frames.variables import local_value
 from stackscope.safe.objects import class_attribute
 
@@ -73,9 +73,8 @@ def _find_calls() -> Dict[int, Call]:
 def install() -> None:
     """Register what is known about aiosqlite."""
     module = sys.modules.get("aiosqlite.core")
-    result = getattr(sys.modules.get("aiosqlite.context"), "Result", None)
-    if isinstance(result, type):
-        unwrap_stackitem.register(result, unwrap_result)
+    context = sys.modules.get("aiosqlite.context")
+    register_class(unwrap_stackitem, context, "Result", unwrap_result)
     _workers[:] = [code for code in (code_of(module, path) for path in WORKERS) if code is not None]
     for path in CALLERS:
         code = code_of(module, path)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from stackscope.glue.describing import register_call, variable
-from stackscope.model.waiting import Amount
+from stackscope.glue.describing import register_call, register_class, variable
+from stackscope.glue.pools import describe_connection_wait
 from stackscope.safe.objects import stored_attribute
 from stackscope.snapshot.lent import Lent, lent_by, lent_in
 
@@ -24,13 +24,8 @@ def describe_acquire(frame: Frame, waiting: Waiting) -> Optional[bool]:
     if variable(frame, "ch") is not None:
         return False  # it has got one, and connects it
     pool = variable(frame, "self")
-    waiting.clear()
-    waiting.call = "a free connection"
-    waiting.obj = waiting.lock = pool
-    limit = stored_attribute(pool, "_maxsize")
-    total = limit if type(limit) is int else None
-    used = len(holders_in_use(pool))
-    waiting.amounts = [Amount(used, "connection in use", total, "connections in use")]
+    used, limit = len(holders_in_use(pool)), stored_attribute(pool, "_maxsize")
+    describe_connection_wait(waiting, pool, used, limit)
     return None
 
 
@@ -56,14 +51,7 @@ def holder_of_context(context: object) -> Iterable[Lent]:
 def install() -> None:
     """Register what is known about pools of asyncpg's."""
     module = sys.modules.get("asyncpg.pool")
-    pool = getattr(module, "Pool", None)
-    register_call(pool, "_acquire._acquire_impl", describe_acquire)
-    if isinstance(pool, type):
-        lent_by.register(pool, holders_in_use)
-    for name, hook in (
-        ("PoolAcquireContext", holder_of_context),
-        ("PoolConnectionProxy", holder_of_proxy),
-    ):
-        cls = getattr(module, name, None)
-        if isinstance(cls, type):
-            lent_in.register(cls, hook)
+    register_call(module, "Pool._acquire._acquire_impl", describe_acquire)
+    register_class(lent_by, module, "Pool", holders_in_use)
+    register_class(lent_in, module, "PoolAcquireContext", holder_of_context)
+    register_class(lent_in, module, "PoolConnectionProxy", holder_of_proxy)

@@ -75,6 +75,25 @@ def register_call(owner: object, path: str, describer: Describer) -> None:
         describe_call.register(code, describer)
 
 
+# -------------------------------------------------------------- finding classes
+
+
+def class_of(owner: object, name: str) -> Optional[type]:
+    """A class that some version of a library may lack; ``None`` if it does.
+
+    Up to 3.10 an alias such as ``Manager[int]`` passes for a class with `isinstance`.
+    """
+    found = getattr(owner, name, None)
+    return found if is_instance(found, (type,)) else None
+
+
+def register_class(hook: Any, owner: object, name: str, function: Callable[[Any], Any]) -> None:
+    """Have a hook that dispatches on types use a function for a class, if it exists."""
+    cls = class_of(owner, name)
+    if cls is not None:
+        hook.register(cls, function)
+
+
 # ------------------------------------------------------------------- describers
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import sys
 
-from stackscope.glue.describing import register_call, variable
-from stackscope.model.waiting import Amount
+from stackscope.glue.describing import register_call, register_class, variable
+from stackscope.glue.pools import describe_connection_wait, thing_itself
 from stackscope.safe.objects import stored_attribute
 from stackscope.snapshot.lent import Lent, lent_by, lent_in
 
@@ -40,15 +40,12 @@ def describe_pool_wait(frame: Frame, waiting: Waiting) -> Optional[bool]:
     entry = variable(frame, "pool_request")
     if entry is None or stored_attribute(entry, "connection") is not None:
         return False  # it has one, and a call below has said what it waits for
-    waiting.clear()
-    waiting.call = "a free connection"
-    waiting.obj = waiting.lock = pool
-    waiting.resource = request_line(stored_attribute(entry, "request"))
     known = stored_attribute(pool, "_connections")
     limit = stored_attribute(pool, "_max_connections")
-    if type(known) is list:
-        total = limit if type(limit) is int and limit < sys.maxsize else None
-        waiting.amounts = [Amount(len(known), "connection in use", total, "connections in use")]
+    used = len(known) if type(known) is list else None
+    total = limit if type(limit) is int and limit < sys.maxsize else None
+    describe_connection_wait(waiting, pool, used, total)
+    waiting.resource = request_line(stored_attribute(entry, "request"))
     return None
 
 
@@ -73,11 +70,6 @@ def requests_served(pool: object) -> Iterable[object]:
     if type(known) is not list:
         return []
     return [one for one in list(known) if stored_attribute(one, "connection") is not None]
-
-
-def request_itself(entry: object) -> Iterable[Lent]:
-    """What the pool has of a request."""
-    return [Lent(entry)]
 
 
 def request_of_stream(stream: object) -> Iterable[Lent]:
@@ -128,16 +120,11 @@ def install() -> None:
     for package, prefix, infix in (("_async", "Async", "async_"), ("_sync", "", "")):
         pool_module = sys.modules.get(f"httpcore.{package}.connection_pool")
         pool = getattr(pool_module, f"{prefix}ConnectionPool", None)
-        entry = getattr(pool_module, f"{prefix}PoolRequest", None)
         register_call(pool, f"handle_{infix}request", describe_pool_wait)
-        if isinstance(pool, type):
-            lent_by.register(pool, requests_served)
-        if isinstance(entry, type):
-            lent_in.register(entry, request_itself)
+        register_class(lent_by, pool_module, f"{prefix}ConnectionPool", requests_served)
+        register_class(lent_in, pool_module, f"{prefix}PoolRequest", thing_itself)
         for name, path, describer in WAITS:
             module = sys.modules.get(f"httpcore.{package}.{name}")
             register_call(module, f"{prefix}{path}", describer)
     for name, cls in STREAMS:
-        found = getattr(sys.modules.get(name), cls, None)
-        if isinstance(found, type):
-            lent_in.register(found, request_of_stream)
+        register_class(lent_in, sys.modules.get(name), cls, request_of_stream)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from stackscope.glue.describing import register_call, variable
-from stackscope.model.waiting import Amount
+from stackscope.glue.describing import register_call, register_class, variable
+from stackscope.glue.pools import describe_connection_wait, nothing_known
 from stackscope.safe.objects import stored_attribute
 from stackscope.snapshot.lent import Lent, lent_by, lent_in
 
@@ -24,22 +24,15 @@ def describe_getconn(frame: Frame, waiting: Waiting) -> Optional[bool]:
     if variable(frame, "pos") is None or variable(frame, "conn") is not None:
         return False  # it isn't in the line
     pool = variable(frame, "self")
-    waiting.clear()
-    waiting.call = "a free connection"
-    waiting.obj = waiting.lock = pool
     known, idle = stored_attribute(pool, "_nconns"), stored_attribute(pool, "_pool")
     limit, line = stored_attribute(pool, "_max_size"), stored_attribute(pool, "_waiting")
+    used = None
     if type(known) is int and type(limit) is int:
         used = known - len(idle) if hasattr(type(idle), "__len__") else known
-        waiting.amounts = [Amount(used, "connection in use", limit, "connections in use")]
+    describe_connection_wait(waiting, pool, used, limit)
     if hasattr(type(line), "popleft"):
         waiting.count = len(line)
     return None
-
-
-def nothing_known(pool: object) -> Iterable[object]:
-    """What a pool knows of what it has lent."""
-    return ()
 
 
 def connection_itself(connection: object) -> Iterable[Lent]:
@@ -61,12 +54,10 @@ CONNECTIONS = (("psycopg", "Connection"), ("psycopg", "AsyncConnection"))
 def install() -> None:
     """Register what is known about pools of psycopg's."""
     for name, cls in POOLS:
-        pool = getattr(sys.modules.get(name), cls, None)
+        module = sys.modules.get(name)
+        pool = getattr(module, cls, None)
         register_call(pool, "_getconn_unchecked", describe_getconn)
         register_call(pool, "getconn", describe_getconn)  # up to 3.1
-        if isinstance(pool, type):
-            lent_by.register(pool, nothing_known)
+        register_class(lent_by, module, cls, nothing_known)
     for name, cls in CONNECTIONS:
-        connection = getattr(sys.modules.get(name), cls, None)
-        if isinstance(connection, type):
-            lent_in.register(connection, connection_itself)
+        register_class(lent_in, sys.modules.get(name), cls, connection_itself)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from stackscope.glue.describing import register_call, variable
-from stackscope.model.waiting import Amount
+from stackscope.glue.describing import register_call, register_class, variable
+from stackscope.glue.pools import describe_connection_wait, thing_itself
 from stackscope.safe.objects import stored_attribute
 from stackscope.snapshot.lent import Lent, lent_by, lent_in
 
@@ -22,12 +22,8 @@ def describe_pool_wait(frame: Frame, waiting: Waiting) -> Optional[bool]:
     if variable(frame, "connection") is not None:
         return False  # it has got one, and connects it
     pool = variable(frame, "self")
-    waiting.clear()
-    waiting.call = "a free connection"
-    waiting.obj = waiting.lock = pool
-    used, limit = connections_in_use(pool), stored_attribute(pool, "max_connections")
-    total = limit if type(limit) is int else None
-    waiting.amounts = [Amount(len(used), "connection in use", total, "connections in use")]
+    used, limit = len(connections_in_use(pool)), stored_attribute(pool, "max_connections")
+    describe_connection_wait(waiting, pool, used, limit)
     return None
 
 
@@ -35,11 +31,6 @@ def connections_in_use(pool: object) -> List[object]:
     """The connections that a pool has lent."""
     known = stored_attribute(pool, "_in_use_connections")
     return list(known) if type(known) is set else []
-
-
-def connection_itself(connection: object) -> Iterable[Lent]:
-    """A connection."""
-    return [Lent(connection)]
 
 
 def connection_of(client: object) -> Iterable[Lent]:
@@ -58,13 +49,7 @@ def install() -> None:
         connections = sys.modules.get(f"{package}.connection")
         blocking = getattr(connections, "BlockingConnectionPool", None)
         register_call(blocking, "get_connection", describe_pool_wait)
-        pool = getattr(connections, "ConnectionPool", None)
-        if isinstance(pool, type):
-            lent_by.register(pool, connections_in_use)
-        connection = getattr(connections, "AbstractConnection", None)
-        if isinstance(connection, type):
-            lent_in.register(connection, connection_itself)
+        register_class(lent_by, connections, "ConnectionPool", connections_in_use)
+        register_class(lent_in, connections, "AbstractConnection", thing_itself)
         for name in CLIENTS:
-            client = getattr(sys.modules.get(f"{package}.client"), name, None)
-            if isinstance(client, type):
-                lent_in.register(client, connection_of)
+            register_class(lent_in, sys.modules.get(f"{package}.client"), name, connection_of)

@@ -10,15 +10,15 @@ import sys
 
 from stackscope.extraction.hooks import customize
 from stackscope.glue.asyncio.waits import note_timeout
-from stackscope.glue.describing import code_of, register_call, variable
-from stackscope.model.waiting import Amount
+from stackscope.glue.describing import code_of, register_call, register_class, variable
+from stackscope.glue.pools import describe_connection_wait, nothing_known
 from stackscope.safe.objects import instance_attributes, stored_attribute
 from stackscope.safe.text import class_name
 from stackscope.snapshot.lent import Lent, lent_by, lent_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Iterable, Iterator, Optional
+    from typing import Any, Callable, Iterator, Optional
 
     from stackscope.model.stacks import Frame
     from stackscope.model.waiting import Waiting
@@ -50,15 +50,14 @@ def describe_checkout(frame: Frame, waiting: Waiting) -> None:
     layers = list(waiting.layers())
     lines = [(layer.place, layer.count) for layer in layers if layer.count is not None]
     times = [layer.seconds_left for layer in layers if layer.seconds_left is not None]
-    waiting.clear()
-    waiting.call = f"{class_name(pool)}.connect()"
-    waiting.obj = waiting.lock = pool
     attributes = instance_attributes(pool)
     size = instance_attributes(attributes.get("_pool")).get("maxsize")
     overflow, most = attributes.get("_overflow"), attributes.get("_max_overflow")
+    used = limit = None
     if type(size) is int and type(overflow) is int and type(most) is int:
-        noun = "connection in use"
-        waiting.amounts = [Amount(size + overflow, noun, size + most, "connections in use")]
+        used, limit = size + overflow, size + most
+    describe_connection_wait(waiting, pool, used, limit)
+    waiting.call = f"{class_name(pool)}.connect()"
     if lines:
         waiting.place, waiting.count = lines[0]
     if times:
@@ -69,11 +68,6 @@ def describe_timeout(frame: Frame, waiting: Waiting) -> Optional[bool]:
     """SQLAlchemy's own ``wait_for()``: the time left in the ``async with timeout()`` that it is."""
     note_timeout(waiting, frame)
     return False
-
-
-def nothing_known(pool: object) -> Iterable[object]:
-    """What a pool knows of what it has lent: each connection knows its pool."""
-    return ()
 
 
 def from_fairy(fairy: object) -> Things:
@@ -147,6 +141,4 @@ def install() -> None:
         register_call(sys.modules.get("sqlalchemy.util.compat"), "wait_for", describe_timeout)
         lent_by.register(pool, nothing_known)
         for module, name, read in BELONGINGS:
-            cls = getattr(sys.modules.get(module), name, None)
-            if isinstance(cls, type):
-                lent_in.register(cls, read)
+            register_class(lent_in, sys.modules.get(module), name, read)

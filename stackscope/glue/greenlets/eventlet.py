@@ -8,7 +8,7 @@ import time
 from types import BuiltinFunctionType
 
 from stackscope.extraction.extraction import looked_up_once
-from stackscope.glue.describing import hide_functions, register_call, variable
+from stackscope.glue.describing import class_of, hide_functions, register_call, variable
 from stackscope.glue.greenlets.finder import register_plain
 from stackscope.glue.greenlets.gevent_waits import peer_of
 from stackscope.glue.greenlets.greenlet import is_greenlet
@@ -122,8 +122,8 @@ CALLS: Tuple[Tuple[str, str, Callable[[Frame, Waiting], None]], ...] = (
 
 def install() -> None:
     """Register what is known about eventlet."""
-    thread = getattr(sys.modules.get("eventlet.greenthread"), "GreenThread", None)
-    if isinstance(thread, type):
+    thread = class_of(sys.modules.get("eventlet.greenthread"), "GreenThread")
+    if thread is not None:
         register_plain(thread)
     for module, paths in PLUMBING:
         hide_functions(sys.modules.get(module), paths)

@@ -11,7 +11,7 @@ import sys
 from types import BuiltinFunctionType
 
 from stackscope.extraction.extraction import looked_up_once
-from stackscope.glue.describing import hide_functions, register_greenlet_finder
+from stackscope.glue.describing import class_of, hide_functions, register_greenlet_finder
 from stackscope.glue.greenlets import gevent_waits
 from stackscope.glue.greenlets.finder import register_folded, register_plain, register_thread_reader
 from stackscope.glue.greenlets.greenlet import all_greenlets, main_of, register_thread_teller
@@ -98,12 +98,12 @@ def install() -> None:
     register_greenlet_finder(greenlet_in_place_of_thread)
     register_thread_reader(thread_of_greenlet)
     register_thread_teller(thread_of_main)
-    plain = getattr(sys.modules.get("gevent.greenlet"), "Greenlet", None)
-    if isinstance(plain, type):
+    plain = class_of(sys.modules.get("gevent.greenlet"), "Greenlet")
+    if plain is not None:
         register_plain(plain)
     for module, cls in MACHINERY:
-        found = getattr(sys.modules.get(module), cls, None)
-        if isinstance(found, type):
+        found = class_of(sys.modules.get(module), cls)
+        if found is not None:
             register_folded(found, thread_of_hub)
     for module, cls, name in PLUMBING:
         hide_functions(sys.modules.get(module), [f"{cls}.{name}"])

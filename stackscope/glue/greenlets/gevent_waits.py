@@ -24,7 +24,7 @@ from types import (
 import greenlet
 
 from stackscope.extraction.extraction import looked_up_once, threads_with_frames
-from stackscope.glue.describing import note_thread, register_call, variable
+from stackscope.glue.describing import class_of, note_thread, register_call, variable
 from stackscope.glue.greenlets.greenlet import (
     all_greenlets,
     frame_of,
@@ -209,8 +209,7 @@ def _unpacked(obj: object) -> Tuple[object, ...]:
 
 
 def _class(module: str, name: str) -> Optional[type]:
-    found = getattr(sys.modules.get(module), name, None)
-    return found if isinstance(found, type) else None
+    return class_of(sys.modules.get(module), name)
 
 
 def stored(obj: object, name: str) -> Any:

@@ -22,10 +22,12 @@ from stackscope.safe.objects import is_instance
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType, FrameType
-    from typing import Any, FrozenSet, Mapping, Optional
+    from typing import Any, Callable, FrozenSet, Mapping, Optional
 
     from stackscope.interpreter.bytecode import Site
     from stackscope.interpreter.frames.base import Moment
+
+    Look = Callable[[FrameType, Moment, Mapping[int, object]], Optional[object]]
 
 __all__ = ["lock_awaited_in", "object_entered_in", "owner_of_rlock", "tells_locks"]
 
@@ -64,13 +66,18 @@ def lock_awaited_in(frame: FrameType, known: Mapping[int, object]) -> Optional[o
         The lock. `UNKNOWN` up to 3.9 if it is not among those known, unless ``with`` acquires it:
         the collector doesn't know it either.
     """
+    return _at_moment(frame, known, _lock_at)
+
+
+def _at_moment(frame: FrameType, known: Mapping[int, object], look: Look) -> Optional[object]:
+    """What there is at one moment of a frame; ``None`` if the frame can't be read."""
     reader = choosing.reader()
     if reader is None or not IS_CPYTHON or not has_gil():
         return None
     for _ in range(TRIES):
         try:
             moment = reader.moment(frame, frame.f_code)
-            return None if moment is None else _lock_at(frame, moment, known)
+            return None if moment is None else look(frame, moment, known)
         except FrameMoved:
             continue
     return None
@@ -154,16 +161,7 @@ def object_entered_in(frame: FrameType, known: Mapping[int, object]) -> Optional
         frame: The innermost frame of a greenlet that is suspended.
         known: Objects by their ids. What is none of these can't be told.
     """
-    reader = choosing.reader()
-    if reader is None or not IS_CPYTHON or not has_gil():
-        return None
-    for _ in range(TRIES):
-        try:
-            moment = reader.moment(frame, frame.f_code)
-            return None if moment is None else _entered_at(frame, moment, known)
-        except FrameMoved:
-            continue
-    return None
+    return _at_moment(frame, known, _entered_at)
 
 
 def _entered_at(frame: FrameType, moment: Moment, known: Mapping[int, object]) -> Optional[object]:
