@@ -56,6 +56,11 @@ WITH_A_THREAD = textwrap.dedent(
 )
 
 
+def prompt_below(shown):
+    """What `Screen.wait` waits for: the prompt, and something above it."""
+    return lambda text: shown in text and text.endswith("(stackscope_pdb)")
+
+
 @pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
 @pytest.mark.parametrize("reader", ["readline", "prompt_toolkit"])
 def test_it_is_drawn_in_place_while_other_threads_print(screen, reader):
@@ -66,13 +71,11 @@ def test_it_is_drawn_in_place_while_other_threads_print(screen, reader):
         rows=600,
         STACKSCOPE_PDB_PROMPT=reader,
     )
-    seen.wait(lambda text: "(11)work()" in text and text.endswith("(stackscope_pdb)"))
+    seen.wait(prompt_below("(11)work()"))
     for line, keys in enumerate(["n", "n", "where\rn", "p text\rn", ""], 12):
         seen.wait(lambda text: text.rpartition("return text")[2].count("tick") > 2)
         seen.child.send(f"{keys}\r")
-        seen.wait(
-            lambda text, line=line: f"({line})work()" in text and text.endswith("(stackscope_pdb)")
-        )
+        seen.wait(prompt_below(f"({line})work()"))
         assert drawings(seen.text) == 1, seen.text
     assert "printed 0" in seen.text
     ticks = re.findall(r"tick (\d+)", seen.text)
@@ -91,14 +94,12 @@ def test_it_is_drawn_in_place_after_a_change_of_the_size(screen, reader):
         rows=24,
         STACKSCOPE_PDB_PROMPT=reader,
     )
-    seen.wait(lambda text: "(11)work()" in text and text.endswith("(stackscope_pdb)"))
+    seen.wait(prompt_below("(11)work()"))
     for line, size in ((12, (24, 120)), (13, (30, 120)), (14, (30, 100))):
         seen.child.setwinsize(*size)
         seen.screen.resize(*size)
         seen.child.send("n\r")
-        seen.wait(
-            lambda text, line=line: f"({line})work()" in text and text.endswith("(stackscope_pdb)")
-        )
+        seen.wait(prompt_below(f"({line})work()"))
         assert drawings(seen.text) == 1, seen.text
     assert "printed 0" in seen.text
 
@@ -113,7 +114,7 @@ def test_it_is_drawn_in_place(screen, reader):
         rows=24,
         STACKSCOPE_PDB_PROMPT=reader,
     )
-    seen.wait(lambda text: "(2)greet()" in text and text.endswith("(stackscope_pdb)"))
+    seen.wait(prompt_below("(2)greet()"))
     assert "…" in seen.text
     for line, shown in [
         ("n", "(3)greet()"),
@@ -126,7 +127,7 @@ def test_it_is_drawn_in_place(screen, reader):
         ("d", "(6)greet()"),
     ]:
         seen.child.send(line + "\r")
-        seen.wait(lambda text: shown in text and text.endswith("(stackscope_pdb)"))
+        seen.wait(prompt_below(shown))
         assert drawings(seen.text) == 1, seen.text
         assert seen.text.count("->") == 1
         assert "printed 你好 世界" in seen.text or "(4)" not in shown
@@ -134,9 +135,9 @@ def test_it_is_drawn_in_place(screen, reader):
     seen.child.setwinsize(20, 60)
     seen.screen.resize(20, 60)
     seen.child.send("n\r")
-    seen.wait(lambda text: "(7)greet()" in text and text.endswith("(stackscope_pdb)"))
+    seen.wait(prompt_below("(7)greet()"))
     seen.child.send("n\r")
-    seen.wait(lambda text: "(8)greet()" in text and text.endswith("(stackscope_pdb)"))
+    seen.wait(prompt_below("(8)greet()"))
     assert drawings(seen.text) == 1
     seen.child.send("c\r")
     seen.wait(lambda text: "the end" in text)
