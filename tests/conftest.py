@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import compileall
 import faulthandler
+import gc
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,10 +35,17 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.dont_write_bytecode = False  # each process would compile all tests anew
     if not hasattr(config, "workerinput"):  # the other processes start when this is done
         compile_packages()
     with config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
         config.stash[stderr] = os.dup(2)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Two processes for each core: tests wait for programs much of the time."""
+    return (os.cpu_count() or 1) * 2
 
 
 def compile_packages() -> None:
@@ -54,3 +63,29 @@ def pytest_runtest_protocol(item: pytest.Item):
     faulthandler.dump_traceback_later(LONGEST, exit=True, file=item.config.stash[stderr])
     yield
     faulthandler.cancel_dump_traceback_later()
+
+
+def freeze() -> None:
+    """Keep the collector from looking at the libraries in each of its runs.
+
+    All tests together import some thirty of them: a third of a million objects.
+    """
+    if hasattr(gc, "freeze"):  # PyPy has none
+        gc.collect()
+        gc.freeze()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Do so when all of them are imported."""
+    freeze()
+
+
+@pytest.fixture
+def unfrozen():
+    """Nothing is frozen while the test runs, unless it does that itself."""
+    if not hasattr(gc, "freeze"):
+        pytest.skip("has no gc.freeze()")
+    gc.unfreeze()
+    yield
+    gc.unfreeze()
+    freeze()

@@ -63,7 +63,7 @@ def url_text(url: object) -> Optional[str]:
         return url
     known = stored_attribute(url, "_val")  # up to 1.17
     if type(known) is SplitResult:
-        return urlunsplit(known)
+        return known.geturl()
     names = ("_scheme", "_netloc", "_path", "_query", "_fragment")
     parts = [stored_attribute(url, name) or "" for name in names]
     return urlunsplit(parts) if all(type(part) is str for part in parts) else None

@@ -62,7 +62,8 @@ def _debugger(header: Optional[str]) -> Any:
     return found
 
 
-Pdb.makes_debugger = staticmethod(lambda: _debugger(None))
+# pyright takes what is assigned for a method.
+Pdb.makes_debugger = staticmethod(lambda: _debugger(None))  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def adopt(debugger: Optional[Pdb]) -> None:

@@ -120,7 +120,7 @@ def tuples_that_fail(look):
     return failed[0], made[0]
 
 
-def test_what_other_threads_make_is_left_alone():
+def test_what_other_threads_make_is_left_alone(unfrozen):
     """CPython up to 3.13 can't end a tuple that something refers to while it is filled."""
     pytest.importorskip("trio")  # whose runs nothing but the collector knows
     from trio._core._run import Runner
@@ -140,16 +140,13 @@ def test_what_other_threads_make_is_left_alone():
     sys.version_info >= (3, 14) or sys.implementation.name != "cpython",
     reason="tuples are made otherwise",
 )
-def test_the_test_above_can_fail():
+def test_the_test_above_can_fail(unfrozen):
     assert any(tuples_that_fail(hold_what_threads_make)[0] for _ in range(10))
 
 
-@pytest.mark.skipif(not hasattr(gc, "freeze"), reason="has no gc.freeze()")
-def test_frozen_objects():
+def test_frozen_objects(unfrozen):
     assert heap.frozen_objects() == 0
     gc.freeze()
-    try:
-        assert heap.frozen_objects() == gc.get_freeze_count() > 0
-    finally:
-        gc.unfreeze()
+    assert heap.frozen_objects() == gc.get_freeze_count() > 0
+    gc.unfreeze()
     assert heap.frozen_objects() == 0

@@ -9,14 +9,11 @@ import pytest
 
 from stackscope import extract_all
 
-pytestmark = pytest.mark.skipif(not hasattr(gc, "freeze"), reason="has no gc.freeze()")
-
 
 @pytest.fixture
-def frozen():
-    """Gives a function that freezes; its effect ends with the test."""
-    yield gc.freeze
-    gc.unfreeze()
+def frozen(unfrozen):
+    """A function that freezes. Its effect ends with the test."""
+    return gc.freeze
 
 
 def test_a_loop_that_rests(frozen):

@@ -128,13 +128,9 @@ class Churn:
 @pytest.fixture
 def own_heap():
     """What other tests have left on the heap, which is searched for loops and runs, is left out."""
-    if not hasattr(gc, "freeze"):  # PyPy
-        yield
-        return
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
+    if hasattr(gc, "freeze"):  # PyPy has none
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.mark.parametrize("library", ["asyncio", "uvloop", "trio"])

@@ -163,14 +163,11 @@ def test_what_is_in_another_generation() -> None:
         assert look_at(id(thing)).type == id(type(thing))
 
 
-def test_what_is_frozen() -> None:
+def test_what_is_frozen(unfrozen) -> None:
     thing = Plain().method
     gc.collect()
     gc.freeze()
-    try:
-        assert look_at(id(thing)).in_use
-    finally:
-        gc.unfreeze()
+    assert look_at(id(thing)).in_use
 
 
 def test_what_has_been_freed() -> None:

@@ -7,10 +7,19 @@ from typing import Any, List
 
 import pytest
 
+from tests.conftest import freeze
+
 from .oracle import Figures, Oracle
 from .programs import write_program
 from .runner import Options, run, run_program, the_reader
 from .runtime import Runtime
+
+
+@pytest.fixture(scope="module", autouse=True)
+def frozen_again():
+    """Each run ends with nothing frozen."""
+    yield
+    freeze()
 
 
 def _run(**options: Any) -> Figures:
