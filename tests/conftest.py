@@ -84,7 +84,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def unfrozen():
     """Nothing is frozen while the test runs, unless it does that itself."""
     if not hasattr(gc, "freeze"):
-        pytest.skip("has no gc.freeze()")
+        yield
+        return
     gc.unfreeze()
     yield
     gc.unfreeze()

@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import asyncio
 
-import aiohttp
 import pytest
-from aiohttp import web
 
 import stackscope
+
+pytest.importorskip("aiohttp", reason="aiohttp isn't installed here")
+
+import aiohttp
+from aiohttp import web
 
 NEVER = 1000
 

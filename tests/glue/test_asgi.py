@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import socket
 
+import pytest
+
+import stackscope
+from stackscope.glue.asgi import request_line
+
+pytest.importorskip("django", reason="django isn't installed here")
+pytest.importorskip("hypercorn", reason="hypercorn isn't installed here")
+
 import django
 import hypercorn.asyncio
-import pytest
 from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler
 from django.http import HttpResponse
 from django.urls import path
 from hypercorn.config import Config
-
-import stackscope
-from stackscope.glue.asgi import request_line
 
 pytestmark = [
     pytest.mark.usefixtures("nothing_left"),

@@ -5,10 +5,13 @@ import threading
 from contextlib import closing
 
 import anyio
-import httpx
 import pytest
 
 import stackscope
+
+pytest.importorskip("httpx", reason="httpx isn't installed here")
+
+import httpx
 
 NEVER = 1000
 BEGINNING = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nx"

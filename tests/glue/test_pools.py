@@ -6,12 +6,16 @@ import asyncio
 import platform
 from contextlib import asynccontextmanager
 
-import psycopg_pool
 import pytest
-import redis.asyncio
 
 import stackscope
 from tests.helpers import servers
+
+pytest.importorskip("psycopg_pool", reason="psycopg_pool isn't installed here")
+pytest.importorskip("redis", reason="redis isn't installed here")
+
+import psycopg_pool
+import redis.asyncio
 
 NEVER = 1000
 

@@ -7,15 +7,20 @@ import socket
 import threading
 from contextlib import contextmanager
 
-import fastapi
 import pytest
+
+import stackscope
+
+pytest.importorskip("fastapi", reason="fastapi isn't installed here")
+pytest.importorskip("uvicorn", reason="uvicorn isn't installed here")
+pytest.importorskip("starlette", reason="starlette isn't installed here")
+
+import fastapi
 import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.routing import Route, WebSocketRoute
-
-import stackscope
 
 NEVER = 1000
 

@@ -9,6 +9,8 @@ import pytest
 
 from stackscope import extract_all
 
+pytestmark = pytest.mark.skipif(not hasattr(gc, "freeze"), reason="has no gc.freeze()")
+
 
 @pytest.fixture
 def frozen(unfrozen):

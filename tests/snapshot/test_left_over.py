@@ -189,4 +189,4 @@ def test_chains_of_futures_take_linear_time():
 
         return min(look(main)[0] for _ in range(3))
 
-    assert seconds(800) < 12 * seconds(200)
+    assert seconds(400) < 12 * seconds(100)

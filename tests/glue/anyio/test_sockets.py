@@ -11,6 +11,8 @@ import trio
 import stackscope
 
 pytestmark = [
+    # anyio 3 asks trio 0.22 for it at each cancellation.
+    pytest.mark.filterwarnings("ignore:trio.MultiError is deprecated"),
     pytest.mark.usefixtures("nothing_left"),
     pytest.mark.filterwarnings(
         "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
