@@ -250,15 +250,14 @@ class Runtime:
         return 1
 
     def _probe_suspended(self, running: Set[int]) -> None:
-        known = self.known
-        for _ in range(min(3, len(known))):
-            index = self.rng.randrange(len(known))
-            thing = known[index]()
+        for _ in range(min(3, len(self.known))):
+            known = self.known  # a collection may probe meanwhile, and put another list there
+            if not known:
+                break
+            reference = known[self.rng.randrange(len(known))]
+            thing = reference()
             if thing is None or frame_of(thing) is None:
-                known[index] = known[-1]
-                known.pop()
-                if not known:
-                    break
+                self.known = [one for one in known if one is not reference]
             else:
                 self._check_suspended(thing, running)
 
