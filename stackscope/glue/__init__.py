@@ -22,6 +22,7 @@ from stackscope.safe.objects import is_instance, namespace_of_module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from types import FrameType
     from typing import Any, Callable, Dict, List, Optional, Tuple
 
 __all__ = ["make_ready"]
@@ -123,10 +124,11 @@ A module is noted when its glue is installed, and not before: whatever interrupt
 anew the next time.
 """
 
-_installing: Dict[str, int] = {}
-"""The modules whose glue is being installed, and the threads that do it.
+_installing: Dict[str, List[int]] = {}
+"""The modules whose glue is being installed, and who does it: a list for each call of `_install`,
+with its thread.
 
-`dict.setdefault` claims one of them for a thread. There is no lock: a signal handler that extracts
+`dict.setdefault` claims one of them for a call. There is no lock: a signal handler that extracts
 might have interrupted the very code that holds it. A claim counts as long as the thread is in
 `_install`, for an exception may come before it is taken back.
 """
@@ -142,8 +144,8 @@ def _forget_other_threads() -> None:
     is held.
     """
     _free_own_modules()
-    for name, thread in list(_installing.items()):
-        if thread != get_ident():
+    for name, claim in list(_installing.items()):
+        if claim[0] != get_ident():
             _installing.pop(name, None)
 
 
@@ -210,10 +212,8 @@ def _deal_with_modules(state: Optional[Tuple[int, str]], for_dump: bool) -> None
             _dealt_with[name] = get_ident()
         elif for_dump and own_glue is not None:
             settled = False
-        elif _claim(name):
-            settled = _install(name, own_glue, for_dump, failures) and settled
         else:
-            settled = False
+            settled = _install(name, own_glue, for_dump, failures) and settled
     if not for_dump:
         _wait_for_other_threads()
     if settled:
@@ -232,52 +232,63 @@ def _glue_for(name: str) -> Optional[str]:
     return PREFIXES[prefixes[0]] if prefixes else None
 
 
-def _claim(name: str) -> bool:
-    """Whether it is up to this thread to install the glue for a module."""
-    thread = _installing.get(name)
-    if thread is not None:
-        if _is_installing(thread):
-            return False  # this has interrupted it, or another thread does it
-        _installing.pop(name, None)
-    return _installing.setdefault(name, get_ident()) == get_ident()
-
-
-def _is_installing(thread: int) -> bool:
-    """Whether a thread is in `_install`."""
-    if thread == get_ident():
-        return is_called_by(_install.__code__)
-    return any(frame.f_code is _install.__code__ for frame in thread_frames(thread))
-
-
 def _install(
     name: str, own_glue: Optional[Callable[[], object]], for_dump: bool, failures: List[str]
 ) -> bool:
     """Install the glue for a module. Gives whether that is done, be it with a failure."""
+    claim = [get_ident()]
     try:
+        if not _is_up_to(claim, name):
+            return False
         if name in _dealt_with:  # between our looking at it and claiming it
             return True
-        if own_glue is not None:
-            own_glue()
-        else:
-            loading(_install_built_in, f"{__name__}.{_glue_for(name)}", for_dump)
-    except BaseException as exc:
-        if interrupts(exc) or (own_glue is None and is_instance(exc, NOT_ITS_FAULT)):
-            raise
-        if own_glue is None and (for_dump or is_instance(exc, (TooEarly,)) or _somebody_imports()):
-            return False  # what it needs is only half there
-        kind = "built-in" if own_glue is None else "module-provided"
-        failures.append(
-            f"Failed to initialize {kind} glue for {name}: {type(exc).__name__}: {exc}. "
-            "Some stacks may be shown in less detail, or with details missing."
-        )
-        if is_instance(exc, NOT_ITS_FAULT):
-            return False
+        try:
+            if own_glue is not None:
+                own_glue()
+            else:
+                loading(_install_built_in, f"{__name__}.{_glue_for(name)}", for_dump)
+        except BaseException as exc:
+            its_fault = not is_instance(exc, NOT_ITS_FAULT)
+            if interrupts(exc) or (own_glue is None and not its_fault):
+                raise
+            if own_glue is None and (
+                for_dump or is_instance(exc, (TooEarly,)) or _somebody_imports()
+            ):
+                return False  # what it needs is only half there
+            kind = "built-in" if own_glue is None else "module-provided"
+            failures.append(
+                f"Failed to initialize {kind} glue for {name}: {type(exc).__name__}: {exc}. "
+                "Some stacks may be shown in less detail, or with details missing."
+            )
+            if not its_fault:
+                return False
+        # The extensions that share a module of Cython's add to it, one after the other.
+        if own_glue is not None or name in BUILT_IN:
+            _dealt_with[name] = get_ident()  # and only then others may claim it
+        return True
     finally:
+        if _installing.get(name) is claim:
+            _installing.pop(name, None)
+
+
+def _is_up_to(claim: List[int], name: str) -> bool:
+    """Whether it is up to the call of `_install` that makes this claim to install a module's glue.
+
+    The call is there before its claim is, or others would take the claim for one left behind.
+    """
+    other = _installing.get(name)
+    if other is not None:
+        if _is_installing(other[0], sys._getframe(2)):
+            return False  # this has interrupted it, or another thread does it
         _installing.pop(name, None)
-    # The extensions that share a module of Cython's add to it, one after the other.
-    if own_glue is not None or name in BUILT_IN:
-        _dealt_with[name] = get_ident()
-    return True
+    return _installing.setdefault(name, claim) is claim
+
+
+def _is_installing(thread: int, frame: Optional[FrameType] = None) -> bool:
+    """Whether a thread is in `_install`; if it is this one, then in ``frame`` or its callers."""
+    if thread == get_ident():
+        return is_called_by(_install.__code__, frame)
+    return any(frame.f_code is _install.__code__ for frame in thread_frames(thread))
 
 
 def _install_built_in(module: str, for_dump: bool) -> None:
@@ -297,7 +308,9 @@ def _wait_for_other_threads() -> None:
     """Let other threads finish what they install, but don't insist: they may be waiting for us."""
     deadline = time.monotonic() + PATIENCE
     here = get_ident()
-    while any(thread != here and _is_installing(thread) for thread in list(_installing.values())):
+    while any(
+        claim[0] != here and _is_installing(claim[0]) for claim in list(_installing.values())
+    ):
         if time.monotonic() > deadline:
             break
         time.sleep(0.001)

@@ -201,6 +201,50 @@ def test_threads_that_extract_first_at_the_same_time():
     assert output == "[1] {(None, (1,))}\n"
 
 
+def test_threads_that_extract_at_any_line_of_an_installation():
+    """Glue runs once, wherever the thread that installs it stands when another one comes."""
+    output = run(
+        """
+        import sys, threading, types
+        import stackscope
+        from stackscope import glue
+        stackscope.extract(None)
+        glue.PATIENCE = 0.01
+
+        def lines_of(number):
+            calls = []
+            module = sys.modules[f"library{number}"] = types.ModuleType("library")
+            module._stackscope_install_glue_ = lambda: calls.append(1)
+            count = 0
+            def trace(frame, event, arg):
+                nonlocal count
+                if frame.f_code.co_name not in ("_install", "_is_up_to"):
+                    return None
+                count += event == "line"
+                if event == "line" and count == number:
+                    other = threading.Thread(target=stackscope.extract, args=(None,))
+                    other.start()
+                    other.join()
+                return trace
+            def work():
+                sys.settrace(trace)
+                stackscope.extract(None)
+                sys.settrace(None)
+            first = threading.Thread(target=work)
+            first.start()
+            first.join()
+            assert calls == [1], (number, calls)
+            return count
+
+        number = 1
+        while lines_of(number) >= number:
+            number += 1
+        print(number > 10)
+        """
+    )
+    assert output == "True\n"
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs setitimer")
 def test_signal_handlers_that_extract_while_glue_is_installed():
     output = run(
