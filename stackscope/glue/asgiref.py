@@ -16,7 +16,8 @@ from stackscope.extraction.extraction import looked_up_once
 from stackscope.glue.asyncio.futures import coroutine_of
 from stackscope.glue.asyncio.loops import get_loop, known_tasks, name_of_loop_thread
 from stackscope.glue.describing import hide_functions, register_call, variable
-from stackscope.glue.stdlib.concurrent_futures import name_in_c, register_queue, register_worker
+from stackscope.glue.functions import name_in_c
+from stackscope.glue.stdlib.concurrent_futures import register_queue, register_worker
 from stackscope.interpreter.frames import local_value
 from stackscope.safe.objects import instance_attributes
 from stackscope.snapshot.waits import describe_object

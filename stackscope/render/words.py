@@ -533,7 +533,7 @@ def _detail_without_holders(waiting: Waiting, *, is_one: bool = True) -> str:
         f"in {safe_text(waiting.function)}" if waiting.call and waiting.function else "",
         f"in the loop of thread {safe_text(waiting.loop_thread)}" if waiting.loop_thread else "",
         f"a {class_name(waiting.obj)}" if waiting.awaiting is not None else "",
-        *map(_amount, waiting.amounts),
+        *map(_amount, _amounts_besides_items(waiting)),
         *map(safe_text, waiting.notes),
         _queue(waiting),
         _line(waiting, is_one=is_one),
@@ -564,12 +564,22 @@ def _parts(parts: Sequence[Waiting]) -> str:
 
 def _items_of(waiting: Waiting) -> str:
     """The greenlets or the like that something waits for: ``greenlet 3``, ``greenlets 3-5, 8``."""
-    numbers = {item_numbers.known(one): one for one in waiting.tasks}
-    known = [number for number in numbers if number is not None]
-    if not known:
+    numbers = _numbers_of_items(waiting)
+    if not numbers:
         return ""
-    kind = kind_of_item(numbers[known[0]])
-    return f"{kind}{'s' * (len(known) > 1)} {number_ranges(known)}"
+    kind = kind_of_item(next(iter(numbers.values())))
+    return f"{kind}{'s' * (len(numbers) > 1)} {number_ranges(list(numbers))}"
+
+
+def _numbers_of_items(waiting: Waiting) -> Dict[int, object]:
+    found = {item_numbers.known(one): one for one in waiting.tasks}
+    return {number: one for number, one in found.items() if number is not None}
+
+
+def _amounts_besides_items(waiting: Waiting) -> List[Amount]:
+    """The amounts of a wait, but for how many items it is for, if they are all told."""
+    told = (len(_numbers_of_items(waiting)), None)
+    return [one for one in waiting.amounts if not told[0] or (one.number, one.total) != told]
 
 
 def _inner(waiting: Waiting, *, is_one: bool) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import List, Mapping, Set
@@ -75,6 +77,7 @@ class WaitGraph:
                     if id(other) in free and id(other) not in seen:
                         seen.add(id(other))
                         awaited.append(other)
+            awaited.sort(key=attrgetter("number"))  # wait() has them in a set
             for other in awaited:
                 other.is_awaited = True
             node.children = [*node.children, *awaited] if awaited else node.children

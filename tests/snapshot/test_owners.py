@@ -112,6 +112,18 @@ def test_what_nothing_owns_stands_below_the_first_that_awaits_it():
     assert f"(b-again): waiting for task {found['two'].number} (two), at " in text
 
 
+def test_what_stands_below_a_wait_for_a_set_is_in_order():
+    async def main():
+        tasks = [await start(forever(), f"one-{number}") for number in range(12)]
+        await start(asyncio.wait(tasks), "waits")
+        return tasks
+
+    snapshot, text = look_at(main)
+    children = nodes_by_name(snapshot)["waits"].children
+    assert [node.name for node in children] == [f"one-{number}" for number in range(12)]
+    assert "12 × one-0 … one-11" in text
+
+
 needs_task_groups = pytest.mark.skipif(
     sys.version_info < (3, 11), reason="asyncio has task groups since 3.11"
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 
+from stackscope.extraction.extraction import threads_with_frames
 from stackscope.extraction.hooks import (
     customize,
     elaborate_context,
@@ -22,6 +23,7 @@ from stackscope.glue.describing import (
     register_call,
     variable,
 )
+from stackscope.glue.functions import name_in_c
 from stackscope.interpreter.frames.variables import local_value
 from stackscope.interpreter.resumable import cr_await
 from stackscope.interpreter.same_code import same_code
@@ -43,12 +45,16 @@ if TYPE_CHECKING:
 _scope_readers: Dict[type, Callable[[Any], ScopeState]] = {}
 _task_finders: Dict[type, Callable[[Any], Iterable[Any]]] = {}
 
+_callers: List[Optional[CodeType]] = []
+"""The functions of the backends that call, in a thread of theirs, what ``run_sync()`` was given."""
+
 
 def register_backend(
     scope_type: type,
     state_of_scope: Callable[[Any], ScopeState],
     group_type: type,
     tasks_of: Callable[[Any], Iterable[Any]],
+    caller: Optional[CodeType],
 ) -> None:
     """Make the classes of a backend known.
 
@@ -57,7 +63,9 @@ def register_backend(
         state_of_scope: Gives the state of one of them.
         group_type: Its task groups.
         tasks_of: Gives the tasks of one of them.
+        caller: The function that calls, in a thread, what ``to_thread.run_sync()`` was given.
     """
+    _callers.append(caller)
     _scope_readers[scope_type] = state_of_scope
     _task_finders[group_type] = tasks_of
     elaborate_context.register(scope_type, elaborate_cancel_scope)
@@ -229,6 +237,10 @@ def describe_to_thread(frame: Frame, waiting: Waiting) -> None:
     if waiting.thread is None and waiting.inner is None and waiting.call:
         waiting.wrap()  # else the backend has done that
     waiting.call = "anyio.to_thread.run_sync()"
+    idents = [thread.ident for thread in waiting.workers]
+    for ident, frames in threads_with_frames() if idents else ():
+        if ident in idents and any(same_code(frames[-1].f_code, code) for code in _callers):
+            waiting.function = name_in_c(variable(frame, "func"), variable(frame, "args"))
 
 
 def describe_stop(frame: Frame, waiting: Waiting) -> None:

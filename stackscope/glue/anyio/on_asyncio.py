@@ -294,7 +294,7 @@ WAITS = {
 
 def install() -> None:
     """Register what is known about anyio on asyncio."""
-    register_backend(backend.CancelScope, state_of_scope, backend.TaskGroup, tasks_of)
+    register_backend(backend.CancelScope, state_of_scope, backend.TaskGroup, tasks_of, WORKER_RUN)
     register_owner_finder(find_task_group)
     register_reason_cutter(reason_in)
     elaborate_context.register(backend.TaskGroup, elaborate_task_group)

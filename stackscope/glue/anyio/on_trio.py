@@ -6,7 +6,7 @@ import anyio._backends._trio
 
 from stackscope.extraction.hooks import elaborate_context
 from stackscope.glue.anyio.common import describe_end_of_group, describe_method, register_backend
-from stackscope.glue.describing import hide_functions, register_call
+from stackscope.glue.describing import code_of, hide_functions, register_call
 from stackscope.glue.trio import scopes
 from stackscope.safe.objects import class_attribute, instance_attributes
 from stackscope.snapshot.user_code import register_machinery
@@ -49,9 +49,10 @@ def tasks_of(group: object) -> List[Any]:
 
 def install() -> None:
     """Register what is known about anyio on trio."""
-    register_backend(backend.CancelScope, state_of_scope, backend.TaskGroup, tasks_of)
-    elaborate_context.register(backend.TaskGroup, elaborate_task_group)
     owner = getattr(backend, "TrioBackend", backend)  # 4.0+
+    caller = code_of(owner, "run_sync_in_worker_thread.wrapper")
+    register_backend(backend.CancelScope, state_of_scope, backend.TaskGroup, tasks_of, caller)
+    elaborate_context.register(backend.TaskGroup, elaborate_task_group)
     for name in ("run_sync_in_worker_thread", "run_async_from_thread"):
         hide_functions(owner, [name, f"{name}.wrapper"])
     for path in (

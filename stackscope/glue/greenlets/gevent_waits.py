@@ -25,6 +25,7 @@ import greenlet
 
 from stackscope.extraction.extraction import looked_up_once, threads_with_frames
 from stackscope.glue.describing import class_of, note_thread, register_call, variable
+from stackscope.glue.functions import name_in_c
 from stackscope.glue.greenlets.greenlet import (
     all_greenlets,
     frame_of,
@@ -291,11 +292,12 @@ def describe_linkable(obj: Any, waiting: Waiting) -> None:
     result = looked_up_once(_find_waits).calls_in_threads.get(id(obj))
     if result is not None:
         waiting.call = "ThreadPool.apply()"
-        ident = looked_up_once(_find_calls).get(id(result))
-        if ident is None:
+        call = looked_up_once(_find_calls).get(id(result))
+        if call is None:
             waiting.notes = ["not begun"]
         else:
-            note_thread(waiting, ident)
+            note_thread(waiting, call[0])
+            waiting.function = call[1]
         return
     waiting.call = f"{name}.get()" if "Result" in name else f"{name}.wait()"
 
@@ -336,8 +338,11 @@ def seconds_until(timer: Any) -> Optional[float]:
     return moment - now
 
 
-def _find_calls() -> Dict[int, int]:
-    """The threads that are at calls of thread pools, by the ids of the results."""
+def _find_calls() -> Dict[int, Tuple[int, Optional[str]]]:
+    """The threads that are at calls of thread pools, by the ids of the results.
+
+    With the function that such a thread is in, if that is one in C.
+    """
     found = {}
     for ident, frames in threads_with_frames():
         for frame in frames:
@@ -346,7 +351,9 @@ def _find_calls() -> Dict[int, int]:
             ):
                 is_bound, result = local_value(frame, "thread_result")
                 if is_bound:
-                    found[id(result)] = ident
+                    called = [local_value(frame, name)[1] for name in ("func", "args")]
+                    function = name_in_c(*called) if frame is frames[-1] else None
+                    found[id(result)] = ident, function
     return found
 
 

@@ -8,12 +8,10 @@ pools or ``asyncio.run_coroutine_threadsafe()``, tells what these stand for by
 from __future__ import annotations
 
 import concurrent.futures
-import functools
 import gc
 import re
 import sys
 from collections import deque
-from types import BuiltinFunctionType, BuiltinMethodType, ModuleType
 
 from stackscope.extraction.extraction import looked_up_once, threads_with_frames
 from stackscope.extraction.hooks import unwrap_stackitem
@@ -27,6 +25,7 @@ from stackscope.glue.describing import (
     register_call,
     variable,
 )
+from stackscope.glue.functions import name_in_c
 from stackscope.interpreter.frames import local_value
 from stackscope.interpreter.running import (
     dormant_stacks,
@@ -74,12 +73,6 @@ _runs: Dict[int, CodeType] = {}
 
 _workers: Dict[int, CodeType] = {}
 """The functions that the threads of a pool execute, by id."""
-
-DEEPEST_PARTIAL = 10
-"""How many objects around a function are looked through for it."""
-
-_partial_function = vars(functools.partial)["func"].__get__
-_partial_arguments = vars(functools.partial)["args"].__get__
 
 
 def register_worker(run: object) -> None:
@@ -264,37 +257,6 @@ def function_in_c(item: object) -> Optional[str]:
     if type(task) is tuple and len(task) > 1:
         return name_in_c(task[0], task[1])
     return name_in_c(known.get("fn"), known.get("args"))
-
-
-def name_in_c(function: object, args: Any = ()) -> Optional[str]:
-    """The name of the function that a call leads to, if it is one in C: ``time.sleep()``."""
-    for _ in range(DEEPEST_PARTIAL):
-        if type(function) is functools.partial:
-            given = args if type(args) is tuple else ()
-            function, args = _partial_function(function), (*_partial_arguments(function), *given)
-        elif _is_run_of_context(function) and type(args) is tuple and args:
-            function, args = args[0], args[1:]
-        else:
-            break
-    if not is_instance(function, (BuiltinFunctionType, BuiltinMethodType)):
-        return None
-    called: Any = function
-    owner = getattr(called, "__self__", None)
-    if owner is None or type(owner) is ModuleType:
-        module = getattr(called, "__module__", None)
-        place = module if type(module) is str else ""
-    else:
-        place = type.__dict__["__name__"].__get__(type(owner))
-    return f"{place}.{called.__name__}()" if place else f"{called.__name__}()"
-
-
-def _is_run_of_context(function: object) -> bool:
-    """Whether it is the method by which ``to_thread()`` calls in a context."""
-    if not is_instance(function, (BuiltinMethodType,)):
-        return False
-    method: Any = function
-    owner = type(method.__self__)
-    return bool(method.__name__ == "run" and owner.__name__ == "Context")
 
 
 # ------------------------------------------------------------ what a future stands for

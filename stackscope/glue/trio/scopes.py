@@ -21,7 +21,8 @@ from stackscope.extraction.hooks import (
     unwrap_context_generator,
     unwrap_stackitem,
 )
-from stackscope.glue.describing import Deadline, ScopeState
+from stackscope.glue.clocks import began_work, deadline_since, register_worker
+from stackscope.glue.describing import Deadline, ScopeState, code_of
 from stackscope.glue.trio.runners import runner_of
 from stackscope.model.stacks import Frame
 from stackscope.render.words import scope_text
@@ -99,7 +100,7 @@ def state_of_scope(scope: trio.CancelScope) -> ScopeState:
     deadline = getattr(scope, "_deadline", math.inf)
     is_cancelled = bool(getattr(scope, "_cancel_called", False))
     return ScopeState(
-        None if deadline == math.inf else time_until(deadline, runner_of(scope)),
+        None if deadline == math.inf else time_left_until(deadline, runner_of(scope)),
         getattr(scope, "_relative_deadline", math.inf),  # 0.27+, until it is entered
         bool(getattr(scope, "_shield", False)),
         is_cancelled,
@@ -120,7 +121,10 @@ def reason_of(scope: Any) -> str:
 
 
 def time_until(moment: float, runner: Any) -> Optional[Deadline]:
-    """How far away a moment by the clock of a run is; ``None`` if it never comes."""
+    """How far away a moment by the clock of a run is, whatever the run does meanwhile.
+
+    ``None`` if it never comes.
+    """
     if moment == math.inf:
         return None
     clock = getattr(runner, "clock", None)
@@ -130,11 +134,22 @@ def time_until(moment: float, runner: Any) -> Optional[Deadline]:
     return Deadline(moment - clock.current_time(), moment, "run")
 
 
+def time_left_until(moment: float, runner: Any) -> Optional[Deadline]:
+    """How far away a moment by the clock of a run was when the run last looked."""
+    deadline = time_until(moment, runner)
+    began = began_work(runner)
+    if deadline is None or deadline.seconds_left is None or began is None:
+        return deadline
+    return deadline_since(began, moment, "run")
+
+
 # ------------------------------------------------------------- installation
 
 
 def install() -> None:
     """Register what concerns tasks, nurseries and scopes."""
+    # A generator, which a run's thread resumes when events have come (trio/_core/_run.py, 0.22+).
+    register_worker(code_of(trio._core._run, "unrolled_run"), "runner", "now")
     unwrap_stackitem.register(trio.lowlevel.Task, unwrap_task)
     elaborate_context.register(trio.Nursery, elaborate_nursery)
     unwrap_context.register(type_of_nursery_manager(), unwrap_nursery_manager)

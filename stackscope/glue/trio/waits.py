@@ -21,8 +21,9 @@ from stackscope.glue.describing import (
     socket_text,
     variable,
 )
+from stackscope.glue.functions import name_in_c
 from stackscope.glue.trio.runners import runner_of_task, runners
-from stackscope.glue.trio.scopes import state_of_scope, time_until, type_of_nursery_manager
+from stackscope.glue.trio.scopes import state_of_scope, time_left_until, type_of_nursery_manager
 from stackscope.glue.trio.threads import find_worker
 from stackscope.model.waiting import Amount
 from stackscope.render.words import cancellation_text
@@ -49,7 +50,7 @@ def describe_sleep_until(frame: Frame, waiting: Waiting) -> None:
     task = _task_of(frame)
     found = runners() if task is None else [runner_of_task(task)]
     if len(found) == 1 and found[0] is not None:
-        deadline = time_until(variable(frame, "deadline"), found[0])
+        deadline = time_left_until(variable(frame, "deadline"), found[0])
         if deadline is not None:
             deadline.note_in(waiting)
 
@@ -185,6 +186,8 @@ def describe_to_thread(frame: Frame, waiting: Waiting) -> None:
     if found is not None:
         waiting.clear()
         note_thread(waiting, found[0])
+        if not found[1]:
+            waiting.function = name_in_c(variable(frame, "sync_fn"), variable(frame, "args"))
     elif waiting.call:
         waiting.wrap()
     waiting.call = "trio.to_thread.run_sync()"

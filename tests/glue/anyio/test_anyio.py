@@ -6,6 +6,7 @@ import math
 import re
 import sys
 import threading
+import time
 
 import pytest
 
@@ -413,6 +414,20 @@ def test_who_holds_what(run):
         assert words.count("held by task") == 1
         assert words.endswith(("(first)", "held by task first"))
         assert any(task is first.task for task in second.waiting.holders)
+
+
+def test_words_for_a_function_in_c_in_a_thread(run):
+    async def main():
+        async with anyio.create_task_group() as group:
+            group.start_soon(anyio.to_thread.run_sync, time.sleep, 0.5, name="call")
+            for _ in range(100):
+                await anyio.sleep(0.01)
+                [node] = [node for node in extract_all().tasks() if node.name == "call"]
+                if "in thread" in str(node.waiting):
+                    return str(node.waiting)
+
+    words = r"anyio\.to_thread\.run_sync\(\): in thread .+, in time\.sleep\(\)"
+    assert re.fullmatch(words, run(main))
 
 
 def test_words_for_a_call_in_a_thread(run):

@@ -46,6 +46,30 @@ async def test_looking_cancels_nothing():
 
 
 @in_trio
+async def test_time_stands_still_with_the_run():
+    """Nothing is late, and no time passes, while a task keeps the run from its work."""
+    import time
+
+    async def sleep():
+        await trio.sleep(0.2)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(sleep)
+        nursery.start_soon(trio.sleep, 0.1)
+        await trio.testing.wait_all_tasks_blocked()
+        found = []
+        for seconds in (0, 0.4):
+            time.sleep(seconds)
+            with trio.move_on_after(50):
+                [*_, context] = await look()
+            waits = [describe_wait(extract(task)) for task in nursery.child_tasks]
+            found.append(sorted(waiting.seconds_left for waiting in waits))
+    [before, after] = found
+    assert 0 < before[0] <= 0.1 < before[1] <= 0.2
+    assert after == pytest.approx(before)
+
+
+@in_trio
 async def test_cancelled():
     with trio.CancelScope() as scope:
         if "reason" in inspect.signature(scope.cancel).parameters:  # 0.31+
