@@ -237,7 +237,7 @@ def describe_to_thread(frame: Frame, waiting: Waiting) -> None:
     if waiting.thread is None and waiting.inner is None and waiting.call:
         waiting.wrap()  # else the backend has done that
     waiting.call = "anyio.to_thread.run_sync()"
-    idents = [thread.ident for thread in waiting.workers]
+    idents = [stored_attribute(thread, "_ident") for thread in waiting.workers]
     for ident, frames in threads_with_frames() if idents else ():
         if ident in idents and any(same_code(frames[-1].f_code, code) for code in _callers):
             waiting.function = name_in_c(variable(frame, "func"), variable(frame, "args"))
