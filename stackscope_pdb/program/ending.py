@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import bdb
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import List, Optional
+
 LONGEST_EXIT = 3.0
 """Seconds that an exit which has begun may take, before it is ended like all the rest."""
 
@@ -47,6 +51,26 @@ def is_quit(exc: object) -> bool:
             return False
         exc = exc.__cause__ or exc.__context__
     return False
+
+
+def besides_quit(exc: BaseException) -> Optional[List[BaseException]]:
+    """What else a group of exceptions consists of; ``None`` if nothing in it means `quit`.
+
+    Servers raise exceptions of their own when a task of theirs ends without a result.
+    """
+    found: List[BaseException] = []
+    has_quit = False
+    todo = [exc]
+    while todo:
+        one = todo.pop()
+        parts = getattr(one, "exceptions", None)
+        if is_quit(one):
+            has_quit = True
+        elif isinstance(parts, tuple):
+            todo += [part for part in reversed(parts) if isinstance(part, BaseException)]
+        else:
+            found.append(one)
+    return found if has_quit else None
 
 
 def _means_quit(exc: object) -> bool:

@@ -9,7 +9,7 @@ from stackscope_pdb.facts import IS_PYPY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable
+    from typing import Any, Callable, List
 
 PENDING = "Task was destroyed but it is pending!"
 """What asyncio says of a task whose loop was closed without it."""
@@ -30,13 +30,16 @@ def keep_silent() -> None:
 
 
 def _hook_uncaught() -> None:
-    from stackscope_pdb.program.ending import is_quit
+    from stackscope_pdb.program.ending import besides_quit
 
     previous = sys.excepthook
 
     def hook(cls: Any, exc: BaseException, traceback: Any) -> None:
-        if not is_quit(exc):
+        others = besides_quit(exc)
+        if others is None:
             previous(cls, exc, traceback)
+        elif others:
+            print(_in_a_line(others), file=sys.stderr)
         elif cls is KeyboardInterrupt and not IS_PYPY:
             raise SystemExit(1)  # else the status is another one
 
@@ -70,13 +73,29 @@ def _filter_logs() -> None:
 
 
 def _is_worth_it(record: Any) -> bool:
-    from stackscope_pdb.program.ending import is_quit
+    from stackscope_pdb.program.ending import besides_quit
 
     exc = record.exc_info[1] if record.exc_info else None
     if exc is not None:
-        return not is_quit(exc)
+        others = besides_quit(exc)
+        if others:
+            text = f"{record.getMessage().rstrip()}: {_in_a_line(others)}"
+            record.msg, record.args = text, ()
+            record.exc_info = record.exc_text = None
+        return others is None or bool(others)
     text = record.msg if isinstance(record.msg, str) else ""
     return not (text == PENDING or _is_traceback_of_quit(record))
+
+
+def _in_a_line(others: List[BaseException]) -> str:
+    """What has failed because of `quit`."""
+    texts = []
+    for one in others:
+        try:
+            texts.append(f"{type(one).__name__}: {one}")
+        except Exception:
+            texts.append(type(one).__name__)
+    return ", ".join(dict.fromkeys(texts))
 
 
 def _is_traceback_of_quit(record: Any) -> bool:
