@@ -332,9 +332,9 @@ def test_the_work_is_linear(library):
         async def inside():
             tasks = await many(count)
             snapshot = extract_all()
-            begun = time.perf_counter()
+            begun = time.process_time()
             snapshot.format()
-            took = time.perf_counter() - begun
+            took = time.process_time() - begun
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks, timeout=5)

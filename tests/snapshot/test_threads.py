@@ -58,7 +58,7 @@ KEPT = 10
 
 PAUSE = 0.005
 """Seconds in which the thread that looks has the interpreter for itself, or the test would take
-long."""
+long. Every second time a short task pauses, so that two snapshots find different numbers."""
 
 
 class Churn:
@@ -95,6 +95,7 @@ class Churn:
         while not self.stop.is_set():
             await asyncio.gather(*[self.short(sleep, n) for n in range(AT_ONCE)])
             await asyncio.sleep(PAUSE)
+            await asyncio.gather(asyncio.sleep(PAUSE))
         gate.set()
         await asyncio.gather(*kept)
 
@@ -120,6 +121,8 @@ class Churn:
                         for number in range(AT_ONCE):
                             inner.start_soon(self.short, trio.lowlevel.checkpoint, number)
                     await trio.sleep(PAUSE)
+                    async with trio.open_nursery() as inner:
+                        inner.start_soon(trio.sleep, PAUSE)
                 gate.set()
 
         trio.run(main)
