@@ -1,7 +1,7 @@
 """starlette, and fastapi, which is built on it.
 
 A task of a middleware is named after its request, and `call_next()` leads to the task that it waits
-for. A dependency of fastapi's that is a plain generator is shown where it is entered.
+for. A dependency of fastapi's that is a generator is shown where it is entered.
 """
 
 from __future__ import annotations
@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
 BASE = "starlette.middleware.base"
 CALL_NEXT = "BaseHTTPMiddleware.__call__.call_next"
+DEPENDENCIES = (
+    "contextmanager_in_threadpool",
+    "_contextmanager_with_concurrency_limit",
+    "_asynccontextmanager_with_shielded_exit",
+)
+"""The managers of fastapi's that have the one of a dependency as their ``cm``."""
 
 
 def describe_call_next(frame: Frame, waiting: Waiting) -> None:
@@ -38,7 +44,7 @@ def describe_call_next(frame: Frame, waiting: Waiting) -> None:
 
 
 def unwrap_dependency(frame: Frame, context: Context) -> object:
-    """A manager that only enters another one, in a thread or when there is room: that one."""
+    """A manager that only enters another one, in a thread, or so that it can end: that one."""
     return variable(frame, "cm")
 
 
@@ -50,7 +56,7 @@ def install() -> None:
     applications = sys.modules.get("starlette.applications")
     register_function_with_scope(applications, "Starlette.__call__")
     concurrency = sys.modules.get("fastapi.concurrency")
-    for name in ("contextmanager_in_threadpool", "_contextmanager_with_concurrency_limit"):
+    for name in DEPENDENCIES:
         code = code_of(concurrency, name)
         if code is not None:
             unwrap_context_generator.register(code, unwrap_dependency)

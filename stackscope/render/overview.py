@@ -32,7 +32,7 @@ from stackscope.snapshot.user_code import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, Iterator, List, Optional
+    from typing import Dict, Iterable, Iterator, List, Optional
 
     from stackscope.model.snapshot import LoopNode, Snapshot, TaskNode, ThreadNode
     from stackscope.render.drawing import Layout, Line
@@ -43,6 +43,7 @@ __all__ = [
     "is_idle_worker",
     "item_table",
     "loop_lines",
+    "tasks_in_c",
     "thread_table",
 ]
 
@@ -180,10 +181,12 @@ def thread_table(snapshot: Snapshot, layout: Layout, max_alike: Optional[int]) -
     names = [node.name for node in snapshot.threads]
     of_loops = {loop.thread for loop in snapshot.loops if names.count(loop.thread or "") == 1}
     of_tasks = {id(frame.pyframe) for node in snapshot.tasks() for frame in node.stack.frames}
+    in_c = tasks_in_c(snapshot.tasks())
     threads = [
         node
         for node in snapshot.threads
         if node.name not in of_loops
+        and id(node.thread) not in in_c
         and (
             node.waiting is not None
             or not any(id(frame.pyframe) in of_tasks for frame in node.stack.frames)
@@ -200,6 +203,19 @@ def thread_table(snapshot: Snapshot, layout: Layout, max_alike: Optional[int]) -
         )
     if idle:
         yield [("text", "  "), *idle_line(idle)]
+
+
+def tasks_in_c(tasks: Iterable[TaskNode]) -> Dict[int, TaskNode]:
+    """The tasks for which threads are in a function in C, by the identities of the threads.
+
+    Such a function has no frame, which would be a part of the task's stack.
+    """
+    found: Dict[int, TaskNode] = {}
+    for node in tasks:
+        for layer in node.waiting.layers() if node.waiting is not None else ():
+            if layer.function and len(layer.workers) == 1:
+                found.setdefault(id(layer.workers[0]), node)
+    return found
 
 
 def item_table(snapshot: Snapshot, layout: Layout, max_alike: Optional[int]) -> Iterator[Line]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from types import CoroutineType
 
+from stackscope.model.stacks import Context, Frame
 from stackscope.render.drawing import FLAT, Layout, Nested, draw, plain
 from stackscope.render.nodes import ContextNode, FrameNode, StackNode, View
 from stackscope.render.overview import (
@@ -20,6 +21,7 @@ from stackscope.render.overview import (
     is_idle_worker,
     item_table,
     loop_lines,
+    tasks_in_c,
     thread_table,
 )
 from stackscope.render.paths import short_path, with_short_paths
@@ -45,9 +47,14 @@ from stackscope.render.words import (
     wait_of_all,
 )
 from stackscope.safe.text import cut, safe_text
-from stackscope.snapshot.folding import folded_frames, library_here, repeats
+from stackscope.snapshot.folding import folded_frames, is_users_context, library_here, repeats
 from stackscope.snapshot.threads import is_thread
-from stackscope.snapshot.user_code import innermost_user_frame, library_of, package_of
+from stackscope.snapshot.user_code import (
+    innermost_user_frame,
+    is_machinery,
+    library_of,
+    package_of,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,7 +62,7 @@ if TYPE_CHECKING:
     from typing import Dict, List, Optional, Sequence, Set, Tuple
 
     from stackscope.model.snapshot import ItemNode, Snapshot, TaskNode, ThreadNode
-    from stackscope.model.stacks import Frame, Stack
+    from stackscope.model.stacks import Stack
     from stackscope.render.drawing import Block, Line
 
 __all__ = ["Options", "format_snapshot"]
@@ -213,9 +220,11 @@ class _Drawing:
         self.owners: Dict[int, TaskNode] = {}
         self.kept: Optional[Frame] = None
         self.first_at: Dict[Tuple[object, ...], TaskNode] = {}
+        self.first_with: Dict[Tuple[object, ...], TaskNode] = {}
         if options.fold and options.stacks:
             for node in reversed(tasks):
                 self.owners.update((id(frame.pyframe), node) for frame in node.stack.frames)
+        self.in_c = tasks_in_c(tasks) if options.fold and options.stacks else {}
 
     def everything(self) -> Block:
         """The whole snapshot."""
@@ -381,6 +390,13 @@ class _Drawing:
         apart = {index for index, one in enumerate(shown) if any(one.contexts())}
         again = {one.start: one for one in repeats(entries, hidden, apart, range(len(shown)))}
         index = 0
+        first = None
+        if owner is not None and not any(elsewhere):
+            first = self._drawn_with(shown, hidden, owner)
+        if first is not None:
+            index = self._count_before_user(shown)
+            line = self._fold_line([pyframe for pyframe, _ in entries[:index]], None)
+            yield [*line, ("note", f", as in task {first.number}")]
         while index < len(shown):
             start = index
             if hidden[start]:
@@ -401,6 +417,30 @@ class _Drawing:
                 yield [("guide", f"{self.guides.level} "), ("note", words)]
                 index = repeat.stop
 
+    def _count_before_user(self, frames: Sequence[FrameNode]) -> int:
+        """How many frames of libraries come before the user's first one."""
+        for index, one in enumerate(frames):
+            if not self._is_of_library(one.frame):
+                return index
+        return len(frames)
+
+    def _drawn_with(
+        self, frames: Sequence[FrameNode], hidden: Sequence[bool], owner: TaskNode
+    ) -> Optional[TaskNode]:
+        """The task that the same frames before the user's first one have been drawn with.
+
+        Args:
+            frames: The frames of a stack.
+            hidden: Which of them are folded.
+            owner: The task that it is the stack of.
+        """
+        before_user = self._count_before_user(frames)
+        if all(hidden[:before_user]):
+            return None  # a line at most
+        key = _key_with_contexts([one.frame for one in frames[:before_user]])
+        first = self.first_with.setdefault(key, owner)
+        return None if first is owner else first
+
     def _owner_of(self, frame: Frame, owner: Optional[TaskNode]) -> Optional[TaskNode]:
         """The task in whose stack a frame is drawn, if that isn't the stack of ``owner``."""
         found = self.owners.get(id(frame.pyframe))
@@ -414,6 +454,12 @@ class _Drawing:
     def _is_passed(self, frame: FrameType) -> bool:
         library = library_of(frame)
         return library != "" and library not in self.looked_at
+
+    def _is_of_library(self, frame: Frame) -> bool:
+        """Whether a frame is there for its contexts alone, as others of its library are folded."""
+        if not self.options.fold or not self.view.show_contexts:
+            return False
+        return is_machinery(frame.pyframe) or self._is_passed(frame.pyframe)
 
     def _fold_line(self, frames: List[FrameType], owner: Optional[TaskNode]) -> Line:
         """The line that stands for frames that aren't drawn here."""
@@ -438,11 +484,15 @@ class _Drawing:
         """A frame with its contexts and its source line."""
         again: Line = [("note", f" ({self.layout.times} {times})")] if times > 1 else []
         yield [*frame_title(node), *again]
+        # Of a library's own, nothing else is of interest.
+        is_for_contexts = node.frame is not self.kept and self._is_of_library(node.frame)
         for context in node.contexts():
+            if is_for_contexts and not is_users_context(context.context):
+                continue
             yield Nested(self.guides.context, self.context(context))
-            yield from self.children(context, self.guides.child_in_frame)
+            yield from self.children(context, self.guides.child_in_frame, is_for_contexts)
         source = node.source
-        if source:
+        if source and not is_for_contexts:
             yield [("guide", self.guides.source), ("source", source)]
 
     def context(self, node: ContextNode) -> Block:
@@ -465,13 +515,22 @@ class _Drawing:
         for line in node.error_lines():
             yield [("error", f"  {line}")]
 
-    def children(self, node: ContextNode, guides: Tuple[str, str]) -> Block:
-        """The children of a context: tasks, and contexts of exit stacks."""
+    def children(
+        self, node: ContextNode, guides: Tuple[str, str], only_users: bool = False
+    ) -> Block:
+        """The children of a context: tasks, and contexts of exit stacks.
+
+        Args:
+            node: The context.
+            guides: What stands in front of them.
+            only_users: Whether contexts that are libraries' own are left out.
+        """
         tasks: List[TaskNode] = []
         unknown = 0
         for child in node.children():
             if isinstance(child, ContextNode):
-                yield Nested(guides, self.child_context(child))
+                if not only_users or is_users_context(child.context):
+                    yield Nested(guides, self.child_context(child))
                 continue
             task = self.by_stack.get(id(child.stack))
             if task is not None:
@@ -538,7 +597,19 @@ class _Drawing:
             line.append(("comment", f"{',' if words else ':'} in {self.name_of(inner)}"))
         yield line
         yield from self.others_alike([one.number for one in group[1:]])
-        yield from self.rest(node.stack, inner)
+        if not self._waits_for_tasks(node):
+            yield from self.rest(node.stack, inner)
+
+    def _waits_for_tasks(self, node: ThreadNode) -> bool:
+        """Whether a thread is one of a loop that has nothing to do, and runs but for libraries."""
+        frames = node.stack.frames
+        return (
+            any(loop.thread == node.name for loop in self.snapshot.loops)
+            and len(frames) > 0
+            and node.stack.error is None
+            and is_machinery(frames[-1].pyframe)
+            and all(self._folded(frames))
+        )
 
     def items(self, nodes: Sequence[ItemNode]) -> Block:
         """Greenlets or the like; many that are alike as one."""
@@ -574,6 +645,8 @@ class _Drawing:
 
         A thread that waits for a coroutine, which is suspended, isn't in it.
         """
+        if id(stack.root) in self.in_c:
+            return self.in_c[id(stack.root)]
         for frame in reversed(stack.frames):
             if is_thread(stack.root) and _is_suspended(frame):
                 return None
@@ -608,6 +681,22 @@ class _Drawing:
             yield [("guide", self.guides.leaf), ("leaf", node.leaf)]
         for line in node.error_lines():
             yield [("error", f"  {line}")]
+
+
+def _key_with_contexts(frames: Sequence[Frame]) -> Tuple[object, ...]:
+    """Equal for frames that stand at the same lines, in contexts that are alike."""
+    key: List[object] = []
+    todo: List[object] = [*frames]
+    while todo:
+        one = todo.pop()
+        if isinstance(one, Context):
+            inner = [] if one.inner_stack is None else one.inner_stack.frames
+            key += [id(type(one.obj)), one.start_line, one.hide, len(one.children), len(inner)]
+            todo += [*one.children, *inner]
+        elif isinstance(one, Frame):
+            key += [id(one.pyframe.f_code), one.lineno, one.hide, len(one.contexts)]
+            todo += one.contexts
+    return tuple(key)
 
 
 def _is_suspended(frame: Frame) -> bool:

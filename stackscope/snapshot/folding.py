@@ -60,9 +60,11 @@ def is_users_context(context: Context) -> bool:
         if one.hide:
             continue
         if one.inner_stack is not None:
-            frames = one.inner_stack.frames
-            if any(not library_of(frame.pyframe) for frame in frames if not frame.hide):
+            frames = [frame for frame in one.inner_stack.frames if not frame.hide]
+            if any(not library_of(frame.pyframe) for frame in frames):
                 return True
+            # A library's manager may be around the user's, as fastapi's are.
+            todo += [inner for frame in frames for inner in frame.contexts]
         module = sys.modules.get(_module_of_class(type(one.obj)))
         file = getattr(module, "__file__", None) if module is not None else None
         if type(file) is str and not library_of_file(file):

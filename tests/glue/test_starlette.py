@@ -136,3 +136,19 @@ def test_dependencies_are_shown_where_they_are_entered():
     assert "session in tests.glue.test_starlette at " in text
     assert "with lock:" in text
     assert "async with asyncio.Lock():" in text
+
+
+def test_a_dependency_is_not_folded_with_the_manager_that_enters_it():
+    async def session():
+        async with asyncio.Lock():
+            yield
+
+    app = fastapi.FastAPI()
+
+    @app.get("/")
+    async def stuck(session=fastapi.Depends(session)):
+        await asyncio.sleep(NEVER)
+
+    text = str(asyncio.run(snapshot_of(app, "GET / HTTP/1.1")))
+    assert "async with asyncio.Lock():" in text
+    assert "async with cm" not in text

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -20,7 +21,7 @@ from tests.helpers.repository import ROOT
 from tests.snapshot.programs import start
 
 LIBRARY = """
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 
 async def deep(function, depth):
     if depth:
@@ -31,11 +32,22 @@ async def with_context(manager, function):
     async with manager:
         return await function()
 
+async def in_stack(manager, function):
+    async with AsyncExitStack() as stack:
+        stack.callback(print)
+        await stack.enter_async_context(manager)
+        return await function()
+
 def call(function):
     return function()
 
 async def alone(event):
     await event.wait()
+
+@asynccontextmanager
+async def shielded(manager):
+    async with manager as value:
+        yield value
 """
 
 
@@ -148,6 +160,23 @@ def test_frames_of_libraries_are_folded_unless_they_hold_what_is_the_users(libra
     assert f"at {library.__file__}:" in whole
 
 
+def test_what_is_the_users_counts_inside_a_manager_of_a_library_too(library):
+    @asynccontextmanager
+    async def session():
+        async with asyncio.Lock():
+            yield
+
+    async def forever():
+        await asyncio.sleep(1000)
+
+    async def main():
+        return [await start(library.with_context(library.shielded(session()), forever), "deep")]
+
+    lines = task_in(look(main), "deep")
+    assert lines[1].startswith("╠ with_context in installed_library at installed_library.py:")
+    assert any("async with asyncio.Lock():" in line for line in lines)
+
+
 def test_tasks_of_libraries_have_no_rows_unless_there_are_no_others(library):
     async def main():
         event = asyncio.Event()
@@ -231,6 +260,74 @@ def test_a_worker_in_a_function_in_c_is_not_idle():
         pool.submit(time.sleep, 1)
         time.sleep(0.2)
         assert not re.search(r"\d idle pool", str(extract_all()))
+
+
+def test_a_frame_of_a_library_is_there_for_what_is_the_users_in_it(library):
+    async def forever():
+        await asyncio.sleep(1000)
+
+    async def waits():
+        await asyncio.Event().wait()
+
+    async def main():
+        return [
+            await start(library.in_stack(Connection(), forever), "first"),
+            await start(library.in_stack(Connection(), waits), "second"),
+        ]
+
+    text = look(main)
+    title, *lines = task_in(text, "first")
+    assert lines[0].startswith("╠ in_stack in installed_library at ")
+    assert lines[1].startswith("║ ├ async with AsyncExitStack() as stack:")
+    assert lines[2].startswith("║ ├── await stack.enter_async_context(")
+    assert "Connection" in lines[2]
+    assert lines[3].startswith("╠ forever in ")
+    _, *lines = task_in(text, "second")
+    number = title.split()[1]
+    assert lines[0] == f"⋮ 1 frame of installed_library, as in task {number}"
+    assert lines[1].startswith("╠ waits in ")
+    assert "stack.callback(" in look(main, fold=False)
+
+
+def test_of_a_thread_that_runs_an_idle_loop_the_title_says_all():
+    stop = []
+
+    async def run():
+        stop.append((asyncio.get_running_loop(), asyncio.Event()))
+        await stop[0][1].wait()
+
+    thread = threading.Thread(target=asyncio.run, args=(run(),), name="of the loop")
+    thread.start()
+    time.sleep(0.3)
+    text = str(extract_all())
+    loop, event = stop[0]
+    loop.call_soon_threadsafe(event.set)
+    thread.join()
+    lines = text.splitlines()
+    [index] = [i for i, line in enumerate(lines) if re.match(r"├ thread \d+ of the loop", line)]
+    assert not lines[index + 1 : index + 2] or lines[index + 1].startswith("├ ")
+
+
+def test_a_thread_in_a_function_in_c_is_in_the_task_that_waits_for_it():
+    async def in_pool(pool):
+        await asyncio.get_running_loop().run_in_executor(pool, time.sleep, 1)
+
+    with concurrent.futures.ThreadPoolExecutor(1, "pool") as pool:
+
+        async def main():
+            return [await start(in_pool(pool), "waits"), await start(asyncio.sleep(0.2), "last")]
+
+        async def after_a_while():
+            tasks = await main()
+            await tasks.pop()
+            return tasks
+
+        text = look(after_a_while)
+    [number] = re.findall(r"├ task (\d+) \(waits\): ", text)
+    assert re.search(
+        rf"^├ thread \d+ pool_0\S*( \(daemon\))?[:,] in task {number} \(waits\)$", text, re.M
+    )
+    assert "pool_0" not in text.partition("other thread")[2].partition("\n\n")[0]
 
 
 def test_a_stack_is_drawn_once():
