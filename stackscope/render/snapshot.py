@@ -16,6 +16,7 @@ from stackscope.model.stacks import Context, Frame
 from stackscope.render.drawing import FLAT, Layout, Nested, draw, plain
 from stackscope.render.nodes import ContextNode, FrameNode, StackNode, View
 from stackscope.render.overview import (
+    LATE,
     circle_lines,
     idle_line,
     is_idle_worker,
@@ -597,18 +598,17 @@ class _Drawing:
             line.append(("comment", f"{',' if words else ':'} in {self.name_of(inner)}"))
         yield line
         yield from self.others_alike([one.number for one in group[1:]])
-        if not self._waits_for_tasks(node):
+        if inner is not None or not self._runs_in_time(node):
             yield from self.rest(node.stack, inner)
 
-    def _waits_for_tasks(self, node: ThreadNode) -> bool:
-        """Whether a thread is one of a loop that has nothing to do, and runs but for libraries."""
-        frames = node.stack.frames
+    def _runs_in_time(self, node: ThreadNode) -> bool:
+        """Whether a thread is in libraries alone, of which one runs a loop that isn't late."""
+        loops = [loop for loop in self.snapshot.loops if loop.thread == node.name]
         return (
-            any(loop.thread == node.name for loop in self.snapshot.loops)
-            and len(frames) > 0
+            len(loops) == 1
+            and (loops[0].seconds_late or 0) < LATE
             and node.stack.error is None
-            and is_machinery(frames[-1].pyframe)
-            and all(self._folded(frames))
+            and all(self._folded(node.stack.frames))
         )
 
     def items(self, nodes: Sequence[ItemNode]) -> Block:
