@@ -301,6 +301,8 @@ def describe_thread(stack: Stack, known: Mapping[int, object]) -> Optional[Waiti
     elif lock is not None and lock is not UNKNOWN:
         waiting.call, waiting.obj = "SimpleQueue.get()", lock
     calls = calls_below_user(stack, _is_described)
+    if innermost.hide and innermost not in calls and _is_described(innermost):
+        calls.append(innermost)
     described: Optional[Frame] = None
     for frame in reversed(calls):
         describe = describe_call.for_code(frame.pyframe.f_code)
@@ -399,6 +401,8 @@ def _name_outer_call(
     """Say that ``outer`` is what the user has called, where a frame below it was described."""
     if has_words and is_runtime_frame(outer.pyframe):
         return  # the words of a hook say more than its name
+    if waiting.call == name_of_call(outer):
+        return
     # A private function is the inside of the one that is named, such as wait() and _wait().
     if described is not None and (has_words or not described.funcname.startswith("_")):
         waiting.wrap()

@@ -24,12 +24,13 @@ from types import (
 import greenlet
 
 from stackscope.extraction.extraction import looked_up_once, threads_with_frames
-from stackscope.glue.describing import class_of, note_thread, register_call, variable
+from stackscope.glue.describing import class_of, code_of, note_thread, register_call, variable
 from stackscope.glue.functions import name_in_c
 from stackscope.glue.greenlets.greenlet import (
     all_greenlets,
     frame_of,
     is_greenlet,
+    main_of,
     running_greenlets,
 )
 from stackscope.interpreter.frames.operands import operand_of_call
@@ -39,7 +40,7 @@ from stackscope.model.waiting import Amount
 from stackscope.safe.interruptions import attempt
 from stackscope.safe.objects import class_attribute, instance_attributes, is_instance, mro_of
 from stackscope.safe.text import class_name
-from stackscope.snapshot.waits import awaited_object, describe_leaf
+from stackscope.snapshot.waits import awaited_object, describe_leaf, register_wait_in_c
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -279,6 +280,14 @@ def describe_greenlet(wait: GreenletWait, waiting: Waiting) -> None:
         waiting.seconds_left = seconds_until(timer)
 
 
+def describe_hub(frame: Frame, waiting: Waiting) -> None:
+    """The hub of a thread that is no greenlet of gevent's: its main greenlet waits."""
+    hub = variable(frame, "self")
+    wait = wait_of(main_of(hub)) if is_greenlet(hub) else None
+    if wait is not None:
+        describe_greenlet(wait, waiting)
+
+
 def describe_linkable(obj: Any, waiting: Waiting) -> None:
     """An event, a semaphore, the result of something, or a greenlet that is to end."""
     waiting.obj = obj
@@ -399,6 +408,11 @@ def install() -> None:
     """Register what greenlets wait for."""
     awaited_object.register(greenlet.greenlet, wait_of)
     describe_leaf.register(GreenletWait, describe_greenlet)
+    hub = sys.modules.get("gevent.hub")
+    register_call(hub, "Hub.run", describe_hub)
+    code = code_of(hub, "Hub.run")
+    if code is not None:
+        register_wait_in_c(code)
     for module in ("gevent._socketcommon", "gevent._socket3"):
         for cls in ("SocketMixin", "socket"):
             for name in SOCKET_METHODS:

@@ -214,6 +214,50 @@ def test_what_greenlets_wait_for():
     run(f"import runpy\nrunpy.run_path({path!r})")
 
 
+MAIN = """
+import re
+import gevent, gevent.event, gevent.lock
+from gevent import monkey
+real_sleep = monkey.get_original("time", "sleep")
+
+semaphore = gevent.lock.Semaphore(1)
+stop = gevent.event.Event()
+found = []
+
+def hold():
+    with semaphore:
+        stop.wait()
+
+def look():
+    real_sleep(0.2)
+    snapshot = extract_all()
+    [node] = [node for node in snapshot.threads if node.name == "MainThread"]
+    [holder] = [item for item in snapshot.items if item.name == "hold"]
+    found.append((str(node.waiting), holder.number))
+
+hub = gevent.get_hub()
+holder = gevent.spawn(hold)
+gevent.sleep(0)
+
+def looked_at(wait):
+    looking = hub.threadpool.spawn(look)
+    wait()
+    looking.get()
+    return found.pop()
+
+words, _ = looked_at(lambda: gevent.sleep(0.4))
+assert re.fullmatch(r"gevent\\.sleep\\(\\): 0\\.[0-3] s left", words), words
+gevent.spawn_later(0.4, stop.set)
+words, number = looked_at(semaphore.acquire)
+assert words == f"Semaphore.acquire(): 1 waiter, held by greenlet {number}", words
+print("done")
+"""
+
+
+def test_what_the_main_greenlet_of_a_thread_waits_for():
+    run(FIRST + MAIN)
+
+
 QUADRATIC = """
 import time
 import gevent
