@@ -45,7 +45,7 @@ def thread_nodes(extraction: Extraction) -> List[ThreadNode]:
     if main is not None and not any(node.thread is main for node in nodes):
         # It runs a function in C that no Python code has called, as at the end of the process.
         number = instance_attributes(main).get("_ident")
-        if type(number) is int and _thread(number) is main:
+        if type(number) is int and _active_threads().get(number) is main:
             name = name_in_threading(main)
             nodes.append(ThreadNode(main, 0, name, False, Stack(main, []), number))
     nodes.sort(key=lambda node: (not node.is_here, _age(node)))
@@ -97,10 +97,9 @@ def name_in_threading(thread: object) -> str:
 
 def names_of_several() -> Set[str]:
     """The names that more than one thread has."""
-    known: Dict[int, threading.Thread] = getattr(sys.modules.get("threading"), "_active", {})
     seen: Set[str] = set()
     several: Set[str] = set()
-    for thread in list(known.values()):
+    for thread in list(_active_threads().values()):
         name = name_in_threading(thread)
         (several if name in seen else seen).add(name)
     return several
@@ -112,8 +111,20 @@ def is_thread(obj: object) -> bool:
     return cls is not None and is_instance(obj, (cls,))
 
 
+def _active_threads() -> Dict[int, threading.Thread]:
+    known: Dict[int, threading.Thread] = getattr(sys.modules.get("threading"), "_active", {})
+    return known
+
+
 def _thread(ident: int) -> Optional[threading.Thread]:
     """The thread with that number, without the lock of threading.enumerate(), which may be held."""
-    known: Dict[int, threading.Thread] = getattr(sys.modules.get("threading"), "_active", {})
+    known = _active_threads()
     thread = known.get(ident)
-    return known.get(number_in_threading(ident)) if thread is None else thread
+    if thread is None:
+        thread = known.get(number_in_threading(ident))
+    if thread is None:
+        # eventlet 0.40 and newer replaces the main thread there by one with another number.
+        main = getattr(sys.modules.get("threading"), "_main_thread", None)
+        if is_thread(main) and _number_of(main) == ident:
+            thread = main
+    return thread

@@ -59,6 +59,7 @@ for (function, wanted), item in zip(WANTED.items(), items):
     assert re.fullmatch(wanted.format(number), words), (function, words)
 assert nodes[id(items[1])].waiting.lock is lock
 assert len(nodes) == len(items), nodes  # the hub is not among them
+assert [node.name for node in snapshot.threads] == ["MainThread"]
 print("done")
 sys.stdout.flush()
 os._exit(0)
