@@ -234,7 +234,9 @@ def look():
     [node] = [node for node in snapshot.threads if node.name == "MainThread"]
     [holder] = [item for item in snapshot.items if item.name == "hold"]
     found.append((str(node.waiting), holder.number))
+    hub.loop.run_callback_threadsafe(looked.set)
 
+looked = gevent.event.Event()
 hub = gevent.get_hub()
 holder = gevent.spawn(hold)
 gevent.sleep(0)
@@ -245,9 +247,10 @@ def looked_at(wait):
     looking.get()
     return found.pop()
 
-words, _ = looked_at(lambda: gevent.sleep(0.4))
-assert re.fullmatch(r"gevent\\.sleep\\(\\): 0\\.[0-3] s left", words), words
-gevent.spawn_later(0.4, stop.set)
+words, _ = looked_at(lambda: gevent.sleep(2))
+assert re.fullmatch(r"gevent\\.sleep\\(\\): [01]\\.\\d s left", words), words
+looked.clear()
+looked.rawlink(lambda _: stop.set())
 words, number = looked_at(semaphore.acquire)
 assert words == f"Semaphore.acquire(): 1 waiter, held by greenlet {number}", words
 print("done")
