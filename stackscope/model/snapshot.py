@@ -339,8 +339,8 @@ class Snapshot:
             fold: Fold what `format` leaves out of a stack: the frames of libraries. They can be
                 unfolded.
             short_paths: As in `format`.
-            max_bytes: The size of the text in UTF-8 that isn't exceeded, but that some 20,000 bytes
-                are taken by what stands around. A note says what was left out for that.
+            max_bytes: How many bytes it may take in UTF-8, of which the style sheet and the script
+                need about 12,000. A line at the end says what was left out for that.
 
         Returns:
             The text.

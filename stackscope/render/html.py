@@ -308,13 +308,22 @@ class _Writer:
         short_paths: Whether to shorten paths.
         max_bytes: How many bytes there is room for.
         opens: Whether tasks and threads are unfolded at first.
+        opened: The ids of nodes that are unfolded in any case.
     """
 
-    def __init__(self, layout: Layout, short_paths: bool, max_bytes: float, opens: bool) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        short_paths: bool,
+        max_bytes: float,
+        opens: bool,
+        opened: Set[int],
+    ) -> None:
         self.layout = layout
         self.short_paths = short_paths
         self.max_bytes = max_bytes
         self.opens = opens
+        self.opened = opened
         self.parts: List[Union[str, _Name]] = []
         self.size = 0
         self.limit = max_bytes
@@ -464,7 +473,7 @@ class _Writer:
         if isinstance(node, ContextNode):
             return _mark(_state_of(node.context)), "", True
         if isinstance(node, (TaskNode, ThreadNode, ItemNode)):
-            return "", " ss-node", self.opens
+            return "", " ss-node", self.opens or id(node) in self.opened
         if isinstance(node, (LoopNode, Snapshot)):
             return "", "", True
         return "", "", isinstance(node, (FrameNode, Stack)) or node is None
@@ -472,7 +481,7 @@ class _Writer:
     def _end_of_title(self, nested: Nested) -> str:
         node = nested.drawn[0] if nested.drawn else None
         is_exiting = isinstance(node, ContextNode) and node.context.is_exiting
-        return self.span("alert", " exiting") if is_exiting else ""
+        return self.span("state", " exiting") if is_exiting else ""
 
     def _id(self, nested: Nested, name: str) -> str:
         return f' id="{name}"' if any(True for _ in _targets(nested.drawn)) else ""
@@ -616,6 +625,7 @@ def html_of(
         short_paths,
         room * (1 - INDEX_SHARE) if full else room,
         opens=len(nodes) <= MOST_OPEN,
+        opened={id(node) for circle in drawing.snapshot.cycles for node in circle},
     )
     _write_all(shown, drawing, writer)
     alerts, tree = writer.text()

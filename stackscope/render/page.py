@@ -118,6 +118,16 @@ SCRIPT = """
     });
     found.textContent = count === 1 ? "1 line" : count + " lines";
   }
+  function reveal() {
+    var one = document.getElementById(location.hash.slice(1));
+    if (!one || !tree.contains(one)) { return; }
+    if (box.value) { box.value = ""; search(); }
+    for (var up = one; up !== tree; up = up.parentNode) {
+      if (up.tagName === "DETAILS") { up.open = true; }
+    }
+    one.scrollIntoView();
+  }
+  addEventListener("hashchange", reveal);
   box.addEventListener("input", function () {
     clearTimeout(timer);
     timer = setTimeout(search, 150);
@@ -125,6 +135,7 @@ SCRIPT = """
   document.getElementById("unfold").addEventListener("click", function () { fold(true); });
   document.getElementById("fold").addEventListener("click", function () { fold(false); });
   document.getElementById("tools").hidden = false;
+  reveal();
 })();
 """
 
