@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Context", "Frame", "Stack", "StackItem", "StackSlice"]
 
 
-def mimebundle(self: Any, include: object = None, exclude: object = None) -> Dict[str, str]:
+def mimebundle(self: Any, include: Any = None, exclude: Any = None) -> Dict[str, str]:
     """For notebooks and IPython: the tree as text, and as HTML that can be folded."""
     try:
         load("stackscope.render.html")
@@ -30,7 +30,7 @@ def mimebundle(self: Any, include: object = None, exclude: object = None) -> Dic
         return {"text/plain": str(exc)}
     from stackscope.render.html import mimebundle as bundle_of
 
-    return bundle_of(self)
+    return bundle_of(self, include, exclude)
 
 
 StackItem = object

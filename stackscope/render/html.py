@@ -587,15 +587,25 @@ def _token(kind: str, text: str) -> str:
 # ------------------------------------------------------------------ the whole
 
 
-def mimebundle(shown: Shown) -> Dict[str, str]:
-    """What a front end may show: text, and HTML."""
+def mimebundle(shown: Shown, include: Any, exclude: Any) -> Dict[str, str]:
+    """What a front end may show: text, and HTML.
+
+    Args:
+        shown: What to show.
+        include: The types that are wanted, if that is known.
+        exclude: The types that are not wanted.
+    """
+    wanted = "text/html" not in (exclude or ()) and (not include or "text/html" in include)
     if isinstance(shown, (Stack, Frame, Context, Snapshot)):
         lines = shown.format()
     else:
         lines = format_node(shown, _options())
     if len(lines) > MOST_LINES:
         lines[MOST_LINES:] = [f"{HTML.more}{len(lines) - MOST_LINES} more lines"]
-    return {"text/plain": "".join(lines).rstrip("\n"), "text/html": html_of(shown)}
+    bundle = {"text/plain": "".join(lines).rstrip("\n")}
+    if wanted:
+        bundle["text/html"] = html_of(shown)
+    return bundle
 
 
 def html_of(
@@ -757,7 +767,8 @@ def _index(writer: _Writer, room: float) -> str:
 def _row(group: Sequence[Node], writer: _Writer) -> str:
     node = group[0]
     kind = _kind_of(node) + "s" * (len(group) > 1)
-    number = f"{kind} {number_range([one.number for one in group], HTML.more.rstrip())}"
+    numbers = [one.number for one in group if one.number]
+    title = f"{kind} {number_range(numbers, HTML.more.rstrip())}" if numbers else kind
     name = cut(node.name if isinstance(node, ItemNode) else task_name(node), LONGEST_NAME)
     if len(group) > 1:
         name = f"{name} and {len(group) - 1} more"
@@ -767,7 +778,7 @@ def _row(group: Sequence[Node], writer: _Writer) -> str:
     waits = [one.waiting for one in group if one.waiting is not None]
     pieces = [f"{state.state}: ", *wait_pieces(waits)] if waits else [str(state)]
     cells: List[Line] = [
-        [("number", Link(number, object_of(node)))],
+        [("number", Link(cut(title, LONGEST_NAME), object_of(node)))],
         [("taskname", name)],
         [("text", piece) for piece in pieces],
         [("place", place_text(innermost_user_frame(node.stack)))],

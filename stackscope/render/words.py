@@ -229,10 +229,12 @@ def circle_pieces(circle: Sequence[Node]) -> List[str]:
 
 
 def object_of(node: Node) -> object:
-    """The task, thread or greenlet that a node tells of."""
+    """The task, thread or greenlet that a node tells of; the node itself if there is no such."""
     if isinstance(node, TaskNode):
         return node.task
-    return node.thread if isinstance(node, ThreadNode) else node.item
+    if isinstance(node, ThreadNode):
+        return node if node.thread is None else node.thread
+    return node.item
 
 
 def numbers_in_circle(circle: Sequence[Node]) -> List[str]:

@@ -255,6 +255,16 @@ def test_front_ends_get_text_and_html(what):
     checked(found["text/html"])
 
 
+def test_ipython_shows_text_and_html():
+    shell = pytest.importorskip("IPython.core.interactiveshell").InteractiveShell()
+    formatter = shell.display_formatter
+    found, _ = formatter.format(Stack(None, [Frame(here())]))
+    assert set(found) == {"text/plain", "text/html"}
+    assert found["text/plain"].startswith("stackscope.Stack (most recent call last):\n")
+    plain, _ = formatter.format(Stack(None, []), include=["text/plain"])
+    assert set(plain) == {"text/plain"}
+
+
 def test_the_text_is_short():
     tasks = [task(number) for number in range(3000)]
     for number, node in enumerate(tasks):
