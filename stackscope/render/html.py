@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from stackscope.model.snapshot import Node
     from stackscope.render.drawing import Block, Line, Span
 
+    _Part = Union[str, "_Name", "_Links"]
     Shown = Union[Stack, Frame, Context, Snapshot, LoopNode, TaskNode, ThreadNode, ItemNode]
 
 __all__ = ["MOST_BYTES", "html_of", "mimebundle"]
@@ -113,6 +114,9 @@ HTML = Guides(
     ascii_only=False,
 )
 """Elements stand in each other: only `FLAT` guides mean something, and signs within a line."""
+
+TO = "\N{RIGHTWARDS ARROW}"
+"""What stands before the links to what a title names."""
 
 UNWRITTEN = (HTML.frame[0], HTML.context[0])
 """Guides that are told by how elements stand in each other."""
@@ -300,6 +304,19 @@ class _Name:
         self.target = target
 
 
+class _Links:
+    """The names in a title that can be folded, as a line below it.
+
+    A link inside of a ``<summary>`` would be something to click on in something to click on: not
+    everybody gets at that.
+    """
+
+    __slots__ = ("names",)
+
+    def __init__(self, names: Sequence[_Name]) -> None:
+        self.names = list({name.target: name for name in names}.values())
+
+
 class _Writer:
     """Writes blocks as HTML.
 
@@ -324,7 +341,7 @@ class _Writer:
         self.max_bytes = max_bytes
         self.opens = opens
         self.opened = opened
-        self.parts: List[Union[str, _Name]] = []
+        self.parts: List[_Part] = []
         self.size = 0
         self.limit = max_bytes
         self.start = self.elements = 0
@@ -349,15 +366,19 @@ class _Writer:
         """A line, after all has been drawn that its names may lead to."""
         return "".join(map(self._resolved, self.line(line)))
 
-    def _resolved(self, part: Union[str, _Name]) -> str:
-        if not isinstance(part, _Name):
+    def _resolved(self, part: _Part) -> str:
+        if isinstance(part, str):
             return part
+        if isinstance(part, _Links):
+            known = [self._resolved(one) for one in part.names if one.target in self.names]
+            sign = self.span("guide", f"{TO} ")
+            return f'<div class="ss-line">{sign}{", ".join(known)}</div>' if known else ""
         name = self.names.get(part.target)
         return part.html if name is None else f'<a href="#{name}">{part.html}</a>'
 
-    def line(self, line: Line) -> List[Union[str, _Name]]:
+    def line(self, line: Line) -> List[_Part]:
         """The spans of a line."""
-        found: List[Union[str, _Name]] = []
+        found: List[_Part] = []
         for kind, piece in _merged(line):
             if isinstance(piece, Link):
                 found.append(_Name(self.span(kind, piece), id(piece.target)))
@@ -386,20 +407,23 @@ class _Writer:
 
     # --------------------------------------------------------------- elements
 
-    def put(self, *parts: Union[str, _Name]) -> bool:
+    def put(self, *parts: _Part) -> bool:
         """Write parts if there is room for all of them."""
-        size = 0
-        for part in parts:
-            html = part.html if isinstance(part, _Name) else part
-            size += len(html) if html.isascii() else len(html.encode())
-            if isinstance(part, _Name):
-                size += len(self.prefix) + 30
+        size = sum(map(self._size, parts))
         if self.size + size > self.limit:
             self.is_cut = self.is_full = True
             return False
         self.size += size
         self.parts += parts
         return True
+
+    def _size(self, part: _Part) -> int:
+        """How many bytes a part takes at most."""
+        if isinstance(part, str):
+            return len(part) if part.isascii() else len(part.encode())
+        if isinstance(part, _Links):
+            return 60 + sum(map(self._size, part.names))
+        return self._size(part.html) + len(self.prefix) + 30
 
     def close(self, html: str) -> None:
         """Write the end of an element, for which there is room."""
@@ -435,7 +459,7 @@ class _Writer:
                 return False
         return True
 
-    def _line(self, line: Line, depth: int) -> List[Union[str, _Name]]:
+    def _line(self, line: Line, depth: int) -> List[_Part]:
         return ['<div class="ss-line">', self._level(depth), *self.line(line), "</div>"]
 
     def _level(self, depth: int) -> str:
@@ -445,7 +469,10 @@ class _Writer:
         """Begin the element of a part; ``None`` if it has ended already."""
         block, stack = outer.enter(nested)
         inner = _Parts(block, stack, outer.inside, self.layout, outer.depth + 1)
-        title, *lines = inner.lines() or [[]]
+        found = inner.lines()
+        if not found and inner.is_done():
+            return None
+        title, *lines = found or [[]]
         mark, kind, is_open = self._kind(nested)
         line = [mark, self._level(inner.depth), *self.line(title), self._end_of_title(nested)]
         self.elements += 1
@@ -460,7 +487,11 @@ class _Writer:
             self._remember(nested, name)
             return inner if is_deep else None
         shown = " open" if is_open else ""
-        html = [f"<details {attributes}{shown}><summary>", *line, '</summary><div class="ss-in">']
+        names = [part for part in line if isinstance(part, _Name)]
+        words = [part.html if isinstance(part, _Name) else part for part in line]
+        html = [f"<details {attributes}{shown}><summary>", *words, '</summary><div class="ss-in">']
+        if names:
+            html.append(_Links(names))
         if not self.put(*html, *below):
             return None
         self._remember(nested, name)

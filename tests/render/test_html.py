@@ -51,6 +51,7 @@ class Page(HTMLParser):
             self.ids.append(attrs["id"])
         if tag == "a":
             self.links.append(attrs["href"])
+            assert "summary" not in self.open  # which is to be clicked on itself
         if tag not in VOID:
             self.open.append(tag)
         self.deepest = max(self.deepest, len(self.open))
