@@ -285,7 +285,8 @@ class Hostile:
 
 def hostile_snapshot():
     namespace = {}
-    code = compile("def f(get):\n    return get()\n", HOSTILE.replace("\x00", ""), "exec")
+    filename = HOSTILE.replace("\x00", "").replace("\ud800", "")  # which not every compile() takes
+    code = compile("def f(get):\n    return get()\n", filename, "exec")
     exec(code, {"__name__": HOSTILE}, namespace)
     frame = namespace["f"](lambda: sys._getframe(1))
     context = Context(Hostile(), True, varname=HOSTILE, start_line=1, description=HOSTILE)
