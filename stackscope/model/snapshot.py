@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from stackscope.model.records import brief_record, new
+from stackscope.model.stacks import mimebundle
 from stackscope.safe.loading import TooEarly, load
 
 TYPE_CHECKING = False
@@ -68,6 +69,8 @@ class TaskNode:
 
     def __repr__(self) -> str:
         return f"<TaskNode {self.number} {self.name!r} {self.state}>"
+
+    _repr_mimebundle_ = mimebundle
 
     def walk(self) -> Iterator[TaskNode]:
         """This task and all below it, each before its children."""
@@ -135,6 +138,8 @@ class LoopNode:
     def __repr__(self) -> str:
         return f"<LoopNode of {self.library} in {self.thread or 'no known thread'}>"
 
+    _repr_mimebundle_ = mimebundle
+
     def walk(self) -> Iterator[TaskNode]:
         """All tasks of the loop, each before its children."""
         for node in self.tasks:
@@ -172,6 +177,8 @@ class ThreadNode:
     def __repr__(self) -> str:
         return f"<ThreadNode {self.number} {self.name!r}>"
 
+    _repr_mimebundle_ = mimebundle
+
 
 @brief_record
 class ItemNode:
@@ -201,6 +208,8 @@ class ItemNode:
 
     def __repr__(self) -> str:
         return f"<ItemNode {self.kind} {self.number} {self.state}>"
+
+    _repr_mimebundle_ = mimebundle
 
     def walk(self) -> Iterator[ItemNode]:
         """This item and all below it, each before its children."""
@@ -303,3 +312,59 @@ class Snapshot:
             width=width,
         )
         return format_snapshot(self, options)
+
+    def to_html(
+        self,
+        *,
+        full: bool = False,
+        show_contexts: bool = True,
+        show_hidden_frames: bool = False,
+        max_alike: Optional[int] = 5,
+        fold: bool = True,
+        short_paths: bool = True,
+        max_bytes: int = 1_900_000,
+    ) -> str:
+        """Draw everything as HTML: a tree that can be folded.
+
+        Names of tasks, threads and greenlets that are waited for, or that hold a lock, lead to
+        where these are drawn. Source text has colours if Pygments is installed.
+
+        Args:
+            full: Make a page of its own, which needs nothing else: with an index, a search box, and
+                buttons that fold and unfold all. Else it is a ``<div>`` without scripts, to be put
+                into another page. Several of them on one page don't get in each other's way.
+            show_contexts: Show the context managers that are active in each frame.
+            show_hidden_frames: Also show the frames and contexts marked with ``hide``.
+            max_alike: As in `format`.
+            fold: Fold what `format` leaves out of a stack: the frames of libraries. They can be
+                unfolded.
+            short_paths: As in `format`.
+            max_bytes: How many bytes it may take in UTF-8, of which the style sheet and the script
+                need about 12,000. A line at the end says what was left out for that.
+
+        Returns:
+            The text.
+
+        Example:
+            >>> page = stackscope.extract_all().to_html(full=True)
+            >>> page.startswith("<!DOCTYPE html>")
+            True
+        """
+        try:
+            load("stackscope.render.html")
+        except TooEarly as exc:
+            return f"<p>{exc}</p>"
+        from stackscope.render.html import html_of
+
+        return html_of(
+            self,
+            full=full,
+            show_contexts=show_contexts,
+            show_hidden_frames=show_hidden_frames,
+            max_alike=max_alike,
+            fold=fold,
+            short_paths=short_paths,
+            max_bytes=max_bytes,
+        )
+
+    _repr_mimebundle_ = mimebundle

@@ -15,11 +15,22 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import traceback
     from types import FrameType
-    from typing import Iterator, List, Optional, Sequence, Union
+    from typing import Any, Dict, Iterator, List, Optional, Sequence, Union
 
     Children = Sequence[Union["Context", "Stack"]]
 
 __all__ = ["Context", "Frame", "Stack", "StackItem", "StackSlice"]
+
+
+def mimebundle(self: Any, include: Any = None, exclude: Any = None) -> Dict[str, str]:
+    """For notebooks and IPython: the tree as text, and as HTML that can be folded."""
+    try:
+        load("stackscope.render.html")
+    except TooEarly as exc:
+        return {"text/plain": str(exc)}
+    from stackscope.render.html import mimebundle as bundle_of
+
+    return bundle_of(self, include, exclude)
 
 
 StackItem = object
@@ -80,6 +91,42 @@ class Stack:
         from stackscope.render.stack import format_stack
 
         return format_stack(self, ascii_only, show_contexts, show_hidden_frames)
+
+    def to_html(
+        self,
+        *,
+        full: bool = False,
+        show_contexts: bool = True,
+        show_hidden_frames: bool = False,
+        max_alike: Optional[int] = 5,
+        fold: bool = True,
+        short_paths: bool = True,
+        max_bytes: int = 1_900_000,
+    ) -> str:
+        """Draw the stack as HTML; parameters and result as in `Snapshot.to_html`.
+
+        Example:
+            >>> "<details" in stackscope.extract_since(None).to_html()
+            True
+        """
+        try:
+            load("stackscope.render.html")
+        except TooEarly as exc:
+            return f"<p>{exc}</p>"
+        from stackscope.render.html import html_of
+
+        return html_of(
+            self,
+            full=full,
+            show_contexts=show_contexts,
+            show_hidden_frames=show_hidden_frames,
+            max_alike=max_alike,
+            fold=fold,
+            short_paths=short_paths,
+            max_bytes=max_bytes,
+        )
+
+    _repr_mimebundle_ = mimebundle
 
     def format_flat(self, *, show_contexts: bool = False) -> List[str]:
         """Write the stack in the style of `traceback`.
@@ -213,6 +260,8 @@ class Frame:
 
         return format_frame(self, ascii_only, show_contexts, show_hidden_frames)
 
+    _repr_mimebundle_ = mimebundle
+
     def as_stdlib_summary(self, *, capture_locals: bool = False) -> traceback.FrameSummary:
         """The frame as the standard library describes one; see `Stack.as_stdlib_summary`."""
         from stackscope.render.stdlib import frame_summary
@@ -284,6 +333,8 @@ class Context:
         from stackscope.render.stack import format_context
 
         return format_context(self, ascii_only, show_contexts, show_hidden_frames)
+
+    _repr_mimebundle_ = mimebundle
 
 
 @record

@@ -16,6 +16,8 @@
 `stream`    what a terminal or file takes: colours, characters, columns
 `errors`    the errors of extractions
 `source`    source lines, and the parts of a ``with`` statement on several of them
+`html`      stacks and snapshots as HTML
+`page`      what stands around that: the style sheet, and the page with its script
 `stdlib`    nodes as the standard library's `traceback.StackSummary`
 ==========  =======================================================================
 """

@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Iterator, List, NamedTuple, Tuple, Union
 
 if TYPE_CHECKING:
-    from typing import Iterable, Optional, Protocol, Set
+    from typing import Iterable, Optional, Protocol, Sequence, Set
 
     class Paper(Protocol):
         """What tables are drawn on: a `Layout`, or a terminal."""
@@ -117,6 +117,24 @@ class Layout:
         return "x" if self.guides.ascii_only else "\N{MULTIPLICATION SIGN}"
 
 
+class Link(str):
+    """The text of a span that names something that may be drawn elsewhere.
+
+    Args:
+        text: The text.
+        target: What it names: the object that is a task, a thread or the like.
+    """
+
+    __slots__ = ("target",)
+
+    target: object
+
+    def __new__(cls, text: str, target: object) -> Link:
+        self = super().__new__(cls, text)
+        self.target = target
+        return self
+
+
 class Nested:
     """A block that stands deeper than the block it is a part of.
 
@@ -124,14 +142,22 @@ class Nested:
         guides: What goes before its first line and before its further lines.
         block: The block.
         stack: The stack that it draws, if it draws one.
+        drawn: What it draws: nodes, of which those after the first one are only counted.
     """
 
-    __slots__ = ("block", "guides", "stack")
+    __slots__ = ("block", "drawn", "guides", "stack")
 
-    def __init__(self, guides: Tuple[str, str], block: Block, stack: object = None) -> None:
+    def __init__(
+        self,
+        guides: Tuple[str, str],
+        block: Block,
+        stack: object = None,
+        drawn: Sequence[object] = (),
+    ) -> None:
         self.guides = guides
         self.block = block
         self.stack = stack
+        self.drawn = drawn
 
 
 Block = Iterator[Union[Line, Nested]]
@@ -194,7 +220,7 @@ def draw(block: Block, layout: Layout) -> Iterator[Line]:
         stack = 0
         if part.stack is not None:
             stack = id(part.stack)
-            omission = _why_omitted(stack, inside, layout)
+            omission = why_omitted(stack, inside, layout)
             if omission:
                 inner, stack = iter([[("guide", layout.guides.more), ("note", omission)]]), 0
             else:
@@ -204,7 +230,14 @@ def draw(block: Block, layout: Layout) -> Iterator[Line]:
         outer[-1].first = outer[-1].rest
 
 
-def _why_omitted(stack: int, inside: Set[int], layout: Layout) -> str:
+def why_omitted(stack: int, inside: Set[int], layout: Layout) -> str:
+    """Why a stack isn't drawn inside of others; empty if it is.
+
+    Args:
+        stack: The id of the stack.
+        inside: The ids of those around it.
+        layout: How to draw.
+    """
     if layout.max_depth is not None and len(inside) >= layout.max_depth:
         return "deeper levels left out"
     # only a hook can make such a thing

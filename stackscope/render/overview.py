@@ -12,7 +12,7 @@ from stackscope.render.paths import short_path
 from stackscope.render.tasks import LoopTable
 from stackscope.render.threads import thread_lines
 from stackscope.render.words import (
-    circle_text,
+    circle_pieces,
     count,
     joined,
     loop_title,
@@ -173,7 +173,7 @@ def _thread_at(stack: Stack, threads: List[ThreadNode]) -> Optional[ThreadNode]:
 def circle_lines(snapshot: Snapshot) -> Iterator[Line]:
     """Who waits for each other."""
     for circle in snapshot.cycles:
-        yield [("alert", circle_text(circle))]
+        yield [("alert", piece) for piece in circle_pieces(circle)]
 
 
 def thread_table(snapshot: Snapshot, layout: Layout, max_alike: Optional[int]) -> Iterator[Line]:

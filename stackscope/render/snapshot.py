@@ -12,8 +12,9 @@ from __future__ import annotations
 import os
 from types import CoroutineType
 
+from stackscope.model.snapshot import LoopNode, Snapshot, TaskNode, ThreadNode
 from stackscope.model.stacks import Context, Frame
-from stackscope.render.drawing import FLAT, Layout, Nested, draw, plain
+from stackscope.render.drawing import FLAT, Layout, Link, Nested, draw, plain
 from stackscope.render.nodes import ContextNode, FrameNode, StackNode, View
 from stackscope.render.overview import (
     LATE,
@@ -45,7 +46,7 @@ from stackscope.render.words import (
     task_name,
     task_title,
     tasks_named_in,
-    wait_of_all,
+    wait_pieces,
 )
 from stackscope.safe.text import cut, safe_text
 from stackscope.snapshot.folding import folded_frames, is_users_context, library_here, repeats
@@ -60,13 +61,21 @@ from stackscope.snapshot.user_code import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Dict, List, Optional, Sequence, Set, Tuple
+    from typing import Dict, Iterator, List, Optional, Sequence, Set, Tuple, Union
 
-    from stackscope.model.snapshot import ItemNode, Snapshot, TaskNode, ThreadNode
+    from stackscope.model.snapshot import ItemNode, Node
     from stackscope.model.stacks import Stack
     from stackscope.render.drawing import Block, Line
 
-__all__ = ["Options", "format_snapshot"]
+__all__ = [
+    "Drawing",
+    "Options",
+    "Sentence",
+    "TaskView",
+    "format_node",
+    "format_snapshot",
+    "snapshot_of",
+]
 
 MOST_CHILDREN = 20
 """The most children of a context that are drawn where each is only called by its name."""
@@ -117,7 +126,7 @@ class Options:
         self.width = width
 
 
-class _TaskView(View):
+class TaskView(View):
     """A view in which a task is called by its number and name, not by its representation."""
 
     nodes: Dict[int, TaskNode]
@@ -130,14 +139,32 @@ class _TaskView(View):
 def format_snapshot(snapshot: Snapshot, options: Options) -> List[str]:
     """See `Snapshot.format`."""
     layout = Layout(options.ascii_only, width=options.width)
-    view = _TaskView(options.show_contexts, options.show_hidden_frames)
-    drawing = _Drawing(snapshot, view, layout, options)
+    view = TaskView(options.show_contexts, options.show_hidden_frames)
+    drawing = Drawing(snapshot, view, layout, options)
     lines = draw(drawing.everything(), layout)
     if options.short_paths:
         lines = map(with_short_paths, lines)
     if options.fold:
         lines = (_fitting(line, layout) for line in lines)
     return plain(lines, layout)
+
+
+def format_node(node: Union[LoopNode, Node], options: Options) -> List[str]:
+    """A part of a snapshot by itself, drawn as in the whole."""
+    layout = Layout(options.ascii_only, width=options.width)
+    view = TaskView(options.show_contexts, options.show_hidden_frames)
+    drawing = Drawing(snapshot_of(node), view, layout, options)
+    lines = map(with_short_paths, draw(drawing.node(node), layout))
+    return plain((_fitting(line, layout) for line in lines), layout)
+
+
+def snapshot_of(node: Union[LoopNode, Node]) -> Snapshot:
+    """A snapshot in which there is nothing else."""
+    if isinstance(node, LoopNode):
+        return Snapshot([node], [])
+    if isinstance(node, TaskNode):
+        return Snapshot([LoopNode(None, "", None, False, False, [node])], [])
+    return Snapshot([], [node]) if isinstance(node, ThreadNode) else Snapshot([], [], [node])
 
 
 def _fitting(line: Line, layout: Layout) -> Line:
@@ -156,9 +183,9 @@ def _fitting(line: Line, layout: Layout) -> Line:
     whole = line
     # Who holds what is waited for matters more than the place, which the frames below tell as well.
     for index, has_place in ((0, True), (0, False), (1, True)):
-        if _excess(line, layout) > 0 and any(isinstance(text, _Sentence) for _, text in whole):
+        if _excess(line, layout) > 0 and any(isinstance(text, Sentence) for _, text in whole):
             line = [
-                (kind, text.shorter[index] if isinstance(text, _Sentence) else text)
+                (kind, text.shorter[index] if isinstance(text, Sentence) else text)
                 for kind, text in whole
                 if has_place or not text.startswith(AT)
             ]
@@ -172,20 +199,22 @@ def _fitting(line: Line, layout: Layout) -> Line:
     return cut_line(line, layout.width, layout.ellipsis)
 
 
-class _Sentence(str):
+class Sentence(str):
     """What something does, with forms of it that are shorter.
 
     Args:
-        text: The whole sentence.
+        pieces: The whole sentence, in pieces: names of what may be drawn elsewhere are a `Link`.
         shorter: Two forms, of which the second one is the shortest.
     """
 
-    __slots__ = ("shorter",)
+    __slots__ = ("pieces", "shorter")
 
+    pieces: Sequence[str]
     shorter: Tuple[str, str]
 
-    def __new__(cls, text: str, *shorter: str) -> _Sentence:
-        self = super().__new__(cls, text)
+    def __new__(cls, pieces: Sequence[str], *shorter: str) -> Sentence:
+        self = super().__new__(cls, "".join(pieces))
+        self.pieces = pieces
         self.shorter = (shorter[0], shorter[1])
         return self
 
@@ -200,11 +229,14 @@ def _without_folder(place: str) -> str:
     return AT + os.path.basename(place[start:])
 
 
-class _Drawing:
+class Drawing:
     """One drawing of a snapshot."""
 
+    leaves_out_calls = True
+    """Whether frames of a library that its title tells of are left out at the end of a task."""
+
     def __init__(
-        self, snapshot: Snapshot, view: _TaskView, layout: Layout, options: Options
+        self, snapshot: Snapshot, view: TaskView, layout: Layout, options: Options
     ) -> None:
         self.snapshot = snapshot
         self.view = view
@@ -229,17 +261,28 @@ class _Drawing:
 
     def everything(self) -> Block:
         """The whole snapshot."""
-        snapshot, options = self.snapshot, self.options
-        if not snapshot.loops and not snapshot.threads and not snapshot.items:
-            yield [("note", "No task is alive in this process.")]
+        options = self.options
+        yield from self.nothing()
         if options.overview:
             yield from self.overview()
         if options.overview and options.stacks:
             yield []
         if options.stacks:
             yield from self.stacks()
-        if snapshot.frozen:
-            words = f"{count(snapshot.frozen, 'object')} kept from the collector by gc.freeze(): "
+        yield from self.frozen()
+
+    def nothing(self) -> Iterator[Line]:
+        """That there is nothing, if that is so."""
+        snapshot = self.snapshot
+        if not snapshot.loops and not snapshot.threads and not snapshot.items:
+            yield [("note", "No task is alive in this process.")]
+
+    def frozen(self) -> Iterator[Line]:
+        """What couldn't be found, if there may be such a thing."""
+        if self.snapshot.frozen:
+            words = (
+                f"{count(self.snapshot.frozen, 'object')} kept from the collector by gc.freeze(): "
+            )
             yield [("note", f"{words}greenlets and resting event loops among these may be missing")]
 
     def overview(self) -> Block:
@@ -253,28 +296,48 @@ class _Drawing:
         """The stacks of all tasks, then those of the threads and of the rest."""
         snapshot = self.snapshot
         for loop in snapshot.loops:
-            yield loop_title(loop)
-            yield from self.siblings(loop.tasks, self.guides.context)
-            for note in loop_notes(loop):
-                yield [("note", note)]
+            yield from self.loop(loop)
         if not self.options.overview:
             yield from circle_lines(snapshot)
         if snapshot.threads:
-            yield [("header", f"{count(len(snapshot.threads), 'thread')}:")]
-        yield from self.threads(snapshot.threads)
-        kinds = dict.fromkeys(node.kind for node in snapshot.items)
-        for kind in kinds:
-            nodes = [node for node in snapshot.items if node.kind == kind]
-            total = sum(1 for top in nodes for _ in top.walk())
-            yield [("header", f"{count(total, kind)}:")]
-            yield from self.items(nodes)
+            yield from self.all_threads()
+        for kind in dict.fromkeys(node.kind for node in snapshot.items):
+            yield from self.all_items(kind)
+
+    def loop(self, loop: LoopNode) -> Block:
+        """A loop with its tasks."""
+        yield loop_title(loop)
+        yield from self.siblings(loop.tasks, self.guides.context)
+        for note in loop_notes(loop):
+            yield [("note", note)]
+
+    def all_threads(self) -> Block:
+        """The threads, below a title."""
+        threads = self.snapshot.threads
+        yield [("header", f"{count(len(threads), 'thread')}:")]
+        yield from self.threads(threads)
+
+    def all_items(self, kind: str) -> Block:
+        """All greenlets, or other things of one kind, below a title."""
+        nodes = [node for node in self.snapshot.items if node.kind == kind]
+        total = sum(1 for top in nodes for _ in top.walk())
+        yield [("header", f"{count(total, kind)}:")]
+        yield from self.items(nodes)
+
+    def node(self, node: Union[LoopNode, Node]) -> Block:
+        """A part of a snapshot by itself."""
+        if isinstance(node, LoopNode):
+            return self.loop(node)
+        if isinstance(node, TaskNode):
+            return self.task(node)
+        return self.thread(node) if isinstance(node, ThreadNode) else self.item(node, [node])
 
     # -------------------------------------------------------------- tasks
 
     def siblings(self, nodes: Sequence[TaskNode], guides: Tuple[str, str]) -> Block:
         """Tasks below the same owner; many that are alike as one."""
         for group in self.alike(nodes):
-            yield Nested(guides, self.task(group[0], group))
+            yield Nested(guides, self.task(group[0], group), drawn=group)
 
     def alike(self, nodes: Sequence[TaskNode]) -> List[List[TaskNode]]:
         """The tasks in groups: one for more than `max_alike` with the same stack, else one each."""
@@ -311,14 +374,14 @@ class _Drawing:
         first = self.first_at.setdefault(key, node)
         if first is node or not frames or _owns_in_users_code(node):
             return []
-        return [("comment", f", as task {first.number}")]
+        return [("comment", ", as "), ("comment", Link(f"task {first.number}", first.task))]
 
     def task_title(self, node: TaskNode, group: Sequence[TaskNode] = ()) -> Line:
         """The title of a task: its number and name, what it does and what it waits for."""
         waits = [one.waiting for one in group or [node] if one.waiting is not None]
         brief = f": {state_parts(group or [node])}"
         middle = f": {node.state}: {sentence_in_brief(waits)}" if waits else brief
-        words = _Sentence(_state_words(node, group), middle, brief)
+        words = Sentence(_state_words(node, group), middle, brief)
         return [("root", self.name_of(node)), ("comment", words)]
 
     def name_of(self, node: TaskNode) -> str:
@@ -359,11 +422,14 @@ class _Drawing:
         if not others:
             return
         also = "also for " if len(others) < len(known) else "for "
+        line: Line = [("guide", self.guides.context[0]), ("note", also)]
         if len(others) <= MOST_NAMES:
-            text = ", ".join([task_title(one) for one in others])
+            for index, one in enumerate(others):
+                comma = [("note", ", ")] if index else []
+                line += [*comma, ("note", Link(task_title(one), one.task))]
         else:
-            text = f"tasks {number_ranges(one.number for one in others)}"
-        yield [("guide", self.guides.context[0]), ("note", f"{also}{text}, drawn elsewhere")]
+            line.append(("note", f"tasks {number_ranges(one.number for one in others)}"))
+        yield [*line, ("note", ", drawn elsewhere")]
 
     # ------------------------------------------------------------- frames
 
@@ -377,13 +443,14 @@ class _Drawing:
         shown = list(node.frames())
         if not self.options.fold:
             for frame in shown:
-                yield Nested(self.guides.frame, self.frame(frame))
+                yield self.nested_frame(frame)
             return
         elsewhere = [self._owner_of(one.frame, owner) for one in shown]
         folded = self._folded([one.frame for one in shown])
         entries = [(one.frame.pyframe, one.frame.lineno) for one in shown]
         hidden = [is_folded or other is not None for is_folded, other in zip(folded, elsewhere)]
-        if owner is not None and owner.waiting is not None and owner.waiting.call:
+        calls = owner is not None and owner.waiting is not None and owner.waiting.call
+        if calls and self.leaves_out_calls:
             # The title says what the innermost ones do.
             while hidden and hidden[-1] and elsewhere[len(hidden) - 1] is None:
                 del hidden[-1]
@@ -396,23 +463,23 @@ class _Drawing:
             first = self._drawn_with(shown, hidden, owner)
         if first is not None:
             index = self._count_before_user(shown)
-            line = self._fold_line([pyframe for pyframe, _ in entries[:index]], None)
-            yield [*line, ("note", f", as in task {first.number}")]
+            line = self.fold_line(shown[:index], None)
+            task = Link(f"task {first.number}", first.task)
+            yield [*line, ("note", ", as in "), ("note", task)]
         while index < len(shown):
             start = index
             if hidden[start]:
                 while index < len(shown) and hidden[index] and elsewhere[index] is elsewhere[start]:
                     index += 1
-                frames = [pyframe for pyframe, _ in entries[start:index]]
-                yield self._fold_line(frames, elsewhere[start])
+                yield from self.fold(shown[start:index], elsewhere[start])
                 continue
             repeat = again.get(start)
             times = repeat.times if repeat is not None and repeat.period == 1 else 1
-            yield Nested(self.guides.frame, self.frame(shown[start], times))
+            yield self.nested_frame(shown[start], times)
             index = start + times
             if repeat is not None and repeat.period > 1:
                 for one in shown[start + 1 : start + repeat.period]:
-                    yield Nested(self.guides.frame, self.frame(one))
+                    yield self.nested_frame(one)
                 words = f"{self.layout.times} {repeat.times - 1} more: "
                 words += f"these {repeat.period} frames again"
                 yield [("guide", f"{self.guides.level} "), ("note", words)]
@@ -421,7 +488,7 @@ class _Drawing:
     def _count_before_user(self, frames: Sequence[FrameNode]) -> int:
         """How many frames of libraries come before the user's first one."""
         for index, one in enumerate(frames):
-            if not self._is_of_library(one.frame):
+            if not self.is_of_library(one.frame):
                 return index
         return len(frames)
 
@@ -456,20 +523,30 @@ class _Drawing:
         library = library_of(frame)
         return library != "" and library not in self.looked_at
 
-    def _is_of_library(self, frame: Frame) -> bool:
+    def is_of_library(self, frame: Frame) -> bool:
         """Whether a frame is there for its contexts alone, as others of its library are folded."""
         if not self.options.fold or not self.view.show_contexts:
             return False
         return is_machinery(frame.pyframe) or self._is_passed(frame.pyframe)
 
-    def _fold_line(self, frames: List[FrameType], owner: Optional[TaskNode]) -> Line:
-        """The line that stands for frames that aren't drawn here."""
-        words = f"{count(len(frames), 'frame')} of "
+    def fold(self, nodes: Sequence[FrameNode], owner: Optional[TaskNode]) -> Block:
+        """What stands for frames that aren't drawn here: they are folded, or drawn with a task."""
+        yield self.fold_line(nodes, owner)
+
+    def fold_line(self, nodes: Sequence[FrameNode], owner: Optional[TaskNode]) -> Line:
+        """The line that says how many frames aren't drawn here, and of what they are."""
+        line = [("guide", f"{self.guides.level} "), ("note", f"{count(len(nodes), 'frame')} of ")]
         if owner is not None:
-            words += f"{self.name_of(owner)}, drawn there"
-        else:
-            words += self._libraries(frames)
-        return [("guide", f"{self.guides.level} "), ("note", words)]
+            return [
+                *line,
+                ("note", Link(self.name_of(owner), owner.task)),
+                ("note", ", drawn there"),
+            ]
+        return [*line, ("note", self._libraries([node.frame.pyframe for node in nodes]))]
+
+    def nested_frame(self, node: FrameNode, times: int = 1) -> Nested:
+        """A frame, as a part of what it stands in."""
+        return Nested(self.guides.frame, self.frame(node, times), drawn=[node])
 
     def _libraries(self, frames: List[FrameType]) -> str:
         """The libraries that frames are from; those with the most frames come first."""
@@ -486,15 +563,18 @@ class _Drawing:
         again: Line = [("note", f" ({self.layout.times} {times})")] if times > 1 else []
         yield [*frame_title(node), *again]
         # Of a library's own, nothing else is of interest.
-        is_for_contexts = node.frame is not self.kept and self._is_of_library(node.frame)
+        is_for_contexts = node.frame is not self.kept and self.is_of_library(node.frame)
         for context in node.contexts():
-            if is_for_contexts and not is_users_context(context.context):
-                continue
-            yield Nested(self.guides.context, self.context(context))
-            yield from self.children(context, self.guides.child_in_frame, is_for_contexts)
+            if not is_for_contexts or is_users_context(context.context):
+                yield from self.context_in_frame(context, only_users=is_for_contexts)
         source = node.source
         if source and not is_for_contexts:
             yield [("guide", self.guides.source), ("source", source)]
+
+    def context_in_frame(self, node: ContextNode, only_users: bool = False) -> Block:
+        """A context of a frame, and what it is responsible for."""
+        yield Nested(self.guides.context, self.context(node), drawn=[node])
+        yield from self.children(node, self.guides.child_in_frame, only_users)
 
     def context(self, node: ContextNode) -> Block:
         """A context without its children. What its library says of it is added to its source."""
@@ -527,24 +607,29 @@ class _Drawing:
             only_users: Whether contexts that are libraries' own are left out.
         """
         tasks: List[TaskNode] = []
-        unknown = 0
+        unknown: List[StackNode] = []
         for child in node.children():
             if isinstance(child, ContextNode):
                 if not only_users or is_users_context(child.context):
-                    yield Nested(guides, self.child_context(child))
+                    yield Nested(guides, self.child_context(child), drawn=[child])
                 continue
             task = self.by_stack.get(id(child.stack))
-            if task is not None:
+            if task is None:
+                unknown.append(child)
+            else:
                 tasks.append(task)
-                continue
-            unknown += 1
-            if self.max_alike is None or unknown <= max(self.max_alike, MOST_CHILDREN):
-                yield Nested(guides, self.unknown_child(child))
-        left_out = unknown - max(self.max_alike or unknown, MOST_CHILDREN)
-        if left_out > 0:
-            yield [("guide", guides[0] + self.guides.more), ("note", f"{left_out} more")]
+        yield from self.unknown_children(unknown, guides)
         self.drawn.update(id(task) for task in tasks)
         yield from self.siblings(tasks, guides)
+
+    def unknown_children(self, nodes: Sequence[StackNode], guides: Tuple[str, str]) -> Block:
+        """The stacks below a context that are no tasks of the snapshot."""
+        most = len(nodes) if self.max_alike is None else max(self.max_alike, MOST_CHILDREN)
+        for node in nodes[:most]:
+            yield Nested(guides, self.unknown_child(node), drawn=[node])
+        if len(nodes) > most:
+            left_out = f"{len(nodes) - most} more"
+            yield [("guide", guides[0] + self.guides.more), ("note", left_out)]
 
     def child_context(self, node: ContextNode) -> Block:
         """A context with its children."""
@@ -569,7 +654,7 @@ class _Drawing:
         if self.max_alike is not None:
             groups = groups_of_alike(busy, thread_key, self.max_alike)
         for group in groups:
-            yield Nested(self.guides.context, self.thread(group[0], group))
+            yield Nested(self.guides.context, self.thread(group[0], group), drawn=group)
         if idle:
             yield Nested(self.guides.context, iter([idle_line(idle)]))
 
@@ -581,11 +666,12 @@ class _Drawing:
             for note, holds in (("daemon", node.is_daemon), ("takes this snapshot", node.is_here))
             if holds
         ]
-        words = f" ({', '.join(notes)})" if notes else ""
+        words: str = f" ({', '.join(notes)})" if notes else ""
         if node.waiting is not None:
             brief = f"{words}: {state_parts([node])}"
             middle = f"{words}: waiting: {sentence_in_brief([node.waiting])}"
-            words = _Sentence(f"{words}: waiting for {node.waiting}", middle, brief)
+            pieces = [f"{words}: waiting for ", *wait_pieces([node.waiting])]
+            words = Sentence(pieces, middle, brief)
         elif not node.stack.frames and node.stack.error is None:
             words += f": {NO_PYTHON}"
         name = safe_text(node.name)
@@ -595,7 +681,8 @@ class _Drawing:
         if inner is None:
             line += self.place(node.stack)
         else:
-            line.append(("comment", f"{',' if words else ':'} in {self.name_of(inner)}"))
+            line.append(("comment", f"{',' if words else ':'} in "))
+            line.append(("comment", Link(self.name_of(inner), inner.task)))
         yield line
         yield from self.others_alike([one.number for one in group[1:]])
         if inner is not None or not self._runs_in_time(node):
@@ -615,7 +702,7 @@ class _Drawing:
         """Greenlets or the like; many that are alike as one."""
         most = len(nodes) if self.max_alike is None else self.max_alike
         for group in groups_of_alike(nodes, item_key, most):
-            yield Nested(self.guides.context, self.item(group[0], group))
+            yield Nested(self.guides.context, self.item(group[0], group), drawn=group)
 
     def item(self, node: ItemNode, group: Sequence[ItemNode]) -> Block:
         """A greenlet or the like with its stack."""
@@ -625,8 +712,8 @@ class _Drawing:
         waits = [one.waiting for one in group if one.waiting is not None]
         words: str = f"{where}: {node.state}"
         if waits:
-            words = _Sentence(
-                f"{words}, waiting for {wait_of_all(waits)}",
+            words = Sentence(
+                [f"{words}, waiting for ", *wait_pieces(waits)],
                 f"{where}: waiting: {sentence_in_brief(waits)}",
                 f": {state_parts(group or [node])}",
             )
@@ -634,7 +721,7 @@ class _Drawing:
         if inner is None:
             line += self.place(node.stack)
         else:
-            line.append(("comment", f", in {self.name_of(inner)}"))
+            line += [("comment", ", in "), ("comment", Link(self.name_of(inner), inner.task))]
         yield line
         yield from self.others_alike([one.number for one in group[1:]])
         yield Nested(FLAT, self.rest(node.stack, inner), node.stack)
@@ -716,14 +803,16 @@ def _owns_in_users_code(node: TaskNode) -> bool:
     )
 
 
-def _state_words(node: TaskNode, group: Sequence[TaskNode]) -> str:
+def _state_words(node: TaskNode, group: Sequence[TaskNode]) -> List[str]:
     words = f": {node.state}"
     if node.starts is not None:
         words += f" {task_label(node.starts)}"
+    pieces: List[str] = []
     if node.cancel_reason:
         words += f" ({cut(safe_text(node.cancel_reason), 200)})"
     if node.waiting is not None:
         verb = "" if node.state == "waiting" else ", waiting"
         waits = [one.waiting for one in group or [node] if one.waiting is not None]
-        words += f"{verb} for {wait_of_all(waits)}"
-    return words
+        words += f"{verb} for "
+        pieces = wait_pieces(waits)
+    return [words, *pieces]

@@ -1,4 +1,4 @@
-"""The kinds of spans that a line is made of, and their colours: one table."""
+"""The kinds of spans that a line is made of, and their colours, in terminals and on pages."""
 
 from __future__ import annotations
 
@@ -51,6 +51,44 @@ STYLES: Dict[str, Style] = {
     "place": Style("where a frame stands", ""),
     "alert": Style("what needs attention", "31"),
 }
+
+TOKENS = (
+    # types of tokens, as Pygments calls them, the special ones before the general
+    ("Token.Comment", "2"),
+    ("Token.Keyword.Constant", "35"),
+    ("Token.Keyword", "1"),
+    ("Token.Literal.String.Interpol", "36"),
+    ("Token.Literal.String", "32"),
+    ("Token.Literal.Number", "35"),
+    ("Token.Operator.Word", "1"),
+    ("Token.Name.Decorator", "36"),
+    ("Token.Name.Builtin.Pseudo", ""),  # self
+    ("Token.Name.Builtin", "36"),
+    ("Token.Name.Class", "1;36"),
+    ("Token.Name.Function", "1;36"),
+)
+"""The attributes of the tokens of source text."""
+
+
+class WebColor(NamedTuple):
+    """How a page shows an attribute: a name, and colours for light and for dark.
+
+    On white and on ``#111``, the grounds of notebooks, each has a contrast of 5.5 at least.
+    """
+
+    name: str
+    light: str
+    dark: str
+
+
+WEB_COLORS: Mapping[str, WebColor] = {
+    "2": WebColor("dim", "#5a616b", "#a9afb9"),
+    "31": WebColor("red", "#b3261e", "#ff8a80"),
+    "32": WebColor("green", "#1a6a2e", "#81d695"),
+    "35": WebColor("magenta", "#86239f", "#e0a3f5"),
+    "36": WebColor("cyan", "#0a6475", "#6fd3e3"),
+}
+"""The colours of pages, by the attributes of terminals. Bold is a weight on pages, too."""
 
 PALETTE: Mapping[str, str] = {kind: style.attributes for kind, style in STYLES.items()}
 """The attributes of each kind."""

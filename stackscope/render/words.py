@@ -8,6 +8,7 @@ import time
 from types import CoroutineType, GeneratorType
 
 from stackscope.model.snapshot import ItemNode, TaskNode, ThreadNode
+from stackscope.render.drawing import Link
 from stackscope.render.source import line_text
 from stackscope.render.stream import beginning, end, width_of
 from stackscope.safe.text import (
@@ -213,13 +214,27 @@ def node_title(node: Node) -> str:
     return f"{number} ({cut(safe_text(node.name), LONGEST_NAME)})"
 
 
-def circle_text(circle: Sequence[Node]) -> str:
-    """Who waits for each other: ``… each other: task 2 (a) > task 3 (b) > task 2 (a)``."""
-    names = " > ".join([node_title(node) for node in [*circle, circle[0]]])
+def circle_pieces(circle: Sequence[Node]) -> List[str]:
+    """Who waits for each other: ``… each other: task 2 (a) > task 3 (b) > task 2 (a)``.
+
+    It comes in pieces, of which each name is a `Link`.
+    """
     waits = [node.waiting for node in circle if node.waiting is not None]
     probably = "probably " if any(wait.holders_are_likely for wait in waits) else ""
     whom = "each other" if len(circle) > 1 else "itself"
-    return f"{probably}waiting for {whom}: {names}"
+    pieces = [f"{probably}waiting for {whom}: "]
+    for index, node in enumerate([*circle, circle[0]]):
+        pieces += [*([" > "] if index else []), Link(node_title(node), object_of(node))]
+    return pieces
+
+
+def object_of(node: Node) -> object:
+    """The task, thread or greenlet that a node tells of; the node itself if there is no such."""
+    if isinstance(node, TaskNode):
+        return node.task
+    if isinstance(node, ThreadNode):
+        return node if node.thread is None else node.thread
+    return node.item
 
 
 def numbers_in_circle(circle: Sequence[Node]) -> List[str]:
@@ -486,12 +501,35 @@ def wait_of_all(waits: Sequence[Waiting]) -> str:
 
     ``Lock.acquire(): 7 waiters (7×), 2 waiters (2×), held by task 3 (a) (7×), task 4 (b) (2×)``
     """
-    text, detail = _common([wait_text(wait) for wait in waits]), details_of(waits)
-    return f"{text}: {detail}" if detail else text
+    return "".join(wait_pieces(waits))
+
+
+def wait_pieces(waits: Sequence[Waiting]) -> List[str]:
+    """The same in pieces, of which each that is the name of a task or the like is a `Link`."""
+    text = _common([wait_text(wait) for wait in waits])
+    targets = unique([_named_by_text(wait) for wait in waits])
+    if len(targets) == 1 and targets[0] is not None:
+        text = Link(text, targets[0])
+    details = _detail_pieces(waits)
+    return [text, ": ", *details] if text and details else [text, *details]
+
+
+def _named_by_text(waiting: Waiting) -> object:
+    """The task or thread that `wait_text` names."""
+    if waiting.call:
+        return None
+    if waiting.thread is not None:
+        workers = [one for one in waiting.workers if is_thread(one)]
+        return workers[0] if len(workers) == 1 else None
+    return waiting.obj if waiting.awaiting is None else None
 
 
 def details_of(waits: Sequence[Waiting]) -> str:
     """More about the waits of tasks that are alike."""
+    return "".join(_detail_pieces(waits))
+
+
+def _detail_pieces(waits: Sequence[Waiting]) -> List[str]:
     if len(waits) == 1:
         details = _detail_without_holders(waits[0])
     else:
@@ -499,11 +537,24 @@ def details_of(waits: Sequence[Waiting]) -> str:
             _counted([_detail_without_holders(wait, is_one=False) for wait in waits], len(waits)),
             _time_range([time for wait in waits for time in _times(wait)[:1]]),
         )
-    return joined(details, _held_by(waits, _label, lambda name: f"task {name}"))
+    held_by = _held_by_pieces(waits, _label, lambda name: f"task {name}")
+    if not details:
+        return held_by
+    return [details, ", ", *held_by] if held_by else [details]
 
 
 def _counted(texts: Sequence[str], total: int) -> str:
     """Texts, with how many things each is said of, where it isn't said of all: ``2 (7×), 3 (2×)``.
+
+    Args:
+        texts: The texts; those that are empty are not counted.
+        total: How many things there are.
+    """
+    return "".join(_counted_pieces(texts, total))
+
+
+def _counted_pieces(texts: Sequence[str], total: int) -> List[str]:
+    """The same in pieces, of which the texts are some.
 
     Args:
         texts: The texts; those that are empty are not counted.
@@ -514,8 +565,12 @@ def _counted(texts: Sequence[str], total: int) -> str:
         if text:
             counts[text] = counts.get(text, 0) + 1
     by_count = sorted(counts, key=lambda text: (-counts[text], natural_order(text)))
-    shown = [text if counts[text] == total else f"{text} ({counts[text]}×)" for text in by_count]
-    return ", ".join(shown[:MOST_HOLDERS]) + _and_more(shown)
+    pieces: List[str] = []
+    for text in by_count[:MOST_HOLDERS]:
+        times = "" if counts[text] == total else f" ({counts[text]}×)"
+        pieces += [*([", "] if pieces else []), text, *([times] if times else [])]
+    more = _and_more(by_count)
+    return [*pieces, more] if more else pieces
 
 
 def _detail_without_holders(waiting: Waiting, *, is_one: bool = True) -> str:
@@ -622,6 +677,16 @@ def _held_by(
     noun: str = "",
 ) -> str:
     """Who has what is waited for, surely or probably: ``held by 2 (7×), 3 (2×)``."""
+    return "".join(_held_by_pieces(waits, label, label_of_name, noun))
+
+
+def _held_by_pieces(
+    waits: Sequence[Waiting],
+    label: Callable[[object], str],
+    label_of_name: Callable[[str], str],
+    noun: str = "",
+) -> List[str]:
+    """The same in pieces, of which each name is a `Link`."""
     labels: Dict[int, str] = {}
     surely: List[str] = []
     probably: List[str] = []
@@ -629,15 +694,17 @@ def _held_by(
         found = probably if wait.holders_are_likely else surely
         for holder in wait.holders:
             if id(holder) not in labels:
-                labels[id(holder)] = label(holder)
+                labels[id(holder)] = Link(label(holder), holder)
             found.append(labels[id(holder)])
         if not wait.holders:
             names = [cut(safe_text(name), LONGEST_NAME) for name in wait.holder_names]
             found += map(label_of_name, names)
-    return joined(
-        f"held by {noun}{_counted(surely, len(waits))}" if surely else "",
-        f"probably held by {noun}{_counted(probably, len(waits))}" if probably else "",
-    )
+    pieces: List[str] = []
+    for names, words in ((surely, "held by "), (probably, "probably held by ")):
+        if names:
+            begin = f"{', ' if pieces else ''}{words}{noun}"
+            pieces += [begin, *_counted_pieces(names, len(waits))]
+    return pieces
 
 
 def _label(obj: object) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import os
 
+from stackscope.render.style import TOKENS
 from stackscope_pdb.failures import attempt
 from stackscope_pdb.output.terminal import is_terminal
 
@@ -23,22 +24,6 @@ if TYPE_CHECKING:
 STYLE_VARIABLE = "STACKSCOPE_PDB_STYLE"
 
 INSTALL = "pip install 'stackscope[pdb]'"
-
-_SIXTEEN = (
-    # token types of Pygments, the special ones before the general
-    ("Token.Comment", "2"),
-    ("Token.Keyword.Constant", "35"),
-    ("Token.Keyword", "1"),
-    ("Token.Literal.String.Interpol", "36"),
-    ("Token.Literal.String", "32"),
-    ("Token.Literal.Number", "35"),
-    ("Token.Operator.Word", "1"),
-    ("Token.Name.Decorator", "36"),
-    ("Token.Name.Builtin.Pseudo", ""),  # self
-    ("Token.Name.Builtin", "36"),
-    ("Token.Name.Class", "1;36"),
-    ("Token.Name.Function", "1;36"),
-)
 
 
 def highlight(source: str) -> Optional[str]:
@@ -118,7 +103,7 @@ def _in_code(code: str, text: str) -> str:
 
 
 def _sixteen(kind: str, text: str) -> str:
-    for prefix, code in _SIXTEEN:
+    for prefix, code in TOKENS:
         if kind.startswith(prefix):
             return _in_code(code, text)
     return text

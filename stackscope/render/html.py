@@ -1,0 +1,821 @@
+"""Stacks and snapshots as HTML: trees that can be folded, in notebooks and as pages of their own.
+
+What is drawn, and in which words, is what `stackscope.render.snapshot` decides: the same blocks are
+written here as elements. Each `Nested` block is a ``<details>`` if there is something below its
+lines. What a drawing for a terminal folds, and only counts, can be unfolded.
+
+A name leads to where that task, thread or greenlet is drawn, if it is drawn at all: what is named
+before it is drawn gets its link in the end. The parts are written one at a time and without
+recursion, until there is no room left.
+"""
+
+from __future__ import annotations
+
+import os
+from html import escape
+
+from stackscope.model.snapshot import ItemNode, LoopNode, Snapshot, TaskNode, ThreadNode
+from stackscope.model.stacks import Context, Frame, Stack
+from stackscope.render.drawing import FLAT, Guides, Layout, Link, Nested, why_omitted
+from stackscope.render.nodes import ContextNode, FrameNode, StackNode
+from stackscope.render.overview import circle_lines, headline, is_idle_worker
+from stackscope.render.page import class_of_token, html_page, style_sheet
+from stackscope.render.paths import short_path
+from stackscope.render.snapshot import (
+    Drawing,
+    Options,
+    Sentence,
+    TaskView,
+    format_node,
+    snapshot_of,
+)
+from stackscope.render.stack import stack_title
+from stackscope.render.style import STYLES, TOKENS
+from stackscope.render.words import (
+    count,
+    groups_of_alike,
+    node_title,
+    number_range,
+    object_of,
+    place_text,
+    state_parts,
+    task_name,
+    task_title,
+    time_of_day,
+    wait_pieces,
+)
+from stackscope.safe.interruptions import interrupts
+from stackscope.safe.text import class_name, cut, safe_line
+from stackscope.snapshot.user_code import innermost_user_frame
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import (
+        Any,
+        Callable,
+        Dict,
+        Iterable,
+        Iterator,
+        List,
+        Optional,
+        Sequence,
+        Set,
+        Tuple,
+        Union,
+    )
+
+    from stackscope.model.snapshot import Node
+    from stackscope.render.drawing import Block, Line, Span
+
+    _Part = Union[str, "_Name", "_Links"]
+    Shown = Union[Stack, Frame, Context, Snapshot, LoopNode, TaskNode, ThreadNode, ItemNode]
+
+__all__ = ["MOST_BYTES", "html_of", "mimebundle"]
+
+MOST_BYTES = 1_900_000
+"""The bytes that the HTML takes by default."""
+
+MOST_LINES = 400
+"""The lines of text that go with the HTML, for front ends that can't show it."""
+
+MOST_OPEN = 20
+"""If there are more tasks and threads in a snapshot, they are folded at first."""
+
+MOST_INDEXED_OPEN = 40
+"""If the index of a page has more rows, it is folded at first."""
+
+DEEPEST = 60
+"""The levels of elements. Browsers take some hundreds; what is deeper begins with its level."""
+
+LONGEST_NAME = 200
+"""The characters of a name in a title or table."""
+
+LONGEST_SPAN = 2000
+"""The characters of one span."""
+
+SHARE = 0.8
+"""The part of the room that one section may take if others follow."""
+
+INDEX_SHARE = 0.15
+"""The part of a page that its index may take."""
+
+NOTE_ROOM = 1500
+"""The bytes that are kept for what is said in the end, and for the ends of elements."""
+
+HTML = Guides(
+    frame=("| ", "| "),
+    leaf="\N{BOX DRAWINGS LIGHT UP AND RIGHT} ",
+    context=("- ", "  "),
+    child_in_frame=("- ", "  "),
+    child=("- ", "  "),
+    source="",
+    more="\N{HORIZONTAL ELLIPSIS} ",
+    level="\N{VERTICAL ELLIPSIS}",
+    ascii_only=False,
+)
+"""Elements stand in each other: only `FLAT` guides mean something, and signs within a line."""
+
+TO = "\N{RIGHTWARDS ARROW}"
+"""What stands before the links to what a title names."""
+
+UNWRITTEN = (HTML.frame[0], HTML.context[0])
+"""Guides that are told by how elements stand in each other."""
+
+MARKS = {
+    "held": "\N{BLACK CIRCLE}",
+    "exiting": "\N{CIRCLE WITH LEFT HALF BLACK}",
+    "past": "\N{WHITE CIRCLE}",
+}
+"""What a context manager is marked with."""
+
+
+class _HtmlDrawing(Drawing):
+    """A drawing in which what is folded is there as well, to be unfolded."""
+
+    leaves_out_calls = False
+
+    def __init__(self, snapshot: Snapshot, view: TaskView, layout: Layout, options: Options):
+        super().__init__(snapshot, view, layout, options)
+        self.folded_frames: Set[int] = set()
+
+    def sections(self) -> List[Nested]:
+        """The loops, the threads, and the rest, each as one part."""
+        snapshot = self.snapshot
+        blocks: List[Tuple[Block, Sequence[object]]] = [
+            (self.loop(loop), [loop]) for loop in snapshot.loops
+        ]
+        if snapshot.threads:
+            blocks.append((self.all_threads(), [snapshot]))
+        kinds = dict.fromkeys(node.kind for node in snapshot.items)
+        blocks += [(self.all_items(kind), [snapshot]) for kind in kinds]
+        return [Nested(HTML.context, block, drawn=drawn) for block, drawn in blocks]
+
+    def alerts(self) -> Iterator[Line]:
+        """What is wrong: loops that are stuck, and circles."""
+        for loop in self.snapshot.loops:
+            line = headline(loop, self.snapshot.threads)
+            if line is not None:
+                yield line
+        yield from circle_lines(self.snapshot)
+
+    def single(self, shown: Shown) -> Block:
+        """Anything but a snapshot."""
+        if isinstance(shown, Stack):
+            return self.stack(shown)
+        if isinstance(shown, Frame):
+            return self.frame(FrameNode(shown, self.view))
+        if isinstance(shown, Context):
+            return self.child_context(ContextNode(shown, self.view))
+        assert not isinstance(shown, Snapshot)
+        return self.node(shown)
+
+    def stack(self, stack: Stack) -> Block:
+        """A stack with its title."""
+        yield stack_title(StackNode(stack, self.view))
+        yield Nested(FLAT, self.rest(stack, None), stack)
+
+    def name_of(self, node: TaskNode) -> str:
+        return task_title(node)
+
+    def fold(self, nodes: Sequence[FrameNode], owner: Optional[TaskNode]) -> Block:
+        if owner is not None:
+            yield self.fold_line(nodes, owner)
+            return
+        self.folded_frames.update(id(node.frame) for node in nodes)
+        yield Nested(HTML.context, self._folded_here(nodes), drawn=[nodes])
+
+    def _folded_here(self, nodes: Sequence[FrameNode]) -> Block:
+        yield self.fold_line(nodes, None)
+        for node in nodes:
+            yield self.nested_frame(node)
+
+    def is_of_library(self, frame: Frame) -> bool:
+        # What is folded can be unfolded, and is whole then.
+        return id(frame) not in self.folded_frames and super().is_of_library(frame)
+
+    def context_in_frame(self, node: ContextNode, only_users: bool = False) -> Block:
+        if id(node.frame) in self.folded_frames:
+            # Tasks below it stand where they are seen.
+            yield Nested(self.guides.context, self.context(node), drawn=[node])
+        else:
+            yield from super().context_in_frame(node, only_users)
+
+    def unknown_children(self, nodes: Sequence[StackNode], guides: Tuple[str, str]) -> Block:
+        most = len(nodes) if self.max_alike is None else self.max_alike
+        for group in groups_of_alike(nodes, _stack_key, most):
+            roots = [one.stack for one in group]
+            yield Nested(guides, self._unknown_child(group), drawn=roots)
+
+    def _unknown_child(self, group: Sequence[StackNode]) -> Block:
+        body = self.unknown_child(group[0])
+        yield next(body)
+        yield from self.others_alike([0] * (len(group) - 1))
+        yield from body
+
+
+def _stack_key(node: StackNode) -> Tuple[object, ...]:
+    """Equal for stacks at the same lines."""
+    stack = node.stack
+    frames = [(id(frame.pyframe.f_code), frame.lineno) for frame in stack.frames]
+    return (type(stack.root), stack.error is None or id(stack), *frames)
+
+
+class _Parts:
+    """The parts of a block, those of the flat blocks in it included.
+
+    Args:
+        block: The block.
+        stack: The id of the stack that it draws, or 0.
+        inside: The ids of the stacks around it.
+        layout: How to draw.
+        depth: How many elements it stands inside of.
+
+    Attributes:
+        close: What is written at its end.
+    """
+
+    def __init__(
+        self,
+        block: Block,
+        stack: int,
+        inside: Set[int],
+        layout: Layout,
+        depth: int = 0,
+    ) -> None:
+        self.blocks = [(block, stack)]
+        self.inside = inside
+        self.layout = layout
+        self.close = ""
+        self.depth = depth
+        self.waiting: List[Union[Line, Nested]] = []
+
+    def next(self) -> Union[Line, Nested, None]:
+        """The next part; ``None`` at the end."""
+        if self.waiting:
+            return self.waiting.pop()
+        while self.blocks:
+            block, stack = self.blocks[-1]
+            part = next(block, None)
+            if part is None:
+                self.inside.discard(stack)
+                self.blocks.pop()
+            elif isinstance(part, Nested) and part.guides == FLAT:
+                self.blocks.append(self.enter(part))
+            else:
+                return part
+        return None
+
+    def lines(self) -> List[Line]:
+        """The lines before the next part that is a block of its own."""
+        found: List[Line] = []
+        while len(found) < MOST_LINES:
+            part = self.next()
+            if not isinstance(part, list):
+                if part is not None:
+                    self.waiting.append(part)
+                break
+            if part:
+                found.append(part)
+        return found
+
+    def is_done(self) -> bool:
+        """Whether there is nothing more."""
+        part = self.next()
+        if part is None:
+            return True
+        self.waiting.append(part)
+        return False
+
+    def enter(self, part: Nested) -> Tuple[Block, int]:
+        """The block of a part, and the id of the stack that it draws, or 0."""
+        if part.stack is None:
+            return part.block, 0
+        stack = id(part.stack)
+        omission = why_omitted(stack, self.inside, self.layout)
+        if omission:
+            return iter([[("guide", self.layout.guides.more), ("note", omission)]]), 0
+        self.inside.add(stack)
+        return part.block, stack
+
+
+class _Name:
+    """A place in the HTML for a name, which becomes a link if what it names is there."""
+
+    __slots__ = ("html", "target")
+
+    def __init__(self, html: str, target: int) -> None:
+        self.html = html
+        self.target = target
+
+
+class _Links:
+    """The names in a title that can be folded, as a line below it.
+
+    A link inside of a ``<summary>`` would be something to click on in something to click on: not
+    everybody gets at that.
+    """
+
+    __slots__ = ("names",)
+
+    def __init__(self, names: Sequence[_Name]) -> None:
+        self.names = list({name.target: name for name in names}.values())
+
+
+class _Writer:
+    """Writes blocks as HTML.
+
+    Args:
+        layout: How to draw.
+        short_paths: Whether to shorten paths.
+        max_bytes: How many bytes there is room for.
+        opens: Whether tasks and threads are unfolded at first.
+        opened: The ids of nodes that are unfolded in any case.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        short_paths: bool,
+        max_bytes: float,
+        opens: bool,
+        opened: Set[int],
+    ) -> None:
+        self.layout = layout
+        self.short_paths = short_paths
+        self.max_bytes = max_bytes
+        self.opens = opens
+        self.opened = opened
+        self.parts: List[_Part] = []
+        self.size = 0
+        self.limit = max_bytes
+        self.start = self.elements = 0
+        self.names: Dict[int, str] = {}
+        self.rows: List[Sequence[Node]] = []
+        self.drawn: Set[int] = set()
+        self.is_cut = self.is_full = False
+        # Two outputs in one notebook may come from two processes.
+        self.prefix = f"ss{os.urandom(5).hex()}"
+        self.paths: Dict[str, str] = {}
+        self.sources: Dict[str, str] = {}
+        self.tokens = _lexer()
+
+    # ------------------------------------------------------------------- text
+
+    def text(self) -> Tuple[str, str]:
+        """What was written: the lines that matter most, and the rest."""
+        texts = list(map(self._resolved, self.parts))
+        return "".join(texts[: self.start]), "".join(texts[self.start :])
+
+    def html(self, line: Line) -> str:
+        """A line, after all has been drawn that its names may lead to."""
+        return "".join(map(self._resolved, self.line(line)))
+
+    def _resolved(self, part: _Part) -> str:
+        if isinstance(part, str):
+            return part
+        if isinstance(part, _Links):
+            known = [self._resolved(one) for one in part.names if one.target in self.names]
+            sign = self.span("guide", f"{TO} ")
+            return f'<div class="ss-line">{sign}{", ".join(known)}</div>' if known else ""
+        name = self.names.get(part.target)
+        return part.html if name is None else f'<a href="#{name}">{part.html}</a>'
+
+    def line(self, line: Line) -> List[_Part]:
+        """The spans of a line."""
+        found: List[_Part] = []
+        for kind, piece in _merged(line):
+            if isinstance(piece, Link):
+                found.append(_Name(self.span(kind, piece), id(piece.target)))
+            elif kind == "source":
+                found.append(self._source(piece))
+            else:
+                found.append(self.span(kind, self._path(piece) if kind == "path" else piece))
+        return found
+
+    def span(self, kind: str, text: str) -> str:
+        """One span."""
+        html = _escaped(cut(text, LONGEST_SPAN))
+        return f'<span class="ss-{kind}">{html}</span>' if STYLES[kind].attributes else html
+
+    def _path(self, path: str) -> str:
+        if not self.short_paths:
+            return path
+        if path not in self.paths:
+            self.paths[path] = short_path(path)
+        return self.paths[path]
+
+    def _source(self, source: str) -> str:
+        if source not in self.sources:
+            self.sources[source] = _highlighted(cut(source, LONGEST_SPAN), self.tokens)
+        return self.sources[source]
+
+    # --------------------------------------------------------------- elements
+
+    def put(self, *parts: _Part) -> bool:
+        """Write parts if there is room for all of them."""
+        size = sum(map(self._size, parts))
+        if self.size + size > self.limit:
+            self.is_cut = self.is_full = True
+            return False
+        self.size += size
+        self.parts += parts
+        return True
+
+    def _size(self, part: _Part) -> int:
+        """How many bytes a part takes at most."""
+        if isinstance(part, str):
+            return len(part) if part.isascii() else len(part.encode())
+        if isinstance(part, _Links):
+            return 60 + sum(map(self._size, part.names))
+        return self._size(part.html) + len(self.prefix) + 30
+
+    def close(self, html: str) -> None:
+        """Write the end of an element, for which there is room."""
+        self.size += len(html)
+        self.parts.append(html)
+
+    def block(self, nested: Nested) -> bool:
+        """Write a part with all below it, or as much as there is room for.
+
+        Returns:
+            Whether that was all.
+        """
+        self.is_full = False
+        top = _Parts(iter([nested]), 0, set(), self.layout)
+        levels = [top]
+        while levels:
+            level = levels[-1]
+            part = level.next()
+            if part is None:
+                self.close(level.close)
+                levels.pop()
+                continue
+            if isinstance(part, Nested):
+                inner = self._opened(part, level)
+                if inner is not None:
+                    levels.append(inner)
+                    continue
+                is_written = not self.is_full
+            else:
+                is_written = not part or self.put(*self._line(part, level.depth))
+            if not is_written:
+                self.close("".join([one.close for one in reversed(levels)]))
+                return False
+        return True
+
+    def _line(self, line: Line, depth: int) -> List[_Part]:
+        return ['<div class="ss-line">', self._level(depth), *self.line(line), "</div>"]
+
+    def _level(self, depth: int) -> str:
+        return self.span("guide", f"{HTML.level}{depth} ") if depth > DEEPEST else ""
+
+    def _opened(self, nested: Nested, outer: _Parts) -> Optional[_Parts]:
+        """Begin the element of a part; ``None`` if it has ended already."""
+        block, stack = outer.enter(nested)
+        inner = _Parts(block, stack, outer.inside, self.layout, outer.depth + 1)
+        found = inner.lines()
+        if not found and inner.is_done():
+            return None
+        title, *lines = found or [[]]
+        mark, kind, is_open = self._kind(nested)
+        line = [mark, self._level(inner.depth), *self.line(title), self._end_of_title(nested)]
+        self.elements += 1
+        name = f"{self.prefix}-{self.elements}"
+        attributes = f'class="ss-item{kind}"' + self._id(nested, name)
+        below = [part for one in lines for part in self._line(one, inner.depth)]
+        is_deep = inner.depth > DEEPEST
+        if is_deep or inner.is_done():
+            html = [f'<div {attributes}><div class="ss-title">', *line, "</div>", *below, "</div>"]
+            if not self.put(*html):
+                return None
+            self._remember(nested, name)
+            return inner if is_deep else None
+        shown = " open" if is_open else ""
+        names = [part for part in line if isinstance(part, _Name)]
+        words = [part.html if isinstance(part, _Name) else part for part in line]
+        html = [f"<details {attributes}{shown}><summary>", *words, '</summary><div class="ss-in">']
+        if names:
+            html.append(_Links(names))
+        if not self.put(*html, *below):
+            return None
+        self._remember(nested, name)
+        inner.close = "</div></details>"
+        return inner
+
+    def _kind(self, nested: Nested) -> Tuple[str, str, bool]:
+        """The mark before a title, the class of the element, and whether it is open at first."""
+        node = nested.drawn[0] if nested.drawn else None
+        if isinstance(node, ContextNode):
+            return _mark(_state_of(node.context)), "", True
+        if isinstance(node, (TaskNode, ThreadNode, ItemNode)):
+            return "", " ss-node", self.opens or id(node) in self.opened
+        if isinstance(node, (LoopNode, Snapshot)):
+            return "", "", True
+        return "", "", isinstance(node, (FrameNode, Stack)) or node is None
+
+    def _end_of_title(self, nested: Nested) -> str:
+        node = nested.drawn[0] if nested.drawn else None
+        is_exiting = isinstance(node, ContextNode) and node.context.is_exiting
+        return self.span("state", " exiting") if is_exiting else ""
+
+    def _id(self, nested: Nested, name: str) -> str:
+        return f' id="{name}"' if any(True for _ in _targets(nested.drawn)) else ""
+
+    def _remember(self, nested: Nested, name: str) -> None:
+        """Let the names of what is drawn lead to its element."""
+        for target in _targets(nested.drawn):
+            self.names.setdefault(id(target), name)
+        group = [one for one in nested.drawn if isinstance(one, (TaskNode, ThreadNode, ItemNode))]
+        if group:
+            self.rows.append(group)
+            self.drawn.update(map(id, group))
+            for node in group[1:]:  # what is below these is as alike as they are
+                if not isinstance(node, ThreadNode):
+                    self.drawn.update(map(id, node.walk()))
+
+
+def _merged(line: Line) -> Iterator[Span]:
+    """The pieces of a line. Those that follow each other are one if they are of the same kind."""
+    kind, text = "", ""
+    for new, span in line:
+        if new == "guide" and span in UNWRITTEN:
+            continue
+        for piece in span.pieces if isinstance(span, Sentence) else (span,):
+            if new == kind and not isinstance(piece, Link):
+                text += piece
+                continue
+            if text:
+                yield kind, text
+            kind, text = new, piece
+            if isinstance(piece, Link):
+                yield kind, piece
+                kind, text = "", ""
+    if text:
+        yield kind, text
+
+
+def _targets(drawn: Iterable[object]) -> Iterator[object]:
+    """What can be referred to of what an element draws."""
+    for node in drawn:
+        if isinstance(node, (TaskNode, ThreadNode, ItemNode)):
+            target: object = object_of(node)
+        else:
+            target = node.root if isinstance(node, Stack) else None
+        if target is not None:
+            yield target
+
+
+def _state_of(context: Context) -> str:
+    return "past" if context.is_past else "exiting" if context.is_exiting else "held"
+
+
+def _mark(state: str) -> str:
+    return (
+        f'<span class="ss-mark" role="img" aria-label="{state}" title="{state}">'
+        f"{MARKS[state]}</span>"
+    )
+
+
+def _escaped(text: str) -> str:
+    """Text in which nothing is markup, nor anything else than printable characters."""
+    return escape(safe_line(text))
+
+
+# ---------------------------------------------------------------- source text
+
+
+def _lexer() -> Optional[Callable[[str], Iterable[Tuple[Any, str]]]]:
+    """What makes tokens of source text, if Pygments is installed."""
+    try:
+        # Not by `pygments.lexers`, which replaces itself in sys.modules while it is imported:
+        # another thread may find it incomplete then.
+        from pygments.lexers.python import PythonLexer
+    except Exception as exc:
+        if interrupts(exc):
+            raise
+        return None
+    return PythonLexer(stripnl=False, ensurenl=False).get_tokens
+
+
+def _highlighted(source: str, lex: Optional[Callable[[str], Iterable[Tuple[Any, str]]]]) -> str:
+    if lex is None:
+        return _escaped(source)
+    try:
+        tokens = [(str(kind), text) for kind, text in lex(source)]
+    except Exception as exc:  # a filter may be one that somebody has registered
+        if interrupts(exc):
+            raise
+        return _escaped(source)
+    if "".join([text for _, text in tokens]) != source:
+        return _escaped(source)
+    return "".join([_token(kind, text) for kind, text in tokens])
+
+
+def _token(kind: str, text: str) -> str:
+    html = _escaped(text)
+    for prefix, attributes in TOKENS:
+        if kind.startswith(prefix):
+            return f'<span class="{class_of_token(prefix)}">{html}</span>' if attributes else html
+    return html
+
+
+# ------------------------------------------------------------------ the whole
+
+
+def mimebundle(shown: Shown, include: Any, exclude: Any) -> Dict[str, str]:
+    """What a front end may show: text, and HTML.
+
+    Args:
+        shown: What to show.
+        include: The types that are wanted, if that is known.
+        exclude: The types that are not wanted.
+    """
+    wanted = "text/html" not in (exclude or ()) and (not include or "text/html" in include)
+    if isinstance(shown, (Stack, Frame, Context, Snapshot)):
+        lines = shown.format()
+    else:
+        lines = format_node(shown, _options())
+    if len(lines) > MOST_LINES:
+        lines[MOST_LINES:] = [f"{HTML.more}{len(lines) - MOST_LINES} more lines"]
+    bundle = {"text/plain": "".join(lines).rstrip("\n")}
+    if wanted:
+        bundle["text/html"] = html_of(shown)
+    return bundle
+
+
+def html_of(
+    shown: Shown,
+    *,
+    full: bool = False,
+    show_contexts: bool = True,
+    show_hidden_frames: bool = False,
+    max_alike: Optional[int] = 5,
+    fold: bool = True,
+    short_paths: bool = True,
+    max_bytes: int = MOST_BYTES,
+) -> str:
+    """See `Snapshot.to_html`."""
+    options = _options(show_contexts, show_hidden_frames, max_alike, fold, short_paths)
+    layout = Layout()
+    layout.guides = HTML
+    view = TaskView(show_contexts, show_hidden_frames)
+    drawing = _HtmlDrawing(_snapshot_with(shown), view, layout, options)
+    title = _escaped(_title(shown))
+    style = f"<style>{style_sheet()}</style>"
+    around = html_page(title, "", "", "", _legend()) if full else style
+    room = max_bytes - len(around.encode()) - NOTE_ROOM
+    nodes = [] if isinstance(shown, (Stack, Frame, Context)) else list(_all_nodes(drawing.snapshot))
+    writer = _Writer(
+        layout,
+        short_paths,
+        room * (1 - INDEX_SHARE) if full else room,
+        opens=len(nodes) <= MOST_OPEN,
+        opened={id(node) for circle in drawing.snapshot.cycles for node in circle},
+    )
+    _write_all(shown, drawing, writer)
+    alerts, tree = writer.text()
+    if writer.is_cut:
+        tree += f'<div class="ss-line">{_what_is_missing(nodes, drawing, writer)}</div>'
+    if full:
+        return html_page(title, alerts, _index(writer, room - writer.size), tree, _legend())
+    return f'<div class="stackscope">{style}{alerts}{tree}</div>'
+
+
+def _options(
+    show_contexts: bool = True,
+    show_hidden_frames: bool = False,
+    max_alike: Optional[int] = 5,
+    fold: bool = True,
+    short_paths: bool = True,
+) -> Options:
+    return Options(
+        ascii_only=False,
+        show_contexts=show_contexts,
+        show_hidden_frames=show_hidden_frames,
+        max_alike=max_alike,
+        overview=False,
+        stacks=True,
+        fold=fold,
+        short_paths=short_paths,
+        width=120,
+    )
+
+
+def _snapshot_with(shown: Shown) -> Snapshot:
+    if isinstance(shown, Snapshot):
+        return shown
+    if isinstance(shown, (Stack, Frame, Context)):
+        return Snapshot([], [])
+    return snapshot_of(shown)
+
+
+def _write_all(shown: Shown, drawing: _HtmlDrawing, writer: _Writer) -> None:
+    """Write the lines that matter most, and then each part, as far as there is room."""
+    if not isinstance(shown, Snapshot):
+        node: object = shown
+        if isinstance(shown, Context):
+            node = ContextNode(shown, drawing.view)
+        writer.block(Nested(HTML.context, drawing.single(shown), drawn=[node]))
+        return
+    writer.limit = writer.max_bytes * (1 - SHARE)
+    for line in [*drawing.alerts(), *drawing.nothing(), *drawing.frozen()]:
+        kind = " ss-warn" if line[0][0] == "alert" else ""
+        writer.put(f'<div class="ss-line{kind}">', *writer.line(line), "</div>")
+    writer.start = len(writer.parts)
+    sections = drawing.sections()
+    for section in sections:
+        left = writer.max_bytes - writer.size
+        writer.limit = writer.size + left * (1 if section is sections[-1] else SHARE)
+        writer.block(section)
+
+
+def _title(shown: Shown) -> str:
+    """What a page is called."""
+    if isinstance(shown, Snapshot):
+        words = [
+            count(len(shown.loops), "loop"),
+            count(sum(1 for _ in shown.tasks()), "task"),
+            count(len(shown.threads), "thread"),
+        ]
+        return f"{', '.join(words)}, seen at {time_of_day(shown.taken_at)}"
+    if isinstance(shown, (TaskNode, ThreadNode, ItemNode)):
+        return cut(node_title(shown), LONGEST_NAME)
+    if isinstance(shown, Stack) and shown.root is not None:
+        return f"Stack of a {class_name(shown.root)}"
+    return type(shown).__name__
+
+
+def _all_nodes(snapshot: Snapshot) -> Iterator[Node]:
+    yield from snapshot.tasks()
+    yield from snapshot.threads
+    for item in snapshot.items:
+        yield from item.walk()
+
+
+def _what_is_missing(nodes: Sequence[Node], drawing: Drawing, writer: _Writer) -> str:
+    """What is said if there was no room for all."""
+    missing: Dict[str, int] = {}
+    for node in nodes:
+        is_idle = isinstance(node, ThreadNode) and drawing.options.fold and is_idle_worker(node)
+        if id(node) not in writer.drawn and not is_idle:
+            kind = _kind_of(node)
+            missing[kind] = missing.get(kind, 0) + 1
+    words = " and ".join([count(number, kind) for kind, number in missing.items()]) or "some lines"
+    return writer.span("alert", f"{HTML.more}left out, for want of room: {words}")
+
+
+def _kind_of(node: Node) -> str:
+    if isinstance(node, ItemNode):
+        return node.kind
+    return "task" if isinstance(node, TaskNode) else "thread"
+
+
+def _legend() -> str:
+    marks = " ".join([f"{_mark(state)}{state}" for state in MARKS])
+    return f"Context managers: {marks}"
+
+
+def _index(writer: _Writer, room: float) -> str:
+    """A table of all that can be found in a tree, as far as there is room for it."""
+    if not writer.rows:
+        return ""
+    parts: List[str] = []
+    for group in writer.rows:
+        row = _row(group, writer)
+        room -= len(row.encode())
+        if room < 0:
+            left = len(writer.rows) - len(parts)
+            parts.append(f'<tr><td></td><td colspan="3">{HTML.more}{left} more rows</td></tr>')
+            break
+        parts.append(row)
+    shown = " open" if len(parts) <= MOST_INDEXED_OPEN else ""
+    head = "".join(
+        [f'<th scope="col">{name}</th>' for name in ("Number", "Name", "State", "Place")]
+    )
+    return (
+        f'<nav aria-label="Index"><details{shown}><summary>Index</summary>'
+        f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(parts)}</tbody></table>"
+        "</details></nav>\n"
+    )
+
+
+def _row(group: Sequence[Node], writer: _Writer) -> str:
+    node = group[0]
+    kind = _kind_of(node) + "s" * (len(group) > 1)
+    numbers = [one.number for one in group if one.number]
+    title = f"{kind} {number_range(numbers, HTML.more.rstrip())}" if numbers else kind
+    name = cut(node.name if isinstance(node, ItemNode) else task_name(node), LONGEST_NAME)
+    if len(group) > 1:
+        name = f"{name} and {len(group) - 1} more"
+    state = state_parts(group)
+    if isinstance(node, ThreadNode) and node.is_here:
+        state.state = "takes this snapshot"
+    waits = [one.waiting for one in group if one.waiting is not None]
+    pieces = [f"{state.state}: ", *wait_pieces(waits)] if waits else [str(state)]
+    cells: List[Line] = [
+        [("number", Link(cut(title, LONGEST_NAME), object_of(node)))],
+        [("taskname", name)],
+        [("text", piece) for piece in pieces],
+        [("place", place_text(innermost_user_frame(node.stack)))],
+    ]
+    return f"<tr>{''.join([f'<td>{writer.html(cell)}</td>' for cell in cells])}</tr>"
