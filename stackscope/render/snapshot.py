@@ -245,8 +245,7 @@ class _Drawing:
         for loop in snapshot.loops:
             yield loop_title(loop)
             yield from self.siblings(loop.tasks, self.guides.context)
-            for note in loop_notes(loop):
-                yield [("note", note)]
+            yield from loop_notes(loop)
         if not self.options.overview:
             yield from circle_lines(snapshot)
         if snapshot.threads:
@@ -523,9 +522,10 @@ class _Drawing:
         ]
         words = f" ({', '.join(notes)})" if notes else ""
         if node.waiting is not None:
-            brief = f"{words}: {state_parts([node])}"
-            middle = f"{words}: waiting: {sentence_in_brief([node.waiting])}"
-            words = _Sentence(f"{words}: waiting for {node.waiting}", middle, brief)
+            waits = [one.waiting for one in group or [node] if one.waiting is not None]
+            brief = f"{words}: {state_parts(group or [node])}"
+            middle = f"{words}: waiting: {sentence_in_brief(waits)}"
+            words = _Sentence(f"{words}: waiting for {wait_of_all(waits)}", middle, brief)
         elif not node.stack.frames and node.stack.error is None:
             words += f": {NO_PYTHON}"
         name = safe_text(node.name)
