@@ -2,7 +2,8 @@
 
 Surely has it who is inside of a ``with`` or ``async with`` of it. It is likely that one has it
 whose function has called its ``acquire()`` and will call its ``release()``; or who is inside of a
-context manager whose ``__enter__`` and ``__exit__`` do that; or, if something waits for its turn
+context manager whose ``__enter__`` and ``__exit__`` do that; or who has an exit stack that has
+entered it; or, if something waits for its turn
 while it enters a context manager, who is inside of one of the same kind, which belongs to the same
 pool, limiter or the like.
 """
@@ -28,6 +29,7 @@ from stackscope.safe.objects import (
     stored_attribute,
 )
 from stackscope.safe.text import class_name
+from stackscope.snapshot.entered import entered_in, entered_through
 from stackscope.snapshot.inside import frames_in, object_of
 from stackscope.snapshot.lent import Borrowers, is_lender
 from stackscope.snapshot.survey import unique
@@ -216,8 +218,17 @@ class Holding:
             if not context.is_exiting:
                 for obj in attempt([], self._acquired_by_entering, context.obj):
                     self._note_likely(obj, node)
+                self._note_entered(attempt([], entered_through, context.obj), node)
+
+    def _note_entered(self, managers: Sequence[object], node: Node) -> None:
+        """Take note of what an exit stack holds."""
+        for manager in managers:
+            self._note_likely(manager, node)
+            for obj in attempt([], self._acquired_by_entering, manager):
+                self._note_likely(obj, node)
 
     def _note_acquired_in(self, frame: FrameType, node: Node) -> None:
+        self._note_entered(attempt([], entered_in, frame), node)
         for path in self._held(frame.f_code).at(frame.f_lasti):
             obj = attempt(None, _value_of, frame, path)
             self._note_likely(obj, node)

@@ -81,13 +81,17 @@ def test_tasks_that_failed_and_were_not_asked():
 
 def test_the_class_of_an_exception_is_shown_however_long_its_message():
     async def main():
-        asyncio.ensure_future(asyncio.sleep(1000))
+        async def waits(job):
+            await asyncio.sleep(1000)
+
         job = asyncio.ensure_future(fail(ValueError("no such thing " * 20)))
         job.set_name("job")
+        waiting = asyncio.ensure_future(waits(job))
         await asyncio.sleep(0.01)
         snapshot = extract_all(threads=False)
         text = "".join(snapshot.format(width=80))
         job.exception()
+        waiting.cancel()
         return text.splitlines()
 
     assert any("(job): ValueError" in line and len(line) <= 80 for line in look(main))
