@@ -120,8 +120,7 @@ class Holding:
 
     def _has_its_holder(self, obj: object) -> bool:
         """Whether an object that one holder can have has it, by the blocks of tasks and threads."""
-        is_for_one = class_name(obj).rpartition(".")[2] in FOR_ONE
-        return is_for_one and bool(self._find_holders(obj)[0])
+        return _is_for_one(obj) and bool(self._find_holders(obj)[0])
 
     def _note(self, node: Node, obj: object, holders: List[object], *, are_likely: bool) -> None:
         waiting = node.waiting
@@ -185,6 +184,8 @@ class Holding:
             for node in inside
             if node.waiting is None or known.isdisjoint(_workers_of(node.waiting))
         ]
+        if surely and _is_for_one(lock):  # what others are likely to have, they haven't
+            return unique([holder for holder in surely if holder is not None]), False
         likely = [
             object_of(node)
             for node in self.likely.get(id(lock), ())
@@ -299,6 +300,11 @@ def _knows_holders(node: Node) -> bool:
     if node.waiting is None:
         return not isinstance(node, ItemNode) or not node.stack.frames
     return bool(node.waiting.holders)
+
+
+def _is_for_one(obj: object) -> bool:
+    """Whether only one can have a lock at a time."""
+    return class_name(obj).rpartition(".")[2] in FOR_ONE
 
 
 def _enters_by(obj: object, code: CodeType) -> bool:

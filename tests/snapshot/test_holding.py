@@ -173,6 +173,39 @@ def test_who_probably_has_a_lock(hold):
     assert str(waiting) == f"Lock.acquire(): {words}"
 
 
+def test_who_surely_has_a_lock_is_the_only_one():
+    class Service:
+        def __init__(self):
+            self.lock = asyncio.Lock()
+
+        async def replaces_it(self):
+            await self.lock.acquire()
+            try:
+                self.lock = asyncio.Lock()
+                await forever()
+            finally:
+                self.lock.release()
+
+        async def has_the_new_one(self):
+            async with self.lock:
+                await forever()
+
+    async def main():
+        service = Service()
+        old = service.lock
+        tasks = [
+            await start(service.replaces_it(), "replaces"),
+            await start(service.has_the_new_one(), "has"),
+        ]
+        waits = [await start(enters(old), "old"), await start(enters(service.lock), "new")]
+        return [*tasks, *waits]
+
+    found = nodes_by_name(look_at(main)[0])
+    assert found["new"].waiting.holders == [found["has"].task]
+    assert not found["new"].waiting.holders_are_likely
+    assert found["old"].waiting.holders == []
+
+
 def test_who_is_given_an_exit_stack_has_not_entered_what_it_holds():
     async def uses(stack):
         await forever()
