@@ -310,7 +310,9 @@ def _plain_state(node: Union[TaskNode, ThreadNode, ItemNode]) -> str:
     if isinstance(node, ThreadNode):
         if not node.stack.frames and node.stack.error is None:
             return NO_PYTHON
-        return "stopped" if node.is_here else "running" if node.waiting is None else "waiting"
+        if node.is_here or node.waiting is not None:
+            return "stopped" if node.is_here else "waiting"
+        return f"in {safe_text(node.calls)}" if node.calls else "running"
     return node.state if node.starts is None else f"{node.state} {task_numbers.of(node.starts)}"
 
 
@@ -385,8 +387,10 @@ def loop_notes(loop: LoopNode) -> List[Line]:
         notes.append([("text", words), ("note", "".join(message))])
     if len(loop.failed) > MOST_NOTES:
         notes.append([("note", f"{len(loop.failed) - MOST_NOTES} more tasks have failed")])
-    for one in loop.to_begin[:MOST_NOTES]:
-        notes.append([("note", f"not begun: coroutine {_coroutine_name(one)}")])
+    notes += [
+        [("note", f"not begun: coroutine {_coroutine_name(one)}")]
+        for one in loop.to_begin[:MOST_NOTES]
+    ]
     if len(loop.to_begin) > MOST_NOTES:
         left = len(loop.to_begin) - MOST_NOTES
         notes.append([("note", f"{left} more coroutines are not begun")])

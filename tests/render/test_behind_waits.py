@@ -1,4 +1,4 @@
-"""What is behind a wait is said in the overview, too, and of many alike only what is true of all."""
+"""What is behind a wait is said in the overview; of many alike, only what is true of all."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ def row_of(name, text):
 
 async def gathers(task):
     await asyncio.gather(task, return_exceptions=True)
-
 
 
 def test_tasks_that_gather_different_ones_are_not_alike():
@@ -97,6 +96,51 @@ def test_the_thread_that_is_joined_is_in_the_overview():
         snapshot = extract_all()
         number = next(node.number for node in snapshot.threads if node.name == "joined")
         assert f"waiting: Thread.join(): thread {number}, daemon" in row_of("joins", str(snapshot))
+
+
+@tells_locks
+def test_the_call_in_c_that_a_thread_is_in():
+    import socket
+
+    def spins():
+        while not threads.event.is_set():
+            pass
+
+    first, second = socket.socketpair()
+    with first, second, Threads() as threads:
+        threads.start("receives", lambda: first.recv(1))
+        threads.start("spins", spins)
+        time.sleep(0.1)
+        snapshot = extract_all()
+        second.send(b"x")
+        threads.event.set()
+    calls = {node.name: node.calls for node in snapshot.threads}
+    assert calls["receives"] == "socket.recv()"
+    assert calls["spins"] in ("", "Event.is_set()")
+    assert "in socket.recv(), daemon" in row_of("receives", str(snapshot))
+
+
+@tells_locks
+def test_the_threads_that_the_process_waits_for_at_its_end():
+    import subprocess
+
+    program = """
+import os, stackscope, sys, threading, time
+
+def look():
+    time.sleep(0.5)
+    print("".join(stackscope.extract_all().format(width=200)))
+    sys.stdout.flush()
+    os._exit(0)
+
+threading.Thread(target=look, name="looks").start()
+threading.Thread(target=time.sleep, args=(50,), name="stays").start()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=False, capture_output=True, text=True, timeout=60
+    )
+    title = next(line for line in done.stdout.splitlines() if "waiting for threading" in line)
+    assert re.search(r": 2 threads, thread \d+ \(looks\), thread \d+ \(stays\)", title)
 
 
 @tells_locks
