@@ -163,6 +163,8 @@ class ThreadNode:
             queue, a thread, the result of a call, or work, if it is an idle one of a pool. ``None``
             if it waits for something else or doesn't. On PyPy and without the GIL there is no
             telling whether it waits for a lock.
+        calls: The function that the user's innermost line is calling, if that is one of a library
+            or is written in C: ``"time.sleep()"``. Empty if that isn't known.
     """
 
     thread: Optional[threading.Thread]
@@ -173,6 +175,7 @@ class ThreadNode:
     ident: int = 0
     is_daemon: bool = False
     waiting: Optional[Waiting] = None
+    calls: str = ""
 
     def __repr__(self) -> str:
         return f"<ThreadNode {self.number} {self.name!r}>"

@@ -69,6 +69,7 @@ class Waiting:
         notes: What else there is to say, in the words of its library: ``"cancelled"``.
         inner: The wait that this one is made of, where that tells more.
         is_wrapper: Whether this one only stands around ``inner``, which is all that matters.
+        is_time_limit: Whether this one only limits the time of ``inner``, as ``wait_for()`` does.
         holders_are_likely: Whether it is only likely that ``holders`` have it: they have called its
             ``acquire()``, and will call its ``release()``, as far as their code tells; or they have
             entered what this one is about to enter.
@@ -101,6 +102,7 @@ class Waiting:
     notes: List[str] = new(list)
     inner: Optional[Waiting] = None
     is_wrapper: bool = False
+    is_time_limit: bool = False
     holders_are_likely: bool = False
 
     @property
@@ -133,7 +135,7 @@ class Waiting:
         """For hooks: forget the details of the calls below, but not what is waited for."""
         self.seconds_left = self.deadline = self.place = self.count = None
         self.other_end = self.resource = self.thread = self.thread_number = self.inner = None
-        self.is_wrapper = False
+        self.is_wrapper = self.is_time_limit = False
         self.function = self.pool = self.ahead = self.loop_thread = self.awaiting = None
         self.amounts, self.notes, self.parts, self.workers = [], [], [], []
 

@@ -308,8 +308,7 @@ class Drawing:
         """A loop with its tasks."""
         yield loop_title(loop)
         yield from self.siblings(loop.tasks, self.guides.context)
-        for note in loop_notes(loop):
-            yield [("note", note)]
+        yield from loop_notes(loop)
 
     def all_threads(self) -> Block:
         """The threads, below a title."""
@@ -668,9 +667,10 @@ class Drawing:
         ]
         words: str = f" ({', '.join(notes)})" if notes else ""
         if node.waiting is not None:
-            brief = f"{words}: {state_parts([node])}"
-            middle = f"{words}: waiting: {sentence_in_brief([node.waiting])}"
-            pieces = [f"{words}: waiting for ", *wait_pieces([node.waiting])]
+            waits = [one.waiting for one in group or [node] if one.waiting is not None]
+            brief = f"{words}: {state_parts(group or [node])}"
+            middle = f"{words}: waiting: {sentence_in_brief(waits)}"
+            pieces = [f"{words}: waiting for ", *wait_pieces(waits)]
             words = Sentence(pieces, middle, brief)
         elif not node.stack.frames and node.stack.error is None:
             words += f": {NO_PYTHON}"

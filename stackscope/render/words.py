@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from typing import (
         Any,
         Callable,
+        Container,
         Dict,
+        FrozenSet,
         Iterable,
         List,
         Optional,
@@ -296,7 +298,7 @@ def state_parts(nodes: Sequence[Union[TaskNode, ThreadNode, ItemNode]]) -> State
     waits = [node.waiting for node in nodes if node.waiting is not None]
     return StateParts(
         _common([_plain_state(node) for node in nodes]),
-        _common([text_in_brief(wait) for wait in waits]),
+        _in_brief(waits),
         _time_range([time for wait in waits for time in _times(wait)[:1]]),
         _held_by(waits, lambda holder: _number_of_holder(holder, nodes[0]), lambda name: name),
         _common([number for number in map(_number_of_thread, waits) if number]),
@@ -323,7 +325,9 @@ def _plain_state(node: Union[TaskNode, ThreadNode, ItemNode]) -> str:
     if isinstance(node, ThreadNode):
         if not node.stack.frames and node.stack.error is None:
             return NO_PYTHON
-        return "stopped" if node.is_here else "running" if node.waiting is None else "waiting"
+        if node.is_here or node.waiting is not None:
+            return "stopped" if node.is_here else "waiting"
+        return f"in {safe_text(node.calls)}" if node.calls else "running"
     return node.state if node.starts is None else f"{node.state} {task_numbers.of(node.starts)}"
 
 
@@ -387,18 +391,24 @@ def loop_title(loop: LoopNode, *, at_stop: bool = False, seen_at: str = "") -> L
     return [("header", f"{safe_text(loop.noun)}{where}{status}: "), ("text", total)]
 
 
-def loop_notes(loop: LoopNode) -> List[str]:
+def loop_notes(loop: LoopNode) -> List[Line]:
     """What there is to say of a loop beside its tasks that live, one line each."""
-    notes = []
+    notes: List[Line] = []
     for task in loop.failed[:MOST_NOTES]:
         title = f"task {task.number} ({cut(safe_text(task.name), LONGEST_NAME)})"
-        error = exception_in_brief(task.error, 200)
-        notes.append(f"failed, and nobody has asked for its exception: {title}: {error}")
+        cls, *message = exception_in_brief(task.error, 200).partition(": ")
+        words = f"failed, and nobody has asked for its exception: {title}: {cls}"
+        # Where there is no room, it is the message that gives way.
+        notes.append([("text", words), ("note", "".join(message))])
     if len(loop.failed) > MOST_NOTES:
-        notes.append(f"{len(loop.failed) - MOST_NOTES} more tasks have failed")
-    notes += [f"not begun: coroutine {_coroutine_name(one)}" for one in loop.to_begin[:MOST_NOTES]]
+        notes.append([("note", f"{len(loop.failed) - MOST_NOTES} more tasks have failed")])
+    notes += [
+        [("note", f"not begun: coroutine {_coroutine_name(one)}")]
+        for one in loop.to_begin[:MOST_NOTES]
+    ]
     if len(loop.to_begin) > MOST_NOTES:
-        notes.append(f"{len(loop.to_begin) - MOST_NOTES} more coroutines are not begun")
+        left = len(loop.to_begin) - MOST_NOTES
+        notes.append([("note", f"{left} more coroutines are not begun")])
     return notes
 
 
@@ -432,7 +442,7 @@ def wait_text(waiting: Waiting) -> str:
         return _awaiting_text(waiting)
     if waiting.obj is None:
         return ""
-    return task_label(waiting.obj) or f"a {class_name(waiting.obj)}"
+    return _label(waiting.obj)
 
 
 def _awaiting_text(waiting: Waiting) -> str:
@@ -447,20 +457,45 @@ def _awaiting_text(waiting: Waiting) -> str:
     )
 
 
-def text_in_brief(waiting: Waiting) -> str:
+def text_in_brief(waiting: Waiting, *, with_names: bool = True) -> str:
     """The call that waits, and what it waits for in the end, if its name doesn't say that.
 
-    ``AsyncClient.get(): a free connection``, ``a call for another thread: not begun``.
+    ``AsyncClient.get(): a free connection``, ``a call for another thread: not begun``,
+    ``Future.result(): task 3``.
+
+    Args:
+        waiting: The wait.
+        with_names: Whether to say which task or thread it waits for, if a call does so.
     """
     text = wait_text(waiting)
-    innermost = list(waiting.layers())[-1]
-    inner = wait_text(innermost) if innermost is not waiting else ""
-    if inner and not inner.endswith(")") and inner not in text:
+    layers = list(waiting.layers())
+    innermost = layers[-1]
+    inner = _innermost_text(innermost) if innermost is not waiting else ""
+    if innermost.call:
+        is_wanted = not inner.endswith(")") or any(layer.is_time_limit for layer in layers[:-1])
+    else:
+        is_wanted = with_names
+    if inner and is_wanted and inner not in text:
         text = f"{text}: {inner}" if text else inner
     # What a name of a call says of it, notes would only add to.
     is_call = wait_text(innermost).endswith(")")
     more = "" if is_call else joined(*map(safe_text, innermost.notes), _queue(innermost))
     return f"{text}: {more}" if text and more else text
+
+
+def _innermost_text(waiting: Waiting) -> str:
+    """As `wait_text`, but the number is enough of a task or a thread: ``task 3``."""
+    text, obj = wait_text(waiting), waiting.obj
+    is_name = obj is not None and text in (task_label(obj), thread_label(obj))
+    return " ".join(_kind_and_number(obj)) if is_name else text
+
+
+def _in_brief(waits: Sequence[Waiting]) -> str:
+    """The waits of tasks or the like that are alike; no names if they wait for different ones."""
+    texts = [text_in_brief(wait) for wait in waits]
+    if len(set(texts)) > 1:
+        texts = [text_in_brief(wait, with_names=False) for wait in waits]
+    return _common(texts)
 
 
 def sentence_in_brief(waits: Sequence[Waiting]) -> str:
@@ -473,7 +508,7 @@ def sentence_in_brief(waits: Sequence[Waiting]) -> str:
     else:
         held_by = _held_by(waits, _label, lambda name: f"task {name}")
     return joined(
-        _common([text_in_brief(wait) for wait in waits]),
+        _in_brief(waits),
         _time_range([time for wait in waits for time in _times(wait)[:1]]),
         held_by,
     )
@@ -754,12 +789,29 @@ def alike_keys(nodes: Iterable[TaskNode]) -> Dict[int, int]:
     """
     known: Dict[Tuple[object, ...], int] = {}
     keys: Dict[int, int] = {}
-    for node in reversed(list(nodes)):  # children come after their parents
+    every = list(nodes)
+    tasks = {id(node.task) for node in every}
+    for node in reversed(every):  # children come after their parents
         frames = tuple([(id(f.pyframe.f_code), f.lineno) for f in node.stack.frames])
         below = tuple(sorted({keys.get(id(child), -1) for child in node.children}))
-        key = (node.state, frames, below, "" if node.waiting is None else node.waiting.text)
+        text = "" if node.waiting is None else node.waiting.text
+        key = (node.state, frames, below, text, _awaited_elsewhere(node, tasks))
         keys[id(node)] = known.setdefault(key, len(known))
     return keys
+
+
+def _awaited_elsewhere(node: TaskNode, tasks: Container[int]) -> FrozenSet[int]:
+    """The ids of the tasks that one waits for, but for those that are drawn below it.
+
+    Args:
+        node: The task that waits.
+        tasks: The ids of all tasks of its loop.
+    """
+    if node.waiting is None:
+        return frozenset()
+    awaited = {id(task) for layer in node.waiting.layers() for task in layer.tasks}
+    awaited.difference_update([id(child.task) for child in node.children])
+    return frozenset([task for task in awaited if task in tasks])
 
 
 def item_key(node: ItemNode) -> Tuple[object, ...]:

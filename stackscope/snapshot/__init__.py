@@ -8,6 +8,7 @@
 `waits`       what a task or thread waits for
 `inside`      who is inside of which context managers
 `holding`     who holds what others wait for
+`entered`     what exit stacks have entered that are in variables and attributes
 `lent`        who has what a pool has lent, such as connections
 `wait_graph`  which tasks await which others
 `circles`     what waits for each other

@@ -88,8 +88,9 @@ class _Graph:
             for node in loop.walk()
             if node.state in ("running", "starting") and node.stack.frames
         }
+        hosts: List[Tuple[ThreadNode, Node, List[Tuple[TaskNode, LoopNode]]]] = []
         for thread in self.threads:
-            inside = []
+            inside: List[Tuple[TaskNode, LoopNode]] = []
             actor: Node = thread
             for frame in thread.stack.frames:
                 entry = running.get(id(frame.pyframe))
@@ -101,9 +102,10 @@ class _Graph:
                     node = self.by_object.get(id(attempt(None, runs_until, frame)))
                     if node is not None:
                         self.edges.setdefault(id(actor), []).append(node)
-            if actor is thread:
-                continue
-            self.host[id(thread)] = actor
+            if actor is not thread:
+                self.host[id(thread)] = actor
+                hosts.append((thread, actor, inside))
+        for thread, actor, inside in hosts:  # they may wait for each other: all are known now
             self._add_waits(actor, thread.waiting)
             for node, loop in inside:
                 for other in loop.walk() if self.edges.get(id(node)) else ():

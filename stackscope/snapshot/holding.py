@@ -2,7 +2,8 @@
 
 Surely has it who is inside of a ``with`` or ``async with`` of it. It is likely that one has it
 whose function has called its ``acquire()`` and will call its ``release()``; or who is inside of a
-context manager whose ``__enter__`` and ``__exit__`` do that; or, if something waits for its turn
+context manager whose ``__enter__`` and ``__exit__`` do that; or who has an exit stack that has
+entered it; or, if something waits for its turn
 while it enters a context manager, who is inside of one of the same kind, which belongs to the same
 pool, limiter or the like.
 """
@@ -28,6 +29,7 @@ from stackscope.safe.objects import (
     stored_attribute,
 )
 from stackscope.safe.text import class_name
+from stackscope.snapshot.entered import entered_in, entered_through
 from stackscope.snapshot.inside import frames_in, object_of
 from stackscope.snapshot.lent import Borrowers, is_lender
 from stackscope.snapshot.survey import unique
@@ -118,8 +120,7 @@ class Holding:
 
     def _has_its_holder(self, obj: object) -> bool:
         """Whether an object that one holder can have has it, by the blocks of tasks and threads."""
-        is_for_one = class_name(obj).rpartition(".")[2] in FOR_ONE
-        return is_for_one and bool(self._find_holders(obj)[0])
+        return _is_for_one(obj) and bool(self._find_holders(obj)[0])
 
     def _note(self, node: Node, obj: object, holders: List[object], *, are_likely: bool) -> None:
         waiting = node.waiting
@@ -183,6 +184,8 @@ class Holding:
             for node in inside
             if node.waiting is None or known.isdisjoint(_workers_of(node.waiting))
         ]
+        if surely and _is_for_one(lock):  # what others are likely to have, they haven't
+            return unique([holder for holder in surely if holder is not None]), False
         likely = [
             object_of(node)
             for node in self.likely.get(id(lock), ())
@@ -216,8 +219,17 @@ class Holding:
             if not context.is_exiting:
                 for obj in attempt([], self._acquired_by_entering, context.obj):
                     self._note_likely(obj, node)
+                self._note_entered(attempt([], entered_through, context.obj), node)
+
+    def _note_entered(self, managers: Sequence[object], node: Node) -> None:
+        """Take note of what an exit stack holds."""
+        for manager in managers:
+            self._note_likely(manager, node)
+            for obj in attempt([], self._acquired_by_entering, manager):
+                self._note_likely(obj, node)
 
     def _note_acquired_in(self, frame: FrameType, node: Node) -> None:
+        self._note_entered(attempt([], entered_in, frame), node)
         for path in self._held(frame.f_code).at(frame.f_lasti):
             obj = attempt(None, _value_of, frame, path)
             self._note_likely(obj, node)
@@ -288,6 +300,11 @@ def _knows_holders(node: Node) -> bool:
     if node.waiting is None:
         return not isinstance(node, ItemNode) or not node.stack.frames
     return bool(node.waiting.holders)
+
+
+def _is_for_one(obj: object) -> bool:
+    """Whether only one can have a lock at a time."""
+    return class_name(obj).rpartition(".")[2] in FOR_ONE
 
 
 def _enters_by(obj: object, code: CodeType) -> bool:

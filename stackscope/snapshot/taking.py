@@ -23,6 +23,7 @@ from stackscope.snapshot.runtimes import found_by, known_finders, make_runtimes,
 from stackscope.snapshot.subjects import subject_of
 from stackscope.snapshot.survey import Survey
 from stackscope.snapshot.threads import name_of_thread, thread_nodes
+from stackscope.snapshot.user_code import calls_below_user, name_of_call
 from stackscope.snapshot.wait_graph import WaitGraph
 from stackscope.snapshot.waits import describe_thread, describe_wait
 
@@ -85,6 +86,8 @@ def _take(extraction: Extraction, threads: bool, tasks: bool, interrupts: bool) 
     for thread in found_threads:
         if interrupts or not thread.is_here:
             thread.waiting = attempt(None, describe_thread, thread.stack, trees.inside.objects)
+        if thread.waiting is None and not thread.is_here:
+            thread.calls = attempt("", _call_in, thread.stack)
     nodes = [*trees.nodes.values(), *others]
     attempt(None, Holding(extraction, nodes, trees.inside).name_holders)
     WaitGraph(trees.nodes).hang_awaited(loops)
@@ -116,6 +119,18 @@ def _loop_node(trees: TaskTrees, runtime: Asked, loop: object, survey: Survey) -
     if current is not None and node.is_running and current.stack.frames:
         node.calls = attempt("", called_in_c, current.stack.frames[-1].pyframe)
     return node
+
+
+def _call_in(stack: Stack) -> str:
+    """The call that the user's innermost line is in, if that line can be told."""
+    below = calls_below_user(stack, lambda _: False)
+    if below:
+        return name_of_call(below[0])
+    if not stack.frames:
+        return ""
+    innermost = stack.frames[-1]
+    call = called_in_c(innermost.pyframe)
+    return call if innermost.pyframe.f_lineno == innermost.lineno else ""  # it goes on
 
 
 def _tell_lateness_by_tasks(loop: LoopNode) -> None:

@@ -344,6 +344,28 @@ def test_loops_that_wait_for_each_other():
 
 
 @tells_locks
+def test_loops_that_block_each_other():
+    found = in_a_process(
+        """
+        loops, both = {}, threading.Barrier(2)
+
+        async def blocks(name, other):
+            asyncio.current_task().set_name(name)
+            loops[name] = asyncio.get_running_loop()
+            both.wait()
+            asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loops[other]).result()
+
+        for pair in (("first", "second"), ("second", "first")):
+            threading.Thread(
+                target=lambda *pair: asyncio.run(blocks(*pair)), args=pair, daemon=True
+            ).start()
+        time.sleep(50)
+        """
+    )
+    assert found == ["['T first', 'T second']"]
+
+
+@tells_locks
 def test_a_loop_that_is_waited_for_in_its_own_thread():
     found = in_a_process(
         """

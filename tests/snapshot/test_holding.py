@@ -95,6 +95,32 @@ async def barely_by_a_manager(lock):
         await forever()
 
 
+async def by_a_stack_in_a_variable(lock):
+    stack = contextlib.AsyncExitStack()
+    await stack.enter_async_context(lock)
+    try:
+        await forever()
+    finally:
+        await stack.aclose()
+
+
+class Service:
+    def __init__(self, lock):
+        self.lock = lock
+        self.stack = contextlib.AsyncExitStack()
+
+    async def __aenter__(self):
+        await self.stack.enter_async_context(Session(self.lock))
+
+    async def __aexit__(self, *args):
+        await self.stack.aclose()
+
+
+async def by_a_stack_in_an_attribute(lock):
+    async with Service(lock):
+        await forever()
+
+
 async def let_go(lock):
     await lock.acquire()
     try:
@@ -129,13 +155,78 @@ def test_who_surely_has_a_lock(hold):
     assert str(waiting) == f"Lock.acquire(): {words}"
 
 
-@pytest.mark.parametrize("hold", [by_class, barely, barely_by_a_manager])
+@pytest.mark.parametrize(
+    "hold",
+    [
+        by_class,
+        barely,
+        barely_by_a_manager,
+        by_a_stack_in_a_variable,
+        by_a_stack_in_an_attribute,
+    ],
+)
 def test_who_probably_has_a_lock(hold):
     waiting, [holder], _ = look_at_a_waiter(asyncio.Lock, hold)
     assert waiting.holders == [holder.task]
     assert waiting.holders_are_likely
     words = f"1 waiter, probably held by task {holder.number} (holder-0)"
     assert str(waiting) == f"Lock.acquire(): {words}"
+
+
+def test_who_surely_has_a_lock_is_the_only_one():
+    class Service:
+        def __init__(self):
+            self.lock = asyncio.Lock()
+
+        async def replaces_it(self):
+            await self.lock.acquire()
+            try:
+                self.lock = asyncio.Lock()
+                await forever()
+            finally:
+                self.lock.release()
+
+        async def has_the_new_one(self):
+            async with self.lock:
+                await forever()
+
+    async def main():
+        service = Service()
+        old = service.lock
+        tasks = [
+            await start(service.replaces_it(), "replaces"),
+            await start(service.has_the_new_one(), "has"),
+        ]
+        waits = [await start(enters(old), "old"), await start(enters(service.lock), "new")]
+        return [*tasks, *waits]
+
+    found = nodes_by_name(look_at(main)[0])
+    assert found["new"].waiting.holders == [found["has"].task]
+    assert not found["new"].waiting.holders_are_likely
+    assert found["old"].waiting.holders == []
+
+
+def test_who_is_given_an_exit_stack_has_not_entered_what_it_holds():
+    async def uses(stack):
+        await forever()
+
+    async def main():
+        lock = asyncio.Lock()
+        stack = contextlib.AsyncExitStack()
+        await stack.enter_async_context(lock)
+
+        async def sees():
+            assert stack
+            await forever()
+
+        return [
+            await start(uses(stack), "uses"),
+            await start(sees(), "sees"),
+            await start(enters(lock), "waits"),
+        ]
+
+    snapshot, _ = look_at(main)
+    assert nodes_by_name(snapshot)["waits"].waiting.holders == []
 
 
 def test_who_has_let_go_of_a_lock_does_not_have_it():

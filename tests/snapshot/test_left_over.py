@@ -79,6 +79,24 @@ def test_tasks_that_failed_and_were_not_asked():
     assert text.count(begin) == 3
 
 
+def test_the_class_of_an_exception_is_shown_however_long_its_message():
+    async def main():
+        async def waits(job):
+            await asyncio.sleep(1000)
+
+        job = asyncio.ensure_future(fail(ValueError("no such thing " * 20)))
+        job.set_name("job")
+        waiting = asyncio.ensure_future(waits(job))
+        await asyncio.sleep(0.01)
+        snapshot = extract_all(threads=False)
+        text = "".join(snapshot.format(width=80))
+        job.exception()
+        waiting.cancel()
+        return text.splitlines()
+
+    assert any("(job): ValueError" in line and len(line) <= 80 for line in look(main))
+
+
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="TaskGroup came with 3.11")
 def test_what_failed_in_a_task_group():
     async def main():

@@ -280,6 +280,7 @@ def describe_wait_for(frame: Frame, waiting: Waiting) -> None:
     """``wait_for()``: the time left, and what for."""
     future = variable(frame, "fut")
     waiting.wrap()
+    waiting.is_time_limit = True
     if is_instance(future, FUTURES) and not is_done(future):
         waiting.tasks = tasks_behind([future])
         waiting.inner = describe_object(future)

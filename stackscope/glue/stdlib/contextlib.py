@@ -26,6 +26,7 @@ from stackscope.interpreter.same_code import same_code
 from stackscope.model.stacks import Context
 from stackscope.safe.objects import class_attribute, instance_attributes
 from stackscope.safe.text import argument_texts, name_of, safe_repr
+from stackscope.snapshot.entered import entered_by
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -123,6 +124,19 @@ def elaborate_exit_stack(stack: Any, context: Context) -> None:
     extraction.fill_children(stack, children, describe)
 
 
+def managers_in(stack: Any) -> List[object]:
+    """The context managers that an exit stack has entered."""
+    entries = instance_attributes(stack).get("_exit_callbacks")
+    if type(entries) is not deque:
+        return []
+    calls = [_call_that_added(callback, is_sync) for is_sync, callback in list(entries)]
+    return [obj for method, obj, _ in calls if method in ENTERS]
+
+
+ENTERS = ("enter_context", "enter_async_context")
+"""The methods of exit stacks that enter something."""
+
+
 def _call_that_added(callback: Any, is_sync: bool) -> Call:
     """The call that must have added an entry to an exit stack."""
     manager = _manager_of(callback, "__exit__" if is_sync else "__aexit__")
@@ -194,6 +208,8 @@ def install() -> None:
     """Register what is known about contextlib."""
     elaborate_context.register(contextlib.ExitStack, elaborate_exit_stack)
     elaborate_context.register(contextlib.AsyncExitStack, elaborate_exit_stack)
+    entered_by.register(contextlib.ExitStack, managers_in)
+    entered_by.register(contextlib.AsyncExitStack, managers_in)
     for cls in _types_of_generator_managers():
         elaborate_context.register(cls, elaborate_generator_manager)
         unwrap_context.register(cls, unwrap_generator_manager)

@@ -163,7 +163,9 @@ def describe_shutdown(frame: Frame, waiting: Waiting) -> None:
         if thread is not main and instance_attributes(thread).get("_daemonic") is False
     ]
     waiting.amounts = [Amount(len(waiting.tasks), "thread")]
+    waiting.parts = [Waiting(obj=thread, tasks=[thread]) for thread in waiting.tasks]
     if len(waiting.tasks) == 1:
+        waiting.parts = []
         waiting.amounts, waiting.inner = [], Waiting(obj=waiting.tasks[0])
 
 
