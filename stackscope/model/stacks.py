@@ -7,6 +7,7 @@ Plain data, and nothing that looks at an interpreter. How it is drawn is the bus
 from __future__ import annotations
 
 from stackscope.model.records import record
+from stackscope.model.saved import saved_frame
 from stackscope.safe.interruptions import interrupts
 from stackscope.safe.loading import TooEarly, load
 from stackscope.safe.objects import module_of, qualname_of
@@ -113,6 +114,43 @@ class Stack:
 
         return stack_summary(self, show_contexts, show_hidden_frames, capture_locals)
 
+    def to_json(self, *, capture_locals: bool = False, indent: Optional[int] = None) -> str:
+        """The stack as JSON, by a documented schema, with all that a drawing of it needs.
+
+        Args:
+            capture_locals: Write the representations of each frame's local variables, and of the
+                context managers.
+            indent: As in `json.dumps`: how far to indent; ``None`` writes a single line.
+
+        Returns:
+            The text, of ASCII characters only.
+
+        Example:
+            >>> stack = stackscope.extract(stackscope.StackSlice(limit=1))
+            >>> str(stackscope.Stack.from_json(stack.to_json())) == str(stack)
+            True
+        """
+        from stackscope.render.json import write_stack
+
+        return write_stack(self, capture_locals, indent)
+
+    @classmethod
+    def from_json(cls, text: Union[str, bytes]) -> Stack:
+        """Read a stack that `to_json` has written, in whatever process.
+
+        It is drawn as the original one is. In place of frames, tasks and other objects there is
+        what is known of them.
+
+        Args:
+            text: What `to_json` has returned, or that in UTF-8.
+
+        Raises:
+            ValueError: It is something else, or was written by a version with another schema.
+        """
+        from stackscope.render.json import read_stack
+
+        return read_stack(text)
+
 
 @record
 class Frame:
@@ -159,6 +197,9 @@ class Frame:
         That is the type of ``self``, or ``cls``, if the function's first parameter is so named and
         is still bound; else ``None``.
         """
+        saved = saved_frame(self.pyframe)
+        if saved is not None:
+            return saved.clsname
         code = self.pyframe.f_code
         if not code.co_argcount or code.co_varnames[0] not in ("self", "cls"):
             return None

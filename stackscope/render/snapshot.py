@@ -10,8 +10,8 @@ frame is drawn twice.
 from __future__ import annotations
 
 import os
-from types import CoroutineType
 
+from stackscope.model.saved import is_suspended
 from stackscope.render.drawing import FLAT, Layout, Nested, draw, plain
 from stackscope.render.nodes import ContextNode, FrameNode, StackNode, View
 from stackscope.render.overview import (
@@ -46,7 +46,7 @@ from stackscope.render.words import (
 )
 from stackscope.safe.text import cut, safe_text
 from stackscope.snapshot.folding import folded_frames, library_here, repeats
-from stackscope.snapshot.threads import is_thread
+from stackscope.snapshot.identity import THREAD, identity_of
 from stackscope.snapshot.user_code import innermost_user_frame, library_of, package_of
 
 TYPE_CHECKING = False
@@ -126,7 +126,7 @@ def format_snapshot(snapshot: Snapshot, options: Options) -> List[str]:
     drawing = _Drawing(snapshot, view, layout, options)
     lines = draw(drawing.everything(), layout)
     if options.short_paths:
-        lines = map(with_short_paths, lines)
+        lines = (with_short_paths(line, snapshot.places) for line in lines)
     if options.fold:
         lines = (_fitting(line, layout) for line in lines)
     return plain(lines, layout)
@@ -209,7 +209,8 @@ class _Drawing:
         self.by_stack = {id(node.stack): node for node in tasks}
         self.drawn: Set[int] = set()
         self.keys = {} if self.max_alike is None else alike_keys(tasks)
-        self.looked_at = {library_here()} - {""}
+        places = snapshot.places
+        self.looked_at = {library_here() if places is None else places.library} - {""}
         self.owners: Dict[int, TaskNode] = {}
         self.kept: Optional[Frame] = None
         self.first_at: Dict[Tuple[object, ...], TaskNode] = {}
@@ -332,7 +333,7 @@ class _Drawing:
             return []
         path = safe_text(frame.filename)
         if self.options.short_paths:
-            path = short_path(path)
+            path = short_path(path, self.snapshot.places)
         kind = "comment" if library_of(frame.pyframe) else "place"
         return [(kind, f"{AT}{path}:{frame.lineno}")]
 
@@ -575,7 +576,7 @@ class _Drawing:
         A thread that waits for a coroutine, which is suspended, isn't in it.
         """
         for frame in reversed(stack.frames):
-            if is_thread(stack.root) and _is_suspended(frame):
+            if identity_of(stack.root).kind == THREAD and is_suspended(frame.origin):
                 return None
             owner = self._owner_of(frame, None)
             if owner is not None:
@@ -608,11 +609,6 @@ class _Drawing:
             yield [("guide", self.guides.leaf), ("leaf", node.leaf)]
         for line in node.error_lines():
             yield [("error", f"  {line}")]
-
-
-def _is_suspended(frame: Frame) -> bool:
-    """Whether a frame is that of a coroutine that nobody runs."""
-    return type(frame.origin) is CoroutineType and not frame.origin.cr_running
 
 
 def _owns_in_users_code(node: TaskNode) -> bool:
