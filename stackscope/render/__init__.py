@@ -16,6 +16,8 @@
 `stream`    what a terminal or file takes: colours, characters, columns
 `errors`    the errors of extractions
 `source`    source lines, and the parts of a ``with`` statement on several of them
+`json`      stacks and snapshots as JSON, and back
+`schema`    the JSON Schema of these, and a check of documents by it
 `stdlib`    nodes as the standard library's `traceback.StackSummary`
 ==========  =======================================================================
 """

@@ -228,7 +228,7 @@ class _Writer:
 
     def coroutine(self, coroutine: object) -> int:
         """A coroutine that isn't begun."""
-        index = self.about(coroutine)
+        index: int = self.about(coroutine)
         name = coroutine_name_of(coroutine)
         if name is not None:
             self.objects[index]["coroutine"] = name
@@ -512,11 +512,12 @@ def _checked(text: Union[str, bytes], kind: str) -> Entry:
             f"The schema of the document is {cut(repr(found), LONGEST_NAME)}, and this version of"
             f" stackscope reads {SCHEMA!r}: read it with the version that has written it."
         )
-    check(document)
+    checked: Entry = document
+    check(checked)
     if kind not in document:
         other = "Snapshot" if kind == "stack" else "Stack"
         raise ValueError(f"There is no {kind} in the document: read it with {other}.from_json().")
-    return document
+    return checked
 
 
 def _read_number(value: Any) -> Any:

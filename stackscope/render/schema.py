@@ -92,11 +92,15 @@ class _Compiler:
     def referred(self, reference: str) -> Check:
         """The check of a definition, which may refer to itself."""
         if reference not in self.known:
-            self.known[reference] = lambda value: self.known[reference](value)
+            self.known[reference] = functools.partial(self.check_later, reference)
             name = reference.rpartition("/")[2]
             part = self.whole if reference == "#" else self.whole["$defs"][name]
             self.known[reference] = self.compile(part, "the document" if name == "#" else name)
         return self.known[reference]
+
+    def check_later(self, reference: str, value: object) -> None:
+        """The check of a definition that was still being made when it was referred to."""
+        self.known[reference](value)
 
     def simple(self, part: Entry, name: str) -> Check:
         """Numbers, strings and the like."""
