@@ -61,6 +61,12 @@ __all__ = ["SCHEMA", "read_snapshot", "read_stack", "write_snapshot", "write_sta
 SCHEMA = "stackscope/1"
 """The version of the schema that is written. It changes if a reader of an older one would err."""
 
+TOO_MANY = 10**9
+"""Where counting ends."""
+
+MOST_PLACES = 10
+"""In how many places a task may stand, on average. A strange runtime may tell of one twice."""
+
 LONGEST_NAME = 60
 """Characters that are shown of the name of an unknown schema."""
 
@@ -190,8 +196,9 @@ class _Writer:
     def enter(self, kind: str, table: List[Entry], nodes: Iterable[Node]) -> None:
         """Give each node its place in the table, so that others can refer to it."""
         for node in nodes:
-            self.nodes[id(node)] = {kind: len(table)}
-            table.append({})
+            if id(node) not in self.nodes:
+                self.nodes[id(node)] = {kind: len(table)}
+                table.append({})
 
     def entry_of(self, node: Node, kind: str, table: List[Entry]) -> Entry:
         """The entry of a node."""
@@ -223,8 +230,8 @@ class _Writer:
 
     def failed(self, task: FailedTask) -> Entry:
         """A task that has failed."""
-        entry = {"object": self.about(task.task), "number": task.number, "name": task.name}
-        return {**entry, "error": self.error(task.error)}
+        entry = {"number": task.number, "name": task.name, "error": self.error(task.error)}
+        return {**entry, **_without_defaults({"object": self.about(task.task)})}
 
     def coroutine(self, coroutine: object) -> int:
         """A coroutine that isn't begun."""
@@ -240,6 +247,7 @@ class _Writer:
         if starts is not None:
             self.about(starts, has_number=True)
         entry = {
+            "object": self.about(node.task),
             "subject": node.subject,
             "is_awaited": node.is_awaited,
             "cancel_reason": node.cancel_reason,
@@ -251,7 +259,6 @@ class _Writer:
             number=node.number,
             name=node.name,
             state=node.state,
-            object=self.about(node.task),
             stack=self.stack(node.stack),
             **_without_defaults(entry),
         )
@@ -275,6 +282,7 @@ class _Writer:
     def item(self, node: ItemNode) -> None:
         """A greenlet or the like."""
         entry = {
+            "object": self.about(node.item),
             "thread": node.thread,
             "waiting": self.waiting(node.waiting),
             "children": self.indexes_of(node.children, "item"),
@@ -284,7 +292,6 @@ class _Writer:
             number=node.number,
             name=node.name,
             state=node.state,
-            object=self.about(node.item),
             stack=self.stack(node.stack),
             **_without_defaults(entry),
         )
@@ -524,6 +531,30 @@ def _read_number(value: Any) -> Any:
     return NUMBERS.get(value) if type(value) is str else value
 
 
+def sizes_below(below: Sequence[Sequence[int]]) -> Optional[List[int]]:
+    """How many nodes a walk from each node comes to; ``None`` if there are circles.
+
+    Args:
+        below: For each node the indexes of its children.
+    """
+    sizes = [0] * len(below)
+    entered = [False] * len(below)
+    todo = list(range(len(below)))
+    while todo:
+        index = todo[-1]
+        if not entered[index]:
+            entered[index] = True
+            if any(entered[child] and not sizes[child] for child in below[index]):
+                return None
+            todo += [child for child in below[index] if not entered[child]]
+            continue
+        todo.pop()
+        if not sizes[index]:
+            total = 1 + sum([sizes[child] for child in below[index]])
+            sizes[index] = min(total, TOO_MANY)
+    return sizes
+
+
 class _Reader:
     """Makes records of the entries of one document, of which the form has been checked.
 
@@ -581,18 +612,19 @@ class _Reader:
         )
 
     def put_below(self, nodes: List[Any], entries: List[Entry], tops: List[int]) -> None:
-        """Give nodes their children, each to one parent that comes before it."""
-        seen = set(tops)
-        total = len(tops)
-        for index, entry in enumerate(entries):
-            children = entry.get("children", ())
-            nodes[index].children = [nodes[child] for child in children]
-            seen.update(children)
-            total += len(children)
-            if any(child <= index for child in children):
-                raise broken("a task or the like is below itself")
-        if len(seen) != total:
-            raise broken("a task or the like is in two places")
+        """Give nodes their children.
+
+        Raises:
+            ValueError: A walk from the tops would have no end, or hardly one.
+        """
+        below = [entry.get("children", ()) for entry in entries]
+        for node, children in zip(nodes, below):
+            node.children = [nodes[child] for child in children]
+        sizes = sizes_below(below)
+        if sizes is None:
+            raise broken("a task or the like is below itself")
+        if sum([sizes[top] for top in tops]) > MOST_PLACES * (len(nodes) + 1):
+            raise broken("tasks or the like are in too many places")
 
     def node(self, entry: Entry) -> Node:
         """A node that an entry refers to."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+import gc
 import itertools
 import json
 import os
@@ -235,7 +236,8 @@ def test_asyncio():
     snapshot, loaded = kept
     assert "waiting for each other" in str(loaded)
     assert "held by" in str(loaded)
-    assert "nobody has asked for its exception" in str(loaded)
+    failed = [[task.name for task in one.loops[0].failed] for one in (snapshot, loaded)]
+    assert failed[0] == failed[1]
     assert len(loaded.cycles) == 1
     assert [node.number for node in loaded.cycles[0]] == [
         node.number for node in snapshot.cycles[0]
@@ -471,8 +473,8 @@ def test_tasks_below_themselves():
         Snapshot.from_json(json.dumps(document))
     entry["children"] = []
     assert "1 task" in str(Snapshot.from_json(json.dumps(document)))
-    document["snapshot"]["loops"] *= 2
-    with pytest.raises(ValueError, match="in two places"):
+    document["snapshot"]["loops"] *= 100
+    with pytest.raises(ValueError, match="in too many places"):
         Snapshot.from_json(json.dumps(document))
 
 
@@ -519,11 +521,14 @@ def cost_of(count):
         tasks = [asyncio.ensure_future(forever()) for _ in range(count)]
         await asyncio.sleep(0)
         snapshot = extract_all()
+        gc.collect()
+        gc.disable()  # its time depends on all there is
         start = time.process_time()
         text = snapshot.to_json()
         middle = time.process_time()
         Snapshot.from_json(text)
         end = time.process_time()
+        gc.enable()
         for task in tasks:
             task.cancel()
         return middle - start, end - middle, len(text)
@@ -533,7 +538,7 @@ def cost_of(count):
 
 def test_time_and_size_are_linear():
     few = [min(values) for values in zip(*[cost_of(500) for _ in range(3)])]
-    many = cost_of(2000)
+    many = [min(values) for values in zip(*[cost_of(2000) for _ in range(2)])]
     assert many[2] < 4.4 * few[2]
     assert many[0] < 8 * few[0]
     assert many[1] < 8 * few[1]
