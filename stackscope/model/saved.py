@@ -131,8 +131,9 @@ class SavedCode:
         "statements",
     )
 
-    co_argcount = 0
-    co_varnames: Tuple[str, ...] = ()
+    # As that of a method, so that `Frame.clsname` asks the frame.
+    co_argcount = 1
+    co_varnames = ("self",)
 
     def __init__(
         self,

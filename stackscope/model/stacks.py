@@ -7,7 +7,6 @@ Plain data, and nothing that looks at an interpreter. How it is drawn is the bus
 from __future__ import annotations
 
 from stackscope.model.records import record
-from stackscope.model.saved import saved_frame
 from stackscope.safe.interruptions import interrupts
 from stackscope.safe.loading import TooEarly, load
 from stackscope.safe.objects import module_of, qualname_of
@@ -197,14 +196,15 @@ class Frame:
         That is the type of ``self``, or ``cls``, if the function's first parameter is so named and
         is still bound; else ``None``.
         """
-        saved = saved_frame(self.pyframe)
-        if saved is not None:
-            return saved.clsname
         code = self.pyframe.f_code
         if not code.co_argcount or code.co_varnames[0] not in ("self", "cls"):
             return None
         from stackscope.interpreter.frames.variables import first_argument
+        from stackscope.model.saved import saved_frame
 
+        saved = saved_frame(self.pyframe)
+        if saved is not None:
+            return saved.clsname
         try:
             found, value = first_argument(self.pyframe)
         except Exception as exc:  # a frame of another thread that moves on while it is read
