@@ -8,6 +8,7 @@ import contextlib
 import gc
 import itertools
 import json
+import math
 import os
 import subprocess
 import sys
@@ -245,6 +246,27 @@ def test_asyncio():
     for one, other in zip(snapshot.tasks(), loaded.tasks()):
         assert (one.number, one.name, one.state) == (other.number, other.name, other.state)
         assert str(one.waiting) == str(other.waiting)
+
+
+def test_what_strange_glue_tells():
+    """A task twice, numbers that JSON doesn't have, and no object."""
+
+    async def main():
+        tasks = [await start(forever(), f"task {number}") for number in range(2)]
+        snapshot = extract_all()
+        loop = snapshot.loops[0]
+        loop.tasks.append(loop.tasks[0])
+        waiting = loop.tasks[0].waiting = stackscope.Waiting("call()", seconds_left=math.inf)
+        waiting.deadline = -math.inf
+        waiting.thread = ""
+        waiting.amounts.append(stackscope.Amount(1, "item", math.inf))
+        loop.tasks[1].task = None
+        loaded = read_back(snapshot)
+        assert loaded.loops[0].tasks[0].waiting.seconds_left == math.inf
+        for task in tasks:
+            task.cancel()
+
+    asyncio.run(main())
 
 
 def test_trio():
