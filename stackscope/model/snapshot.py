@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import threading
     from typing import Iterator, List, Optional, Union
 
+    from stackscope.model.saved import Places
     from stackscope.model.stacks import Stack
     from stackscope.model.waiting import Waiting
 
@@ -240,6 +241,7 @@ class Snapshot:
         frozen: How many objects are kept from the garbage collector by ``gc.freeze()``. What is
             found only by asking that, event loops that don't run and greenlets, may be missing if
             it is among these.
+        places: Where the process was at home, if it was another one: see `from_json`.
     """
 
     loops: List[LoopNode]
@@ -248,6 +250,7 @@ class Snapshot:
     cycles: List[List[Node]] = new(list)
     taken_at: float = new(time.time)
     frozen: int = new(int)
+    places: Optional[Places] = None
 
     def tasks(self) -> Iterator[TaskNode]:
         """All tasks of all loops, each before its children."""
@@ -371,3 +374,41 @@ class Snapshot:
         )
 
     _repr_mimebundle_ = mimebundle
+
+    def to_json(self, *, capture_locals: bool = False, indent: Optional[int] = None) -> str:
+        """The snapshot as JSON, by a documented schema, with all that a drawing of it needs.
+
+        Args:
+            capture_locals: Write the representations of each frame's local variables, and of the
+                context managers.
+            indent: As in `json.dumps`: how far to indent; ``None`` writes a single line.
+
+        Returns:
+            The text, of ASCII characters only.
+
+        Example:
+            >>> snapshot = stackscope.extract_all()
+            >>> saved = snapshot.to_json()
+            >>> str(stackscope.Snapshot.from_json(saved)) == str(snapshot)
+            True
+        """
+        from stackscope.render.json import write_snapshot
+
+        return write_snapshot(self, capture_locals, indent)
+
+    @classmethod
+    def from_json(cls, text: Union[str, bytes]) -> Snapshot:
+        """Read a snapshot that `to_json` has written, in whatever process.
+
+        It is drawn as the original one is, with the same options. In place of frames, tasks and
+        other objects there is what is known of them.
+
+        Args:
+            text: What `to_json` has returned, or that in UTF-8.
+
+        Raises:
+            ValueError: It is something else, or was written by a version with another schema.
+        """
+        from stackscope.render.json import read_snapshot
+
+        return read_snapshot(text)

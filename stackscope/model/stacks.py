@@ -160,6 +160,43 @@ class Stack:
 
         return stack_summary(self, show_contexts, show_hidden_frames, capture_locals)
 
+    def to_json(self, *, capture_locals: bool = False, indent: Optional[int] = None) -> str:
+        """The stack as JSON, by a documented schema, with all that a drawing of it needs.
+
+        Args:
+            capture_locals: Write the representations of each frame's local variables, and of the
+                context managers.
+            indent: As in `json.dumps`: how far to indent; ``None`` writes a single line.
+
+        Returns:
+            The text, of ASCII characters only.
+
+        Example:
+            >>> stack = stackscope.extract(stackscope.StackSlice(limit=1))
+            >>> str(stackscope.Stack.from_json(stack.to_json())) == str(stack)
+            True
+        """
+        from stackscope.render.json import write_stack
+
+        return write_stack(self, capture_locals, indent)
+
+    @classmethod
+    def from_json(cls, text: Union[str, bytes]) -> Stack:
+        """Read a stack that `to_json` has written, in whatever process.
+
+        It is drawn as the original one is. In place of frames, tasks and other objects there is
+        what is known of them.
+
+        Args:
+            text: What `to_json` has returned, or that in UTF-8.
+
+        Raises:
+            ValueError: It is something else, or was written by a version with another schema.
+        """
+        from stackscope.render.json import read_stack
+
+        return read_stack(text)
+
 
 @record
 class Frame:
@@ -210,7 +247,11 @@ class Frame:
         if not code.co_argcount or code.co_varnames[0] not in ("self", "cls"):
             return None
         from stackscope.interpreter.frames.variables import first_argument
+        from stackscope.model.saved import saved_frame
 
+        saved = saved_frame(self.pyframe)
+        if saved is not None:
+            return saved.clsname
         try:
             found, value = first_argument(self.pyframe)
         except Exception as exc:  # a frame of another thread that moves on while it is read

@@ -18,6 +18,8 @@
 `source`    source lines, and the parts of a ``with`` statement on several of them
 `html`      stacks and snapshots as HTML
 `page`      what stands around that: the style sheet, and the page with its script
+`json`      stacks and snapshots as JSON, and back
+`schema`    the JSON Schema of these, and a check of documents by it
 `stdlib`    nodes as the standard library's `traceback.StackSummary`
 ==========  =======================================================================
 """

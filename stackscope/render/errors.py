@@ -9,6 +9,7 @@ from __future__ import annotations
 from traceback import FrameSummary, StackSummary, walk_tb
 from typing import TYPE_CHECKING
 
+from stackscope.model.saved import SavedError
 from stackscope.render.source import Sources
 from stackscope.safe.interruptions import interrupts
 from stackscope.safe.objects import (
@@ -24,6 +25,7 @@ from stackscope.safe.objects import (
 from stackscope.safe.text import (
     class_name,
     describe_exception,
+    exception_in_brief,
     may_run_reprs,
     safe_line,
     safe_text,
@@ -44,18 +46,28 @@ DEEPEST_GROUP = 5
 
 LONGEST_MESSAGE = 10_000
 
+LONGEST_BRIEF = 200
+"""Characters that are shown of an error where a line is all there is for it."""
+
 BECAUSE = "The above exception was the direct cause of the following exception:"
 MEANWHILE = "During handling of the above exception, another exception occurred:"
 
 
 def error_lines(error: BaseException) -> List[str]:
     """The lines that tell of an error, without line ends."""
+    if type(error) is SavedError:
+        return error.lines
     try:
         return [safe_line(line) for line in _lines(error, set(), 0)]
     except BaseException as exc:  # hardly any room is left on the stack
         if interrupts(exc):
             raise
         return [describe_exception(error)]
+
+
+def error_in_brief(error: BaseException) -> str:
+    """The same in one line, without running any code of the error's."""
+    return error.brief if type(error) is SavedError else exception_in_brief(error, LONGEST_BRIEF)
 
 
 def _lines(error: BaseException, seen: Set[int], level: int) -> Iterator[str]:

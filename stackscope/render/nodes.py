@@ -19,6 +19,7 @@ from __future__ import annotations
 from types import AsyncGeneratorType, CoroutineType, FrameType, GeneratorType, TracebackType
 from typing import TYPE_CHECKING
 
+from stackscope.model.saved import SavedObject, repr_of, type_name_of
 from stackscope.model.stacks import Context, Frame, Stack
 from stackscope.render.errors import error_lines
 from stackscope.render.source import Sources
@@ -26,7 +27,6 @@ from stackscope.safe.text import (
     REPR_LIMIT,
     class_name,
     safe_line,
-    safe_repr,
     safe_text,
 )
 
@@ -77,7 +77,7 @@ class View:
 
     def repr(self, obj: object) -> str:
         """The guarded representation of ``obj``."""
-        return safe_repr(obj, self.repr_limit)
+        return repr_of(obj, self.repr_limit)
 
 
 class StackNode:
@@ -91,7 +91,7 @@ class StackNode:
     def root(self) -> Optional[str]:
         """What the stack belongs to, if that says more than the frames do."""
         root = self.stack.root
-        if root is None or (self.has_frames and _is_named_by_frames(root)):
+        if root is None or (self.has_frames and is_named_by_frames(root)):
             return None
         return self.view.repr(root)
 
@@ -241,7 +241,7 @@ class ContextNode:
     def typename(self) -> Optional[str]:
         """The name of the type of its object."""
         obj = self.context.obj
-        return None if obj is None else class_name(obj)
+        return None if obj is None else type_name_of(obj)
 
     @property
     def lineno(self) -> Optional[int]:
@@ -269,6 +269,9 @@ class ContextNode:
                 yield ContextNode(child, self.view, is_child=True)
 
 
-def _is_named_by_frames(root: object) -> bool:
+def is_named_by_frames(root: object) -> bool:
+    """Whether the frames of a stack tell as much as the representation of its root does."""
+    if type(root) is SavedObject:
+        return root.is_named_by_frames
     # not isinstance(), which would ask the root for its __class__
     return issubclass(type(root), NAMED_BY_FRAMES) or class_name(root) in AWAITABLE_NAMES

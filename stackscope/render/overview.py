@@ -34,6 +34,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Dict, Iterable, Iterator, List, Optional
 
+    from stackscope.model.saved import Places
     from stackscope.model.snapshot import LoopNode, Snapshot, TaskNode, ThreadNode
     from stackscope.render.drawing import Layout, Line
 
@@ -54,7 +55,7 @@ LATE = 0.1
 def loop_lines(snapshot: Snapshot, layout: Layout, max_alike: Optional[int]) -> Iterator[Line]:
     """The table of the tasks of each loop; above it what a loop that is stuck stands in."""
     for loop in snapshot.loops:
-        line = headline(loop, snapshot.threads)
+        line = headline(loop, snapshot.threads, snapshot.places)
         if line is not None:
             yield line
         yield loop_title(loop)
@@ -107,7 +108,9 @@ def is_of_libraries(stack: Stack) -> bool:
     )
 
 
-def headline(loop: LoopNode, threads: List[ThreadNode]) -> Optional[Line]:
+def headline(
+    loop: LoopNode, threads: List[ThreadNode], places: Optional[Places] = None
+) -> Optional[Line]:
     """What a loop stands in, if it has stood for some time, or runs something just now."""
     late = loop.seconds_late or 0
     if not loop.is_running or (loop.is_here and late < LATE):
@@ -121,7 +124,7 @@ def headline(loop: LoopNode, threads: List[ThreadNode]) -> Optional[Line]:
             return None
         name, stack = "a callback", callback
     verb = "has stood in" if late >= LATE else "is in"
-    parts = [f"the loop {verb} {name}{_place(stack)}", _call(stack, loop, threads)]
+    parts = [f"the loop {verb} {name}{_place(stack, places)}", _call(stack, loop, threads)]
     if late >= LATE:
         parts.append(f"for about {late:.1f} s")
     return [("alert", joined(*parts))]
@@ -141,12 +144,12 @@ def _callback_in(loop: LoopNode, threads: List[ThreadNode]) -> Optional[Stack]:
     return Stack(None, inner) if start and is_users else None
 
 
-def _place(stack: Stack) -> str:
+def _place(stack: Stack, places: Optional[Places]) -> str:
     """Where the innermost line of the user's is."""
     frame = innermost_user_frame(stack)
     if frame is None or not frame.lineno:
         return ""
-    return f" at {short_path(safe_text(frame.filename))}:{frame.lineno}"
+    return f" at {short_path(safe_text(frame.filename), places)}:{frame.lineno}"
 
 
 def _call(stack: Stack, loop: LoopNode, threads: List[ThreadNode]) -> str:

@@ -7,23 +7,34 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Iterator, Tuple
+    from typing import Iterator, List, Optional, Tuple
 
+    from stackscope.model.saved import Places
     from stackscope.render.drawing import Line
 
 
-def short_path(filename: str) -> str:
-    """The shortest clear path: relative to here, to the home folder, or to ``sys.path``."""
+def short_path(filename: str, places: Optional[Places] = None) -> str:
+    """The shortest clear path: relative to here, to the home folder, or to ``sys.path``.
+
+    Args:
+        filename: The path.
+        places: Where the folders are; ``None`` for those of this process.
+    """
     candidates = [filename]
-    for folder, prefix in _known_folders():
-        if folder and filename.startswith(folder + os.sep):
-            candidates.append(prefix + filename[len(folder) + 1 :])
+    for folder, prefix in known_folders() if places is None else places.folders:
+        if filename.startswith(folder):
+            candidates.append(prefix + filename[len(folder) :])
     return min(candidates, key=len)
 
 
-def with_short_paths(line: Line) -> Line:
+def with_short_paths(line: Line, places: Optional[Places] = None) -> Line:
     """The line with the paths in it shortened."""
-    return [(kind, short_path(part) if kind == "path" else part) for kind, part in line]
+    return [(kind, short_path(part, places) if kind == "path" else part) for kind, part in line]
+
+
+def known_folders() -> List[Tuple[str, str]]:
+    """The folders, with a separator behind, and what may be written in place of each."""
+    return [(folder + os.sep, prefix) for folder, prefix in _known_folders() if folder]
 
 
 def _known_folders() -> Iterator[Tuple[str, str]]:

@@ -10,8 +10,8 @@ frame is drawn twice.
 from __future__ import annotations
 
 import os
-from types import CoroutineType
 
+from stackscope.model.saved import is_suspended, type_name_of
 from stackscope.model.snapshot import LoopNode, Snapshot, TaskNode, ThreadNode
 from stackscope.model.stacks import Context, Frame
 from stackscope.render.drawing import FLAT, Layout, Link, Nested, draw, plain
@@ -50,7 +50,7 @@ from stackscope.render.words import (
 )
 from stackscope.safe.text import cut, safe_text
 from stackscope.snapshot.folding import folded_frames, is_users_context, library_here, repeats
-from stackscope.snapshot.threads import is_thread
+from stackscope.snapshot.identity import THREAD, identity_of
 from stackscope.snapshot.user_code import (
     innermost_user_frame,
     is_machinery,
@@ -143,7 +143,7 @@ def format_snapshot(snapshot: Snapshot, options: Options) -> List[str]:
     drawing = Drawing(snapshot, view, layout, options)
     lines = draw(drawing.everything(), layout)
     if options.short_paths:
-        lines = map(with_short_paths, lines)
+        lines = (with_short_paths(line, snapshot.places) for line in lines)
     if options.fold:
         lines = (_fitting(line, layout) for line in lines)
     return plain(lines, layout)
@@ -249,7 +249,8 @@ class Drawing:
         self.by_stack = {id(node.stack): node for node in tasks}
         self.drawn: Set[int] = set()
         self.keys = {} if self.max_alike is None else alike_keys(tasks)
-        self.looked_at = {library_here()} - {""}
+        places = snapshot.places
+        self.looked_at = {library_here() if places is None else places.library} - {""}
         self.owners: Dict[int, TaskNode] = {}
         self.kept: Optional[Frame] = None
         self.first_at: Dict[Tuple[object, ...], TaskNode] = {}
@@ -404,7 +405,7 @@ class Drawing:
             return []
         path = safe_text(frame.filename)
         if self.options.short_paths:
-            path = short_path(path)
+            path = short_path(path, self.snapshot.places)
         kind = "comment" if library_of(frame.pyframe) else "place"
         return [(kind, f"{AT}{path}:{frame.lineno}")]
 
@@ -735,7 +736,7 @@ class Drawing:
         if id(stack.root) in self.in_c:
             return self.in_c[id(stack.root)]
         for frame in reversed(stack.frames):
-            if is_thread(stack.root) and _is_suspended(frame):
+            if identity_of(stack.root).kind == THREAD and is_suspended(frame.origin):
                 return None
             owner = self._owner_of(frame, None)
             if owner is not None:
@@ -778,17 +779,12 @@ def _key_with_contexts(frames: Sequence[Frame]) -> Tuple[object, ...]:
         one = todo.pop()
         if isinstance(one, Context):
             inner = [] if one.inner_stack is None else one.inner_stack.frames
-            key += [id(type(one.obj)), one.start_line, one.hide, len(one.children), len(inner)]
+            key += [type_name_of(one.obj), one.start_line, one.hide, len(one.children), len(inner)]
             todo += [*one.children, *inner]
         elif isinstance(one, Frame):
             key += [id(one.pyframe.f_code), one.lineno, one.hide, len(one.contexts)]
             todo += one.contexts
     return tuple(key)
-
-
-def _is_suspended(frame: Frame) -> bool:
-    """Whether a frame is that of a coroutine that nobody runs."""
-    return type(frame.origin) is CoroutineType and not frame.origin.cr_running
 
 
 def _owns_in_users_code(node: TaskNode) -> bool:

@@ -9,6 +9,7 @@ import linecache
 import tokenize
 from typing import TYPE_CHECKING, Iterator, NamedTuple, Optional
 
+from stackscope.model.saved import saved_frame
 from stackscope.safe.files import known_lines, lines_of_file
 from stackscope.safe.interruptions import interrupts
 from stackscope.safe.text import cut, is_silent
@@ -59,6 +60,9 @@ class Sources:
 
     def line(self, frame: FrameType, lineno: int) -> str:
         """The stripped source line ``lineno``; empty if it can't be found."""
+        saved = saved_frame(frame)
+        if saved is not None:
+            return saved.f_code.lines.get(lineno, "")
         lines = self._lines(frame)
         if not 1 <= lineno <= len(lines):
             return ""
@@ -79,13 +83,23 @@ class Sources:
             item were the only one, put on a single line. Empty if the source is unknown.
         """
         line = self.line(frame, lineno)
-        if not line or _is_whole(line):
-            return line
+        item = _choose(self.with_items(frame, lineno), index, varname) if line else None
+        return item.head if item else line
+
+    def with_items(self, frame: FrameType, lineno: int) -> Sequence[WithItem]:
+        """The items of the ``with`` statement that starts on line ``lineno``.
+
+        There are none if the statement's head is on one line, or can't be made sense of.
+        """
+        saved = saved_frame(frame)
+        if saved is not None:
+            return saved.f_code.statements.get(lineno, ())
+        if _is_whole(self.line(frame, lineno)):
+            return ()
         key = (frame.f_code.co_filename, lineno)
         if key not in self._statements:
             self._statements[key] = parse_with(self._lines(frame)[lineno - 1 :])
-        item = _choose(self._statements[key] or [], index, varname)
-        return item.head if item else line
+        return self._statements[key] or ()
 
     def _lines(self, frame: FrameType) -> Sequence[str]:
         code = frame.f_code

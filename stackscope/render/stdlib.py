@@ -6,11 +6,13 @@ from traceback import FrameSummary, StackSummary
 from typing import TYPE_CHECKING
 
 from stackscope.interpreter.frames.variables import local_values
+from stackscope.model.saved import repr_of, saved_frame
 from stackscope.render.nodes import ContextNode, FrameNode, StackNode, View
 from stackscope.render.stack import stack_title
-from stackscope.safe.text import safe_line, safe_repr, safe_text
+from stackscope.safe.text import safe_line, safe_text
 
 if TYPE_CHECKING:
+    from types import FrameType
     from typing import Iterator, List, Mapping, Optional, Union
 
     from stackscope.model.stacks import Frame, Stack
@@ -93,8 +95,14 @@ def _context_entries(node: ContextNode, frame: FrameNode, capture_locals: bool) 
 def _frame_entry(node: FrameNode, capture_locals: bool) -> FrameSummary:
     frame = node.frame
     line = node.view.sources.line(frame.pyframe, frame.lineno)
-    variables = local_values(frame.pyframe) if capture_locals else None
+    variables = variables_of(frame.pyframe) if capture_locals else None
     return _entry(frame, frame.lineno, frame.funcname, line, variables)
+
+
+def variables_of(pyframe: FrameType) -> Mapping[str, object]:
+    """The local variables of a frame."""
+    saved = saved_frame(pyframe)
+    return local_values(pyframe) if saved is None else saved.variables
 
 
 def _context_entry(node: ContextNode, owner: FrameNode, capture_locals: bool) -> FrameSummary:
@@ -117,5 +125,5 @@ def _entry(
     entry = FrameSummary(filename, lineno, name, lookup_line=False, line=line)
     if variables is not None:
         # FrameSummary itself would call an unguarded repr up to 3.10
-        entry.locals = {safe_text(each): safe_repr(value) for each, value in variables.items()}
+        entry.locals = {safe_text(each): repr_of(value) for each, value in variables.items()}
     return entry

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from stackscope.model.saved import type_name_of
 from stackscope.model.snapshot import TaskNode
 from stackscope.model.stacks import Context
 from stackscope.render.columns import Row, Table, forms_of_name
@@ -17,8 +18,8 @@ from stackscope.render.words import (
     task_name,
     time_of_day,
 )
-from stackscope.safe.text import class_name, safe_line, safe_text
-from stackscope.snapshot.runtimes import is_task
+from stackscope.safe.text import safe_line, safe_text
+from stackscope.snapshot.identity import TASK, identity_of
 from stackscope.snapshot.user_code import innermost_user_frame, library_of
 
 TYPE_CHECKING = False
@@ -231,7 +232,7 @@ class LoopTable:
             label = owner_labels(node, of_libraries=self.of_libraries)
             for children in owners.values():
                 source, comment = label(children[0].owner)
-                if source or (self.of_libraries and not is_task(children[0].owner)):
+                if source or (self.of_libraries and identity_of(children[0].owner).kind != TASK):
                     yield OwnerRow(indent, source, comment + (", in each" if is_group else ""))
                 yield from self._siblings(children, indent + self.branch, depth)
         yield from self._siblings(awaited, indent + self.branch, depth)
@@ -270,7 +271,7 @@ def owner_labels(
             found[id(context.obj)] = (line, comment)
 
     def label(owner: object) -> Tuple[str, str]:
-        return found.get(id(owner)) or ("", f"in a {class_name(owner)}")
+        return found.get(id(owner)) or ("", f"in a {type_name_of(owner)}")
 
     return label
 

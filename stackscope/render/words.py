@@ -5,28 +5,25 @@ from __future__ import annotations
 import math
 import os
 import time
-from types import CoroutineType, GeneratorType
 
+from stackscope.model.saved import coroutine_name_of, type_name_of
 from stackscope.model.snapshot import ItemNode, TaskNode, ThreadNode
 from stackscope.render.drawing import Link
+from stackscope.render.errors import error_in_brief
 from stackscope.render.source import line_text
 from stackscope.render.stream import beginning, end, width_of
 from stackscope.safe.text import (
-    class_name,
     cut,
-    exception_in_brief,
     safe_line,
     safe_text,
 )
-from stackscope.snapshot.numbers import item_numbers, natural_order, task_numbers, thread_numbers
-from stackscope.snapshot.runtimes import kind_of_item, name_of_task
+from stackscope.snapshot.identity import TASK, THREAD, identity_of, number_of, number_of_item
+from stackscope.snapshot.numbers import natural_order
 from stackscope.snapshot.survey import unique
-from stackscope.snapshot.threads import is_thread, name_in_threading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import (
-        Any,
         Callable,
         Container,
         Dict,
@@ -186,25 +183,25 @@ def _named(name: str, subject: Optional[str]) -> str:
 
 def task_label(obj: object) -> Optional[str]:
     """What an object is called if it is a task of a library that is known; else ``None``."""
-    name = name_of_task(obj)
-    if name is None:
+    who = identity_of(obj)
+    if who.kind != TASK:
         return None
-    name = _named(name, task_numbers.subject_of(obj))
-    return f"task {task_numbers.of(obj)} ({cut(safe_text(name), LONGEST_NAME)})"
+    name = _named(who.name, who.subject)
+    return f"task {who.number} ({cut(safe_text(name), LONGEST_NAME)})"
 
 
 def thread_label(obj: object) -> Optional[str]:
     """What an object is called if it is a thread: ``thread 2 (worker)``; else ``None``."""
-    if not is_thread(obj):
+    who = identity_of(obj)
+    if who.kind != THREAD:
         return None
-    name = cut(safe_text(name_in_threading(obj)), LONGEST_NAME)
-    return f"thread {thread_numbers.of(obj)} ({name})"
+    return f"thread {who.number} ({cut(safe_text(who.name), LONGEST_NAME)})"
 
 
 def item_label(obj: object) -> Optional[str]:
     """What an object is called if it is a greenlet or the like; else ``None``."""
-    number = item_numbers.known(obj)
-    return None if number is None else f"{kind_of_item(obj)} {number}"
+    number = number_of_item(obj)
+    return None if number is None else f"{identity_of(obj).kind} {number}"
 
 
 def node_title(node: Node) -> str:
@@ -308,10 +305,12 @@ def state_parts(nodes: Sequence[Union[TaskNode, ThreadNode, ItemNode]]) -> State
 def _number_of_thread(waiting: Waiting) -> str:
     """The thread in which a call is that is waited for, where the call has another name."""
     layers = [one for one in waiting.layers() if one.thread]
-    threads = [one for one in layers[-1].workers if is_thread(one)] if layers else []
+    threads = (
+        [one for one in layers[-1].workers if identity_of(one).kind == THREAD] if layers else []
+    )
     if len(threads) != 1 or not layers[-1].call:  # else the thread is in the text
         return ""
-    return f"in thread {thread_numbers.of(threads[0])}"
+    return f"in thread {number_of(threads[0])}"
 
 
 def _common(texts: Sequence[str]) -> str:
@@ -328,7 +327,7 @@ def _plain_state(node: Union[TaskNode, ThreadNode, ItemNode]) -> str:
         if node.is_here or node.waiting is not None:
             return "stopped" if node.is_here else "waiting"
         return f"in {safe_text(node.calls)}" if node.calls else "running"
-    return node.state if node.starts is None else f"{node.state} {task_numbers.of(node.starts)}"
+    return node.state if node.starts is None else f"{node.state} {number_of(node.starts)}"
 
 
 def _number_of_holder(holder: object, node: Union[TaskNode, ThreadNode, ItemNode]) -> str:
@@ -345,10 +344,7 @@ def _number_of_holder(holder: object, node: Union[TaskNode, ThreadNode, ItemNode
 
 
 def _kind_and_number(obj: object) -> Tuple[str, str]:
-    if is_thread(obj):
-        return "thread", str(thread_numbers.of(obj))
-    item = item_numbers.known(obj)
-    return ("task", str(task_numbers.of(obj))) if item is None else (kind_of_item(obj), str(item))
+    return identity_of(obj).kind or TASK, str(number_of(obj))
 
 
 def state_text(node: TaskNode) -> str:
@@ -396,7 +392,7 @@ def loop_notes(loop: LoopNode) -> List[Line]:
     notes: List[Line] = []
     for task in loop.failed[:MOST_NOTES]:
         title = f"task {task.number} ({cut(safe_text(task.name), LONGEST_NAME)})"
-        cls, *message = exception_in_brief(task.error, 200).partition(": ")
+        cls, *message = error_in_brief(task.error).partition(": ")
         words = f"failed, and nobody has asked for its exception: {title}: {cls}"
         # Where there is no room, it is the message that gives way.
         notes.append([("text", words), ("note", "".join(message))])
@@ -413,10 +409,8 @@ def loop_notes(loop: LoopNode) -> List[Line]:
 
 
 def _coroutine_name(coroutine: object) -> str:
-    if type(coroutine) in (CoroutineType, GeneratorType):
-        named: Any = coroutine
-        return f"{safe_text(named.__qualname__)}()"
-    return f"a {class_name(coroutine)}"
+    name = coroutine_name_of(coroutine)
+    return f"a {type_name_of(coroutine)}" if name is None else f"{safe_text(name)}()"
 
 
 # ----------------------------------------------------------------------- waits
@@ -453,7 +447,7 @@ def _awaiting_text(waiting: Waiting) -> str:
     return (
         f'"{cut(line, LONGEST_LINE)}"'
         if line
-        else f"{class_name(waiting.obj)} at {place_text(frame)}"
+        else f"{type_name_of(waiting.obj)} at {place_text(frame)}"
     )
 
 
@@ -554,7 +548,7 @@ def _named_by_text(waiting: Waiting) -> object:
     if waiting.call:
         return None
     if waiting.thread is not None:
-        workers = [one for one in waiting.workers if is_thread(one)]
+        workers = [one for one in waiting.workers if identity_of(one).kind == THREAD]
         return workers[0] if len(workers) == 1 else None
     return waiting.obj if waiting.awaiting is None else None
 
@@ -622,7 +616,7 @@ def _detail_without_holders(waiting: Waiting, *, is_one: bool = True) -> str:
         f"in {_thread_of(waiting)}" if waiting.call and waiting.thread else "",
         f"in {safe_text(waiting.function)}" if waiting.call and waiting.function else "",
         f"in the loop of thread {safe_text(waiting.loop_thread)}" if waiting.loop_thread else "",
-        f"a {class_name(waiting.obj)}" if waiting.awaiting is not None else "",
+        f"a {type_name_of(waiting.obj)}" if waiting.awaiting is not None else "",
         *map(_amount, _amounts_besides_items(waiting)),
         *map(safe_text, waiting.notes),
         _queue(waiting),
@@ -657,12 +651,12 @@ def _items_of(waiting: Waiting) -> str:
     numbers = _numbers_of_items(waiting)
     if not numbers:
         return ""
-    kind = kind_of_item(next(iter(numbers.values())))
+    kind = identity_of(next(iter(numbers.values()))).kind
     return f"{kind}{'s' * (len(numbers) > 1)} {number_ranges(list(numbers))}"
 
 
 def _numbers_of_items(waiting: Waiting) -> Dict[int, object]:
-    found = {item_numbers.known(one): one for one in waiting.tasks}
+    found = {number_of_item(one): one for one in waiting.tasks}
     return {number: one for number, one in found.items() if number is not None}
 
 
@@ -745,7 +739,7 @@ def _held_by_pieces(
 def _label(obj: object) -> str:
     """What a holder is called in a sentence."""
     found = task_label(obj) or thread_label(obj) or item_label(obj)
-    return f"a {class_name(obj)}" if found is None else found
+    return f"a {type_name_of(obj)}" if found is None else found
 
 
 def _and_more(holders: Sequence[object]) -> str:

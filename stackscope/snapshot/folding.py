@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
+from stackscope.model.saved import SavedObject
 from stackscope.model.stacks import Context
 from stackscope.safe.objects import namespace_of
 from stackscope.snapshot.user_code import is_machinery, library_of, library_of_file
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from stackscope.model.stacks import Frame
 
-__all__ = ["Repeat", "folded_frames", "library_here", "repeats"]
+__all__ = ["Repeat", "folded_frames", "is_of_users_class", "library_here", "repeats"]
 
 LONGEST_CYCLE = 4
 """Of functions that call each other over and over."""
@@ -65,12 +66,19 @@ def is_users_context(context: Context) -> bool:
                 return True
             # A library's manager may be around the user's, as fastapi's are.
             todo += [inner for frame in frames for inner in frame.contexts]
-        module = sys.modules.get(_module_of_class(type(one.obj)))
-        file = getattr(module, "__file__", None) if module is not None else None
-        if type(file) is str and not library_of_file(file):
+        if is_of_users_class(one.obj):
             return True
         todo += [child for child in one.children if isinstance(child, Context)]
     return False
+
+
+def is_of_users_class(obj: object) -> bool:
+    """Whether the class of an object is the user's."""
+    if type(obj) is SavedObject:
+        return obj.is_users
+    module = sys.modules.get(_module_of_class(type(obj)))
+    file = getattr(module, "__file__", None) if module is not None else None
+    return type(file) is str and not library_of_file(file)
 
 
 def _module_of_class(cls: type) -> str:

@@ -16,6 +16,7 @@ import os
 import sys
 from types import ModuleType
 
+from stackscope.model.saved import saved_frame
 from stackscope.safe.objects import module_of
 
 TYPE_CHECKING = False
@@ -37,6 +38,7 @@ __all__ = [
     "library_of_file",
     "name_of_call",
     "package_of",
+    "rank_of",
     "register_machinery",
     "register_runtime_package",
     "register_standard_machinery",
@@ -113,6 +115,9 @@ def register_runtime_package(package: str) -> None:
 
 def is_machinery(frame: FrameType) -> bool:
     """Whether a frame belongs to an event loop, a starter of threads, a debugger or the like."""
+    saved = saved_frame(frame)
+    if saved is not None:
+        return saved.f_code.is_machinery
     if package_of(frame) in _machinery_packages:
         return True
     module = _module_as_imported(frame)
@@ -124,6 +129,9 @@ def is_machinery(frame: FrameType) -> bool:
 
 def package_of(frame: FrameType) -> str:
     """The package that a frame's code is from; one of ours also if it runs as ``__main__``."""
+    saved = saved_frame(frame)
+    if saved is not None:
+        return saved.f_code.package
     for folder, package in _own_folders():
         if frame.f_code.co_filename.startswith(folder):
             return package
@@ -201,14 +209,20 @@ def _folders_of_scripts() -> List[str]:
     return [folder for folder in folders if folder]
 
 
-def _rank_of(frame: FrameType) -> int:
+def rank_of(frame: FrameType) -> int:
     """As `_rank_of_file`, for a frame, whose code a library may have made."""
+    saved = saved_frame(frame)
+    if saved is not None:
+        return saved.f_code.rank
     rank = _rank_of_file(frame.f_code.co_filename)
     return INSTALLED if rank == USER and library_of(frame) else rank
 
 
 def is_runtime_frame(frame: FrameType) -> bool:
     """Whether a frame's code belongs to a runtime, or to the standard library."""
+    saved = saved_frame(frame)
+    if saved is not None:
+        return saved.f_code.rank == RUNTIME
     return _rank_of_file(frame.f_code.co_filename) == RUNTIME
 
 
@@ -217,6 +231,9 @@ def library_of(frame: FrameType) -> str:
 
     It is named after the outermost package, or the only module. For the user's code it is empty.
     """
+    saved = saved_frame(frame)
+    if saved is not None:
+        return saved.f_code.library
     name = frame.f_code.co_filename
     if name.startswith("<") and not name.startswith("<frozen "):
         return _library_of_module(module_of(frame) or "")
@@ -285,7 +302,7 @@ def _innermost(shown: List[Frame]) -> int:
     """The index of the innermost frame that isn't a runtime's; -1 if all are."""
     installed = -1
     for index in range(len(shown) - 1, -1, -1):
-        rank = _rank_of(shown[index].pyframe)
+        rank = rank_of(shown[index].pyframe)
         if rank == USER:
             return index
         if rank == INSTALLED and installed < 0:

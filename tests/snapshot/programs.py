@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from stackscope.api import extract_all
+from stackscope.model.snapshot import Snapshot
 
 
 async def waiting(event):
@@ -52,6 +53,7 @@ def look_at(main):
         tasks = await main()
         found.append(extract_all())
         found.append(found[0].format(width=400))
+        assert Snapshot.from_json(found[0].to_json()).format(width=400) == found[1]
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks, timeout=5)
