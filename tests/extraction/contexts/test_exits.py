@@ -490,3 +490,43 @@ def test_a_jump_that_leads_far_out_of_a_block(leave):
     namespace["program"](first, second, leave)
     once = [[(first, False), (second, True)], [(first, True)]]
     assert seen == (once if leave else once * 2)
+
+
+@pytest.mark.skipif(not CPYTHON, reason="PyPy finalizes what is dropped later on")
+def test_what_a_dropped_generator_closes_first_makes_exits_at_old_addresses():
+    """It closes what it goes on with; the frame that drops it calls that, and none between them."""
+    found = []
+
+    def look(levels):
+        if levels:
+            with Manager():
+                return look(levels - 1)
+        inner, frame = None, sys._getframe()
+        while frame.f_code is not program.__code__:
+            inner, frame = frame, frame.f_back
+        found.append(contexts_active_in_frame(frame, None, inner))
+
+    class Looking(Manager):
+        def __exit__(self, *exc):
+            look(levels)
+
+    def numbers():
+        with Looking():
+            yield 1
+
+    def delegate():
+        yield from numbers()
+
+    def program():
+        with contextlib.suppress(KeyError):
+            for _ in delegate():
+                with Manager():
+                    yield from [1]
+
+    for levels in [*range(40)] * 5:
+        generator = program()
+        next(generator)
+        with contextlib.suppress(StopIteration):
+            generator.throw(KeyError)
+    outer = [[type(context.obj) for context in contexts] for contexts in found]
+    assert outer == [[contextlib.suppress]] * 200
