@@ -36,6 +36,7 @@ def test_ten_thousand_times(what):
         start = sys.getrefcount(manager), sys.getrefcount(other), len(gc.get_objects())
         for _ in range(10_000):
             look()
+        gc.collect()
         end = sys.getrefcount(manager), sys.getrefcount(other), len(gc.get_objects())
         counts.append((start, end))
 
@@ -57,8 +58,8 @@ def test_ten_thousand_times(what):
             pass
     [(start, end)] = counts
     assert start[:2] == end[:2]
-    # One lost in each round would be 10,000; a few come and go with the interpreter's free lists.
-    assert abs(start[2] - end[2]) <= 50
+    # One lost in each round would be 10,000; some come and go with caches and free lists.
+    assert abs(start[2] - end[2]) <= 500
 
 
 @pytest.mark.skipif(not CPYTHON, reason="reference counts")
