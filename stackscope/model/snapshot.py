@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from stackscope.model.records import brief_record, new
-from stackscope.model.stacks import mimebundle
+from stackscope.model.stacks import html_of, mimebundle
 from stackscope.safe.loading import TooEarly, load
 
 TYPE_CHECKING = False
@@ -356,12 +356,6 @@ class Snapshot:
             >>> page.startswith("<!DOCTYPE html>")
             True
         """
-        try:
-            load("stackscope.render.html")
-        except TooEarly as exc:
-            return f"<p>{exc}</p>"
-        from stackscope.render.html import html_of
-
         return html_of(
             self,
             full=full,

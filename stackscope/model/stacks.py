@@ -22,6 +22,17 @@ if TYPE_CHECKING:
 __all__ = ["Context", "Frame", "Stack", "StackItem", "StackSlice"]
 
 
+def html_of(shown: object, **options: Any) -> str:
+    """Draw a stack or a snapshot as HTML, with the options of `Snapshot.to_html`."""
+    try:
+        load("stackscope.render.html")
+    except TooEarly as exc:
+        return f"<p>{exc}</p>"
+    from stackscope.render.html import html_of as draw
+
+    return draw(shown, **options)  # type: ignore[arg-type]
+
+
 def mimebundle(self: Any, include: Any = None, exclude: Any = None) -> Dict[str, str]:
     """For notebooks and IPython: the tree as text, and as HTML that can be folded."""
     try:
@@ -109,12 +120,6 @@ class Stack:
             >>> "<details" in stackscope.extract_since(None).to_html()
             True
         """
-        try:
-            load("stackscope.render.html")
-        except TooEarly as exc:
-            return f"<p>{exc}</p>"
-        from stackscope.render.html import html_of
-
         return html_of(
             self,
             full=full,

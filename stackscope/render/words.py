@@ -305,9 +305,7 @@ def state_parts(nodes: Sequence[Union[TaskNode, ThreadNode, ItemNode]]) -> State
 def _number_of_thread(waiting: Waiting) -> str:
     """The thread in which a call is that is waited for, where the call has another name."""
     layers = [one for one in waiting.layers() if one.thread]
-    threads = (
-        [one for one in layers[-1].workers if identity_of(one).kind == THREAD] if layers else []
-    )
+    threads = _threads_among(layers[-1].workers) if layers else []
     if len(threads) != 1 or not layers[-1].call:  # else the thread is in the text
         return ""
     return f"in thread {number_of(threads[0])}"
@@ -316,6 +314,10 @@ def _number_of_thread(waiting: Waiting) -> str:
 def _common(texts: Sequence[str]) -> str:
     """What is said of all, or of two of them."""
     return ", ".join(sorted(set(texts))[:2])
+
+
+def _threads_among(objects: Sequence[object]) -> List[object]:
+    return [one for one in objects if identity_of(one).kind == THREAD]
 
 
 def _plain_state(node: Union[TaskNode, ThreadNode, ItemNode]) -> str:
@@ -548,8 +550,8 @@ def _named_by_text(waiting: Waiting) -> object:
     if waiting.call:
         return None
     if waiting.thread is not None:
-        workers = [one for one in waiting.workers if identity_of(one).kind == THREAD]
-        return workers[0] if len(workers) == 1 else None
+        threads = _threads_among(waiting.workers)
+        return threads[0] if len(threads) == 1 else None
     return waiting.obj if waiting.awaiting is None else None
 
 

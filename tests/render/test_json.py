@@ -21,6 +21,7 @@ import pytest
 import stackscope
 from stackscope import Snapshot, Stack, extract, extract_all
 from stackscope.render.schema import schema
+from tests.helpers import managers
 from tests.helpers.hostile import CPYTHON, TRICK
 from tests.helpers.repository import ROOT
 from tests.render.scenes import SCENES
@@ -85,21 +86,9 @@ def test_depth(make):
         next(item, None)
 
 
-class Manager:
+class Manager(managers.Manager):
     def __init__(self, name=""):
         self.name = name
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        return None
-
-    async def __aenter__(self):
-        return self
-
-    async def __aexit__(self, *exc):
-        return None
 
     def __repr__(self):
         return f"<Manager {self.name}>"

@@ -17,7 +17,7 @@ import sys
 from itertools import chain, compress, repeat
 from operator import and_, eq, getitem
 from sys import getrefcount
-from types import CodeType, FrameType, GeneratorType
+from types import CodeType, FrameType
 from typing import (
     Any,
     Dict,
@@ -50,6 +50,7 @@ from stackscope.interpreter.frames.memory import (
     take,
     words_at,
 )
+from stackscope.interpreter.resumable import frame_of
 
 
 class FrameLayout(NamedTuple):
@@ -235,8 +236,7 @@ def _goes_on_with(generator: object, frame: FrameType) -> bool:
             break
         for one in gc.get_referents(todo.pop()):
             if id(type(one)) in COROUTINES:
-                one_frame = one.gi_frame if type(one) is GeneratorType else one.cr_frame
-                if one_frame is frame:
+                if frame_of(one) is frame:
                     return True
                 todo.append(one)
     return False
