@@ -1,4 +1,28 @@
-"""What a running Python program is doing: its stacks, with the active context managers."""
+"""What a running Python program is doing: its stacks, with the active context managers.
+
+    >>> import stackscope
+    >>> def numbers():
+    ...     with open(__file__) as file:
+    ...         yield 1
+    >>> generator = numbers()
+    >>> next(generator)
+    1
+    >>> stack = stackscope.extract(generator)
+    >>> stack.frames[0].contexts[0].varname
+    'file'
+
+- `extract` takes anything that has a stack: a task, coroutine, generator, thread, frame, exception,
+  greenlet. `extract_since` and `extract_until` take parts of the current stack.
+- `extract_all` finds everything in the process that has one: event loops with their tasks, threads,
+  greenlets, and what each waits for.
+- ``print()`` draws what they give. `Stack`, `Frame` and `Context`, `Snapshot`, `TaskNode` and
+  `ThreadNode` are its data; ``to_html()`` and ``to_json()`` are other forms of it.
+- `register` dumps all that when a signal comes, `dump_after` when a time is over.
+- `customize`, `elaborate_frame`, `unwrap_stackitem` and other hooks teach it new libraries.
+- `stackscope.lowlevel` is what it stands on.
+
+The package `stackscope_pdb` is a debugger made of it, `stackscope_ipython` an extension of IPython.
+"""
 
 from __future__ import annotations
 
@@ -112,7 +136,7 @@ __all__ = [
     "yields_frames",
 ]
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 _LATER = {
     "cancel_dump_after": "dumps",
@@ -154,4 +178,8 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> List[str]:
-    return sorted({*globals(), *__all__})
+    """What the package offers, imported already or not, and none of what it is made of."""
+    hidden = "__getattr__", "__dir__"
+    return sorted(
+        {*__all__, "lowlevel", *(name for name in globals() if name[:2] == "__")}.difference(hidden)
+    )

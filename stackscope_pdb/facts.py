@@ -6,8 +6,9 @@ Each fact is named for the behaviour, and says where it was seen.
 from __future__ import annotations
 
 import bdb
-import pdb
 import sys
+
+from stackscope_pdb.standard import pdb
 
 HAS_BACKENDS = sys.version_info >= (3, 14)
 """`pdb.Pdb` takes ``mode``, ``backend`` and ``colorize``; it can trace by `sys.monitoring`; and

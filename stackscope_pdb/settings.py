@@ -20,7 +20,21 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Optional
+    from typing import Iterator, Optional, Sequence
+
+ON, OFF = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+
+VALUES = {
+    "STACKSCOPE_PDB_PROMPT": ("prompt_toolkit", "readline", "plain"),
+    "STACKSCOPE_PDB_KEYS": ("emacs", "vi"),
+    "STACKSCOPE_PDB_HISTORY": None,
+    "STACKSCOPE_PDB_STICKY": (*ON, *OFF),
+    "STACKSCOPE_PDB_CONTEXT": None,
+    "STACKSCOPE_PDB_SKIP": (*ON, *OFF),
+    "STACKSCOPE_PDB_STYLE": None,
+    "STACKSCOPE_PDB_DEBUG": (*ON, *OFF),
+}
+"""All variables, each with the values that it may have; ``None`` where a list doesn't say it."""
 
 STICKY_LINES = 15
 
@@ -33,23 +47,45 @@ _passes: Optional[bool] = None
 _EDITING_MODE = re.compile(r"^\s*set\s+editing-mode\s+(vi|emacs)\s*$", re.MULTILINE)
 
 
+def complaints() -> Iterator[str]:
+    """A sentence about each variable that nobody knows, or that has a value that means nothing."""
+    for name in sorted(os.environ):
+        if not name.startswith("STACKSCOPE_PDB_"):
+            continue
+        if name not in VALUES:
+            yield f"{name} is not a setting. The settings are: {', '.join(VALUES)}."
+            continue
+        value, values = os.environ[name], VALUES[name]
+        if name == "STACKSCOPE_PDB_CONTEXT":
+            if value.strip() and not _lines(value):
+                yield f"{name}={value!r} is ignored: it must be a number of lines, such as 15."
+        elif values is not None and not _chosen(name) and value.strip():
+            yield f"{name}={value!r} is ignored: it must be {_or(values)}."
+
+
+def _or(values: Sequence[str]) -> str:
+    return f"{', '.join(values[:-1])} or {values[-1]}"
+
+
+def _chosen(name: str) -> str:
+    """The value of a variable, in small letters; empty if it may not have that one."""
+    value = os.environ.get(name, "").strip().lower()
+    return value if value in (VALUES[name] or ()) else ""
+
+
 def prompt_kind() -> str:
     """Which prompt is wanted; empty for the best one."""
-    return os.environ.get("STACKSCOPE_PDB_PROMPT", "").strip().lower()
+    return _chosen("STACKSCOPE_PDB_PROMPT")
 
 
 def wants_tracebacks() -> bool:
     """Whether a failure of the debugger itself shall be shown with its traceback."""
-    return _is_on(os.environ.get("STACKSCOPE_PDB_DEBUG", ""))
-
-
-def _is_on(text: str) -> bool:
-    return text.strip().lower() in ("1", "true", "yes", "on")
+    return _chosen("STACKSCOPE_PDB_DEBUG") in ON
 
 
 def keys() -> str:
     """Which keys our variable says: ``vi``, ``emacs``, or nothing."""
-    return os.environ.get("STACKSCOPE_PDB_KEYS", "").strip().lower()
+    return _chosen("STACKSCOPE_PDB_KEYS")
 
 
 def wants_vi_keys() -> bool:
@@ -76,8 +112,7 @@ def sticky_lines() -> int:
     """How many lines of code are wanted at every stop; 0 for none, but the current line."""
     global _sticky
     if _sticky is None:  # this is asked at every stop
-        wanted = os.environ.get("STACKSCOPE_PDB_STICKY", "")
-        _sticky = context_lines() if _is_on(wanted) else 0
+        _sticky = context_lines() if _chosen("STACKSCOPE_PDB_STICKY") in ON else 0
     return _sticky
 
 
@@ -92,8 +127,7 @@ def passes_libraries() -> bool:
     """Whether the code of libraries is passed over."""
     global _passes
     if _passes is None:
-        wanted = os.environ.get("STACKSCOPE_PDB_SKIP", "").strip().lower()
-        _passes = wanted not in ("0", "false", "no", "off")
+        _passes = _chosen("STACKSCOPE_PDB_SKIP") not in OFF
     return _passes
 
 
@@ -105,8 +139,13 @@ def set_passes_libraries(passes: bool) -> None:
 
 def context_lines() -> int:
     """How many lines of code are shown around the current one."""
-    text = os.environ.get("STACKSCOPE_PDB_CONTEXT", "").strip()
-    return max(int(text), 1) if text.isdecimal() else STICKY_LINES
+    return _lines(os.environ.get("STACKSCOPE_PDB_CONTEXT", "")) or STICKY_LINES
+
+
+def _lines(text: str) -> int:
+    """A number of lines; 0 if it isn't one."""
+    text = text.strip()
+    return int(text) if text.isdecimal() and len(text) < 6 else 0
 
 
 def history_file() -> Optional[str]:

@@ -7,12 +7,12 @@ from stackscope_pdb.stop.session import Session
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import pdb
     from types import FrameType
     from typing import Any, MutableMapping, Optional, Sequence
 
     from stackscope.render.drawing import Line
     from stackscope_pdb.output.console import Console
+    from stackscope_pdb.standard import pdb
 
     Base = pdb.Pdb
 else:

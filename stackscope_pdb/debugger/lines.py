@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bdb
-import pdb
 import sys
 from contextlib import contextmanager
 
@@ -13,6 +12,7 @@ from stackscope_pdb.failures import attempt, handle, show_traceback
 from stackscope_pdb.program.assignments import CO_OPTIMIZED, Watch
 from stackscope_pdb.prompt import command_or_python
 from stackscope_pdb.prompt.label import MORE
+from stackscope_pdb.standard import pdb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ Found by trying on 3.8 to 3.15; the sources are Lib/pdb.py and Lib/bdb.py.
 from __future__ import annotations
 
 import os
-import pdb
 import sys
 import threading
 
+from stackscope_pdb import settings
 from stackscope_pdb.debugger.mixin import Commands
 from stackscope_pdb.debugger.painting import Paints
 from stackscope_pdb.facts import HAS_BACKENDS, INTERACTS_LOCALLY, TAKES_EXCEPTIONS
@@ -41,6 +41,7 @@ from stackscope_pdb.program.tracing import best_backend, foreign_tracer, note_ba
 from stackscope_pdb.program.turns import released, turn
 from stackscope_pdb.prompt import label
 from stackscope_pdb.prompt.loop import ReadsLines
+from stackscope_pdb.standard import pdb
 from stackscope_pdb.stop.snapshots import is_loop_of_prompt
 
 TYPE_CHECKING = False
@@ -310,12 +311,14 @@ class Pdb(  # type: ignore[misc,unused-ignore]
         if self._has_complained:
             return
         self._has_complained = True
+        for sentence in settings.complaints():
+            self.refuse(sentence)
         if "STACKSCOPE_PDB_STYLE" in os.environ:
             from stackscope_pdb.output.highlight import complaint
 
-            sentence = complaint()
-            if sentence:
-                self.refuse(sentence)
+            about_style = complaint()
+            if about_style:
+                self.refuse(about_style)
 
     def set_convenience_variable(self, frame: FrameType, name: str, value: object) -> None:
         """Set a ``$`` variable.

@@ -6,11 +6,11 @@ What our own commands write is painted before, by `stackscope_pdb.output`.
 from __future__ import annotations
 
 import os
-import pdb
 from contextlib import contextmanager, nullcontext
 
 from stackscope_pdb.failures import guarded
 from stackscope_pdb.output.harmless import encodable, harmless, one_line, without_colors
+from stackscope_pdb.standard import pdb
 
 MARK = "\0" + os.urandom(8).hex()
 """What stands before the source of an entry, and in nobody's name."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import opcode
-import pdb
 import sys
 import weakref
 
@@ -11,6 +10,7 @@ from stackscope_pdb.debugger.basics import Basics
 from stackscope_pdb.facts import ENDS_UNSEEN
 from stackscope_pdb.failures import attempt
 from stackscope_pdb.program.machinery import serves_debugger
+from stackscope_pdb.standard import pdb
 from stackscope_pdb.stop.snapshots import goes_on
 
 TYPE_CHECKING = False

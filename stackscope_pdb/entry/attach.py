@@ -10,7 +10,6 @@ inside of C code, isn't woken so.
 from __future__ import annotations
 
 import os
-import pdb
 import signal
 import socket
 import sys
@@ -21,6 +20,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from stackscope_pdb.entry.meeting import Meeting
 from stackscope_pdb.facts import CAN_ATTACH
 from stackscope_pdb.prompt.ending import ENDINGS
+from stackscope_pdb.standard import pdb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ that an event loop which idles can be looked at, and it draws for the terminal a
 from __future__ import annotations
 
 import bdb
-import pdb
 import signal
 import socket
 import sys
@@ -20,6 +19,7 @@ from stackscope_pdb.entry.api import adopt
 from stackscope_pdb.output.console import Console
 from stackscope_pdb.program.interrupts import give_interrupts_back
 from stackscope_pdb.program.tracing import not_end_with_interpreter
+from stackscope_pdb.standard import pdb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

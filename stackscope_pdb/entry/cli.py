@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import io
 import os
-import pdb
 import sys
 
 from stackscope.safe.interruptions import interrupts
@@ -19,6 +18,7 @@ from stackscope_pdb.entry.api import adopt, stop
 from stackscope_pdb.output.harmless import harmless
 from stackscope_pdb.output.tracebacks import harmless_traceback
 from stackscope_pdb.program.interrupts import keep_interrupts
+from stackscope_pdb.standard import pdb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,13 +6,13 @@ that the process says is trusted, for it may be another user's, and whatever cod
 
 from __future__ import annotations
 
-import pdb
 import re
 import sys
 
 from stackscope_pdb.debugger.own import Pdb
 from stackscope_pdb.output.console import Console
 from stackscope_pdb.output.harmless import encodable, harmless
+from stackscope_pdb.standard import pdb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,9 +9,8 @@ methods are told which one that is now: all that use it have one closure cell in
 
 from __future__ import annotations
 
-import pdb
-
 from stackscope_pdb.debugger.mixin import Commands
+from stackscope_pdb.standard import pdb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 STYLE_VARIABLE = "STACKSCOPE_PDB_STYLE"
 
-INSTALL = "pip install 'stackscope[pdb]'"
+INSTALL = "pip install pygments"
 
 
 def highlight(source: str) -> Optional[str]:

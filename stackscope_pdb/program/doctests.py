@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pdb
 import sys
 from contextlib import contextmanager
 
@@ -18,7 +17,8 @@ def visible_stdout() -> Any:
     """
     if not _is_doctests(sys.stdout):
         return sys.stdout
-    debugger = getattr(pdb.set_trace, "__self__", None)
+    # The module that goes by this name, even if it isn't the standard one: doctest imports it so.
+    debugger = getattr(getattr(sys.modules.get("pdb"), "set_trace", None), "__self__", None)
     return getattr(debugger, "_OutputRedirectingPdb__out", sys.stdout)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import pdb
 import signal
 import sys
 import threading
@@ -26,6 +25,7 @@ from stackscope_pdb.program import turns
 from stackscope_pdb.program.machinery import DEBUGGERS, is_at_prompt, module_name
 from stackscope_pdb.program.tracing import Tracing
 from stackscope_pdb.program.waking import note_interrupt, wake_loops
+from stackscope_pdb.standard import pdb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

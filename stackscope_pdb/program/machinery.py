@@ -7,7 +7,8 @@ that need not belong to a debugger. It isn't imported here: this is asked while 
 from __future__ import annotations
 
 import bdb
-import pdb
+
+from stackscope_pdb.standard import pdb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -73,7 +73,7 @@ def completions(debugger: Host, text: str) -> Tuple[int, List[str]]:
 
 
 def _of_expressions(debugger: Host) -> Tuple[object, ...]:
-    import pdb
+    from stackscope_pdb.standard import pdb
 
     return (
         getattr(type(debugger), "_complete_expression", None),

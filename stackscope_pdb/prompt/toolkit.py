@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from stackscope_pdb.stop.host import Host
 
+TASK_NAME = "prompt of stackscope_pdb"
+
 COLORS = "colours of what is typed"
 COMPLETION = "completion"
 HISTORY = "the history"
@@ -359,6 +361,7 @@ def _own_loop() -> Iterator[Any]:
     wakeup = signal.set_wakeup_fd(-1) if _is_main_thread() else None
     loop = asyncio.new_event_loop() if sys.platform == "win32" else asyncio.SelectorEventLoop()
     loop.set_debug(False)
+    loop.set_task_factory(_task_with_name)
     try:
         with loop_of_prompt(loop):
             yield loop
@@ -370,6 +373,14 @@ def _own_loop() -> Iterator[Any]:
                 signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
             asyncio._set_running_loop(outer)
             _swap_task(outer, task)
+
+
+def _task_with_name(loop: Any, coroutine: Any, **kwargs: Any) -> Any:
+    """A task of the prompt, with a name: those without one use up the program's numbers."""
+    import asyncio
+
+    kwargs["name"] = kwargs.get("name") or TASK_NAME
+    return asyncio.Task(coroutine, loop=loop, **kwargs)
 
 
 def _swap_task(loop: Any, task: Any) -> Any:
