@@ -15,9 +15,8 @@ from types import ModuleType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Optional
-
-    from stackscope_pdb.standard import pdb
+    import pdb
+    from typing import Any, Optional, Sequence
 
 __all__ = ["pdb"]
 
@@ -25,17 +24,16 @@ __all__ = ["pdb"]
 def _find() -> ModuleType:
     """The module, as those who have taken its name know it, so that all have the same one."""
     folder = os.path.dirname(os.path.abspath(bdb.__file__))
-    for module in (_named_pdb, *vars(_named_pdb).values()):
-        if _is_in(module, folder):
+    modules: Sequence[Any] = (_named_pdb, *vars(_named_pdb).values())
+    for module in modules:
+        if isinstance(module, ModuleType) and _is_in(module, folder):
             return module
     return _load(folder) or _named_pdb
 
 
-def _is_in(module: object, folder: str) -> bool:
-    if not isinstance(module, ModuleType) or module.__name__ != "pdb":
-        return False
+def _is_in(module: ModuleType, folder: str) -> bool:
     path = getattr(module, "__file__", None) or ""
-    return os.path.dirname(os.path.abspath(path)) == folder
+    return module.__name__ == "pdb" and os.path.dirname(os.path.abspath(path)) == folder
 
 
 def _load(folder: str) -> Optional[ModuleType]:
