@@ -20,8 +20,10 @@ TOOLS_PYTHONS = ["3.14", "3.13", "3.12"]  # the first one found is used
 
 nox.needs_version = ">=2024.10.9"
 nox.options.default_venv_backend = "uv|virtualenv"
-nox.options.sessions = ["lint", "imports", "types", "pyright", "docs", "package", "tests", "oldest"]
-nox.options.error_on_missing_interpreters = False
+nox.options.sessions = ["lint", "imports", "types", "pyright", "docs", "package"]
+nox.options.sessions += ["installed", "tests", "oldest"]
+# A session that is skipped for want of an interpreter would look like one that passed.
+nox.options.error_on_missing_interpreters = True
 
 
 def tools_python() -> str:
@@ -104,18 +106,35 @@ def docs(session: nox.Session) -> None:
     session.run("towncrier", "build", "--draft", "--version", "next")
 
 
+DIST = pathlib.Path(__file__).parent / ".nox" / "dist"
+"""Where `package` puts what it builds, and `installed` takes the wheel from."""
+
+WHEEL_CHECKS = ["--ignore", "W009"]  # three packages at the top: that is what it has
+
+
 @nox.session(python=tools_python())
 def package(session: nox.Session) -> None:
-    """Build sdist and wheel, and use the wheel with nothing else installed."""
-    session.install("build", "twine")
-    out = pathlib.Path(session.create_tmp()) / "dist"
-    shutil.rmtree(out, ignore_errors=True)
-    session.run("python", "-m", "build", "--outdir", str(out), silent=True)
-    files = [str(path) for path in sorted(out.iterdir())]
-    session.run("twine", "check", "--strict", *files)
-    session.install("--force-reinstall", *(path for path in files if path.endswith(".whl")))
+    """Build sdist and wheel twice, the same each time, and check what is in them."""
+    session.install("build", "check-wheel-contents", "twine")
+    for out in [DIST.with_name("dist-again"), DIST]:
+        shutil.rmtree(out, ignore_errors=True)
+        session.run("python", "-m", "build", "--outdir", str(out), silent=True)
+    for path in DIST.iterdir():
+        if path.read_bytes() != (DIST.with_name("dist-again") / path.name).read_bytes():
+            session.error(f"{path.name} is another one each time")
+    session.run("twine", "check", "--strict", *map(str, sorted(DIST.iterdir())))
+    session.run("check-wheel-contents", *WHEEL_CHECKS, *map(str, DIST.glob("*.whl")))
+
+
+@nox.session(python=["3.8", "3.12", "3.15"])
+@nox.parametrize("extras", ["", "[all]"])
+def installed(session: nox.Session, extras: str) -> None:
+    """Use the wheel, which `package` has built, with nothing else from here."""
+    (wheel,) = DIST.glob("*.whl")
+    session.install(f"{wheel}{extras}")
     with tempfile.TemporaryDirectory() as elsewhere, session.chdir(elsewhere):
         session.run("python", "-W", "error", "-c", USE_INSTALLED)
+        session.run("python", "-m", "stackscope_pdb", "-c", "q", "-m", "this", silent=True)
 
 
 USE_INSTALLED = """

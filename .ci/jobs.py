@@ -210,6 +210,9 @@ def oldest_jobs(found, nox: str) -> list[Job]:
 
 def all_jobs(found, nox: str, scratch: Path) -> list[Job]:
     checks = [Job(name, [[nox, "-s", name]]) for name in CHECKS]
+    installed = [f"installed-{name[6:]}" for name in README_PYTHONS if name in found]
+    if installed:  # with what the job `package` builds
+        checks[-1].commands.append([nox, "-s", *installed])
     tests = [*test_jobs(found, nox), *oldest_jobs(found, nox)]
     return [*readme_jobs(found, scratch), *tests, *checks]
 
