@@ -18,12 +18,17 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.doctest",
     "sphinx.ext.napoleon",
+    "sphinx_copybutton",
     "debugger_commands",
+    "sessions",
 ]
 html_theme = "furo"
 html_title = f"stackscope {release}"
 exclude_patterns = ["_build", "_ext"]
-highlight_language = "default"
+highlight_language = "session"
+# Buttons copy what is typed, without the prompts before it.
+copybutton_prompt_text = r"\$ |>>> |\(stackscope_pdb[^)]*\) |In \[\d+\]: |ipdb[^>]*> "
+copybutton_prompt_is_regexp = True
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"

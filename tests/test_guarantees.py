@@ -26,4 +26,11 @@ def test_every_promise_names_a_test(repository):
     for row in rows:
         title, *cells = row.split("\n     - ")
         for cell in cells:
-            assert "``tests/" in cell, title
+            assert "[#]_" in cell, title
+
+
+def test_every_footnote_names_a_test(repository):
+    page = (repository / "docs" / "guarantees.rst").read_text(encoding="utf-8")
+    footnotes = re.findall(r"^\.\. \[#\] (.*)$", page, re.MULTILINE)
+    assert len(footnotes) == page.count("[#]_")
+    assert all(re.fullmatch(r"(``tests/[\w/:.]+``(, )?)+", note) for note in footnotes)
