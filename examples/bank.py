@@ -10,7 +10,7 @@ The journal's task takes the lock too, because it notes the balances with its re
 
 A watchdog notices that no transfer is finished any more and calls `breakpoint()`. Every
 transfer has a timeout, so the program ends by itself a few seconds after that.
-With `--fixed` nothing gets stuck. With `--forever` there are no timeouts and no watchdog.
+`--fixed`: nothing gets stuck. `--patient`: no timeouts. `--forever`: no watchdog either.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from compat import TaskGroup, timeout
 CLIENTS = {"ada": 8, "bob": 3, "cleo": 3, "dan": 3}  # name: number of transfers
 JOURNAL_SIZE = 4  # records that may wait to be written
 PATIENCE = None if "--forever" in sys.argv else 1.0  # seconds until the watchdog barks
-TRANSFER_TIMEOUT = None if "--forever" in sys.argv else 5.0  # seconds
+TRANSFER_TIMEOUT = None if {"--patient", "--forever"} & {*sys.argv} else 5.0  # seconds
 
 
 class Bank:

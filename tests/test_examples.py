@@ -181,7 +181,7 @@ def test_room_in_the_queue_sets_the_service_going_again(repository):
         "continue",
     ]
     options = [word for command in commands for word in ("-c", command)]
-    printed = run(repository, "-m", "stackscope_pdb", *options, "examples/bank.py")
+    printed = run(repository, "-m", "stackscope_pdb", *options, "examples/bank.py", "--patient")
     for client in ["ada: 8 of 8", "bob: 3 of 3", "cleo: 3 of 3", "dan: 3 of 3"]:
         assert f"{client} transfers" in printed
 
