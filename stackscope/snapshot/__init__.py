@@ -17,6 +17,7 @@
 `idle`        which threads are workers of a pool that wait for work
 `folding`     which frames are folded where a person looks at a stack: the one rule
 `identity`    who an object is among the tasks and threads, alive or read from a file
+`referrers`   what refers to an object
 `numbers`     small numbers for tasks and threads, never given twice
 `user_code`   whose code a frame executes, and which frames are machinery: one table
 ============  ======================================================================

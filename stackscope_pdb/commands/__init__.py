@@ -12,6 +12,8 @@ its completion all come from that table. Importing this package registers them.
 `tasks`       `tasks`, `task`, `unfocus`
 `threads`     `threads`, `thread`
 `stacks`      `stack`
+`about`       `about`, `track`
+`edit`        `edit`
 `exceptions`  `exceptions`
 `sticky`      `sticky`
 `watching`    `catch`, `watch`
@@ -21,7 +23,9 @@ its completion all come from that table. Importing this package registers them.
 from __future__ import annotations
 
 from stackscope_pdb.commands import (
+    about,
     contexts,
+    edit,
     exceptions,
     frames,
     stacks,
@@ -31,4 +35,15 @@ from stackscope_pdb.commands import (
     watching,
 )
 
-__all__ = ["contexts", "exceptions", "frames", "stacks", "sticky", "tasks", "threads", "watching"]
+__all__ = [
+    "about",
+    "contexts",
+    "edit",
+    "exceptions",
+    "frames",
+    "stacks",
+    "sticky",
+    "tasks",
+    "threads",
+    "watching",
+]

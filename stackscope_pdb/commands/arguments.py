@@ -8,6 +8,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import List, Mapping, Optional, Set, Tuple
 
+    from stackscope_pdb.stop.host import Host
+
 
 def options_and_rest(argument: str, known: Mapping[str, str]) -> Tuple[Set[str], List[str]]:
     """Split an argument into the options in it, and the other words.
@@ -53,3 +55,22 @@ def single(rest: List[str], what: str) -> Optional[str]:
     if len(rest) > 1:
         raise CommandError(f"One {what} is enough: {' '.join(rest)!r} is more.")
     return rest[0] if rest else None
+
+
+def value_of(debugger: Host, expression: str) -> object:
+    """The value of an expression in the current frame.
+
+    Raises:
+        CommandError: It has none, since it raises an exception.
+    """
+    debugger.session.snapshots.drop()  # the expression may do anything
+    try:
+        return eval(expression, debugger.current_frame.f_globals, debugger.frame_locals())  # noqa: S307
+    except BaseException as exc:
+        from stackscope.safe.interruptions import interrupts
+        from stackscope.safe.text import describe_exception
+
+        if interrupts(exc):
+            raise
+        words = describe_exception(exc)
+    raise CommandError(words)

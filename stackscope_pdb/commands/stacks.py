@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from stackscope_pdb.commands.arguments import value_of
 from stackscope_pdb.commands.registry import CommandError, command
 
 TYPE_CHECKING = False
@@ -12,13 +13,14 @@ if TYPE_CHECKING:
     from stackscope_pdb.stop.host import Host
 
 
-def _complete_expression(debugger: Host, text: str) -> List[str]:
+def complete_expression(debugger: Host, text: str) -> List[str]:
+    """What Tab offers where an expression stands."""
     from stackscope_pdb.prompt.completion import expression_completions
 
     return expression_completions(debugger, text)
 
 
-@command("move into the frames of any object that has some", complete=_complete_expression)
+@command("move into the frames of any object that has some", complete=complete_expression)
 def stack(debugger: Host, argument: str) -> None:
     """stack EXPRESSION
 
@@ -32,7 +34,7 @@ def stack(debugger: Host, argument: str) -> None:
     from stackscope_pdb.commands.threads import focus_thread
     from stackscope_pdb.stop.snapshots import thread_nodes
 
-    item = _evaluate(debugger, argument)
+    item = value_of(debugger, argument)
     if debugger.session.snapshots.find(item) is not None:
         focus_task(debugger, item)
         return
@@ -41,20 +43,6 @@ def stack(debugger: Host, argument: str) -> None:
             focus_thread(debugger, node)
             return
     _focus(debugger, item, argument)
-
-
-def _evaluate(debugger: Host, expression: str) -> object:
-    debugger.session.snapshots.drop()  # the expression may do anything
-    try:
-        return eval(expression, debugger.current_frame.f_globals, debugger.frame_locals())  # noqa: S307
-    except BaseException as exc:
-        from stackscope.safe.interruptions import interrupts
-        from stackscope.safe.text import describe_exception
-
-        if interrupts(exc):
-            raise
-        words = describe_exception(exc)
-    raise CommandError(words)
 
 
 def _focus(debugger: Host, item: Any, expression: str) -> None:

@@ -56,6 +56,15 @@ class Lines(Basics):
 
     def onecmd(self, line: str) -> bool:
         """Run one line, after which less may be known about the program."""
+        if line.rstrip()[-1:] == "?" and not self.commands_defining:
+            for meant in command_or_python.question(self, line):
+                self._run_line(meant)
+                line = ""
+            if not line:
+                return False
+        return self._run_line(line)
+
+    def _run_line(self, line: str) -> bool:
         self._passing = None
         word = command_or_python.first_word(line)
         entry = registry.find(word)

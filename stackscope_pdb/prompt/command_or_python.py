@@ -23,7 +23,7 @@ import re
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Collection, Optional
+    from typing import Any, Callable, Collection, Optional, Sequence
 
 _WORD = re.compile(r"\s*([A-Za-z_]\w*)(.*)", re.DOTALL)
 _ASSIGNMENT = re.compile(r"\s*(=(?!=)|:(?!=)|(\+|-|\*\*?|//?|%|@|&|\||\^|>>|<<)=)")
@@ -62,6 +62,35 @@ TAKES = {
     **{word: f"'{name}' takes the number of a line" for word, name in LINE_ARGUMENT.items()},
     **{word: f"'{name}' takes the program's arguments" for word, name in WORDS_ARGUMENT.items()},
 }
+
+
+_QUESTION = re.compile(r"\s*(\w[^?]*?)\s*(\?\??)\s*$")
+
+
+def question(debugger: Any, line: str) -> Sequence[str]:
+    """The commands that ``EXPRESSION?``, ``EXPRESSION??`` and ``COMMAND?`` stand for, if it is one.
+
+    IPython's debugger has its own ones.
+    """
+    match = _QUESTION.match(line)
+    if match is None or hasattr(debugger, "do_pinfo"):
+        return ()
+    subject, marks = match.groups()
+    if hasattr(debugger, f"do_{subject}") and not debugger.has_variable(subject):
+        return (f"help {subject}",)
+    if not _is_expression(subject):
+        return ()
+    return (f"about {subject}", f"source {subject}")[: len(marks)]
+
+
+def _is_expression(text: str) -> bool:
+    import ast
+
+    try:
+        ast.parse(text, mode="eval")
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return False
+    return True
 
 
 def first_word(line: str) -> str:

@@ -219,6 +219,18 @@ STEPS = [
     ("ctx", "main has ended: no context manager is active in it any more."),
     ("next", "an exception has ended it."),
     ("unfocus", "main()", ""),
+    # about objects, and the editor
+    ("about", "What do you want to know about?"),
+    ("about values", "Signature: values()"),
+    ("values??", "yield 2"),
+    ("track", "Track what?"),
+    ("track gate", "variable gate of main at"),
+    ("edit", ""),
+    ("edit app.py:3", ""),
+    ("edit nowhere.py", "There is no file 'nowhere.py'."),
+    ("edit app.py:2", "ended with status 3."),
+    ("!import os; os.environ['VISUAL'] = '/nowhere'", ""),
+    ("edit", "'/nowhere' can't be started: No such file or directory. Set $EDITOR."),
     # variables named like commands
     ("tasks = 3", ""),
     ("tasks + 1", "4"),
@@ -244,6 +256,7 @@ STEPS = [
 ]
 
 NOT_IN_ONE_SESSION = {
+    "There is no terminal here to edit in: the line is": "tests/pdb/commands/test_edit.py",
     "That task has ended.": "it would have to end between two commands",
     "There are no frames.": "a traceback has some, and so has a program that stopped",
     "There are no frames of": "of tasks and threads in the middle of their start",
@@ -288,6 +301,9 @@ def session(request, tmp_path):
         pytest.importorskip("prompt_toolkit")
     kind = Terminal if request.param == "readline" else WithPromptToolkit
     (tmp_path / "app.py").write_text(PROGRAM, encoding="utf-8")
+    editor = tmp_path / "editor"
+    editor.write_text('#!/bin/sh\nif [ "$1" = +2 ]; then exit 3; fi\n[ -t 0 ] && [ -t 1 ]\n')
+    editor.chmod(0o755)
     opened = kind(
         ["app.py"],
         tmp_path,
@@ -296,6 +312,8 @@ def session(request, tmp_path):
         XDG_STATE_HOME=str(tmp_path),
         PYTHONIOENCODING="utf-8",
         NO_COLOR="1",
+        EDITOR=str(editor),
+        VISUAL="",
     )
     opened.child.delaybeforesend = None  # each line is typed at a prompt that is there
     yield opened
