@@ -50,23 +50,26 @@ class Referrer:
         self.key = key
 
 
-def referrers(obj: object, is_ours: Callable[[FrameType], bool]) -> List[Referrer]:
+def referrers(
+    obj: object, is_ours: Callable[[FrameType], bool], leave_out: Sequence[object] = ()
+) -> List[Referrer]:
     """The places that refer to ``obj``.
 
     Args:
         obj: The object.
         is_ours: Tells which frames belong to whoever asks. They are left out.
+        leave_out: What else of whoever asks may refer to it.
     """
     holders = gc.get_referrers(obj)
-    found = [
-        place
-        for frame in _running()
-        if frame is not sys._getframe() and not is_ours(frame)
-        for place in _in_frame(frame, obj)
-    ]
+    running = [frame for frame in _running() if frame is not sys._getframe()]
+    done = {id(one) for one in (*running, *leave_out)}
+    found: List[Referrer] = []
+    for frame in running:
+        if not is_ours(frame):
+            found += _in_frame(frame, obj)
     for holder in holders:
-        if not isinstance(holder, FrameType):  # those that run have had their turn
-            found += _in_holder(holder, obj, holders)
+        if id(holder) not in done and holder is not sys._getframe():
+            found += _in_holder(holder, obj, is_ours)
     return found
 
 
@@ -92,14 +95,18 @@ def _in_frame(frame: FrameType, obj: object) -> Iterator[Referrer]:
             yield Referrer("variable", frame, name)
 
 
-def _in_holder(holder: Any, obj: object, besides: Sequence[object]) -> Iterator[Referrer]:
+def _in_holder(
+    holder: Any, obj: object, is_ours: Callable[[FrameType], bool]
+) -> Iterator[Referrer]:
     attribute = FRAMES.get(type(holder))
-    if attribute is not None:
+    if isinstance(holder, FrameType):
+        yield from _in_frame(holder, obj)
+    elif attribute is not None:
         frame = getattr(holder, attribute)
         if frame is not None:
             yield from _in_frame(frame, obj)
     elif type(holder) is dict:
-        yield from _in_dict(holder, obj, besides)
+        yield from _in_dict(holder, obj, is_ours)
     elif type(holder) in (list, tuple):
         for index, item in enumerate(holder):
             if item is obj:
@@ -113,17 +120,19 @@ def _in_holder(holder: Any, obj: object, besides: Sequence[object]) -> Iterator[
             yield Referrer("object", holder)
 
 
-def _in_dict(namespace: Any, obj: object, besides: Sequence[object]) -> Iterator[Referrer]:
+def _in_dict(
+    namespace: Any, obj: object, is_ours: Callable[[FrameType], bool]
+) -> Iterator[Referrer]:
     owner: Any = namespace
     kind = "value"
     for one in gc.get_referrers(namespace):
         if isinstance(one, FrameType):
-            if _may_be_locals(namespace, one):
+            if not is_ours(one) and _may_be_locals(namespace, one):
                 return  # the frame has had its turn
         elif isinstance(one, ModuleType) and namespace_of_module(one) is namespace:
             kind, owner = "module", one
             break
-        elif one is not besides and instance_attributes(one) is namespace:
+        elif instance_attributes(one) is namespace:
             kind, owner = "attribute", one
             break
     for key, value in dict.items(namespace):

@@ -48,7 +48,7 @@ def track(debugger: Host, argument: str) -> None:
     from stackscope.snapshot.referrers import frozen_count
     from stackscope_pdb.views.referrers import referrer_texts
 
-    found = referrer_texts(value_of(debugger, argument))
+    found = referrer_texts(value_of(debugger, argument), [debugger.frame_locals()])
     if not found:
         debugger.message("Nothing that the garbage collector knows refers to it.")
     for text in found[:MOST_REFERRERS]:

@@ -8,6 +8,7 @@ Nothing here prints, and nothing here knows a debugger.
 `contexts`    the context managers of one frame as a tree with numbers
 `naming`      what tasks are called where they are not the main thing
 `exceptions`  the exceptions that belong to one
+`referrers`   what refers to an object, in words
 `code`        source code as listings show it
 ============  ===============================================================
 """

@@ -10,7 +10,7 @@ from stackscope.snapshot.referrers import Referrer, referrers
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import List
+    from typing import List, Sequence
 
 WIDTH = 60
 """The most characters of a representation."""
@@ -19,9 +19,9 @@ OURS = ("stackscope", "stackscope_pdb", "pdb", "cmd", "bdb")
 """The packages and modules whose frames are at work for the prompt."""
 
 
-def referrer_texts(obj: object) -> List[str]:
-    """A line about each place that refers to ``obj``; equal ones are counted."""
-    counts = collections.Counter(map(_text, referrers(obj, _is_ours)))
+def referrer_texts(obj: object, leave_out: Sequence[object]) -> List[str]:
+    """A line about each place that refers to ``obj``, but for some; equal ones are counted."""
+    counts = collections.Counter(map(_text, referrers(obj, _is_ours, leave_out)))
     return [text if times == 1 else f"{text} (× {times})" for text, times in counts.items()]
 
 
