@@ -30,7 +30,7 @@ def item_lines(
     paper: Paper,
     *,
     most_alike: Optional[int] = MOST_ALIKE,
-    hint: str = " ('tasks TEXT' finds them)",
+    hint: str = " ('tasks FILTER' finds them)",
     has_sources: bool = True,
 ) -> Iterator[Line]:
     """The lines that show greenlets and the like, below a line for each kind.

@@ -76,7 +76,7 @@ def task_lines(
     marked: object,
     paper: Paper,
     *,
-    hint: str = " ('tasks TEXT' finds them)",
+    hint: str = " ('tasks FILTER' finds them)",
 ) -> Iterator[Line]:
     """The lines that show all tasks.
 

@@ -30,7 +30,7 @@ def thread_lines(
     paper: Paper,
     *,
     most_alike: Optional[int] = MOST_ALIKE,
-    hint: str = " ('threads TEXT' finds them)",
+    hint: str = " ('threads FILTER' finds them)",
     at_stop: bool = True,
     circles: Sequence[Sequence[Node]] = (),
 ) -> Iterator[Line]:

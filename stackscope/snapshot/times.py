@@ -7,24 +7,28 @@ recorded of a task goes when the task does: none is kept alive, hashed or compar
 
 from __future__ import annotations
 
+import dis
 import functools
 import time
 import weakref
 from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_ITERABLE_COROUTINE
+from types import CodeType
 
 from stackscope.model.snapshot import CodeLine
 from stackscope.snapshot.user_code import RUNTIME, rank_of_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import CodeType, FrameType
-    from typing import Any, Callable, Dict, List, Optional, Tuple
+    from types import FrameType
+    from typing import Any, Callable, Dict, List, Optional, Tuple, Union
+
+    Calls = Tuple[Union[CodeType, int], ...]
 
     from stackscope.model.snapshot import TaskNode
 
 __all__ = [
     "Record",
-    "add_times",
+    "Times",
     "is_recording",
     "made",
     "moment",
@@ -34,7 +38,7 @@ __all__ = [
     "stop_recording",
 ]
 
-MOST_FRAMES = 16
+MOST_FRAMES = 12
 """The most frames that are looked at where a task is made: those of its runtime come first."""
 
 MOST_LINES = 5
@@ -52,15 +56,15 @@ class Record(weakref.ref):  # type: ignore[type-arg]
 
     Attributes:
         made_at: When the task was made; ``None`` if it was there before.
-        lines: Where, innermost first, as functions and lines.
+        calls: What was called then: see `_calls_of`.
         busy: For how many seconds it has run; ``None`` if its runtime doesn't tell when it does.
         began: When it began to run, if it is running.
         ran_at: When it ran last; ``None`` if it hasn't.
     """
 
-    __slots__ = ("began", "busy", "lines", "made_at", "ran_at")
+    __slots__ = ("began", "busy", "calls", "made_at", "ran_at")
     made_at: Optional[float]
-    lines: List[Tuple[CodeType, int]]
+    calls: Calls
     busy: Optional[float]
     began: Optional[float]
     ran_at: Optional[float]
@@ -153,7 +157,7 @@ def made(
         record = Record(task, functools.partial(_records.pop, key))
     except TypeError:
         return None
-    record.made_at, record.lines = made_at, _lines_of(frame)
+    record.made_at, record.calls = made_at, _calls_of(frame)
     record.busy = 0.0 if is_timed and made_at is not None else None
     record.began = record.ran_at = None
     _records[key] = record
@@ -166,56 +170,80 @@ def record_of(task: object) -> Optional[Record]:
     return record if record is not None and record() is task else None
 
 
-def _lines_of(frame: Optional[FrameType]) -> List[Tuple[CodeType, int]]:
-    found: List[Tuple[CodeType, int]] = []
-    while frame is not None and len(found) < MOST_FRAMES:
-        found.append((frame.f_code, frame.f_lineno or 0))
+def _calls_of(frame: Optional[FrameType]) -> Calls:
+    """The functions that are being called, innermost first, each followed by its instruction.
+
+    That is quick, and a single object, which the collector soon leaves alone. Which lines these are
+    is found out when somebody asks.
+    """
+    found: List[Union[CodeType, int]] = []
+    while frame is not None and len(found) < 2 * MOST_FRAMES:
+        found += (frame.f_code, frame.f_lasti)
         frame = frame.f_back
-    return found
+    return tuple(found)
 
 
 # ----------------------------------------------------------- asked by snapshots
 
 
-def add_times(node: TaskNode, now: float) -> None:
-    """Say of a task what is recorded.
+class Times:
+    """What is recorded, as it is at one moment: that of a snapshot."""
 
-    Args:
-        node: The task.
-        now: The `moment` of the snapshot.
-    """
-    record = record_of(node.task)
-    if record is None:
-        return
-    began, ran_at = record.began, record.ran_at
-    if began is not None:
-        node.last_ran = 0.0
-    elif ran_at is not None:
-        node.last_ran = max(now - ran_at, 0.0)
-    if record.made_at is None:
-        return
-    node.created = _code_lines(record.lines) or None
-    node.age = max(now - record.made_at, 0.0)
-    if record.busy is None or node.last_ran is None:
-        return  # nobody has told, or it hasn't run
-    busy = record.busy + (0.0 if began is None else max(now - began, 0.0))
-    node.busy = min(busy, node.age)
-    node.idle = node.age - node.busy
+    def __init__(self) -> None:
+        self.now = moment()
+        self.lines: Dict[Tuple[int, int], int] = {}
 
+    def add_to(self, node: TaskNode) -> None:
+        """Say of a task what is recorded of it."""
+        record = record_of(node.task)
+        if record is None:
+            return
+        began, ran_at = record.began, record.ran_at
+        if began is not None:
+            node.last_ran = 0.0
+        elif ran_at is not None:
+            node.last_ran = self.since(ran_at)
+        if record.made_at is None:
+            return
+        node.created = self.code_lines(record.calls) or None
+        node.age = self.since(record.made_at)
+        if record.busy is None or node.last_ran is None:
+            return  # nobody has told, or it hasn't run
+        busy = record.busy + (0.0 if began is None else self.since(began))
+        node.busy = min(busy, node.age)
+        node.idle = node.age - node.busy
 
-def _code_lines(lines: List[Tuple[CodeType, int]]) -> List[CodeLine]:
-    """Where a task was made, outermost first, without what tells nothing.
+    def since(self, earlier: float) -> float:
+        """The seconds since a moment. Another thread may have recorded one after ours."""
+        return max(self.now - earlier, 0.0)
 
-    That is what runtimes and the standard library have in between, and what runs the task that has
-    made it: that begins with the first function of a runtime outside of a coroutine.
-    """
-    shown: List[CodeLine] = []
-    in_coroutine = False
-    for code, line in lines:
-        is_coroutine = bool(code.co_flags & COROUTINES)
-        in_coroutine = in_coroutine or is_coroutine
-        if rank_of_file(code.co_filename) != RUNTIME:
-            shown.append(CodeLine(code.co_filename, line, code.co_name))
-        elif in_coroutine and not is_coroutine:
-            break
-    return shown[MOST_LINES - 1 :: -1]
+    def code_lines(self, calls: Calls) -> List[CodeLine]:
+        """Where a task was made, outermost first, without what tells nothing.
+
+        That is what runtimes and the standard library have in between, and what runs the task that
+        has made it: that begins with the first function of a runtime outside of a coroutine.
+        """
+        shown: List[CodeLine] = []
+        in_coroutine = False
+        for code, offset in zip(calls[::2], calls[1::2]):
+            assert isinstance(code, CodeType)
+            assert isinstance(offset, int)
+            is_coroutine = bool(code.co_flags & COROUTINES)
+            in_coroutine = in_coroutine or is_coroutine
+            if rank_of_file(code.co_filename) != RUNTIME:
+                shown.append(CodeLine(code.co_filename, self.line_at(code, offset), code.co_name))
+            elif in_coroutine and not is_coroutine:
+                break
+        return shown[MOST_LINES - 1 :: -1]
+
+    def line_at(self, code: CodeType, offset: int) -> int:
+        """The line of an instruction; 0 if it has none. The record keeps the code alive."""
+        key = id(code), offset
+        if key not in self.lines:
+            line = 0
+            for start, one in dis.findlinestarts(code):
+                if start > offset:
+                    break
+                line = one or 0
+            self.lines[key] = line
+        return self.lines[key]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from stackscope_pdb.commands.filtering import filtered, nothing_fits
 from stackscope_pdb.commands.picking import listed, pick
 from stackscope_pdb.commands.registry import CommandError, command
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Iterator, List
+    from typing import List
 
-    from stackscope import Snapshot, TaskNode
+    from stackscope import TaskNode
     from stackscope_pdb.stop.host import Host
 
 NO_TASK = "No task is alive in this process."
@@ -44,22 +45,22 @@ def tasks(debugger: Host, argument: str) -> None:
     With FILTER, show only the tasks and greenlets that it finds, and
     those above them, which say 'no match':
 
-    WORD         WORD is in the name, the state or a place, in any case
-    name:WORD    … in the name, or in what the task is about
-    state:WORD   … in what it does: running, ready, waiting, cancelling
-    in:WORD      … in the name of a function that it is in
-    file:WORD    … in the file of such a function
-    with:WORD    … in the type of a context manager that is active
-    waits:WORD   … in what it waits for
-    held-by:N    task N, or thread N, has the lock that it waits for
-    library:WORD … in the library of its loop, or of such a function
-    age>30       it is older than 30 seconds; <, >= and <= do as well,
-                 and 5m and 1h; see stackscope.clock
-    stuck        it is known to be stuck
+      WORD          is in the name, the state or a place, in any case
+      name:WORD     is in the name, or in what the task is about
+      state:WORD    is in what it does: running, ready, waiting …
+      in:WORD       is in the name of a function that it is in
+      file:WORD     is in the file of such a function
+      with:WORD     is in the type of an active context manager
+      waits:WORD    is in what it waits for
+      held-by:N     task or thread N has the lock that it waits for
+      library:WORD  is in the library of its loop, or of a function
+      age>30        is older than 30 seconds; so do <, >=, <=, 5m, 1h
+      stuck         is known to be stuck
 
     Words beside each other all have to fit. 'and', 'or', 'not' and
     parentheses combine them. name:=WORD is the whole name, a * stands
-    for anything, and quotes keep "what has spaces" together.
+    for anything, and quotes keep "what has spaces" together. Ages are
+    known once the program has called stackscope.clock.install().
     """
     from stackscope.render.items import item_lines
     from stackscope.render.tasks import task_lines
@@ -71,40 +72,14 @@ def tasks(debugger: Host, argument: str) -> None:
         return
     marked = session.focus.item if session.focus else session.snapshots.stopped_task()
     if argument:
-        snapshot = _filtered(snapshot, argument)
+        snapshot = filtered(snapshot, argument)
         if not snapshot.loops and not snapshot.items:
-            left = " and ".join(_count(number, kind) for kind, number in snapshot.left_out.items())
-            debugger.message(f"Nothing fits {argument!r}. 'tasks' shows all {left}.")
+            debugger.message(nothing_fits(snapshot, "tasks"))
             return
     items = [node for top in snapshot.items for node in top.walk()]
     console = debugger.console
     lines = [*task_lines(snapshot, marked, console), *item_lines(items, console)]
     debugger.show(lines, console)
-
-
-def _filtered(snapshot: Snapshot, text: str) -> Snapshot:
-    """What a filter finds.
-
-    Raises:
-        CommandError: It can't be read.
-    """
-    import stackscope
-
-    diagnose = getattr(stackscope, "diagnose", None)
-    findings = None if diagnose is None else _findings(diagnose, snapshot)
-    try:
-        return snapshot.filter(text, findings=findings)
-    except stackscope.FilterError as exc:
-        raise CommandError(str(exc)) from None
-
-
-def _findings(diagnose: Callable[[Snapshot], Any], snapshot: Snapshot) -> Iterator[Any]:
-    """What a diagnosis finds, which is made only if the filter asks for what is stuck."""
-    yield from diagnose(snapshot).findings
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 @command("move into the frames of a task", complete=_complete_task)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import sys
 import threading
 import time
@@ -337,17 +338,19 @@ def test_time_is_linear():
         await asyncio.sleep(0)
         snapshot = extract_all()
         times = []
+        gc.disable()  # the collector's work depends on all else that there is
         for _ in range(3):
-            begin = time.perf_counter()
+            begin = time.process_time()
             found = snapshot.filter("name:*7 waits:sleep not in:nowhere or stuck")
-            times.append(time.perf_counter() - begin)
+            times.append(time.process_time() - begin)
+        gc.enable()
         assert len(list(found.tasks())) == total // 10
         for task in tasks:
             task.cancel()
         return min(times)
 
     few, many = asyncio.run(main(500)), asyncio.run(main(4000))
-    assert many < 24 * few
+    assert many < 24 * few + 0.1
 
 
 def test_it_is_public():
