@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
+import signal
 import sys
 import threading
 import time
@@ -95,6 +97,27 @@ def test_where_it_was_made():
         await end(task)
 
     asyncio.run(main())
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="there is no such signal")
+def test_dumps_tell_it(tmp_path):
+    async def main():
+        await asyncio.sleep(0)
+        os.kill(os.getpid(), signal.SIGUSR1)
+        await asyncio.sleep(0.01)
+
+    with open(tmp_path / "dump", "w+") as file:
+        stackscope.register(signal.SIGUSR1, file)
+        try:
+            asyncio.run(main())
+        finally:
+            stackscope.unregister(signal.SIGUSR1)
+        file.seek(0)
+        text = file.read()
+    assert ", age " in text
+    assert "… age " in text
+    assert "made in test_dumps_tell_it:" in text
 
 
 @pytest.mark.usefixtures("installed")

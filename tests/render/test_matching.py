@@ -189,6 +189,16 @@ def test_findings_are_not_asked_for_without_need():
     assert kitchen(lambda snapshot: names(snapshot.filter("cook", findings=findings())))
 
 
+def test_a_loop_is_not_said_to_stand_in_something_else():
+    def look(snapshot):
+        (loop,) = snapshot.loops
+        loop.seconds_late = 5.0
+        assert "the loop has stood in task" in str(snapshot)
+        assert "has stood in" not in str(snapshot.filter("cook or MainThread"))
+
+    kitchen(look)
+
+
 def test_ages_need_the_clock():
     def look(snapshot):
         with pytest.raises(FilterError) as info:
