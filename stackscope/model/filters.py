@@ -101,7 +101,7 @@ class Pattern:
 
     def fits(self, text: str) -> bool:
         """Whether it is in a text, or is all of it."""
-        text = text.casefold()
+        text = str.casefold(text)  # names may be of a class of the program's
         first, *others = self.parts
         if not others:
             return text == first if self.is_whole else first in text
@@ -161,17 +161,16 @@ class Filter:
     def _fail(self, message: str, position: Optional[int] = None) -> NoReturn:
         raise FilterError(message, self._position if position is None else position)
 
-    def _next_is(self, *words: str) -> bool:
-        """Go past the next word, if it is one of these."""
-        for word in words:
-            end = self._position + len(word)
-            after = self.text[end : end + 1]
-            is_end = not after or after.isspace() or after in "()"
-            if self.text[self._position : end].lower() == word and is_end:
-                self._position = end
-                self._skip()
-                return True
-        return False
+    def _next_is(self, word: str) -> bool:
+        """Go past the next word, if it is this one."""
+        end = self._position + len(word)
+        after = self.text[end : end + 1]
+        is_end = not after or after.isspace() or after in "()"
+        if self.text[self._position : end].lower() != word or not is_end:
+            return False
+        self._position = end
+        self._skip()
+        return True
 
     def _either(self) -> Term:
         terms = [self._all()]

@@ -214,7 +214,8 @@ def _values(snapshot: Snapshot, key: str) -> List[str]:
     looks = _Looks(snapshot)
     found: Set[str] = set()
     for node in _all_nodes(snapshot):
-        found.update(_NodeFacts(node, looks).texts(key))
+        # The names may be of a class of the program's, which has its own __hash__().
+        found.update(map(str.__str__, _NodeFacts(node, looks).texts(key)))
     if key == "file":
         found = {name.replace("\\", "/").rpartition("/")[2] for name in found}
     if key == "in":

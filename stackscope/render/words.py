@@ -357,15 +357,17 @@ def state_parts(nodes: Sequence[Union[TaskNode, ThreadNode, ItemNode]]) -> State
         nodes: The tasks or threads, one at least.
     """
     waits = [node.waiting for node in nodes if node.waiting is not None]
+    state = _common([plain_state(node) for node in nodes])
+    if not isinstance(nodes[0], ThreadNode) and nodes[0].is_only_above:
+        return StateParts(joined(state, NO_MATCH))
     return StateParts(
-        _common([plain_state(node) for node in nodes]),
+        state,
         _in_brief(waits),
         _time_range([time for wait in waits for time in _times(wait)[:1]]),
         _held_by(waits, lambda holder: _number_of_holder(holder, nodes[0]), lambda name: name),
         joined(
             _common([number for number in map(_number_of_thread, waits) if number]),
             _age_range(nodes),
-            NO_MATCH if getattr(nodes[0], "is_only_above", False) else "",
         ),
     )
 

@@ -365,3 +365,25 @@ def test_time_is_linear():
 
 def test_it_is_public():
     assert stackscope.FilterError is FilterError
+
+
+def test_names_of_a_class_of_the_program():
+    class Name(str):
+        __slots__ = ()
+
+        def __getattribute__(self, name):
+            raise AssertionError(name)
+
+        def __hash__(self):
+            raise AssertionError
+
+        def __eq__(self, other):
+            raise AssertionError
+
+    def look(snapshot):
+        next(snapshot.tasks()).name = Name("strange")
+        assert len(names(snapshot.filter("name:strange"))) == 1
+        assert len(names(snapshot.filter("name:=STRANGE"))) == 1
+        assert filter_completions(snapshot, "name:str") == ["name:strange"]
+
+    kitchen(look)
