@@ -48,6 +48,7 @@ from stackscope.extraction.hooks import (
 from stackscope.extraction.walk import Leaf
 from stackscope.interpreter.facts import InspectionWarning
 from stackscope.model.snapshot import (
+    CodeLine,
     FailedTask,
     ItemNode,
     LoopNode,
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from typing import List
 
     from stackscope.dumps import cancel_dump_after, dump_after, register, unregister
+    from stackscope.model.filters import FilterError
     from stackscope.model.waiting import Amount, Waiting
     from stackscope.snapshot.lent import lent_by, lent_in
     from stackscope.snapshot.runtimes import (
@@ -85,8 +87,10 @@ if TYPE_CHECKING:
 __all__ = [
     "PRUNE",
     "Amount",
+    "CodeLine",
     "Context",
     "FailedTask",
+    "FilterError",
     "FoundItem",
     "Frame",
     "InspectionWarning",
@@ -143,6 +147,7 @@ _LATER = {
     "dump_after": "dumps",
     "register": "dumps",
     "unregister": "dumps",
+    "FilterError": "model.filters",
     "Amount": "model.waiting",
     "Waiting": "model.waiting",
     "lent_by": "snapshot.lent",
@@ -168,8 +173,8 @@ _LATER = {
 def __getattr__(name: str) -> object:
     from importlib import import_module
 
-    if name == "lowlevel":
-        return import_module("stackscope.lowlevel")
+    if name in ("clock", "lowlevel"):
+        return import_module(f"stackscope.{name}")
     if name not in _LATER:
         raise AttributeError(f"module 'stackscope' has no attribute {name!r}")
     value = getattr(import_module(f"stackscope.{_LATER[name]}"), name)

@@ -120,7 +120,7 @@ def _everything(console: Console) -> Iterator[Line]:
     from stackscope.render.tasks import task_lines
 
     snapshot = extract_all()
-    lines: List[Line] = list(task_lines(snapshot, None, None, console))
+    lines: List[Line] = list(task_lines(snapshot, None, console))
     yield from lines or [[("note", "No task is alive in this process.")]]
     yield [("header", "Threads: "), ("text", str(len(snapshot.threads)))]
     yield from _thread_lines(snapshot.threads)

@@ -9,6 +9,7 @@ import re
 import pytest
 
 import stackscope
+import stackscope.clock
 import stackscope.lowlevel
 from tests.helpers.repository import ROOT
 
@@ -112,12 +113,14 @@ def test_private_packages_say_so(name):
 def test_all_public_names_are_in_the_reference():
     reference = (ROOT / "docs" / "reference.rst").read_text(encoding="utf-8")
     described = set(re.findall(r"^\.\. auto\w+:: stackscope\.(\w+)$", reference, re.M))
-    assert described - {"lowlevel"} == set(stackscope.__all__) - {"__version__"}
-    assert ".. automodule:: stackscope.lowlevel\n   :members:\n" in reference
+    modules = {"clock", "lowlevel"}
+    assert described - modules == set(stackscope.__all__) - {"__version__"}
+    for name in modules:
+        assert f".. automodule:: stackscope.{name}\n   :members:\n" in reference
 
 
 def test_all_public_names_exist():
-    for module in (stackscope, stackscope.lowlevel):
+    for module in (stackscope, stackscope.clock, stackscope.lowlevel):
         for name in module.__all__:
             assert getattr(module, name, None) is not None, name
     assert {*stackscope.__all__, "lowlevel"} <= set(dir(stackscope))

@@ -6,9 +6,12 @@ made by Cython: see `stackscope.glue.cython`.
 
 from __future__ import annotations
 
+import uvloop
 import uvloop.loop
 
+from stackscope.glue.asyncio.times import forget_loops, record_loops
 from stackscope.glue.asyncio.waits import register_timer
+from stackscope.snapshot.times import register_recorder
 from stackscope.snapshot.user_code import register_machinery, register_runtime_package
 
 
@@ -17,3 +20,6 @@ def install() -> None:
     register_runtime_package("uvloop")
     register_timer(vars(uvloop.loop)["TimerHandle"])  # the stubs don't have it
     register_machinery("uvloop", ["run", "wrapper"])
+    register_recorder(
+        "uvloop", lambda: record_loops(uvloop.Loop), lambda: forget_loops(uvloop.Loop)
+    )

@@ -4,6 +4,8 @@
 `stacks`    `Stack`, `Frame` and `Context`, and the stack item `StackSlice`
 `snapshot`  loops with their tasks, threads, and other things that have stacks
 `waiting`   what something waits for
+`filters`   the language of filters
+`pruning`   a snapshot with less in it
 `saved`     what stands for objects of another process, in what was read from a file
 `records`   dataclasses that cost nothing to import
 ==========  ========================================================================

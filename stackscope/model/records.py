@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from stackscope.safe.objects import mro_of, namespace_of
 
-__all__ = ["brief_record", "new", "record", "record_repr"]
+__all__ = ["brief_record", "changed", "new", "record", "record_repr"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -121,6 +121,13 @@ else:
         import dataclasses
 
         return dataclasses.replace(self, **changes)
+
+
+def changed(old: T, **changes: Any) -> T:
+    """A copy of a record with other values of some fields; what is no field is copied as well."""
+    copy: T = object.__new__(type(old))
+    vars(copy).update(vars(old), **changes)
+    return copy
 
 
 DEEPEST = 30

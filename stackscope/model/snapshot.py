@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 
-from stackscope.model.records import brief_record, new
+from stackscope.model.records import brief_record, new, record
 from stackscope.model.stacks import html_of, mimebundle
 from stackscope.safe.loading import TooEarly, load
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import threading
-    from typing import Iterator, List, Optional, Union
+    from typing import Dict, Iterable, Iterator, List, Optional, Protocol, Sequence, Union
 
     from stackscope.model.saved import Places
     from stackscope.model.stacks import Stack
@@ -19,7 +19,15 @@ if TYPE_CHECKING:
 
     Node = Union["TaskNode", "ThreadNode", "ItemNode"]
 
-__all__ = ["FailedTask", "ItemNode", "LoopNode", "Snapshot", "TaskNode", "ThreadNode"]
+    class Finding(Protocol):
+        """What a diagnosis has found, as far as it is asked here."""
+
+        @property
+        def nodes(self) -> Sequence[Node]:
+            """Those that are stuck."""
+
+
+__all__ = ["CodeLine", "FailedTask", "ItemNode", "LoopNode", "Snapshot", "TaskNode", "ThreadNode"]
 
 
 @brief_record
@@ -44,6 +52,17 @@ class TaskNode:
             starting it, and nothing owns it.
         cancel_reason: Why it is being cancelled, as far as somebody has said so.
         subject: What it is about, as far as its library says so: ``"GET /orders/7"``.
+        is_only_above: Whether a filter didn't find it, and it is there for those below it: see
+            `Snapshot.filter`.
+        was_here: Whether it stood at the same lines in an earlier snapshot, if it was compared with
+            one in which it already was: see `Snapshot.since`.
+        age: How many seconds ago it was made. For this and what follows, see `stackscope.clock`:
+            ``None`` if it isn't known.
+        busy: How many of these it has run.
+        idle: How many of these it hasn't.
+        last_ran: How many seconds ago it ran last; 0 if it is running.
+        created: Where it was made, the outermost call first: the last few lines, without those of
+            runtimes and of the standard library.
     """
 
     task: object
@@ -57,6 +76,13 @@ class TaskNode:
     is_awaited: bool = False
     cancel_reason: Optional[str] = None
     subject: Optional[str] = None
+    is_only_above: bool = False
+    was_here: Optional[bool] = None
+    age: Optional[float] = None
+    busy: Optional[float] = None
+    idle: Optional[float] = None
+    last_ran: Optional[float] = None
+    created: Optional[List[CodeLine]] = None
 
     @property
     def starts(self) -> object:
@@ -80,6 +106,21 @@ class TaskNode:
             node = todo.pop()
             yield node
             todo.extend(reversed(node.children))
+
+
+@record
+class CodeLine:
+    """A line of a function, without a frame.
+
+    Args:
+        filename: The file of its code.
+        lineno: The line.
+        funcname: The name of the function.
+    """
+
+    filename: str
+    lineno: int
+    funcname: str
 
 
 @brief_record
@@ -122,6 +163,7 @@ class LoopNode:
             and where that can't be known.
         calls: The function written in C that its current task is calling, such as
             ``"time.sleep()"``; empty if that isn't known.
+        left_out: How many tasks `Snapshot.filter` has left out.
     """
 
     loop: object
@@ -135,6 +177,7 @@ class LoopNode:
     to_begin: List[object] = new(list)
     seconds_late: Optional[float] = None
     calls: str = ""
+    left_out: int = 0
 
     def __repr__(self) -> str:
         return f"<LoopNode of {self.library} in {self.thread or 'no known thread'}>"
@@ -166,6 +209,7 @@ class ThreadNode:
             telling whether it waits for a lock.
         calls: The function that the user's innermost line is calling, if that is one of a library
             or is written in C: ``"time.sleep()"``. Empty if that isn't known.
+        was_here: As that of a `TaskNode`.
     """
 
     thread: Optional[threading.Thread]
@@ -177,6 +221,7 @@ class ThreadNode:
     is_daemon: bool = False
     waiting: Optional[Waiting] = None
     calls: str = ""
+    was_here: Optional[bool] = None
 
     def __repr__(self) -> str:
         return f"<ThreadNode {self.number} {self.name!r}>"
@@ -198,6 +243,8 @@ class ItemNode:
         thread: The name of the thread that it lives in, if that is known.
         children: Those of its kind that belong to it.
         waiting: What it waits for; ``None`` if it doesn't wait, or nothing is known about that.
+        is_only_above: As that of a `TaskNode`.
+        was_here: As that of a `TaskNode`.
     """
 
     kind: str
@@ -209,6 +256,8 @@ class ItemNode:
     thread: Optional[str]
     children: List[ItemNode]
     waiting: Optional[Waiting] = None
+    is_only_above: bool = False
+    was_here: Optional[bool] = None
 
     def __repr__(self) -> str:
         return f"<ItemNode {self.kind} {self.number} {self.state}>"
@@ -242,6 +291,9 @@ class Snapshot:
             found only by asking that, event loops that don't run and greenlets, may be missing if
             it is among these.
         places: Where the process was at home, if it was another one: see `from_json`.
+        filtered_by: The filter that has left out what isn't there; empty if there is none.
+        left_out: How many it has left out, by what these are: ``{"task": 3, "thread": 1}``.
+        compared_to: When the earlier snapshot was taken that it was compared with: see `since`.
     """
 
     loops: List[LoopNode]
@@ -251,11 +303,58 @@ class Snapshot:
     taken_at: float = new(time.time)
     frozen: int = new(int)
     places: Optional[Places] = None
+    filtered_by: str = ""
+    left_out: Dict[str, int] = new(dict)
+    compared_to: Optional[float] = None
 
     def tasks(self) -> Iterator[TaskNode]:
         """All tasks of all loops, each before its children."""
         for loop in self.loops:
             yield from loop.walk()
+
+    def filter(self, text: str, *, findings: Optional[Iterable[Finding]] = None) -> Snapshot:
+        """What a filter finds, and the tasks above it, as a snapshot of their own.
+
+        Numbers, holders and circles are those of the whole. Nothing of the program is run. It works
+        as well on a snapshot that was read by `from_json`.
+
+        Args:
+            text: The filter, such as ``"state:waiting in:transfer"``: see :doc:`filters`.
+            findings: What a diagnosis has found, for ``stuck``. Without it, stuck is what stands in
+                a circle of those that wait for each other.
+
+        Raises:
+            FilterError: The filter can't be read, or asks for ages where none is known. It is a
+                ``ValueError``.
+
+        Example:
+            >>> snapshot = stackscope.extract_all()
+            >>> [node.name for node in snapshot.filter("name:MainThread").threads]
+            ['MainThread']
+        """
+        from stackscope.render.matching import filtered
+
+        return filtered(self, text, findings)
+
+    def since(self, earlier: Snapshot) -> Snapshot:
+        """This snapshot, compared with an earlier one of the same process.
+
+        Of each task, thread and greenlet that was already there, the result says in ``was_here``
+        whether it stood at the same lines. That it has not moved meanwhile doesn't follow: it may
+        have come back.
+
+        Args:
+            earlier: The earlier one. Both may have been read by `from_json`.
+
+        Example:
+            >>> first = stackscope.extract_all()
+            >>> later = stackscope.extract_all().since(first)
+            >>> [node.was_here for node in later.threads if node.name == "MainThread"]
+            [False]
+        """
+        from stackscope.render.comparing import compared
+
+        return compared(self, earlier)
 
     def __repr__(self) -> str:
         return f"<Snapshot of {len(self.loops)} loops and {len(self.threads)} threads>"

@@ -10,7 +10,6 @@ from stackscope.render.words import (
     item_key,
     number_range,
     place_parts,
-    place_text,
     state_parts,
 )
 from stackscope.safe.text import safe_line
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from stackscope.model.snapshot import ItemNode
     from stackscope.render.drawing import Line, Paper
 
-__all__ = ["item_lines", "item_matches"]
+__all__ = ["item_lines"]
 
 
 def item_lines(
@@ -31,7 +30,7 @@ def item_lines(
     paper: Paper,
     *,
     most_alike: Optional[int] = MOST_ALIKE,
-    hint: str = " ('tasks TEXT' finds them)",
+    hint: str = " ('tasks FILTER' finds them)",
     has_sources: bool = True,
 ) -> Iterator[Line]:
     """The lines that show greenlets and the like, below a line for each kind.
@@ -54,13 +53,6 @@ def item_lines(
         left = sum(len(group) for group in groups[MOST_ROWS:])
         if left:
             yield [("note", f"  {paper.ellipsis} {left} more{hint}")]
-
-
-def item_matches(node: ItemNode, text: str) -> bool:
-    """Whether a text is in what is said of something, whatever its case."""
-    places = [place_text(frame) for frame in node.stack.frames if not frame.hide]
-    parts = [node.name, str(state_parts([node])), *places]
-    return any(text.lower() in part.lower() for part in parts)
 
 
 def _row(group: List[ItemNode], paper: Paper, has_sources: bool) -> Row:

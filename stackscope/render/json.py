@@ -26,6 +26,7 @@ from stackscope.model.saved import (
     type_name_of,
 )
 from stackscope.model.snapshot import (
+    CodeLine,
     FailedTask,
     ItemNode,
     LoopNode,
@@ -50,11 +51,23 @@ from stackscope.snapshot.user_code import is_machinery, library_of, package_of, 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union
+    from typing import (
+        Any,
+        Callable,
+        Dict,
+        Iterable,
+        List,
+        Optional,
+        Sequence,
+        Tuple,
+        TypeVar,
+        Union,
+    )
 
     from stackscope.model.snapshot import Node
 
     Entry = Dict[str, Any]
+    T = TypeVar("T", TaskNode, ThreadNode, ItemNode)
 
 __all__ = ["SCHEMA", "read_snapshot", "read_stack", "write_snapshot", "write_stack"]
 
@@ -92,6 +105,9 @@ SIMPLE_FIELDS = (
 )
 """The fields of a wait that are written as they are."""
 
+TIMES = ("age", "busy", "idle", "last_ran")
+"""The fields of a task that say when something was."""
+
 NUMBERS = {"Infinity": math.inf, "-Infinity": -math.inf, "NaN": math.nan}
 """What JSON has no numbers for."""
 
@@ -118,6 +134,15 @@ def _without_defaults(entry: Entry) -> Entry:
         for key, value in entry.items()
         if value is not None and value is not False and value != []
     }
+
+
+def _whether(key: str, value: Optional[bool]) -> Entry:
+    """What may be so or not, or isn't known."""
+    return {} if value is None else {key: value}
+
+
+def _code_line(line: CodeLine) -> Entry:
+    return {"file": line.filename, "line": line.lineno, "function": line.funcname}
 
 
 def _number(value: Any) -> Any:
@@ -170,17 +195,23 @@ class _Writer:
         places = snapshot.places
         if places is None:
             places = Places(known_folders(), library_here())
-        tasks = list(snapshot.tasks())
+        # A filter may have left those in a circle nowhere else.
+        circles = [node for circle in snapshot.cycles for node in circle]
+        tasks = [*snapshot.tasks(), *[one for one in circles if isinstance(one, TaskNode)]]
+        threads = [*snapshot.threads, *[one for one in circles if isinstance(one, ThreadNode)]]
         items = [node for top in snapshot.items for node in top.walk()]
-        self.enter("task", self.tasks, tasks)
-        self.enter("thread", self.threads, snapshot.threads)
-        self.enter("item", self.items, items)
-        for task in tasks:
+        items += [one for one in circles if isinstance(one, ItemNode)]
+        for task in self.enter("task", self.tasks, tasks):
             self.task(task)
-        for thread in snapshot.threads:
+        for thread in self.enter("thread", self.threads, threads):
             self.thread(thread)
-        for item in items:
+        for item in self.enter("item", self.items, items):
             self.item(item)
+        rest = {
+            "filtered_by": snapshot.filtered_by or None,
+            "left_out": snapshot.left_out or None,
+            "compared_to": _number(snapshot.compared_to),
+        }
         return {
             "loops": [self.loop(loop) for loop in snapshot.loops],
             "threads": self.indexes_of(snapshot.threads, "thread"),
@@ -192,14 +223,22 @@ class _Writer:
                 "folders": [list(folder) for folder in places.folders],
                 "library": places.library,
             },
+            **_without_defaults(rest),
         }
 
-    def enter(self, kind: str, table: List[Entry], nodes: Iterable[Node]) -> None:
-        """Give each node its place in the table, so that others can refer to it."""
+    def enter(self, kind: str, table: List[Entry], nodes: Iterable[T]) -> List[T]:
+        """Give each node its place in the table, so that others can refer to it.
+
+        Returns:
+            The nodes, each of them once. They have no entries before all have their places.
+        """
+        entered = []
         for node in nodes:
             if id(node) not in self.nodes:
                 self.nodes[id(node)] = {kind: len(table)}
                 table.append({})
+                entered.append(node)
+        return entered
 
     def entry_of(self, node: Node, kind: str, table: List[Entry]) -> Entry:
         """The entry of a node."""
@@ -224,6 +263,7 @@ class _Writer:
             "is_here": loop.is_here,
             "seconds_late": _number(loop.seconds_late),
             "calls": loop.calls or None,
+            "left_out": loop.left_out or None,
             "failed": list(map(self.failed, loop.failed)),
             "to_begin": [self.coroutine(one) for one in loop.to_begin],
         }
@@ -252,6 +292,9 @@ class _Writer:
             "subject": node.subject,
             "is_awaited": node.is_awaited,
             "cancel_reason": node.cancel_reason,
+            "is_only_above": node.is_only_above,
+            **{name: _number(getattr(node, name)) for name in TIMES},
+            "created": list(map(_code_line, node.created or ())),
             "owner": self.about(node.owner),
             "waiting": self.waiting(node.waiting),
             "children": self.indexes_of(node.children, "task"),
@@ -262,6 +305,7 @@ class _Writer:
             state=node.state,
             stack=self.stack(node.stack),
             **_without_defaults(entry),
+            **_whether("was_here", node.was_here),
         )
 
     def thread(self, node: ThreadNode) -> None:
@@ -279,6 +323,7 @@ class _Writer:
             ident=node.ident,
             stack=self.stack(node.stack),
             **_without_defaults(entry),
+            **_whether("was_here", node.was_here),
         )
 
     def item(self, node: ItemNode) -> None:
@@ -286,6 +331,7 @@ class _Writer:
         entry = {
             "object": self.about(node.item),
             "thread": node.thread,
+            "is_only_above": node.is_only_above,
             "waiting": self.waiting(node.waiting),
             "children": self.indexes_of(node.children, "item"),
         }
@@ -296,6 +342,7 @@ class _Writer:
             state=node.state,
             stack=self.stack(node.stack),
             **_without_defaults(entry),
+            **_whether("was_here", node.was_here),
         )
 
     # -------------------------------------------------------------- waits
@@ -611,6 +658,9 @@ class _Reader:
             _read_number(entry["taken_at"]),
             entry["frozen"],
             Places(folders, places["library"]),
+            entry.get("filtered_by", ""),
+            entry.get("left_out", {}),
+            _read_number(entry.get("compared_to")),
         )
 
     def put_below(self, nodes: List[Any], entries: List[Entry], tops: List[int]) -> None:
@@ -649,6 +699,7 @@ class _Reader:
             self.several(entry, "to_begin"),
             _read_number(entry.get("seconds_late")),
             entry.get("calls", ""),
+            entry.get("left_out", 0),
         )
 
     def failed(self, entry: Entry) -> FailedTask:
@@ -658,7 +709,7 @@ class _Reader:
 
     def new_task(self, entry: Entry) -> TaskNode:
         """A task; its children are put below it later."""
-        return TaskNode(
+        node = TaskNode(
             self.about(entry, "object"),
             entry["number"],
             entry["name"],
@@ -670,7 +721,15 @@ class _Reader:
             entry.get("is_awaited", False),
             entry.get("cancel_reason"),
             entry.get("subject"),
+            entry.get("is_only_above", False),
+            entry.get("was_here"),
         )
+        for name in TIMES:
+            setattr(node, name, _read_number(entry.get(name)))
+        lines = entry.get("created", ())
+        made_at = [CodeLine(one["file"], one["line"], one["function"]) for one in lines]
+        node.created = made_at or None
+        return node
 
     def new_thread(self, entry: Entry) -> ThreadNode:
         """A thread."""
@@ -685,6 +744,7 @@ class _Reader:
             entry.get("is_daemon", False),
             self.waiting(entry.get("waiting")),
             entry.get("calls", ""),
+            entry.get("was_here"),
         )
 
     def new_item(self, entry: Entry) -> ItemNode:
@@ -699,6 +759,8 @@ class _Reader:
             entry.get("thread"),
             [],
             self.waiting(entry.get("waiting")),
+            entry.get("is_only_above", False),
+            entry.get("was_here"),
         )
 
     # -------------------------------------------------------------- waits

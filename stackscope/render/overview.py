@@ -111,9 +111,12 @@ def is_of_libraries(stack: Stack) -> bool:
 def headline(
     loop: LoopNode, threads: List[ThreadNode], places: Optional[Places] = None
 ) -> Optional[Line]:
-    """What a loop stands in, if it has stood for some time, or runs something just now."""
+    """What a loop stands in, if it has stood for some time, or runs something just now.
+
+    Where a filter has left tasks out, it may be one of these.
+    """
     late = loop.seconds_late or 0
-    if not loop.is_running or (loop.is_here and late < LATE):
+    if loop.left_out or not loop.is_running or (loop.is_here and late < LATE):
         return None
     node = next((one for one in loop.walk() if one.state == "running"), None)
     if node is not None:

@@ -31,11 +31,15 @@ from stackscope.render.stack import context_title, frame_title
 from stackscope.render.stream import cut_line, width_of
 from stackscope.render.threads import thread_key
 from stackscope.render.words import (
+    NO_MATCH,
     NO_PYTHON,
     alike_keys,
+    comparison_text,
     count,
+    filter_line,
     groups_of_alike,
     item_key,
+    joined,
     loop_notes,
     loop_title,
     number_ranges,
@@ -46,9 +50,10 @@ from stackscope.render.words import (
     task_name,
     task_title,
     tasks_named_in,
+    times_text,
     wait_pieces,
 )
-from stackscope.safe.text import cut, safe_text
+from stackscope.safe.text import cut, safe_line, safe_text
 from stackscope.snapshot.folding import folded_frames, is_users_context, library_here, repeats
 from stackscope.snapshot.identity import THREAD, identity_of
 from stackscope.snapshot.user_code import (
@@ -273,10 +278,14 @@ class Drawing:
         yield from self.frozen()
 
     def nothing(self) -> Iterator[Line]:
-        """That there is nothing, if that is so."""
+        """That there is nothing, if that is so, and what a filter has left out."""
         snapshot = self.snapshot
         if not snapshot.loops and not snapshot.threads and not snapshot.items:
-            yield [("note", "No task is alive in this process.")]
+            words = "No task is alive in this process."
+            if snapshot.left_out:
+                words = f"Nothing fits the filter {safe_line(snapshot.filtered_by)}."
+            yield [("note", words)]
+        yield from filter_line(snapshot)
 
     def frozen(self) -> Iterator[Line]:
         """What couldn't be found, if there may be such a thing."""
@@ -351,6 +360,7 @@ class Drawing:
         like = self.drawn_like(node)
         yield [*self.task_title(node, group), *self.place(node.stack), *like]
         yield from self.others_alike([one.number for one in group[1:]])
+        yield from self.times(node)
         rest = StackNode(node.stack, self.view)
         if not like:
             yield from self.frames(rest, node)
@@ -396,6 +406,16 @@ class Drawing:
         if numbers:
             known = number_ranges(number for number in numbers if number)
             words = f"and {len(numbers)} more at the same lines{': ' * bool(known)}{known}"
+            yield [("guide", self.guides.more), ("note", words)]
+
+    def times(self, node: Node) -> Block:
+        """What is known of the times of a task, and of an earlier look at anything."""
+        words = joined(
+            NO_MATCH if getattr(node, "is_only_above", False) else "",
+            times_text(node) if isinstance(node, TaskNode) else "",
+            comparison_text(node, self.snapshot),
+        )
+        if words:
             yield [("guide", self.guides.more), ("note", words)]
 
     def place(self, stack: Stack) -> Line:
@@ -686,6 +706,7 @@ class Drawing:
             line.append(("comment", Link(self.name_of(inner), inner.task)))
         yield line
         yield from self.others_alike([one.number for one in group[1:]])
+        yield from self.times(node)
         if inner is not None or not self._runs_in_time(node):
             yield from self.rest(node.stack, inner)
 
@@ -725,6 +746,7 @@ class Drawing:
             line += [("comment", ", in "), ("comment", Link(self.name_of(inner), inner.task))]
         yield line
         yield from self.others_alike([one.number for one in group[1:]])
+        yield from self.times(node)
         yield Nested(FLAT, self.rest(node.stack, inner), node.stack)
         yield from self.items(node.children)
 

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
         List,
         Optional,
         Sequence,
-        Set,
         Tuple,
         TypeVar,
         Union,
@@ -74,33 +73,25 @@ class OwnerRow:
 
 def task_lines(
     snapshot: Snapshot,
-    wanted: Optional[Callable[[TaskNode], bool]],
     marked: object,
     paper: Paper,
     *,
-    hint: str = " ('tasks TEXT' finds them)",
+    hint: str = " ('tasks FILTER' finds them)",
 ) -> Iterator[Line]:
     """The lines that show all tasks.
 
     Args:
         snapshot: What there is.
-        wanted: Which tasks to show; those that own one of them are shown too.
         marked: The task to mark.
         paper: What it is drawn on.
         hint: What to say where tasks are left out.
     """
     seen_at = time_of_day(snapshot.taken_at)
     for loop in snapshot.loops:
-        nodes = loop.tasks
-        shown = None if wanted is None else _with_owners(nodes, wanted)
-        if shown is not None and not shown:
-            continue
         goes_on = loop.is_running and not loop.is_here
         yield loop_title(loop, at_stop=True, seen_at=seen_at if goes_on else "")
-        yield from LoopTable(loop, paper, shown, marked, hint=hint).lines()
-    for circle in snapshot.cycles:
-        if wanted is None or any(wanted(one) for one in circle if isinstance(one, TaskNode)):
-            yield circle_line(circle)
+        yield from LoopTable(loop, paper, marked, hint=hint).lines()
+    yield from map(circle_line, snapshot.cycles)
 
 
 def circle_line(circle: Sequence[Node]) -> Line:
@@ -116,27 +107,12 @@ def circle_line(circle: Sequence[Node]) -> Line:
     return [("alert", f"  {probably}waiting for each other: {' > '.join(shown)}")]
 
 
-def _with_owners(nodes: List[TaskNode], wanted: Callable[[TaskNode], bool]) -> Set[int]:
-    """The ids of the wanted nodes, and of those above them."""
-    found: Set[int] = set()
-    above: Dict[int, TaskNode] = {}
-    for top in nodes:
-        for node in top.walk():
-            above.update((id(child), node) for child in node.children)
-            current: Optional[TaskNode] = node if wanted(node) else None
-            while current is not None and id(current) not in found:
-                found.add(id(current))
-                current = above.get(id(current))
-    return found
-
-
 class LoopTable:
     """Draws the tasks of one loop.
 
     Args:
         loop: The loop.
         paper: What it is drawn on.
-        shown: The ids of the nodes to show; ``None`` for all.
         marked: The task to mark.
         most_alike: More tasks with the same stack are one row; ``None`` gives each one its own.
         hint: What to say where tasks are left out.
@@ -149,7 +125,6 @@ class LoopTable:
         self,
         loop: LoopNode,
         paper: Paper,
-        shown: Optional[Set[int]] = None,
         marked: object = None,
         *,
         most_alike: Optional[int] = MOST_ALIKE,
@@ -165,7 +140,6 @@ class LoopTable:
         self.passed = passed
         self.loop = loop
         self.keys = alike_keys(loop.walk())
-        self.shown = shown
         self.marked = marked
         self.paper = paper
         self.branch, self.deeper = paper.guides.context
@@ -199,10 +173,9 @@ class LoopTable:
         self, nodes: List[TaskNode], tree: str, depth: int = 0
     ) -> Iterator[Union[Row, OwnerRow]]:
         """The rows for tasks that have the same owner, and for what is below them."""
-        visible = [node for node in nodes if self.shown is None or id(node) in self.shown]
-        groups = [[node] for node in visible]
+        groups = [[node] for node in nodes]
         if self.most_alike is not None:
-            groups = groups_of_alike(visible, lambda node: self.keys[id(node)], self.most_alike)
+            groups = groups_of_alike(nodes, lambda node: self.keys[id(node)], self.most_alike)
         for index, group in enumerate(groups):
             if index == MOST_SIBLINGS:
                 left = sum(len(group) for group in groups[index:])
@@ -221,9 +194,8 @@ class LoopTable:
         owners: Dict[int, List[TaskNode]] = {}
         awaited: List[TaskNode] = []
         for child in node.children:
-            if self.shown is None or id(child) in self.shown:
-                below = awaited if child.is_awaited else owners.setdefault(id(child.owner), [])
-                below.append(child)
+            below = awaited if child.is_awaited else owners.setdefault(id(child.owner), [])
+            below.append(child)
         depth += 1
         indent = tree.replace(self.branch, self.deeper) + "  "
         if depth > DEEPEST_TREE:

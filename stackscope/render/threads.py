@@ -30,7 +30,7 @@ def thread_lines(
     paper: Paper,
     *,
     most_alike: Optional[int] = MOST_ALIKE,
-    hint: str = " ('threads TEXT' finds them)",
+    hint: str = " ('threads FILTER' finds them)",
     at_stop: bool = True,
     circles: Sequence[Sequence[Node]] = (),
 ) -> Iterator[Line]:
@@ -88,7 +88,7 @@ def thread_key(node: ThreadNode) -> Tuple[object, ...]:
     awaited: Tuple[object, ...] = ()
     if waiting is not None:
         awaited = (waiting.text, *map(id, waiting.holders))
-    return (False, node.is_daemon, node.calls, awaited, *frames)
+    return (False, node.is_daemon, node.calls, node.was_here, awaited, *frames)
 
 
 def _row(

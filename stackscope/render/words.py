@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         Dict,
         FrozenSet,
         Iterable,
+        Iterator,
         List,
         Optional,
         Sequence,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     )
 
     from stackscope.glue.describing import Deadline, ScopeState
-    from stackscope.model.snapshot import LoopNode, Node
+    from stackscope.model.snapshot import LoopNode, Node, Snapshot
     from stackscope.model.stacks import Frame
     from stackscope.model.waiting import Amount, Waiting
     from stackscope.render.drawing import Line
@@ -62,6 +63,9 @@ LONGEST_NAME = 60
 
 MOST_RANGES = 10
 """The most ranges of numbers that are shown."""
+
+NO_MATCH = "no match"
+"""What is said of a task that a filter didn't find, and that stands above one that it did."""
 
 NO_PYTHON = "runs no Python code"
 """What is said of a thread that has no frames."""
@@ -135,6 +139,66 @@ def deadline_text(deadline: Optional[Deadline]) -> str:
     if deadline.seconds_left is None:
         return clock_time(deadline.moment, deadline.clock)
     return time_left(deadline.seconds_left)
+
+
+def seconds_text(seconds: float) -> str:
+    """A length of time: ``5 ms``, ``0.3 s``, ``12 s``, ``15 min``, ``3.5 h``."""
+    if seconds < 0.0995:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    if seconds < 600:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def age_bounds(node: Node, snapshot: Snapshot) -> Tuple[Optional[float], Optional[float]]:
+    """The age of a task in seconds, and the least that it may be, as far as these are known.
+
+    Args:
+        node: The task, thread or greenlet.
+        snapshot: What it is in. If it was compared with an earlier one, the task may have been
+            there.
+    """
+    age = node.age if isinstance(node, TaskNode) else None
+    if snapshot.compared_to is None or node.was_here is None:
+        return age, age
+    return age, snapshot.taken_at - snapshot.compared_to if age is None else age
+
+
+def _age_range(nodes: Sequence[Node]) -> str:
+    """How old tasks are that are alike, if that is known: ``age 3.1 s to 9.4 s``."""
+    ages = [node.age for node in nodes if isinstance(node, TaskNode) and node.age is not None]
+    if not ages or len(ages) < len(nodes):
+        return ""
+    first, last = seconds_text(min(ages)), seconds_text(max(ages))
+    return f"age {first}" if first == last else f"age {first} to {last}"
+
+
+def times_text(node: TaskNode) -> str:
+    """What is known of the times of a task: ``age 12 s, busy 0.3 s, last ran 4.0 s ago``."""
+    return joined(
+        "" if node.age is None else f"age {seconds_text(node.age)}",
+        "" if node.busy is None else f"busy {seconds_text(node.busy)}",
+        "" if not node.last_ran else f"last ran {seconds_text(node.last_ran)} ago",
+        created_text(node),
+    )
+
+
+def created_text(node: TaskNode) -> str:
+    """Where a task was made: ``made in serve:12 server.py``."""
+    if not node.created:
+        return ""
+    line = node.created[-1]
+    where = f":{line.lineno} {os.path.basename(line.filename)}"
+    return f"made in {safe_text(line.funcname)}{safe_text(where)}"
+
+
+def comparison_text(node: Node, snapshot: Snapshot) -> str:
+    """Where something was at an earlier look: ``at the same lines 30 s before``."""
+    if snapshot.compared_to is None or not node.was_here:
+        return ""
+    return f"at the same lines {seconds_text(snapshot.taken_at - snapshot.compared_to)} before"
 
 
 # --------------------------------------------------------------- cancel scopes
@@ -293,12 +357,18 @@ def state_parts(nodes: Sequence[Union[TaskNode, ThreadNode, ItemNode]]) -> State
         nodes: The tasks or threads, one at least.
     """
     waits = [node.waiting for node in nodes if node.waiting is not None]
+    state = _common([plain_state(node) for node in nodes])
+    if not isinstance(nodes[0], ThreadNode) and nodes[0].is_only_above:
+        return StateParts(joined(state, NO_MATCH))
     return StateParts(
-        _common([_plain_state(node) for node in nodes]),
+        state,
         _in_brief(waits),
         _time_range([time for wait in waits for time in _times(wait)[:1]]),
         _held_by(waits, lambda holder: _number_of_holder(holder, nodes[0]), lambda name: name),
-        _common([number for number in map(_number_of_thread, waits) if number]),
+        joined(
+            _common([number for number in map(_number_of_thread, waits) if number]),
+            _age_range(nodes),
+        ),
     )
 
 
@@ -320,7 +390,8 @@ def _threads_among(objects: Sequence[object]) -> List[object]:
     return [one for one in objects if identity_of(one).kind == THREAD]
 
 
-def _plain_state(node: Union[TaskNode, ThreadNode, ItemNode]) -> str:
+def plain_state(node: Node) -> str:
+    """What a task, a thread or a greenlet does, in a word or two."""
     if isinstance(node, ItemNode):
         return node.state if node.waiting is None else "waiting"
     if isinstance(node, ThreadNode):
@@ -349,7 +420,7 @@ def _kind_and_number(obj: object) -> Tuple[str, str]:
     return identity_of(obj).kind or TASK, str(number_of(obj))
 
 
-def state_text(node: TaskNode) -> str:
+def state_text(node: Node) -> str:
     """The state of a task, the call that it waits in, for how long, and who holds the lock."""
     return str(state_parts([node]))
 
@@ -385,8 +456,21 @@ def loop_title(loop: LoopNode, *, at_stop: bool = False, seen_at: str = "") -> L
         status = ", stopped"
     else:
         status = ", running" + (f" (seen at {seen_at})" if seen_at else "")
-    total = count(sum(1 for _ in loop.walk()), "task")
+    number = sum(1 for _ in loop.walk())
+    total = count(number, "task")
+    if loop.left_out:
+        total = f"{number} of {count(number + loop.left_out, 'task')}"
     return [("header", f"{safe_text(loop.noun)}{where}{status}: "), ("text", total)]
+
+
+def filter_line(snapshot: Snapshot) -> Iterator[Line]:
+    """The line that says what a filter has left out, if it has."""
+    if not snapshot.filtered_by:
+        return
+    counts = [count(number, kind) for kind, number in snapshot.left_out.items() if number]
+    words = ", ".join(counts) or "nothing"
+    text = cut(safe_line(snapshot.filtered_by), LONGEST_LINE)
+    yield [("note", f"left out by the filter {text}: {words}")]
 
 
 def loop_notes(loop: LoopNode) -> List[Line]:
@@ -791,7 +875,8 @@ def alike_keys(nodes: Iterable[TaskNode]) -> Dict[int, int]:
         frames = tuple([(id(f.pyframe.f_code), f.lineno) for f in node.stack.frames])
         below = tuple(sorted({keys.get(id(child), -1) for child in node.children}))
         text = "" if node.waiting is None else node.waiting.text
-        key = (node.state, frames, below, text, _awaited_elsewhere(node, tasks))
+        seen = (node.is_only_above, node.was_here)
+        key = (node.state, frames, below, text, _awaited_elsewhere(node, tasks), seen)
         keys[id(node)] = known.setdefault(key, len(known))
     return keys
 
@@ -822,7 +907,8 @@ def item_key(node: ItemNode) -> Tuple[object, ...]:
     else:
         held = [id(holder) for holder in waiting.holders]
         awaited = (waiting.text, id(waiting.lock), *held, *map(id, waiting.tasks))
-    return (node.state, node.thread, tuple(frames), awaited, id(node) if node.children else 0)
+    seen = (node.is_only_above, node.was_here, id(node) if node.children else 0)
+    return (node.state, node.thread, tuple(frames), awaited, *seen)
 
 
 def groups_of_alike(

@@ -12,6 +12,7 @@
 `lent`        who has what a pool has lent, such as connections
 `wait_graph`  which tasks await which others
 `circles`     what waits for each other
+`times`       when tasks were made, and when they ran, once that is recorded
 `subjects`    what tasks are about: the requests that they answer
 `threads`     the threads, and what they are called
 `idle`        which threads are workers of a pool that wait for work

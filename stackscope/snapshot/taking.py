@@ -23,6 +23,7 @@ from stackscope.snapshot.runtimes import found_by, known_finders, make_runtimes,
 from stackscope.snapshot.subjects import subject_of
 from stackscope.snapshot.survey import Survey
 from stackscope.snapshot.threads import name_of_thread, thread_nodes
+from stackscope.snapshot.times import Times
 from stackscope.snapshot.user_code import calls_below_user, name_of_call
 from stackscope.snapshot.wait_graph import WaitGraph
 from stackscope.snapshot.waits import describe_thread, describe_wait
@@ -72,8 +73,10 @@ def _take(extraction: Extraction, threads: bool, tasks: bool, interrupts: bool) 
         for runtime in runtimes
         for loop in runtime.loops(survey)
     ]
+    times = Times()
     for node in trees.nodes.values():
         _describe(trees, node)
+        attempt(None, times.add_to, node)
     for loop in loops:
         _tell_lateness_by_tasks(loop)
     found_threads = thread_nodes(extraction) if threads else []

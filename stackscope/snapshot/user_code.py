@@ -21,7 +21,7 @@ from stackscope.safe.objects import module_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import FrameType
+    from types import CodeType, FrameType
     from typing import Callable, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
     from stackscope.model.stacks import Frame, Stack
@@ -39,9 +39,11 @@ __all__ = [
     "name_of_call",
     "package_of",
     "rank_of",
+    "rank_of_file",
     "register_machinery",
     "register_runtime_package",
     "register_standard_machinery",
+    "register_wrapper",
 ]
 
 # ------------------------------------------------------------------- the table
@@ -56,6 +58,10 @@ _standard_machinery: Set[str] = set()
 
 _machinery_packages: Set[str] = set(OWN_PACKAGES)
 """The packages of which all modules are machinery."""
+
+_wrappers: Dict[int, Tuple[CodeType, str]] = {}
+"""The functions of ours that are called in the place of others, with the packages of these, by the
+ids of their code."""
 
 _runtime_places: Set[str] = set()
 """The files, and the folders with a separator behind, of runtimes that are no part of the standard
@@ -84,6 +90,14 @@ def register_machinery(module: str, functions: Optional[Iterable[str]] = None) -
             known.update(functions)
 
 
+def register_wrapper(code: CodeType, package: str) -> None:
+    """Take a function of ours for one of the package whose function it calls, and nothing else.
+
+    It stands between frames of the program, and isn't what looks at these.
+    """
+    _wrappers[id(code)] = code, package
+
+
 def register_standard_machinery(modules: Iterable[str]) -> None:
     """The same for modules of the standard library, whose names the user may have given, too."""
     _standard_machinery.update(modules)
@@ -106,7 +120,7 @@ def register_runtime_package(package: str) -> None:
         _runtime_places.update([os.path.join(folder, "") for folder in folders])
     elif namespace.get("__file__") is not None:
         _runtime_places.add(namespace["__file__"])
-    _rank_of_file.cache_clear()
+    rank_of_file.cache_clear()
     library_of_file.cache_clear()
 
 
@@ -118,6 +132,8 @@ def is_machinery(frame: FrameType) -> bool:
     saved = saved_frame(frame)
     if saved is not None:
         return saved.f_code.is_machinery
+    if id(frame.f_code) in _wrappers:
+        return True
     if package_of(frame) in _machinery_packages:
         return True
     module = _module_as_imported(frame)
@@ -132,6 +148,8 @@ def package_of(frame: FrameType) -> str:
     saved = saved_frame(frame)
     if saved is not None:
         return saved.f_code.package
+    if id(frame.f_code) in _wrappers:
+        return _wrappers[id(frame.f_code)][1]
     for folder, package in _own_folders():
         if frame.f_code.co_filename.startswith(folder):
             return package
@@ -174,7 +192,7 @@ USER, INSTALLED, RUNTIME = 0, 1, 2
 
 
 @functools.lru_cache(maxsize=4096)
-def _rank_of_file(name: str) -> int:
+def rank_of_file(name: str) -> int:
     """`USER`, `INSTALLED`, or `RUNTIME` for asyncio and its like and for this package."""
     if name.startswith("<frozen "):
         return RUNTIME
@@ -210,11 +228,11 @@ def _folders_of_scripts() -> List[str]:
 
 
 def rank_of(frame: FrameType) -> int:
-    """As `_rank_of_file`, for a frame, whose code a library may have made."""
+    """As `rank_of_file`, for a frame, whose code a library may have made."""
     saved = saved_frame(frame)
     if saved is not None:
         return saved.f_code.rank
-    rank = _rank_of_file(frame.f_code.co_filename)
+    rank = rank_of_file(frame.f_code.co_filename)
     return INSTALLED if rank == USER and library_of(frame) else rank
 
 
@@ -223,7 +241,7 @@ def is_runtime_frame(frame: FrameType) -> bool:
     saved = saved_frame(frame)
     if saved is not None:
         return saved.f_code.rank == RUNTIME
-    return _rank_of_file(frame.f_code.co_filename) == RUNTIME
+    return rank_of_file(frame.f_code.co_filename) == RUNTIME
 
 
 def library_of(frame: FrameType) -> str:
@@ -234,6 +252,8 @@ def library_of(frame: FrameType) -> str:
     saved = saved_frame(frame)
     if saved is not None:
         return saved.f_code.library
+    if id(frame.f_code) in _wrappers:
+        return _wrappers[id(frame.f_code)][1]
     name = frame.f_code.co_filename
     if name.startswith("<") and not name.startswith("<frozen "):
         return _library_of_module(module_of(frame) or "")
@@ -252,7 +272,7 @@ def _library_of_module(name: str) -> str:
 @functools.lru_cache(maxsize=4096)
 def library_of_file(name: str) -> str:
     """The same for a file. A folder, written with a separator behind, may be given as well."""
-    if _rank_of_file(name) == USER:
+    if rank_of_file(name) == USER:
         return ""
     if name.startswith("<frozen "):
         return name[len("<frozen ") :].partition(">")[0].partition(".")[0]

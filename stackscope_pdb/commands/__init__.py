@@ -6,6 +6,7 @@ its completion all come from that table. Importing this package registers them.
 ============  ======================================================================
 `registry`    the table: which commands there are, and how one is run
 `arguments`   what is typed after a command's name
+`filtering`   which tasks, threads and greenlets are shown
 `picking`     which task or thread is meant by a number, a name, or a part of a name
 `frames`      `where`, `frame`, `up`, `down`
 `contexts`    `ctx`

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from stackscope_pdb.commands.filtering import filtered, nothing_fits
 from stackscope_pdb.commands.picking import listed, pick
 from stackscope_pdb.commands.registry import CommandError, command
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import List, Sequence
+    from typing import List
 
     from stackscope import TaskNode
     from stackscope_pdb.stop.host import Host
@@ -15,8 +16,10 @@ if TYPE_CHECKING:
 NO_TASK = "No task is alive in this process."
 
 
-def _complete_name(debugger: Host, text: str) -> List[str]:
-    return [node.name for node in debugger.session.snapshots.tasks().tasks()]
+def _complete_filter(debugger: Host, text: str) -> List[str]:
+    from stackscope.render.matching import filter_completions
+
+    return filter_completions(debugger.session.snapshots.tasks(), text)
 
 
 def _complete_task(debugger: Host, text: str) -> List[str]:
@@ -24,9 +27,9 @@ def _complete_task(debugger: Host, text: str) -> List[str]:
     return [node.name for node in nodes] + [str(node.number) for node in nodes]
 
 
-@command("all tasks, under the groups that own them", complete=_complete_name)
+@command("all tasks, under the groups that own them", complete=_complete_filter)
 def tasks(debugger: Host, argument: str) -> None:
-    """tasks [TEXT]
+    """tasks [FILTER]
 
     Show all tasks in the process, those of asyncio, trio and other known
     libraries, as one tree: each with its number, its name, the innermost
@@ -39,44 +42,44 @@ def tasks(debugger: Host, argument: str) -> None:
     Greenlets follow in a table of their own, but for those in which a
     task runs its code: they are parts of that task.
 
-    With TEXT, show only tasks with that text in their name, state or
-    place, and the tasks that own them.
+    With FILTER, show only the tasks and greenlets that it finds, and
+    those above them, which say 'no match':
+
+      WORD          is in the name, the state or a place, in any case
+      name:WORD     is in the name, or in what the task is about
+      state:WORD    is in what it does: running, ready, waiting …
+      in:WORD       is in the name of a function that it is in
+      file:WORD     is in the file of such a function
+      with:WORD     is in the type of an active context manager
+      waits:WORD    is in what it waits for
+      held-by:N     task or thread N has the lock that it waits for
+      library:WORD  is in the library of its loop, or of a function
+      age>30        is older than 30 seconds; so do <, >=, <=, 5m, 1h
+      stuck         is known to be stuck
+
+    Words beside each other all have to fit. 'and', 'or', 'not' and
+    parentheses combine them. name:=WORD is the whole name, a * stands
+    for anything, and quotes keep "what has spaces" together. Ages are
+    known once the program has called stackscope.clock.install().
     """
-    from stackscope.render.items import item_lines, item_matches
+    from stackscope.render.items import item_lines
     from stackscope.render.tasks import task_lines
 
     session = debugger.session
     snapshot = session.snapshots.tasks_now()
-    nodes = list(snapshot.tasks())
-    items = [node for top in snapshot.items for node in top.walk()]
-    if not nodes and not items:
+    if not any(snapshot.tasks()) and not snapshot.items:
         debugger.message(NO_TASK)
         return
     marked = session.focus.item if session.focus else session.snapshots.stopped_task()
+    if argument:
+        snapshot = filtered(snapshot, argument)
+        if not snapshot.loops and not snapshot.items:
+            debugger.message(nothing_fits(snapshot, "tasks"))
+            return
+    items = [node for top in snapshot.items for node in top.walk()]
     console = debugger.console
-    wanted = (lambda node: _matches(node, argument)) if argument else None
-    lines = list(task_lines(snapshot, wanted, marked, console))
-    shown = [node for node in items if not argument or item_matches(node, argument)]
-    lines += item_lines(shown, console)
-    if not lines:
-        count = _count(nodes, "task") if nodes else _count(items, items[0].kind)
-        debugger.message(
-            f"No task has {argument!r} in its name, state or place. 'tasks' shows all {count}."
-        )
-        return
+    lines = [*task_lines(snapshot, marked, console), *item_lines(items, console)]
     debugger.show(lines, console)
-
-
-def _count(nodes: Sequence[object], noun: str) -> str:
-    return f"{len(nodes)} {noun}{'s' * (len(nodes) != 1)}"
-
-
-def _matches(node: TaskNode, text: str) -> bool:
-    from stackscope.render.words import place_text, state_text
-
-    frames = [frame for frame in node.stack.frames if not frame.hide]
-    haystack = [node.name, node.subject or "", state_text(node), *map(place_text, frames)]
-    return any(text.lower() in part.lower() for part in haystack)
 
 
 @command("move into the frames of a task", complete=_complete_task)

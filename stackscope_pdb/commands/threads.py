@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from stackscope_pdb.commands.filtering import filtered, nothing_fits
 from stackscope_pdb.commands.picking import listed, pick
 from stackscope_pdb.commands.registry import CommandError, command
 from stackscope_pdb.program import turns
@@ -15,8 +16,11 @@ if TYPE_CHECKING:
     from stackscope_pdb.stop.host import Host
 
 
-def _complete_name(_debugger: Host, _text: str) -> List[str]:
-    return [node.name for node in thread_nodes()]
+def _complete_filter(_debugger: Host, text: str) -> List[str]:
+    from stackscope import Snapshot
+    from stackscope.render.matching import filter_completions
+
+    return filter_completions(Snapshot([], thread_nodes()), text)
 
 
 def _complete_thread(_debugger: Host, _text: str) -> List[str]:
@@ -24,9 +28,9 @@ def _complete_thread(_debugger: Host, _text: str) -> List[str]:
     return [node.name for node in nodes] + [str(node.number) for node in nodes if node.number]
 
 
-@command("all threads", complete=_complete_name)
+@command("all threads", complete=_complete_filter)
 def threads(debugger: Host, argument: str) -> None:
-    """threads [TEXT]
+    """threads [FILTER]
 
     Show all threads of the process, each with its number, its name, the
     innermost line of your code that it is at, and what it does there.
@@ -39,31 +43,24 @@ def threads(debugger: Host, argument: str) -> None:
 
     More than five threads with the same stack become one row.
 
-    With TEXT, show only threads with that text in their name or place.
+    With FILTER, show only the threads that it finds: 'help tasks' tells
+    what may be written there.
     """
+    from stackscope import Snapshot
     from stackscope.render.threads import thread_lines
 
     nodes, circles = threads_and_circles()
-    shown = [node for node in nodes if not argument or _matches(node, argument)]
-    if not shown:
-        count = f"{len(nodes)} thread{'s' * (len(nodes) != 1)}"
-        debugger.message(
-            f"No thread has {argument!r} in its name or place. 'threads' shows all {count}."
-        )
-        return
+    if argument:
+        found = filtered(Snapshot([], nodes, cycles=circles), argument)
+        nodes, circles = found.threads, found.cycles
+        if not nodes:
+            debugger.message(nothing_fits(found, "threads"))
+            return
     focus = debugger.session.focus
     marked = focus.item if focus is not None and focus.kind == "thread" else None
     console = debugger.console
-    circles = [one for one in circles if not argument or any(node in shown for node in one)]
-    lines = thread_lines(shown, marked, turns.waiting(), console, circles=circles)
+    lines = thread_lines(nodes, marked, turns.waiting(), console, circles=circles)
     debugger.show(list(lines), console)
-
-
-def _matches(node: ThreadNode, text: str) -> bool:
-    from stackscope.render.words import place_text
-
-    places = [place_text(frame) for frame in node.stack.frames if not frame.hide]
-    return any(text.lower() in part.lower() for part in [node.name, *places])
 
 
 @command("move into the frames of a thread", complete=_complete_thread)

@@ -134,7 +134,7 @@ STEPS = [
     ("tasks", "6 × pool-0 … pool-5"),
     ("tasks", ", running (seen at "),
     ("tasks client-2", "waiting: Event.wait()"),
-    ("tasks nobody", "No task has 'nobody' in its name, state or place. 'tasks' shows all 13"),
+    ("tasks nobody", "Nothing fits 'nobody'. 'tasks' shows all 13"),
     ("task", "Which task?"),
     ("task 1", "1 is the number of task 1 ("),
     ("task 99", "No living task has the number 99."),
@@ -188,7 +188,7 @@ STEPS = [
     # in a thread
     ("threads", "MainThread stopped main:"),
     ("threads a-wor", "opened.wait()"),
-    ("threads nobody", "No thread has 'nobody' in its name or place. 'threads' shows all"),
+    ("threads nobody", "Nothing fits 'nobody'. 'threads' shows all"),
     ("thread", "Which thread?"),
     ("thread nobody", "No thread is called 'nobody'. There are:"),
     ("thread 99", "No living thread has the number 99."),

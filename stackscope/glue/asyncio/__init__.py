@@ -8,6 +8,7 @@
 `setters`      who gives futures their results that don't tell themselves
 `clocks`       how far away moments are
 `runs`         what a thread runs a loop for
+`times`        when tasks were made, and when they ran
 `futures`      what tasks and futures know of each other, read without running their code
 `without_gil`  the same where there is no GIL
 =============  ==============================================================================
@@ -15,7 +16,7 @@
 
 from __future__ import annotations
 
-from stackscope.glue.asyncio import loops, runs, stacks, waits
+from stackscope.glue.asyncio import loops, runs, stacks, times, waits
 
 __all__ = ["install"]
 
@@ -26,3 +27,4 @@ def install() -> None:
     loops.install()
     waits.install()
     runs.install()
+    times.install()

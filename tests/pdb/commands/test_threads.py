@@ -22,7 +22,7 @@ class TestThreads:
         assert "waiting: Event.wait()" in row
         assert "work:" in row
         assert "MainThread" not in session.replies[1]
-        assert "No thread has 'nowhere' in its name or place." in session.replies[2]
+        assert "Nothing fits 'nowhere'. 'threads' shows all " in session.replies[2]
         marked = [line for line in session.replies[0].splitlines() if line.startswith(">")]
         assert len(marked) == 1
         assert marked[0].split()[2:5] == ["MainThread", "stopped", "stop_in:%d" % STOP_IN]

@@ -126,7 +126,7 @@ def test_a_wide_and_deep_tree_of_tasks(scripted):
     lines = session.replies[0].splitlines()
     assert "411 tasks" in lines[0]
     assert len(lines) == 202
-    assert "… and more ('tasks TEXT' finds them)" in lines[-1]
+    assert "… and more ('tasks FILTER' finds them)" in lines[-1]
     assert len(session.replies[1].splitlines()) == 4
 
 

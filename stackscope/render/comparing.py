@@ -1,0 +1,65 @@
+"""Two snapshots of one process: what was there already, and whether it stood at the same lines."""
+
+from __future__ import annotations
+
+from stackscope.model.pruning import kind_of
+from stackscope.model.records import changed
+from stackscope.model.snapshot import ThreadNode
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Iterator, List, Tuple
+
+    from stackscope.model.snapshot import Node, Snapshot
+
+    Key = Tuple[str, int]
+
+__all__ = ["compared", "key_of", "stands_where"]
+
+
+def compared(snapshot: Snapshot, earlier: Snapshot) -> Snapshot:
+    """See `Snapshot.since`."""
+    before = {key_of(node): node for node in _nodes_of(earlier)}
+    copies: Dict[int, Any] = {}
+    for node in reversed(list(_nodes_of(snapshot))):  # children come after their parents
+        old = before.get(key_of(node)) if node.number else None
+        copy = changed(node, was_here=None if old is None else stands_where(node, old))
+        if not isinstance(copy, ThreadNode):
+            copy.children = [copies[id(child)] for child in copy.children]
+        copies[id(node)] = copy
+    return changed(
+        snapshot,
+        loops=[
+            changed(loop, tasks=[copies[id(node)] for node in loop.tasks])
+            for loop in snapshot.loops
+        ],
+        threads=[copies[id(node)] for node in snapshot.threads],
+        items=[copies[id(node)] for node in snapshot.items],
+        cycles=[[copies.get(id(node), node) for node in circle] for circle in snapshot.cycles],
+        compared_to=earlier.taken_at,
+    )
+
+
+def key_of(node: Node) -> Key:
+    """Equal for nodes in two snapshots of one process that tell of the same task, thread or so.
+
+    No other one of the process ever gets the same number.
+    """
+    return kind_of(node), node.number
+
+
+def stands_where(node: Node, other: Node) -> bool:
+    """Whether two nodes stand at the same lines."""
+    return _lines(node) == _lines(other)
+
+
+def _lines(node: Node) -> List[Tuple[str, str, int]]:
+    return [(frame.filename, frame.funcname, frame.lineno) for frame in node.stack.frames]
+
+
+def _nodes_of(snapshot: Snapshot) -> Iterator[Node]:
+    """All nodes, each before its children."""
+    yield from snapshot.tasks()
+    yield from snapshot.threads
+    for top in snapshot.items:
+        yield from top.walk()
