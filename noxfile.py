@@ -6,6 +6,7 @@ an environment of its own below `.nox`.
 
 from __future__ import annotations
 
+import os
 import pathlib
 import shutil
 import sys
@@ -20,7 +21,9 @@ TOOLS_PYTHONS = ["3.14", "3.13", "3.12"]  # the first one found is used
 
 nox.needs_version = ">=2024.10.9"
 nox.options.default_venv_backend = "uv|virtualenv"
-nox.options.sessions = ["lint", "imports", "types", "pyright", "docs", "package", "tests", "oldest"]
+nox.options.sessions = [
+    *("lint", "imports", "types", "pyright", "docs", "package", "browser", "tests", "oldest"),
+]
 nox.options.error_on_missing_interpreters = False
 
 
@@ -102,6 +105,40 @@ def docs(session: nox.Session) -> None:
     session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", str(out / "html"))
     session.run("sphinx-build", "-W", "-b", "doctest", "docs", str(out / "doctest"))
     session.run("towncrier", "build", "--draft", "--version", "next")
+
+
+BROWSER = [
+    *("axe-playwright-python", "ipykernel", "nbclient", "nbconvert", "playwright"),
+    *("pytest", "pytest-xdist", "trio"),
+]
+BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]
+
+
+def has_browser(session: nox.Session) -> bool:
+    """Whether there is a browser; it is installed if that is easy."""
+    if not any(map(shutil.which, BROWSERS)) and shutil.which("apt-get") and os.geteuid() == 0:
+        codes = [0, 100]  # apt-get's own failures: there may be no network
+        session.run("apt-get", "update", external=True, success_codes=codes)
+        session.run("apt-get", "install", "-y", "chromium", external=True, success_codes=codes)
+    return any(map(shutil.which, BROWSERS))
+
+
+@nox.session(python=tools_python())
+def browser(session: nox.Session) -> None:
+    """Run the notebook of the examples in a kernel, and look at HTML in Chromium."""
+    session.install("-e", ".[all]", *BROWSER, env=COMPILED)
+    if not has_browser(session):
+        session.warn(f"NOT LOOKED AT IN A BROWSER: there is none of {', '.join(BROWSERS)}")
+    session.run("python", "-m", "pytest", "tests/browser", "-n", "2", *session.posargs)
+
+
+@nox.session(python=tools_python(), default=False)
+def pictures(session: nox.Session) -> None:
+    """Make the pictures of the documentation anew, with Chromium."""
+    session.install("-e", ".[all]", "playwright", env=COMPILED)
+    if not has_browser(session):
+        session.error(f"This needs one of {', '.join(BROWSERS)}: install it first.")
+    session.run("python", "docs/pictures.py", *session.posargs)
 
 
 @nox.session(python=tools_python())

@@ -210,6 +210,7 @@ def oldest_jobs(found, nox: str) -> list[Job]:
 
 def all_jobs(found, nox: str, scratch: Path) -> list[Job]:
     checks = [Job(name, [[nox, "-s", name]]) for name in CHECKS]
+    checks.append(Job("browser", [[nox, "-s", "browser"]], must_print=[" passed"]))
     tests = [*test_jobs(found, nox), *oldest_jobs(found, nox)]
     return [*readme_jobs(found, scratch), *tests, *checks]
 
