@@ -135,7 +135,7 @@ def browser(session: nox.Session) -> None:
 @nox.session(python=tools_python(), default=False)
 def pictures(session: nox.Session) -> None:
     """Make the pictures of the documentation anew, with Chromium."""
-    session.install("-e", ".[all]", "playwright", env=COMPILED)
+    session.install("-e", ".[all]", *BROWSER, "pillow", env=COMPILED)
     if not has_browser(session):
         session.error(f"This needs one of {', '.join(BROWSERS)}: install it first.")
     session.run("python", "docs/pictures.py", *session.posargs)
