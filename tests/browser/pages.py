@@ -13,10 +13,8 @@ import sys
 from pathlib import Path
 
 from stackscope import extract, extract_all
+from tests.helpers.many import coroutines
 from tests.helpers.repository import ROOT
-
-ROWS, COLUMNS = 100, 100
-"""How many functions the page with many tasks has, and how many tasks are in each."""
 
 HOSTILE = [
     "</details></summary></div><script>window.broken = 1</script>",
@@ -130,27 +128,15 @@ async def hostile(page):
 
 async def many(page):
     """Many tasks, all at different lines."""
-    tasks = [asyncio.ensure_future(waits) for waits in coroutines(asyncio.sleep)]
+    tasks = [
+        asyncio.ensure_future(function(*arguments))
+        for function, *arguments in coroutines(100, 100, asyncio.sleep)
+    ]
     await asyncio.sleep(1)
     page.write("many", extract_all())
     for task in tasks:
         task.cancel()
     await asyncio.wait(tasks)
-
-
-def coroutines(sleep):
-    """Coroutines, each of which waits at a line of its own."""
-    for row in range(ROWS):
-        lines = [f"async def row_{row}(column, sleep):"]
-        for column in range(COLUMNS):
-            lines += [f"    if column == {column}:", "        await sleep(3600)"]
-        file = f"row_{row}.py"
-        source = "\n".join(lines)
-        linecache.cache[file] = (len(source), None, source.splitlines(True), file)
-        space = {"__name__": "rows"}
-        exec(compile(source, file, "exec"), space)
-        for column in range(COLUMNS):
-            yield space[f"row_{row}"](column, sleep)
 
 
 if __name__ == "__main__":
