@@ -2,7 +2,8 @@
 
 What is drawn, and in which words, is what `stackscope.render.snapshot` decides: the same blocks are
 written here as elements. Each `Nested` block is a ``<details>`` if there is something below its
-lines. What a drawing for a terminal folds, and only counts, can be unfolded.
+lines, which is a list: so that what stands below what is seen without a style sheet, too. What a
+drawing for a terminal folds, and only counts, can be unfolded.
 
 A name leads to where that task, thread or greenlet is drawn, if it is drawn at all: what is named
 before it is drawn gets its link in the end. The parts are written one at a time and without
@@ -433,7 +434,7 @@ class _Writer:
         if isinstance(part, _Links):
             known = [self._resolved(one) for one in part.names if one.target in self.names]
             sign = self.span("guide", f"{TO} ")
-            return f'<div class="ss-line">{sign}{", ".join(known)}</div>' if known else ""
+            return f'<li class="ss-line">{sign}{", ".join(known)}</li>' if known else ""
         name = self.names.get(part.target)
         return part.html if name is None else f'<a href="#{name}">{part.html}</a>'
 
@@ -520,8 +521,8 @@ class _Writer:
                 return False
         return True
 
-    def _line(self, line: Line, depth: int) -> List[_Part]:
-        return ['<div class="ss-line">', self._level(depth), *self.line(line), "</div>"]
+    def _line(self, line: Line, depth: int, tag: str = "li") -> List[_Part]:
+        return [f'<{tag} class="ss-line">', self._level(depth), *self.line(line), f"</{tag}>"]
 
     def _level(self, depth: int) -> str:
         return self.span("guide", f"{HTML.level}{depth} ") if depth > DEEPEST else ""
@@ -539,10 +540,12 @@ class _Writer:
         self.elements += 1
         name = f"{self.prefix}-{self.elements}"
         attributes = f'class="ss-item{kind}"' + self._id(nested, name)
-        below = [part for one in lines for part in self._line(one, inner.depth)]
         is_deep = inner.depth > DEEPEST
-        if is_deep or inner.is_done():
-            html = [f'<div {attributes}><div class="ss-title">', *line, "</div>", *below, "</div>"]
+        is_flat = is_deep or inner.is_done()
+        tag = "div" if is_flat else "li"
+        below = [part for one in lines for part in self._line(one, inner.depth, tag)]
+        if is_flat:
+            html = [f'<li {attributes}><div class="ss-title">', *line, "</div>", *below, "</li>"]
             if not self.put(*html):
                 return None
             self._remember(nested, name)
@@ -550,13 +553,14 @@ class _Writer:
         shown = " open" if is_open else ""
         names = [part for part in line if isinstance(part, _Name)]
         words = [part.html if isinstance(part, _Name) else part for part in line]
-        html = [f"<details {attributes}{shown}><summary>", *words, '</summary><div class="ss-in">']
+        html = [f"<li><details {attributes}{shown}><summary>", *words, "</summary>"]
+        html.append('<ul class="ss-in">')
         if names:
             html.append(_Links(names))
         if not self.put(*html, *below):
             return None
         self._remember(nested, name)
-        inner.close = "</div></details>"
+        inner.close = "</ul></details></li>"
         return inner
 
     def _kind(self, nested: Nested) -> Tuple[str, str, bool]:
@@ -635,7 +639,7 @@ def _mark_of(context: Context) -> str:
 def _mark(state: str) -> str:
     return (
         f'<span class="ss-mark" role="img" aria-label="{state}" title="{state}">'
-        f"{MARKS[state]}</span>"
+        f"{MARKS[state]} </span>"
     )
 
 
@@ -737,6 +741,7 @@ def html_of(
     )
     _write_all(shown, drawing, writer)
     alerts, tree = writer.text()
+    tree = f'<ul class="ss-tree">{tree}</ul>' if tree else ""
     if writer.is_cut:
         tree += f'<div class="ss-line">{_what_is_missing(nodes, drawing, writer)}</div>'
     if full:

@@ -25,23 +25,24 @@ text-indent:-2.4em}
 text-indent:0;width:1.2em}
 .stackscope details[open]>summary::before{content:"\\25BE"}
 .stackscope summary:hover{background:var(--jp-layout-color2,var(--ss-hover))}
-.stackscope .ss-in{border-left:1px solid var(--jp-border-color2,var(--ss-border));
+.stackscope.stackscope ul,.stackscope.stackscope li{list-style:none;margin:0;padding:0}
+.stackscope.stackscope .ss-in{border-left:1px solid var(--jp-border-color2,var(--ss-border));
 margin-left:.45em;padding-left:.6em}
-.stackscope .ss-title,.stackscope .ss-line{padding-left:2.4em;text-indent:-1.2em}
-.stackscope .ss-node{margin-top:.2em}
+.stackscope .ss-title,.stackscope.stackscope .ss-line{padding-left:2.4em;text-indent:-1.2em}
+.stackscope.stackscope .ss-node{margin-top:.2em}
 .stackscope.stackscope a:any-link{color:inherit;text-decoration:underline}
 .stackscope summary:focus-visible,.stackscope a:focus-visible{outline:2px solid var(--ss-cyan);
 outline-offset:1px}
 .stackscope :target,.stackscope :target>summary{background:var(--jp-layout-color2,var(--ss-hover))}
 .stackscope .ss-mark{display:inline-block;text-indent:0;width:1.2em}
-.stackscope .ss-warn{border-left:3px solid var(--ss-red);padding-left:1.8em}
+.stackscope.stackscope .ss-warn{border-left:3px solid var(--ss-red);padding-left:1.8em}
 .stackscope [hidden]{display:none!important}
 @media(max-width:600px){.stackscope{font-size:12px;padding:2px 4px}
-.stackscope .ss-in{margin-left:.3em;padding-left:.25em}}
+.stackscope.stackscope .ss-in{margin-left:.3em;padding-left:.25em}}
 """
 """The style of a tree. Notebooks have colours and fonts of their own, with names in ``--jp-``.
 
-The class stands twice where JupyterLab has a rule of its own: ``.jp-RenderedHTMLCommon a:link``.
+The class stands twice where JupyterLab has a rule of its own, as for links and lists.
 """
 
 GROUNDS = {

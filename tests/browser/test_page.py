@@ -71,6 +71,11 @@ def test_without_its_style_it_is_as_readable(pages, show, check_access, name):
     page.evaluate("document.querySelectorAll('style').forEach(one => one.remove())")
     assert lines() == before
     assert len(before) > 5
+    inner = page.locator(".ss-in .ss-in > li")
+    xs = inner.evaluate_all("""all => all.map(one => [
+        one.closest("details").getBoundingClientRect().x, one.getBoundingClientRect().x])""")
+    assert xs
+    assert all(below > above for above, below in xs)
     check_access(page, ".stackscope")
 
 

@@ -511,7 +511,10 @@ def test_all_classes_are_of_the_one_table():
     known = {f"ss-{kind}" for kind in STYLES} | {
         "ss-" + kind.partition(".")[2].lower().replace(".", "-") for kind, _ in TOKENS
     }
-    frame = {"stackscope", *(f"ss-{name}" for name in "item line title in mark node warn".split())}
+    frame = {
+        "stackscope",
+        *(f"ss-{name}" for name in "item line title in mark node tree warn".split()),
+    }
     assert set().union(*[page.classes for page in pages]) <= known | frame
 
 
