@@ -17,6 +17,7 @@
 `errors`    the errors of extractions
 `source`    source lines, and the parts of a ``with`` statement on several of them
 `html`      stacks and snapshots as HTML
+`wanted`    who waits for what something holds
 `page`      what stands around that: the style sheet, and the page with its script
 `json`      stacks and snapshots as JSON, and back
 `schema`    the JSON Schema of these, and a check of documents by it
