@@ -898,6 +898,6 @@ def _row(group: Sequence[Node], writer: _Writer, wanted: Wanted) -> str:
         [("number", Link(cut(title, LONGEST_NAME), object_of(node)))],
         [("taskname", name)],
         [*[("text", piece) for piece in pieces], *wanted.held(group)],
-        [("place", place_text(innermost_user_frame(node.stack)))],
+        [("place", cut(place_text(innermost_user_frame(node.stack)), LONGEST_NAME))],
     ]
     return f"<tr>{''.join([f'<td>{writer.html(cell)}</td>' for cell in cells])}</tr>"

@@ -71,7 +71,8 @@ border-radius:4px;color:inherit;font:inherit;padding:.2em .6em}
 .stackscope input{flex:1 1 12em;max-width:30em;min-width:0}
 .stackscope table{border-collapse:collapse;white-space:normal}
 .stackscope th,.stackscope td{padding:.1em 1.2em .1em 0;text-align:left;vertical-align:top}
-.stackscope th:first-child{min-width:6em}.stackscope th:last-child{min-width:9em}
+.stackscope th{min-width:9em}.stackscope th:first-child{min-width:6em}
+.stackscope th:nth-child(3){min-width:14em}
 .stackscope section,.stackscope nav{margin:.6em 0}
 .stackscope footer{color:var(--ss-dim);margin-top:1em}
 .stackscope :target{scroll-margin-top:4em}

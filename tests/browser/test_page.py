@@ -176,6 +176,8 @@ def test_nothing_breaks_out(pages, show, name):
 
 def test_hostile_names_are_readable(pages, show):
     page = show(pages / "hostile.html")
+    cells = page.locator("td:nth-child(3)")  # the state, beside long names and places
+    assert min(cells.evaluate_all("all => all.map(one => one.clientWidth)")) > 100
     text = page.locator("#tree").text_content()
     assert "<script>window.broken = 1</script>" in text
     assert "<img src=x onerror='window.broken = 2'>" in text
