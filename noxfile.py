@@ -6,8 +6,10 @@ an environment of its own below `.nox`.
 
 from __future__ import annotations
 
+import os
 import pathlib
 import shutil
+import subprocess
 import sys
 import tempfile
 
@@ -21,7 +23,7 @@ TOOLS_PYTHONS = ["3.14", "3.13", "3.12"]  # the first one found is used
 nox.needs_version = ">=2024.10.9"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.sessions = ["lint", "imports", "types", "pyright", "docs", "package"]
-nox.options.sessions += ["installed", "tests", "oldest"]
+nox.options.sessions += ["installed", "browser", "tests", "oldest"]
 # A session that is skipped for want of an interpreter would look like one that passed.
 nox.options.error_on_missing_interpreters = True
 
@@ -29,7 +31,9 @@ nox.options.error_on_missing_interpreters = True
 def tools_python() -> str:
     """The interpreter for jobs that need just one: this one, if no favourite is there."""
     for version in TOOLS_PYTHONS:
-        if shutil.which(f"python{version}"):
+        python = shutil.which(f"python{version}")
+        # pyenv puts a script there for each version, which may not be the active one.
+        if python and subprocess.run([python, "-c", ""], capture_output=True).returncode == 0:
             return version
     return f"{sys.version_info[0]}.{sys.version_info[1]}"
 
@@ -110,6 +114,38 @@ DIST = pathlib.Path(__file__).parent / ".nox" / "dist"
 """Where `package` puts what it builds, and `installed` takes the wheel from."""
 
 WHEEL_CHECKS = ["--ignore", "W009"]  # three packages at the top: that is what it has
+BROWSER = [
+    *("axe-playwright-python", "ipykernel", "nbclient", "nbconvert", "playwright"),
+    *("pytest", "pytest-xdist", "trio"),
+]
+BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]
+
+
+def has_browser(session: nox.Session) -> bool:
+    """Whether there is a browser; it is installed if that is easy."""
+    if not any(map(shutil.which, BROWSERS)) and shutil.which("apt-get") and os.geteuid() == 0:
+        codes = [0, 100]  # apt-get's own failures: there may be no network
+        session.run("apt-get", "update", external=True, success_codes=codes)
+        session.run("apt-get", "install", "-y", "chromium", external=True, success_codes=codes)
+    return any(map(shutil.which, BROWSERS))
+
+
+@nox.session(python=tools_python())
+def browser(session: nox.Session) -> None:
+    """Run the notebook of the examples in a kernel, and look at HTML in Chromium."""
+    session.install("-e", ".[all]", *BROWSER, env=COMPILED)
+    if not has_browser(session):
+        session.warn(f"NOT LOOKED AT IN A BROWSER: there is none of {', '.join(BROWSERS)}")
+    session.run("python", "-m", "pytest", "tests/browser", "-n", "2", *session.posargs)
+
+
+@nox.session(python=tools_python(), default=False)
+def pictures(session: nox.Session) -> None:
+    """Make the pictures of the documentation anew, with Chromium."""
+    session.install("-e", ".[all]", *BROWSER, "pillow", env=COMPILED)
+    if not has_browser(session):
+        session.error(f"This needs one of {', '.join(BROWSERS)}: install it first.")
+    session.run("python", "docs/pictures.py", *session.posargs)
 
 
 @nox.session(python=tools_python())

@@ -213,6 +213,7 @@ def all_jobs(found, nox: str, scratch: Path) -> list[Job]:
     installed = [f"installed-{name[6:]}" for name in README_PYTHONS if name in found]
     if installed:  # with what the job `package` builds
         checks[-1].commands.append([nox, "-s", *installed])
+    checks.append(Job("browser", [[nox, "-s", "browser"]], must_print=[" passed"]))
     tests = [*test_jobs(found, nox), *oldest_jobs(found, nox)]
     return [*readme_jobs(found, scratch), *tests, *checks]
 

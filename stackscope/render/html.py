@@ -2,7 +2,8 @@
 
 What is drawn, and in which words, is what `stackscope.render.snapshot` decides: the same blocks are
 written here as elements. Each `Nested` block is a ``<details>`` if there is something below its
-lines. What a drawing for a terminal folds, and only counts, can be unfolded.
+lines, which is a list: so that what stands below what is seen without a style sheet, too. What a
+drawing for a terminal folds, and only counts, can be unfolded.
 
 A name leads to where that task, thread or greenlet is drawn, if it is drawn at all: what is named
 before it is drawn gets its link in the end. The parts are written one at a time and without
@@ -31,6 +32,7 @@ from stackscope.render.snapshot import (
 )
 from stackscope.render.stack import stack_title
 from stackscope.render.style import STYLES, TOKENS
+from stackscope.render.wanted import Wanted, kind_of
 from stackscope.render.words import (
     count,
     groups_of_alike,
@@ -39,6 +41,7 @@ from stackscope.render.words import (
     object_of,
     place_text,
     state_parts,
+    task_label,
     task_name,
     task_title,
     time_of_day,
@@ -118,6 +121,9 @@ HTML = Guides(
 TO = "\N{RIGHTWARDS ARROW}"
 """What stands before the links to what a title names."""
 
+FROM = "\N{LEFTWARDS ARROW}"
+"""What stands before the links to those that wait for what something holds."""
+
 UNWRITTEN = (HTML.frame[0], HTML.context[0])
 """Guides that are told by how elements stand in each other."""
 
@@ -129,6 +135,13 @@ MARKS = {
 """What a context manager is marked with."""
 
 
+class _HtmlView(TaskView):
+    """A view in which each task is called so, whether it is a part of the snapshot or not."""
+
+    def repr(self, obj: object) -> str:
+        return task_label(obj) or super().repr(obj)
+
+
 class _HtmlDrawing(Drawing):
     """A drawing in which what is folded is there as well, to be unfolded."""
 
@@ -137,6 +150,8 @@ class _HtmlDrawing(Drawing):
     def __init__(self, snapshot: Snapshot, view: TaskView, layout: Layout, options: Options):
         super().__init__(snapshot, view, layout, options)
         self.folded_frames: Set[int] = set()
+        self.nodes = list(_all_nodes(snapshot))
+        self.wanted = Wanted(self.nodes)
 
     def sections(self) -> List[Nested]:
         """The loops, the threads, and the rest, each as one part."""
@@ -177,6 +192,32 @@ class _HtmlDrawing(Drawing):
     def name_of(self, node: TaskNode) -> str:
         return task_title(node)
 
+    def task(self, node: TaskNode, group: Sequence[TaskNode] = ()) -> Block:
+        return self._held(super().task(node, group), group or [node])
+
+    def thread(self, node: ThreadNode, group: Sequence[ThreadNode] = ()) -> Block:
+        return self._held(super().thread(node, group), group or [node])
+
+    def item(self, node: ItemNode, group: Sequence[ItemNode]) -> Block:
+        return self._held(super().item(node, group), group)
+
+    def _held(self, block: Block, nodes: Sequence[Node]) -> Block:
+        """The block of nodes, with who waits for what they hold."""
+        title = next(block)
+        assert not isinstance(title, Nested)
+        held = self.wanted.held(nodes)
+        yield [*title, *held]
+        if held:
+            yield [("guide", f"{FROM} "), *self.wanted.names(nodes)]
+        yield from block
+
+    def context(self, node: ContextNode) -> Block:
+        block = super().context(node)
+        title = next(block)
+        assert not isinstance(title, Nested)
+        yield [*title, *self.wanted.active(node.context)]
+        yield from block
+
     def fold(self, nodes: Sequence[FrameNode], owner: Optional[TaskNode]) -> Block:
         if owner is not None:
             yield self.fold_line(nodes, owner)
@@ -191,7 +232,24 @@ class _HtmlDrawing(Drawing):
 
     def is_of_library(self, frame: Frame) -> bool:
         # What is folded can be unfolded, and is whole then.
-        return id(frame) not in self.folded_frames and super().is_of_library(frame)
+        is_whole = id(frame) in self.folded_frames or self._has_stacks(frame)
+        return not is_whole and super().is_of_library(frame)
+
+    def _folded(self, frames: Sequence[Frame]) -> List[bool]:
+        folded = super()._folded(frames)
+        return [one and not self._has_stacks(frame) for one, frame in zip(folded, frames)]
+
+    def _has_stacks(self, frame: Frame) -> bool:
+        """Whether stacks stand below its contexts that are drawn nowhere else.
+
+        Those of the exceptions of a group are below the frame of a library that has raised it.
+        """
+        return any(
+            isinstance(child, Stack) and id(child) not in self.by_stack
+            for context in frame.contexts
+            if not context.hide
+            for child in context.children
+        )
 
     def context_in_frame(self, node: ContextNode, only_users: bool = False) -> Block:
         if id(node.frame) in self.folded_frames:
@@ -376,7 +434,7 @@ class _Writer:
         if isinstance(part, _Links):
             known = [self._resolved(one) for one in part.names if one.target in self.names]
             sign = self.span("guide", f"{TO} ")
-            return f'<div class="ss-line">{sign}{", ".join(known)}</div>' if known else ""
+            return f'<li class="ss-line">{sign}{", ".join(known)}</li>' if known else ""
         name = self.names.get(part.target)
         return part.html if name is None else f'<a href="#{name}">{part.html}</a>'
 
@@ -463,8 +521,8 @@ class _Writer:
                 return False
         return True
 
-    def _line(self, line: Line, depth: int) -> List[_Part]:
-        return ['<div class="ss-line">', self._level(depth), *self.line(line), "</div>"]
+    def _line(self, line: Line, depth: int, tag: str = "li") -> List[_Part]:
+        return [f'<{tag} class="ss-line">', self._level(depth), *self.line(line), f"</{tag}>"]
 
     def _level(self, depth: int) -> str:
         return self.span("guide", f"{HTML.level}{depth} ") if depth > DEEPEST else ""
@@ -482,10 +540,12 @@ class _Writer:
         self.elements += 1
         name = f"{self.prefix}-{self.elements}"
         attributes = f'class="ss-item{kind}"' + self._id(nested, name)
-        below = [part for one in lines for part in self._line(one, inner.depth)]
         is_deep = inner.depth > DEEPEST
-        if is_deep or inner.is_done():
-            html = [f'<div {attributes}><div class="ss-title">', *line, "</div>", *below, "</div>"]
+        is_flat = is_deep or inner.is_done()
+        tag = "div" if is_flat else "li"
+        below = [part for one in lines for part in self._line(one, inner.depth, tag)]
+        if is_flat:
+            html = [f'<li {attributes}><div class="ss-title">', *line, "</div>", *below, "</li>"]
             if not self.put(*html):
                 return None
             self._remember(nested, name)
@@ -493,20 +553,21 @@ class _Writer:
         shown = " open" if is_open else ""
         names = [part for part in line if isinstance(part, _Name)]
         words = [part.html if isinstance(part, _Name) else part for part in line]
-        html = [f"<details {attributes}{shown}><summary>", *words, '</summary><div class="ss-in">']
+        html = [f"<li><details {attributes}{shown}><summary>", *words, "</summary>"]
+        html.append('<ul class="ss-in">')
         if names:
             html.append(_Links(names))
         if not self.put(*html, *below):
             return None
         self._remember(nested, name)
-        inner.close = "</div></details>"
+        inner.close = "</ul></details></li>"
         return inner
 
     def _kind(self, nested: Nested) -> Tuple[str, str, bool]:
         """The mark before a title, the class of the element, and whether it is open at first."""
         node = nested.drawn[0] if nested.drawn else None
         if isinstance(node, ContextNode):
-            return _mark(_state_of(node.context)), "", True
+            return _mark_of(node.context), "", True
         if isinstance(node, (TaskNode, ThreadNode, ItemNode)):
             return "", " ss-node", self.opens or id(node) in self.opened
         if isinstance(node, (LoopNode, Snapshot)):
@@ -515,7 +576,7 @@ class _Writer:
 
     def _end_of_title(self, nested: Nested) -> str:
         node = nested.drawn[0] if nested.drawn else None
-        is_exiting = isinstance(node, ContextNode) and node.context.is_exiting
+        is_exiting = isinstance(node, ContextNode) and _state_of(node.context) == "exiting"
         return self.span("state", " exiting") if is_exiting else ""
 
     def _id(self, nested: Nested, name: str) -> str:
@@ -569,10 +630,16 @@ def _state_of(context: Context) -> str:
     return "past" if context.is_past else "exiting" if context.is_exiting else "held"
 
 
+def _mark_of(context: Context) -> str:
+    """The mark of a context manager; none for a heading, such as that of a group's exceptions."""
+    is_heading = context.obj is None and context.start_line is None and context.description
+    return "" if is_heading else _mark(_state_of(context))
+
+
 def _mark(state: str) -> str:
     return (
         f'<span class="ss-mark" role="img" aria-label="{state}" title="{state}">'
-        f"{MARKS[state]}</span>"
+        f"{MARKS[state]} </span>"
     )
 
 
@@ -658,26 +725,28 @@ def html_of(
     options = _options(show_contexts, show_hidden_frames, max_alike, fold, short_paths)
     layout = Layout()
     layout.guides = HTML
-    view = TaskView(show_contexts, show_hidden_frames)
+    view = _HtmlView(show_contexts, show_hidden_frames)
     drawing = _HtmlDrawing(_snapshot_with(shown), view, layout, options)
     title = _escaped(_title(shown))
     style = f"<style>{style_sheet()}</style>"
     around = html_page(title, "", "", "", _legend()) if full else style
     room = max_bytes - len(around.encode()) - NOTE_ROOM
-    nodes = [] if isinstance(shown, (Stack, Frame, Context)) else list(_all_nodes(drawing.snapshot))
+    nodes = drawing.nodes
     writer = _Writer(
         layout,
         short_paths,
         room * (1 - INDEX_SHARE) if full else room,
         opens=len(nodes) <= MOST_OPEN,
-        opened={id(node) for circle in drawing.snapshot.cycles for node in circle},
+        opened=_opened_at_first(drawing),
     )
     _write_all(shown, drawing, writer)
     alerts, tree = writer.text()
+    tree = f'<ul class="ss-tree">{tree}</ul>' if tree else ""
     if writer.is_cut:
         tree += f'<div class="ss-line">{_what_is_missing(nodes, drawing, writer)}</div>'
     if full:
-        return html_page(title, alerts, _index(writer, room - writer.size), tree, _legend())
+        index = _index(writer, drawing.wanted, room - writer.size)
+        return html_page(title, alerts, index, tree, _legend())
     return f'<div class="stackscope">{style}{alerts}{tree}</div>'
 
 
@@ -741,7 +810,7 @@ def _title(shown: Shown) -> str:
     if isinstance(shown, (TaskNode, ThreadNode, ItemNode)):
         return cut(node_title(shown), LONGEST_NAME)
     if isinstance(shown, Stack) and shown.root is not None:
-        return f"Stack of a {class_name(shown.root)}"
+        return f"Stack of {task_label(shown.root) or f'a {class_name(shown.root)}'}"
     return type(shown).__name__
 
 
@@ -752,22 +821,35 @@ def _all_nodes(snapshot: Snapshot) -> Iterator[Node]:
         yield from item.walk()
 
 
+def _opened_at_first(drawing: _HtmlDrawing) -> Set[int]:
+    """The ids of what is to be seen though all is folded: circles, holders, and what is around."""
+    holders = [one for one in drawing.nodes if id(object_of(one)) in drawing.wanted.holders]
+    circles = [node for circle in drawing.snapshot.cycles for node in circle]
+    owners = {
+        id(child): node
+        for node in drawing.nodes
+        if not isinstance(node, ThreadNode)
+        for child in node.children
+    }
+    found: Set[int] = set()
+    for one in [*circles, *holders[:MOST_OPEN]]:
+        node: Optional[Node] = one
+        while node is not None and id(node) not in found:
+            found.add(id(node))
+            node = owners.get(id(node))
+    return found
+
+
 def _what_is_missing(nodes: Sequence[Node], drawing: Drawing, writer: _Writer) -> str:
     """What is said if there was no room for all."""
     missing: Dict[str, int] = {}
     for node in nodes:
         is_idle = isinstance(node, ThreadNode) and drawing.options.fold and is_idle_worker(node)
         if id(node) not in writer.drawn and not is_idle:
-            kind = _kind_of(node)
+            kind = kind_of(node)
             missing[kind] = missing.get(kind, 0) + 1
     words = " and ".join([count(number, kind) for kind, number in missing.items()]) or "some lines"
     return writer.span("alert", f"{HTML.more}left out, for want of room: {words}")
-
-
-def _kind_of(node: Node) -> str:
-    if isinstance(node, ItemNode):
-        return node.kind
-    return "task" if isinstance(node, TaskNode) else "thread"
 
 
 def _legend() -> str:
@@ -775,13 +857,13 @@ def _legend() -> str:
     return f"Context managers: {marks}"
 
 
-def _index(writer: _Writer, room: float) -> str:
+def _index(writer: _Writer, wanted: Wanted, room: float) -> str:
     """A table of all that can be found in a tree, as far as there is room for it."""
     if not writer.rows:
         return ""
     parts: List[str] = []
     for group in writer.rows:
-        row = _row(group, writer)
+        row = _row(group, writer, wanted)
         room -= len(row.encode())
         if room < 0:
             left = len(writer.rows) - len(parts)
@@ -799,9 +881,9 @@ def _index(writer: _Writer, room: float) -> str:
     )
 
 
-def _row(group: Sequence[Node], writer: _Writer) -> str:
+def _row(group: Sequence[Node], writer: _Writer, wanted: Wanted) -> str:
     node = group[0]
-    kind = _kind_of(node) + "s" * (len(group) > 1)
+    kind = kind_of(node) + "s" * (len(group) > 1)
     numbers = [one.number for one in group if one.number]
     title = f"{kind} {number_range(numbers, HTML.more.rstrip())}" if numbers else kind
     name = cut(node.name if isinstance(node, ItemNode) else task_name(node), LONGEST_NAME)
@@ -815,7 +897,7 @@ def _row(group: Sequence[Node], writer: _Writer) -> str:
     cells: List[Line] = [
         [("number", Link(cut(title, LONGEST_NAME), object_of(node)))],
         [("taskname", name)],
-        [("text", piece) for piece in pieces],
-        [("place", place_text(innermost_user_frame(node.stack)))],
+        [*[("text", piece) for piece in pieces], *wanted.held(group)],
+        [("place", cut(place_text(innermost_user_frame(node.stack)), LONGEST_NAME))],
     ]
     return f"<tr>{''.join([f'<td>{writer.html(cell)}</td>' for cell in cells])}</tr>"

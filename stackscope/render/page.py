@@ -18,28 +18,32 @@ FRAGMENT = """
 var(--ss-ink));font:var(--jp-code-font-size,13px)/1.5 var(--jp-code-font-family,ui-monospace,Menlo,
 Consolas,"DejaVu Sans Mono",monospace);padding:4px 8px;text-align:left;overflow-wrap:anywhere}
 .stackscope summary,.stackscope .ss-line,.stackscope .ss-title{white-space:pre-wrap}
-.stackscope summary{cursor:pointer;display:block;list-style:none;padding-left:1.2em;
-text-indent:-1.2em}
+.stackscope summary{cursor:pointer;display:block;list-style:none;padding-left:2.4em;
+text-indent:-2.4em}
 .stackscope summary::-webkit-details-marker{display:none}
 .stackscope summary::before{color:var(--ss-dim);content:"\\25B8";display:inline-block;
 text-indent:0;width:1.2em}
 .stackscope details[open]>summary::before{content:"\\25BE"}
 .stackscope summary:hover{background:var(--jp-layout-color2,var(--ss-hover))}
-.stackscope .ss-in{border-left:1px solid var(--jp-border-color2,var(--ss-border));
+.stackscope.stackscope ul,.stackscope.stackscope li{list-style:none;margin:0;padding:0}
+.stackscope.stackscope .ss-in{border-left:1px solid var(--jp-border-color2,var(--ss-border));
 margin-left:.45em;padding-left:.6em}
-.stackscope div.ss-item,.stackscope .ss-line{padding-left:1.2em}
-.stackscope div.ss-item>.ss-line{padding-left:0}
-.stackscope a{color:inherit;text-decoration:underline}
+.stackscope .ss-title,.stackscope.stackscope .ss-line{padding-left:2.4em;text-indent:-1.2em}
+.stackscope.stackscope .ss-node{margin-top:.2em}
+.stackscope.stackscope a:any-link{color:inherit;text-decoration:underline}
 .stackscope summary:focus-visible,.stackscope a:focus-visible{outline:2px solid var(--ss-cyan);
 outline-offset:1px}
 .stackscope :target,.stackscope :target>summary{background:var(--jp-layout-color2,var(--ss-hover))}
 .stackscope .ss-mark{display:inline-block;text-indent:0;width:1.2em}
-.stackscope .ss-warn{border-left:3px solid var(--ss-red);padding-left:.6em}
+.stackscope.stackscope .ss-warn{border-left:3px solid var(--ss-red);padding-left:1.8em}
 .stackscope [hidden]{display:none!important}
 @media(max-width:600px){.stackscope{font-size:12px;padding:2px 4px}
-.stackscope .ss-in{margin-left:.3em;padding-left:.25em}}
+.stackscope.stackscope .ss-in{margin-left:.3em;padding-left:.25em}}
 """
-"""The style of a tree. Notebooks have colours and fonts of their own, with names in ``--jp-``."""
+"""The style of a tree. Notebooks have colours and fonts of their own, with names in ``--jp-``.
+
+The class stands twice where JupyterLab has a rule of its own, as for links and lists.
+"""
 
 GROUNDS = {
     "light": "--ss-ground:#fff;--ss-ink:#1f2328;--ss-border:#d0d4da;--ss-hover:#eef1f4;"
@@ -67,7 +71,8 @@ border-radius:4px;color:inherit;font:inherit;padding:.2em .6em}
 .stackscope input{flex:1 1 12em;max-width:30em;min-width:0}
 .stackscope table{border-collapse:collapse;white-space:normal}
 .stackscope th,.stackscope td{padding:.1em 1.2em .1em 0;text-align:left;vertical-align:top}
-.stackscope th:first-child,.stackscope th:last-child{min-width:9em}
+.stackscope th{min-width:9em}.stackscope th:first-child{min-width:6em}
+.stackscope th:nth-child(3){min-width:14em}
 .stackscope section,.stackscope nav{margin:.6em 0}
 .stackscope footer{color:var(--ss-dim);margin-top:1em}
 .stackscope :target{scroll-margin-top:4em}

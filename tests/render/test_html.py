@@ -160,6 +160,62 @@ def test_waits_and_holders_are_links_and_circles_are_told(full):
     assert "Lock.acquire in asyncio.locks" in page.text
 
 
+async def stuck_behind_one():
+    """A task that holds a lock and waits for something else, and 30 that wait for the lock."""
+    lock, never = asyncio.Lock(), asyncio.Event()
+
+    async def hold():
+        async with lock:
+            await never.wait()
+
+    async def own():
+        await asyncio.gather(asyncio.ensure_future(hold()))
+
+    async def want():
+        async with lock:
+            pass
+
+    tasks = [asyncio.ensure_future(own())]
+    await asyncio.sleep(0)
+    tasks += [asyncio.ensure_future(want()) for _ in range(30)]
+    await asyncio.sleep(0.01)
+    return tasks
+
+
+def test_a_holder_says_who_waits_and_is_seen_at_once():
+    html = look(stuck_behind_one, lambda snapshot: snapshot.to_html(full=True))
+    page = checked(html)
+    alert = '<span class="ss-alert">, 30 tasks wait for what it holds</span>'
+    assert html.count(alert) == 2  # in the index, and in its title
+    assert html.count('<span class="ss-alert">, 30 tasks wait for it</span>') == 1  # the lock
+    assert re.search(r"← (task \d+ \(.*?\), ){9}task \d+ \(.*?\) and 20 more", page.text)
+    # All is folded at first, but for the holder and what it is below.
+    nodes = re.findall(r'<details class="ss-item ss-node"[^>]*?( open)?><summary>(.*?)<', html)
+    assert len([one for one in nodes if one[0]]) == 2
+    assert re.search(f'class="ss-item ss-node" id="[^"]*" open><summary>[^\n]*?{alert}', html)
+
+
+def test_a_likely_holder_is_called_so():
+    holder, waiter, other = task(1, "holder"), task(2, "waiter"), task(3, "other")
+    waiting = stackscope.Waiting(call="x()", holders=[holder.task], holders_are_likely=True)
+    waiter.waiting = waiting
+    page = checked(snapshot_of([holder, waiter, other]).to_html())
+    assert "1 task waits for what it probably holds" in page.text
+    assert page.text.count("holds") == 1
+
+
+def test_what_is_past_is_wanted_by_nobody():
+    lock = object()
+    waiter = task(1)
+    waiter.waiting = stackscope.Waiting(call="x()", lock=lock)
+    contexts = [Context(lock, False), Context(lock, False, is_exiting=True), Context(lock, False)]
+    contexts[2].is_past = True
+    for context, number in zip(contexts, (1, 0, 0)):
+        stack = Stack(None, [Frame(here(), contexts=[context])])
+        page = checked(snapshot_of([task(2, stack=stack), waiter]).to_html())
+        assert page.text.count("1 task waits for it") == number
+
+
 def test_the_page_has_an_index_and_a_policy():
     html = look(circle, lambda snapshot: snapshot.to_html(full=True))
     page = Page(html)
@@ -224,6 +280,36 @@ def test_what_is_alike_is_folded_with_a_count_in_stacks_too():
     stack = Stack(None, [Frame(here(), contexts=[context])])
     assert "and 39 more at the same lines" in checked(stack.to_html()).text
     assert "more at the same lines" not in stack.to_html(max_alike=None)
+
+
+def test_the_exceptions_of_a_group_are_seen_in_a_frame_of_a_library():
+    sleeping = asyncio.sleep(0)
+    sleeping.send(None)  # to the `yield` of a frame of asyncio's
+    mine = Frame(here())
+    members = [Stack(ValueError(name), [mine]) for name in ("first", "second")]
+    group = Context(None, False, description="2 exceptions:", children=members)
+    group.is_past = True
+    frame = Frame(sleeping.cr_frame, contexts=[group, Context(object(), False)])
+    html = Stack(None, [frame]).to_html()
+    page = checked(html)
+    assert "1 frame of" not in page.text
+    assert page.text.index("2 exceptions:") < page.text.index("ValueError('first')")
+    assert page.text.count("test_the_exceptions_of_a_group") == 2
+    assert html.count('class="ss-mark"') == 1  # a heading is no context manager
+    sleeping.close()
+
+
+def test_tasks_are_called_so_in_stacks_too():
+    async def main():
+        current = asyncio.current_task()
+        current.set_name("<me>")
+        await asyncio.sleep(0)
+        number = next(extract_all().tasks()).number
+        page = checked(extract(current).to_html(full=True))
+        assert f"stackscope.Stack of task {number} (<me>)" in page.text
+        assert page.text.lstrip().startswith(f"Stack of task {number} (<me>)")
+
+    asyncio.run(main())
 
 
 def test_the_stack_around_is_not_drawn_again():
@@ -425,7 +511,10 @@ def test_all_classes_are_of_the_one_table():
     known = {f"ss-{kind}" for kind in STYLES} | {
         "ss-" + kind.partition(".")[2].lower().replace(".", "-") for kind, _ in TOKENS
     }
-    frame = {"stackscope", *(f"ss-{name}" for name in "item line title in mark node warn".split())}
+    frame = {
+        "stackscope",
+        *(f"ss-{name}" for name in "item line title in mark node tree warn".split()),
+    }
     assert set().union(*[page.classes for page in pages]) <= known | frame
 
 
