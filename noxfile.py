@@ -33,7 +33,7 @@ def tools_python() -> str:
     for version in TOOLS_PYTHONS:
         python = shutil.which(f"python{version}")
         # pyenv puts a script there for each version, which may not be the active one.
-        if python and subprocess.run([python, "-c", ""], capture_output=True).returncode == 0:
+        if python and subprocess.call([python, "-c", ""], stderr=subprocess.DEVNULL) == 0:  # noqa: S603
             return version
     return f"{sys.version_info[0]}.{sys.version_info[1]}"
 
