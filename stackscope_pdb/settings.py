@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import os
 import re
-import sys
+
+from stackscope.safe.folders import state_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -117,28 +118,3 @@ def history_file() -> Optional[str]:
         return None if path.startswith("~") else path or None
     folder = state_folder()
     return None if folder is None else os.path.join(folder, "pdb_history")
-
-
-def state_folder() -> Optional[str]:
-    """The user's folder for what is kept, which need not exist; ``None`` if there is no home."""
-    if sys.platform == "win32":
-        folder = os.environ.get("LOCALAPPDATA") or os.path.expanduser(r"~\AppData\Local")
-    elif sys.platform == "darwin":
-        folder = os.path.expanduser("~/Library/Application Support")
-    else:
-        folder = os.environ.get("XDG_STATE_HOME", "")
-        if not os.path.isabs(folder):
-            folder = os.path.expanduser("~/.local/state")
-    return os.path.join(folder, "stackscope") if os.path.isabs(folder) else None
-
-
-def make_private_folder(path: str) -> None:
-    """Make a folder, and those above it, for this user only. Those that exist stay as they are."""
-    if not os.path.isdir(path):
-        parent = os.path.dirname(path)
-        if parent not in ("", path):
-            make_private_folder(parent)
-        try:
-            os.mkdir(path, 0o700)
-        except FileExistsError:  # another process was faster
-            pass

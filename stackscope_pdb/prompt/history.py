@@ -16,7 +16,7 @@ import stat
 import time
 from contextlib import contextmanager, suppress
 
-from stackscope_pdb import settings
+from stackscope.safe.folders import make_private_folder
 
 try:
     import fcntl
@@ -89,7 +89,7 @@ def add(path: Optional[str], entry: str) -> None:
         return
     # It is no error of this session that the disk is full, or that the folder is somebody else's.
     with suppress(OSError):
-        settings.make_private_folder(os.path.dirname(path) or ".")
+        make_private_folder(os.path.dirname(path) or ".")
         with _locked(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT) as descriptor:
             os.write(descriptor, _line(entry))
 
