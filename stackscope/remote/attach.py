@@ -80,7 +80,6 @@ def run():
 
 def begin():
     import _thread
-    import threading  # takes the thread that imports it first for the main one
 
     patched = getattr(sys.modules.get("gevent.monkey"), "saved", {{}})
     start = patched.get("_thread", {{}}).get("start_new_thread", _thread.start_new_thread)
