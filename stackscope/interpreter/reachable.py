@@ -118,6 +118,8 @@ class Reachable:
         counts = [0] * len(objects)
         get, referents = index.get, self._referents
         for number, obj in enumerate(objects):  # which grows meanwhile
+            if obj is objects:  # the list is there before it is filled
+                continue
             for one in referents(obj):
                 place = get(id(one))
                 if place is not None:
@@ -136,7 +138,7 @@ class Reachable:
         closed, passive = self._closed, self._passive
         for place, obj in enumerate(objects):
             # All that is closed or passive is never followed; what is wanted has to be seen.
-            if id(type(obj)) in passive or (id(obj) in closed and id(obj) not in self._wanted):
+            if obj is objects or id(type(obj)) in passive or (id(obj) in closed and id(obj) not in self._wanted):
                 live[place] = 1
         del obj
         # What the same calls give for an object that nothing else has.
