@@ -284,25 +284,30 @@ class _Patient:
     def graph(self) -> Graph:
         """The graph as data, of the nodes alone."""
         edges: List[Edge] = []
+        shared: Dict[int, List[Node]] = {}
         for node in _nodes(self.needs.vertices):
             proved = {id(vertex) for vertex in self.needs.proved_edges_of(node)}
             ends: List[Node] = []
             for vertex in self.edges_of(node):
                 if isinstance(vertex, Either):
-                    edges.append(_edge_of(node, vertex, is_proved=id(vertex) in proved))
+                    targets = shared.setdefault(id(vertex), _nodes(vertex.members))
+                    obj = _used(node, vertex)
+                    edges.append(Edge(node, targets, False, obj, id(vertex) in proved))
                 else:
                     ends.append(vertex)
             if ends:
                 edges.append(Edge(node, ends, certain=id(ends[0]) in proved))
-        concerned = {id(one): one for edge in edges for one in (edge.node, *edge.targets)}
+        concerned = {id(one): one for edge in edges for one in [edge.node]}
+        lists = [*shared.values(), *[edge.targets for edge in edges if edge.needs_all]]
+        concerned.update((id(one), one) for targets in lists for one in targets)
         return Graph(list(concerned.values()), edges)
 
 
-def _edge_of(node: Node, either: Either, *, is_proved: bool) -> Edge:
-    obj = either.obj
-    if obj is None and node.waiting is not None and not node.waiting.tasks:
-        obj = node.waiting.obj
-    return Edge(node, _nodes(either.members), False, obj, is_proved)
+def _used(node: Node, either: Either) -> object:
+    """What those have, or use, who may end a wait; ``None`` if it is their end that is awaited."""
+    if either.obj is None and node.waiting is not None and not node.waiting.tasks:
+        return node.waiting.obj
+    return either.obj
 
 
 def _nodes(vertices: Iterable[Vertex]) -> List[Node]:
