@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stackscope.api import (
+    diagnose,
     extract,
     extract_all,
     extract_child,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from typing import List
 
     from stackscope.dumps import cancel_dump_after, dump_after, register, unregister
+    from stackscope.model.diagnosis import Diagnosis, Edge, Finding, Graph
     from stackscope.model.waiting import Amount, Waiting
     from stackscope.snapshot.lent import lent_by, lent_in
     from stackscope.snapshot.runtimes import (
@@ -62,9 +64,13 @@ __all__ = [
     "PRUNE",
     "Amount",
     "Context",
+    "Diagnosis",
+    "Edge",
     "FailedTask",
+    "Finding",
     "FoundItem",
     "Frame",
+    "Graph",
     "InspectionWarning",
     "ItemNode",
     "Leaf",
@@ -87,6 +93,7 @@ __all__ = [
     "describe_object",
     "describe_subject",
     "describe_wait",
+    "diagnose",
     "dump_after",
     "elaborate_context",
     "elaborate_frame",
@@ -119,6 +126,10 @@ _LATER = {
     "dump_after": "dumps",
     "register": "dumps",
     "unregister": "dumps",
+    "Diagnosis": "model.diagnosis",
+    "Edge": "model.diagnosis",
+    "Finding": "model.diagnosis",
+    "Graph": "model.diagnosis",
     "Amount": "model.waiting",
     "Waiting": "model.waiting",
     "lent_by": "snapshot.lent",

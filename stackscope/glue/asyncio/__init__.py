@@ -5,6 +5,7 @@
 `loops`        the event loops and tasks of the process, and who owns each task
 `eager`        tasks that run inside of others
 `waits`        what a task waits for
+`waking`       what wakes a task, and which ones a timer wakes or cancels
 `setters`      who gives futures their results that don't tell themselves
 `clocks`       how far away moments are
 `runs`         what a thread runs a loop for
@@ -15,7 +16,7 @@
 
 from __future__ import annotations
 
-from stackscope.glue.asyncio import loops, runs, stacks, waits
+from stackscope.glue.asyncio import loops, runs, stacks, waits, waking
 
 __all__ = ["install"]
 
@@ -25,4 +26,5 @@ def install() -> None:
     stacks.install()
     loops.install()
     waits.install()
+    waking.install()
     runs.install()

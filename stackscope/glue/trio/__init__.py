@@ -6,12 +6,13 @@
 `runs`     the runs of the process and their tasks, and who owns each task
 `runners`  the objects that trio has for its runs
 `waits`    what a task waits for
+`waking`   what wakes a task, and which ones have a deadline
 =========  =====================================================================
 """
 
 from __future__ import annotations
 
-from stackscope.glue.trio import runs, scopes, threads, waits
+from stackscope.glue.trio import runs, scopes, threads, waits, waking
 
 __all__ = ["install"]
 
@@ -22,3 +23,4 @@ def install() -> None:
     threads.install()
     runs.install()
     waits.install()
+    waking.install()
