@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from stackscope.dumps import cancel_dump_after, dump_after, register, unregister
     from stackscope.model.diagnosis import Diagnosis, Edge, Finding, Graph
+    from stackscope.model.difference import Difference
     from stackscope.model.waiting import Amount, Waiting
     from stackscope.snapshot.lent import lent_by, lent_in
     from stackscope.snapshot.runtimes import (
@@ -65,6 +66,7 @@ __all__ = [
     "Amount",
     "Context",
     "Diagnosis",
+    "Difference",
     "Edge",
     "FailedTask",
     "Finding",
@@ -127,6 +129,7 @@ _LATER = {
     "register": "dumps",
     "unregister": "dumps",
     "Diagnosis": "model.diagnosis",
+    "Difference": "model.difference",
     "Edge": "model.diagnosis",
     "Finding": "model.diagnosis",
     "Graph": "model.diagnosis",
