@@ -17,8 +17,6 @@ from __future__ import annotations
 import os
 import re
 
-from stackscope.safe.folders import state_folder
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Optional
@@ -116,5 +114,7 @@ def history_file() -> Optional[str]:
     if path is not None:
         path = os.path.expanduser(path)
         return None if path.startswith("~") else path or None
+    from stackscope.safe.folders import state_folder
+
     folder = state_folder()
     return None if folder is None else os.path.join(folder, "pdb_history")

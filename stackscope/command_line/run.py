@@ -15,6 +15,7 @@ from stackscope.remote.registered import signal_number
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
+    from types import CodeType
     from typing import List, NoReturn, Sequence, Tuple
 
     from stackscope.command_line.programs import Target
@@ -41,7 +42,9 @@ def run(words: Sequence[str]) -> NoReturn:
         target = target_for(program[0], is_module=options.module is not None)
         code = target.code()
     except ProgramError as exc:
-        raise CommandError(f"{exc}" if exc.__cause__ is None else f"{exc}: {exc.__cause__}") from exc
+        raise CommandError(
+            f"{exc}" if exc.__cause__ is None else f"{exc}: {exc.__cause__}"
+        ) from exc
     except (SyntaxError, ValueError) as exc:
         sys.excepthook(type(exc), exc.with_traceback(None), None)
         sys.exit(1)
@@ -85,13 +88,13 @@ def _prepare(options: Namespace) -> None:
         watch_for_hangs(options.on_hang)
 
 
-def _run_as_main(target: Target, code: object) -> int:
+def _run_as_main(target: Target, code: CodeType) -> int:
     """Run a program as if the interpreter had been started with it. Gives the exit status."""
     module = ModuleType("__main__")
     vars(module).update(target.namespace)
     sys.modules["__main__"] = module
     try:
-        exec(code, vars(module))  # type: ignore[call-overload]  # noqa: S102
+        exec(code, vars(module))  # noqa: S102 (as the interpreter does)
     except (SystemExit, KeyboardInterrupt):
         raise
     except BaseException as exc:

@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from contextlib import closing
 
 from stackscope.remote.bringing import BOOT, bundle
@@ -36,11 +37,18 @@ if TYPE_CHECKING:
     from stackscope.remote.meeting import Meeting
 
     Message = Dict[str, Any]
+    Way = Callable[[Process, float], List[socket.socket]]
 
 __all__ = ["Connection", "attach"]
 
 SECONDS = 10.0
 """How long to wait for the process to call, unless the user says otherwise."""
+
+SECONDS_FOR_FIRST_WAY = 3.0
+"""The same, if there is another way."""
+
+SECONDS_FOR_TRACER = 5.0
+"""How long to wait for a debugger to let go of it, which may be one that asks, too."""
 
 SECONDS_OF_SILENCE = 60.0
 """How long to wait for its next message."""
@@ -229,22 +237,30 @@ def attach(
     check_process(pid, own="That is the process of this command itself.")
     process = Process(pid)
     _check_state(process)
+    connection = Connection(pid, _accepted(process, seconds), progress)
+    try:
+        connection.begin()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _accepted(process: Process, seconds: float) -> socket.socket:
+    """The connection of a process, by whatever way there is."""
     error: Optional[AttachError] = None
-    for way in _ways(process):
+    ways = _ways(process)
+    for way in ways:
+        patience = seconds if way is ways[-1] else min(seconds, SECONDS_FOR_FIRST_WAY)
         try:
-            (accepted,) = way(process, seconds)
+            (accepted,) = way(process, patience)
         except AttachError as exc:
-            error = exc if error is None or not isinstance(exc, TimeIsUp) else error
+            if error is None or not isinstance(exc, TimeIsUp):
+                error = exc
             if not process.is_alive:
                 break
-            continue
-        connection = Connection(pid, accepted, progress)
-        try:
-            connection.begin()
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+        else:
+            return accepted
     raise error or _no_way(process)
 
 
@@ -255,6 +271,9 @@ def _check_state(process: Process) -> None:
         raise AttachError(
             f"Process {process.pid} is stopped. Let it go on first: kill -CONT {process.pid}"
         )
+    deadline = time.monotonic() + SECONDS_FOR_TRACER
+    while process.tracer and time.monotonic() < deadline:
+        time.sleep(0.1)
     if process.tracer:
         raise AttachError(
             f"Process {process.pid} is being traced by process {process.tracer}, most likely a "
@@ -262,13 +281,10 @@ def _check_state(process: Process) -> None:
         )
 
 
-Way = "Callable[[Process, float], List[socket.socket]]"
-
-
-def _ways(process: Process) -> List[Callable[[Process, float], List[socket.socket]]]:
+def _ways(process: Process) -> List[Way]:
     """The ways to ask a process, the best first."""
     version = process.version
-    ways: List[Callable[[Process, float], List[socket.socket]]] = []
+    ways: List[Way] = []
     if not process.is_elsewhere and (version is None or version >= FIRST_WITH_REMOTE_EXEC):
         if hasattr(sys, "remote_exec") and version in (None, sys.version_info[:2]):
             ways.append(_by_remote_exec)
@@ -297,7 +313,7 @@ def _by_its_own_interpreter(process: Process, seconds: float) -> List[socket.soc
     def remote_exec(pid: int, path: str) -> None:
         command = [process.program, "-I", "-S", "-c", code, str(pid), path]
         done = subprocess.run(  # noqa: S603
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False
+            command, capture_output=True, check=False
         )
         if done.returncode:
             lines = done.stderr.decode("utf-8", "replace").splitlines() or [""]
@@ -317,15 +333,13 @@ def _by_gdb(process: Process, seconds: float) -> List[socket.socket]:
 
 
 def _script(place: Meeting) -> str:
-    rest = SCRIPT.format(
-        name=bundle().name, seconds=SECONDS_TO_RECEIVE, size=len(BOOT.encode())
-    )
+    rest = SCRIPT.format(name=bundle().name, seconds=SECONDS_TO_RECEIVE, size=len(BOOT.encode()))
     return calling_script(place, rest)
 
 
 def _no_way(process: Process) -> AttachError:
     version = process.version
-    what = "the version of it is unknown" if version is None else "it is %d.%d" % version
+    what = "the version of it is unknown" if version is None else "it is {}.{}".format(*version)
     if sys.platform.startswith("linux"):
         help_ = "Install gdb (apt install gdb, dnf install gdb)"
     else:

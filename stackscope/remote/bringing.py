@@ -26,7 +26,7 @@ PACKAGE = "stackscope"
 LEFT_HERE = ("command_line", "__main__")
 """What isn't needed there."""
 
-BOOT = '''\
+BOOT = """\
 def boot(connection, name, seconds):
     import sys
 
@@ -101,7 +101,7 @@ def boot(connection, name, seconds):
         sys.meta_path.remove(finder)
 
 boot(connection, name, seconds)
-'''
+"""
 """It runs in the process, which has its variables: see `stackscope.remote.attach.SCRIPT`."""
 
 

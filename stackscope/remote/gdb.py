@@ -6,8 +6,8 @@ are called through casts.
 
 A thread can be stopped anywhere, with a lock of the interpreter's or of malloc's in its hands. So:
 
-- If the main thread waits in a system call, it is made to start a thread (``pthread_create``), which
-  takes the GIL, runs the script and lets go of the GIL: ``PyGILState_Ensure``,
+- If the main thread waits in a system call, it is made to start a thread (``pthread_create``),
+  which takes the GIL, runs the script and lets go of the GIL: ``PyGILState_Ensure``,
   ``PyRun_SimpleString``, ``PyGILState_Release``. That it waits is known by three looks at
   ``/proc/PID/syscall``; that nothing has changed since, by its stack pointer and program counter.
   What calls the three functions there is machine code, so this is for one architecture only.
@@ -53,6 +53,12 @@ SECONDS_FOR_CALL = 10.0
 
 SECONDS_TO_END = 10.0
 """How long it may take to detach when it is told to."""
+
+SECONDS_FOR_OTHERS = 5.0
+"""How long to wait for another debugger to let go, for it may be one that asks, too."""
+
+GRACE = 1.0
+"""How long gdb has to finish before it is interrupted."""
 
 HAS_BEGUN = "stackscope: the process is being asked"
 HAS_ENDED = "stackscope: the process was asked"
@@ -187,6 +193,10 @@ def run_script(gdb: str, process: Process, script: str, name: str) -> None:
         )
         _write(os.path.join(folder, "commands"), commands.encode())
         said = _run(gdb, process, os.path.join(folder, "commands"))
+        deadline = time.monotonic() + SECONDS_FOR_OTHERS
+        while "already traced" in said and time.monotonic() < deadline:
+            time.sleep(0.2)
+            said = _run(gdb, process, os.path.join(folder, "commands"))
     if HAS_ENDED not in said:
         raise _error(process, said)
 
@@ -254,6 +264,8 @@ def _end(running: subprocess.Popen[bytes]) -> None:
     Not by SIGKILL: the process would go on in the middle of what gdb calls. An interrupted call is
     unwound (``set unwindonsignal on``); then the command file ends, and gdb detaches.
     """
+    with suppress(subprocess.TimeoutExpired):
+        running.wait(GRACE)
     for number in (signal.SIGINT, signal.SIGINT, signal.SIGTERM):
         if running.poll() is not None:
             return

@@ -130,7 +130,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
 
 
 def _attach(pid: int, commands: Sequence[str]) -> None:
-    from stackscope_pdb.entry.attach import AttachError, attach
+    from stackscope.remote.calling import AttachError
+    from stackscope_pdb.entry.attach import attach
 
     try:
         attach(pid, commands)
