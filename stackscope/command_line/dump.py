@@ -34,16 +34,16 @@ if TYPE_CHECKING:
 __all__ = ["dump", "show_found", "why"]
 
 DESCRIPTION = """\
-Tell what a running process is doing: its tasks, threads and greenlets, what each
-of them waits for, who holds that, and where it stands.
+Tell what a running process is doing: its tasks, threads and greenlets, what
+each of them waits for, who holds that, and where it stands.
 
 The process needs no preparation, and goes on as if nothing had happened. It may
 run another version of Python than this command. Before 3.14 it takes gdb.
 """
 
 WHY = """\
-Tell why a running process is stuck: which tasks and threads can never go on, and
-what to look at. The exit status is 1 if there are any.
+Tell why a running process is stuck: which tasks and threads can never go on,
+and what to look at. The exit status is 1 if there are any.
 """
 
 

@@ -23,13 +23,14 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 DESCRIPTION = """\
-Run a Python program, a file or with -m a module, that writes to stderr what it is
-doing: on a signal, after a time, or when it hangs. It ends as it would by itself.
+Run a Python program, a file or with -m a module, that writes to stderr what it
+is doing: on a signal, after a time, or when it hangs. It ends as it would by
+itself.
 """
 
 USAGE = """\
-stackscope run [-h] [--on-signal SIG] [--after SECONDS] [--on-hang SECONDS]
-                      (-m MODULE | FILE) [ARGS]..."""
+stackscope run [-h] [--on-signal SIG] [--after SECONDS]
+                      [--on-hang SECONDS] (-m MODULE | FILE) [ARGS]..."""
 
 WITH_VALUE = ("--on-signal", "--after", "--on-hang")
 

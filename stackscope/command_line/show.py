@@ -18,8 +18,8 @@ __all__ = ["load_snapshot", "show"]
 
 DESCRIPTION = """\
 Show a snapshot that was saved as JSON: by "stackscope dump --json", or by
-Snapshot.to_json(). What is stuck is found by who waits for whom alone, unless the
-file says more, as one does that "stackscope dump --why --json" has written.
+Snapshot.to_json(). What is stuck is found by who waits for whom alone, unless
+the file says more, as one does that "stackscope dump --why --json" has written.
 """
 
 

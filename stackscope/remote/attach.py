@@ -22,6 +22,7 @@ from stackscope.remote.calling import (
     calling_script,
     check_process,
     execute,
+    no_permission,
     place_to_meet,
     run_file,
 )
@@ -49,6 +50,9 @@ SECONDS_FOR_FIRST_WAY = 3.0
 
 SECONDS_FOR_TRACER = 5.0
 """How long to wait for a debugger to let go of it, which may be one that asks, too."""
+
+SECONDS_TO_RETRY = 2.0
+"""How long to wait before gdb is asked again."""
 
 SECONDS_OF_SILENCE = 60.0
 """How long to wait for its next message."""
@@ -78,7 +82,7 @@ def run():
                 if not part:
                     return
                 text += part
-            code = compile(text.decode(), "<stackscope>", "exec", dont_inherit=True)
+            code = compile(text.decode(), "<{name}>", "exec", dont_inherit=True)
             exec(code, {{"connection": connection, "name": {name!r}, "seconds": {seconds!r}}})
     except BaseException:
         pass  # nobody here wants to know
@@ -327,9 +331,29 @@ def _by_gdb(process: Process, seconds: float) -> List[socket.socket]:
     gdb = find_gdb()
     assert gdb is not None
     with closing(place_to_meet(process.pid)) as place:
-        place.write("")
-        run_script(gdb, process, _script(place), NAME)
-        return accept(process.pid, place, 1, seconds, None)
+        try:
+            place.write("")
+        except PermissionError:
+            raise no_permission(process.pid) from None
+        script = _script(place)
+        deadline = time.monotonic() + seconds
+        while True:
+            run_script(gdb, process, script, NAME)
+            left = deadline - time.monotonic()
+            try:
+                return accept(process.pid, place, 1, max(min(left, SECONDS_TO_RETRY), 0), None)
+            except TimeIsUp:
+                # It may have begun to wait just after it was asked to run the script later.
+                if left <= SECONDS_TO_RETRY:
+                    raise _no_answer(process, seconds) from None
+
+
+def _no_answer(process: Process, seconds: float) -> TimeIsUp:
+    return TimeIsUp(
+        f"Process {process.pid} has not answered for {seconds:g} seconds: most likely it runs a "
+        "function in C that gives the interpreter to no other thread. It will find nothing to do "
+        "when it gets to it."
+    )
 
 
 def _script(place: Meeting) -> str:

@@ -86,7 +86,7 @@ def boot(connection, name, seconds):
     send({"type": "hello", "is_there": is_there, "version": sys.version.split()[0]})
     if not is_there:
         finder = finder_of(receive())
-    sys.meta_path.append(finder)
+    sys.meta_path.insert(0, finder)  # others would note that they can't find our folders
     try:
         __import__(name + ".remote.target")
         target = sys.modules[name + ".remote.target"]

@@ -16,6 +16,8 @@ import sys
 import time
 from contextlib import ExitStack, closing, suppress
 
+from stackscope.remote.processes import Process, why_no_tracing
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, List, Optional
@@ -208,8 +210,7 @@ def run_file(pid: int, path: str) -> None:
 def no_permission(pid: int) -> AttachError:
     """The error for a process that the system doesn't let us into."""
     return AttachError(
-        f"There is no permission to attach to process {pid}. It must be yours, and the system "
-        "must allow it: see "
+        f"There is no permission to attach to process {pid}. {why_no_tracing(Process(pid))} See "
         "https://docs.python.org/3.14/howto/remote_debugging.html#permission-requirements"
     )
 
@@ -237,7 +238,8 @@ def accept(
     deadline = time.monotonic() + seconds
     with ExitStack() as stack:
         while len(found) < count:
-            if time.monotonic() >= deadline:
+            left = deadline - time.monotonic()
+            if left <= 0:
                 raise TimeIsUp(
                     f"Process {pid} has not answered for {seconds:g} seconds. Its main thread runs "
                     "no Python code: most likely it waits for a lock, for another thread or for "
@@ -245,7 +247,7 @@ def accept(
                     "was changed there."
                 )
             try:
-                connection = place.accept(PATIENCE)
+                connection = place.accept(min(PATIENCE, left))
             except socket.timeout:  # on 3.8 and 3.9 that is no TimeoutError
                 if meanwhile is not None:
                     meanwhile(pid)

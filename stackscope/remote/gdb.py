@@ -34,8 +34,7 @@ import tempfile
 import time
 from contextlib import suppress
 
-from stackscope.remote.calling import AttachError, TimeIsUp
-from stackscope.remote.processes import why_no_tracing
+from stackscope.remote.calling import AttachError, TimeIsUp, no_permission
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -280,9 +279,7 @@ def _error(process: Process, said: str) -> AttachError:
     if not process.is_alive:
         return AttachError(f"Process {pid} has ended.")
     if re.search(r"Operation not permitted|Permission denied", said):
-        return AttachError(
-            f"There is no permission to attach to process {pid}. {why_no_tracing(process)}"
-        )
+        return no_permission(pid)
     if re.search(r'No symbol "Py\w+" in', said):
         return AttachError(
             f"Process {pid} runs no Python that gdb can see: its program is "

@@ -146,7 +146,10 @@ def why_no_tracing(process: Process) -> str:
         return f"kernel.yama.ptrace_scope is {scope} here: " + (
             "run this as root." if scope == 2 else "it forbids that to everybody until a reboot."
         )
-    return "In a container it takes the capability SYS_PTRACE (docker run --cap-add SYS_PTRACE)."
+    return (
+        "It must be yours and may not have changed its rights; in a container it takes the "
+        "capability SYS_PTRACE (docker run --cap-add SYS_PTRACE)."
+    )
 
 
 def _user_of(pid: int) -> Optional[int]:

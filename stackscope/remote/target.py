@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 __all__ = ["SCRIPT_FILE", "finder", "serve"]
 
 SCRIPT_FILE = "<stackscope>"
-"""The file name of the code that our threads begin in."""
+"""The file name of the code that our threads run: see `stackscope.remote.attach.SCRIPT`.
+
+The name in it is that of our package here."""
 
 finder: Any = None
 """What finds our modules here, for the next one who asks. It is set from outside."""
@@ -84,5 +86,4 @@ def snapshot_of_others() -> Snapshot:
 
 def _is_ours(node: ThreadNode) -> bool:
     """Whether a thread is this one, or that of somebody else who asks."""
-    frames = node.stack.frames
-    return node.is_here or (bool(frames) and frames[0].filename == SCRIPT_FILE)
+    return node.is_here or SCRIPT_FILE in [frame.filename for frame in node.stack.frames[:2]]

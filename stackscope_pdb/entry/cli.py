@@ -61,7 +61,8 @@ def parse(arguments: Sequence[str]) -> Namespace:
 
     parser = argparse.ArgumentParser(
         prog="python -m stackscope_pdb",
-        usage="%(prog)s [-h] [--version] [-c COMMAND]... (-m MODULE | FILE) [ARGS]...\n"
+        usage="%(prog)s [-h] [--version] [-c COMMAND]...\n"
+        "           (-m MODULE | FILE) [ARGS]...\n"
         "       %(prog)s [-c COMMAND]... -p PID",
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -37,7 +37,7 @@ def interpreters():
     found = {}
     for folder in folders:
         for path in glob.glob(os.path.join(folder, "python3.*")):
-            version = re.fullmatch(r"python(3\.\d+)", os.path.basename(path))
+            version = re.fullmatch(r"python(3\.(?:[89]|1[0-5]))", os.path.basename(path))
             if version and version.group(1) not in found and runs(path):
                 found[version.group(1)] = path
     return found

@@ -147,7 +147,7 @@ def state():
         "path": list(sys.path),
         "meta_path": list(map(repr, sys.meta_path)),
         "hooks": list(map(repr, sys.path_hooks)),
-        "caches": sorted(sys.path_importer_cache),
+        "caches": sorted(path for path in sys.path_importer_cache if not is_in_library(path)),
         "main": sorted(vars(sys.modules["__main__"])),
         "signals": [repr(signal.getsignal(n)) for n in sorted(signal.valid_signals())],
         "folder": os.getcwd(),
@@ -179,6 +179,10 @@ def unchanged():
             if not name.startswith("_stackscope_") and not is_standard(name)
         ]
         print(changed, foreign, flush=True)
+
+
+def is_in_library(path):
+    return path.startswith(os.path.dirname(os.__file__))
 
 
 def is_standard(name):
