@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
-from stackscope.command_line.output import FINE, NOT_DONE, WRONG_USE, CommandError, say
 from stackscope.command_line.options import parser_of
+from stackscope.command_line.output import FINE, NOT_DONE, WRONG_USE, CommandError, say
 from stackscope.remote.calling import AttachError
 from stackscope.safe.text import safe_line
 

@@ -330,7 +330,7 @@ def _by_its_own_interpreter(process: Process, seconds: float) -> List[socket.soc
 def _by_gdb(process: Process, seconds: float) -> List[socket.socket]:
     gdb = find_gdb()
     assert gdb is not None
-    with closing(place_to_meet(process.pid)) as place:
+    with closing(place_to_meet(process.pid, is_elsewhere=process.is_elsewhere)) as place:
         try:
             place.write("")
         except PermissionError:

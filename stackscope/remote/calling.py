@@ -131,8 +131,12 @@ def check_process(pid: int, own: str) -> None:
             pass  # somebody else's, about which remote_exec will have its say
 
 
-def place_to_meet(pid: int) -> Meeting:
+def place_to_meet(pid: int, *, is_elsewhere: bool = False) -> Meeting:
     """A private folder for what a process is to run, and a socket that it can connect to.
+
+    Args:
+        pid: The process.
+        is_elsewhere: Whether it sees other files than we do.
 
     Raises:
         AttachError: There is no such folder.
@@ -140,7 +144,7 @@ def place_to_meet(pid: int) -> Meeting:
     from stackscope.remote.meeting import Meeting
 
     try:
-        return Meeting(pid)
+        return Meeting(pid, is_elsewhere=is_elsewhere)
     except OSError:
         raise AttachError(
             "There is no folder for files that nobody else can replace: set XDG_RUNTIME_DIR to one "

@@ -48,13 +48,16 @@ class Meeting:
 
     Args:
         pid: The process.
+        is_elsewhere: Whether the process sees other files than we do. Then the folder is in its
+            ``/tmp``.
 
     Raises:
         OSError: There is no folder that could be used for that.
     """
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, *, is_elsewhere: bool = False) -> None:
         self.pid = pid
+        self._root = f"/proc/{pid}/root" if is_elsewhere else ""
         self.is_known = False
         """Whether the process has been told the script."""
         self.its_secret = secrets.token_hex(32).encode()
@@ -89,6 +92,8 @@ class Meeting:
         if not self.is_unix:
             return None, self.server.getsockname()
         path = os.path.join(self.folder, SOCKET)
+        if self._root:
+            return None, path[len(self._root) :]
         return (None, path) if _is_short(path) else (self.folder, SOCKET)
 
     def write(self, text: str) -> None:
@@ -156,6 +161,9 @@ class Meeting:
         return sys.platform != "win32" and self._uid not in (None, os.geteuid())
 
     def _make_folder(self) -> str:
+        if self._root:
+            # Whoever is root there can replace it, and could do all else to the process, too.
+            return tempfile.mkdtemp(prefix=FOLDER % self.pid, dir=f"{self._root}/tmp")
         for base in _bases(for_another_user=self._is_for_another_user()):
             # Links are followed now and not by the process later on, when they may lead elsewhere.
             base = os.path.realpath(base)  # noqa: PLW2901

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -231,6 +232,43 @@ def test_of_another_user(program):
     assert is_unharmed(process)
 
 
+IN_CONTAINER = """
+import os, threading
+event = threading.Event()
+worker = threading.Thread(target=event.wait, name="inside")
+worker.start()
+print("ready", os.getpid(), os.listdir("/tmp"), flush=True)
+worker.join()
+"""
+
+
+@as_root
+@needs_gdb
+def test_in_a_container(tmp_path):
+    """It has other numbers of processes, and other files where ours are."""
+    unshare = ["unshare", "--pid", "--fork", "--mount", "--mount-proc", "--net"]
+    mount = "mount -t tmpfs none /run && mount -t tmpfs none /tmp && exec "
+    python = os.path.realpath(sys.executable)
+    if subprocess.run([*unshare, "true"], stderr=subprocess.DEVNULL).returncode:
+        pytest.skip("no namespaces can be made here")
+    process = subprocess.Popen(
+        [*unshare, "sh", "-c", mount + shlex.join([python, "-S", "-E", "-c", IN_CONTAINER])],
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        start_new_session=True,
+    )
+    try:
+        assert process.stdout.readline() == "ready 1 []\n"
+        children = f"/proc/{process.pid}/task/{process.pid}/children"
+        with open(children) as file:
+            inner = int(file.read())
+        assert "inside" in names(ask(inner))
+        assert os.listdir(f"/proc/{inner}/root/tmp") == []
+    finally:
+        os.kill(inner, signal.SIGKILL)
+        process.communicate()
+
+
 # ------------------------------------------------------------------------------------- gdb
 
 
@@ -242,6 +280,26 @@ def test_by_gdb(program, name, monkeypatch):
     process = program(name)
     assert ask(process.pid).threads
     assert is_unharmed(process)
+
+
+@needs_gdb
+@pytest.mark.parametrize("wait", [0.1, 0.4, 0.8])
+def test_interrupted_while_gdb_is_there(program, wait):
+    process = program("threads")
+    code = "from stackscope.remote import attach as a; a._ways = lambda _: [a._by_gdb]\n"
+    code += "from stackscope.command_line.main import main; main(['dump', '%d'])" % process.pid
+    asking = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    time.sleep(wait)
+    asking.send_signal(signal.SIGINT)
+    asking.communicate(timeout=100)
+    assert is_unharmed(process)
+    assert run_on(process) == "end"
+    assert process.returncode == 0
 
 
 @needs_gdb
