@@ -359,4 +359,4 @@ def test_the_bank(program, tmp_path):
     assert "journal" in said.stdout
     shown = command("show", "--why", tmp_path / "bank.json")
     assert shown.returncode == 1
-    assert "held by 8" in shown.stdout
+    assert "Lock.acquire(), held by " in shown.stdout
