@@ -27,6 +27,7 @@ The package `stackscope_pdb` is a debugger made of it, `stackscope_ipython` an e
 from __future__ import annotations
 
 from stackscope.api import (
+    diagnose,
     extract,
     extract_all,
     extract_child,
@@ -63,6 +64,8 @@ if TYPE_CHECKING:
     from typing import List
 
     from stackscope.dumps import cancel_dump_after, dump_after, register, unregister
+    from stackscope.model.diagnosis import Diagnosis, Edge, Finding, Graph
+    from stackscope.model.difference import Difference
     from stackscope.model.filters import FilterError
     from stackscope.model.waiting import Amount, Waiting
     from stackscope.snapshot.lent import lent_by, lent_in
@@ -89,10 +92,15 @@ __all__ = [
     "Amount",
     "CodeLine",
     "Context",
+    "Diagnosis",
+    "Difference",
+    "Edge",
     "FailedTask",
     "FilterError",
+    "Finding",
     "FoundItem",
     "Frame",
+    "Graph",
     "InspectionWarning",
     "ItemNode",
     "Leaf",
@@ -115,6 +123,7 @@ __all__ = [
     "describe_object",
     "describe_subject",
     "describe_wait",
+    "diagnose",
     "dump_after",
     "elaborate_context",
     "elaborate_frame",
@@ -148,6 +157,11 @@ _LATER = {
     "register": "dumps",
     "unregister": "dumps",
     "FilterError": "model.filters",
+    "Diagnosis": "model.diagnosis",
+    "Difference": "model.difference",
+    "Edge": "model.diagnosis",
+    "Finding": "model.diagnosis",
+    "Graph": "model.diagnosis",
     "Amount": "model.waiting",
     "Waiting": "model.waiting",
     "lent_by": "snapshot.lent",
@@ -186,5 +200,10 @@ def __dir__() -> List[str]:
     """What the package offers, imported already or not, and none of what it is made of."""
     hidden = "__getattr__", "__dir__"
     return sorted(
-        {*__all__, "lowlevel", *(name for name in globals() if name[:2] == "__")}.difference(hidden)
+        {
+            *__all__,
+            "clock",
+            "lowlevel",
+            *(name for name in globals() if name[:2] == "__"),
+        }.difference(hidden)
     )

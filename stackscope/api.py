@@ -15,11 +15,13 @@ from stackscope.safe.loading import TooEarly, load
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Optional, Union
+    from typing import Callable, Optional, Union
 
+    from stackscope.model.diagnosis import Diagnosis
     from stackscope.model.stacks import Context, StackItem
 
 __all__ = [
+    "diagnose",
     "extract",
     "extract_all",
     "extract_child",
@@ -207,6 +209,42 @@ def extract_all(
     make_ready()
     snapshot: Snapshot = take(sys._getframe(1), with_contexts, threads, tasks)
     return snapshot
+
+
+def diagnose(
+    snapshot: Optional[Snapshot] = None,
+    *,
+    deep: bool = True,
+    progress: Optional[Callable[[float], object]] = None,
+) -> Diagnosis:
+    """Find out what can never go on by itself, and why.
+
+    Can be called from any thread. Other threads may go on meanwhile: what moves is not told of.
+    See :doc:`why` for how it is done, and what it can't know.
+
+    Args:
+        snapshot: What to look at; ``None`` takes a snapshot now. One that was read from a file is
+            judged by its graph of waits alone.
+        deep: Where the graph of waits can't decide, search the heap for whoever could end a wait.
+            That takes some seconds for a million objects. It needs CPython with its global
+            interpreter lock.
+        progress: Called now and then during the search, with how much of it is done, from 0 to 1.
+            It may raise an exception to end it.
+
+    Returns:
+        The findings, the most serious first; none for a healthy program.
+
+    Example:
+        >>> diagnosis = stackscope.diagnose()
+        >>> for finding in diagnosis.findings:
+        ...     print(finding.kind, finding.text, finding.advice)
+    """
+    find = load("stackscope.snapshot.diagnosing").diagnose_snapshot
+    if snapshot is None:
+        make_ready()
+        snapshot = load("stackscope.snapshot.taking").take_snapshot(sys._getframe(1))
+    diagnosis: Diagnosis = find(snapshot, deep=deep, progress=progress)
+    return diagnosis
 
 
 def _only_this_thread(why: TooEarly, caller: FrameType, with_contexts: bool) -> Snapshot:

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -154,30 +153,7 @@ def history_file() -> Optional[str]:
     if path is not None:
         path = os.path.expanduser(path)
         return None if path.startswith("~") else path or None
+    from stackscope.safe.folders import state_folder
+
     folder = state_folder()
     return None if folder is None else os.path.join(folder, "pdb_history")
-
-
-def state_folder() -> Optional[str]:
-    """The user's folder for what is kept, which need not exist; ``None`` if there is no home."""
-    if sys.platform == "win32":
-        folder = os.environ.get("LOCALAPPDATA") or os.path.expanduser(r"~\AppData\Local")
-    elif sys.platform == "darwin":
-        folder = os.path.expanduser("~/Library/Application Support")
-    else:
-        folder = os.environ.get("XDG_STATE_HOME", "")
-        if not os.path.isabs(folder):
-            folder = os.path.expanduser("~/.local/state")
-    return os.path.join(folder, "stackscope") if os.path.isabs(folder) else None
-
-
-def make_private_folder(path: str) -> None:
-    """Make a folder, and those above it, for this user only. Those that exist stay as they are."""
-    if not os.path.isdir(path):
-        parent = os.path.dirname(path)
-        if parent not in ("", path):
-            make_private_folder(parent)
-        try:
-            os.mkdir(path, 0o700)
-        except FileExistsError:  # another process was faster
-            pass

@@ -15,7 +15,7 @@ from tests.helpers.repository import ROOT
 PACKAGES = ("stackscope", "stackscope_pdb", "stackscope_ipython")
 
 ALLOWED_UPWARD = re.compile(
-    r"stackscope\.model\.(stacks|snapshot|waiting) -> stackscope\.render\..*"
+    r"stackscope\.model\.(diagnosis|difference|stacks|snapshot|waiting) -> stackscope\.render\..*"
 )
 """The only imports that run up: data is asked for its looks, and has them drawn."""
 

@@ -19,5 +19,8 @@ def test_the_metadata_agree():
 
 def test_dir_offers_what_is_public_and_nothing_else():
     offered = {name for name in dir(stackscope) if not name.startswith("__")}
-    assert offered == {name for name in stackscope.__all__ if name != "__version__"} | {"lowlevel"}
+    assert offered == {name for name in stackscope.__all__ if name != "__version__"} | {
+        "clock",
+        "lowlevel",
+    }
     assert all(hasattr(stackscope, name) for name in dir(stackscope))

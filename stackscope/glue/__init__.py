@@ -19,6 +19,7 @@ from stackscope.interpreter.running import thread_frames
 from stackscope.safe.interruptions import interrupts
 from stackscope.safe.loading import TooEarly, is_being_imported, is_called_by, loading
 from stackscope.safe.objects import is_instance, namespace_of_module
+from stackscope.safe.text import is_silent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -218,7 +219,7 @@ def _deal_with_modules(state: Optional[Tuple[int, str]], for_dump: bool) -> None
         _wait_for_other_threads()
     if settled:
         _settled_state = state
-    for failure in failures:
+    for failure in () if is_silent() else failures:
         import warnings
 
         warnings.warn(failure, RuntimeWarning, stacklevel=4)

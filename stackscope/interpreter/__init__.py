@@ -7,6 +7,7 @@
 `running`    the frames of running stacks, of this thread and others
 `resumable`  generators and coroutines that another thread may resume at any time
 `heap`       objects of the whole process, by their types
+`reachable`  what can be reached from what is alive, without passing through certain objects
 `same_code`  whether two code objects are that of the same function
 ===========  =============================================================================
 """

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import gc
 from itertools import chain, compress, islice, repeat, tee
+from operator import is_not
 from types import FunctionType
 
 from stackscope.interpreter.facts import INSTANCES_REFER_TO_TYPE
@@ -23,7 +24,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Iterable, Iterator, List, Sequence
 
-__all__ = ["frozen_objects", "instances", "object_at", "referrers_of", "subclasses"]
+__all__ = [
+    "all_but_tuples",
+    "frozen_objects",
+    "instances",
+    "object_at",
+    "referrers_of",
+    "subclasses",
+]
 
 KEPT_BY_TEE = 64
 """`itertools.tee` keeps up to 57 of the last objects that it has given (``LINKCELLS`` in
@@ -79,6 +87,11 @@ def referrers_of(objects: Sequence[object], types: Sequence[type]) -> List[Any]:
     wanted = {id(cls): True for cls in types}
     referrers = gc.get_referrers(*objects, *filter(_is_referred_to, types))
     return list(compress(referrers, map(wanted.__contains__, map(id, map(type, referrers)))))
+
+
+def all_but_tuples() -> List[object]:
+    """All objects that the garbage collector knows, but for exact tuples: one may be unfinished."""
+    return _search(lambda objects: map(is_not, map(type, objects), repeat(tuple)))
 
 
 def object_at(address: int) -> object:

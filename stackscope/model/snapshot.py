@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import threading
     from typing import Dict, Iterable, Iterator, List, Optional, Protocol, Sequence, Union
 
+    from stackscope.model.difference import Difference
     from stackscope.model.saved import Places
     from stackscope.model.stacks import Stack
     from stackscope.model.waiting import Waiting
@@ -355,6 +356,22 @@ class Snapshot:
         from stackscope.render.comparing import compared
 
         return compared(self, earlier)
+
+    def diff(self, later: Snapshot) -> Difference:
+        """What is different in a later snapshot of the same process.
+
+        Args:
+            later: The later one. Both may have been read by `from_json`.
+
+        Example:
+            >>> earlier = stackscope.extract_all()
+            >>> found = earlier.diff(stackscope.extract_all())
+            >>> len(found.new), len(found.gone)
+            (0, 0)
+        """
+        from stackscope.model.difference import difference
+
+        return difference(self, later)
 
     def __repr__(self) -> str:
         return f"<Snapshot of {len(self.loops)} loops and {len(self.threads)} threads>"

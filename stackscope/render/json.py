@@ -1,4 +1,4 @@
-"""Stacks and snapshots as JSON, and back.
+"""Stacks, snapshots and diagnoses as JSON, and back.
 
 A document is a set of tables, and what refers to an entry of one does so by its index: so it may be
 as deep as the program is, and what is shared is written once. The tables, and all fields, are
@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import math
 
+from stackscope.model.diagnosis import Diagnosis, Edge, Finding, Graph
 from stackscope.model.saved import (
     SUSPENDED,
     Places,
@@ -69,7 +70,15 @@ if TYPE_CHECKING:
     Entry = Dict[str, Any]
     T = TypeVar("T", TaskNode, ThreadNode, ItemNode)
 
-__all__ = ["SCHEMA", "read_snapshot", "read_stack", "write_snapshot", "write_stack"]
+__all__ = [
+    "SCHEMA",
+    "read_diagnosis",
+    "read_snapshot",
+    "read_stack",
+    "write_diagnosis",
+    "write_snapshot",
+    "write_stack",
+]
 
 SCHEMA = "stackscope/1"
 """The version of the schema that is written. It changes if a reader of an older one would err."""
@@ -119,6 +128,14 @@ def write_snapshot(snapshot: Snapshot, capture_locals: bool, indent: Optional[in
     """See `Snapshot.to_json`."""
     writer = _Writer(capture_locals)
     return writer.document("snapshot", writer.snapshot(snapshot), indent)
+
+
+def write_diagnosis(diagnosis: Diagnosis, capture_locals: bool, indent: Optional[int]) -> str:
+    """See `Diagnosis.to_json`."""
+    writer = _Writer(capture_locals)
+    content = {"snapshot": writer.snapshot(diagnosis.snapshot)}
+    content["diagnosis"] = writer.diagnosis(diagnosis)
+    return writer.documents(content, indent)
 
 
 def write_stack(stack: Stack, capture_locals: bool, indent: Optional[int]) -> str:
@@ -177,6 +194,10 @@ class _Writer:
 
     def document(self, kind: str, content: Any, indent: Optional[int]) -> str:
         """The whole document, once all that it refers to is written, too."""
+        return self.documents({kind: content}, indent)
+
+    def documents(self, contents: Entry, indent: Optional[int]) -> str:
+        """The same of several things that refer to the same tables."""
         while self.todo:
             function, arguments = self.todo.pop()
             function(*arguments)
@@ -185,7 +206,7 @@ class _Writer:
             for name in ("tasks", "threads", "items", "stacks", "contexts", "codes", "objects")
         }
         # Lone surrogates are escaped, so that any encoding can take the text.
-        document = {"schema": SCHEMA, kind: content, **tables}
+        document = {"schema": SCHEMA, **contents, **tables}
         return json.dumps(document, indent=indent, allow_nan=False)
 
     # ---------------------------------------------------------- snapshots
@@ -251,6 +272,52 @@ class _Writer:
     def cycle(self, cycle: Sequence[Node]) -> List[Entry]:
         """Who waits for each other."""
         return [self.nodes[id(node)] for node in cycle if id(node) in self.nodes]
+
+    def diagnosis(self, diagnosis: Diagnosis) -> Entry:
+        """A diagnosis, of which the snapshot has been written."""
+        groups: Dict[int, int] = {}
+        targets: List[List[Entry]] = []
+        for edge in diagnosis.graph.edges:
+            if id(edge.targets) not in groups:  # many that wait for the same have one in common
+                groups[id(edge.targets)] = len(targets)
+                targets.append(self.cycle(edge.targets))
+        return {
+            "findings": list(map(self.finding, diagnosis.findings)),
+            "targets": targets,
+            "edges": [
+                {
+                    "node": self.nodes[id(edge.node)],
+                    "targets": groups[id(edge.targets)],
+                    **_without_defaults(
+                        {
+                            "needs_all": edge.needs_all,
+                            "certain": edge.certain,
+                            "object": self.about(edge.obj),
+                        }
+                    ),
+                }
+                for edge in diagnosis.graph.edges
+                if id(edge.node) in self.nodes
+            ],
+            "is_deep": diagnosis.is_deep,
+        }
+
+    def finding(self, finding: Finding) -> Entry:
+        """A finding."""
+        entry = {
+            "certain": finding.certain,
+            "behind": self.cycle(finding.behind),
+            "users": self.cycle(finding.users),
+            "reason": finding.reason or None,
+            "missing": finding.missing or None,
+            "call": finding.call or None,
+            "seconds": _number(finding.seconds),
+        }
+        return {
+            "kind": finding.kind,
+            "nodes": self.cycle(finding.nodes),
+            **_without_defaults(entry),
+        }
 
     def loop(self, loop: LoopNode) -> Entry:
         """A loop; its tasks are in their table."""
@@ -543,14 +610,21 @@ class _Writer:
 def read_snapshot(text: Union[str, bytes]) -> Snapshot:
     """See `Snapshot.from_json`."""
     reader = _Reader(_checked(text, "snapshot"))
-    found: Snapshot = reader.read(reader.snapshot)
+    found: Snapshot = reader.read(lambda document: reader.snapshot(document["snapshot"]))
+    return found
+
+
+def read_diagnosis(text: Union[str, bytes]) -> Diagnosis:
+    """See `Diagnosis.from_json`."""
+    reader = _Reader(_checked(text, "diagnosis"))
+    found: Diagnosis = reader.read(reader.diagnosis)
     return found
 
 
 def read_stack(text: Union[str, bytes]) -> Stack:
     """See `Stack.from_json`."""
     reader = _Reader(_checked(text, "stack"))
-    found: Stack = reader.read(reader.stack)
+    found: Stack = reader.read(lambda document: reader.stack(document["stack"]))
     return found
 
 
@@ -571,7 +645,7 @@ def _checked(text: Union[str, bytes], kind: str) -> Entry:
     checked: Entry = document
     check(checked)
     if kind not in document:
-        other = "Snapshot" if kind == "stack" else "Stack"
+        other = next(name for name in ("Snapshot", "Stack") if name.lower() in document)
         raise ValueError(f"There is no {kind} in the document: read it with {other}.from_json().")
     return checked
 
@@ -631,9 +705,7 @@ class _Reader:
                 self.fill_stack(stack, entry)
             for context, entry in zip(self.contexts, document["contexts"]):
                 self.fill_context(context, entry)
-            if "stack" in document:
-                return make(document["stack"])
-            return make(document["snapshot"])
+            return make(document)
         except IndexError:
             raise broken("an entry refers to another one that isn't there") from None
 
@@ -661,6 +733,40 @@ class _Reader:
             entry.get("filtered_by", ""),
             entry.get("left_out", {}),
             _read_number(entry.get("compared_to")),
+        )
+
+    def diagnosis(self, document: Entry) -> Diagnosis:
+        """A diagnosis with its snapshot."""
+        snapshot = self.snapshot(document["snapshot"])
+        entry = document["diagnosis"]
+        targets = [list(map(self.node, one)) for one in entry["targets"]]
+        edges = [
+            Edge(
+                self.node(one["node"]),
+                targets[one["targets"]],
+                one.get("needs_all", False),
+                self.about(one, "object"),
+                one.get("certain", False),
+            )
+            for one in entry["edges"]
+        ]
+        nodes = {id(one): one for edge in edges for one in (edge.node, *edge.targets)}
+        graph = Graph(list(nodes.values()), edges)
+        findings = list(map(self.finding, entry["findings"]))
+        return Diagnosis(findings, graph, snapshot, entry["is_deep"])
+
+    def finding(self, entry: Entry) -> Finding:
+        """A finding."""
+        return Finding(
+            entry["kind"],
+            entry.get("certain", False),
+            list(map(self.node, entry["nodes"])),
+            list(map(self.node, entry.get("behind", ()))),
+            list(map(self.node, entry.get("users", ()))),
+            entry.get("reason", ""),
+            entry.get("missing", ""),
+            entry.get("call", ""),
+            _read_number(entry.get("seconds")),
         )
 
     def put_below(self, nodes: List[Any], entries: List[Entry], tops: List[int]) -> None:

@@ -8,6 +8,7 @@ The program's objects, read without running their code.
 `interruptions`  which exceptions are not ours to keep
 `scoped`         values that hold during one call
 `files`          lines of source files
+`folders`        folders for files that are the user's own
 `loading`        our own modules, imported when they are needed
 ===============  ===============================================
 """

@@ -11,8 +11,17 @@
 `entered`     what exit stacks have entered that are in variables and attributes
 `lent`        who has what a pool has lent, such as connections
 `wait_graph`  which tasks await which others
+`needs`       who needs whom to go on: the graph of all waits
+`liveness`    what can go on by that, and what can't
 `circles`     what waits for each other
 `times`       when tasks were made, and when they ran, once that is recorded
+`waking`      what ends the waits of tasks, as glue tells of it
+`limits`      which waits end by themselves after some time
+`search`      searches the heap for those who could end waits
+`users`       who has what others wait for, and may end their waits
+`stillness`   whether tasks and threads still stand where they stood
+`blocked`     event loops whose thread stands in a call that blocks
+`diagnosing`  from all that to a diagnosis
 `subjects`    what tasks are about: the requests that they answer
 `threads`     the threads, and what they are called
 `idle`        which threads are workers of a pool that wait for work

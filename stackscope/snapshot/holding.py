@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     Found = Tuple[List[object], bool]
     """Holders, and whether it is only likely that they are."""
 
-__all__ = ["Holding"]
+__all__ = ["Holding", "is_for_one"]
 
 ENTERS = ("__enter__", "__aenter__")
 EXITS = ("__exit__", "__aexit__")
@@ -120,7 +120,7 @@ class Holding:
 
     def _has_its_holder(self, obj: object) -> bool:
         """Whether an object that one holder can have has it, by the blocks of tasks and threads."""
-        return _is_for_one(obj) and bool(self._find_holders(obj)[0])
+        return is_for_one(obj) and bool(self._find_holders(obj)[0])
 
     def _note(self, node: Node, obj: object, holders: List[object], *, are_likely: bool) -> None:
         waiting = node.waiting
@@ -184,7 +184,7 @@ class Holding:
             for node in inside
             if node.waiting is None or known.isdisjoint(_workers_of(node.waiting))
         ]
-        if surely and _is_for_one(lock):  # what others are likely to have, they haven't
+        if surely and is_for_one(lock):  # what others are likely to have, they haven't
             return unique([holder for holder in surely if holder is not None]), False
         likely = [
             object_of(node)
@@ -302,7 +302,7 @@ def _knows_holders(node: Node) -> bool:
     return bool(node.waiting.holders)
 
 
-def _is_for_one(obj: object) -> bool:
+def is_for_one(obj: object) -> bool:
     """Whether only one can have a lock at a time."""
     return class_name(obj).rpartition(".")[2] in FOR_ONE
 

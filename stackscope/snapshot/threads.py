@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from stackscope.interpreter.frames.blocking import owner_of_rlock
-from stackscope.interpreter.running import number_in_threading, this_thread
+from stackscope.interpreter.running import number_in_threading, this_thread, thread_frames
 from stackscope.model.snapshot import ThreadNode
 from stackscope.model.stacks import Stack, StackSlice
 from stackscope.safe.objects import instance_attributes, is_instance
@@ -30,6 +30,11 @@ def thread_nodes(extraction: Extraction) -> List[ThreadNode]:
         item: Any = ident if thread is None or _number_of(thread) != ident else thread
         if is_here:
             item = StackSlice()
+        elif (
+            thread is None and "threading" not in sys.modules
+        ):  # nor is the glue that knows numbers
+            frames = thread_frames(ident)
+            item = StackSlice(outer=frames[0]) if frames else ident
         nodes.append(
             ThreadNode(
                 thread,

@@ -40,12 +40,14 @@ if TYPE_CHECKING:
     from stackscope.model.stacks import Frame
 
 __all__ = [
+    "ask_about",
     "awaited_object",
     "describe_call",
     "describe_leaf",
     "describe_object",
     "describe_wait",
     "finished_by",
+    "is_open",
     "tasks_behind",
 ]
 
@@ -94,6 +96,19 @@ def finished_by(future: Any) -> Sequence[object]:
         Those that aren't done; nothing if the future stands for itself.
     """
     return ()
+
+
+@functools.singledispatch
+def is_open(future: Any) -> bool:
+    """Hook: whether anybody who has a future may give it its result.
+
+    Else only the end of what `finished_by` gives does that, or what the future stands for.
+    Dispatches on the type of ``future``.
+
+    Args:
+        future: What something waits for, such as a task or a future.
+    """
+    return False
 
 
 def tasks_behind(futures: Iterable[object]) -> List[object]:
@@ -425,6 +440,14 @@ def _hook(hook: Any, item: object) -> Optional[Callable[..., Any]]:
         _hooks.clear()
     _hooks[key] = (cls, count, found)
     return found  # type: ignore[no-any-return]
+
+
+def ask_about(hook: Any, item: object) -> Any:
+    """What a hook that dispatches on a type says of an object; ``None`` if it fails.
+
+    No code of the object runs, as that of ``__class__`` would if the hook were called.
+    """
+    return _ask(_hook(hook, item), item)
 
 
 def _ask(hook: Optional[Callable[..., Any]], *args: Any) -> Any:

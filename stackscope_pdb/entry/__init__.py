@@ -8,7 +8,6 @@ That of pytest is `stackscope_pdb.pytest_plugin`; that of IPython is the package
 `making`         who makes the debugger for a stop
 `cli`            ``python -m stackscope_pdb``: runs a program under the debugger
 `attach`         ``python -m stackscope_pdb -p PID``: asks a running process to let us in
-`meeting`        where that process finds us, and nobody else does
 `client`         shows what it says, and reads what we say to it
 `attach_target`  the debugger in that process, which talks to the one who asks
 `install`        puts the commands on `pdb.Pdb`, from where other debuggers have them

@@ -1,10 +1,6 @@
 """``python -m stackscope_pdb -p PID``: debugs a process that runs already. Python 3.14 and later.
 
-`sys.remote_exec` has the process run a script, which connects back to this debugger (see
-`stackscope_pdb.entry.meeting`). But a main thread that idles in a system call runs no script. On
-Linux `SIGSTOP` followed by `SIGCONT` makes ``epoll_wait`` return with ``EINTR`` whatever handlers
-there are, and Python looks for work before it waits on. A thread that waits for a lock, or is
-inside of C code, isn't woken so.
+How it is asked to let us in, and finds us, is told in `stackscope.remote.calling`.
 """
 
 from __future__ import annotations
@@ -14,10 +10,16 @@ import signal
 import socket
 import sys
 import threading
-import time
 from contextlib import ExitStack, closing, contextmanager, suppress
 
-from stackscope_pdb.entry.meeting import Meeting
+from stackscope.remote.calling import (
+    AttachError,
+    calling_script,
+    check_process,
+    execute,
+    place_to_meet,
+    run_file,
+)
 from stackscope_pdb.facts import CAN_ATTACH
 from stackscope_pdb.prompt.ending import ENDINGS
 from stackscope_pdb.standard import pdb
@@ -27,11 +29,10 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any, Dict, Iterator, List, Optional, Sequence
 
+    from stackscope.remote.meeting import Meeting
+
 SECONDS = 10.0
 """How long to wait for the process, at most."""
-
-PATIENCE = 0.5
-"""Seconds that it gets to run the script by itself; then it is woken, again and again."""
 
 SECONDS_TO_LET_GO = 2.0
 """How long to wait for the process to do so, if this debugger ends before the session."""
@@ -41,44 +42,10 @@ USES_THREAD = sys.platform == "win32"
 
 PACKAGES = ("stackscope", "stackscope_pdb")
 
+NAME = "stackscope_pdb.entry"
+"""What the script's module is called."""
+
 SCRIPT = """\
-import sys
-
-def connect(connection):
-    folder, address = {address!r}
-    if folder is None:
-        connection.connect(address)
-        return
-    import os
-
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        connection.connect("/proc/self/fd/%d/%s" % (descriptor, address))
-    finally:
-        os.close(descriptor)
-
-def call():
-    import _socket
-
-    connection = _socket.socket(_socket.{family}, _socket.SOCK_STREAM)
-    try:
-        connection.settimeout(5)
-        connect(connection)
-        connection.sendall({its_secret!r})
-        answer = b""
-        while len(answer) < {length!r}:
-            more = connection.recv({length!r} - len(answer))
-            if not more:
-                break
-            answer += more
-        if answer != {our_secret!r}:
-            raise OSError
-        connection.settimeout(None)
-    except OSError:
-        connection.close()
-        return None
-    return connection
-
 def load():
     try:
         import stackscope_pdb.entry.attach_target
@@ -143,15 +110,7 @@ def attach(frame):
 
 attach(sys._getframe(1).f_back)
 """
-"""It runs in the namespace of ``__main__``, so it must bind no name there."""
-
-RUN_SCRIPT = (
-    '(lambda: 0).__builtins__["exec"]({script!r}, {{"__name__": "stackscope_pdb.entry"}})\n'
-)
-
-
-class AttachError(Exception):
-    """A sentence for the user: why it can't be done."""
+"""What it does after `stackscope.remote.calling.CALL`."""
 
 
 def attach(pid: int, commands: Sequence[str]) -> None:
@@ -171,7 +130,7 @@ def attach(pid: int, commands: Sequence[str]) -> None:
         )
     if sys.stdin is None or sys.stdin.closed:  # the standard client would ask for ever
         raise AttachError("There is no input to read commands from. Start it in a terminal.")
-    _check(pid)
+    check_process(pid, own="That is the process of this debugger itself.")
     with _signals_end_it(), ExitStack() as stack:
         connections = [
             stack.enter_context(closing(connection)) for connection in _call(pid, commands)
@@ -226,18 +185,6 @@ def _is_main_thread() -> bool:
     return threading.current_thread() is threading.main_thread()
 
 
-def _check(pid: int) -> None:
-    if pid == os.getpid():
-        raise AttachError("That is the process of this debugger itself.")
-    if sys.platform != "win32":
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            raise AttachError(f"There is no process {pid}.") from None
-        except (OSError, OverflowError):
-            pass  # somebody else's, about which remote_exec will have its say
-
-
 def _call(
     pid: int, commands: Optional[Sequence[str]], seconds: Optional[float] = None
 ) -> List[socket.socket]:
@@ -250,53 +197,25 @@ def _call(
         seconds: How long to wait for it, at most. The default is `SECONDS`.
     """
     seconds = SECONDS if seconds is None else seconds
-    try:
-        place = Meeting(pid)
-    except OSError:
-        raise AttachError(
-            "There is no folder for files that nobody else can replace: set XDG_RUNTIME_DIR to one "
-            "that only you can write to, and so for all folders above it."
-        ) from None
-    with closing(place):
+    with closing(place_to_meet(pid)) as place:
         count = 2 if USES_THREAD and commands is not None else 1
-        try:
-            place.write(_script(place, commands, connections=count))
-        except PermissionError:
-            raise _no_permission(pid) from None
-        place.is_known = True
-        try:
-            _remote_exec(pid, place.script)
-        except AttachError:
-            place.is_known = False
-            raise
-        try:
-            connections = _accept(pid, place, count, seconds)
-        except BaseException:
-            with suppress(AttachError):
-                _remote_exec(pid, os.devnull)  # instead, in case the process comes to that
-            raise
-        place.is_known = False
-        return connections
+        script = _script(place, commands, connections=count)
+        return execute(pid, place, script, NAME, run_file, count, seconds)
 
 
 def _script(place: Meeting, commands: Optional[Sequence[str]], *, connections: int) -> str:
     import stackscope_pdb
 
     standard: Any = pdb
-    script = SCRIPT.format(
+    rest = SCRIPT.format(
         packages=PACKAGES,
         folder=os.path.dirname(os.path.dirname(os.path.abspath(stackscope_pdb.__file__))),
-        family="AF_UNIX" if place.is_unix else "AF_INET",
-        address=place.address,
-        its_secret=place.its_secret,
-        our_secret=place.our_secret,
-        length=len(place.our_secret),
         connections=connections,
         commands=None if commands is None else list(commands),
         version=standard._PdbServer.protocol_version(),
         terminal=terminal(),
     )
-    return RUN_SCRIPT.format(script=script)
+    return calling_script(place, rest)
 
 
 def terminal() -> Dict[str, Any]:
@@ -310,65 +229,6 @@ def terminal() -> Dict[str, Any]:
         "is_terminal": console.is_terminal,
         "width": console.width,
     }
-
-
-def _remote_exec(pid: int, path: str) -> None:
-    remote_exec: Any = sys.remote_exec  # type: ignore[attr-defined,unused-ignore]
-    try:
-        remote_exec(pid, path)
-    except PermissionError:
-        raise _no_permission(pid) from None
-    except (RuntimeError, OSError) as exc:
-        version = ".".join(map(str, sys.version_info[:2]))
-        raise AttachError(
-            f"Process {pid} can't be attached to. It must run Python {version}, as this debugger "
-            f"does, with remote debugging not turned off. ({exc})"
-        ) from None
-
-
-def _no_permission(pid: int) -> AttachError:
-    return AttachError(
-        f"There is no permission to attach to process {pid}. It must be yours, and the system "
-        "must allow it: see "
-        "https://docs.python.org/3.14/howto/remote_debugging.html#permission-requirements"
-    )
-
-
-def _accept(pid: int, place: Meeting, count: int, seconds: float) -> List[socket.socket]:
-    """The connections of the process."""
-    found: List[socket.socket] = []
-    deadline = time.monotonic() + seconds
-    with ExitStack() as stack:
-        while len(found) < count:
-            if time.monotonic() >= deadline:
-                raise AttachError(
-                    f"Process {pid} has not answered for {seconds:g} seconds. Its main thread runs "
-                    "no Python code: most likely it waits for a lock, for another thread or for "
-                    "input, or is inside of C code, or at the prompt of another debugger. Nothing "
-                    "was changed there."
-                )
-            try:
-                connection = place.accept(PATIENCE)
-            except TimeoutError:
-                _wake(pid)
-                continue
-            if connection is not None:
-                found.append(stack.enter_context(closing(connection)))
-        stack.pop_all()
-    return found
-
-
-def _wake(pid: int) -> None:
-    """Let a system call that the process waits in return, so that it looks for work."""
-    if not sys.platform.startswith("linux"):
-        return  # elsewhere stopping and going on doesn't end a system call
-    try:
-        os.kill(pid, signal.SIGSTOP)
-        os.kill(pid, signal.SIGCONT)
-    except ProcessLookupError:
-        raise AttachError(f"Process {pid} has ended.") from None
-    except OSError:
-        pass
 
 
 def _client(pid: int, connection: socket.socket, interrupts: Optional[socket.socket]) -> Any:

@@ -8,10 +8,11 @@ the program would notice.
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 
+from stackscope.command_line.options import split
+from stackscope.command_line.programs import ProgramError, target_for
 from stackscope.safe.interruptions import interrupts
 from stackscope_pdb.debugger.own import Pdb
 from stackscope_pdb.entry.api import adopt, stop
@@ -23,8 +24,10 @@ from stackscope_pdb.standard import pdb
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
-    from types import CodeType, TracebackType
-    from typing import Any, Dict, List, NoReturn, Optional, Sequence, Tuple
+    from types import TracebackType
+    from typing import Any, NoReturn, Optional, Sequence
+
+    from stackscope.command_line.programs import Target
 
 DESCRIPTION = """\
 Debug a Python program: a file, or with -m a module or package. Or, from Python
@@ -34,119 +37,6 @@ Commands come from .pdbrc files in the home folder and in the current one, then
 from -c, then from you. To let the program run until it raises an exception, use
 "-c continue"; up to line 20, "-c 'until 20'".
 """
-
-
-class Target:
-    """The program to debug.
-
-    Args:
-        name: What was typed.
-        filename: Its file.
-        namespace: Its module's first variables.
-    """
-
-    def __init__(self, name: str, filename: str, namespace: Dict[str, Any]) -> None:
-        self.name = name
-        self.filename = filename
-        self.namespace = {"__name__": "__main__", "__builtins__": __builtins__, **namespace}
-
-    def code(self) -> CodeType:
-        """The program, read anew for each run."""
-        raise NotImplementedError
-
-
-class Script(Target):
-    """A file.
-
-    Args:
-        name: Its path as typed.
-    """
-
-    def __init__(self, name: str) -> None:
-        if not os.path.exists(name):
-            _exit(f"Error: {name} does not exist")
-        if os.path.isdir(name):
-            _exit(f"Error: {name} is a directory")
-        real = os.path.realpath(name)
-        path = real if os.path.exists(real) else name  # the link may be one to a pipe
-        if not getattr(sys.flags, "safe_path", False):
-            sys.path[0] = os.path.dirname(path)
-        super().__init__(name, path, {"__file__": path, "__package__": None, "__spec__": None})
-
-    def code(self) -> CodeType:
-        with io.open_code(self.filename) as file:
-            return compile(file.read(), self.filename, "exec")
-
-
-class Module(Target):
-    """A module, or a package with a ``__main__``.
-
-    Args:
-        name: Its full name.
-    """
-
-    def __init__(self, name: str) -> None:
-        import runpy
-
-        try:
-            # private, but what `python -m pdb` uses from 3.7 to 3.15
-            _, self.spec, self.first_code = runpy._get_module_details(name)  # type: ignore[attr-defined]
-        except ImportError as exc:
-            _exit(f"ImportError: {exc}")
-        except SystemExit:
-            raise
-        except Exception as exc:
-            _print_exception(exc)
-            _exit(None)
-        filename = self.first_code.co_filename
-        super().__init__(
-            name,
-            filename,
-            {
-                "__file__": os.path.abspath(filename),
-                "__package__": self.spec.parent,
-                "__loader__": self.spec.loader,
-                "__spec__": self.spec,
-            },
-        )
-
-    def code(self) -> CodeType:
-        code: Optional[CodeType] = None
-        if hasattr(self.spec.loader, "get_code"):
-            code = self.spec.loader.get_code(self.spec.name)
-        return code or self.first_code
-
-
-class ZipApplication(Target):
-    """A ``.pyz`` file, as the standard debugger runs from 3.13 on.
-
-    Args:
-        name: Its path as typed.
-    """
-
-    def __init__(self, name: str) -> None:
-        import runpy
-
-        path = os.path.realpath(name)
-        sys.path.insert(0, path)
-        try:
-            _, self.spec, self.main = runpy._get_main_module_details()  # type: ignore[attr-defined]
-        except ImportError as exc:
-            _exit(f"ImportError: {exc}")
-        filename = self.main.co_filename
-        super().__init__(
-            name,
-            filename,
-            {
-                "__file__": filename,
-                "__package__": self.spec.parent,
-                "__loader__": self.spec.loader,
-                "__spec__": self.spec,
-            },
-        )
-
-    def code(self) -> CodeType:
-        return self.main  # type: ignore[no-any-return]
 
 
 def _exit(message: Optional[str]) -> NoReturn:
@@ -171,7 +61,8 @@ def parse(arguments: Sequence[str]) -> Namespace:
 
     parser = argparse.ArgumentParser(
         prog="python -m stackscope_pdb",
-        usage="%(prog)s [-h] [--version] [-c COMMAND]... (-m MODULE | FILE) [ARGS]...\n"
+        usage="%(prog)s [-h] [--version] [-c COMMAND]...\n"
+        "           (-m MODULE | FILE) [ARGS]...\n"
         "       %(prog)s [-c COMMAND]... -p PID",
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -188,7 +79,7 @@ def parse(arguments: Sequence[str]) -> Namespace:
     )
     parser.add_argument("-m", dest="module", metavar="MODULE", help="debug a module or package")
     parser.add_argument("-p", "--pid", type=int, metavar="PID", help="attach to a running process")
-    own, program = _split(arguments)
+    own, program = split(arguments, ("-c", "--command", "-p", "--pid"))
     options = parser.parse_args(own)
     if options.version:
         import stackscope
@@ -207,22 +98,6 @@ def parse(arguments: Sequence[str]) -> Namespace:
     sys.exit(2)
 
 
-def _split(arguments: Sequence[str]) -> Tuple[List[str], List[str]]:
-    """Our options, and the program with its own."""
-    own: List[str] = []
-    rest = list(arguments)
-    while rest and rest[0].startswith("-") and rest[0] != "-":
-        word = rest.pop(0)
-        if word == "--":
-            break
-        own.append(word)
-        if word in ("-c", "--command", "-m", "-p", "--pid") and rest:
-            own.append(rest.pop(0))
-        if word.startswith("-m"):
-            break
-    return own, rest
-
-
 def main(arguments: Optional[Sequence[str]] = None) -> None:
     """Run the program that the command line names.
 
@@ -234,12 +109,13 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
         _attach(options.pid, options.command)
         return
     name = options.program[0]
-    if options.is_module:
-        target: Target = Module(name)
-    elif name.endswith(".pyz"):
-        target = ZipApplication(name)
-    else:
-        target = Script(name)
+    try:
+        target = target_for(name, is_module=options.is_module)
+    except ProgramError as exc:
+        if exc.__cause__ is None:
+            _exit(str(exc))
+        _print_exception(exc.__cause__)
+        _exit(None)
     sys.argv[:] = options.program
     debugger = Pdb(mode="cli")
     debugger.rcLines.extend(options.command)
@@ -255,7 +131,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> None:
 
 
 def _attach(pid: int, commands: Sequence[str]) -> None:
-    from stackscope_pdb.entry.attach import AttachError, attach
+    from stackscope.remote.calling import AttachError
+    from stackscope_pdb.entry.attach import attach
 
     try:
         attach(pid, commands)

@@ -16,8 +16,6 @@ import stat
 import time
 from contextlib import contextmanager, suppress
 
-from stackscope_pdb import settings
-
 try:
     import fcntl
 except ImportError:  # Windows
@@ -87,9 +85,11 @@ def add(path: Optional[str], entry: str) -> None:
     """Add one entry. If that can't be done, the session goes on without."""
     if path is None or not entry.strip():
         return
+    from stackscope.safe.folders import make_private_folder
+
     # It is no error of this session that the disk is full, or that the folder is somebody else's.
     with suppress(OSError):
-        settings.make_private_folder(os.path.dirname(path) or ".")
+        make_private_folder(os.path.dirname(path) or ".")
         with _locked(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT) as descriptor:
             os.write(descriptor, _line(entry))
 

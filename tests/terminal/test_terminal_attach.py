@@ -422,7 +422,7 @@ def test_an_attach_that_is_given_up_does_nothing_later(process, tmp_path, number
     assert out == "end\n"
 
     # once the process has ended, the next attach clears it away
-    from stackscope_pdb.entry import meeting
+    from stackscope.remote import meeting
 
     meeting._remove_old_ones(str(state))
     assert list(state.iterdir()) == []

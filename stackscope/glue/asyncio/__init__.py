@@ -5,6 +5,7 @@
 `loops`        the event loops and tasks of the process, and who owns each task
 `eager`        tasks that run inside of others
 `waits`        what a task waits for
+`waking`       what wakes a task, and which ones a timer wakes or cancels
 `setters`      who gives futures their results that don't tell themselves
 `clocks`       how far away moments are
 `runs`         what a thread runs a loop for
@@ -16,7 +17,7 @@
 
 from __future__ import annotations
 
-from stackscope.glue.asyncio import loops, runs, stacks, times, waits
+from stackscope.glue.asyncio import loops, runs, stacks, times, waits, waking
 
 __all__ = ["install"]
 
@@ -26,5 +27,6 @@ def install() -> None:
     stacks.install()
     loops.install()
     waits.install()
+    waking.install()
     runs.install()
     times.install()

@@ -173,6 +173,16 @@ def handles_of(loop: Any) -> List[Any]:
     ]
 
 
+def timers_of(loop: Any) -> List[Any]:
+    """What a loop will call at some later time."""
+    if is_instance(loop, (asyncio.BaseEventLoop,)):
+        scheduled = instance_attributes(loop).get("_scheduled")
+        return list(scheduled) if type(scheduled) is list else []
+    # uvloop has them in a set (``_timers`` in uvloop/loop.pyx, 0.14 to 0.23).
+    sets = [one for one in gc.get_referents(loop) if type(one) is set]
+    return [one for each in sets for one in list(each) if type(one).__name__ == "TimerHandle"]
+
+
 def name_of_loop_thread(loop: Any) -> Optional[str]:
     """The name of the thread that a loop runs in; ``None`` if that isn't known."""
     for ident, running in looked_up_once(_find_running):

@@ -6,7 +6,7 @@ import asyncio
 import asyncio.base_events
 
 from stackscope.glue.describing import code_of, variable
-from stackscope.snapshot.circles import runs_until
+from stackscope.snapshot.needs import runs_until
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

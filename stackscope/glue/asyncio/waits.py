@@ -52,6 +52,7 @@ from stackscope.snapshot.waits import (
     describe_object,
     describe_unknown,
     finished_by,
+    is_open,
     tasks_behind,
 )
 
@@ -213,6 +214,17 @@ def behind_future(future: object) -> List[object]:
         if one is not None:
             return [one]
     return [] if is_done(future) else the_setters().by_future.get(id(future), [])
+
+
+def is_open_future(future: object) -> bool:
+    """Whether a future stands for nothing of which it is known that it alone gives the result."""
+    is_gathered = type(internal(future, "_children")) is list
+    return not is_gathered and all(one is None for one in behind(future))
+
+
+def is_open_task(task: object) -> bool:
+    """A task has its result when it ends."""
+    return False
 
 
 def behind_task(task: object) -> List[object]:
@@ -501,10 +513,12 @@ def install() -> None:
         describe_leaf.register(task_type, describe_task)
         describe_unknown.register(task_type, describe_task)
         finished_by.register(task_type, behind_task)
+        is_open.register(task_type, is_open_task)
     for future_type in set(FUTURES):
         describe_leaf.register(future_type, describe_future)
         describe_unknown.register(future_type, describe_set_future)
         finished_by.register(future_type, behind_future)
+        is_open.register(future_type, is_open_future)
     register_callback_reader(read_chain)
     register_maker(describe_coroutine_elsewhere)
     for owner, path, describer in CALLS:

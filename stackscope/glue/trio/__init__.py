@@ -7,12 +7,13 @@
 `runners`  the objects that trio has for its runs
 `waits`    what a task waits for
 `times`    when tasks were made, and when they ran
+`waking`   what wakes a task, and which ones have a deadline
 =========  =====================================================================
 """
 
 from __future__ import annotations
 
-from stackscope.glue.trio import runs, scopes, threads, times, waits
+from stackscope.glue.trio import runs, scopes, threads, times, waits, waking
 
 __all__ = ["install"]
 
@@ -24,3 +25,4 @@ def install() -> None:
     runs.install()
     waits.install()
     times.install()
+    waking.install()

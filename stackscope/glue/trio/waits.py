@@ -28,7 +28,7 @@ from stackscope.glue.trio.threads import find_worker
 from stackscope.model.waiting import Amount
 from stackscope.render.words import cancellation_text
 from stackscope.safe.objects import is_instance
-from stackscope.snapshot.circles import runs_until
+from stackscope.snapshot.needs import runs_until
 from stackscope.snapshot.waits import describe_leaf, describe_object
 
 TYPE_CHECKING = False

@@ -29,7 +29,13 @@ if TYPE_CHECKING:
 
     Look = Callable[[FrameType, Moment, Mapping[int, object]], Optional[object]]
 
-__all__ = ["lock_awaited_in", "object_entered_in", "owner_of_rlock", "tells_locks"]
+__all__ = [
+    "lock_awaited_in",
+    "may_give_up",
+    "object_entered_in",
+    "owner_of_rlock",
+    "tells_locks",
+]
 
 TRIES = 5
 """How often to look at a frame that moves. One that waits doesn't."""
@@ -148,6 +154,22 @@ def _receiver(moment: Moment, first: int, site: Site, known: Mapping[int, object
                 return known.get(address, UNKNOWN)
             return receiver
     return None
+
+
+def may_give_up(frame: FrameType) -> bool:
+    """Whether a frame that waits in code without frames has told that code for how long, perhaps.
+
+    That is so for any call with arguments.
+
+    Args:
+        frame: The innermost frame of another thread.
+    """
+    lasti = frame.f_lasti
+    for instruction in decode(frame.f_code):
+        if instruction.offset == lasti:
+            is_call = instruction.op in ("CALL", "CALL_METHOD", "CALL_FUNCTION")
+            return not (instruction.op in _ENTERS or (is_call and not instruction.arg))
+    return True
 
 
 FARTHEST_CALL = 12

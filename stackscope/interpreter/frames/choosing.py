@@ -9,6 +9,7 @@ from stackscope.interpreter.facts import IS_CPYTHON, IS_PYPY, STACK_IS_IN_FRAME
 from stackscope.safe.interruptions import interrupts
 from stackscope.safe.loading import TooEarly, is_being_imported, loading
 from stackscope.safe.objects import is_instance
+from stackscope.safe.text import is_silent
 
 if TYPE_CHECKING:
     from stackscope.interpreter.frames.base import Reader
@@ -115,6 +116,8 @@ def _passes(chosen: Optional[Reader]) -> bool:
 
 
 def _warn() -> None:
+    if is_silent():
+        return
     import warnings
 
     from stackscope.interpreter.facts import InspectionWarning

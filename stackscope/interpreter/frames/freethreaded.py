@@ -20,6 +20,7 @@ from stackscope.interpreter.frames import choosing
 from stackscope.interpreter.frames.base import FrameMoved, Reader
 from stackscope.interpreter.frames.interpreterframe import HeldMoment, InterpreterFrameReader
 from stackscope.interpreter.resumable import TRIES, frame_of, is_alone, owner_of
+from stackscope.safe.text import is_silent
 
 if TYPE_CHECKING:
     from stackscope.interpreter.resumable import Owner
@@ -103,7 +104,7 @@ def values_in(frame: FrameType, slots: Sequence[int]) -> Optional[List[Tuple[boo
 
 def _warn_once() -> None:
     global _is_warned  # noqa: PLW0603
-    if _is_warned:
+    if _is_warned or is_silent():
         return
     _is_warned = True
     import warnings

@@ -12,7 +12,7 @@ import threading
 
 import pytest
 
-from stackscope_pdb.entry import meeting
+from stackscope.remote import meeting
 
 if sys.platform == "win32":
     pytest.skip("there it is a port", allow_module_level=True)

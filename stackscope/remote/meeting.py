@@ -1,4 +1,4 @@
-"""Where a process that is attached to finds the debugger, and nobody else does.
+"""Where a process that is attached to finds us, and nobody else does.
 
 The process is told a file to run, and that file a socket to connect to. Both are in a folder that
 only the user of the process can enter, and in whose place nobody else can put another one. Each
@@ -14,13 +14,12 @@ import os
 import re
 import secrets
 import socket
-import stat
 import struct
 import sys
 import tempfile
 from contextlib import suppress
 
-from stackscope_pdb import settings
+from stackscope.safe.folders import make_private_folder, nobody_else_can_replace, state_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,17 +44,20 @@ SECONDS_TO_PROVE = 2.0
 
 
 class Meeting:
-    """A private folder with a script for the process, and a socket that this debugger listens at.
+    """A private folder with a script for the process, and a socket that this side listens at.
 
     Args:
         pid: The process.
+        is_elsewhere: Whether the process sees other files than we do. Then the folder is in its
+            ``/tmp``.
 
     Raises:
         OSError: There is no folder that could be used for that.
     """
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, *, is_elsewhere: bool = False) -> None:
         self.pid = pid
+        self._root = f"/proc/{pid}/root" if is_elsewhere else ""
         self.is_known = False
         """Whether the process has been told the script."""
         self.its_secret = secrets.token_hex(32).encode()
@@ -90,6 +92,8 @@ class Meeting:
         if not self.is_unix:
             return None, self.server.getsockname()
         path = os.path.join(self.folder, SOCKET)
+        if self._root:
+            return None, path[len(self._root) :]
         return (None, path) if _is_short(path) else (self.folder, SOCKET)
 
     def write(self, text: str) -> None:
@@ -157,13 +161,16 @@ class Meeting:
         return sys.platform != "win32" and self._uid not in (None, os.geteuid())
 
     def _make_folder(self) -> str:
+        if self._root:
+            # Whoever is root there can replace it, and could do all else to the process, too.
+            return tempfile.mkdtemp(prefix=FOLDER % self.pid, dir=f"{self._root}/tmp")
         for base in _bases(for_another_user=self._is_for_another_user()):
             # Links are followed now and not by the process later on, when they may lead elsewhere.
             base = os.path.realpath(base)  # noqa: PLW2901
             try:
                 if not nobody_else_can_replace(base):
                     continue
-                settings.make_private_folder(base)
+                make_private_folder(base)
                 # Somebody else may have made it meanwhile, or a part of the way to it.
                 if not nobody_else_can_replace(base):
                     continue
@@ -216,31 +223,12 @@ def user_of(pid: int) -> Optional[int]:
         return None
 
 
-def nobody_else_can_replace(folder: str) -> bool:
-    """Whether only this user and root can put something else in the place of a folder.
-
-    If it doesn't exist, that goes for what exists of the folders above it.
-    """
-    if sys.platform == "win32":
-        return True
-    path = os.path.realpath(folder)
-    while True:
-        with suppress(FileNotFoundError):
-            status = os.stat(path)
-            is_open = status.st_mode & 0o022 and not status.st_mode & stat.S_ISVTX
-            if is_open or status.st_uid not in (0, os.geteuid()):
-                return False
-        if path == os.path.dirname(path):
-            return True
-        path = os.path.dirname(path)
-
-
 def _bases(*, for_another_user: bool) -> Iterator[str]:
     """The folders that the private one may be made in, the best first."""
     if for_another_user:
         yield "/run"  # root's, where others may pass
     else:
-        state = settings.state_folder()
+        state = state_folder()
         if state is not None:
             yield state
         runtime = os.environ.get("XDG_RUNTIME_DIR", "")

@@ -1,0 +1,108 @@
+"""The command line: what is asked for, and by which command it is done."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from stackscope.command_line.options import parser_of
+from stackscope.command_line.output import FINE, NOT_DONE, WRONG_USE, CommandError, say
+from stackscope.remote.calling import AttachError
+from stackscope.safe.text import safe_line
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+    from typing import Any, NoReturn, Optional, Sequence
+
+__all__ = ["COMMANDS", "main"]
+
+COMMANDS = {
+    "dump": ("dump", "dump", "what a running process is doing"),
+    "why": ("dump", "why", "why a running process is stuck"),
+    "show": ("show", "show", "show a snapshot that was saved as JSON"),
+    "diff": ("diff", "diff", "what is different between two saved snapshots"),
+    "run": ("run", "run", "run a program that tells what it does when it hangs"),
+    "debug": ("debug", "debug", "run a program under the debugger, or debug a running one"),
+}
+"""The commands: the module, the prefix of its functions there, and what it does."""
+
+DESCRIPTION = """\
+What a running Python program is doing, how it got there and why it is stuck.
+"""
+
+EPILOG = """\
+"stackscope COMMAND --help" tells about one of them.
+
+exit status:
+  0    all is well
+  1    "why" or "--why" has found something stuck
+  2    wrong use
+  3    it could not be done: no such process, no permission, no such file
+  130  interrupted by Ctrl-C
+"""
+
+INTERRUPTED = 130
+"""As a shell says of a program that SIGINT has ended."""
+
+
+def main(arguments: Optional[Sequence[str]] = None) -> NoReturn:
+    """Do what the command line says, and exit.
+
+    Args:
+        arguments: The command line; that of the process by default.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        status = _run(words)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except (AttachError, CommandError) as exc:
+        say(safe_line(str(exc)))
+        status = NOT_DONE
+    except KeyboardInterrupt:
+        status = INTERRUPTED
+    except BrokenPipeError:  # whoever reads has seen enough
+        status = FINE
+        # The interpreter writes what is left when it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    sys.exit(status)
+
+
+def _run(words: Sequence[str]) -> int:
+    if words and words[0] in COMMANDS:
+        module, prefix, _ = COMMANDS[words[0]]
+        handler: Any = __import__(f"{__package__}.{module}", fromlist=["_"])
+        status: int = getattr(handler, prefix)(words[1:])
+        return status
+    parser = _parser()
+    options = parser.parse_args(words)
+    if options.version:
+        import stackscope
+
+        print(f"stackscope {stackscope.__version__}, Python {sys.version.split()[0]}")
+        return FINE
+    if options.command is not None:
+        parser.error(f"there is no command {options.command!r}: choose {_or(list(COMMANDS))}")
+    parser.print_help()
+    return WRONG_USE
+
+
+def _or(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def _parser() -> ArgumentParser:
+    width = max(map(len, COMMANDS))
+    listed = [f"  {name.ljust(width)}  {help_}" for name, (_, _, help_) in COMMANDS.items()]
+    parser = parser_of(
+        "stackscope",
+        DESCRIPTION + "\ncommands:\n" + "\n".join(listed) + "\n",
+        EPILOG,
+        usage="stackscope [-h] [--version] COMMAND …",
+    )
+    parser.add_argument("--version", action="store_true", help="say which version this is")
+    import argparse
+
+    parser.add_argument("command", nargs="?", help=argparse.SUPPRESS)
+    return parser

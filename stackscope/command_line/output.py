@@ -1,0 +1,162 @@
+"""Where what the commands find goes to: the terminal, or files that nobody else can read."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from stackscope.render.stream import (
+    draws_in_ascii,
+    encodable,
+    encoding_of,
+    is_terminal,
+    wants_color,
+    width_of_terminal,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Iterable, List, Optional
+
+    from stackscope.model.snapshot import Snapshot
+
+__all__ = [
+    "FINE",
+    "NOT_DONE",
+    "STUCK",
+    "WRONG_USE",
+    "CommandError",
+    "Progress",
+    "filtered",
+    "looks",
+    "read_file",
+    "read_json",
+    "say",
+    "write_file",
+    "write_lines",
+]
+
+FINE, STUCK, WRONG_USE, NOT_DONE = 0, 1, 2, 3
+"""The statuses that the command ends with."""
+
+
+class CommandError(Exception):
+    """A sentence for the user: why it can't be done."""
+
+
+def looks() -> Dict[str, Any]:
+    """The options of `Snapshot.format` for the terminal."""
+    return {
+        "ascii_only": draws_in_ascii(encoding_of(sys.stdout)),
+        "width": width_of_terminal(sys.stdout),
+    }
+
+
+def uses_color() -> bool:
+    """Whether to use colours."""
+    return wants_color(sys.stdout)
+
+
+def write_lines(lines: Iterable[str]) -> None:
+    """Write lines, each ending in a newline, to the standard output."""
+    for line in lines:
+        sys.stdout.write(encodable(line, sys.stdout))
+    sys.stdout.flush()
+
+
+def say(text: str) -> None:
+    """Tell the user something that is no result."""
+    if sys.stderr is not None:
+        sys.stderr.write(encodable(f"stackscope: {text}\n", sys.stderr))
+        sys.stderr.flush()
+
+
+def write_file(path: str, text: str) -> None:
+    """Write a file that only its owner can read, or to the standard output if it is ``-``.
+
+    Raises:
+        CommandError: It can't be written.
+    """
+    if path == "-":
+        write_lines([text, "\n"])
+        return
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+    except OSError as exc:
+        raise CommandError(f"{path} can't be written: {exc.strerror}.") from None
+
+
+def read_file(path: str) -> bytes:
+    """What is in a file, or comes by the standard input if it is ``-``.
+
+    Raises:
+        CommandError: It can't be read.
+    """
+    try:
+        if path == "-":
+            return sys.stdin.buffer.read()
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as exc:
+        raise CommandError(f"{path} can't be read: {exc.strerror}.") from None
+
+
+def read_json(path: str, data: bytes, reader: Any) -> Any:
+    """What a JSON file tells.
+
+    Args:
+        path: Its path.
+        data: What is in it.
+        reader: `Snapshot.from_json`, or the like.
+
+    Raises:
+        CommandError: It is something else.
+    """
+    try:
+        return reader(data)
+    except ValueError as exc:
+        raise CommandError(f"{path} can't be read: {exc}") from None
+
+
+def filtered(snapshot: Snapshot, text: Optional[str], findings: Any = None) -> Snapshot:
+    """What a filter leaves of a snapshot.
+
+    Raises:
+        CommandError: There is no such filter.
+    """
+    if text is None:
+        return snapshot
+    filter_: Any = getattr(snapshot, "filter", None)
+    if filter_ is None:
+        raise CommandError("This version of stackscope has no filters.")
+    try:
+        found: Snapshot = filter_(text, findings=findings)
+    except ValueError as exc:
+        raise CommandError(f"--filter: {exc}") from None
+    return found
+
+
+class Progress:
+    """Tells how far something is that takes more than a second, on a terminal."""
+
+    def __init__(self) -> None:
+        self._is_shown = is_terminal(sys.stderr)
+        self._length = 0
+
+    def __call__(self, told: List[float]) -> None:
+        """Show what a process tells."""
+        if self._is_shown and told:
+            self._write(f"looking for what could end the waits: {told[0]:.0%}")
+
+    def end(self) -> None:
+        """Take it away."""
+        if self._length:
+            self._write("")
+            self._length = 0
+
+    def _write(self, text: str) -> None:
+        sys.stderr.write("\r" + text.ljust(self._length) + ("\r" if not text else ""))
+        sys.stderr.flush()
+        self._length = len(text)

@@ -1,0 +1,101 @@
+"""asyncio: what wakes a task, and which tasks a timer wakes or cancels."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections import deque
+from types import BuiltinMethodType, MethodType
+
+from stackscope.glue.asyncio.futures import TASKS, internal
+from stackscope.glue.asyncio.loops import known_loops, timers_of
+from stackscope.interpreter.facts import IS_CPYTHON
+from stackscope.safe.interruptions import attempt
+from stackscope.safe.objects import instance_attributes, is_instance
+from stackscope.snapshot.waking import register_limits, waker_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Iterator, List, Sequence
+
+__all__ = ["install"]
+
+DEEPEST = 5
+"""How many objects there may be between a timer and the task that it cancels."""
+
+MOST_LOOKED_AT = 200
+"""How many objects are looked at for each timer."""
+
+CONTAINERS = (deque, dict, frozenset, list, set, tuple)
+
+
+def future_awaited(task: Any) -> object:
+    """What a task awaits: whoever gives that its result wakes the task."""
+    return internal(task, "_fut_waiter")
+
+
+def tasks_with_timers(tasks: Sequence[object]) -> List[object]:
+    """The tasks that a timer cancels, as those of ``timeout()`` or of a cancel scope do."""
+    found: List[object] = []
+    for loop in known_loops():
+        for timer in timers_of(loop):
+            found += attempt([], _tasks_of_timer, timer)
+    return found
+
+
+def _tasks_of_timer(timer: object) -> List[object]:
+    """The tasks that are near to what a timer calls."""
+    found: List[object] = []
+    todo = list(_inside(timer))
+    seen = {id(timer)}
+    for _ in range(DEEPEST):
+        deeper: List[object] = []
+        for obj in todo[:MOST_LOOKED_AT]:
+            if id(obj) in seen:
+                continue
+            seen.add(id(obj))
+            if is_instance(obj, TASKS):
+                found.append(obj)
+            else:
+                deeper += _inside(obj)
+        todo = deeper
+    return found
+
+
+def _inside(obj: Any) -> Iterator[object]:
+    """What an object that a timer has refers to, as far as it may lead to a task."""
+    cls = type(obj)
+    if is_instance(obj, (asyncio.AbstractEventLoop,)) or cls.__name__ in PASSED:
+        return
+    if cls is MethodType or is_instance(obj, (BuiltinMethodType,)):
+        yield obj.__self__
+    elif any(cls is one for one in CONTAINERS):
+        yield from list(obj.values() if cls is dict else obj)[:MOST_LOOKED_AT]
+    elif IS_CPYTHON:
+        yield from gc.get_referents(obj)
+    else:
+        yield from instance_attributes(obj).values()
+
+
+PASSED = frozenset(
+    [
+        "module",
+        "type",
+        "function",
+        "code",
+        "frame",
+        "coroutine",
+        "generator",
+        "Context",
+        "Loop",
+        "Future",
+    ]
+)
+"""The names of types of what leads everywhere, or has no task of its own."""
+
+
+def install() -> None:
+    """Register what concerns the end of waits."""
+    for task_type in set(TASKS):
+        waker_of.register(task_type, future_awaited)
+    register_limits(tasks_with_timers)

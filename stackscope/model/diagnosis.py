@@ -1,0 +1,225 @@
+"""What a diagnosis gives: who waits for whom, and what can never go on by itself."""
+
+from __future__ import annotations
+
+from stackscope.model.records import brief_record, new
+from stackscope.model.stacks import html_of, mimebundle
+from stackscope.safe.loading import TooEarly, load
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import List, Optional, Union
+
+    from stackscope.model.snapshot import Node, Snapshot
+
+__all__ = [
+    "ABANDONED",
+    "BLOCKED_LOOP",
+    "DEADLOCK",
+    "Diagnosis",
+    "Edge",
+    "Finding",
+    "Graph",
+]
+
+DEADLOCK, ABANDONED, BLOCKED_LOOP = "deadlock", "abandoned", "blocked loop"
+"""The kinds of findings, the most serious first."""
+
+LIKELY_HOLDERS, ONLY_USERS, NOT_SEARCHED, MAY_TIME_OUT = (
+    "likely holders",
+    "only users",
+    "not searched",
+    "may time out",
+)
+"""Why a finding is only likely: see `Finding.reason`."""
+
+
+@brief_record
+class Edge:
+    """Whom something waits for, and for what.
+
+    Args:
+        node: What waits.
+        targets: Those that may end the wait.
+        needs_all: Whether all of them have to; else any of them is enough.
+        obj: What they have, or use: a lock, a queue. ``None`` if it is their own end that is waited
+            for.
+        certain: Whether it is proved that nobody else can end the wait.
+    """
+
+    node: Node
+    targets: List[Node]
+    needs_all: bool = True
+    obj: object = None
+    certain: bool = True
+
+    def __repr__(self) -> str:
+        return f"<Edge from {self.node!r} to {len(self.targets)} nodes>"
+
+
+@brief_record
+class Graph:
+    """Who waits for whom.
+
+    Args:
+        nodes: The tasks, threads and greenlets that wait for others, or that others wait for.
+        edges: Whom each of them waits for. Something that waits for two things, such as a lock and
+            the thread that its loop runs in, has two edges, and needs both.
+    """
+
+    nodes: List[Node] = new(list)
+    edges: List[Edge] = new(list)
+
+    def __repr__(self) -> str:
+        return f"<Graph of {len(self.nodes)} nodes and {len(self.edges)} edges>"
+
+
+@brief_record
+class Finding:
+    """Something that can't go on by itself.
+
+    Args:
+        kind: ``"deadlock"``: what waits for each other in a circle; ``"abandoned"``: nothing that
+            is alive can end the wait; ``"blocked loop"``: the thread of an event loop stands in a
+            call that blocks it.
+        certain: Whether that is proved. Such a wait ends only if it is cancelled, or fails.
+        nodes: The tasks, threads and greenlets at its heart.
+        behind: Those that only wait behind these.
+        users: If it isn't certain: those that have what is waited for, and wait themselves.
+        reason: Why it is only likely: ``"only users"``: all that have what is waited for, as far as
+            their variables show, wait for it in turn; ``"likely holders"``: it isn't proved that
+            nobody else has what they wait for; ``"not searched"``: the heap wasn't searched for
+            others who could end the wait; ``"may time out"``: there may be a time limit that can't
+            be seen. Empty if it is certain.
+        missing: The method that nobody calls, where something is abandoned: ``"task_done()"``.
+        call: The call that blocks a loop: ``"time.sleep()"``.
+        seconds: For how long it has done so, at least, if that is known.
+    """
+
+    kind: str
+    certain: bool
+    nodes: List[Node]
+    behind: List[Node] = new(list)
+    users: List[Node] = new(list)
+    reason: str = ""
+    missing: str = ""
+    call: str = ""
+    seconds: Optional[float] = None
+
+    @property
+    def text(self) -> str:
+        """What is the matter, in a sentence or two."""
+        from stackscope.render.diagnosis import finding_text
+
+        return finding_text(self)
+
+    @property
+    def advice(self) -> str:
+        """What to look at: files, lines, and what is missing there; empty if that is unknown."""
+        from stackscope.render.diagnosis import advice_text
+
+        return advice_text(self)
+
+    def __repr__(self) -> str:
+        certainty = "certain" if self.certain else "likely"
+        return f"<Finding {self.kind!r} {certainty}: {self.nodes!r}>"
+
+    def __str__(self) -> str:
+        from stackscope.render.diagnosis import format_finding
+
+        return format_finding(self)
+
+
+@brief_record
+class Diagnosis:
+    """What `stackscope.diagnose` has found.
+
+    It holds the objects that it tells about: let go of it to let go of them.
+
+    Args:
+        findings: What is stuck, the most serious first; empty for a healthy program.
+        graph: Who waits for whom.
+        snapshot: What was looked at.
+        is_deep: Whether the heap was searched where the graph couldn't decide.
+    """
+
+    findings: List[Finding]
+    graph: Graph
+    snapshot: Snapshot
+    is_deep: bool = False
+
+    def __repr__(self) -> str:
+        return f"<Diagnosis with {len(self.findings)} findings>"
+
+    def __str__(self) -> str:
+        return "".join(self.format())
+
+    def format(
+        self, *, ascii_only: bool = False, short_paths: bool = True, width: int = 120
+    ) -> List[str]:
+        """Draw the findings, or say that nothing is stuck, and what is waited for.
+
+        Args:
+            ascii_only: Draw with ASCII characters only.
+            short_paths: Write paths relative to the current folder, to the home folder, or to the
+                folder of libraries.
+            width: How many columns a line should take. What is wrong is never cut.
+
+        Returns:
+            The lines, each ending in a newline.
+        """
+        try:
+            load("stackscope.render.diagnosis")
+        except TooEarly as exc:
+            return [f"{exc}\n"]
+        from stackscope.render.diagnosis import format_diagnosis
+
+        return format_diagnosis(self, ascii_only, short_paths, width)
+
+    def to_html(self, *, full: bool = False, max_bytes: int = 1_900_000) -> str:
+        """The findings as HTML, above the tree that `Snapshot.to_html` draws.
+
+        Args:
+            full: As for `Snapshot.to_html`.
+            max_bytes: As for `Snapshot.to_html`.
+        """
+        return html_of(self, full=full, max_bytes=max_bytes)
+
+    _repr_mimebundle_ = mimebundle
+
+    def to_json(self, *, capture_locals: bool = False, indent: Optional[int] = None) -> str:
+        """The diagnosis and its snapshot as JSON, by the schema of `Snapshot.to_json`.
+
+        Args:
+            capture_locals: As for `Snapshot.to_json`.
+            indent: As for `Snapshot.to_json`.
+        """
+        from stackscope.render.json import write_diagnosis
+
+        return write_diagnosis(self, capture_locals, indent)
+
+    @classmethod
+    def from_json(cls, text: Union[str, bytes]) -> Diagnosis:
+        """Read a diagnosis that `to_json` has written, in whatever process.
+
+        Args:
+            text: What `to_json` has returned, or that in UTF-8.
+
+        Raises:
+            ValueError: It is something else, or was written by a version with another schema.
+        """
+        from stackscope.render.json import read_diagnosis
+
+        return read_diagnosis(text)
+
+    def to_dot(self) -> str:
+        """The graph in the language of Graphviz: what is stuck is red, what is likely is dashed."""
+        from stackscope.render.graphs import dot_of
+
+        return dot_of(self)
+
+    def to_mermaid(self) -> str:
+        """The graph in the language of Mermaid, which GitHub and JupyterLab draw in Markdown."""
+        from stackscope.render.graphs import mermaid_of
+
+        return mermaid_of(self)

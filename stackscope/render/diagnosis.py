@@ -1,0 +1,357 @@
+"""Findings as lines: who is stuck and where, who waits behind them, and what to look at."""
+
+from __future__ import annotations
+
+from stackscope.model.diagnosis import (
+    ABANDONED,
+    BLOCKED_LOOP,
+    LIKELY_HOLDERS,
+    ONLY_USERS,
+    Diagnosis,
+    Finding,
+)
+from stackscope.model.saved import type_name_of
+from stackscope.model.snapshot import TaskNode, ThreadNode
+from stackscope.render.drawing import Layout, Link, plain
+from stackscope.render.paths import short_path, with_short_paths
+from stackscope.render.source import line_text
+from stackscope.render.stream import cut_line
+from stackscope.render.words import (
+    count,
+    node_title,
+    number_ranges,
+    object_of,
+    wait_pieces,
+)
+from stackscope.safe.text import safe_line, safe_text
+from stackscope.snapshot.idle import is_idle_worker
+from stackscope.snapshot.inside import contexts_in
+from stackscope.snapshot.user_code import innermost_user_frame
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, Iterator, List, Optional, Sequence, Tuple
+
+    from stackscope.model.saved import Places
+    from stackscope.model.snapshot import Node
+    from stackscope.model.stacks import Context, Frame
+    from stackscope.model.waiting import Waiting
+    from stackscope.render.drawing import Line
+
+__all__ = [
+    "advice_text",
+    "finding_lines",
+    "finding_text",
+    "format_diagnosis",
+    "format_finding",
+    "nothing_line",
+    "summary_lines",
+]
+
+MOST_NODES = 10
+"""The most tasks or the like at the heart of a finding that have lines of their own."""
+
+MOST_FINDINGS = 20
+"""The most findings that are drawn; of more there is the number."""
+
+INDENT = "  "
+
+KINDS_OF_WAITS = (
+    ("timer", "timers"),
+    ("socket or process", "sockets or processes"),
+    ("call in another thread", "calls in other threads"),
+    ("other task", "other tasks"),
+    ("lock", "locks"),
+    ("queue or channel", "queues or channels"),
+    ("event or condition", "events or conditions"),
+    ("future", "futures"),
+    ("something else", "something else"),
+)
+"""What tasks wait for, in the order in which `nothing_line` counts it."""
+
+
+# --------------------------------------------------------------------- a diagnosis
+
+
+def format_diagnosis(
+    diagnosis: Diagnosis, ascii_only: bool, short_paths: bool, width: int
+) -> List[str]:
+    """See `Diagnosis.format`."""
+    layout = Layout(ascii_only, width=width)
+    places = diagnosis.snapshot.places
+    lines: Iterator[Line] = summary_lines(diagnosis)
+    if short_paths:
+        lines = (with_short_paths(line, places) for line in lines)
+    return plain((_fitting(line, layout) for line in lines), layout)
+
+
+def summary_lines(diagnosis: Diagnosis) -> Iterator[Line]:
+    """All findings, with an empty line between them; or that there are none."""
+    if not diagnosis.findings:
+        yield nothing_line(diagnosis)
+        return
+    for index, finding in enumerate(diagnosis.findings[:MOST_FINDINGS]):
+        if index:
+            yield []
+        yield from finding_lines(finding, diagnosis.snapshot.places)
+    left = len(diagnosis.findings) - MOST_FINDINGS
+    if left > 0:
+        yield []
+        yield [("note", f"{count(left, 'more finding')}")]
+
+
+def nothing_line(diagnosis: Diagnosis) -> Line:
+    """That nothing is stuck, and what all those wait for that wait."""
+    waiting = [node for node in diagnosis.snapshot.tasks() if node.state == "waiting"]
+    counts: Dict[Tuple[str, str], int] = {}
+    for node in waiting:
+        kind = KINDS_OF_WAITS[_kind_of_wait(node.waiting)]
+        counts[kind] = counts.get(kind, 0) + 1
+    parts = [
+        f"{counts[kind]} for {kind[0] if counts[kind] == 1 else kind[1]}"
+        for kind in KINDS_OF_WAITS
+        if kind in counts
+    ]
+    threads = [
+        node
+        for node in diagnosis.snapshot.threads
+        if node.waiting is not None and not is_idle_worker(node)
+    ]
+    words = ""
+    if parts:
+        first = f"{count(len(waiting), 'task')} wait{'s' * (len(waiting) == 1)}"
+        words = (
+            f"{first} {', '.join(parts)}"
+            if len(parts) > 1
+            else f"{first} {parts[0].partition(' ')[2]}"
+        )
+    if threads:
+        words += f"{'; ' if words else ''}{count(len(threads), 'thread')} wait"
+        words += "s" if len(threads) == 1 else ""
+    return [("text", f"Nothing is stuck: {words}." if words else "Nothing is stuck.")]
+
+
+def _kind_of_wait(waiting: Optional[Waiting]) -> int:
+    """The place of a wait in `KINDS_OF_WAITS`."""
+    if waiting is None:
+        return 8
+    layers = list(waiting.layers())
+    name = type_name_of(waiting.obj).rpartition(".")[2]
+    tests = (
+        any(one.seconds_left is not None or one.deadline is not None for one in layers),
+        any(one.resource for one in layers),
+        any(one.thread or one.workers or one.ahead for one in layers),
+        any(one.tasks for one in layers) and name != "Future",
+        waiting.lock is not None,
+        any(part in name for part in ("Queue", "Channel", "Stream")),
+        any(part in name for part in ("Event", "Condition", "Barrier")),
+        "Future" in name,
+        True,
+    )
+    return tests.index(True)
+
+
+# ----------------------------------------------------------------------- a finding
+
+
+def format_finding(finding: Finding) -> str:
+    """A finding as text, without the newline at its end."""
+    lines = (with_short_paths(line) for line in finding_lines(finding))
+    return "".join(plain(lines, Layout())).rstrip("\n")
+
+
+def finding_text(finding: Finding) -> str:
+    """See `Finding.text`."""
+    return "".join([text for _, text in title_of(finding)])
+
+
+def advice_text(finding: Finding) -> str:
+    """See `Finding.advice`."""
+    return " ".join(["".join([text for _, text in line]) for line in advice_lines(finding)])
+
+
+def finding_lines(finding: Finding, places: Optional[Places] = None) -> Iterator[Line]:
+    """A finding: its title, a line for each at its heart, and what to look at."""
+    yield [("alert", text) for _, text in title_of(finding)]
+    for node in finding.nodes[:MOST_NODES]:
+        yield from _node_lines(node, finding)
+    if len(finding.nodes) > MOST_NODES:
+        left = finding.nodes[MOST_NODES:]
+        yield [("note", f"{INDENT}{_counted(left)} more")]
+    if finding.reason:
+        yield [("note", f"{INDENT}{_reason(finding)}")]
+    if finding.behind:
+        verb = "wait" if len(finding.behind) > 1 else "waits"
+        words = f"{_counted(finding.behind)} only {verb} behind"
+        yield [("note", f"{INDENT}{words}{' them' if len(finding.nodes) > 1 else ' it'}")]
+    for line in advice_lines(finding, places):
+        yield [("text", INDENT), *line]
+
+
+def title_of(finding: Finding) -> Line:
+    """What is the matter, in a sentence."""
+    nodes = finding.nodes
+    if finding.kind == BLOCKED_LOOP:
+        seconds = "" if finding.seconds is None else f", for {finding.seconds:.1f} s at least"
+        call = safe_text(finding.call)
+        return [
+            ("text", "Blocked loop: "),
+            _name(nodes[0]),
+            ("text", f" stands in {call}{seconds}"),
+        ]
+    likely = "" if finding.certain else "Likely "
+    if finding.kind == ABANDONED:
+        title = "Abandoned: " if finding.certain else "Likely abandoned: "
+        if len(nodes) == 1:
+            words = " waits for what nothing alive can end"
+            return [("text", title), _name(nodes[0]), ("text", words)]
+        return [("text", f"{title}{_counted(nodes)} wait for what nothing alive can end")]
+    line = [("text", f"{likely}{'deadlock' if likely else 'Deadlock'}: ")]
+    shown = nodes[:MOST_NODES]
+    for index, node in enumerate([*shown, nodes[0]]):
+        if index:
+            is_cut = index == len(shown) and len(nodes) > MOST_NODES
+            line.append(("text", " > … > " if is_cut else " > "))
+        line.append(_name(node))
+    return line
+
+
+def _name(node: Node) -> Tuple[str, str]:
+    return "text", Link(node_title(node), object_of(node))
+
+
+def _counted(nodes: Sequence[Node]) -> str:
+    """``3 tasks (2, 5-6) and 1 thread (4)``."""
+    kinds: Dict[str, List[int]] = {}
+    for node in nodes:
+        kind = "task" if isinstance(node, TaskNode) else "thread"
+        kind = kind if isinstance(node, (TaskNode, ThreadNode)) else node.kind
+        kinds.setdefault(kind, []).append(node.number)
+    parts = [
+        f"{count(len(numbers), kind)} ({number_ranges(numbers)})" for kind, numbers in kinds.items()
+    ]
+    return " and ".join(parts)
+
+
+def _node_lines(node: Node, finding: Finding) -> Iterator[Line]:
+    """What one at the heart of a finding waits for, where, and what it has."""
+    frame = innermost_user_frame(node.stack)
+    line: Line = [("text", INDENT), _name(node)]
+    if node.waiting is not None:
+        line.append(("comment", " waits for "))
+        line += [("comment", piece) for piece in wait_pieces([node.waiting])]
+    yield [*line, *_place(frame)]
+    source = _source_of(frame)
+    if source:
+        yield [("text", f"{INDENT * 2}"), ("source", source)]
+    for other in finding.nodes:
+        context = _context_with(node, other.waiting)
+        if context is not None and other is not node:
+            yield from _has_lines(node, other, context)
+            break
+
+
+def _has_lines(node: Node, other: Node, context: Tuple[Frame, Context]) -> Iterator[Line]:
+    """Since which line one has what another one waits for."""
+    frame, found = context
+    words = f"{INDENT * 2}has what {_short(other)} waits for, since "
+    yield [("comment", words), *_at(frame, found.start_line or frame.lineno)]
+
+
+def _short(node: Node) -> str:
+    kind = "task" if isinstance(node, TaskNode) else "thread"
+    return f"{kind if isinstance(node, (TaskNode, ThreadNode)) else node.kind} {node.number}"
+
+
+def _place(frame: Optional[Frame]) -> Line:
+    if frame is None or not frame.lineno:
+        return []
+    return [("comment", ", at "), *_at(frame, frame.lineno)]
+
+
+def _at(frame: Frame, lineno: int) -> Line:
+    return [
+        ("path", safe_text(frame.filename)),
+        ("comment", f":{lineno} in {safe_text(frame.funcname)}"),
+    ]
+
+
+def _source_of(frame: Optional[Frame]) -> str:
+    return "" if frame is None else safe_line(line_text(frame.pyframe, frame.lineno))
+
+
+def _context_with(node: Node, waiting: Optional[Waiting]) -> Optional[Tuple[Frame, Context]]:
+    """The context by which a node has what is waited for, with the frame that it is in."""
+    if waiting is None or waiting.lock is None:
+        return None
+    for frame in node.stack.frames:
+        for context in frame.contexts:
+            if context.obj is waiting.lock and not context.is_exiting:
+                return frame, context
+    for inner in contexts_in(node.stack):
+        if inner.obj is waiting.lock and not inner.is_exiting and node.stack.frames:
+            return node.stack.frames[-1], inner
+    return None
+
+
+def _reason(finding: Finding) -> str:
+    """Why a finding is only likely."""
+    if finding.reason == ONLY_USERS:
+        users = _counted(finding.users) if finding.users else "these"
+        return (
+            f"likely: as far as variables show, only {users} could end the wait, and wait in turn"
+        )
+    if finding.reason == LIKELY_HOLDERS:
+        return "likely: it isn't proved that nobody else has what they wait for"
+    return "likely: the heap was not searched for others who could end the waits"
+
+
+# -------------------------------------------------------------------------- advice
+
+
+def advice_lines(finding: Finding, places: Optional[Places] = None) -> Iterator[Line]:
+    """What to look at."""
+    if finding.kind == BLOCKED_LOOP:
+        frame = innermost_user_frame(finding.nodes[0].stack)
+        if frame is not None:
+            words = "Look at: await something that doesn't block, or call it in a thread: "
+            yield [("advice", words), *_at_place(frame, frame.lineno, places)]
+        return
+    taken = [_taken(node, finding) for node in finding.nodes]
+    pairs = [pair for pair in taken if pair is not None]
+    if len(pairs) == 1 and len(finding.nodes) == 1:
+        yield [("advice", "Look at: it waits for what it has taken itself: "), *pairs[0]]
+    elif pairs and len(pairs) == len(finding.nodes):
+        yield [("advice", "Look at: take them in the same order everywhere: ")]
+        for index, pair in enumerate(pairs[:MOST_NODES]):
+            yield [("advice", f"{INDENT}{'but' if index else '   '} "), *pair]
+    elif finding.missing:
+        frame = innermost_user_frame(finding.nodes[0].stack)
+        words = f"Look at: nobody is left who calls {finding.missing} for "
+        place = [] if frame is None else _at_place(frame, frame.lineno, places)
+        yield [("advice", words), *(place or [("advice", "this")])]
+
+
+def _taken(node: Node, finding: Finding) -> Optional[Line]:
+    """Where one took what another one waits for, and where it waits: ``a.py:3, then a.py:5``."""
+    frame = innermost_user_frame(node.stack)
+    for other in finding.nodes:
+        if other is node and len(finding.nodes) > 1:
+            continue
+        found = _context_with(node, other.waiting)
+        if found is not None and frame is not None:
+            first = _at_place(found[0], found[1].start_line or found[0].lineno, None)
+            return [*first, ("advice", ", then "), *_at_place(frame, frame.lineno, None)]
+    return None
+
+
+def _at_place(frame: Frame, lineno: int, places: Optional[Places]) -> Line:
+    return [("path", short_path(safe_text(frame.filename), places)), ("advice", f":{lineno}")]
+
+
+def _fitting(line: Line, layout: Layout) -> Line:
+    """What is wrong, and what to look at, is never cut; the rest is, if it is too wide."""
+    kinds = {kind for kind, _ in line}
+    if kinds & {"alert", "advice", "note"}:
+        return line
+    return cut_line(line, layout.width, layout.ellipsis)

@@ -1,0 +1,106 @@
+"""Event loops whose thread stands in a call that blocks, while their other tasks can't run."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from stackscope.model.diagnosis import BLOCKED_LOOP, Finding
+from stackscope.snapshot.user_code import calls_below_user, name_of_call
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import Dict, List, Optional, Sequence, Tuple
+
+    from stackscope.model.snapshot import LoopNode, Node, Snapshot, ThreadNode
+
+    Place = Tuple[Optional[FrameType], int]
+
+__all__ = ["blocked_loops"]
+
+LONG = 0.25
+"""Seconds that a loop has to stand at least to be said to be blocked."""
+
+LOOKS = 6
+"""How often to look meanwhile whether the thread still stands at the same place."""
+
+
+def blocked_loops(
+    snapshot: Snapshot, findings: Sequence[Finding], *, at_once: bool
+) -> List[Finding]:
+    """The loops of other threads that stand in a call.
+
+    Args:
+        snapshot: What to look at.
+        findings: What has been found. A loop that stands since its task is stuck is told of there.
+        at_once: Tell only of those that are late by their timers, without a second look.
+    """
+    told = {id(node) for finding in findings for node in [*finding.nodes, *finding.behind]}
+    found = []
+    for loop in snapshot.loops:
+        thread = _thread_of(loop, snapshot.threads)
+        node = next((one for one in loop.walk() if one.state == "running"), None)
+        actor: Optional[Node] = thread if node is None else node
+        if thread is None or actor is None or id(actor) in told or not _is_busy(loop, thread):
+            continue
+        call = _call(loop, thread, node is not None)
+        if call:
+            found.append((loop, thread, actor, call))
+    if not found:
+        return []
+    places = {id(thread): _place(thread) for _, thread, _, _ in found}
+    seconds = 0.0 if at_once else _watch([thread for _, thread, _, _ in found], places)
+    return [
+        Finding(
+            BLOCKED_LOOP,
+            True,
+            [actor] if actor is thread else [actor, thread],
+            [one for one in loop.walk() if one.state == "ready"],
+            call=call,
+            seconds=max(seconds, loop.seconds_late or 0),
+        )
+        for loop, thread, actor, call in found
+        if id(thread) in places and max(seconds, loop.seconds_late or 0) >= LONG
+    ]
+
+
+def _thread_of(loop: LoopNode, threads: Sequence[ThreadNode]) -> Optional[ThreadNode]:
+    """The thread that a loop runs in, if that is another one."""
+    if not loop.is_running or loop.is_here:
+        return None
+    found = [node for node in threads if node.name == loop.thread and not node.is_here]
+    return found[0] if len(found) == 1 else None
+
+
+def _is_busy(loop: LoopNode, thread: ThreadNode) -> bool:
+    """Whether a loop runs a task, or a thread waits below it in a callback."""
+    if any(node.state == "running" for node in loop.walk()):
+        return True
+    return thread.waiting is not None
+
+
+def _call(loop: LoopNode, thread: ThreadNode, has_task: bool) -> str:
+    """What the thread stands in, as far as that can be named."""
+    if thread.waiting is not None:
+        return thread.waiting.call or (loop.calls if has_task else "")
+    below = calls_below_user(thread.stack, lambda _: False)
+    return (name_of_call(below[0]) if below else loop.calls) or thread.calls
+
+
+def _watch(threads: Sequence[ThreadNode], places: Dict[int, Place]) -> float:
+    """Look for some time, and forget those of which the thread has moved."""
+    begun = time.monotonic()
+    for _ in range(LOOKS):
+        time.sleep(LONG / LOOKS)
+        for thread in threads:
+            if id(thread) in places and _place(thread) != places[id(thread)]:
+                del places[id(thread)]
+        if not places:
+            break
+    return time.monotonic() - begun
+
+
+def _place(thread: ThreadNode) -> Place:
+    frame = sys._current_frames().get(thread.ident)
+    return frame, -1 if frame is None else frame.f_lasti

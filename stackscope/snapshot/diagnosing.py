@@ -1,0 +1,334 @@
+"""From a snapshot to a diagnosis: what is stuck, surely or likely, and what of it is the heart."""
+
+from __future__ import annotations
+
+import time
+
+from stackscope.extraction.extraction import Extraction
+from stackscope.interpreter.reachable import counts_references
+from stackscope.model.diagnosis import (
+    ABANDONED,
+    BLOCKED_LOOP,
+    DEADLOCK,
+    LIKELY_HOLDERS,
+    NOT_SEARCHED,
+    ONLY_USERS,
+    Diagnosis,
+    Edge,
+    Finding,
+    Graph,
+)
+from stackscope.model.snapshot import ItemNode, TaskNode
+from stackscope.safe.interruptions import attempt
+from stackscope.snapshot.blocked import blocked_loops
+from stackscope.snapshot.circles import in_order, parts_among
+from stackscope.snapshot.limits import limited_nodes
+from stackscope.snapshot.liveness import Liveness
+from stackscope.snapshot.needs import Either, Needs
+from stackscope.snapshot.search import search
+from stackscope.snapshot.stillness import Stillness, is_alive
+from stackscope.snapshot.users import find_users, missing_call
+from stackscope.snapshot.waits import ask_about
+from stackscope.snapshot.waking import waker_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable, Dict, Iterable, List, Optional, Sequence, Set, Tuple
+
+    from stackscope.model.snapshot import Node, Snapshot
+    from stackscope.snapshot.needs import Vertex
+
+    Progress = Optional[Callable[[float], object]]
+
+__all__ = ["diagnose_snapshot"]
+
+KINDS = (DEADLOCK, ABANDONED, BLOCKED_LOOP)
+"""The kinds of findings, the most serious first."""
+
+SECONDS_BETWEEN_LOOKS = 0.05
+"""How long likely findings have to stand still at least, if others can run meanwhile."""
+
+
+def diagnose_snapshot(
+    snapshot: Snapshot, *, deep: bool = True, progress: Progress = None, at_once: bool = False
+) -> Diagnosis:
+    """See `stackscope.diagnose`.
+
+    Args:
+        snapshot: What to look at.
+        deep: Whether to search the heap where the graph can't decide.
+        progress: Called with how much of the search is done, from 0 to 1.
+        at_once: Tell only what can be told without waiting for a second look.
+    """
+    extraction = Extraction(False, False, None)
+    patient = _Patient(snapshot, extraction)
+    is_deep = deep and counts_references() and patient.is_alive
+    stuck = patient.surely_stuck(is_deep, progress)
+    if is_deep and stuck and patient.undecided:
+        # Others may have run meanwhile, and moved what was looked for: both searches have to agree.
+        again = {id(vertex) for vertex in patient.surely_stuck(is_deep, progress)}
+        stuck = [vertex for vertex in stuck if id(vertex) in again]
+    findings = patient.findings(stuck, certain=True)
+    if not at_once:
+        likely = patient.findings(patient.likely_stuck(stuck), certain=False)
+        findings += _without_known(likely, findings)
+    patient.drop_moved(findings, at_once=at_once)
+    findings += blocked_loops(snapshot, findings, at_once=at_once or not patient.is_alive)
+    findings.sort(key=lambda one: (not one.certain, KINDS.index(one.kind)))
+    return Diagnosis(findings, patient.graph(), snapshot, is_deep)
+
+
+def _without_known(likely: List[Finding], known: List[Finding]) -> List[Finding]:
+    told = {id(node) for finding in known for node in [*finding.nodes, *finding.behind]}
+    return [one for one in likely if not any(id(node) in told for node in one.nodes)]
+
+
+class _Patient:
+    """What is examined: the graph of a snapshot, and where its nodes stood in the beginning."""
+
+    def __init__(self, snapshot: Snapshot, extraction: Extraction) -> None:
+        self.snapshot = snapshot
+        self.extraction = extraction
+        items = [node for top in snapshot.items for node in top.walk()]
+        self.nodes: List[Node] = [*snapshot.tasks(), *snapshot.threads, *items]
+        self.is_alive = all(map(is_alive, self.nodes))
+        self.stillness = Stillness(self.nodes if self.is_alive else [])
+        self.needs, self.limited = extraction.complete(self._look)
+        self.undecided: List[TaskNode] = []
+        self.helpers: Dict[int, Either] = {}
+        """By the id of a node: who may end its wait, by what is in variables."""
+        self.needed_by: Dict[int, List[Vertex]] = {}
+        for vertex in self.needs.vertices:
+            for other in self.needs.edges_of(vertex):
+                self.needed_by.setdefault(id(other), []).append(vertex)
+
+    def _look(self) -> Tuple[Needs, Set[int]]:
+        needs = Needs(self.nodes, self.snapshot.loops)
+        limited = limited_nodes(self.nodes, needs.by_object)
+        # A task that has a thread waits as that does.
+        for thread in needs.threads:
+            host = needs.host.get(id(thread))
+            if host is not None and id(thread) in limited:
+                limited.add(id(host))
+        return needs, limited
+
+    # ------------------------------------------------------------------ stuck
+
+    def surely_stuck(self, is_deep: bool, progress: Progress) -> List[Vertex]:
+        """What can't go on, whatever the others do."""
+        needs = self.needs
+        liveness = Liveness(needs.vertices, needs.proved_edges_of)
+        self.undecided = []
+        live: List[Vertex] = []
+        for vertex in needs.vertices:
+            if isinstance(vertex, Either):
+                continue
+            if id(vertex) in self.limited or isinstance(vertex, ItemNode):
+                live.append(vertex)
+            elif not needs.proved_edges_of(vertex):
+                if is_deep and isinstance(vertex, TaskNode) and _may_be_lost(vertex):
+                    self.undecided.append(vertex)
+                else:
+                    live.append(vertex)
+        liveness.begin(live)
+        self.undecided = [node for node in self.undecided if liveness.is_stuck(node)]
+        if self.undecided:
+            search(liveness, self.undecided, self.nodes, progress)
+        return liveness.stuck()
+
+    def likely_stuck(self, surely: Sequence[Vertex]) -> List[Vertex]:
+        """What can't go on if nobody else ends waits than those of whom it is known they may."""
+        needs, known = self.needs, {id(vertex) for vertex in surely}
+        self._add_users(
+            [
+                node
+                for node in _nodes(needs.vertices)
+                if id(node) not in known
+                and id(node) not in self.limited
+                and not needs.edges_of(node)
+                and node.waiting is not None
+            ]
+        )
+        liveness = Liveness([*needs.vertices, *self.helpers.values()], self.edges_of)
+        liveness.begin(
+            node
+            for node in _nodes(needs.vertices)
+            if id(node) in self.limited or (id(node) not in known and not self.edges_of(node))
+        )
+        return [vertex for vertex in liveness.stuck() if id(vertex) not in known]
+
+    def _add_users(self, waiting: Sequence[Node]) -> None:
+        """Take note of who may end waits, where somebody who does needs the one that waits."""
+        above = _nodes(self._above(waiting, is_end_enough=False))
+        first = self._users_among(waiting, above)
+        concerned = [node for node in waiting if id(node) in first]
+        self._note_helpers(self._users_among(concerned, self.nodes))
+
+    def _note_helpers(self, users: Dict[int, List[Node]]) -> None:
+        self.helpers.update((key, Either([*found])) for key, found in users.items())
+
+    def _users_among(
+        self, waiting: Sequence[Node], others: Sequence[Node]
+    ) -> Dict[int, List[Node]]:
+        """As `find_users`, but for those that need the one that waits to end before."""
+        found: Dict[int, List[Node]] = {}
+        for node, users in _with_users(waiting, find_users(waiting, others)):
+            later = {id(one) for one in self._above([node], is_end_enough=True)}
+            left = [self.needs.host.get(id(one), one) for one in users if id(one) not in later]
+            left = [one for one in left if one is not node]
+            if left:
+                found[id(node)] = left
+        return found
+
+    def _above(self, some: Sequence[Node], *, is_end_enough: bool) -> List[Vertex]:
+        """All that need some nodes, in turn or directly.
+
+        Args:
+            some: The nodes.
+            is_end_enough: Only those that need them to end, not to let go of something.
+        """
+        found: Dict[int, Vertex] = {}
+        todo: List[Vertex] = [*some]
+        while todo:
+            for vertex in self.needed_by.get(id(todo.pop()), ()):
+                is_end = not isinstance(vertex, Either) or vertex.obj is None
+                if id(vertex) not in found and (is_end or not is_end_enough):
+                    found[id(vertex)] = vertex
+                    todo.append(vertex)
+        return list(found.values())
+
+    def edges_of(self, vertex: Vertex) -> Sequence[Vertex]:
+        """What a vertex waits for, and who may end that wait."""
+        if isinstance(vertex, Either):
+            return vertex.members
+        edges = self.needs.edges_of(vertex)
+        helpers = self.helpers.get(id(vertex))
+        return edges if helpers is None else [*edges, helpers]
+
+    # --------------------------------------------------------------- findings
+
+    def findings(self, stuck: List[Vertex], *, certain: bool) -> List[Finding]:
+        """The hearts of what is stuck, each with what waits behind it."""
+        if certain:
+            some = _nodes(stuck)
+            lost = [node for node in some if not self.needs.edges_of(node)]
+            self._note_helpers(self._users_among(lost, some))
+        known = {id(vertex) for vertex in stuck}
+        stuck += [one for key, one in self.helpers.items() if key in known and id(one) not in known]
+        found = [
+            Finding(DEADLOCK, certain, in_order(part, self.edges_of), reason=self._reason(part))
+            for part in parts_among(stuck, self.edges_of)
+        ]
+        if certain:
+            found += self._abandoned(stuck, found)
+        self._add_behind(found, stuck)
+        for finding in found:
+            finding.reason = "" if certain else finding.reason
+        return found
+
+    def _abandoned(self, stuck: Sequence[Vertex], others: Sequence[Finding]) -> List[Finding]:
+        """Those that wait for nobody who is stuck, but for what nobody has; alike ones as one."""
+        some = {id(vertex) for vertex in stuck}
+        in_circles = {id(node) for finding in others for node in finding.nodes}
+        groups: Dict[object, List[Node]] = {}
+        for node in _nodes(stuck):
+            if id(node) in in_circles or any(id(one) in some for one in self.edges_of(node)):
+                continue
+            groups.setdefault(_place(node), []).append(node)
+        return [
+            Finding(ABANDONED, True, nodes, missing=attempt("", missing_call, nodes[0]))
+            for nodes in groups.values()
+        ]
+
+    def _add_behind(self, findings: Sequence[Finding], stuck: Sequence[Vertex]) -> None:
+        """Tell of each finding what only waits behind it; of the first one, if of several."""
+        some = {id(vertex) for vertex in stuck}
+        seen = {id(node) for finding in findings for node in finding.nodes}
+        needed_by: Dict[int, List[Vertex]] = {}
+        for vertex in stuck:
+            for other in self.edges_of(vertex):
+                needed_by.setdefault(id(other), []).append(vertex)
+        for finding in findings:
+            todo: List[Vertex] = [*finding.nodes]
+            while todo:
+                for vertex in needed_by.get(id(todo.pop()), ()):
+                    if id(vertex) not in seen and id(vertex) in some:
+                        seen.add(id(vertex))
+                        todo.append(vertex)
+                        if not isinstance(vertex, Either):
+                            finding.behind.append(vertex)
+
+    def _reason(self, part: Sequence[Vertex]) -> str:
+        """Why a circle is only likely."""
+        inside = {id(vertex) for vertex in part}
+        if any(id(self.helpers.get(id(vertex))) in inside for vertex in part):
+            return ONLY_USERS
+        if any(isinstance(vertex, Either) and not vertex.is_certain for vertex in part):
+            return LIKELY_HOLDERS
+        return NOT_SEARCHED
+
+    def drop_moved(self, findings: List[Finding], *, at_once: bool) -> None:
+        """Take those out of which a task or thread has moved since it was looked at."""
+        if not findings or not self.is_alive:
+            return
+        if not at_once and any(not loop.is_here for loop in self.snapshot.loops):
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+        findings[:] = [
+            finding
+            for finding in findings
+            if all(self.stillness.holds(node, self.extraction) for node in finding.nodes)
+        ]
+
+    # ------------------------------------------------------------------ graph
+
+    def graph(self) -> Graph:
+        """The graph as data, of the nodes alone."""
+        edges: List[Edge] = []
+        shared: Dict[int, List[Node]] = {}
+        for node in _nodes(self.needs.vertices):
+            proved = {id(vertex) for vertex in self.needs.proved_edges_of(node)}
+            ends: List[Node] = []
+            for vertex in self.edges_of(node):
+                if isinstance(vertex, Either):
+                    targets = shared.setdefault(id(vertex), _nodes(vertex.members))
+                    obj = _used(node, vertex)
+                    edges.append(Edge(node, targets, False, obj, id(vertex) in proved))
+                else:
+                    ends.append(vertex)
+            if ends:
+                edges.append(Edge(node, ends, certain=id(ends[0]) in proved))
+        concerned = {id(one): one for edge in edges for one in [edge.node]}
+        lists = [*shared.values(), *[edge.targets for edge in edges if edge.needs_all]]
+        concerned.update((id(one), one) for targets in lists for one in targets)
+        return Graph(list(concerned.values()), edges)
+
+
+def _used(node: Node, either: Either) -> object:
+    """What those have, or use, who may end a wait; ``None`` if it is their end that is awaited."""
+    if either.obj is None and node.waiting is not None and not node.waiting.tasks:
+        return node.waiting.obj
+    return either.obj
+
+
+def _nodes(vertices: Iterable[Vertex]) -> List[Node]:
+    return [vertex for vertex in vertices if not isinstance(vertex, Either)]
+
+
+def _with_users(
+    waiting: Sequence[Node], users: Dict[int, List[Node]]
+) -> List[Tuple[Node, List[Node]]]:
+    return [(node, users[id(node)]) for node in waiting if id(node) in users]
+
+
+def _may_be_lost(node: TaskNode) -> bool:
+    """Whether it isn't known that something outside of the program ends a wait."""
+    if node.state != "waiting":
+        return False
+    if node.waiting is not None and any(one.resource for one in node.waiting.layers()):
+        return False
+    return ask_about(waker_of, node.task) is not None
+
+
+def _place(node: Node) -> object:
+    """Equal for nodes that stand at the same lines."""
+    return tuple([(id(frame.pyframe.f_code), frame.lineno) for frame in node.stack.frames])

@@ -1,0 +1,80 @@
+"""Which waits end by themselves after some time, or are cancelled then."""
+
+from __future__ import annotations
+
+from stackscope.interpreter.frames.blocking import may_give_up
+from stackscope.interpreter.frames.variables import local_value
+from stackscope.model.snapshot import TaskNode, ThreadNode
+from stackscope.safe.interruptions import attempt
+from stackscope.snapshot.user_code import is_runtime_frame
+from stackscope.snapshot.waking import limited_tasks
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import Dict, List, Mapping, Sequence, Set
+
+    from stackscope.model.snapshot import Node
+
+__all__ = ["limited_nodes"]
+
+VARIABLES = ("timeout", "endtime")
+"""What functions of the standard library call the time that they may take, or its end."""
+
+
+def limited_nodes(nodes: Sequence[Node], by_object: Mapping[int, Node]) -> Set[int]:
+    """The ids of the nodes whose wait has an end in time, or that something cancels then.
+
+    A task that is cancelled cancels what it waits for, and what it has started in task groups. So
+    all these count as well.
+
+    Args:
+        nodes: All nodes.
+        by_object: The nodes, by the ids of their tasks and the like.
+    """
+    found: Set[int] = set()
+    cancelled: List[Node] = []
+    for node in nodes:
+        layers = [] if node.waiting is None else list(node.waiting.layers())
+        if any(layer.seconds_left is not None or layer.deadline is not None for layer in layers):
+            found.add(id(node))
+        if any(layer.is_time_limit for layer in layers):
+            cancelled.append(node)
+        if isinstance(node, ThreadNode) and attempt(True, may_time_out, node):
+            found.add(id(node))
+    tasks = [node.task for node in nodes if isinstance(node, TaskNode)]
+    cancelled += [by_object[id(task)] for task in limited_tasks(tasks) if id(task) in by_object]
+    seen: Dict[int, Node] = {}
+    while cancelled:
+        node = cancelled.pop()
+        if id(node) in seen:
+            continue
+        seen[id(node)] = node
+        if isinstance(node, TaskNode):
+            cancelled += node.children
+        if node.waiting is not None:
+            awaited = [task for layer in node.waiting.layers() for task in layer.tasks]
+            cancelled += [by_object[id(task)] for task in awaited if id(task) in by_object]
+    return found | set(seen)
+
+
+def may_time_out(node: ThreadNode) -> bool:
+    """Whether a thread waits for some time only, as far as its frames show."""
+    is_users = True
+    for frame in reversed(node.stack.frames):
+        if not is_runtime_frame(frame.pyframe):
+            break
+        is_users = False
+        if _has_limit(frame.pyframe):
+            return True
+    if not is_users or node.waiting is None or not node.stack.frames:
+        return False
+    return may_give_up(node.stack.frames[-1].pyframe)
+
+
+def _has_limit(frame: FrameType) -> bool:
+    for name in VARIABLES:
+        found, value = local_value(frame, name)
+        if found and value is not None and not (type(value) is int and value == -1):
+            return True
+    return False

@@ -1,0 +1,260 @@
+"""Who needs whom to go on: the graph of all waits, of tasks, threads and greenlets.
+
+What waits for several things that all have to happen has an edge to each; what needs only one of
+several, as one of the holders of a semaphore that lets go of it, has an edge to an `Either` which
+stands for these. All of that is linear in the number of waits. `stackscope.snapshot.circles` finds
+what waits for each other in it, `stackscope.snapshot.liveness` what can't go on for any reason.
+"""
+
+from __future__ import annotations
+
+from stackscope.extraction.codes import code_dispatch
+from stackscope.model.snapshot import TaskNode, ThreadNode
+from stackscope.safe.interruptions import attempt
+from stackscope.safe.objects import stored_attribute
+from stackscope.safe.text import class_name
+from stackscope.snapshot.holding import is_for_one
+from stackscope.snapshot.inside import object_of
+from stackscope.snapshot.waits import ask_about, finished_by, is_open
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, List, Optional, Sequence, Set, Tuple, Union
+
+    from stackscope.model.snapshot import LoopNode, Node
+    from stackscope.model.stacks import Frame
+    from stackscope.model.waiting import Waiting
+
+    Vertex = Union[Node, "Either"]
+
+__all__ = ["Either", "Needs", "runs_until"]
+
+
+@code_dispatch(lambda frame: frame.pyframe.f_code)
+def runs_until(frame: Frame) -> object:
+    """Hook: the task that has to finish before a function returns that runs an event loop.
+
+    Dispatches on the code of the function.
+
+    Args:
+        frame: The frame of the function.
+    """
+
+
+class Either:
+    """What something waits for if any of these is enough.
+
+    Attributes:
+        members: What may end the wait; a circle only if that is known of all who may.
+        obj: What they have, such as a lock; ``None`` if it is their end that is waited for.
+        is_certain: Whether nobody else can end the wait.
+    """
+
+    __slots__ = ("is_certain", "members", "obj")
+
+    def __init__(
+        self, members: List[Vertex], obj: object = None, *, is_certain: bool = False
+    ) -> None:
+        self.members = members
+        self.obj = obj
+        self.is_certain = is_certain
+
+
+class Needs:
+    """The vertices, and what each of them waits for.
+
+    Args:
+        nodes: All tasks, threads and greenlets.
+        loops: The loops of the tasks.
+
+    Attributes:
+        vertices: The nodes, but for threads that a task has, and the `Either`s.
+        edges: By the id of a vertex: what it waits for.
+        proved: Those of the edges of nodes of which it is proved that nothing else ends the wait.
+        host: By the id of a thread's node: the task that has this thread, and stands for it.
+    """
+
+    def __init__(self, nodes: Sequence[Node], loops: Sequence[LoopNode]) -> None:
+        self.by_object = {id(object_of(node)): node for node in nodes}
+        self.by_object.pop(id(None), None)
+        self.threads = [node for node in nodes if isinstance(node, ThreadNode)]
+        names: Dict[str, List[ThreadNode]] = {}
+        for thread in self.threads:
+            names.setdefault(thread.name, []).append(thread)
+        self.by_name = {name: found[0] for name, found in names.items() if len(found) == 1}
+        self.host: Dict[int, Node] = {}
+        self.edges: Dict[int, List[Vertex]] = {}
+        self.proved: Dict[int, List[Vertex]] = {}
+        self.vertices: List[Vertex] = []
+        self._lists: Dict[int, Either] = {}
+        self._open: Dict[int, Tuple[object, bool]] = {}
+        self._add_hosts(loops)
+        for node in nodes:
+            self._add(node)
+
+    def edges_of(self, vertex: Vertex) -> Sequence[Vertex]:
+        """What a vertex waits for."""
+        return self.edges.get(id(vertex), ())
+
+    def proved_edges_of(self, vertex: Vertex) -> Sequence[Vertex]:
+        """Those edges of a vertex of which nothing else can end the wait."""
+        if isinstance(vertex, Either):
+            return vertex.members
+        return self.proved.get(id(vertex), ())
+
+    def _edge(self, node: Node, target: Vertex, *, is_proved: bool) -> None:
+        self.edges.setdefault(id(node), []).append(target)
+        if is_proved:
+            self.proved.setdefault(id(node), []).append(target)
+
+    def _add_hosts(self, loops: Sequence[LoopNode]) -> None:
+        """Find out which task has each thread now. All others of its loop wait for that."""
+        running = {
+            id(node.stack.frames[0].pyframe): (node, loop)
+            for loop in loops
+            for node in loop.walk()
+            if node.state in ("running", "starting") and node.stack.frames
+        }
+        hosts: List[Tuple[ThreadNode, Node, List[Tuple[TaskNode, LoopNode]]]] = []
+        for thread in self.threads:
+            inside: List[Tuple[TaskNode, LoopNode]] = []
+            actor: Node = thread
+            for frame in thread.stack.frames:
+                entry = running.get(id(frame.pyframe))
+                if entry is not None:
+                    self._edge(actor, entry[0], is_proved=True)
+                    actor = entry[0]
+                    inside.append(entry)
+                elif runs_until.for_code(frame.pyframe.f_code) is not None:
+                    node = self.by_object.get(id(attempt(None, runs_until, frame)))
+                    if node is not None:
+                        self._edge(actor, node, is_proved=True)
+            if actor is not thread:
+                self.host[id(thread)] = actor
+                hosts.append((thread, actor, inside))
+        for thread, actor, inside in hosts:  # they may wait for each other: all are known now
+            self._add_waits(actor, thread.waiting, thread)
+            for node, loop in inside:
+                for other in loop.walk() if self.edges.get(id(node)) else ():
+                    if other is not node and other.state not in ("running", "starting"):
+                        self._edge(other, node, is_proved=True)
+
+    def _add(self, node: Node) -> None:
+        """A vertex with its edges."""
+        if id(node) in self.host:
+            return  # the task that has the thread stands for it
+        self.vertices.append(node)
+        self._add_waits(node, node.waiting, node)
+
+    def _add_waits(self, actor: Node, waiting: Optional[Waiting], node: Node) -> None:
+        """The edges of what acts, by the wait of a node: its own, or that of the thread it has."""
+        if waiting is None:
+            return
+        layers = list(waiting.layers())
+        self._add_awaited(actor, layers, node)
+        if waiting.holders:
+            either = self._holders(waiting)
+            self._edge(actor, either, is_proved=either.is_certain)
+        for layer in layers:
+            if layer.workers:
+                workers = self._of_workers(layer.workers)
+                if workers is not None:
+                    self._edge(actor, workers, is_proved=True)
+                break
+            if any(id(task) in self.by_object for task in layer.tasks):
+                break
+            thread = self.by_name.get(layer.thread or layer.loop_thread or "")
+            # A loop begins with it as soon as no task blocks it.
+            if thread is not None and (layer.thread is not None or id(thread) in self.host):
+                self._edge(actor, self._standing_for(thread), is_proved=True)
+                break
+
+    def _add_awaited(self, actor: Node, layers: Sequence[Waiting], node: Node) -> None:
+        """The edges to tasks that have to finish, and to what is waited for beside these."""
+        for layer in layers:
+            if layer.tasks or layer.parts:
+                described = {id(part.obj) for part in layer.parts}
+                tasks = [self._vertex(task) for task in layer.tasks if id(task) not in described]
+                targets = [*tasks, *[self._of_part(part) for part in layer.parts]]
+                known: List[Vertex] = [target for target in targets if target is not None]
+                if layer.needs_all or len(targets) == 1:
+                    is_proved = bool(known) and not self._is_open(node)
+                    for target in known:
+                        self._edge(actor, target, is_proved=is_proved)
+                elif len(known) == len(targets):
+                    self._edge(actor, self._either(known), is_proved=False)
+                break
+
+    def _is_open(self, node: Node) -> bool:
+        """Whether a future is among what a node waits for that anybody may give a result."""
+        leaf = node.stack.leaf
+        todo = [] if leaf is None else [leaf]
+        seen: Set[int] = set()
+        while todo:
+            future = todo.pop()
+            if id(future) in seen:
+                continue
+            seen.add(id(future))
+            known = self._open.get(id(future))
+            if known is None:
+                known = self._open[id(future)] = (future, ask_about(is_open, future) is not False)
+                todo += ask_about(finished_by, future) or ()
+            if known[1]:
+                self._open[id(leaf)] = (leaf, True)
+                return True
+        return False
+
+    def _of_part(self, part: Waiting) -> Optional[Vertex]:
+        """What stands for one of several that something waits for at the same time."""
+        for layer in part.layers():
+            if layer.workers:
+                return self._of_workers(layer.workers)
+            if len(layer.tasks) == 1:
+                return self._vertex(layer.tasks[0])
+        return None
+
+    def _of_workers(self, workers: List[object]) -> Optional[Vertex]:
+        """Any of the workers of a pool may begin with a call, once it is done with its own one."""
+        found = [self._vertex(worker) for worker in workers]
+        known: List[Vertex] = [one for one in found if one is not None]
+        if len(known) < len(found):
+            return None
+        return known[0] if len(known) == 1 else self._either(known)
+
+    def _holders(self, waiting: Waiting) -> Either:
+        """Who has a lock: those who wait for it have one list in common."""
+        known = self._lists.get(id(waiting.holders))
+        if known is None:
+            members = [self._vertex(holder) for holder in waiting.holders]
+            found: List[Vertex] = [member for member in members if member is not None]
+            # Somebody who isn't known may let go of it.
+            known = self._either(found if len(found) == len(members) else [])
+            known.obj, known.is_certain = waiting.lock, _are_all(waiting)
+            self._lists[id(waiting.holders)] = known
+        return known
+
+    def _either(self, members: List[Vertex]) -> Either:
+        either = Either(members)
+        self.vertices.append(either)
+        self.edges[id(either)] = members
+        return either
+
+    def _vertex(self, obj: object) -> Optional[Node]:
+        """What stands for a task, a thread or a greenlet."""
+        node = self.by_object.get(id(obj))
+        return None if node is None else self._standing_for(node)
+
+    def _standing_for(self, node: Node) -> Node:
+        return self.host.get(id(node), node)
+
+
+def _are_all(waiting: Waiting) -> bool:
+    """Whether nobody else can have what the holders of a wait have."""
+    if waiting.holders_are_likely or not waiting.holders:
+        return False
+    if is_for_one(waiting.lock):
+        return True
+    most = stored_attribute(waiting.lock, "_bound_value")  # of a BoundedSemaphore
+    if most is None and class_name(waiting.lock).endswith("CapacityLimiter"):
+        most = waiting.amounts[0].total if waiting.amounts else None
+    return type(most) is int and len(waiting.holders) >= most

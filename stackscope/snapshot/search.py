@@ -1,0 +1,112 @@
+"""Searches the heap for those who could end waits of which the graph tells nothing.
+
+See docs/why.rst for why this proves what it says.
+"""
+
+from __future__ import annotations
+
+from stackscope.extraction.extraction import Extraction
+from stackscope.interpreter.reachable import Reachable
+from stackscope.model.diagnosis import Diagnosis, Edge, Finding, Graph
+from stackscope.model.snapshot import (
+    FailedTask,
+    ItemNode,
+    LoopNode,
+    Snapshot,
+    TaskNode,
+    ThreadNode,
+)
+from stackscope.model.stacks import Context, Frame, Stack
+from stackscope.model.waiting import Amount, Waiting
+from stackscope.snapshot.inside import contexts_in, object_of
+from stackscope.snapshot.liveness import Liveness
+from stackscope.snapshot.needs import Either, Needs
+from stackscope.snapshot.stillness import Stillness
+from stackscope.snapshot.waits import ask_about
+from stackscope.snapshot.waking import silent_about, waker_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable, Dict, Iterator, List, Optional, Sequence, Set
+
+    from stackscope.model.snapshot import Node
+
+__all__ = ["search"]
+
+OURS = (
+    Amount,
+    Context,
+    Diagnosis,
+    Edge,
+    Either,
+    Extraction,
+    FailedTask,
+    Finding,
+    Frame,
+    Graph,
+    ItemNode,
+    Liveness,
+    LoopNode,
+    Needs,
+    Snapshot,
+    Stack,
+    Stillness,
+    TaskNode,
+    ThreadNode,
+    Waiting,
+)
+"""What only tells of the program. That it refers to something doesn't keep that going."""
+
+
+def search(
+    liveness: Liveness,
+    undecided: Sequence[TaskNode],
+    nodes: Sequence[Node],
+    progress: Optional[Callable[[float], object]],
+) -> None:
+    """Make live what can be woken by something live.
+
+    Args:
+        liveness: What is known to be live so far, to be changed.
+        undecided: The tasks that are stuck, unless they can be woken.
+        nodes: All nodes.
+        progress: See `stackscope.diagnose`.
+    """
+    by_waker: Dict[int, List[TaskNode]] = {}
+    silent: Set[int] = set()
+    for node in undecided:
+        # By its id alone: a reference of ours would count as one of the program.
+        by_waker.setdefault(id(ask_about(waker_of, node.task)), []).append(node)
+        if id(node.task) in by_waker:
+            silent.update(map(id, ask_about(silent_about, node.task) or ()))
+            silent.update(id(context.obj) for context in contexts_in(node.stack))
+    stuck = [node for node in nodes if liveness.is_stuck(node)]
+    closed = {id(obj) for node in stuck for obj in _parts_of(node)}
+    reachable = Reachable(set(by_waker), closed, silent, OURS, progress)
+    reachable.open(obj for node in nodes if not liveness.is_stuck(node) for obj in _parts_of(node))
+    while True:
+        reached = reachable.follow()
+        woken = [node for waker in reached for node in by_waker[waker]]
+        live = liveness.begin(woken)
+        reachable.open(
+            obj for node in live if not isinstance(node, Either) for obj in _parts_of(node)
+        )
+        if not live and not reached:
+            return
+
+
+def _parts_of(node: Node) -> Iterator[object]:
+    """A task or the like with its frames, and what these run."""
+    obj = object_of(node)
+    if obj is not None:
+        yield obj
+    for frame in node.stack.frames:
+        yield frame.pyframe
+        if frame.origin is not None:
+            yield frame.origin
+    for context in contexts_in(node.stack):
+        if context.inner_stack is not None:
+            for frame in context.inner_stack.frames:
+                yield frame.pyframe
+                if frame.origin is not None:
+                    yield frame.origin

@@ -1,0 +1,158 @@
+"""Who has what others wait for among the variables of its frames, and so may end their waits.
+
+Whose code names no method that would do so isn't counted: another consumer of the same queue
+doesn't help the one that waits for an item. Nor does who needs the one that waits to end first.
+"""
+
+from __future__ import annotations
+
+from stackscope.interpreter.frames.variables import first_argument, local_values
+from stackscope.safe.interruptions import attempt
+from stackscope.safe.objects import instance_attributes, mro_of, stored_attribute
+from stackscope.snapshot.inside import frames_in
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, FrozenSet, Iterable, Iterator, List, Sequence, Set
+
+    from stackscope.model.snapshot import Node
+    from stackscope.model.stacks import Frame
+
+__all__ = ["find_users", "missing_call"]
+
+MOST_ATTRIBUTES = 50
+"""The most attributes of an object in a variable that are looked at."""
+
+SENDS = frozenset(["aclose", "close", "put", "put_nowait", "send", "send_nowait"])
+RECEIVES = frozenset(["get", "get_nowait", "receive", "receive_nowait"])
+SETS = frozenset(["abort", "notify", "notify_all", "release", "set", "wait"])
+
+ENDS: Dict[str, FrozenSet[str]] = {
+    "get": SENDS,
+    "receive": SENDS,
+    "put": RECEIVES,
+    "send": RECEIVES,
+    "join": frozenset(["task_done"]),
+    "wait": SETS,
+    "wait_for": SETS,
+    "acquire": SETS,
+}
+"""By the method that waits: those that may end the wait."""
+
+
+MISSING = {
+    "get": "put()",
+    "receive": "send() or close()",
+    "put": "get()",
+    "send": "receive()",
+    "join": "task_done()",
+    "acquire": "release()",
+}
+"""By the method that waits: the one that nobody calls if the wait has no end."""
+
+MISSING_OF_TYPE = {
+    "Barrier": "wait()",
+    "Condition": "notify()",
+    "Event": "set()",
+    "Future": "set_result()",
+}
+"""The same by the type of what is waited for, where the method has the same name for several."""
+
+
+def missing_call(node: Node) -> str:
+    """The method that has to be called for a wait to end, as far as it can be named."""
+    obj = None if node.waiting is None else node.waiting.obj
+    if obj is None:
+        return ""
+    for cls in mro_of(type(obj)):
+        if cls.__name__ in MISSING_OF_TYPE:
+            return MISSING_OF_TYPE[cls.__name__]
+    return MISSING.get(_method_of(node, obj), "")
+
+
+class _Wanted:
+    """An object that something waits for.
+
+    Args:
+        node: What waits.
+        obj: The object.
+        ends: The methods that may end the wait.
+    """
+
+    __slots__ = ("ends", "node", "obj")
+
+    def __init__(self, node: Node, obj: object, ends: FrozenSet[str]) -> None:
+        self.node = node
+        self.obj = obj
+        self.ends = ends
+
+
+def find_users(waiting: Sequence[Node], others: Iterable[Node]) -> Dict[int, List[Node]]:
+    """By the id of a node that waits: who else has what it waits for, and may end the wait.
+
+    Args:
+        waiting: The nodes that wait.
+        others: All nodes.
+    """
+    wanted: Dict[int, List[_Wanted]] = {}
+    for node in waiting:
+        for one in attempt([], _wanted_by, node):
+            wanted.setdefault(id(one.obj), []).append(one)
+    found: Dict[int, List[Node]] = {}
+    if not wanted:
+        return found
+    for other in others:
+        seen: Dict[int, object] = {}
+        names: Set[str] = set()
+        for frame in frames_in(other.stack):
+            seen.update(attempt({}, _objects_in, frame, wanted))
+            names.update(frame.pyframe.f_code.co_names)
+        for key, holder in seen.items():
+            for one in wanted[key]:
+                if one.node is not other and (one.ends & names or _is_other_end(holder, one)):
+                    users = found.setdefault(id(one.node), [])
+                    if not users or users[-1] is not other:
+                        users.append(other)
+    return found
+
+
+def _is_other_end(holder: object, wanted: _Wanted) -> bool:
+    """Whether an object is the other end of a channel: of another type, with the same state."""
+    waiting = wanted.node.waiting
+    mine = None if waiting is None else waiting.obj
+    return mine is not None and mine is not wanted.obj and type(holder) is not type(mine)
+
+
+def _wanted_by(node: Node) -> Iterator[_Wanted]:
+    """What a node waits for, and what this shares with its other end if it is a channel."""
+    obj = None if node.waiting is None else node.waiting.obj
+    if obj is None:
+        return
+    ends = ENDS.get(_method_of(node, obj), frozenset())
+    yield _Wanted(node, obj, ends)
+    state = stored_attribute(obj, "_state")
+    if state is not None and type(state) is not str:
+        yield _Wanted(node, state, ends)
+
+
+def _method_of(node: Node, obj: object) -> str:
+    """The name of the innermost method of an object that a stack is in."""
+    for frame in reversed(node.stack.frames):
+        if first_argument(frame.pyframe)[1] is obj:
+            return frame.pyframe.f_code.co_name
+    return ""
+
+
+def _objects_in(frame: Frame, wanted: Dict[int, List[_Wanted]]) -> Dict[int, object]:
+    """By the ids of what is wanted: what has it, a variable of a frame or what is in one."""
+    found: Dict[int, object] = {}
+    for value in list(local_values(frame.pyframe).values()):
+        if id(value) in wanted:
+            found.setdefault(id(value), value)
+        for one in list(instance_attributes(value).values())[:MOST_ATTRIBUTES]:
+            if id(one) in wanted:
+                found[id(one)] = value
+        state = stored_attribute(value, "_state")
+        if state is not None and id(state) in wanted:
+            found[id(state)] = value
+    return found
