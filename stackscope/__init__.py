@@ -198,12 +198,5 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> List[str]:
     """What the package offers, imported already or not, and none of what it is made of."""
-    hidden = "__getattr__", "__dir__"
-    return sorted(
-        {
-            *__all__,
-            "clock",
-            "lowlevel",
-            *(name for name in globals() if name[:2] == "__"),
-        }.difference(hidden)
-    )
+    special = {name for name in globals() if name[:2] == "__"} - {"__getattr__", "__dir__"}
+    return sorted({*__all__, "clock", "lowlevel", *special})
