@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from stackscope.model.records import brief_record, new
-from stackscope.model.stacks import html_of, mimebundle
+from stackscope.model.stacks import html_of, mimebundle, pretty
 from stackscope.safe.loading import TooEarly, load
 
 TYPE_CHECKING = False
@@ -72,6 +72,7 @@ class TaskNode:
         return f"<TaskNode {self.number} {self.name!r} {self.state}>"
 
     _repr_mimebundle_ = mimebundle
+    _repr_pretty_ = pretty
 
     def walk(self) -> Iterator[TaskNode]:
         """This task and all below it, each before its children."""
@@ -140,6 +141,7 @@ class LoopNode:
         return f"<LoopNode of {self.library} in {self.thread or 'no known thread'}>"
 
     _repr_mimebundle_ = mimebundle
+    _repr_pretty_ = pretty
 
     def walk(self) -> Iterator[TaskNode]:
         """All tasks of the loop, each before its children."""
@@ -182,6 +184,7 @@ class ThreadNode:
         return f"<ThreadNode {self.number} {self.name!r}>"
 
     _repr_mimebundle_ = mimebundle
+    _repr_pretty_ = pretty
 
 
 @brief_record
@@ -214,6 +217,7 @@ class ItemNode:
         return f"<ItemNode {self.kind} {self.number} {self.state}>"
 
     _repr_mimebundle_ = mimebundle
+    _repr_pretty_ = pretty
 
     def walk(self) -> Iterator[ItemNode]:
         """This item and all below it, each before its children."""
@@ -368,6 +372,7 @@ class Snapshot:
         )
 
     _repr_mimebundle_ = mimebundle
+    _repr_pretty_ = pretty
 
     def to_json(self, *, capture_locals: bool = False, indent: Optional[int] = None) -> str:
         """The snapshot as JSON, by a documented schema, with all that a drawing of it needs.

@@ -1,25 +1,26 @@
 """Private, but for what docs/public.rst lists. Drawing.
 
-==========  =======================================================================
-`nodes`     from a `Stack` to a tree of nodes: what is to be shown, but not how
-`drawing`   from nodes to lines: the tree with its guide lines
-`stack`     stacks, frames and contexts as lines of text
-`snapshot`  a `Snapshot`: the overview, then all stacks as one tree
-`overview`  what everything does, without the stacks
-`tasks`     all tasks of a loop as a table
-`threads`   all threads as a table
-`items`     greenlets and the like as a table
-`columns`   the columns of these, and what gives way where they don't fit
-`paths`     short paths of source files
-`words`     what tasks, loops and waits are called, everywhere
-`style`     the kinds of spans that a line is made of, and their colours: one table
-`stream`    what a terminal or file takes: colours, characters, columns
-`errors`    the errors of extractions
-`source`    source lines, and the parts of a ``with`` statement on several of them
-`html`      stacks and snapshots as HTML
-`page`      what stands around that: the style sheet, and the page with its script
-`json`      stacks and snapshots as JSON, and back
-`schema`    the JSON Schema of these, and a check of documents by it
-`stdlib`    nodes as the standard library's `traceback.StackSummary`
-==========  =======================================================================
+============  =======================================================================
+`nodes`       from a `Stack` to a tree of nodes: what is to be shown, but not how
+`drawing`     from nodes to lines: the tree with its guide lines
+`stack`       stacks, frames and contexts as lines of text
+`snapshot`    a `Snapshot`: the overview, then all stacks as one tree
+`overview`    what everything does, without the stacks
+`tasks`       all tasks of a loop as a table
+`threads`     all threads as a table
+`items`       greenlets and the like as a table
+`columns`     the columns of these, and what gives way where they don't fit
+`paths`       short paths of source files
+`words`       what tasks, loops and waits are called, everywhere
+`style`       the kinds of spans that a line is made of, and their colours: one table
+`stream`      what a terminal or file takes: colours, characters, columns
+`errors`      the errors of extractions
+`front_ends`  what front ends tell: names of files, and whether they show HTML
+`source`      source lines, and the parts of a ``with`` statement on several of them
+`html`        stacks and snapshots as HTML
+`page`        what stands around that: the style sheet, and the page with its script
+`json`        stacks and snapshots as JSON, and back
+`schema`      the JSON Schema of these, and a check of documents by it
+`stdlib`      nodes as the standard library's `traceback.StackSummary`
+============  =======================================================================
 """
