@@ -19,6 +19,7 @@ extensions = [
     "sphinx.ext.doctest",
     "sphinx.ext.napoleon",
     "debugger_commands",
+    "stackscope_options",
 ]
 html_theme = "furo"
 html_title = f"stackscope {release}"

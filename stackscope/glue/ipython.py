@@ -1,8 +1,8 @@
 """IPython and Jupyter: all that runs what is typed into them is machinery; names of cells.
 
 Tried on IPython 8.12 to 9.18, and ipykernel 6.29 to 7.4: the compiler of a shell knows the cells by
-the names of their files, in `CachingCompiler._filename_map` (IPython/core/compilerop.py). A shell in
-a terminal has no other active type than ``text/plain`` (IPython/terminal/interactiveshell.py).
+the names of their files, in `CachingCompiler._filename_map` (IPython/core/compilerop.py). A shell
+in a terminal has no other active type than ``text/plain`` (IPython/terminal/interactiveshell.py).
 """
 
 from __future__ import annotations

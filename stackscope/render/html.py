@@ -655,10 +655,10 @@ def print_pretty(shown: Shown, printer: Any) -> None:
 
 def _text_lines(shown: Shown) -> List[str]:
     """The text that is shown of something, as lines without their ends."""
-    if isinstance(shown, (Stack, Frame, Context, Snapshot)):
-        lines = shown.format()
-    else:
+    if isinstance(shown, (LoopNode, TaskNode, ThreadNode, ItemNode)):
         lines = format_node(shown, _options())
+    else:
+        lines = shown.format()
     if len(lines) > MOST_LINES:
         lines[MOST_LINES:] = [f"{HTML.more}{len(lines) - MOST_LINES} more lines"]
     return [line.rstrip("\n") for line in lines]
