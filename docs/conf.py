@@ -21,6 +21,7 @@ extensions = [
     "sphinx_copybutton",
     "debugger_commands",
     "sessions",
+    "stackscope_options",
 ]
 html_theme = "furo"
 html_title = f"stackscope {release}"

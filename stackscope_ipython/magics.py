@@ -1,142 +1,203 @@
-"""The ``%stackscope`` magic."""
+"""The magics ``%stackscope`` and ``%%stackscope``."""
 
 from __future__ import annotations
 
-from IPython.core.magic import Magics, line_magic, magics_class
-from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
+from IPython.core.error import UsageError
+from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
+
+import stackscope
+from stackscope_ipython import files
+from stackscope_ipython.cells import Guards
+from stackscope_ipython.completion import Completer
+from stackscope_ipython.display import Display
+from stackscope_ipython.errors import Refused
+from stackscope_ipython.looking import diagnosis_of, look
+from stackscope_ipython.options import help_text, parse
+from stackscope_ipython.rewriting import Rewriting
+from stackscope_ipython.subjects import (
+    BEFORE,
+    Subjects,
+    has_users_code,
+    interrupted_cells,
+    last_exception,
+)
+from stackscope_ipython.watching import Watches
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Iterable, Iterator, List
+    from typing import Any, List
 
     from IPython.core.interactiveshell import InteractiveShell
 
-    from stackscope import Stack, ThreadNode
-    from stackscope.render.drawing import Line
-    from stackscope_pdb.output.console import Console
+    from stackscope_ipython.options import Request
+
+NAME = "stackscope"
+"""What the magics are called."""
 
 
 @magics_class
 class StackscopeMagics(Magics):  # type: ignore[misc,unused-ignore]
-    """The magics of this package."""
+    """The magics of this package.
 
-    @magic_arguments()
-    @argument(
-        "--hidden", action="store_true", help="Also show the frames that libraries mark as hidden."
-    )
-    @argument("--no-contexts", action="store_true", help="Leave out the context managers.")
-    @argument("expr", nargs="*", help="A task, coroutine, generator, thread, frame or exception.")
-    @line_magic  # type: ignore[untyped-decorator,unused-ignore]
-    def stackscope(self, line: str) -> None:
-        """Show the stack of an object; without one, all tasks and threads of the process.
+    Args:
+        shell: The shell.
+    """
 
-        ``%stackscope task`` shows where ``task`` is, with the context managers that are active in
-        each frame.
-        """
-        options = parse_argstring(self.stackscope, line)
-        console = self._console()
-        expression = " ".join(options.expr)
-        if not expression:
-            self._write(_everything(console), console)
-            return
+    def __init__(self, shell: InteractiveShell) -> None:
+        super().__init__(shell)  # type: ignore[no-untyped-call,unused-ignore]
+        self.host = shell
+        self.watches = Watches(shell)
+        self.guards = Guards(shell)
+
+    @no_var_expand
+    @line_magic(NAME)  # type: ignore[arg-type,untyped-decorator,unused-ignore]
+    def line(self, line: str) -> Any:
         try:
-            item = self.shell.ev(expression)  # type: ignore[union-attr,unused-ignore]
-        except Exception as exc:
-            from stackscope.safe.interruptions import interrupts
-            from stackscope.safe.text import describe_exception
+            return self._answer(parse(line, "line"))
+        except Refused as exc:
+            raise refusal(exc) from None
 
-            if interrupts(exc):
-                raise
-            print(f"*** {describe_exception(exc)}")
+    @no_var_expand
+    @cell_magic(NAME)  # type: ignore[arg-type,untyped-decorator,unused-ignore]
+    def cell(self, line: str, cell: str) -> None:
+        try:
+            request = parse(line, "cell")
+        except Refused as exc:
+            raise refusal(exc) from None
+        if request.has("help"):
+            print(help_text("cell"))
+        elif cell.strip():
+            self.guards.run(request, cell)
+        else:  # the cell follows, see `stackscope_ipython.rewriting`
+            self.guards.begin(request)
+
+    def _answer(self, request: Request) -> Any:
+        if request.has("help"):
+            print(help_text("line"))
+            return None
+        if request.has("stop"):
+            print(self.watches.stop())
+            return None
+        display = Display(self.host, request)
+        if request.has("watch"):
+            self.watches.start(request, display)
+            return None
+        result, view = self._result(request)
+        self._keep(request, result)
+        if self._write(request, result) or request.has("quiet"):
+            return result
+        if view is not None:
+            display.show_overview(view)
+        elif request.has("why"):
+            display.show_diagnosis(result)
+        else:
+            display.show_result(result)
+        return result
+
+    def _result(self, request: Request) -> Any:
+        """What is asked for; and for an overview the view of it."""
+        if request.expression:
+            subjects = Subjects(
+                self.host, contexts=request.contexts, children=request.has("children")
+            )
+            return subjects.of(request.expression), None
+        if request.has("last"):
+            return _last(request), None
+        if request.has("why"):
+            return diagnosis_of(stackscope.extract_all(), deep=True), None
+        view = look(request, diagnoses=True)
+        return view.snapshot, view
+
+    def _keep(self, request: Request, result: object) -> None:
+        name = request.text("out")
+        if name is None:
             return
-        self._show(item, console, contexts=not options.no_contexts, hidden=options.hidden)
+        if not name.isidentifier():
+            raise Refused(f"-o needs the name of a variable: {name!r} is none.")
+        self.host.user_ns[name] = result
 
-    def _show(self, item: object, console: Console, *, contexts: bool, hidden: bool) -> None:
-        import stackscope
-        from stackscope.render import nodes
-        from stackscope.render.drawing import draw
-        from stackscope.render.paths import with_short_paths
-        from stackscope.render.stack import stack_block
-
-        stack = stackscope.extract(item, with_contexts=contexts)
-        if not stack.frames and stack.error is None:
-            print(_why_empty(stack))
-            return
-        node = nodes.StackNode(stack, nodes.View(show_contexts=contexts, show_hidden=hidden))
-        lines = draw(stack_block(node, console.layout), console.layout)
-        self._write(map(with_short_paths, lines), console)
-
-    def _console(self) -> Console:
-        from stackscope_ipython.theme import ThemedConsole
-
-        assert self.shell is not None
-        return ThemedConsole(self.shell)
-
-    def _write(self, lines: Iterable[Line], console: Console) -> None:
-        print(console.text(lines))
+    def _write(self, request: Request, result: Any) -> bool:
+        """Write what is asked for to files; whether that was asked for."""
+        json, html = request.text("json"), request.text("html")
+        if json is not None:
+            print(files.write_json(json, result))
+        if html is not None:
+            options = {} if request.has("why") else {"show_contexts": request.contexts}
+            if isinstance(result, stackscope.Stack):
+                options["show_hidden_frames"] = request.has("hidden")
+            print(files.write_html(html, result, **options))
+        return json is not None or html is not None
 
 
-NAMES = ("%stackscope", "stackscope")  # the latter with %automagic
+for _where in ("line", "cell"):
+    vars(StackscopeMagics)[_where].__doc__ = help_text(_where)
+
+
+def refusal(exc: Refused) -> UsageError:
+    """What IPython shows as one line. It becomes the last exception: the one before is kept."""
+    error = UsageError(str(exc))
+    setattr(error, BEFORE, last_exception())
+    return error
+
+
+def _last(request: Request) -> Any:
+    """The stack of the last exception, and those of interrupted cells where that tells nothing."""
+    exc = last_exception()
+    if exc is None:
+        raise Refused("No exception has been raised yet: there is no last traceback.")
+    stack = stackscope.extract(
+        exc, with_contexts=request.contexts, recurse_child_tasks=request.has("children")
+    )
+    if has_users_code(exc):
+        return stack
+    snapshot = stackscope.extract_all(with_contexts=request.contexts)
+    stacks = [node.stack for node in interrupted_cells(list(snapshot.tasks()))]
+    return [stack, *stacks] if stacks else stack
+
+
+# ---------------------------------------------------------------------- registering
+
+
+class Registered:
+    """What has been added to a shell, so that it can be undone.
+
+    Args:
+        shell: The shell.
+    """
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        self.shell = shell
+        self.magics = StackscopeMagics(shell)
+        shell.register_magics(self.magics)
+        self.completer = Completer(shell)
+        self.rewriting = Rewriting(shell)
+
+    def undo(self) -> None:
+        """Put back what was there before."""
+        manager: Any = self.shell.magics_manager
+        for kind in ("line", "cell"):
+            method: Any = manager.magics[kind].get(NAME)
+            if getattr(method, "__self__", None) is self.magics:
+                del manager.magics[kind][NAME]
+        if manager.registry.get("StackscopeMagics") is self.magics:
+            del manager.registry["StackscopeMagics"]
+        self.completer.undo()
+        self.rewriting.undo()
+        self.magics.watches.stop()
+        self.magics.guards.end()
+
+
+_registered: List[Registered] = []
 
 
 def register(shell: InteractiveShell) -> None:
-    """Add the magic to a shell, with Tab completion of its options and of expressions."""
-    shell.register_magics(StackscopeMagics)
-    completers: Any = shell.strdispatchers.get("complete_command")
-    for name in NAMES:
-        if completers is None or name not in completers.strs:
-            shell.set_hook("complete_command", _complete, str_key=name)
+    """Add the magics to a shell, with completion. Doing it twice is harmless."""
+    if not any(one.shell is shell for one in _registered):
+        _registered.append(Registered(shell))
 
 
 def unregister(shell: InteractiveShell) -> None:
     """Undo `register`."""
-    manager: Any = shell.magics_manager
-    manager.magics["line"].pop("stackscope", None)
-    manager.registry.pop("StackscopeMagics", None)
-    completers: Any = shell.strdispatchers.get("complete_command")
-    if completers is not None:
-        for name in NAMES:
-            completers.strs.pop(name, None)
-
-
-def _complete(shell: InteractiveShell, event: Any) -> List[str]:
-    """The options, where a dash says that one is wanted. Names are completed by IPython itself."""
-    return ["--hidden", "--no-contexts"] if event.symbol.startswith("-") else []
-
-
-def _why_empty(stack: Stack) -> str:
-    from stackscope.safe.text import class_name, safe_repr
-
-    if stack.leaf is not None:
-        name = class_name(stack.leaf)
-        article = "An" if name[:1].lower() in "aeiou" else "A"
-        return f"{article} {name} has no stack: {safe_repr(stack.leaf)}"
-    return f"Nothing runs in {safe_repr(stack.root)}: it has ended, or not begun."
-
-
-def _everything(console: Console) -> Iterator[Line]:
-    """All tasks, then all threads."""
-    from stackscope import extract_all
-    from stackscope.render.tasks import task_lines
-
-    snapshot = extract_all()
-    lines: List[Line] = list(task_lines(snapshot, None, console))
-    yield from lines or [[("note", "No task is alive in this process.")]]
-    yield [("header", "Threads: "), ("text", str(len(snapshot.threads)))]
-    yield from _thread_lines(snapshot.threads)
-
-
-def _thread_lines(threads: List[ThreadNode]) -> Iterator[Line]:
-    from stackscope.render.words import place_text
-    from stackscope.safe.text import safe_text
-    from stackscope.snapshot.user_code import innermost_user_frame
-
-    width = max(len(node.name) for node in threads)
-    for node in threads:
-        frame = innermost_user_frame(node.stack)
-        place = "runs this command" if node.is_here else place_text(frame)
-        yield [
-            ("number", f"{node.number or '':>4} "),
-            ("taskname", safe_text(node.name).ljust(width) + "  "),
-            ("func", place),
-        ]
+    for one in [one for one in _registered if one.shell is shell]:
+        _registered.remove(one)
+        one.undo()

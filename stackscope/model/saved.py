@@ -116,11 +116,13 @@ class SavedCode:
         lines: The source lines that may be drawn, stripped, by their numbers.
         statements: The items of the ``with`` statements that stand on several lines, by the numbers
             of the first ones.
+        file_name: What a front end called the file; empty if that was its path.
     """
 
     __slots__ = (
         "co_filename",
         "co_name",
+        "file_name",
         "idles",
         "is_machinery",
         "library",
@@ -147,6 +149,7 @@ class SavedCode:
         idles: str,
         lines: Dict[int, str],
         statements: Dict[int, List[WithItem]],
+        file_name: str = "",
     ) -> None:
         self.co_filename = filename
         self.co_name = name
@@ -158,6 +161,7 @@ class SavedCode:
         self.idles = idles
         self.lines = lines
         self.statements = statements
+        self.file_name = file_name
 
 
 class SavedFrame:

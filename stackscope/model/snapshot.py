@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from stackscope.model.records import brief_record, new, record
-from stackscope.model.stacks import html_of, mimebundle
+from stackscope.model.stacks import html_of, mimebundle, pretty
 from stackscope.safe.loading import TooEarly, load
 
 TYPE_CHECKING = False
@@ -99,6 +99,7 @@ class TaskNode:
         return f"<TaskNode {self.number} {self.name!r} {self.state}>"
 
     _repr_mimebundle_ = mimebundle
+    _repr_pretty_ = pretty
 
     def walk(self) -> Iterator[TaskNode]:
         """This task and all below it, each before its children."""
@@ -184,6 +185,7 @@ class LoopNode:
         return f"<LoopNode of {self.library} in {self.thread or 'no known thread'}>"
 
     _repr_mimebundle_ = mimebundle
+    _repr_pretty_ = pretty
 
     def walk(self) -> Iterator[TaskNode]:
         """All tasks of the loop, each before its children."""
@@ -228,6 +230,7 @@ class ThreadNode:
         return f"<ThreadNode {self.number} {self.name!r}>"
 
     _repr_mimebundle_ = mimebundle
+    _repr_pretty_ = pretty
 
 
 @brief_record
@@ -264,6 +267,7 @@ class ItemNode:
         return f"<ItemNode {self.kind} {self.number} {self.state}>"
 
     _repr_mimebundle_ = mimebundle
+    _repr_pretty_ = pretty
 
     def walk(self) -> Iterator[ItemNode]:
         """This item and all below it, each before its children."""
@@ -484,6 +488,7 @@ class Snapshot:
         )
 
     _repr_mimebundle_ = mimebundle
+    _repr_pretty_ = pretty
 
     def to_json(self, *, capture_locals: bool = False, indent: Optional[int] = None) -> str:
         """The snapshot as JSON, by a documented schema, with all that a drawing of it needs.

@@ -44,6 +44,18 @@ def mimebundle(self: Any, include: Any = None, exclude: Any = None) -> Dict[str,
     return bundle_of(self, include, exclude)
 
 
+def pretty(self: Any, printer: Any, cycle: bool) -> None:
+    """For IPython's pretty printer: the tree as text, also where it stands in a list."""
+    try:
+        load("stackscope.render.html")
+    except TooEarly as exc:
+        printer.text(str(exc))
+        return
+    from stackscope.render.html import print_pretty
+
+    print_pretty(self, printer)
+
+
 StackItem = object
 """Placeholder in annotations for "anything that has a stack": a task, a coroutine, a thread …"""
 
@@ -132,6 +144,7 @@ class Stack:
         )
 
     _repr_mimebundle_ = mimebundle
+    _repr_pretty_ = pretty
 
     def format_flat(self, *, show_contexts: bool = False) -> List[str]:
         """Write the stack in the style of `traceback`.
@@ -307,6 +320,7 @@ class Frame:
         return format_frame(self, ascii_only, show_contexts, show_hidden_frames)
 
     _repr_mimebundle_ = mimebundle
+    _repr_pretty_ = pretty
 
     def as_stdlib_summary(self, *, capture_locals: bool = False) -> traceback.FrameSummary:
         """The frame as the standard library describes one; see `Stack.as_stdlib_summary`."""
@@ -381,6 +395,7 @@ class Context:
         return format_context(self, ascii_only, show_contexts, show_hidden_frames)
 
     _repr_mimebundle_ = mimebundle
+    _repr_pretty_ = pretty
 
 
 @record

@@ -20,6 +20,7 @@
 `style`       the kinds of spans that a line is made of, and their colours: one table
 `stream`      what a terminal or file takes: colours, characters, columns
 `errors`      the errors of extractions
+`front_ends`  what front ends tell: names of files, and whether they show HTML
 `source`      source lines, and the parts of a ``with`` statement on several of them
 `html`        stacks and snapshots as HTML
 `wanted`      who waits for what something holds

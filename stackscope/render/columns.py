@@ -63,6 +63,7 @@ class Row:
         tree: The guides before the name.
         kind: The kind of span that the state is.
         is_current: Whether to mark it.
+        change: A sign that says that it has changed, to be put there otherwise.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Row:
         tree: str = "",
         kind: str = "state",
         is_current: bool = False,
+        change: str = "",
     ) -> None:
         self.number = number
         self.tree = tree
@@ -85,6 +87,7 @@ class Row:
         self.place = place
         self.source = source
         self.is_current = is_current
+        self.change = change
 
 
 class Table:
@@ -150,7 +153,7 @@ class Table:
         needed = len(GAP) + min(width_of(row.source), NARROWEST_SOURCE)
         has_source = self.has_sources and spare >= needed > len(GAP)
         return [
-            ("current", "> ") if row.is_current else ("text", "  "),
+            ("current", "> ") if row.is_current else ("alert", row.change.ljust(2)),
             ("number", row.number.rjust(self.number)),
             ("guide", f" {row.tree}"),
             ("taskname", name),

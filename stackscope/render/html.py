@@ -18,6 +18,7 @@ from html import escape
 from stackscope.model.snapshot import ItemNode, LoopNode, Snapshot, TaskNode, ThreadNode
 from stackscope.model.stacks import Context, Frame, Stack
 from stackscope.render.drawing import FLAT, Guides, Layout, Link, Nested, why_omitted
+from stackscope.render.front_ends import shows_html
 from stackscope.render.nodes import ContextNode, FrameNode, StackNode
 from stackscope.render.overview import circle_lines, headline, is_idle_worker
 from stackscope.render.page import class_of_token, html_page, style_sheet
@@ -73,7 +74,7 @@ if TYPE_CHECKING:
     _Part = Union[str, "_Name", "_Links"]
     Shown = Union[Stack, Frame, Context, Snapshot, LoopNode, TaskNode, ThreadNode, ItemNode]
 
-__all__ = ["MOST_BYTES", "html_of", "mimebundle"]
+__all__ = ["MOST_BYTES", "html_of", "mimebundle", "print_pretty"]
 
 MOST_BYTES = 1_900_000
 """The bytes that the HTML takes by default."""
@@ -694,20 +695,40 @@ def mimebundle(shown: Shown, include: Any, exclude: Any) -> Dict[str, str]:
 
     Args:
         shown: What to show.
-        include: The types that are wanted, if that is known.
+        include: The types that are wanted; without it, those that front ends show.
         exclude: The types that are not wanted.
     """
-    wanted = "text/html" not in (exclude or ()) and (not include or "text/html" in include)
-    if isinstance(shown, (Stack, Frame, Context, Snapshot)):
-        lines = shown.format()
-    else:
-        lines = format_node(shown, _options())
-    if len(lines) > MOST_LINES:
-        lines[MOST_LINES:] = [f"{HTML.more}{len(lines) - MOST_LINES} more lines"]
-    bundle = {"text/plain": "".join(lines).rstrip("\n")}
+    wanted = "text/html" in include if include else shows_html()
+    wanted = wanted and "text/html" not in (exclude or ())
+    bundle = {"text/plain": "\n".join(_text_lines(shown))}
     if wanted:
         bundle["text/html"] = html_of(shown)
     return bundle
+
+
+def print_pretty(shown: Shown, printer: Any) -> None:
+    """Print the text with IPython's pretty printer, indented as what it stands in is.
+
+    Args:
+        shown: What to show.
+        printer: The printer.
+    """
+    with printer.group():
+        for index, line in enumerate(_text_lines(shown)):
+            if index:
+                printer.break_()
+            printer.text(line)
+
+
+def _text_lines(shown: Shown) -> List[str]:
+    """The text that is shown of something, as lines without their ends."""
+    if isinstance(shown, (LoopNode, TaskNode, ThreadNode, ItemNode)):
+        lines = format_node(shown, _options())
+    else:
+        lines = shown.format()
+    if len(lines) > MOST_LINES:
+        lines[MOST_LINES:] = [f"{HTML.more}{len(lines) - MOST_LINES} more lines"]
+    return [line.rstrip("\n") for line in lines]
 
 
 def html_of(

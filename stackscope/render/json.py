@@ -38,6 +38,7 @@ from stackscope.model.snapshot import (
 from stackscope.model.stacks import Context, Frame, Stack
 from stackscope.model.waiting import Amount, Waiting
 from stackscope.render.errors import error_in_brief, error_lines
+from stackscope.render.front_ends import name_of_file
 from stackscope.render.nodes import is_named_by_frames
 from stackscope.render.paths import known_folders
 from stackscope.render.schema import broken, check
@@ -536,6 +537,7 @@ class _Writer:
         if index is None:
             index = self.indexes[key] = len(self.codes)
             entry = {
+                "file_name": name_of_file(pyframe),
                 "module": module,
                 "library": library_of(pyframe) or None,
                 "package": package_of(pyframe) or None,
@@ -980,6 +982,7 @@ class _Reader:
                 int(number): [WithItem(item["head"], item.get("target")) for item in items]
                 for number, items in entry.get("statements", {}).items()
             },
+            entry.get("file_name", ""),
         )
 
     # ------------------------------------------------------------ objects

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from stackscope.model.saved import SavedObject, repr_of, type_name_of
 from stackscope.model.stacks import Context, Frame, Stack
 from stackscope.render.errors import error_lines
+from stackscope.render.front_ends import file_of
 from stackscope.render.source import Sources
 from stackscope.safe.text import (
     REPR_LIMIT,
@@ -150,8 +151,8 @@ class FrameNode:
 
     @property
     def filename(self) -> str:
-        """The path of the source file."""
-        return safe_text(self.frame.filename)
+        """The path of the source file, or what a front end calls it."""
+        return safe_text(file_of(self.frame))
 
     @property
     def lineno(self) -> int:

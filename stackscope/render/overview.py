@@ -7,6 +7,7 @@ other in a circle, a table of the threads, and one of the greenlets.
 from __future__ import annotations
 
 from stackscope.model.stacks import Stack
+from stackscope.render.front_ends import file_of
 from stackscope.render.items import item_lines
 from stackscope.render.paths import short_path
 from stackscope.render.tasks import LoopTable
@@ -152,7 +153,7 @@ def _place(stack: Stack, places: Optional[Places]) -> str:
     frame = innermost_user_frame(stack)
     if frame is None or not frame.lineno:
         return ""
-    return f" at {short_path(safe_text(frame.filename), places)}:{frame.lineno}"
+    return f" at {short_path(safe_text(file_of(frame)), places)}:{frame.lineno}"
 
 
 def _call(stack: Stack, loop: LoopNode, threads: List[ThreadNode]) -> str:

@@ -15,6 +15,7 @@ from stackscope.model.saved import is_suspended, type_name_of
 from stackscope.model.snapshot import LoopNode, Snapshot, TaskNode, ThreadNode
 from stackscope.model.stacks import Context, Frame
 from stackscope.render.drawing import FLAT, Layout, Link, Nested, draw, plain
+from stackscope.render.front_ends import file_of
 from stackscope.render.nodes import ContextNode, FrameNode, StackNode, View
 from stackscope.render.overview import (
     LATE,
@@ -423,7 +424,7 @@ class Drawing:
         frame = innermost_user_frame(stack)
         if frame is None or not frame.lineno:
             return []
-        path = safe_text(frame.filename)
+        path = safe_text(file_of(frame))
         if self.options.short_paths:
             path = short_path(path, self.snapshot.places)
         kind = "comment" if library_of(frame.pyframe) else "place"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 from stackscope.model.saved import type_name_of
 from stackscope.model.snapshot import TaskNode
 from stackscope.model.stacks import Context
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
         Dict,
         Iterator,
         List,
+        Mapping,
         Optional,
         Sequence,
         Tuple,
@@ -58,6 +61,9 @@ DEEPEST_TREE = 6
 MOST_IN_CIRCLE = 8
 """The most tasks that are named of those that wait for each other."""
 
+NOTHING: Mapping[int, str] = MappingProxyType({})
+"""No changes."""
+
 STATE_KINDS = {"cancelling": "alert", "running": "current"}
 """The kinds of span for states that stand out."""
 
@@ -77,6 +83,7 @@ def task_lines(
     paper: Paper,
     *,
     hint: str = " ('tasks FILTER' finds them)",
+    changes: Mapping[int, str] = NOTHING,
 ) -> Iterator[Line]:
     """The lines that show all tasks.
 
@@ -85,12 +92,13 @@ def task_lines(
         marked: The task to mark.
         paper: What it is drawn on.
         hint: What to say where tasks are left out.
+        changes: The signs of those that have changed, by the ids of the tasks.
     """
     seen_at = time_of_day(snapshot.taken_at)
     for loop in snapshot.loops:
         goes_on = loop.is_running and not loop.is_here
         yield loop_title(loop, at_stop=True, seen_at=seen_at if goes_on else "")
-        yield from LoopTable(loop, paper, marked, hint=hint).lines()
+        yield from LoopTable(loop, paper, marked, hint=hint, changes=changes).lines()
     yield from map(circle_line, snapshot.cycles)
 
 
@@ -107,6 +115,11 @@ def circle_line(circle: Sequence[Node]) -> Line:
     return [("alert", f"  {probably}waiting for each other: {' > '.join(shown)}")]
 
 
+def change_of(objects: Sequence[object], changes: Mapping[int, str]) -> str:
+    """The sign of the first change among the objects of a row; empty if none has changed."""
+    return next((changes[id(one)] for one in objects if id(one) in changes), "")
+
+
 class LoopTable:
     """Draws the tasks of one loop.
 
@@ -119,6 +132,7 @@ class LoopTable:
         passed: The ids of nodes that have no rows; those below them stand in their places.
         of_libraries: Whether there is a line for a group of tasks that a library has opened.
         has_sources: Whether to show source lines.
+        changes: The signs of those that have changed, by the ids of the tasks.
     """
 
     def __init__(
@@ -132,7 +146,9 @@ class LoopTable:
         passed: Container[int] = (),
         of_libraries: bool = True,
         has_sources: bool = True,
+        changes: Mapping[int, str] = NOTHING,
     ) -> None:
+        self.changes = changes
         self.of_libraries = of_libraries
         self.has_sources = has_sources
         self.most_alike = most_alike
@@ -221,6 +237,7 @@ class LoopTable:
             tree=tree,
             kind=STATE_KINDS.get(node.state, "state"),
             is_current=any(one.task is self.marked for one in group),
+            change=change_of([one.task for one in group], self.changes),
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stackscope.render.columns import Row, Table, forms_of_name
-from stackscope.render.tasks import MOST_ALIKE, circle_line
+from stackscope.render.tasks import MOST_ALIKE, NOTHING, change_of, circle_line
 from stackscope.render.tasks import MOST_SIBLINGS as MOST_ROWS
 from stackscope.render.words import (
     StateParts,
@@ -17,7 +17,7 @@ from stackscope.snapshot.user_code import innermost_user_frame, is_machinery, li
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Collection, Iterator, List, Optional, Sequence, Tuple
+    from typing import Collection, Iterator, List, Mapping, Optional, Sequence, Tuple
 
     from stackscope.model.snapshot import Node, ThreadNode
     from stackscope.render.drawing import Line, Paper
@@ -33,6 +33,7 @@ def thread_lines(
     hint: str = " ('threads FILTER' finds them)",
     at_stop: bool = True,
     circles: Sequence[Sequence[Node]] = (),
+    changes: Mapping[int, str] = NOTHING,
 ) -> Iterator[Line]:
     """The lines that show threads. Many with the same stack are one line.
 
@@ -45,13 +46,14 @@ def thread_lines(
         hint: What to say where threads are left out.
         at_stop: Whether the program has stopped in a debugger.
         circles: Who waits for each other.
+        changes: The signs of those that have changed, by the ids of the threads.
     """
     groups = [[node] for node in nodes]
     if most_alike is not None:
         groups = groups_of_alike(
             nodes, lambda node: (node.ident in waiting, thread_key(node)), most_alike
         )
-    rows = [_row(group, marked, waiting, paper, at_stop) for group in groups[:MOST_ROWS]]
+    rows = [_row(group, marked, waiting, paper, at_stop, changes) for group in groups[:MOST_ROWS]]
     table = Table(rows, paper)
     yield from map(table.line, rows)
     left = sum(len(group) for group in groups[MOST_ROWS:])
@@ -97,6 +99,7 @@ def _row(
     waiting: Collection[int],
     paper: Paper,
     at_stop: bool,
+    changes: Mapping[int, str],
 ) -> Row:
     node = group[0]
     frame = innermost_user_frame(node.stack)
@@ -115,4 +118,5 @@ def _row(
         safe_line(frame.linetext) if frame is not None and at_stop else "",
         kind="current" if node.is_here else "state",
         is_current=at_stop and any(_is_marked(one, marked) for one in group),
+        change=change_of([one.thread for one in group], changes),
     )

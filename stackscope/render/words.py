@@ -10,6 +10,7 @@ from stackscope.model.saved import coroutine_name_of, type_name_of
 from stackscope.model.snapshot import ItemNode, TaskNode, ThreadNode
 from stackscope.render.drawing import Link
 from stackscope.render.errors import error_in_brief
+from stackscope.render.front_ends import file_of
 from stackscope.render.source import line_text
 from stackscope.render.stream import beginning, end, width_of
 from stackscope.safe.text import (
@@ -429,7 +430,7 @@ def place_parts(frame: Optional[Frame]) -> Tuple[str, str]:
     """Where a frame stands: the function, and the line and file: ``transfer``, ``:52 bank.py``."""
     if frame is None:
         return "", ""
-    where = f":{frame.lineno} {os.path.basename(frame.filename)}"
+    where = f":{frame.lineno} {os.path.basename(file_of(frame))}"
     return safe_text(frame.funcname), safe_text(where)
 
 

@@ -1,0 +1,200 @@
+"""``%stackscope`` as a person sees it in a terminal."""
+
+from __future__ import annotations
+
+import re
+import sys
+import textwrap
+
+import pytest
+
+pytest.importorskip("IPython")
+if sys.platform == "win32":
+    pytest.skip("a pseudo-terminal", allow_module_level=True)
+pytest.importorskip("pexpect")
+pytest.importorskip("pyte")
+
+from tests.ipython.test_ipython_debugger import Shell
+from tests.terminal.conftest import Terminal
+
+APP = textwrap.dedent(
+    """
+    import asyncio, threading
+    from contextlib import contextmanager
+    try:
+        ExceptionGroup
+    except NameError:
+        from exceptiongroup import ExceptionGroup
+
+    @contextmanager
+    def lease(name):
+        yield name
+
+    class Crew:
+        def __init__(self):
+            self.gate = threading.Event()
+            self.lock = threading.Lock()
+
+        def holds(self):
+            with self.lock:
+                self.gate.wait()
+
+        def waits(self):
+            with self.lock:
+                pass
+
+        def start(self):
+            threading.Thread(target=self.holds, name="holder", daemon=True).start()
+            while not self.lock.locked():
+                pass
+            threading.Thread(target=self.waits, name="waiter", daemon=True).start()
+
+    async def naps():
+        with lease("a-lease") as leased:
+            await asyncio.sleep(1000)
+
+    def fails():
+        with lease("of-one") as leased:
+            raise ValueError("one")
+
+    def together():
+        try:
+            fails()
+        except ValueError as exc:
+            with lease("of-all") as leased:
+                raise ExceptionGroup("all", [exc])
+
+    def begins():
+        print("be" + "gun", flush=True)
+        threading.Event().wait(100)
+    """
+)
+
+
+PROMPT = re.compile(r"\nIn \[(\d+)\]:$")
+
+
+@pytest.fixture
+def shell(tmp_path):
+    (tmp_path / "app.py").write_text(APP, encoding="utf-8")
+    arguments = ["-W", "ignore", "-m", "IPython", "--no-banner", "--no-confirm-exit"]
+    environ = {"IPYTHONDIR": str(tmp_path), "PROMPT_TOOLKIT_NO_CPR": "1"}
+    terminal = Terminal(arguments, tmp_path, **environ)
+    session = Shell(terminal).start()
+    session.run("from app import *")
+    yield session
+    terminal.close()
+
+
+def interrupted(session, line, mark):
+    """What is shown once a cell has been interrupted after it had shown a mark."""
+    session.run(line, lambda text: mark in text)
+    session.child.sendintr()
+    text = session.wait(lambda text: PROMPT.search(text))
+    session.cell = int(PROMPT.search(text).group(1))  # 8.12 doesn't count a cell that awaited
+    return text
+
+
+def test_overview_stacks_and_values(shell):
+    shell.run("crew = Crew(); crew.start()")
+    text = shell.run("%stackscope")
+    assert "held by" in next(line for line in text.splitlines() if "waiter" in line)
+    assert "IPython's own: " in text
+    assert "Out[" not in text
+    text = shell.run("thread = [t for t in threading.enumerate() if t.name == 'holder'][0]")
+    text = shell.run("%stackscope thread")
+    assert "Crew.holds in app at app.py:20" in text
+    assert "with self.lock:" in text
+    assert text.count("Crew.holds in app") == 1
+    assert "Crew.holds" not in shell.run("x = %stackscope thread")
+    assert "Crew.holds in app" in shell.run("[x, x]")
+    assert "Frame(" not in shell.run("list(x)")
+    assert "No task is alive" in shell.run("%stackscope nowhere")
+
+
+def test_the_last_traceback_and_the_debugger_after_a_group(shell):
+    shell.run("together()")
+    text = shell.run("%stackscope --last")
+    assert "together in app at app.py:45" in text
+    assert '"of-all"' in text
+    assert "past" in text
+    assert '"of-one"' in text
+    shell.run("%debug", "ipdb>")
+    listed = shell.ask("exceptions")
+
+    def number(name):
+        (line,) = (one for one in listed.splitlines() if f" {name}" in one)
+        return line.strip("> ").split()[0]
+
+    assert 'raise ExceptionGroup("all"' in shell.ask(f"exceptions {number('ExceptionGroup')}")
+    assert 'with lease("of-all") as leased:' in shell.ask("where --contexts")
+    assert 'with lease("of-all") as leased:' in shell.ask("ctx")
+    assert 'raise ValueError("one")' in shell.ask(f"exceptions {number('ValueError')}")
+    assert 'with lease("of-one") as leased:' in shell.ask("ctx")
+    shell.cell += 1
+    shell.run("q", lambda text: text.endswith(f"In [{shell.cell}]:"))
+
+
+def test_an_interrupted_cell(shell):
+    interrupted(shell, "begins()", "begun")
+    assert "begins in app at app.py:49" in shell.run("%stackscope --last")
+    # The task of an async cell stands still after Ctrl-C.
+    interrupted(shell, "print('be' 'gun'); await naps()", "begun")
+    text = shell.run("%stackscope --last")
+    assert "naps in app at app.py:34" in text
+    assert 'with lease("a-lease") as leased:' in text
+
+
+def test_a_guarded_cell(shell):
+    shell.child.send("%%stackscope --after 0.3 --every 100\r")
+    shell.wait(lambda text: text.endswith("...:"))
+    shell.child.send("begins()\r")
+    shell.wait(lambda text: text.count("...:") == 2)
+    shell.child.send("\r\r")
+    text = shell.wait(lambda text: "The cell has been running for" in text and "└" in text)
+    shell.clear()
+    shell.child.sendintr()
+    shell.cell += 1
+    text = shell.wait(lambda text: text.endswith(f"In [{shell.cell}]:"))
+    assert "The cell was interrupted here:" in text
+    assert "begins in app at app.py:49" in text
+    assert "stackscope_ipython" not in text
+    assert "2" in shell.run("1 + 1")
+
+
+def test_a_watch_updates_in_place_until_it_is_interrupted(shell):
+    shell.run("crew = Crew(); crew.start()")
+    shell.run("%stackscope --watch 0.2", lambda text: "no change" in text)
+    text = shell.wait(lambda text: "Ctrl-C ends this." in text)
+    assert text.count("Seen at") == 1
+    assert text.count("holder") == 1
+    shell.child.sendintr()
+    shell.cell += 1
+    text = shell.wait(lambda text: text.endswith(f"In [{shell.cell}]:"))
+    assert "Ended." in text
+    assert "Traceback" not in text
+    # What changes is marked.
+    shell.run("threading.Timer(1.5, crew.gate.set).start()")
+    shell.run("%stackscope --watch 0.2", lambda text: "gone: " in text)
+    shell.child.sendintr()
+    shell.cell += 1
+    shell.wait(lambda text: text.endswith(f"In [{shell.cell}]:"))
+
+
+def test_completion(shell):
+    shell.clear()
+    shell.child.send("%stackscope --no-\t")
+    shell.wait(lambda text: text.endswith("%stackscope --no-contexts"))
+    shell.child.send("\x15%%stackscope --af\t")
+    shell.wait(lambda text: text.endswith("%%stackscope --after"))
+    shell.child.send("\x15%stackscope toge\t")
+    shell.wait(lambda text: text.endswith("%stackscope together"))
+    shell.child.send("\x15")
+    shell.run("%unload_ext stackscope_ipython")
+    assert "not found" in shell.run("%stackscope")
+
+
+def test_help(shell):
+    text = shell.run("%stackscope --help")
+    assert "-o, --out NAME" in text
+    assert "Show this help." in text
