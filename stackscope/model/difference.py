@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from stackscope.model.comparing import key_of, nodes_of, stands_where
 from stackscope.model.records import brief_record, new
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, Iterator, List, Tuple
+    from typing import Dict, List, Tuple
 
+    from stackscope.model.comparing import Key
     from stackscope.model.snapshot import Node, Snapshot
-
-    Key = Tuple[str, int, str]
 
 __all__ = ["Difference", "difference"]
 
@@ -71,36 +71,14 @@ class Difference:
 def difference(earlier: Snapshot, later: Snapshot) -> Difference:
     """See `Snapshot.diff`."""
     found = Difference(earlier, later)
-    before: Dict[Key, Node] = {_key(node): node for node in _nodes(earlier)}
-    for node in _nodes(later):
-        old = before.pop(_key(node), None)
+    before: Dict[Key, Node] = {key_of(node): node for node in nodes_of(earlier)}
+    for node in nodes_of(later):
+        old = before.pop(key_of(node), None)
         if old is None:
             found.new.append(node)
-        elif _lines(old) == _lines(node):
+        elif stands_where(node, old):
             found.same.append(node)
         else:
             found.moved.append((old, node))
     found.gone.extend(before.values())
     return found
-
-
-def _nodes(snapshot: Snapshot) -> Iterator[Node]:
-    yield from snapshot.tasks()
-    yield from snapshot.threads
-    for top in snapshot.items:
-        yield from top.walk()
-
-
-def _key(node: Node) -> Key:
-    """Equal for the same task, thread or greenlet: its number is never given twice in a process.
-
-    The name is there for snapshots of different processes.
-    """
-    # By what they have: the module of their classes imports this one.
-    ident = getattr(node, "ident", 0)
-    kind = getattr(node, "kind", "thread" if ident else "task")
-    return kind, node.number or ident, node.name
-
-
-def _lines(node: Node) -> List[Tuple[str, str, int]]:
-    return [(frame.filename, frame.funcname, frame.lineno) for frame in node.stack.frames]

@@ -357,7 +357,7 @@ class Snapshot:
             >>> [node.was_here for node in later.threads if node.name == "MainThread"]
             [False]
         """
-        from stackscope.render.comparing import compared
+        from stackscope.model.comparing import compared
 
         return compared(self, earlier)
 

@@ -12,7 +12,6 @@
 `threads`     all threads as a table
 `items`       greenlets and the like as a table
 `matching`    which tasks, threads and the like a filter finds
-`comparing`   two snapshots of one process
 `columns`     the columns of these, and what gives way where they don't fit
 `difference`  what is different between two snapshots
 `paths`       short paths of source files

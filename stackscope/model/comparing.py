@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
     Key = Tuple[str, int]
 
-__all__ = ["compared", "key_of", "stands_where"]
+__all__ = ["compared", "key_of", "nodes_of", "stands_where"]
 
 
 def compared(snapshot: Snapshot, earlier: Snapshot) -> Snapshot:
     """See `Snapshot.since`."""
-    before = {key_of(node): node for node in _nodes_of(earlier)}
+    before = {key_of(node): node for node in nodes_of(earlier)}
     copies: Dict[int, Any] = {}
-    for node in reversed(list(_nodes_of(snapshot))):  # children come after their parents
-        old = before.get(key_of(node)) if node.number else None
+    for node in reversed(list(nodes_of(snapshot))):  # children come after their parents
+        old = before.get(key_of(node))
         copy = changed(node, was_here=None if old is None else stands_where(node, old))
         if not isinstance(copy, ThreadNode):
             copy.children = [copies[id(child)] for child in copy.children]
@@ -43,9 +43,10 @@ def compared(snapshot: Snapshot, earlier: Snapshot) -> Snapshot:
 def key_of(node: Node) -> Key:
     """Equal for nodes in two snapshots of one process that tell of the same task, thread or so.
 
-    No other one of the process ever gets the same number.
+    No other one of the process ever gets the same number. Threads that `threading` doesn't know
+    have none.
     """
-    return kind_of(node), node.number
+    return kind_of(node), node.number or (node.ident if isinstance(node, ThreadNode) else 0)
 
 
 def stands_where(node: Node, other: Node) -> bool:
@@ -57,7 +58,7 @@ def _lines(node: Node) -> List[Tuple[str, str, int]]:
     return [(frame.filename, frame.funcname, frame.lineno) for frame in node.stack.frames]
 
 
-def _nodes_of(snapshot: Snapshot) -> Iterator[Node]:
+def nodes_of(snapshot: Snapshot) -> Iterator[Node]:
     """All nodes, each before its children."""
     yield from snapshot.tasks()
     yield from snapshot.threads
