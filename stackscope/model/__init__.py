@@ -5,7 +5,6 @@
 `snapshot`    loops with their tasks, threads, and other things that have stacks
 `waiting`     what something waits for
 `diagnosis`   what can never go on by itself, and who waits for whom
-`comparing`   two snapshots of one process: what was there, and stood at the same lines
 `difference`  what is different between two snapshots of one process
 `filters`     the language of filters
 `pruning`     a snapshot with less in it

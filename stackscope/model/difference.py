@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from stackscope.model.comparing import key_of, nodes_of, stands_where
 from stackscope.model.records import brief_record, new
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, List, Tuple
+    from typing import List, Tuple
 
-    from stackscope.model.comparing import Key
     from stackscope.model.snapshot import Node, Snapshot
 
-__all__ = ["Difference", "difference"]
+__all__ = ["Difference"]
 
 
 @brief_record
@@ -66,19 +64,3 @@ class Difference:
         from stackscope.render.difference import format_difference
 
         return format_difference(self, ascii_only=ascii_only, color=color, width=width)
-
-
-def difference(earlier: Snapshot, later: Snapshot) -> Difference:
-    """See `Snapshot.diff`."""
-    found = Difference(earlier, later)
-    before: Dict[Key, Node] = {key_of(node): node for node in nodes_of(earlier)}
-    for node in nodes_of(later):
-        old = before.pop(key_of(node), None)
-        if old is None:
-            found.new.append(node)
-        elif stands_where(node, old):
-            found.same.append(node)
-        else:
-            found.moved.append((old, node))
-    found.gone.extend(before.values())
-    return found

@@ -357,7 +357,7 @@ class Snapshot:
             >>> [node.was_here for node in later.threads if node.name == "MainThread"]
             [False]
         """
-        from stackscope.model.comparing import compared
+        from stackscope.render.comparing import compared
 
         return compared(self, earlier)
 
@@ -373,7 +373,7 @@ class Snapshot:
             >>> len(found.new), len(found.gone)
             (0, 0)
         """
-        from stackscope.model.difference import difference
+        from stackscope.render.comparing import difference
 
         return difference(self, later)
 

@@ -13,6 +13,7 @@
 `items`       greenlets and the like as a table
 `matching`    which tasks, threads and the like a filter finds
 `columns`     the columns of these, and what gives way where they don't fit
+`comparing`   two snapshots of one process: what was there, and stood at the same lines
 `difference`  what is different between two snapshots
 `paths`       short paths of source files
 `words`       what tasks, loops and waits are called, everywhere

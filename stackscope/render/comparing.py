@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from stackscope.model.difference import Difference
 from stackscope.model.pruning import kind_of
 from stackscope.model.records import changed
 from stackscope.model.snapshot import ThreadNode
@@ -14,16 +15,16 @@ if TYPE_CHECKING:
 
     Key = Tuple[str, int]
 
-__all__ = ["compared", "key_of", "nodes_of", "stands_where"]
+__all__ = ["compared", "difference"]
 
 
 def compared(snapshot: Snapshot, earlier: Snapshot) -> Snapshot:
     """See `Snapshot.since`."""
-    before = {key_of(node): node for node in nodes_of(earlier)}
+    before = {_key_of(node): node for node in _nodes_of(earlier)}
     copies: Dict[int, Any] = {}
-    for node in reversed(list(nodes_of(snapshot))):  # children come after their parents
-        old = before.get(key_of(node))
-        copy = changed(node, was_here=None if old is None else stands_where(node, old))
+    for node in reversed(list(_nodes_of(snapshot))):  # children come after their parents
+        old = before.get(_key_of(node)) if node.number else None
+        copy = changed(node, was_here=None if old is None else _stands_where(node, old))
         if not isinstance(copy, ThreadNode):
             copy.children = [copies[id(child)] for child in copy.children]
         copies[id(node)] = copy
@@ -40,16 +41,32 @@ def compared(snapshot: Snapshot, earlier: Snapshot) -> Snapshot:
     )
 
 
-def key_of(node: Node) -> Key:
+def difference(earlier: Snapshot, later: Snapshot) -> Difference:
+    """See `Snapshot.diff`."""
+    found = Difference(earlier, later)
+    before: Dict[Key, Node] = {_key_of(node): node for node in _nodes_of(earlier)}
+    for node in _nodes_of(later):
+        old = before.pop(_key_of(node), None)
+        if old is None:
+            found.new.append(node)
+        elif _stands_where(node, old):
+            found.same.append(node)
+        else:
+            found.moved.append((old, node))
+    found.gone.extend(before.values())
+    return found
+
+
+def _key_of(node: Node) -> Key:
     """Equal for nodes in two snapshots of one process that tell of the same task, thread or so.
 
     No other one of the process ever gets the same number. Threads that `threading` doesn't know
-    have none.
+    have none, and an identity that may be given again.
     """
     return kind_of(node), node.number or (node.ident if isinstance(node, ThreadNode) else 0)
 
 
-def stands_where(node: Node, other: Node) -> bool:
+def _stands_where(node: Node, other: Node) -> bool:
     """Whether two nodes stand at the same lines."""
     return _lines(node) == _lines(other)
 
@@ -58,7 +75,7 @@ def _lines(node: Node) -> List[Tuple[str, str, int]]:
     return [(frame.filename, frame.funcname, frame.lineno) for frame in node.stack.frames]
 
 
-def nodes_of(snapshot: Snapshot) -> Iterator[Node]:
+def _nodes_of(snapshot: Snapshot) -> Iterator[Node]:
     """All nodes, each before its children."""
     yield from snapshot.tasks()
     yield from snapshot.threads
