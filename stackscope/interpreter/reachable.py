@@ -25,7 +25,7 @@ import sys
 import weakref
 from itertools import compress
 from operator import sub
-from types import ModuleType
+from types import ModuleType, TracebackType
 
 from stackscope.interpreter.facts import IS_CPYTHON, has_gil
 from stackscope.interpreter.heap import all_but_tuples, subclasses
@@ -164,6 +164,10 @@ class Reachable:
         return gc.get_referents(obj)
 
     def _follow(self, obj: object) -> None:
+        if type(obj) is TracebackType:
+            # Its frames run no more. Those that do are found through what they are frames of.
+            self._reach(obj.tb_next, obj)
+            return
         for one in self._referents(obj):
             self._reach(one, obj)
         if id(type(obj)) in self._weak:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from stackscope.model.diagnosis import (
     ABANDONED,
     BLOCKED_LOOP,
+    DEADLOCK,
     LIKELY_HOLDERS,
     ONLY_USERS,
     Diagnosis,
@@ -12,6 +13,7 @@ from stackscope.model.diagnosis import (
 )
 from stackscope.model.saved import type_name_of
 from stackscope.model.snapshot import TaskNode, ThreadNode
+from stackscope.model.stacks import Stack
 from stackscope.render.drawing import Layout, Link, plain
 from stackscope.render.paths import short_path, with_short_paths
 from stackscope.render.source import line_text
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from stackscope.model.stacks import Context, Frame
     from stackscope.model.waiting import Waiting
     from stackscope.render.drawing import Line
+
+    Taken = Tuple[Node, Frame, Context]
 
 __all__ = [
     "advice_text",
@@ -163,7 +167,7 @@ def finding_text(finding: Finding) -> str:
 
 def advice_text(finding: Finding) -> str:
     """See `Finding.advice`."""
-    return " ".join(["".join([text for _, text in line]) for line in advice_lines(finding)])
+    return "\n".join(["".join([text for _, text in line]) for line in advice_lines(finding)])
 
 
 def finding_lines(finding: Finding, places: Optional[Places] = None) -> Iterator[Line]:
@@ -189,15 +193,18 @@ def title_of(finding: Finding) -> Line:
     nodes = finding.nodes
     if finding.kind == BLOCKED_LOOP:
         seconds = "" if finding.seconds is None else f", for {finding.seconds:.1f} s at least"
-        call = safe_text(finding.call)
-        return [("text", "Blocked loop: "), _name(nodes[0]), ("text", f" stands in {call}{seconds}")]
+        line = [("text", "Blocked loop: "), _name(nodes[0])]
+        waiting = _wait_of(nodes[0], finding)
+        pieces = [safe_text(finding.call)] if waiting is None else wait_pieces([waiting])
+        line += [("text", piece) for piece in (" stands in ", *pieces)]
+        return [*line, ("text", seconds)]
     likely = "" if finding.certain else "Likely "
     if finding.kind == ABANDONED:
         title = "Abandoned: " if finding.certain else "Likely abandoned: "
         if len(nodes) == 1:
-            words = " waits for what nothing alive can end"
+            words = " waits, and nothing alive can end that"
             return [("text", title), _name(nodes[0]), ("text", words)]
-        return [("text", f"{title}{_counted(nodes)} wait for what nothing alive can end")]
+        return [("text", f"{title}{_counted(nodes)} wait, and nothing alive can end that")]
     line = [("text", f"{likely}{'deadlock' if likely else 'Deadlock'}: ")]
     shown = nodes[:MOST_NODES]
     for index, node in enumerate([*shown, nodes[0]]):
@@ -206,6 +213,17 @@ def title_of(finding: Finding) -> Line:
             line.append(("text", " > … > " if is_cut else " > "))
         line.append(_name(node))
     return line
+
+
+def _wait_of(node: Node, finding: Finding) -> Optional[Waiting]:
+    """What a node waits for: of a task that runs, that is what its thread waits for."""
+    if node.waiting is not None or not node.stack.frames:
+        return node.waiting
+    innermost = node.stack.frames[-1].pyframe
+    for thread in finding.threads:
+        if thread.stack.frames and thread.stack.frames[-1].pyframe is innermost:
+            return thread.waiting
+    return None
 
 
 def _name(node: Node) -> Tuple[str, str]:
@@ -229,25 +247,20 @@ def _node_lines(node: Node, finding: Finding) -> Iterator[Line]:
     """What one at the heart of a finding waits for, where, and what it has."""
     frame = innermost_user_frame(node.stack)
     line: Line = [("text", INDENT), _name(node)]
-    if node.waiting is not None:
+    waiting = _wait_of(node, finding)
+    if waiting is not None:
         line.append(("comment", " waits for "))
-        line += [("comment", piece) for piece in wait_pieces([node.waiting])]
+        line += [("comment", piece) for piece in wait_pieces([waiting])]
     yield [*line, *_place(frame)]
     source = _source_of(frame)
     if source:
         yield [("text", f"{INDENT * 2}"), ("source", source)]
-    for other in finding.nodes:
-        context = _context_with(node, other.waiting)
-        if context is not None and other is not node:
-            yield from _has_lines(node, other, context)
-            break
-
-
-def _has_lines(node: Node, other: Node, context: Tuple[Frame, Context]) -> Iterator[Line]:
-    """Since which line one has what another one waits for."""
-    frame, found = context
-    words = f"{INDENT * 2}has what {_short(other)} waits for, since "
-    yield [("comment", words), *_at(frame, found.start_line or frame.lineno)]
+    taken = _taken(node, finding)
+    if taken is not None:
+        other, frame, context = taken
+        whom = "itself" if other is node else f"what {_short(other)} waits for"
+        words = f"has what it waits for {whom}" if other is node else f"has {whom}"
+        yield [("comment", f"{INDENT * 2}{words}, since "), *_at(frame, _line_of(frame, context))]
 
 
 def _short(node: Node) -> str:
@@ -299,39 +312,76 @@ def _reason(finding: Finding) -> str:
 
 
 def advice_lines(finding: Finding, places: Optional[Places] = None) -> Iterator[Line]:
-    """What to look at."""
+    """What to look at: what to do about it, and the places that matter, one of a kind."""
+    title = "; ".join(_what_to_do(finding))
+    yield [("advice", f"Look at{f' ({title})' if title else ''}:")]
+    seen: List[str] = []
+    for node in finding.nodes:
+        line = _places_of(node, finding, places)
+        text = "".join([part for _, part in line])
+        if text and text not in seen:
+            seen.append(text)
+            if len(seen) > MOST_NODES:
+                yield [("advice", f"{INDENT}and more places")]
+                return
+            yield [("advice", INDENT), *line]
+
+
+def _what_to_do(finding: Finding) -> Iterator[str]:
+    """What would mend it, as far as the kind of the finding tells."""
     if finding.kind == BLOCKED_LOOP:
-        frame = innermost_user_frame(finding.nodes[0].stack)
-        if frame is not None:
-            words = "Look at: await something that doesn't block, or call it in a thread: "
-            yield [("advice", words), *_at_place(frame, frame.lineno, places)]
-        return
-    taken = [_taken(node, finding) for node in finding.nodes]
-    pairs = [pair for pair in taken if pair is not None]
-    if len(pairs) == 1 and len(finding.nodes) == 1:
-        yield [("advice", "Look at: it waits for what it has taken itself: "), *pairs[0]]
-    elif pairs and len(pairs) == len(finding.nodes):
-        yield [("advice", "Look at: take them in the same order everywhere: ")]
-        for index, pair in enumerate(pairs[:MOST_NODES]):
-            yield [("advice", f"{INDENT}{'but' if index else '   '} "), *pair]
+        yield "await something that doesn't block, or call it in a thread"
     elif finding.missing:
-        frame = innermost_user_frame(finding.nodes[0].stack)
-        words = f"Look at: nobody is left who calls {finding.missing} for "
-        place = [] if frame is None else _at_place(frame, frame.lineno, places)
-        yield [("advice", words), *(place or [("advice", "this")])]
+        yield f"nobody is left who calls {finding.missing}"
+    taken = [_taken(node, finding) for node in finding.nodes]
+    if finding.kind == DEADLOCK and all(one is not None for one in taken):
+        if len(taken) == 1:
+            yield "it has what it waits for"
+        else:
+            yield "take them in the same order everywhere"
 
 
-def _taken(node: Node, finding: Finding) -> Optional[Line]:
+def _places_of(node: Node, finding: Finding, places: Optional[Places]) -> Line:
     """Where one took what another one waits for, and where it waits: ``a.py:3, then a.py:5``."""
+    line: Line = []
+    taken = _taken(node, finding)
+    if taken is not None:
+        line += _at_place(taken[1], _line_of(*taken[1:]), places)
+    for frame in _frames_waiting(node):
+        if line:
+            line.append(("advice", ", then "))
+        line += _at_place(frame, frame.lineno, places)
+    return line
+
+
+def _frames_waiting(node: Node) -> List[Frame]:
+    """The innermost frame of the user's, and before it that of the task, if that is another one.
+
+    The stack of a task that waits for a call in a thread goes on with that.
+    """
     frame = innermost_user_frame(node.stack)
+    if frame is None or not frame.lineno:
+        return []
+    if isinstance(node, TaskNode) and frame.origin is None:
+        for own in reversed(node.stack.frames):
+            if own.origin is not None and innermost_user_frame(Stack(None, [own])) is own:
+                return [own, frame]
+    return [frame]
+
+
+def _taken(node: Node, finding: Finding) -> Optional[Taken]:
+    """The context by which one has what another one at the heart waits for, and its frame."""
     for other in finding.nodes:
         if other is node and len(finding.nodes) > 1:
             continue
-        found = _context_with(node, other.waiting)
-        if found is not None and frame is not None:
-            first = _at_place(found[0], found[1].start_line or found[0].lineno, None)
-            return [*first, ("advice", ", then "), *_at_place(frame, frame.lineno, None)]
+        found = _context_with(node, _wait_of(other, finding))
+        if found is not None:
+            return (other, *found)
     return None
+
+
+def _line_of(frame: Frame, context: Context) -> int:
+    return context.start_line or frame.lineno
 
 
 def _at_place(frame: Frame, lineno: int, places: Optional[Places]) -> Line:

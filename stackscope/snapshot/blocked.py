@@ -55,8 +55,9 @@ def blocked_loops(
         Finding(
             BLOCKED_LOOP,
             True,
-            [actor] if actor is thread else [actor, thread],
+            [actor],
             [one for one in loop.walk() if one.state == "ready"],
+            threads=[] if actor is thread else [thread],
             call=call,
             seconds=max(seconds, loop.seconds_late or 0),
         )

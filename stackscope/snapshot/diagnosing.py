@@ -27,7 +27,7 @@ from stackscope.snapshot.liveness import Liveness
 from stackscope.snapshot.needs import Either, Needs
 from stackscope.snapshot.search import search
 from stackscope.snapshot.stillness import Stillness, is_alive
-from stackscope.snapshot.users import find_users, missing_call
+from stackscope.snapshot.users import Users, find_users, missing_call
 from stackscope.snapshot.waits import ask_about
 from stackscope.snapshot.waking import waker_of
 
@@ -99,6 +99,8 @@ class _Patient:
         self.undecided: List[TaskNode] = []
         self.helpers: Dict[int, Either] = {}
         """By the id of a node: who may end its wait, by what is in variables."""
+        self.nearest: Dict[int, Either] = {}
+        """The same of those whose code speaks of it, as far as there are any."""
         self.needed_by: Dict[int, List[Vertex]] = {}
         for vertex in self.needs.vertices:
             for other in self.needs.edges_of(vertex):
@@ -166,19 +168,29 @@ class _Patient:
         concerned = [node for node in waiting if id(node) in first]
         self._note_helpers(self._users_among(concerned, self.nodes))
 
-    def _note_helpers(self, users: Dict[int, List[Node]]) -> None:
-        self.helpers.update((key, Either([*found])) for key, found in users.items())
+    def _note_helpers(self, users: Dict[int, Users]) -> None:
+        self.helpers.update((key, Either([*found.all])) for key, found in users.items())
+        self.nearest.update(
+            (key, Either([*found.near]) if found.near else self.helpers[key])
+            for key, found in users.items()
+        )
 
-    def _users_among(self, waiting: Sequence[Node], others: Sequence[Node]) -> Dict[int, List[Node]]:
+    def _users_among(self, waiting: Sequence[Node], others: Sequence[Node]) -> Dict[int, Users]:
         """As `find_users`, but for those that need the one that waits to end before."""
-        found: Dict[int, List[Node]] = {}
-        for node, users in _with_users(waiting, find_users(waiting, others)):
-            later = {id(one) for one in self._above([node], is_end_enough=True)}
-            left = [self.needs.host.get(id(one), one) for one in users if id(one) not in later]
-            left = [one for one in left if one is not node]
-            if left:
-                found[id(node)] = left
-        return found
+        known = find_users(waiting, others) if waiting else {}
+        for node in waiting:
+            if id(node) in known:
+                users = known[id(node)]
+                later = {id(one) for one in self._above([node], is_end_enough=True)}
+                later.add(id(node))
+                users.all = self._standing_for(users.all, later)
+                users.near = self._standing_for(users.near, later)
+        return {key: users for key, users in known.items() if users.all}
+
+    def _standing_for(self, nodes: Sequence[Node], later: Set[int]) -> List[Node]:
+        """What stands for some nodes, but for those that need the one that waits."""
+        found = [self.needs.host.get(id(node), node) for node in nodes]
+        return _unique(node for node in found if id(node) not in later)
 
     def _above(self, some: Sequence[Node], *, is_end_enough: bool) -> List[Vertex]:
         """All that need some nodes, in turn or directly.
@@ -205,6 +217,11 @@ class _Patient:
         helpers = self.helpers.get(id(vertex))
         return edges if helpers is None else [*edges, helpers]
 
+    def nearest_edges_of(self, vertex: Vertex) -> Sequence[Vertex]:
+        """The same, but those who only may end a wait are left out if somebody's code does it."""
+        helpers = self.nearest.get(id(vertex))
+        return self.edges_of(vertex) if helpers is None else [*self.needs.edges_of(vertex), helpers]
+
     # --------------------------------------------------------------- findings
 
     def findings(self, stuck: List[Vertex], *, certain: bool) -> List[Finding]:
@@ -214,17 +231,29 @@ class _Patient:
             lost = [node for node in some if not self.needs.edges_of(node)]
             self._note_helpers(self._users_among(lost, some))
         known = {id(vertex) for vertex in stuck}
-        stuck += [one for key, one in self.helpers.items() if key in known and id(one) not in known]
+        stuck += [one for key, one in self.nearest.items() if key in known and id(one) not in known]
         found = [
-            Finding(DEADLOCK, certain, in_order(part, self.edges_of), reason=self._reason(part))
-            for part in parts_among(stuck, self.edges_of)
+            Finding(DEADLOCK, certain, in_order(part, self.nearest_edges_of), reason=self._reason(part))
+            for part in parts_among(stuck, self.nearest_edges_of)
         ]
         if certain:
             found += self._abandoned(stuck, found)
         self._add_behind(found, stuck)
         for finding in found:
             finding.reason = "" if certain else finding.reason
+            self._add_details(finding)
         return found
+
+    def _add_details(self, finding: Finding) -> None:
+        """Tell of the threads that its tasks have, and of who alone may end its waits."""
+        nodes = {id(node) for node in finding.nodes}
+        host = self.needs.host
+        finding.threads = [
+            thread for thread in self.needs.threads if id(host.get(id(thread))) in nodes
+        ]
+        if finding.reason == ONLY_USERS:
+            helpers = [self.nearest[id(one)] for one in finding.nodes if id(one) in self.nearest]
+            finding.users = _unique(_nodes(one for each in helpers for one in each.members))
 
     def _abandoned(self, stuck: Sequence[Vertex], others: Sequence[Finding]) -> List[Finding]:
         """Those that wait for nobody who is stuck, but for what nobody has; alike ones as one."""
@@ -232,7 +261,7 @@ class _Patient:
         in_circles = {id(node) for finding in others for node in finding.nodes}
         groups: Dict[object, List[Node]] = {}
         for node in _nodes(stuck):
-            if id(node) in in_circles or any(id(one) in some for one in self.edges_of(node)):
+            if id(node) in in_circles or any(id(one) in some for one in self.nearest_edges_of(node)):
                 continue
             groups.setdefault(_place(node), []).append(node)
         return [
@@ -246,7 +275,7 @@ class _Patient:
         seen = {id(node) for finding in findings for node in finding.nodes}
         needed_by: Dict[int, List[Vertex]] = {}
         for vertex in stuck:
-            for other in self.edges_of(vertex):
+            for other in self.nearest_edges_of(vertex):
                 needed_by.setdefault(id(other), []).append(vertex)
         for finding in findings:
             todo: List[Vertex] = [*finding.nodes]
@@ -261,7 +290,7 @@ class _Patient:
     def _reason(self, part: Sequence[Vertex]) -> str:
         """Why a circle is only likely."""
         inside = {id(vertex) for vertex in part}
-        if any(id(self.helpers.get(id(vertex))) in inside for vertex in part):
+        if any(id(self.nearest.get(id(vertex))) in inside for vertex in part):
             return ONLY_USERS
         if any(isinstance(vertex, Either) and not vertex.is_certain for vertex in part):
             return LIKELY_HOLDERS
@@ -288,7 +317,7 @@ class _Patient:
         for node in _nodes(self.needs.vertices):
             proved = {id(vertex) for vertex in self.needs.proved_edges_of(node)}
             ends: List[Node] = []
-            for vertex in self.edges_of(node):
+            for vertex in self.nearest_edges_of(node):
                 if isinstance(vertex, Either):
                     targets = shared.setdefault(id(vertex), _nodes(vertex.members))
                     obj = _used(node, vertex)
@@ -314,10 +343,8 @@ def _nodes(vertices: Iterable[Vertex]) -> List[Node]:
     return [vertex for vertex in vertices if not isinstance(vertex, Either)]
 
 
-def _with_users(
-    waiting: Sequence[Node], users: Dict[int, List[Node]]
-) -> List[Tuple[Node, List[Node]]]:
-    return [(node, users[id(node)]) for node in waiting if id(node) in users]
+def _unique(nodes: Iterable[Node]) -> List[Node]:
+    return list({id(node): node for node in nodes}.values())
 
 
 def _may_be_lost(node: TaskNode) -> bool:
