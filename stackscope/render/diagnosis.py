@@ -9,6 +9,7 @@ from stackscope.model.diagnosis import (
     LIKELY_HOLDERS,
     ONLY_USERS,
     Diagnosis,
+    Edge,
     Finding,
 )
 from stackscope.model.saved import type_name_of
@@ -32,7 +33,7 @@ from stackscope.snapshot.user_code import innermost_user_frame
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, Iterator, List, Optional, Sequence, Tuple
+    from typing import Container, Dict, Iterator, List, Optional, Sequence, Tuple
 
     from stackscope.model.saved import Places
     from stackscope.model.snapshot import Node
@@ -44,11 +45,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "advice_text",
+    "at_place",
+    "chain_lines",
+    "context_with",
+    "counted",
     "finding_lines",
     "finding_text",
     "format_diagnosis",
     "format_finding",
     "nothing_line",
+    "stuck_line",
     "summary_lines",
 ]
 
@@ -61,14 +67,14 @@ MOST_FINDINGS = 20
 INDENT = "  "
 
 KINDS_OF_WAITS = (
-    ("timer", "timers"),
-    ("socket or process", "sockets or processes"),
-    ("call in another thread", "calls in other threads"),
-    ("other task", "other tasks"),
-    ("lock", "locks"),
-    ("queue or channel", "queues or channels"),
-    ("event or condition", "events or conditions"),
-    ("future", "futures"),
+    ("a timer", "timers"),
+    ("a socket or process", "sockets or processes"),
+    ("a call in another thread", "calls in other threads"),
+    ("another task", "other tasks"),
+    ("a lock", "locks"),
+    ("a queue or channel", "queues or channels"),
+    ("an event or condition", "events or conditions"),
+    ("a future", "futures"),
     ("something else", "something else"),
 )
 """What tasks wait for, in the order in which `nothing_line` counts it."""
@@ -111,23 +117,20 @@ def nothing_line(diagnosis: Diagnosis) -> Line:
     for node in waiting:
         kind = KINDS_OF_WAITS[_kind_of_wait(node.waiting)]
         counts[kind] = counts.get(kind, 0) + 1
-    parts = [
-        f"{counts[kind]} for {kind[0] if counts[kind] == 1 else kind[1]}"
-        for kind in KINDS_OF_WAITS
-        if kind in counts
-    ]
+    parts = []
+    for kind in sorted(counts, key=lambda kind: (-counts[kind], KINDS_OF_WAITS.index(kind))):
+        number = counts[kind]
+        who = str(number) if parts else f"{count(number, 'task')} wait{'s' * (number == 1)}"
+        parts.append(f"{who} for {kind[0] if number == 1 else kind[1]}")
     threads = [
         node
         for node in diagnosis.snapshot.threads
         if node.waiting is not None and not is_idle_worker(node)
     ]
-    words = ""
-    if parts:
-        first = f"{count(len(waiting), 'task')} wait{'s' * (len(waiting) == 1)}"
-        words = f"{first} {', '.join(parts)}" if len(parts) > 1 else f"{first} {parts[0].partition(' ')[2]}"
     if threads:
-        words += f"{'; ' if words else ''}{count(len(threads), 'thread')} wait"
-        words += "s" if len(threads) == 1 else ""
+        verb = "waits" if len(threads) == 1 else "wait"
+        parts.append(f"{count(len(threads), 'thread')} {verb}")
+    words = ", ".join(parts)
     return [("text", f"Nothing is stuck: {words}." if words else "Nothing is stuck.")]
 
 
@@ -149,6 +152,77 @@ def _kind_of_wait(waiting: Optional[Waiting]) -> int:
         True,
     )
     return tests.index(True)
+
+
+def stuck_line(diagnosis: Diagnosis) -> Optional[Line]:
+    """Who is stuck, by numbers; ``None`` if nobody is."""
+    if not diagnosis.findings:
+        return None
+    nodes = [node for finding in diagnosis.findings for node in finding.nodes]
+    behind = [node for finding in diagnosis.findings for node in finding.behind]
+    words = f"stuck: {counted(nodes)}{', and behind: ' + counted(behind) if behind else ''}"
+    return [("alert", words)]
+
+
+# ------------------------------------------------------------------------ one chain
+
+LONGEST_CHAIN = 30
+"""The most steps of a chain that are drawn."""
+
+
+def chain_lines(diagnosis: Diagnosis, node: Node) -> Iterator[Line]:
+    """From a task or the like to what could end its wait, a step for each that waits for another.
+
+    Args:
+        diagnosis: The diagnosis.
+        node: Where to begin.
+    """
+    edges: Dict[int, List[Edge]] = {}
+    for edge in diagnosis.graph.edges:
+        edges.setdefault(id(edge.node), []).append(edge)
+    stuck = {id(one): finding for finding in diagnosis.findings for one in finding.nodes}
+    behind = {id(one) for finding in diagnosis.findings for one in finding.behind}
+    seen: Dict[int, Node] = {}
+    while id(node) not in seen and len(seen) < LONGEST_CHAIN:
+        seen[id(node)] = node
+        yield from _node_lines(node, stuck.get(id(node), Finding("", False, [node])))
+        edge = _next_edge(edges.get(id(node), ()), {*stuck, *behind})
+        if edge is None:
+            yield [("text", f"{INDENT}{_end_of_chain(node, stuck.get(id(node)))}")]
+            return
+        others = f", or {count(len(edge.targets) - 1, 'other')}" if len(edge.targets) > 1 else ""
+        node = _worst(edge.targets, {*stuck, *behind})
+        how = "which needs" if edge.obj is None else "which has to come from"
+        likely = "" if edge.certain else " as far as is known"
+        yield [("comment", f"{INDENT}{how}{likely}: "), _name(node), ("comment", others)]
+    yield [("alert", f"{INDENT}and so on, in a circle: "), _name(node)]
+
+
+def _next_edge(edges: Sequence[Edge], stuck: Container[int]) -> Optional[Edge]:
+    """The edge that leads to what is stuck, if one does."""
+    worst = [one for one in edges if any(id(target) in stuck for target in one.targets)]
+    return next(iter([*worst, *edges]), None)
+
+
+def _worst(nodes: Sequence[Node], stuck: Container[int]) -> Node:
+    return next((node for node in nodes if id(node) in stuck), nodes[0])
+
+
+def _end_of_chain(node: Node, finding: Optional[Finding]) -> str:
+    """What ends the last wait of a chain, or that nothing does."""
+    if finding is not None:
+        if finding.missing:
+            return f"which nothing alive can end: nobody is left who calls {finding.missing}"
+        return "which nothing alive can end"
+    waiting = node.waiting
+    if waiting is None:
+        return "which doesn't wait" if getattr(node, "state", "") != "waiting" else "which waits"
+    kind = _kind_of_wait(waiting)
+    return (
+        "which a timer ends",
+        "which ends from outside of the program",
+        "which ends with that call",
+    )[kind] if kind < 3 else "which somebody alive may end; who, isn't known"
 
 
 # ----------------------------------------------------------------------- a finding
@@ -177,15 +251,15 @@ def finding_lines(finding: Finding, places: Optional[Places] = None) -> Iterator
         yield from _node_lines(node, finding)
     if len(finding.nodes) > MOST_NODES:
         left = finding.nodes[MOST_NODES:]
-        yield [("note", f"{INDENT}{_counted(left)} more")]
+        yield [("note", f"{INDENT}{counted(left)} more")]
     if finding.reason:
         yield [("note", f"{INDENT}{_reason(finding)}")]
     if finding.behind:
         verb = "wait" if len(finding.behind) > 1 else "waits"
-        words = f"{_counted(finding.behind)} only {verb} behind"
+        words = f"{counted(finding.behind)} only {verb} behind"
         yield [("note", f"{INDENT}{words}{' them' if len(finding.nodes) > 1 else ' it'}")]
     for line in advice_lines(finding, places):
-        yield [("text", INDENT), *line]
+        yield [("comment", INDENT), *line]
 
 
 def title_of(finding: Finding) -> Line:
@@ -204,7 +278,7 @@ def title_of(finding: Finding) -> Line:
         if len(nodes) == 1:
             words = " waits, and nothing alive can end that"
             return [("text", title), _name(nodes[0]), ("text", words)]
-        return [("text", f"{title}{_counted(nodes)} wait, and nothing alive can end that")]
+        return [("text", f"{title}{counted(nodes)} wait, and nothing alive can end that")]
     line = [("text", f"{likely}{'deadlock' if likely else 'Deadlock'}: ")]
     shown = nodes[:MOST_NODES]
     for index, node in enumerate([*shown, nodes[0]]):
@@ -227,10 +301,10 @@ def _wait_of(node: Node, finding: Finding) -> Optional[Waiting]:
 
 
 def _name(node: Node) -> Tuple[str, str]:
-    return "text", Link(node_title(node), object_of(node))
+    return "root", Link(node_title(node), object_of(node))
 
 
-def _counted(nodes: Sequence[Node]) -> str:
+def counted(nodes: Sequence[Node]) -> str:
     """``3 tasks (2, 5-6) and 1 thread (4)``."""
     kinds: Dict[str, List[int]] = {}
     for node in nodes:
@@ -246,7 +320,7 @@ def _counted(nodes: Sequence[Node]) -> str:
 def _node_lines(node: Node, finding: Finding) -> Iterator[Line]:
     """What one at the heart of a finding waits for, where, and what it has."""
     frame = innermost_user_frame(node.stack)
-    line: Line = [("text", INDENT), _name(node)]
+    line: Line = [("comment", INDENT), _name(node)]
     waiting = _wait_of(node, finding)
     if waiting is not None:
         line.append(("comment", " waits for "))
@@ -254,7 +328,7 @@ def _node_lines(node: Node, finding: Finding) -> Iterator[Line]:
     yield [*line, *_place(frame)]
     source = _source_of(frame)
     if source:
-        yield [("text", f"{INDENT * 2}"), ("source", source)]
+        yield [("comment", INDENT * 2), ("source", source)]
     taken = _taken(node, finding)
     if taken is not None:
         other, frame, context = taken
@@ -282,7 +356,7 @@ def _source_of(frame: Optional[Frame]) -> str:
     return "" if frame is None else safe_line(line_text(frame.pyframe, frame.lineno))
 
 
-def _context_with(node: Node, waiting: Optional[Waiting]) -> Optional[Tuple[Frame, Context]]:
+def context_with(node: Node, waiting: Optional[Waiting]) -> Optional[Tuple[Frame, Context]]:
     """The context by which a node has what is waited for, with the frame that it is in."""
     if waiting is None or waiting.lock is None:
         return None
@@ -299,10 +373,10 @@ def _context_with(node: Node, waiting: Optional[Waiting]) -> Optional[Tuple[Fram
 def _reason(finding: Finding) -> str:
     """Why a finding is only likely."""
     if finding.reason == ONLY_USERS:
-        users = _counted(finding.users) if finding.users else "these"
-        return (
-            f"likely: as far as variables show, only {users} could end the wait, and wait in turn"
-        )
+        users = finding.users
+        name = node_title(users[0]) if len(users) == 1 else counted(users)
+        verb = "waits" if len(users) == 1 else "wait"
+        return f"likely: as far as variables show, only {name} may end a wait, and {verb} in turn"
     if finding.reason == LIKELY_HOLDERS:
         return "likely: it isn't proved that nobody else has what they wait for"
     return "likely: the heap was not searched for others who could end the waits"
@@ -314,7 +388,7 @@ def _reason(finding: Finding) -> str:
 def advice_lines(finding: Finding, places: Optional[Places] = None) -> Iterator[Line]:
     """What to look at: what to do about it, and the places that matter, one of a kind."""
     title = "; ".join(_what_to_do(finding))
-    yield [("advice", f"Look at{f' ({title})' if title else ''}:")]
+    yield [("header", f"Look at{f' ({title})' if title else ''}:")]
     seen: List[str] = []
     for node in finding.nodes:
         line = _places_of(node, finding, places)
@@ -322,9 +396,9 @@ def advice_lines(finding: Finding, places: Optional[Places] = None) -> Iterator[
         if text and text not in seen:
             seen.append(text)
             if len(seen) > MOST_NODES:
-                yield [("advice", f"{INDENT}and more places")]
+                yield [("note", f"{INDENT}and more places")]
                 return
-            yield [("advice", INDENT), *line]
+            yield [("comment", INDENT), *line]
 
 
 def _what_to_do(finding: Finding) -> Iterator[str]:
@@ -346,11 +420,11 @@ def _places_of(node: Node, finding: Finding, places: Optional[Places]) -> Line:
     line: Line = []
     taken = _taken(node, finding)
     if taken is not None:
-        line += _at_place(taken[1], _line_of(*taken[1:]), places)
+        line += at_place(taken[1], _line_of(*taken[1:]), places)
     for frame in _frames_waiting(node):
         if line:
-            line.append(("advice", ", then "))
-        line += _at_place(frame, frame.lineno, places)
+            line.append(("comment", ", then "))
+        line += at_place(frame, frame.lineno, places)
     return line
 
 
@@ -374,7 +448,7 @@ def _taken(node: Node, finding: Finding) -> Optional[Taken]:
     for other in finding.nodes:
         if other is node and len(finding.nodes) > 1:
             continue
-        found = _context_with(node, _wait_of(other, finding))
+        found = context_with(node, _wait_of(other, finding))
         if found is not None:
             return (other, *found)
     return None
@@ -384,13 +458,14 @@ def _line_of(frame: Frame, context: Context) -> int:
     return context.start_line or frame.lineno
 
 
-def _at_place(frame: Frame, lineno: int, places: Optional[Places]) -> Line:
-    return [("path", short_path(safe_text(frame.filename), places)), ("advice", f":{lineno}")]
+def at_place(frame: Frame, lineno: int, places: Optional[Places] = None) -> Line:
+    """Where a line is: ``a.py:3``."""
+    return [("path", short_path(safe_text(frame.filename), places)), ("lineno", f":{lineno}")]
 
 
 def _fitting(line: Line, layout: Layout) -> Line:
     """What is wrong, and what to look at, is never cut; the rest is, if it is too wide."""
     kinds = {kind for kind, _ in line}
-    if kinds & {"alert", "advice", "note"}:
+    if kinds & {"alert", "header", "note"}:
         return line
     return cut_line(line, layout.width, layout.ellipsis)

@@ -58,7 +58,7 @@ def diagnose_snapshot(
         snapshot: What to look at.
         deep: Whether to search the heap where the graph can't decide.
         progress: Called with how much of the search is done, from 0 to 1.
-        at_once: Tell only what can be told without waiting for a second look.
+        at_once: Wait for no second look: what is likely is told only if all loops stand still.
     """
     extraction = Extraction(False, False, None)
     patient = _Patient(snapshot, extraction)
@@ -69,7 +69,7 @@ def diagnose_snapshot(
         again = {id(vertex) for vertex in patient.surely_stuck(is_deep, progress)}
         stuck = [vertex for vertex in stuck if id(vertex) in again]
     findings = patient.findings(stuck, certain=True)
-    if not at_once:
+    if not at_once or all(loop.is_here or not loop.is_running for loop in snapshot.loops):
         likely = patient.findings(patient.likely_stuck(stuck), certain=False)
         findings += _without_known(likely, findings)
     patient.drop_moved(findings, at_once=at_once)

@@ -10,6 +10,7 @@ from stackscope.interpreter.frames.variables import first_argument, local_values
 from stackscope.safe.interruptions import attempt
 from stackscope.safe.objects import instance_attributes, mro_of, stored_attribute
 from stackscope.snapshot.inside import frames_in
+from stackscope.snapshot.user_code import is_runtime_frame
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -121,7 +122,8 @@ def find_users(waiting: Sequence[Node], others: Iterable[Node]) -> Dict[int, Use
             for key, had in attempt({}, _objects_in, frame, wanted).items():
                 known = seen.setdefault(key, had)
                 known.is_near = known.is_near or had.is_near
-            names.update(frame.pyframe.f_code.co_names)
+            if not is_runtime_frame(frame.pyframe):
+                names.update(frame.pyframe.f_code.co_names)
         for key, had in seen.items():
             for one in wanted[key]:
                 if one.node is not other and (one.ends & names or _is_other_end(had.by, one)):

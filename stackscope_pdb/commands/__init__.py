@@ -15,6 +15,7 @@ its completion all come from that table. Importing this package registers them.
 `exceptions`  `exceptions`
 `sticky`      `sticky`
 `watching`    `catch`, `watch`
+`why`         `why`, `locks`
 ============  ======================================================================
 """
 
@@ -29,6 +30,7 @@ from stackscope_pdb.commands import (
     tasks,
     threads,
     watching,
+    why,
 )
 
-__all__ = ["contexts", "exceptions", "frames", "stacks", "sticky", "tasks", "threads", "watching"]
+__all__ = ["contexts", "exceptions", "frames", "stacks", "sticky", "tasks", "threads", "watching", "why"]

@@ -36,14 +36,19 @@ def tasks(debugger: Host, argument: str) -> None:
 
     More than five tasks with the same stack become one row.
 
+    The last line says who is stuck, as far as the waits alone show that:
+    'why' tells more.
+
     Greenlets follow in a table of their own, but for those in which a
     task runs its code: they are parts of that task.
 
     With TEXT, show only tasks with that text in their name, state or
     place, and the tasks that own them.
     """
+    from stackscope.render.diagnosis import stuck_line
     from stackscope.render.items import item_lines, item_matches
     from stackscope.render.tasks import task_lines
+    from stackscope.snapshot.diagnosing import diagnose_snapshot
 
     session = debugger.session
     snapshot = session.snapshots.tasks_now()
@@ -64,6 +69,9 @@ def tasks(debugger: Host, argument: str) -> None:
             f"No task has {argument!r} in its name, state or place. 'tasks' shows all {count}."
         )
         return
+    stuck = None if argument else stuck_line(diagnose_snapshot(snapshot, deep=False, at_once=True))
+    if stuck is not None:
+        lines.append([*stuck, ("note", " (see 'why')")])
     debugger.show(lines, console)
 
 
