@@ -52,7 +52,7 @@ SHARES = (0.0, 0.4, 0.5, 1.0)
 RESUMABLE = (AsyncGeneratorType, CoroutineType, GeneratorType)
 """The types of what the collector closes."""
 
-_target_of: Callable[[object], object] = weakref.ref.__call__
+_target_of: Callable[[object], object] = weakref.ref.__call__  # type: ignore[assignment]
 
 
 def counts_references() -> bool:

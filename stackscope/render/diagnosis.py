@@ -117,7 +117,7 @@ def nothing_line(diagnosis: Diagnosis) -> Line:
     for node in waiting:
         kind = KINDS_OF_WAITS[_kind_of_wait(node.waiting)]
         counts[kind] = counts.get(kind, 0) + 1
-    parts = []
+    parts: List[str] = []
     for kind in sorted(counts, key=lambda kind: (-counts[kind], KINDS_OF_WAITS.index(kind))):
         number = counts[kind]
         who = str(number) if parts else f"{count(number, 'task')} wait{'s' * (number == 1)}"
@@ -186,14 +186,14 @@ def chain_lines(diagnosis: Diagnosis, node: Node) -> Iterator[Line]:
     while id(node) not in seen and len(seen) < LONGEST_CHAIN:
         seen[id(node)] = node
         yield from _node_lines(node, stuck.get(id(node), Finding("", False, [node])))
-        edge = _next_edge(edges.get(id(node), ()), {*stuck, *behind})
-        if edge is None:
+        step = _next_edge(edges.get(id(node), ()), {*stuck, *behind})
+        if step is None:
             yield [("text", f"{INDENT}{_end_of_chain(node, stuck.get(id(node)))}")]
             return
-        others = f", or {count(len(edge.targets) - 1, 'other')}" if len(edge.targets) > 1 else ""
-        node = _worst(edge.targets, {*stuck, *behind})
-        how = "which needs" if edge.obj is None else "which has to come from"
-        likely = "" if edge.certain else " as far as is known"
+        others = f", or {count(len(step.targets) - 1, 'other')}" if len(step.targets) > 1 else ""
+        node = _worst(step.targets, {*stuck, *behind})
+        how = "which needs" if step.obj is None else "which has to come from"
+        likely = "" if step.certain else " as far as is known"
         yield [("comment", f"{INDENT}{how}{likely}: "), _name(node), ("comment", others)]
     yield [("alert", f"{INDENT}and so on, in a circle: "), _name(node)]
 
@@ -219,10 +219,14 @@ def _end_of_chain(node: Node, finding: Optional[Finding]) -> str:
         return "which doesn't wait" if getattr(node, "state", "") != "waiting" else "which waits"
     kind = _kind_of_wait(waiting)
     return (
-        "which a timer ends",
-        "which ends from outside of the program",
-        "which ends with that call",
-    )[kind] if kind < 3 else "which somebody alive may end; who, isn't known"
+        (
+            "which a timer ends",
+            "which ends from outside of the program",
+            "which ends with that call",
+        )[kind]
+        if kind < 3
+        else "which somebody alive may end; who, isn't known"
+    )
 
 
 # ----------------------------------------------------------------------- a finding
@@ -349,7 +353,10 @@ def _place(frame: Optional[Frame]) -> Line:
 
 
 def _at(frame: Frame, lineno: int) -> Line:
-    return [("path", safe_text(frame.filename)), ("comment", f":{lineno} in {safe_text(frame.funcname)}")]
+    return [
+        ("path", safe_text(frame.filename)),
+        ("comment", f":{lineno} in {safe_text(frame.funcname)}"),
+    ]
 
 
 def _source_of(frame: Optional[Frame]) -> str:

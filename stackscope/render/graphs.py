@@ -92,5 +92,7 @@ def _what(edge: Edge) -> str:
 
 def _escaped(text: str) -> str:
     """A name in double quotes of either language: what means something there is replaced."""
-    shown = "".join([one if one.isalnum() or one in " _-.,:/()" else f"#{ord(one)};" for one in text[:LONGEST]])
+    shown = "".join(
+        [one if one.isalnum() or one in " _-.,:/()" else f"#{ord(one)};" for one in text[:LONGEST]]
+    )
     return shown if len(text) <= LONGEST else f"{shown}..."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from stackscope.model.saved import type_name_of
 from stackscope.model.snapshot import TaskNode, ThreadNode
 from stackscope.render.diagnosis import at_place, context_with, counted
-from stackscope.render.words import count, held_by_pieces
+from stackscope.render.words import held_by_pieces
 from stackscope.safe.text import safe_text
 
 TYPE_CHECKING = False

@@ -739,7 +739,7 @@ def _held_by_pieces(
 
 
 def held_by_pieces(waits: Sequence[Waiting]) -> List[str]:
-    """Who has what is waited for: ``held by task 3 (a)``, in pieces, of which names are a `Link`."""
+    """Who has what is waited for, in pieces, of which each name is a `Link`."""
     return _held_by_pieces(waits, _label, lambda name: f"task {name}")
 
 

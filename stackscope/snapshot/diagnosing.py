@@ -73,9 +73,7 @@ def diagnose_snapshot(
         likely = patient.findings(patient.likely_stuck(stuck), certain=False)
         findings += _without_known(likely, findings)
     patient.drop_moved(findings, at_once=at_once)
-    findings += blocked_loops(
-        snapshot, findings, at_once=at_once or not patient.is_alive
-    )
+    findings += blocked_loops(snapshot, findings, at_once=at_once or not patient.is_alive)
     findings.sort(key=lambda one: (not one.certain, KINDS.index(one.kind)))
     return Diagnosis(findings, patient.graph(), snapshot, is_deep)
 
@@ -246,7 +244,9 @@ class _Patient:
         known = {id(vertex) for vertex in stuck}
         stuck += [one for key, one in self.nearest.items() if key in known and id(one) not in known]
         found = [
-            Finding(DEADLOCK, certain, in_order(part, self.nearest_edges_of), reason=self._reason(part))
+            Finding(
+                DEADLOCK, certain, in_order(part, self.nearest_edges_of), reason=self._reason(part)
+            )
             for part in parts_among(stuck, self.nearest_edges_of)
         ]
         if certain:

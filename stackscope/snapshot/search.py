@@ -60,7 +60,7 @@ OURS = (
 
 def search(
     liveness: Liveness,
-    undecided: Sequence[TaskNode],
+    undecided: Sequence[Node],
     nodes: Sequence[Node],
     progress: Optional[Callable[[float], object]],
 ) -> None:
@@ -72,16 +72,17 @@ def search(
         nodes: All nodes.
         progress: See `stackscope.diagnose`.
     """
-    by_waker: Dict[int, List[TaskNode]] = {}
+    by_waker: Dict[int, List[Node]] = {}
     silent: Set[int] = set()
     for node in undecided:
-        for waker in wakers_of_task(node.task):
+        task = object_of(node)
+        for waker in wakers_of_task(task):
             # By its id alone: a reference of ours would count as one of the program.
             by_waker.setdefault(id(waker), []).append(node)
-        if id(node.task) in by_waker:
-            silent.update(map(id, ask_about(silent_about, node.task) or ()))
+        if id(task) in by_waker:
+            silent.update(map(id, ask_about(silent_about, task) or ()))
             silent.update(id(context.obj) for context in contexts_in(node.stack))
-    waker = None
+    task = waker = None
     stuck = [node for node in nodes if liveness.is_stuck(node)]
     closed = {id(obj) for node in stuck for obj in _parts_of(node)}
     reachable = Reachable(set(by_waker), closed, silent, OURS, progress)

@@ -33,4 +33,14 @@ from stackscope_pdb.commands import (
     why,
 )
 
-__all__ = ["contexts", "exceptions", "frames", "stacks", "sticky", "tasks", "threads", "watching", "why"]
+__all__ = [
+    "contexts",
+    "exceptions",
+    "frames",
+    "stacks",
+    "sticky",
+    "tasks",
+    "threads",
+    "watching",
+    "why",
+]

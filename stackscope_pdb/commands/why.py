@@ -76,7 +76,7 @@ def _diagnose(debugger: Host, snapshot: Snapshot) -> Diagnosis:
     from stackscope import diagnose
 
     begun = time.monotonic()
-    told = []
+    told: List[float] = []
 
     def report(share: float) -> None:
         if not told and time.monotonic() - begun > PATIENCE:

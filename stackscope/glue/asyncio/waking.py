@@ -93,7 +93,10 @@ def _inside(obj: Any) -> Iterator[object]:
 
 
 PASSED = frozenset(
-    "module type function code frame coroutine generator Context Loop Future".split()
+    (
+        *("Context", "Future", "Loop", "code", "coroutine"),
+        *("frame", "function", "generator", "module", "type"),
+    )
 )
 """The names of types of what leads everywhere, or has no task of its own."""
 

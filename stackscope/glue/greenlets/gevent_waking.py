@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gevent import Greenlet, Timeout
+from gevent import Greenlet, Timeout  # type: ignore[import-untyped,unused-ignore]
 
 from stackscope.interpreter.heap import instances, subclasses
 from stackscope.safe.interruptions import attempt
@@ -27,7 +27,7 @@ def greenlets_with_timeouts(tasks: Sequence[object]) -> List[object]:
 
 
 def _greenlet_of(timeout: Any) -> object:
-    """The greenlet that the timer of a timeout throws into (``_on_expiration``, gevent 20 to 25)."""
+    """The greenlet that the timer of a timeout throws into (gevent/timeout.py, 20 to 25)."""
     timer = instance_attributes(timeout).get("timer")
     args = getattr(timer, "args", None)
     return args[0] if type(args) is tuple and args else None

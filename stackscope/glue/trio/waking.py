@@ -23,7 +23,7 @@ from stackscope.snapshot.waking import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Iterator, List, Sequence
+    from typing import Dict, Iterator, List, Sequence, Set
 
 __all__ = ["install"]
 
@@ -33,7 +33,7 @@ def task_and_scopes(task: Any) -> List[object]:
 
     That of a nursery doesn't count: all who have started something in it have that.
     """
-    of_nurseries = set()
+    of_nurseries: Set[int] = set()
     inner = task
     while inner is not None:
         of_nurseries.update(id(nursery.cancel_scope) for nursery in inner.child_nurseries)
@@ -72,7 +72,7 @@ def _statuses(task: Any) -> Iterator[Any]:
 
 def tasks_with_deadlines(tasks: Sequence[Any]) -> List[object]:
     """The tasks that a cancel scope around them cancels some day."""
-    known = {}
+    known: Dict[int, bool] = {}
     found: List[object] = []
     for task in tasks:
         if not is_instance(task, (trio.lowlevel.Task,)):
