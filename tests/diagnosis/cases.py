@@ -28,6 +28,8 @@ MODULES = (
     "healthy.in_threads",
     "healthy.moving",
     "healthy.on_gevent",
+    "hostile.objects",
+    "hostile.moments",
 )
 
 ASYNCIO = ("asyncio", "uvloop")
