@@ -12,7 +12,7 @@ import builtins
 import concurrent.futures
 import contextvars
 import ctypes
-import datetime
+import datetime as dt
 import functools
 import gc
 import os
@@ -505,12 +505,12 @@ def a_reference_that_only_c_has(event):
 def a_time_zone(event):
     """`datetime` has a reference to it that the collector doesn't see."""
 
-    class Zone(datetime.tzinfo):
+    class Zone(dt.tzinfo):
         pass
 
     zone = Zone()
     zone.event = event
-    KEPT.append(datetime.datetime(2000, 1, 1, tzinfo=zone))
+    KEPT.append(dt.datetime(2000, 1, 1, tzinfo=zone))
 
 
 @woken_by

@@ -195,9 +195,7 @@ def a_lock_that_another_task_of_the_loop_has():
     run_with_others(blocks)
 
 
-@planted(
-    deadlock("blocks", "@lock_again", may_have=["MainThread"]), on="beside", skip=tells_locks
-)
+@planted(deadlock("blocks", "@lock_again", may_have=["MainThread"]), on="beside", skip=tells_locks)
 def a_lock_that_the_task_has_itself():
     async def blocks():
         with lock:

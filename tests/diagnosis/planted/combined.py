@@ -6,7 +6,7 @@ import asyncio
 import threading
 
 from tests.diagnosis.cases import ASYNCIO, CPYTHON, abandoned, deadlock, planted
-from tests.diagnosis.starting import start, start_thread
+from tests.diagnosis.starting import KEPT, start, start_thread
 
 tells_locks = None if CPYTHON else "there is no telling what a thread waits for"
 
@@ -100,6 +100,7 @@ async def one_abandoned_among_two_hundred_that_wait_for_others():
 
 
 async def waits_for(future, name):
+    KEPT.add(asyncio.current_task())
     asyncio.current_task().set_name(name)
     await asyncio.wrap_future(future)
 
@@ -119,6 +120,7 @@ def tasks_of_two_loops():
     """Each waits for the other's result, without blocking its loop."""
 
     async def left():
+        KEPT.add(asyncio.current_task())
         asyncio.current_task().set_name("left")
         known.set()
         while "right" not in futures:

@@ -6,16 +6,25 @@ the main greenlet looks, so that others may be stuck.
 
 from __future__ import annotations
 
+import types
+
 from tests.diagnosis.cases import abandoned, deadlock, planted
 
 KEPT = []
 
 
 def spawn(function, *args, name):
+    """Start a greenlet; it is named after its function."""
     import gevent
 
+    if isinstance(function, types.FunctionType):
+        function = types.FunctionType(
+            function.__code__.replace(co_name=name),
+            function.__globals__,
+            name,
+            closure=function.__closure__,
+        )
     greenlet = gevent.spawn(function, *args)
-    greenlet.name = name
     KEPT.append(greenlet)
     return greenlet
 
