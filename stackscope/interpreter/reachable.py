@@ -25,10 +25,11 @@ import sys
 import weakref
 from itertools import compress
 from operator import sub
-from types import ModuleType, TracebackType
+from types import AsyncGeneratorType, CoroutineType, GeneratorType, ModuleType
 
 from stackscope.interpreter.facts import IS_CPYTHON, has_gil
 from stackscope.interpreter.heap import all_but_tuples, subclasses
+from stackscope.safe.objects import class_attribute
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,6 +44,9 @@ CHUNK = 20_000
 
 SHARES = (0.0, 0.45, 0.5, 1.0)
 """How far the work is done before and after counting, finding roots and following these."""
+
+RESUMABLE = (AsyncGeneratorType, CoroutineType, GeneratorType)
+"""The types of what the collector closes."""
 
 _target_of: Callable[[object], object] = weakref.ref.__call__
 
@@ -76,6 +80,7 @@ class Reachable:
         self._closed = closed
         self._silent = silent
         self._progress = progress
+        self._finalized: Dict[int, bool] = {}
         self._modules = set(map(id, subclasses(ModuleType)))
         self._weak = set(map(id, subclasses(weakref.ref)))
         self._passive = set(map(id, passive))
@@ -107,6 +112,50 @@ class Reachable:
             self._report(2, done)
         reached, self._reached = self._reached, []
         return reached
+
+    def follow_what_may_come_back(self) -> List[int]:
+        """Follow what isn't reached, but may run code all the same.
+
+        That are the finalizers of garbage that the collector hasn't found as yet, and whatever has
+        an object through a proxy, which doesn't tell of what it stands for.
+        """
+        held = self._held()
+        for place, obj in enumerate(self._objects):
+            if not self._live[place] and not held[place] and self._has_finalizer(obj):
+                self._reach(obj, None)
+        for place, obj in enumerate(self._objects):
+            if not self._live[place] and weakref.getweakrefcount(obj):
+                refs = weakref.getweakrefs(obj)
+                if any(type(one) is proxy for one in refs for proxy in weakref.ProxyTypes):
+                    self._reach(obj, None)
+        return self.follow()
+
+    def close(self) -> None:
+        """Let go of all objects. This one is among them, and would keep them otherwise."""
+        self._objects.clear()
+        self._todo.clear()
+
+    def _held(self) -> bytearray:
+        """A mark for each object that something closed leads to."""
+        held = bytearray(len(self._objects))
+        get, live = self._index.get, self._live
+        todo = [obj for obj in self._objects if id(obj) in self._closed]
+        while todo:
+            for one in self._referents(todo.pop()):
+                place = get(id(one))
+                if place is not None and not held[place]:
+                    held[place] = 1
+                    if not live[place] or id(one) in self._closed:
+                        todo.append(one)
+        return held
+
+    def _has_finalizer(self, obj: object) -> bool:
+        cls = type(obj)
+        known = self._finalized.get(id(cls))
+        if known is None:
+            known = any(cls is one for one in RESUMABLE) or class_attribute(cls, "__del__") is not None
+            self._finalized[id(cls)] = known
+        return known
 
     # ------------------------------------------------------------------ roots
 
@@ -164,10 +213,6 @@ class Reachable:
         return gc.get_referents(obj)
 
     def _follow(self, obj: object) -> None:
-        if type(obj) is TracebackType:
-            # Its frames run no more. Those that do are found through what they are frames of.
-            self._reach(obj.tb_next, obj)
-            return
         for one in self._referents(obj):
             self._reach(one, obj)
         if id(type(obj)) in self._weak:

@@ -18,7 +18,7 @@ from stackscope.model.diagnosis import (
     Finding,
     Graph,
 )
-from stackscope.model.snapshot import ItemNode, TaskNode
+from stackscope.model.snapshot import ItemNode, TaskNode, ThreadNode
 from stackscope.safe.interruptions import attempt
 from stackscope.snapshot.blocked import blocked_loops
 from stackscope.snapshot.circles import in_order, parts_among
@@ -29,7 +29,7 @@ from stackscope.snapshot.search import search
 from stackscope.snapshot.stillness import Stillness, is_alive
 from stackscope.snapshot.users import Users, find_users, missing_call
 from stackscope.snapshot.waits import ask_about
-from stackscope.snapshot.waking import waker_of
+from stackscope.snapshot.waking import is_endless, limits_are_known, wakers_of_task
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ class _Patient:
         for vertex in needs.vertices:
             if isinstance(vertex, Either):
                 continue
-            if id(vertex) in self.limited or isinstance(vertex, ItemNode):
+            if id(vertex) in self.limited or not _is_decidable(vertex):
                 live.append(vertex)
             elif not needs.proved_edges_of(vertex):
                 if is_deep and isinstance(vertex, TaskNode) and _may_be_lost(vertex):
@@ -261,13 +261,26 @@ class _Patient:
         in_circles = {id(node) for finding in others for node in finding.nodes}
         groups: Dict[object, List[Node]] = {}
         for node in _nodes(stuck):
-            if id(node) in in_circles or any(id(one) in some for one in self.nearest_edges_of(node)):
+            if id(node) in in_circles or self._is_meant_to_wait(node):
+                continue
+            if any(id(one) in some for one in self.nearest_edges_of(node)):
                 continue
             groups.setdefault(_place(node), []).append(node)
         return [
             Finding(ABANDONED, True, nodes, missing=attempt("", missing_call, nodes[0]))
             for nodes in groups.values()
         ]
+
+    def _is_meant_to_wait(self, node: Node) -> bool:
+        """Whether something waits on purpose until it is cancelled.
+
+        So do main tasks that await a future of their own: ``await asyncio.Future()``.
+        """
+        if is_endless(node.stack):
+            return True
+        is_of_users = node.waiting is not None and node.waiting.awaiting is not None
+        needed_by = self.needed_by.get(id(node), ())
+        return is_of_users and any(isinstance(one, ThreadNode) for one in needed_by)
 
     def _add_behind(self, findings: Sequence[Finding], stuck: Sequence[Vertex]) -> None:
         """Tell of each finding what only waits behind it; of the first one, if of several."""
@@ -347,13 +360,20 @@ def _unique(nodes: Iterable[Node]) -> List[Node]:
     return list({id(node): node for node in nodes}.values())
 
 
+def _is_decidable(node: Node) -> bool:
+    """Whether anything would be known of a timer that ends the wait of a node."""
+    if isinstance(node, ItemNode):
+        return bool(ask_about(limits_are_known, node.item))
+    return True
+
+
 def _may_be_lost(node: TaskNode) -> bool:
     """Whether it isn't known that something outside of the program ends a wait."""
     if node.state != "waiting":
         return False
     if node.waiting is not None and any(one.resource for one in node.waiting.layers()):
         return False
-    return ask_about(waker_of, node.task) is not None
+    return bool(wakers_of_task(node.task))
 
 
 def _place(node: Node) -> object:

@@ -6,6 +6,7 @@ from stackscope.interpreter.frames.blocking import may_give_up
 from stackscope.interpreter.frames.variables import local_value
 from stackscope.model.snapshot import TaskNode, ThreadNode
 from stackscope.safe.interruptions import attempt
+from stackscope.snapshot.inside import object_of
 from stackscope.snapshot.user_code import is_runtime_frame
 from stackscope.snapshot.waking import limited_tasks
 
@@ -42,7 +43,7 @@ def limited_nodes(nodes: Sequence[Node], by_object: Mapping[int, Node]) -> Set[i
             cancelled.append(node)
         if isinstance(node, ThreadNode) and attempt(True, may_time_out, node):
             found.add(id(node))
-    tasks = [node.task for node in nodes if isinstance(node, TaskNode)]
+    tasks = [object_of(node) for node in nodes if not isinstance(node, ThreadNode)]
     cancelled += [by_object[id(task)] for task in limited_tasks(tasks) if id(task) in by_object]
     seen: Dict[int, Node] = {}
     while cancelled:

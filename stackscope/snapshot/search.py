@@ -23,7 +23,7 @@ from stackscope.snapshot.liveness import Liveness
 from stackscope.snapshot.needs import Either, Needs
 from stackscope.snapshot.stillness import Stillness
 from stackscope.snapshot.waits import ask_about
-from stackscope.snapshot.waking import silent_about, waker_of
+from stackscope.snapshot.waking import silent_about, wakers_of_task
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,24 +75,34 @@ def search(
     by_waker: Dict[int, List[TaskNode]] = {}
     silent: Set[int] = set()
     for node in undecided:
-        # By its id alone: a reference of ours would count as one of the program.
-        by_waker.setdefault(id(ask_about(waker_of, node.task)), []).append(node)
+        for waker in wakers_of_task(node.task):
+            # By its id alone: a reference of ours would count as one of the program.
+            by_waker.setdefault(id(waker), []).append(node)
         if id(node.task) in by_waker:
             silent.update(map(id, ask_about(silent_about, node.task) or ()))
             silent.update(id(context.obj) for context in contexts_in(node.stack))
+    waker = None
     stuck = [node for node in nodes if liveness.is_stuck(node)]
     closed = {id(obj) for node in stuck for obj in _parts_of(node)}
     reachable = Reachable(set(by_waker), closed, silent, OURS, progress)
-    reachable.open(obj for node in nodes if not liveness.is_stuck(node) for obj in _parts_of(node))
-    while True:
-        reached = reachable.follow()
-        woken = [node for waker in reached for node in by_waker[waker]]
-        live = liveness.begin(woken)
+    try:
         reachable.open(
-            obj for node in live if not isinstance(node, Either) for obj in _parts_of(node)
+            obj for node in nodes if not liveness.is_stuck(node) for obj in _parts_of(node)
         )
-        if not live and not reached:
-            return
+        follow = reachable.follow
+        while True:
+            live = liveness.begin(node for one in follow() for node in by_waker[one])
+            reachable.open(
+                obj for node in live if not isinstance(node, Either) for obj in _parts_of(node)
+            )
+            if live:
+                follow = reachable.follow
+            elif follow == reachable.follow:
+                follow = reachable.follow_what_may_come_back
+            else:
+                return
+    finally:
+        reachable.close()
 
 
 def _parts_of(node: Node) -> Iterator[object]:
