@@ -21,6 +21,7 @@ MODULES = (
     "planted.blocked_loops",
     "planted.combined",
     "planted.on_gevent",
+    "planted.examples",
     "healthy.on_asyncio",
     "healthy.wakers",
     "healthy.servers",
@@ -28,6 +29,7 @@ MODULES = (
     "healthy.in_threads",
     "healthy.moving",
     "healthy.on_gevent",
+    "healthy.examples",
     "hostile.objects",
     "hostile.moments",
 )

@@ -86,6 +86,12 @@ class Look:
         diagnosis = stackscope.diagnose()
         self.seconds = time.monotonic() - begun
         self.count += 1
+        is_missing = self.judge(diagnosis)
+        del diagnosis  # it has this very frame, which must not have it
+        return is_missing and time.monotonic() < self.until
+
+    def judge(self, diagnosis):
+        """Note what a diagnosis tells; returns whether it is only that something is missing."""
         self.found = [brief(finding) for finding in diagnosis.findings]
         self.text = str(diagnosis)
         self.problems = false_findings(self.case, self.found)
@@ -93,7 +99,7 @@ class Look:
             return False
         self.problems = missing(self.case, self.found, self.text)
         if self.problems:
-            return time.monotonic() < self.until
+            return True
         self.problems = saved_alike(diagnosis)
         return False
 

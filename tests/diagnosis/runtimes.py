@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import os
 import threading
 import time
 
 from tests.diagnosis.looking import Look
+
+ENOUGH = float(os.environ.get("STACKSCOPE_LOOKS", 8))
+"""For how many seconds a healthy program is looked at; after that it goes on without that."""
 
 PAUSE = 0.05
 """Seconds between two looks."""
@@ -38,9 +42,12 @@ class Looks:
         self.last = Look(case)
         self.problems = []
         self.count = 0
+        self.until = time.monotonic() + ENOUGH
 
     def __call__(self):
         """Look once; from any thread."""
+        if self.count and time.monotonic() > self.until:
+            return
         look = Look(self.case)
         look.again()
         self.count += 1

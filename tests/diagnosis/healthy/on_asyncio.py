@@ -386,7 +386,7 @@ async def a_task_nobody_has_that_sleeps(look):
 
 @healthy(on=ASYNCIO)
 async def nothing_is_kept(look):
-    """What a diagnosis has looked at is freed when the program lets go of it, without a collector."""
+    """What was looked at is freed when the program lets go of it, without a collector."""
 
     class Mine:
         pass

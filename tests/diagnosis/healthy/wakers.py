@@ -370,19 +370,6 @@ def a_cached_result(event):
 
 
 @woken_by
-def a_traceback_that_is_kept(event):
-    """A debugger could be started on it: the frame has the event as a variable."""
-
-    def fails(event):
-        raise ValueError
-
-    try:
-        fails(event)
-    except ValueError as error:
-        KEPT.append(error)
-
-
-@woken_by
 def a_cell_of_a_garbage_cycle_with_a_finalizer(event):
     """The collector will call it."""
 
