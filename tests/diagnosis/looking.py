@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import stackscope
@@ -47,9 +48,16 @@ def missing(case, found, text):
             told = f"{one['text']}\n{one['advice']}"
             words = [*finding.nodes, *case.words_of(finding)]
             problems += [f"{finding} doesn't tell {word!r}" for word in words if word not in told]
+            problems += [f"it sends people to {place}" for place in foreign_places(one["advice"])]
     if case.behind and not problems and not tells_number(text, case.behind):
         problems.append(f"it isn't told that {case.behind} wait behind")
     return problems
+
+
+def foreign_places(advice):
+    """The files and lines in an advice that aren't the program's own."""
+    places = re.findall(r"\S+\.py:\d+", advice)
+    return [place for place in places if not re.search(r"\b(tests|examples)\b", place)]
 
 
 def tells_number(text, number):

@@ -217,3 +217,16 @@ def some_wait_behind():
     time.sleep(0.1)
     thread = start_thread(wants, a, name="wants")
     start_thread(joins, thread, name="joins")
+
+
+@planted(abandoned("waits", "@wants_lock_of_ended", certain=None), on="threads", skip=tells_locks)
+def a_lock_whose_holder_has_ended():
+    """Only the thread that has such a lock can release it, and that one is gone."""
+
+    def waits():
+        with lock:  # @wants_lock_of_ended
+            pass
+
+    lock = threading.RLock()
+    start_thread(lock.acquire, name="takes").join()
+    start_thread(waits, name="waits")

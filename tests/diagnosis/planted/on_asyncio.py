@@ -486,3 +486,94 @@ async def with_a_child_that_is_done():
         await event.wait()  # @waits_with_a_child_that_is_done
 
     start(waits(), "waits")
+
+
+# ------------------------------------------------ held and waited for in other ways
+
+
+@planted(deadlock("first second", "@enters_stack"), on=ASYNCIO)
+async def two_locks_in_exit_stacks():
+    async def enters_by_stack(first, second):
+        async with contextlib.AsyncExitStack() as stack:
+            await stack.enter_async_context(first)
+            await asyncio.sleep(0)
+            await stack.enter_async_context(second)  # @enters_stack
+
+    a, b = asyncio.Lock(), asyncio.Lock()
+    start(enters_by_stack(a, b), "first")
+    start(enters_by_stack(b, a), "second")
+
+
+@planted(deadlock("first second", "@locked_by_manager"), on=ASYNCIO)
+async def two_locks_in_managers_of_the_programs_own():
+    @contextlib.asynccontextmanager
+    async def locked(lock):
+        async with lock:  # @locked_by_manager
+            yield
+
+    async def enters_managers(first, second):
+        async with locked(first):
+            await asyncio.sleep(0)
+            async with locked(second):
+                pass
+
+    a, b = asyncio.Lock(), asyncio.Lock()
+    start(enters_managers(a, b), "first")
+    start(enters_managers(b, a), "second")
+
+
+@planted(deadlock("first second", "@waits_without_limit"), on=ASYNCIO)
+async def a_time_limit_that_is_none():
+    async def enters_without_limit(first, second):
+        async with first:
+            await asyncio.sleep(0)
+            await asyncio.wait_for(second.acquire(), None)  # @waits_without_limit
+
+    a, b = asyncio.Lock(), asyncio.Lock()
+    start(enters_without_limit(a, b), "first")
+    start(enters_without_limit(b, a), "second")
+
+
+@planted(deadlock("parent left right", "@any_of_them"), on=ASYNCIO)
+async def any_of_several_that_are_all_stuck():
+    async def parent():
+        async with lock:
+            others = [start(wants(lock), "left"), start(wants(lock), "right")]
+            await asyncio.wait(others, return_when="FIRST_COMPLETED")  # @any_of_them
+
+    lock = asyncio.Lock()
+    start(parent(), "parent")
+
+
+@planted(abandoned("waits", "@wants_lock_of_ended"), on=ASYNCIO)
+async def a_lock_whose_holder_has_ended():
+    async def takes(lock):
+        await lock.acquire()
+
+    async def waits(lock):
+        await lock.acquire()  # @wants_lock_of_ended
+
+    lock = asyncio.Lock()
+    await start(takes(lock), "takes")
+    start(waits(lock), "waits")
+
+
+@planted(deadlock("holder other", "@other_wants"), on=ASYNCIO, behind=3)
+async def others_stand_in_line_for_both():
+    """Those in line before and after them are not to blame."""
+
+    async def hold(first, second):
+        async with first:
+            await go.wait()
+            async with second:  # @other_wants
+                pass
+
+    a, b, go = asyncio.Lock(), asyncio.Lock(), asyncio.Event()
+    start(hold(a, b), "holder")
+    start(hold(b, a), "other")
+    await asyncio.sleep(0)
+    start(wants(a), "in-line-1")
+    start(wants(b), "in-line-2")
+    start(wants(a), "in-line-3")
+    await asyncio.sleep(0)
+    go.set()
