@@ -90,13 +90,16 @@ class Case:
         findings: What has to be found; nothing in a healthy one.
         skip: Why it can't run on this interpreter, if so.
         behind: How many wait behind the findings, to be told in the text of the diagnosis.
+        searched: Whether only a search of the heap tells it, which needs counted references.
     """
 
-    def __init__(self, function, runtimes, findings, skip, behind):
+    def __init__(self, function, runtimes, findings, *, skip=None, behind=0, searched=False):
         self.function = function
         self.runtimes = (runtimes,) if isinstance(runtimes, str) else runtimes
         self.findings = findings
         self.skip = skip
+        if not CPYTHON and (searched or any(one.kind == "abandoned" for one in findings)):
+            self.skip = self.skip or "where references aren't counted, the heap isn't searched"
         self.behind = behind
         self.module = function.__module__
         self.name = f"{self.module.partition('.diagnosis.')[2]}.{function.__name__}"
@@ -129,11 +132,11 @@ PLANTED = []
 HEALTHY = []
 
 
-def planted(*findings, on, skip=None, behind=0):
-    """Make the decorated function a program that gets stuck, with all that has to be found."""
+def planted(*findings, on, **options):
+    """Make the decorated function a program that gets stuck; ``options`` as for `Case`."""
 
     def add(function):
-        PLANTED.append(Case(function, on, findings, skip, behind))
+        PLANTED.append(Case(function, on, findings, **options))
         return function
 
     return add
@@ -146,7 +149,7 @@ def healthy(*, on, skip=None):
     """
 
     def add(function):
-        HEALTHY.append(Case(function, on, (), skip, 0))
+        HEALTHY.append(Case(function, on, (), skip=skip))
         return function
 
     return add

@@ -71,7 +71,7 @@ async def a_task_group_in_the_lock_of_its_child(group):
     await settled()
 
 
-@planted(deadlock("first second", "@waits_for_other"), on=ANYIO)
+@planted(deadlock("first second", "@waits_for_other"), on=ANYIO, searched=True)
 async def events_of_each_others(group):
     async def waits_and_sets(mine, others):
         await mine.wait()  # @waits_for_other

@@ -43,7 +43,7 @@ async def acquires(first, second):
     first.release()
 
 
-@planted(deadlock("first second", "@acquires"), on=ASYNCIO)
+@planted(deadlock("first second", "@acquires"), on=ASYNCIO, searched=True)
 async def two_locks_by_acquire():
     """Nobody but these two has the locks, so it is certain even if it isn't who holds them."""
     a, b = asyncio.Lock(), asyncio.Lock()
@@ -309,14 +309,14 @@ async def waits_and_sets(mine, others):
     others.set()
 
 
-@planted(deadlock("first second", "@waits_for_other"), on=ASYNCIO)
+@planted(deadlock("first second", "@waits_for_other"), on=ASYNCIO, searched=True)
 async def events_of_each_others():
     a, b = asyncio.Event(), asyncio.Event()
     start(waits_and_sets(a, b), "first")
     start(waits_and_sets(b, a), "second")
 
 
-@planted(deadlock("first second", "@swaps"), on=ASYNCIO)
+@planted(deadlock("first second", "@swaps"), on=ASYNCIO, searched=True)
 async def queues_of_each_others():
     async def swap(mine, others):
         item = await mine.get()  # @swaps
@@ -327,7 +327,7 @@ async def queues_of_each_others():
     start(swap(b, a), "second")
 
 
-@planted(deadlock("holder waiter", "@holder_waits", "@waiter_wants"), on=ASYNCIO)
+@planted(deadlock("holder waiter", "@holder_waits", "@waiter_wants"), on=ASYNCIO, searched=True)
 async def a_lock_and_an_event_crossed():
     async def hold():
         async with lock:
@@ -522,7 +522,7 @@ async def two_locks_in_managers_of_the_programs_own():
     start(enters_managers(b, a), "second")
 
 
-@planted(deadlock("first second", "@waits_without_limit"), on=ASYNCIO)
+@planted(deadlock("first second", "@waits_without_limit"), on=ASYNCIO, searched=True)
 async def a_time_limit_that_is_none():
     async def enters_without_limit(first, second):
         async with first:

@@ -97,7 +97,7 @@ def an_event_nobody_has():
     settle()
 
 
-@planted(deadlock("first second", "@waits_for_other", certain=None), on="gevent")
+@planted(deadlock("first second", "@waits_for_other", certain=None), on="gevent", searched=True)
 def events_of_each_others():
     from gevent.event import Event
 

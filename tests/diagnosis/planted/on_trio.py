@@ -70,7 +70,7 @@ async def a_nursery_in_the_lock_of_its_child(nursery):
     nursery.start_soon(parent, name="parent")
 
 
-@planted(deadlock("first second", "@waits_for_other"), on="trio")
+@planted(deadlock("first second", "@waits_for_other"), on="trio", searched=True)
 async def events_of_each_others(nursery):
     async def waits_and_sets(mine, others):
         await mine.wait()  # @waits_for_other
@@ -119,7 +119,9 @@ async def a_full_channel_whose_receiver_nobody_has(nursery):
     nursery.start_soon(sends, sender, name="sender")
 
 
-@planted(deadlock("receiver keeper", "@receives_until_closed", "@keeps_sender"), on="trio")
+@planted(
+    deadlock("receiver keeper", "@receives_until_closed", "@keeps_sender"), on="trio", searched=True
+)
 async def the_sender_is_kept_by_who_waits_for_the_receiver(nursery):
     async def receives(channel):
         async for _ in channel:  # @receives_until_closed
