@@ -64,7 +64,7 @@ def diagnose_snapshot(
     patient = _Patient(snapshot, extraction)
     is_deep = deep and counts_references() and patient.is_alive
     stuck = patient.surely_stuck(is_deep, progress)
-    if is_deep and stuck and patient.undecided:
+    if is_deep and stuck and patient.undecided and _others_run(snapshot):
         # Others may have run meanwhile, and moved what was looked for: both searches have to agree.
         again = {id(vertex) for vertex in patient.surely_stuck(is_deep, progress)}
         stuck = [vertex for vertex in stuck if id(vertex) in again]
@@ -78,6 +78,11 @@ def diagnose_snapshot(
     )
     findings.sort(key=lambda one: (not one.certain, KINDS.index(one.kind)))
     return Diagnosis(findings, patient.graph(), snapshot, is_deep)
+
+
+def _others_run(snapshot: Snapshot) -> bool:
+    """Whether other threads may have run meanwhile."""
+    return any(not thread.is_here and thread.waiting is None for thread in snapshot.threads)
 
 
 def _without_known(likely: List[Finding], known: List[Finding]) -> List[Finding]:
