@@ -14,6 +14,7 @@ import threading
 import time
 
 from tests.diagnosis.looking import Look
+from tests.diagnosis.starting import KEPT
 
 ENOUGH = float(os.environ.get("STACKSCOPE_LOOKS", 8))
 """For how many seconds a healthy program is looked at; after that it goes on without that."""
@@ -72,6 +73,9 @@ class Looks:
     def result(self):
         if not self.count:
             self.problems.append("it was never looked at")
+        for task in KEPT:
+            if task.done() and not task.cancelled() and task.exception() is not None:
+                self.problems.append(f"{task} has failed")
         return {**self.last.result(), "problems": self.problems, "count": self.count}
 
 

@@ -9,7 +9,9 @@ import threading
 import time
 
 from tests.diagnosis.cases import ASYNCIO, healthy
-from tests.diagnosis.starting import KEPT, start, start_thread
+from tests.diagnosis.starting import start, start_thread
+
+LISTENING = []
 
 
 def needs(*names):
@@ -83,7 +85,7 @@ async def a_busy_server(look):
 async def a_client_that_waits_for_an_answer(look):
     """The server isn't in this process, and takes its time."""
     listening = socket.create_server(("127.0.0.1", 0))
-    KEPT.add(listening)
+    LISTENING.append(listening)
 
     async def ask():
         reader, writer = await asyncio.open_connection(*listening.getsockname())
@@ -192,3 +194,91 @@ def a_main_task_that_runs_forever(look):
     serving = threading.Event()
     start_thread(looks, name="looks")
     asyncio.run(main())
+
+
+class Intake:
+    """Takes what clients send; nobody is connected just now."""
+
+    def __init__(self):
+        self.lock = asyncio.Lock()
+        self.items = asyncio.Queue()
+        self.room = asyncio.Queue(1)
+
+    async def serve(self, reader, writer):
+        """Called for each connection; needs no lock."""
+        while True:
+            line = await reader.readline()
+            if not line:
+                break
+            await self.items.put(line)
+        writer.close()
+
+    async def consume(self):
+        while True:
+            async with self.lock:
+                await self.items.get()
+
+    async def report(self):
+        async with self.lock:
+            print(self.items.qsize())
+
+
+@healthy(on=ASYNCIO)
+async def a_server_that_will_fill_a_queue(look):
+    """All tasks that know the queue wait for each other, but the next connection puts something."""
+    intake = Intake()
+    server = await asyncio.start_server(intake.serve, "127.0.0.1", 0)
+    address = server.sockets[0].getsockname()
+    serving = start(server.serve_forever(), "serves")
+    start(intake.consume(), "consumes")
+    await asyncio.sleep(0)
+    report = start(intake.report(), "reports")
+    del intake, server
+    await asyncio.sleep(0.01)
+    look()
+    await look.beside()
+    _, writer = await asyncio.open_connection(*address)
+    writer.write(b"item\n")
+    await report
+    writer.close()
+    serving.cancel()
+
+
+@healthy(on=ASYNCIO)
+async def a_lock_that_a_callback_releases(look):
+    """Acquired by one task, and released by a timer."""
+    lock = asyncio.Lock()
+
+    async def lends():
+        await lock.acquire()
+        asyncio.get_running_loop().call_later(1000, lock.release)
+
+    async def wants():
+        async with lock:
+            pass
+
+    await start(lends(), "lends")
+    start(wants(), "wants")
+    await asyncio.sleep(0)
+    look()
+    await look.beside()
+
+
+@healthy(on=ASYNCIO)
+async def a_semaphore_that_anybody_may_release(look):
+    """Used as a counter of jobs: two tasks wait for more than they have, and a timer adds some."""
+    jobs = asyncio.Semaphore(0)
+
+    async def works():
+        await jobs.acquire()
+        await jobs.acquire()
+
+    for number in range(2):
+        start(works(), f"works-{number}")
+    jobs.release()
+    jobs.release()
+    asyncio.get_running_loop().call_later(1000, jobs.release)
+    for _ in range(4):
+        await asyncio.sleep(0)
+    look()
+    await look.beside()

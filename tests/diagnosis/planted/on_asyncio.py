@@ -577,3 +577,19 @@ async def others_stand_in_line_for_both():
     start(wants(a), "in-line-3")
     await asyncio.sleep(0)
     go.set()
+
+
+@planted(deadlock("one other", "@wants_another_permit", certain=False), on=ASYNCIO)
+async def permits_that_somebody_could_add():
+    """Anybody may release a semaphore; a timer has its method. That can't be called certain."""
+
+    async def works():
+        async with permits:
+            await asyncio.sleep(0)
+            async with permits:  # @wants_another_permit
+                pass
+
+    permits = asyncio.Semaphore(2)
+    start(works(), "one")
+    start(works(), "other")
+    asyncio.get_running_loop().call_later(1000, permits.release)
