@@ -11,6 +11,7 @@ these frozen (see `gc.freeze`); every eighth runs with the whole heap, and so do
 
 from __future__ import annotations
 
+import faulthandler
 import gc
 import json
 import os
@@ -88,6 +89,7 @@ def fork(name, runtime):
                 gc.unfreeze()
             os.dup2(errors.fileno(), 1)
             os.dup2(errors.fileno(), 2)
+            faulthandler.dump_traceback_later(LONGEST - 5, exit=True)  # where it hangs
             run_here(name, runtime, lambda result: write_line(writing, json.dumps(result)))
         os.close(writing)
         text = read_line(reading, time.monotonic() + LONGEST)
