@@ -5,8 +5,11 @@ from __future__ import annotations
 import sys
 import time
 
+from stackscope.extraction.extraction import Extraction
 from stackscope.model.diagnosis import BLOCKED_LOOP, Finding
 from stackscope.snapshot.user_code import calls_below_user, name_of_call
+from stackscope.snapshot.waits import ask_about
+from stackscope.snapshot.waking import turn_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,14 +18,14 @@ if TYPE_CHECKING:
 
     from stackscope.model.snapshot import LoopNode, Node, Snapshot, ThreadNode
 
-    Place = Tuple[Optional[FrameType], int]
+    Place = Tuple[Optional[FrameType], int, Optional[float]]
 
 __all__ = ["blocked_loops"]
 
 LONG = 0.25
 """Seconds that a loop has to stand at least to be said to be blocked."""
 
-LOOKS = 6
+LOOKS = 50
 """How often to look meanwhile whether the thread still stands at the same place."""
 
 
@@ -49,8 +52,9 @@ def blocked_loops(
             found.append((loop, thread, actor, call))
     if not found:
         return []
-    places = {id(thread): _place(thread) for _, thread, _, _ in found}
-    seconds = 0.0 if at_once else _watch([thread for _, thread, _, _ in found], places)
+    pairs = [(loop, thread) for loop, thread, _, _ in found]
+    places = {id(thread): _place(loop, thread) for loop, thread in pairs}
+    seconds = 0.0 if at_once else _watch(pairs, places)
     return [
         Finding(
             BLOCKED_LOOP,
@@ -89,19 +93,21 @@ def _call(loop: LoopNode, thread: ThreadNode, has_task: bool) -> str:
     return (name_of_call(below[0]) if below else loop.calls) or thread.calls
 
 
-def _watch(threads: Sequence[ThreadNode], places: Dict[int, Place]) -> float:
+def _watch(pairs: Sequence[Tuple[LoopNode, ThreadNode]], places: Dict[int, Place]) -> float:
     """Look for some time, and forget those of which the thread has moved."""
     begun = time.monotonic()
     for _ in range(LOOKS):
         time.sleep(LONG / LOOKS)
-        for thread in threads:
-            if id(thread) in places and _place(thread) != places[id(thread)]:
+        for loop, thread in pairs:
+            if id(thread) in places and _place(loop, thread) != places[id(thread)]:
                 del places[id(thread)]
         if not places:
             break
     return time.monotonic() - begun
 
 
-def _place(thread: ThreadNode) -> Place:
+def _place(loop: LoopNode, thread: ThreadNode) -> Place:
+    """Where a thread stands, and in which turn its loop is."""
     frame = sys._current_frames().get(thread.ident)
-    return frame, -1 if frame is None else frame.f_lasti
+    turn = Extraction(False, False, None).complete(ask_about, turn_of, loop.loop)
+    return frame, -1 if frame is None else frame.f_lasti, turn

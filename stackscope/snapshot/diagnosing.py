@@ -101,7 +101,7 @@ class _Patient:
         self.is_alive = all(map(is_alive, self.nodes))
         self.stillness = Stillness(self.nodes if self.is_alive else [])
         self.needs, self.limited = extraction.complete(self._look)
-        self.undecided: List[TaskNode] = []
+        self.undecided: List[Node] = []
         self.helpers: Dict[int, Either] = {}
         """By the id of a node: who may end its wait, by what is in variables."""
         self.nearest: Dict[int, Either] = {}
@@ -126,16 +126,17 @@ class _Patient:
     def surely_stuck(self, is_deep: bool, progress: Progress) -> List[Vertex]:
         """What can't go on, whatever the others do."""
         needs = self.needs
-        liveness = Liveness(needs.vertices, needs.proved_edges_of)
+        liveness = Liveness(needs.vertices, self._proved_edges_of)
         self.undecided = []
         live: List[Vertex] = []
         for vertex in needs.vertices:
             if isinstance(vertex, Either):
                 continue
-            if id(vertex) in self.limited or not _is_decidable(vertex):
+            if not _is_decidable(vertex):
                 live.append(vertex)
-            elif not needs.proved_edges_of(vertex):
-                if is_deep and isinstance(vertex, TaskNode) and _may_be_lost(vertex):
+            elif not self._proved_edges_of(vertex):
+                is_limited = id(vertex) in self.limited
+                if is_deep and not is_limited and _may_be_lost(vertex):
                     self.undecided.append(vertex)
                 else:
                     live.append(vertex)
@@ -165,6 +166,13 @@ class _Patient:
             if id(node) in self.limited or (id(node) not in known and not self.edges_of(node))
         )
         return [vertex for vertex in liveness.stuck() if id(vertex) not in known]
+
+    def _proved_edges_of(self, vertex: Vertex) -> Sequence[Vertex]:
+        """What a vertex surely needs. What a timer wakes needs only its loop for that."""
+        if id(vertex) not in self.limited:
+            return self.needs.proved_edges_of(vertex)
+        host = self.needs.blocked_by.get(id(vertex))
+        return () if host is None else (host,)
 
     def _add_users(self, waiting: Sequence[Node]) -> None:
         """Take note of who may end waits, where somebody who does needs the one that waits."""
@@ -372,9 +380,9 @@ def _is_decidable(node: Node) -> bool:
     return True
 
 
-def _may_be_lost(node: TaskNode) -> bool:
+def _may_be_lost(node: Node) -> bool:
     """Whether it isn't known that something outside of the program ends a wait."""
-    if node.state != "waiting":
+    if not isinstance(node, TaskNode) or node.state != "waiting":
         return False
     if node.waiting is not None and any(one.resource for one in node.waiting.layers()):
         return False

@@ -59,6 +59,8 @@ def _mark(node: Node) -> Tuple[object, ...]:
         if token is not None:
             return (token,)
     if isinstance(node, ThreadNode):
+        if node.is_here:  # the frame would be one of ours, and keep itself
+            return ()
         frame = sys._current_frames().get(node.ident)
         return (frame, -1 if frame is None else frame.f_lasti)
     frames = [frame.pyframe for frame in node.stack.frames]

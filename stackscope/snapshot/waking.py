@@ -12,7 +12,7 @@ from stackscope.snapshot.waits import ask_about
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType
-    from typing import Any, Callable, Dict, List, Sequence
+    from typing import Any, Callable, Dict, List, Optional, Sequence
 
     from stackscope.model.stacks import Stack
 
@@ -24,6 +24,7 @@ __all__ = [
     "register_limits",
     "silent_about",
     "token_of",
+    "turn_of",
     "wakers_of",
     "wakers_of_task",
 ]
@@ -103,6 +104,21 @@ def limits_are_known(item: Any) -> bool:
         item: What waits.
     """
     return False
+
+
+@functools.singledispatch
+def turn_of(loop: Any) -> Optional[float]:
+    """Hook: when a loop has begun to call what it calls now, by its own clock.
+
+    That is another moment for each turn of the loop. Dispatches on the type of ``loop``.
+
+    Args:
+        loop: An event loop or a run.
+
+    Returns:
+        The moment; ``None`` if the loop rests, or if that isn't known.
+    """
+    return None
 
 
 _endless: Dict[int, CodeType] = {}

@@ -10,11 +10,18 @@ from types import BuiltinMethodType, MethodType
 
 from stackscope.glue.asyncio.futures import TASKS, internal
 from stackscope.glue.asyncio.loops import known_loops, timers_of
+from stackscope.glue.clocks import began_work
 from stackscope.glue.describing import code_of
 from stackscope.interpreter.facts import IS_CPYTHON
 from stackscope.safe.interruptions import attempt
 from stackscope.safe.objects import instance_attributes, is_instance
-from stackscope.snapshot.waking import register_endless, register_limits, token_of, wakers_of
+from stackscope.snapshot.waking import (
+    register_endless,
+    register_limits,
+    token_of,
+    turn_of,
+    wakers_of,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -100,3 +107,4 @@ def install() -> None:
     if code is not None:
         register_endless(code)
     register_limits(tasks_with_timers)
+    turn_of.register(asyncio.BaseEventLoop, began_work)

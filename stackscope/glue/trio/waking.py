@@ -6,7 +6,9 @@ import math
 from typing import Any
 
 import trio
+import trio._core._run
 
+from stackscope.glue.clocks import began_work
 from stackscope.glue.describing import code_of
 from stackscope.glue.trio.runners import runner_of_task
 from stackscope.safe.objects import instance_attributes, is_instance
@@ -15,6 +17,7 @@ from stackscope.snapshot.waking import (
     register_limits,
     silent_about,
     token_of,
+    turn_of,
     wakers_of,
 )
 
@@ -100,3 +103,4 @@ def install() -> None:
     token_of.register(trio.lowlevel.Task, abort_function)
     silent_about.register(trio.lowlevel.Task, structure_around)
     register_limits(tasks_with_deadlines)
+    turn_of.register(trio._core._run.Runner, began_work)
