@@ -201,7 +201,7 @@ class Needs:
             seen.add(id(future))
             known = self._open.get(id(future))
             if known is None:
-                known = self._open[id(future)] = (future, ask_about(is_open, future) is not False)
+                known = self._open[id(future)] = (future, bool(ask_about(is_open, future)))
                 todo += ask_about(finished_by, future) or ()
             if known[1]:
                 self._open[id(leaf)] = (leaf, True)
