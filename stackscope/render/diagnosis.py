@@ -12,9 +12,9 @@ from stackscope.model.diagnosis import (
     Edge,
     Finding,
 )
-from stackscope.model.saved import type_name_of
+from stackscope.model.saved import is_suspended, type_name_of
 from stackscope.model.snapshot import TaskNode, ThreadNode
-from stackscope.model.stacks import Stack
+from stackscope.model.stacks import Frame, Stack
 from stackscope.render.drawing import Layout, Link, plain
 from stackscope.render.paths import short_path, with_short_paths
 from stackscope.render.source import line_text
@@ -29,7 +29,7 @@ from stackscope.render.words import (
 from stackscope.safe.text import safe_line, safe_text
 from stackscope.snapshot.idle import is_idle_worker
 from stackscope.snapshot.inside import contexts_in
-from stackscope.snapshot.user_code import innermost_user_frame
+from stackscope.snapshot.user_code import innermost_user_frame, library_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from stackscope.model.saved import Places
     from stackscope.model.snapshot import Node
-    from stackscope.model.stacks import Context, Frame
+    from stackscope.model.stacks import Context
     from stackscope.model.waiting import Waiting
     from stackscope.render.drawing import Line
 
@@ -369,11 +369,12 @@ def context_with(node: Node, waiting: Optional[Waiting]) -> Optional[Tuple[Frame
         return None
     for frame in node.stack.frames:
         for context in frame.contexts:
-            if context.obj is waiting.lock and not context.is_exiting:
+            # It may be inside of an exit stack, or of a manager that is a generator.
+            inside = contexts_in(
+                Stack(None, [Frame(frame.pyframe, frame.lineno, contexts=[context])])
+            )
+            if any(one.obj is waiting.lock and not one.is_exiting for one in inside):
                 return frame, context
-    for inner in contexts_in(node.stack):
-        if inner.obj is waiting.lock and not inner.is_exiting and node.stack.frames:
-            return node.stack.frames[-1], inner
     return None
 
 
@@ -443,9 +444,9 @@ def _frames_waiting(node: Node) -> List[Frame]:
     frame = innermost_user_frame(node.stack)
     if frame is None or not frame.lineno:
         return []
-    if isinstance(node, TaskNode) and frame.origin is None:
+    if isinstance(node, TaskNode) and not is_suspended(frame.origin):
         for own in reversed(node.stack.frames):
-            if own.origin is not None and innermost_user_frame(Stack(None, [own])) is own:
+            if is_suspended(own.origin) and not library_of(own.pyframe) and not own.hide:
                 return [own, frame]
     return [frame]
 
