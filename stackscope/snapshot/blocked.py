@@ -48,7 +48,7 @@ def blocked_loops(
         if thread is None or actor is None or id(actor) in told or not _is_busy(loop, thread):
             continue
         call = _call(loop, thread, node is not None)
-        if call:
+        if call and _waits(loop, thread):
             found.append((loop, thread, actor, call))
     if not found:
         return []
@@ -91,6 +91,21 @@ def _call(loop: LoopNode, thread: ThreadNode, has_task: bool) -> str:
         return thread.waiting.call or (loop.calls if has_task else "")
     below = calls_below_user(thread.stack, lambda _: False)
     return (name_of_call(below[0]) if below else loop.calls) or thread.calls
+
+
+BLOCKING = frozenset(
+    (
+        *("_posixsubprocess", "_socket", "_ssl", "_winapi", "multiprocessing", "nt", "posix"),
+        *("select", "signal", "socket", "sqlite3", "ssl", "subprocess", "time"),
+    )
+)
+"""The modules of functions in C that wait. Others compute: nobody can say that they do not end."""
+
+
+def _waits(loop: LoopNode, thread: ThreadNode) -> bool:
+    """Whether a thread waits, and doesn't compute, as far as is known of the function it is in."""
+    call = loop.calls or thread.calls
+    return thread.waiting is not None or call.partition(".")[0] in BLOCKING
 
 
 def _watch(pairs: Sequence[Tuple[LoopNode, ThreadNode]], places: Dict[int, Place]) -> float:

@@ -331,7 +331,10 @@ class _Patient:
         findings[:] = [
             finding
             for finding in findings
-            if all(self.stillness.holds(node, self.extraction) for node in finding.nodes)
+            if all(
+                self.stillness.holds(node, self.extraction)
+                for node in _unique([*finding.nodes, *finding.threads])
+            )
         ]
 
     # ------------------------------------------------------------------ graph
