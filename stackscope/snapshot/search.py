@@ -74,17 +74,20 @@ def search(
     """
     by_waker: Dict[int, List[Node]] = {}
     silent: Set[int] = set()
+    closed: Set[int] = set()
     for node in undecided:
         task = object_of(node)
-        for waker in wakers_of_task(task):
-            # By its id alone: a reference of ours would count as one of the program.
-            by_waker.setdefault(id(waker), []).append(node)
-        if id(task) in by_waker:
+        # By their ids alone: a reference of ours would count as one of the program.
+        keys = list(map(id, wakers_of_task(task)))
+        for key in keys:
+            by_waker.setdefault(key, []).append(node)
+        if id(task) in keys:
+            closed.update(keys)
             silent.update(map(id, ask_about(silent_about, task) or ()))
             silent.update(id(context.obj) for context in contexts_in(node.stack))
-    task = waker = None
+    task = None
     stuck = [node for node in nodes if liveness.is_stuck(node)]
-    closed = {id(obj) for node in stuck for obj in _parts_of(node)}
+    closed.update(id(obj) for node in stuck for obj in _parts_of(node))
     reachable = Reachable(set(by_waker), closed, silent, OURS, progress)
     try:
         reachable.open(
