@@ -143,6 +143,7 @@ class Reachable:
         self._add_tuples()
         known = self._left
         counts: Counter[int] = Counter()
+        batch: Sequence[object] = ()
         for number, batch in _in_batches(objects):
             for _, refs in _in_batches(self._referents(batch), MOST_REFERENCES):
                 counts.update(map(id, refs))
@@ -157,7 +158,7 @@ class Reachable:
             beyond = _beyond(batch, explained)
             roots += compress(batch, map(most.__lt__, beyond))
             self._report(1, number)
-        del batch
+        batch = ()
         spare.clear()
         # What the collector can't tell of may be held by anybody.
         self._reached += [one for one in self._wanted if one not in known]
@@ -168,7 +169,7 @@ class Reachable:
             passive = map(self._passive.__contains__, map(id, map(type, batch)))
             for key in list(map(id, compress(batch, passive))):
                 known.pop(key, None)
-        del batch
+        batch = ()
         known.pop(id(objects), None)
         self._reach(roots)
 
