@@ -23,15 +23,18 @@ from stackscope.model.snapshot import Snapshot
 from stackscope.model.stacks import Stack
 from stackscope.render import stream
 from stackscope.render.stream import FileBeyondBuffers
-from stackscope.safe.interruptions import interrupts
+from stackscope.safe.interruptions import attempt, interrupts
 from stackscope.safe.loading import is_called_by, load
 from stackscope.safe.text import class_name, without_reprs
+from stackscope.snapshot.diagnosing import diagnose_snapshot
 from stackscope.snapshot.taking import take_snapshot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
     from typing import Any, Callable, Dict, List, Mapping, Optional, Union
+
+    from stackscope.model.diagnosis import Diagnosis
 
     File = Union[int, Any, None]
 
@@ -81,7 +84,8 @@ def register(signum: int, file: File = None, chain: bool = False, **options: Any
     """From now on, write down what the whole program is doing whenever a signal comes.
 
     That is what ``print(stackscope.extract_all())`` shows, but without ``repr`` of the program's
-    own objects. The program goes on afterwards. To be called in the main thread, where Python runs
+    own objects; above it stands what `diagnose` finds by the waits alone, if anything is stuck. The
+    program goes on afterwards. To be called in the main thread, where Python runs
     signal handlers.
 
     Args:
@@ -490,6 +494,7 @@ LATE = (
     "stackscope.interpreter.frames.operands",
     "stackscope.interpreter.frames.public_only",
     "stackscope.interpreter.resumable",
+    "stackscope.render.diagnosis",
     "stackscope.render.snapshot",
     "stackscope.render.source",
     "stackscope.render.stack",
@@ -511,7 +516,7 @@ def _prepare() -> None:
     load("stackscope.interpreter.frames.choosing").reader()
     make_ready()
     without_locks.prepare()
-    without_reprs(_lines, sys._getframe(), False, False, {})
+    without_reprs(_lines, sys._getframe(), False, False, {"width": WIDTH})
 
 
 class _Dump:
@@ -559,6 +564,7 @@ def _lines(
     make_ready(for_dump=True)
     frame = sys._getframe() if interrupted is None else interrupted
     snapshot = take_snapshot(frame, interrupts=interrupted is not None)
+    diagnosis = attempt(None, _diagnose, snapshot)
     snapshot.threads = [
         node
         for node in snapshot.threads
@@ -571,7 +577,16 @@ def _lines(
         thread.is_here = False  # this code isn't what it does
     for loop in snapshot.loops:
         loop.is_here = False
-    return snapshot.format(ascii_only=ascii_only, **options)
+    lines = snapshot.format(ascii_only=ascii_only, **options)
+    if diagnosis is None or not diagnosis.findings:
+        return lines
+    first = diagnosis.format(ascii_only=ascii_only, width=options["width"])
+    return [*first, "\n", *lines]
+
+
+def _diagnose(snapshot: Snapshot) -> Diagnosis:
+    """What is stuck, as far as the graph of waits shows it: that needs no time and no lock."""
+    return diagnose_snapshot(snapshot, deep=False, at_once=True)
 
 
 def _dump(dump: _Dump, occasion: str) -> bool:

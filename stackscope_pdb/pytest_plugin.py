@@ -198,8 +198,9 @@ class _Clock:
         # Now, while nothing hangs: the test may replace what imports need, such as `open`.
         import stackscope.render.snapshot
 
-        stackscope.extract_all()
+        str(stackscope.diagnose(deep=False))
         self._extract_all = stackscope.extract_all
+        self._diagnose = stackscope.diagnose
         self._seconds = seconds
         self._output = output
         self._timer: Optional[_Timer] = None
@@ -246,9 +247,11 @@ class _Clock:
     def _lines(self, output: Any) -> List[str]:
         snapshot: Snapshot = self._extract_all()
         snapshot.threads = [node for node in snapshot.threads if not node.is_here]
+        diagnosis = self._diagnose(snapshot)
+        first = diagnosis.format(ascii_only=output.ascii_only) if diagnosis.findings else []
         for node in snapshot.threads:
             _hide_pytest(node.stack)
-        return snapshot.format(ascii_only=output.ascii_only)
+        return [*first, *["\n"][: len(first)], *snapshot.format(ascii_only=output.ascii_only)]
 
 
 def _hide_pytest(stack: Stack) -> None:

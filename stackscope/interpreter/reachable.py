@@ -5,8 +5,8 @@ that it knows are counted, and who has more references than these is held by the
 code in C or by a running frame, and is a root. So modules, running frames, extensions and whatever
 else are roots without being named. What nobody can tell of is taken as alive.
 
-The interpreter's lock is given up between any two instructions of the long loops, so other threads
-go on meanwhile. Two things must never happen:
+All that is long is done in C, for a batch of objects at a time; the interpreter's lock is given up
+between two of them, so that other threads go on meanwhile. Two things must never happen:
 
 - A list of all objects must not live while another thread runs, up to 3.13, because of the tuples
   that it may be making (see `stackscope.interpreter.heap`). So exact tuples are left out within the
@@ -23,28 +23,36 @@ from __future__ import annotations
 import gc
 import sys
 import weakref
-from itertools import compress
-from operator import sub
-from types import ModuleType
+from collections import Counter
+from itertools import compress, repeat
+from operator import is_, sub
+from types import AsyncGeneratorType, CoroutineType, GeneratorType, ModuleType
 
 from stackscope.interpreter.facts import IS_CPYTHON, has_gil
 from stackscope.interpreter.heap import all_but_tuples, subclasses
+from stackscope.safe.objects import class_attribute
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Dict, Iterable, List, Optional, Sequence, Set
+    from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
 
     Progress = Optional[Callable[[float], object]]
 
 __all__ = ["Reachable", "counts_references"]
 
-CHUNK = 20_000
-"""Objects that are looked at between two reports of progress."""
+BATCH = 2_000
+"""Objects that are looked at by one call into C. Other threads wait for as long as that takes."""
 
-SHARES = (0.0, 0.45, 0.5, 1.0)
+MOST_REFERENCES = 20_000
+"""References that are followed by one call into C."""
+
+SHARES = (0.0, 0.4, 0.5, 1.0)
 """How far the work is done before and after counting, finding roots and following these."""
 
-_target_of: Callable[[object], object] = weakref.ref.__call__
+RESUMABLE = (AsyncGeneratorType, CoroutineType, GeneratorType)
+"""The types of what the collector closes."""
+
+_target_of: Callable[[object], object] = weakref.ref.__call__  # type: ignore[assignment]
 
 
 def counts_references() -> bool:
@@ -76,18 +84,17 @@ class Reachable:
         self._closed = closed
         self._silent = silent
         self._progress = progress
+        self._finalized: Dict[int, bool] = {}
         self._modules = set(map(id, subclasses(ModuleType)))
         self._weak = set(map(id, subclasses(weakref.ref)))
         self._passive = set(map(id, passive))
         self._objects: List[object] = all_but_tuples()
-        self._index: Dict[int, int] = {}
-        self._live = bytearray()
+        self._left: Dict[int, object] = {}
+        """By their ids: the objects that haven't been reached. Those that aren't to be followed are
+        not among them, unless they are wanted."""
         self._todo: List[object] = []
         self._reached: List[int] = []
-        self._find_roots(self._count())
-        # What the collector can't tell of may be held by anybody.
-        self._reached += [one for one in wanted if one not in self._index]
-        wanted.intersection_update(self._index)
+        self._begin()
 
     def open(self, objects: Iterable[object]) -> None:
         """Have objects followed that were closed: what they are part of has turned out alive."""
@@ -99,102 +106,178 @@ class Reachable:
         """Follow what is to be followed. Gives the ids of the wanted objects that were reached."""
         done = 0
         while self._todo and self._wanted:
-            for _ in range(CHUNK):
-                if not self._todo:
-                    break
-                self._follow(self._todo.pop())
-            done += CHUNK
+            batch, self._todo[-BATCH:] = self._todo[-BATCH:], []
+            self._follow(batch)
+            done += len(batch)
             self._report(2, done)
         reached, self._reached = self._reached, []
         return reached
 
+    def follow_what_may_come_back(self) -> List[int]:
+        """Follow what isn't reached, but may run code all the same.
+
+        That are the finalizers of garbage that the collector hasn't found as yet, and whatever has
+        an object through a proxy, which doesn't tell of what it stands for.
+        """
+        held = self._held()
+        for obj in list(self._left.values()):
+            if id(obj) not in held and self._has_finalizer(obj):
+                self._reach([obj])
+        for obj in list(self._left.values()):
+            if weakref.getweakrefcount(obj) and any(map(_is_proxy, weakref.getweakrefs(obj))):
+                self._reach([obj])
+        return self.follow()
+
+    def close(self) -> None:
+        """Let go of all objects. This one is among them, and would keep them otherwise."""
+        self._objects.clear()
+        self._left.clear()
+        self._todo.clear()
+
     # ------------------------------------------------------------------ roots
 
-    def _count(self) -> List[int]:
-        """How many references each object has from others. The tuples are found on the way."""
+    def _begin(self) -> None:
+        """Find the roots: what has more references than the objects explain."""
         objects = self._objects
-        index = self._index
-        index.update(zip(map(id, objects), range(len(objects))))
-        counts = [0] * len(objects)
-        get, referents = index.get, self._referents
-        for number, obj in enumerate(objects):  # which grows meanwhile
-            if obj is objects:  # the list is there before it is filled
-                continue
-            for one in referents(obj):
-                place = get(id(one))
-                if place is not None:
-                    counts[place] += 1
-                elif type(one) is tuple:
-                    index[id(one)] = len(objects)
-                    objects.append(one)
-                    counts.append(1)
-            if not number % CHUNK:
-                self._report(0, number)
-        return counts
-
-    def _find_roots(self, counts: List[int]) -> None:
-        objects = self._objects
-        self._live = live = bytearray(len(objects))
-        closed, passive = self._closed, self._passive
-        for place, obj in enumerate(objects):
-            # All that is closed or passive is never followed; what is wanted has to be seen.
-            if (
-                obj is objects
-                or id(type(obj)) in passive
-                or (id(obj) in closed and id(obj) not in self._wanted)
-            ):
-                live[place] = 1
-        del obj
+        objects[:] = self._followed(objects)
+        self._add_tuples()
+        known = self._left
+        counts: Counter[int] = Counter()
+        batch: Sequence[object] = ()
+        for number, batch in _in_batches(objects):
+            for _, refs in _in_batches(self._referents(batch), MOST_REFERENCES):
+                counts.update(map(id, refs))
+            self._report(0, number)
         # What the same calls give for an object that nothing else has.
         probe: List[object] = [[]]
-        most = self._left_of(probe[:1], [0])[0]
-        for start in range(0, len(objects), CHUNK):
-            chunk = objects[start : start + CHUNK]
-            left = self._left_of(chunk, counts[start : start + CHUNK])
-            for obj in compress(chunk, map(most.__lt__, left)):
-                self._reach(obj, None)
-            self._report(1, start)
+        spare = dict(zip(map(id, probe), probe))
+        most = _beyond(probe[:], [0])[0]
+        roots: List[object] = []
+        for number, batch in _in_batches(objects):
+            explained = map(counts.get, map(id, batch), repeat(0))
+            beyond = _beyond(batch, explained)
+            roots += compress(batch, map(most.__lt__, beyond))
+            self._report(1, number)
+        batch = ()
+        spare.clear()
+        # What the collector can't tell of may be held by anybody.
+        self._reached += [one for one in self._wanted if one not in known]
+        self._wanted.intersection_update(known)
+        for key in self._closed - self._wanted:
+            known.pop(key, None)
+        for _, batch in _in_batches(objects):
+            passive = map(self._passive.__contains__, map(id, map(type, batch)))
+            for key in list(map(id, compress(batch, passive))):
+                known.pop(key, None)
+        batch = ()
+        known.pop(id(objects), None)
+        self._reach(roots)
 
-    @staticmethod
-    def _left_of(objects: List[object], counts: List[int]) -> List[int]:
-        """How many references each object has beyond those that are counted, and ours."""
-        return list(map(sub, map(sys.getrefcount, objects), counts))
+    def _followed(self, objects: List[object]) -> List[object]:
+        """All of the objects but their own list, which is there before it is filled."""
+        return list(compress(objects, map(id(objects).__ne__, map(id, objects))))
+
+    def _add_tuples(self) -> None:
+        """Take note of all objects by their ids, and find the tuples through what has them."""
+        new = self._objects
+        known = self._left
+        tuples: List[object] = []
+        while new:
+            found: Dict[int, object] = {}
+            for number, batch in _in_batches(new):
+                known.update(zip(map(id, batch), batch))
+                refs = self._referents(batch)
+                some = list(compress(refs, map(is_, map(type, refs), repeat(tuple))))
+                found.update(zip(map(id, some), some))
+                self._report(0, number // 2)
+            new = [one for key, one in found.items() if key not in known]
+            tuples += new
+        self._objects += tuples
 
     # -------------------------------------------------------------- following
 
-    def _referents(self, obj: object) -> Sequence[object]:
-        if id(type(obj)) in self._modules:
-            return (ModuleType.__getattribute__(obj, "__dict__"),)  # type: ignore[arg-type]
-        return gc.get_referents(obj)
+    def _referents(self, batch: Sequence[object]) -> List[object]:
+        """What some objects refer to: what several refer to is there several times."""
+        modules = list(map(self._modules.__contains__, map(id, map(type, batch))))
+        if not any(modules):
+            return gc.get_referents(*batch)
+        found = gc.get_referents(*compress(batch, map(False.__eq__, modules)))
+        for module in compress(batch, modules):
+            found.append(ModuleType.__getattribute__(module, "__dict__"))  # type: ignore[arg-type]
+        return found
 
-    def _follow(self, obj: object) -> None:
-        for one in self._referents(obj):
-            self._reach(one, obj)
-        if id(type(obj)) in self._weak:
+    def _follow(self, batch: List[object]) -> None:
+        silent = [obj for obj in batch if id(obj) in self._silent]
+        if silent:
+            batch = [obj for obj in batch if id(obj) not in self._silent]
+            self._reach(self._referents(silent), is_silent=True)
+        self._reach(self._referents(batch))
+        for obj in compress(batch, map(self._weak.__contains__, map(id, map(type, batch)))):
             target = _target_of(obj)  # somebody may still ask for it
             if target is not None and id(target) not in self._closed:
-                self._reach(target, obj)
+                self._reach([target])
 
-    def _reach(self, obj: object, source: object) -> None:
-        place = self._index.get(id(obj))
-        if place is None:
-            if id(obj) in self._wanted:  # one that the collector doesn't know
-                self._wanted.discard(id(obj))
-                self._reached.append(id(obj))
-            return
-        if self._live[place]:
-            return
-        if id(obj) in self._wanted:
-            if id(obj) in self._closed and source is not None and id(source) in self._silent:
-                return
-            self._wanted.discard(id(obj))
-            self._reached.append(id(obj))
-        self._live[place] = 1
-        if id(obj) not in self._closed:
-            self._todo.append(obj)
+    def _reach(self, objects: Sequence[object], *, is_silent: bool = False) -> None:
+        for _, batch in _in_batches(objects, MOST_REFERENCES):
+            self._reach_some(batch, is_silent=is_silent)
+
+    def _reach_some(self, objects: Sequence[object], *, is_silent: bool) -> None:
+        left = self._left
+        hits = set(filter(left.__contains__, map(id, objects)))
+        wanted = hits & self._wanted
+        if wanted:
+            if is_silent:
+                hits -= wanted & self._closed
+                wanted -= self._closed
+            self._wanted -= wanted
+            self._reached += wanted
+        self._todo += map(left.pop, hits - self._closed)
+        for key in hits & self._closed:
+            del left[key]
+
+    # -------------------------------------------------------------- finalizers
+
+    def _held(self) -> Set[int]:
+        """The ids of the objects, not reached, that something closed leads to."""
+        left = self._left
+        held: Set[int] = set()
+        todo = [obj for obj in self._objects if id(obj) in self._closed]
+        while todo:
+            batch, todo[-BATCH:] = todo[-BATCH:], []
+            hits = set(filter(left.__contains__, map(id, self._referents(batch))))
+            hits -= held
+            held |= hits
+            todo += map(left.__getitem__, hits)
+        return held
+
+    def _has_finalizer(self, obj: object) -> bool:
+        cls = type(obj)
+        known = self._finalized.get(id(cls))
+        if known is None:
+            is_resumable = any(cls is one for one in RESUMABLE)
+            known = is_resumable or class_attribute(cls, "__del__") is not None
+            self._finalized[id(cls)] = known
+        return known
 
     def _report(self, step: int, number: int) -> None:
         if self._progress is not None:
             first, last = SHARES[step : step + 2]
             share = min(number / (len(self._objects) + 1), 1.0)
             self._progress(first + (last - first) * share)
+
+
+def _in_batches(
+    objects: Sequence[object], size: int = BATCH
+) -> Iterator[Tuple[int, Sequence[object]]]:
+    """Some objects after the other, with the place of the first one."""
+    for start in range(0, len(objects), size):
+        yield start, objects[start : start + size]
+
+
+def _beyond(batch: Sequence[object], explained: Iterable[int]) -> List[int]:
+    """How many references each object has beyond those that are explained, ours among them."""
+    return list(map(sub, map(sys.getrefcount, batch), explained))
+
+
+def _is_proxy(reference: object) -> bool:
+    return any(type(reference) is one for one in weakref.ProxyTypes)

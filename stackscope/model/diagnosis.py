@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import List, Optional, Union
 
-    from stackscope.model.snapshot import Node, Snapshot
+    from stackscope.model.snapshot import Node, Snapshot, ThreadNode
 
 __all__ = [
     "ABANDONED",
@@ -91,6 +91,7 @@ class Finding:
             nobody else has what they wait for; ``"not searched"``: the heap wasn't searched for
             others who could end the wait; ``"may time out"``: there may be a time limit that can't
             be seen. Empty if it is certain.
+        threads: The threads that tasks among ``nodes`` run in, and are stuck with.
         missing: The method that nobody calls, where something is abandoned: ``"task_done()"``.
         call: The call that blocks a loop: ``"time.sleep()"``.
         seconds: For how long it has done so, at least, if that is known.
@@ -102,6 +103,7 @@ class Finding:
     behind: List[Node] = new(list)
     users: List[Node] = new(list)
     reason: str = ""
+    threads: List[ThreadNode] = new(list)
     missing: str = ""
     call: str = ""
     seconds: Optional[float] = None

@@ -6,6 +6,7 @@
 `stack`       stacks, frames and contexts as lines of text
 `snapshot`    a `Snapshot`: the overview, then all stacks as one tree
 `diagnosis`   what can't go on, and what to look at
+`locks`       what is waited for, with who has it and who waits
 `graphs`      who waits for whom, in the languages of Graphviz and Mermaid
 `overview`    what everything does, without the stacks
 `tasks`       all tasks of a loop as a table

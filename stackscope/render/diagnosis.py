@@ -5,13 +5,16 @@ from __future__ import annotations
 from stackscope.model.diagnosis import (
     ABANDONED,
     BLOCKED_LOOP,
+    DEADLOCK,
     LIKELY_HOLDERS,
     ONLY_USERS,
     Diagnosis,
+    Edge,
     Finding,
 )
-from stackscope.model.saved import type_name_of
+from stackscope.model.saved import is_suspended, type_name_of
 from stackscope.model.snapshot import TaskNode, ThreadNode
+from stackscope.model.stacks import Frame, Stack
 from stackscope.render.drawing import Layout, Link, plain
 from stackscope.render.paths import short_path, with_short_paths
 from stackscope.render.source import line_text
@@ -26,25 +29,32 @@ from stackscope.render.words import (
 from stackscope.safe.text import safe_line, safe_text
 from stackscope.snapshot.idle import is_idle_worker
 from stackscope.snapshot.inside import contexts_in
-from stackscope.snapshot.user_code import innermost_user_frame
+from stackscope.snapshot.user_code import innermost_user_frame, library_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, Iterator, List, Optional, Sequence, Tuple
+    from typing import Container, Dict, Iterator, List, Optional, Sequence, Tuple
 
     from stackscope.model.saved import Places
     from stackscope.model.snapshot import Node
-    from stackscope.model.stacks import Context, Frame
+    from stackscope.model.stacks import Context
     from stackscope.model.waiting import Waiting
     from stackscope.render.drawing import Line
 
+    Taken = Tuple[Node, Frame, Context]
+
 __all__ = [
     "advice_text",
+    "at_place",
+    "chain_lines",
+    "context_with",
+    "counted",
     "finding_lines",
     "finding_text",
     "format_diagnosis",
     "format_finding",
     "nothing_line",
+    "stuck_line",
     "summary_lines",
 ]
 
@@ -57,14 +67,14 @@ MOST_FINDINGS = 20
 INDENT = "  "
 
 KINDS_OF_WAITS = (
-    ("timer", "timers"),
-    ("socket or process", "sockets or processes"),
-    ("call in another thread", "calls in other threads"),
-    ("other task", "other tasks"),
-    ("lock", "locks"),
-    ("queue or channel", "queues or channels"),
-    ("event or condition", "events or conditions"),
-    ("future", "futures"),
+    ("a timer", "timers"),
+    ("a socket or process", "sockets or processes"),
+    ("a call in another thread", "calls in other threads"),
+    ("another task", "other tasks"),
+    ("a lock", "locks"),
+    ("a queue or channel", "queues or channels"),
+    ("an event or condition", "events or conditions"),
+    ("a future", "futures"),
     ("something else", "something else"),
 )
 """What tasks wait for, in the order in which `nothing_line` counts it."""
@@ -107,27 +117,20 @@ def nothing_line(diagnosis: Diagnosis) -> Line:
     for node in waiting:
         kind = KINDS_OF_WAITS[_kind_of_wait(node.waiting)]
         counts[kind] = counts.get(kind, 0) + 1
-    parts = [
-        f"{counts[kind]} for {kind[0] if counts[kind] == 1 else kind[1]}"
-        for kind in KINDS_OF_WAITS
-        if kind in counts
-    ]
+    parts: List[str] = []
+    for kind in sorted(counts, key=lambda kind: (-counts[kind], KINDS_OF_WAITS.index(kind))):
+        number = counts[kind]
+        who = str(number) if parts else f"{count(number, 'task')} wait{'s' * (number == 1)}"
+        parts.append(f"{who} for {kind[0] if number == 1 else kind[1]}")
     threads = [
         node
         for node in diagnosis.snapshot.threads
         if node.waiting is not None and not is_idle_worker(node)
     ]
-    words = ""
-    if parts:
-        first = f"{count(len(waiting), 'task')} wait{'s' * (len(waiting) == 1)}"
-        words = (
-            f"{first} {', '.join(parts)}"
-            if len(parts) > 1
-            else f"{first} {parts[0].partition(' ')[2]}"
-        )
     if threads:
-        words += f"{'; ' if words else ''}{count(len(threads), 'thread')} wait"
-        words += "s" if len(threads) == 1 else ""
+        verb = "waits" if len(threads) == 1 else "wait"
+        parts.append(f"{count(len(threads), 'thread')} {verb}")
+    words = ", ".join(parts)
     return [("text", f"Nothing is stuck: {words}." if words else "Nothing is stuck.")]
 
 
@@ -151,6 +154,81 @@ def _kind_of_wait(waiting: Optional[Waiting]) -> int:
     return tests.index(True)
 
 
+def stuck_line(diagnosis: Diagnosis) -> Optional[Line]:
+    """Who is stuck, by numbers; ``None`` if nobody is."""
+    if not diagnosis.findings:
+        return None
+    nodes = [node for finding in diagnosis.findings for node in finding.nodes]
+    behind = [node for finding in diagnosis.findings for node in finding.behind]
+    words = f"stuck: {counted(nodes)}{', and behind: ' + counted(behind) if behind else ''}"
+    return [("alert", words)]
+
+
+# ------------------------------------------------------------------------ one chain
+
+LONGEST_CHAIN = 30
+"""The most steps of a chain that are drawn."""
+
+
+def chain_lines(diagnosis: Diagnosis, node: Node) -> Iterator[Line]:
+    """From a task or the like to what could end its wait, a step for each that waits for another.
+
+    Args:
+        diagnosis: The diagnosis.
+        node: Where to begin.
+    """
+    edges: Dict[int, List[Edge]] = {}
+    for edge in diagnosis.graph.edges:
+        edges.setdefault(id(edge.node), []).append(edge)
+    stuck = {id(one): finding for finding in diagnosis.findings for one in finding.nodes}
+    behind = {id(one) for finding in diagnosis.findings for one in finding.behind}
+    seen: Dict[int, Node] = {}
+    while id(node) not in seen and len(seen) < LONGEST_CHAIN:
+        seen[id(node)] = node
+        yield from _node_lines(node, stuck.get(id(node), Finding("", False, [node])))
+        step = _next_edge(edges.get(id(node), ()), {*stuck, *behind})
+        if step is None:
+            yield [("text", f"{INDENT}{_end_of_chain(node, stuck.get(id(node)))}")]
+            return
+        others = f", or {count(len(step.targets) - 1, 'other')}" if len(step.targets) > 1 else ""
+        node = _worst(step.targets, {*stuck, *behind})
+        how = "which needs" if step.obj is None else "which has to come from"
+        likely = "" if step.certain else " as far as is known"
+        yield [("comment", f"{INDENT}{how}{likely}: "), _name(node), ("comment", others)]
+    yield [("alert", f"{INDENT}and so on, in a circle: "), _name(node)]
+
+
+def _next_edge(edges: Sequence[Edge], stuck: Container[int]) -> Optional[Edge]:
+    """The edge that leads to what is stuck, if one does."""
+    worst = [one for one in edges if any(id(target) in stuck for target in one.targets)]
+    return next(iter([*worst, *edges]), None)
+
+
+def _worst(nodes: Sequence[Node], stuck: Container[int]) -> Node:
+    return next((node for node in nodes if id(node) in stuck), nodes[0])
+
+
+def _end_of_chain(node: Node, finding: Optional[Finding]) -> str:
+    """What ends the last wait of a chain, or that nothing does."""
+    if finding is not None:
+        if finding.missing:
+            return f"which nothing alive can end: nobody is left who calls {finding.missing}"
+        return "which nothing alive can end"
+    waiting = node.waiting
+    if waiting is None:
+        return "which doesn't wait" if getattr(node, "state", "") != "waiting" else "which waits"
+    kind = _kind_of_wait(waiting)
+    return (
+        (
+            "which a timer ends",
+            "which ends from outside of the program",
+            "which ends with that call",
+        )[kind]
+        if kind < 3
+        else "which somebody alive may end; who, isn't known"
+    )
+
+
 # ----------------------------------------------------------------------- a finding
 
 
@@ -167,7 +245,7 @@ def finding_text(finding: Finding) -> str:
 
 def advice_text(finding: Finding) -> str:
     """See `Finding.advice`."""
-    return " ".join(["".join([text for _, text in line]) for line in advice_lines(finding)])
+    return "\n".join(["".join([text for _, text in line]) for line in advice_lines(finding)])
 
 
 def finding_lines(finding: Finding, places: Optional[Places] = None) -> Iterator[Line]:
@@ -177,15 +255,15 @@ def finding_lines(finding: Finding, places: Optional[Places] = None) -> Iterator
         yield from _node_lines(node, finding)
     if len(finding.nodes) > MOST_NODES:
         left = finding.nodes[MOST_NODES:]
-        yield [("note", f"{INDENT}{_counted(left)} more")]
+        yield [("note", f"{INDENT}{counted(left)} more")]
     if finding.reason:
         yield [("note", f"{INDENT}{_reason(finding)}")]
     if finding.behind:
         verb = "wait" if len(finding.behind) > 1 else "waits"
-        words = f"{_counted(finding.behind)} only {verb} behind"
+        words = f"{counted(finding.behind)} only {verb} behind"
         yield [("note", f"{INDENT}{words}{' them' if len(finding.nodes) > 1 else ' it'}")]
     for line in advice_lines(finding, places):
-        yield [("text", INDENT), *line]
+        yield [("comment", INDENT), *line]
 
 
 def title_of(finding: Finding) -> Line:
@@ -193,19 +271,18 @@ def title_of(finding: Finding) -> Line:
     nodes = finding.nodes
     if finding.kind == BLOCKED_LOOP:
         seconds = "" if finding.seconds is None else f", for {finding.seconds:.1f} s at least"
-        call = safe_text(finding.call)
-        return [
-            ("text", "Blocked loop: "),
-            _name(nodes[0]),
-            ("text", f" stands in {call}{seconds}"),
-        ]
+        line = [("text", "Blocked loop: "), _name(nodes[0])]
+        waiting = _wait_of(nodes[0], finding)
+        pieces = [safe_text(finding.call)] if waiting is None else wait_pieces([waiting])
+        line += [("text", piece) for piece in (" stands in ", *pieces)]
+        return [*line, ("text", seconds)]
     likely = "" if finding.certain else "Likely "
     if finding.kind == ABANDONED:
         title = "Abandoned: " if finding.certain else "Likely abandoned: "
         if len(nodes) == 1:
-            words = " waits for what nothing alive can end"
+            words = " waits, and nothing alive can end that"
             return [("text", title), _name(nodes[0]), ("text", words)]
-        return [("text", f"{title}{_counted(nodes)} wait for what nothing alive can end")]
+        return [("text", f"{title}{counted(nodes)} wait, and nothing alive can end that")]
     line = [("text", f"{likely}{'deadlock' if likely else 'Deadlock'}: ")]
     shown = nodes[:MOST_NODES]
     for index, node in enumerate([*shown, nodes[0]]):
@@ -216,11 +293,22 @@ def title_of(finding: Finding) -> Line:
     return line
 
 
+def _wait_of(node: Node, finding: Finding) -> Optional[Waiting]:
+    """What a node waits for: of a task that runs, that is what its thread waits for."""
+    if node.waiting is not None or not node.stack.frames:
+        return node.waiting
+    innermost = node.stack.frames[-1].pyframe
+    for thread in finding.threads:
+        if thread.stack.frames and thread.stack.frames[-1].pyframe is innermost:
+            return thread.waiting
+    return None
+
+
 def _name(node: Node) -> Tuple[str, str]:
-    return "text", Link(node_title(node), object_of(node))
+    return "root", Link(node_title(node), object_of(node))
 
 
-def _counted(nodes: Sequence[Node]) -> str:
+def counted(nodes: Sequence[Node]) -> str:
     """``3 tasks (2, 5-6) and 1 thread (4)``."""
     kinds: Dict[str, List[int]] = {}
     for node in nodes:
@@ -236,26 +324,21 @@ def _counted(nodes: Sequence[Node]) -> str:
 def _node_lines(node: Node, finding: Finding) -> Iterator[Line]:
     """What one at the heart of a finding waits for, where, and what it has."""
     frame = innermost_user_frame(node.stack)
-    line: Line = [("text", INDENT), _name(node)]
-    if node.waiting is not None:
+    line: Line = [("comment", INDENT), _name(node)]
+    waiting = _wait_of(node, finding)
+    if waiting is not None:
         line.append(("comment", " waits for "))
-        line += [("comment", piece) for piece in wait_pieces([node.waiting])]
+        line += [("comment", piece) for piece in wait_pieces([waiting])]
     yield [*line, *_place(frame)]
     source = _source_of(frame)
     if source:
-        yield [("text", f"{INDENT * 2}"), ("source", source)]
-    for other in finding.nodes:
-        context = _context_with(node, other.waiting)
-        if context is not None and other is not node:
-            yield from _has_lines(node, other, context)
-            break
-
-
-def _has_lines(node: Node, other: Node, context: Tuple[Frame, Context]) -> Iterator[Line]:
-    """Since which line one has what another one waits for."""
-    frame, found = context
-    words = f"{INDENT * 2}has what {_short(other)} waits for, since "
-    yield [("comment", words), *_at(frame, found.start_line or frame.lineno)]
+        yield [("comment", INDENT * 2), ("source", source)]
+    taken = _taken(node, finding)
+    if taken is not None:
+        other, frame, context = taken
+        whom = "itself" if other is node else f"what {_short(other)} waits for"
+        words = f"has what it waits for {whom}" if other is node else f"has {whom}"
+        yield [("comment", f"{INDENT * 2}{words}, since "), *_at(frame, _line_of(frame, context))]
 
 
 def _short(node: Node) -> str:
@@ -280,27 +363,28 @@ def _source_of(frame: Optional[Frame]) -> str:
     return "" if frame is None else safe_line(line_text(frame.pyframe, frame.lineno))
 
 
-def _context_with(node: Node, waiting: Optional[Waiting]) -> Optional[Tuple[Frame, Context]]:
+def context_with(node: Node, waiting: Optional[Waiting]) -> Optional[Tuple[Frame, Context]]:
     """The context by which a node has what is waited for, with the frame that it is in."""
     if waiting is None or waiting.lock is None:
         return None
     for frame in node.stack.frames:
         for context in frame.contexts:
-            if context.obj is waiting.lock and not context.is_exiting:
+            # It may be inside of an exit stack, or of a manager that is a generator.
+            inside = contexts_in(
+                Stack(None, [Frame(frame.pyframe, frame.lineno, contexts=[context])])
+            )
+            if any(one.obj is waiting.lock and not one.is_exiting for one in inside):
                 return frame, context
-    for inner in contexts_in(node.stack):
-        if inner.obj is waiting.lock and not inner.is_exiting and node.stack.frames:
-            return node.stack.frames[-1], inner
     return None
 
 
 def _reason(finding: Finding) -> str:
     """Why a finding is only likely."""
     if finding.reason == ONLY_USERS:
-        users = _counted(finding.users) if finding.users else "these"
-        return (
-            f"likely: as far as variables show, only {users} could end the wait, and wait in turn"
-        )
+        users = finding.users
+        name = node_title(users[0]) if len(users) == 1 else counted(users)
+        verb = "waits" if len(users) == 1 else "wait"
+        return f"likely: as far as variables show, only {name} may end a wait, and {verb} in turn"
     if finding.reason == LIKELY_HOLDERS:
         return "likely: it isn't proved that nobody else has what they wait for"
     return "likely: the heap was not searched for others who could end the waits"
@@ -310,48 +394,86 @@ def _reason(finding: Finding) -> str:
 
 
 def advice_lines(finding: Finding, places: Optional[Places] = None) -> Iterator[Line]:
-    """What to look at."""
+    """What to look at: what to do about it, and the places that matter, one of a kind."""
+    title = "; ".join(_what_to_do(finding))
+    yield [("header", f"Look at{f' ({title})' if title else ''}:")]
+    seen: List[str] = []
+    for node in finding.nodes:
+        line = _places_of(node, finding, places)
+        text = "".join([part for _, part in line])
+        if text and text not in seen:
+            seen.append(text)
+            if len(seen) > MOST_NODES:
+                yield [("note", f"{INDENT}and more places")]
+                return
+            yield [("comment", INDENT), *line]
+
+
+def _what_to_do(finding: Finding) -> Iterator[str]:
+    """What would mend it, as far as the kind of the finding tells."""
     if finding.kind == BLOCKED_LOOP:
-        frame = innermost_user_frame(finding.nodes[0].stack)
-        if frame is not None:
-            words = "Look at: await something that doesn't block, or call it in a thread: "
-            yield [("advice", words), *_at_place(frame, frame.lineno, places)]
-        return
-    taken = [_taken(node, finding) for node in finding.nodes]
-    pairs = [pair for pair in taken if pair is not None]
-    if len(pairs) == 1 and len(finding.nodes) == 1:
-        yield [("advice", "Look at: it waits for what it has taken itself: "), *pairs[0]]
-    elif pairs and len(pairs) == len(finding.nodes):
-        yield [("advice", "Look at: take them in the same order everywhere: ")]
-        for index, pair in enumerate(pairs[:MOST_NODES]):
-            yield [("advice", f"{INDENT}{'but' if index else '   '} "), *pair]
+        yield "await something that doesn't block, or call it in a thread"
     elif finding.missing:
-        frame = innermost_user_frame(finding.nodes[0].stack)
-        words = f"Look at: nobody is left who calls {finding.missing} for "
-        place = [] if frame is None else _at_place(frame, frame.lineno, places)
-        yield [("advice", words), *(place or [("advice", "this")])]
+        yield f"nobody is left who calls {finding.missing}"
+    taken = [_taken(node, finding) for node in finding.nodes]
+    if finding.kind == DEADLOCK and all(one is not None for one in taken):
+        if len(taken) == 1:
+            yield "it has what it waits for"
+        else:
+            yield "take them in the same order everywhere"
 
 
-def _taken(node: Node, finding: Finding) -> Optional[Line]:
+def _places_of(node: Node, finding: Finding, places: Optional[Places]) -> Line:
     """Where one took what another one waits for, and where it waits: ``a.py:3, then a.py:5``."""
+    line: Line = []
+    taken = _taken(node, finding)
+    if taken is not None:
+        line += at_place(taken[1], _line_of(*taken[1:]), places)
+    for frame in _frames_waiting(node):
+        if line:
+            line.append(("comment", ", then "))
+        line += at_place(frame, frame.lineno, places)
+    return line
+
+
+def _frames_waiting(node: Node) -> List[Frame]:
+    """The innermost frame of the user's, and before it that of the task, if that is another one.
+
+    The stack of a task that waits for a call in a thread goes on with that.
+    """
     frame = innermost_user_frame(node.stack)
+    if frame is None or not frame.lineno:
+        return []
+    if isinstance(node, TaskNode) and not is_suspended(frame.origin):
+        for own in reversed(node.stack.frames):
+            if is_suspended(own.origin) and not library_of(own.pyframe) and not own.hide:
+                return [own, frame]
+    return [frame]
+
+
+def _taken(node: Node, finding: Finding) -> Optional[Taken]:
+    """The context by which one has what another one at the heart waits for, and its frame."""
     for other in finding.nodes:
         if other is node and len(finding.nodes) > 1:
             continue
-        found = _context_with(node, other.waiting)
-        if found is not None and frame is not None:
-            first = _at_place(found[0], found[1].start_line or found[0].lineno, None)
-            return [*first, ("advice", ", then "), *_at_place(frame, frame.lineno, None)]
+        found = context_with(node, _wait_of(other, finding))
+        if found is not None:
+            return (other, *found)
     return None
 
 
-def _at_place(frame: Frame, lineno: int, places: Optional[Places]) -> Line:
-    return [("path", short_path(safe_text(frame.filename), places)), ("advice", f":{lineno}")]
+def _line_of(frame: Frame, context: Context) -> int:
+    return context.start_line or frame.lineno
+
+
+def at_place(frame: Frame, lineno: int, places: Optional[Places] = None) -> Line:
+    """Where a line is: ``a.py:3``."""
+    return [("path", short_path(safe_text(frame.filename), places)), ("lineno", f":{lineno}")]
 
 
 def _fitting(line: Line, layout: Layout) -> Line:
     """What is wrong, and what to look at, is never cut; the rest is, if it is too wide."""
     kinds = {kind for kind, _ in line}
-    if kinds & {"alert", "advice", "note"}:
+    if kinds & {"alert", "header", "note"}:
         return line
     return cut_line(line, layout.width, layout.ellipsis)

@@ -15,8 +15,10 @@ from __future__ import annotations
 import os
 from html import escape
 
+from stackscope.model.diagnosis import Diagnosis
 from stackscope.model.snapshot import ItemNode, LoopNode, Snapshot, TaskNode, ThreadNode
 from stackscope.model.stacks import Context, Frame, Stack
+from stackscope.render.diagnosis import summary_lines
 from stackscope.render.drawing import FLAT, Guides, Layout, Link, Nested, why_omitted
 from stackscope.render.front_ends import shows_html
 from stackscope.render.nodes import ContextNode, FrameNode, StackNode
@@ -72,7 +74,9 @@ if TYPE_CHECKING:
     from stackscope.render.drawing import Block, Line, Span
 
     _Part = Union[str, "_Name", "_Links"]
-    Shown = Union[Stack, Frame, Context, Snapshot, LoopNode, TaskNode, ThreadNode, ItemNode]
+    Shown = Union[
+        Stack, Frame, Context, Snapshot, Diagnosis, LoopNode, TaskNode, ThreadNode, ItemNode
+    ]
 
 __all__ = ["MOST_BYTES", "html_of", "mimebundle", "print_pretty"]
 
@@ -182,7 +186,7 @@ class _HtmlDrawing(Drawing):
             return self.frame(FrameNode(shown, self.view))
         if isinstance(shown, Context):
             return self.child_context(ContextNode(shown, self.view))
-        assert not isinstance(shown, Snapshot)
+        assert not isinstance(shown, (Diagnosis, Snapshot))
         return self.node(shown)
 
     def stack(self, stack: Stack) -> Block:
@@ -792,6 +796,8 @@ def _options(
 
 
 def _snapshot_with(shown: Shown) -> Snapshot:
+    if isinstance(shown, Diagnosis):
+        return shown.snapshot
     if isinstance(shown, Snapshot):
         return shown
     if isinstance(shown, (Stack, Frame, Context)):
@@ -801,14 +807,15 @@ def _snapshot_with(shown: Shown) -> Snapshot:
 
 def _write_all(shown: Shown, drawing: _HtmlDrawing, writer: _Writer) -> None:
     """Write the lines that matter most, and then each part, as far as there is room."""
-    if not isinstance(shown, Snapshot):
+    if not isinstance(shown, (Diagnosis, Snapshot)):
         node: object = shown
         if isinstance(shown, Context):
             node = ContextNode(shown, drawing.view)
         writer.block(Nested(HTML.context, drawing.single(shown), drawn=[node]))
         return
     writer.limit = writer.max_bytes * (1 - SHARE)
-    for line in [*drawing.alerts(), *drawing.nothing(), *drawing.frozen()]:
+    found = [line for line in summary_lines(shown) if line] if isinstance(shown, Diagnosis) else []
+    for line in [*found, *drawing.alerts(), *drawing.nothing(), *drawing.frozen()]:
         kind = " ss-warn" if line[0][0] == "alert" else ""
         writer.put(f'<div class="ss-line{kind}">', *writer.line(line), "</div>")
     writer.start = len(writer.parts)
@@ -821,6 +828,8 @@ def _write_all(shown: Shown, drawing: _HtmlDrawing, writer: _Writer) -> None:
 
 def _title(shown: Shown) -> str:
     """What a page is called."""
+    if isinstance(shown, Diagnosis):
+        return f"{count(len(shown.findings), 'finding')}; {_title(shown.snapshot)}"
     if isinstance(shown, Snapshot):
         words = [
             count(len(shown.loops), "loop"),

@@ -653,7 +653,7 @@ def _detail_pieces(waits: Sequence[Waiting]) -> List[str]:
             _counted([_detail_without_holders(wait, is_one=False) for wait in waits], len(waits)),
             _time_range([time for wait in waits for time in _times(wait)[:1]]),
         )
-    held_by = _held_by_pieces(waits, _label, lambda name: f"task {name}")
+    held_by = held_by_pieces(waits)
     if not details:
         return held_by
     return [details, ", ", *held_by] if held_by else [details]
@@ -821,6 +821,11 @@ def _held_by_pieces(
             begin = f"{', ' if pieces else ''}{words}{noun}"
             pieces += [begin, *_counted_pieces(names, len(waits))]
     return pieces
+
+
+def held_by_pieces(waits: Sequence[Waiting]) -> List[str]:
+    """Who has what is waited for, in pieces, of which each name is a `Link`."""
+    return _held_by_pieces(waits, _label, lambda name: f"task {name}")
 
 
 def _label(obj: object) -> str:

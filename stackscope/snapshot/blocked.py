@@ -5,8 +5,11 @@ from __future__ import annotations
 import sys
 import time
 
+from stackscope.extraction.extraction import Extraction
 from stackscope.model.diagnosis import BLOCKED_LOOP, Finding
 from stackscope.snapshot.user_code import calls_below_user, name_of_call
+from stackscope.snapshot.waits import ask_about
+from stackscope.snapshot.waking import turn_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,14 +18,14 @@ if TYPE_CHECKING:
 
     from stackscope.model.snapshot import LoopNode, Node, Snapshot, ThreadNode
 
-    Place = Tuple[Optional[FrameType], int]
+    Place = Tuple[Optional[FrameType], int, Optional[float]]
 
 __all__ = ["blocked_loops"]
 
 LONG = 0.25
 """Seconds that a loop has to stand at least to be said to be blocked."""
 
-LOOKS = 6
+LOOKS = 50
 """How often to look meanwhile whether the thread still stands at the same place."""
 
 
@@ -45,18 +48,20 @@ def blocked_loops(
         if thread is None or actor is None or id(actor) in told or not _is_busy(loop, thread):
             continue
         call = _call(loop, thread, node is not None)
-        if call:
+        if call and _waits(loop, thread):
             found.append((loop, thread, actor, call))
     if not found:
         return []
-    places = {id(thread): _place(thread) for _, thread, _, _ in found}
-    seconds = 0.0 if at_once else _watch([thread for _, thread, _, _ in found], places)
+    pairs = [(loop, thread) for loop, thread, _, _ in found]
+    places = {id(thread): _place(loop, thread) for loop, thread in pairs}
+    seconds = 0.0 if at_once else _watch(pairs, places)
     return [
         Finding(
             BLOCKED_LOOP,
             True,
-            [actor] if actor is thread else [actor, thread],
+            [actor],
             [one for one in loop.walk() if one.state == "ready"],
+            threads=[] if actor is thread else [thread],
             call=call,
             seconds=max(seconds, loop.seconds_late or 0),
         )
@@ -88,19 +93,36 @@ def _call(loop: LoopNode, thread: ThreadNode, has_task: bool) -> str:
     return (name_of_call(below[0]) if below else loop.calls) or thread.calls
 
 
-def _watch(threads: Sequence[ThreadNode], places: Dict[int, Place]) -> float:
+BLOCKING = frozenset(
+    (
+        *("_posixsubprocess", "_socket", "_ssl", "_winapi", "multiprocessing", "nt", "posix"),
+        *("select", "signal", "socket", "sqlite3", "ssl", "subprocess", "time"),
+    )
+)
+"""The modules of functions in C that wait. Others compute: nobody can say that they do not end."""
+
+
+def _waits(loop: LoopNode, thread: ThreadNode) -> bool:
+    """Whether a thread waits, and doesn't compute, as far as is known of the function it is in."""
+    call = loop.calls or thread.calls
+    return thread.waiting is not None or call.partition(".")[0] in BLOCKING
+
+
+def _watch(pairs: Sequence[Tuple[LoopNode, ThreadNode]], places: Dict[int, Place]) -> float:
     """Look for some time, and forget those of which the thread has moved."""
     begun = time.monotonic()
     for _ in range(LOOKS):
         time.sleep(LONG / LOOKS)
-        for thread in threads:
-            if id(thread) in places and _place(thread) != places[id(thread)]:
+        for loop, thread in pairs:
+            if id(thread) in places and _place(loop, thread) != places[id(thread)]:
                 del places[id(thread)]
         if not places:
             break
     return time.monotonic() - begun
 
 
-def _place(thread: ThreadNode) -> Place:
+def _place(loop: LoopNode, thread: ThreadNode) -> Place:
+    """Where a thread stands, and in which turn its loop is."""
     frame = sys._current_frames().get(thread.ident)
-    return frame, -1 if frame is None else frame.f_lasti
+    turn = Extraction(False, False, None).complete(ask_about, turn_of, loop.loop)
+    return frame, -1 if frame is None else frame.f_lasti, turn

@@ -18,7 +18,7 @@ from stackscope.model.diagnosis import (
     Finding,
     Graph,
 )
-from stackscope.model.snapshot import ItemNode, TaskNode
+from stackscope.model.snapshot import ItemNode, TaskNode, ThreadNode
 from stackscope.safe.interruptions import attempt
 from stackscope.snapshot.blocked import blocked_loops
 from stackscope.snapshot.circles import in_order, parts_among
@@ -27,9 +27,9 @@ from stackscope.snapshot.liveness import Liveness
 from stackscope.snapshot.needs import Either, Needs
 from stackscope.snapshot.search import search
 from stackscope.snapshot.stillness import Stillness, is_alive
-from stackscope.snapshot.users import find_users, missing_call
+from stackscope.snapshot.users import Users, find_users, missing_call
 from stackscope.snapshot.waits import ask_about
-from stackscope.snapshot.waking import waker_of
+from stackscope.snapshot.waking import is_endless, limits_are_known, wakers_of_task
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,24 +58,29 @@ def diagnose_snapshot(
         snapshot: What to look at.
         deep: Whether to search the heap where the graph can't decide.
         progress: Called with how much of the search is done, from 0 to 1.
-        at_once: Tell only what can be told without waiting for a second look.
+        at_once: Wait for no second look: what is likely is told only if all loops stand still.
     """
     extraction = Extraction(False, False, None)
     patient = _Patient(snapshot, extraction)
     is_deep = deep and counts_references() and patient.is_alive
     stuck = patient.surely_stuck(is_deep, progress)
-    if is_deep and stuck and patient.undecided:
+    if is_deep and stuck and patient.undecided and _others_run(snapshot):
         # Others may have run meanwhile, and moved what was looked for: both searches have to agree.
         again = {id(vertex) for vertex in patient.surely_stuck(is_deep, progress)}
         stuck = [vertex for vertex in stuck if id(vertex) in again]
     findings = patient.findings(stuck, certain=True)
-    if not at_once:
+    if not at_once or all(loop.is_here or not loop.is_running for loop in snapshot.loops):
         likely = patient.findings(patient.likely_stuck(stuck), certain=False)
         findings += _without_known(likely, findings)
     patient.drop_moved(findings, at_once=at_once)
     findings += blocked_loops(snapshot, findings, at_once=at_once or not patient.is_alive)
     findings.sort(key=lambda one: (not one.certain, KINDS.index(one.kind)))
     return Diagnosis(findings, patient.graph(), snapshot, is_deep)
+
+
+def _others_run(snapshot: Snapshot) -> bool:
+    """Whether other threads may have run meanwhile."""
+    return any(not thread.is_here and thread.waiting is None for thread in snapshot.threads)
 
 
 def _without_known(likely: List[Finding], known: List[Finding]) -> List[Finding]:
@@ -94,9 +99,11 @@ class _Patient:
         self.is_alive = all(map(is_alive, self.nodes))
         self.stillness = Stillness(self.nodes if self.is_alive else [])
         self.needs, self.limited = extraction.complete(self._look)
-        self.undecided: List[TaskNode] = []
+        self.undecided: List[Node] = []
         self.helpers: Dict[int, Either] = {}
         """By the id of a node: who may end its wait, by what is in variables."""
+        self.nearest: Dict[int, Either] = {}
+        """The same of those whose code speaks of it, as far as there are any."""
         self.needed_by: Dict[int, List[Vertex]] = {}
         for vertex in self.needs.vertices:
             for other in self.needs.edges_of(vertex):
@@ -117,16 +124,17 @@ class _Patient:
     def surely_stuck(self, is_deep: bool, progress: Progress) -> List[Vertex]:
         """What can't go on, whatever the others do."""
         needs = self.needs
-        liveness = Liveness(needs.vertices, needs.proved_edges_of)
+        liveness = Liveness(needs.vertices, self._proved_edges_of)
         self.undecided = []
         live: List[Vertex] = []
         for vertex in needs.vertices:
             if isinstance(vertex, Either):
                 continue
-            if id(vertex) in self.limited or isinstance(vertex, ItemNode):
+            if not _is_decidable(vertex):
                 live.append(vertex)
-            elif not needs.proved_edges_of(vertex):
-                if is_deep and isinstance(vertex, TaskNode) and _may_be_lost(vertex):
+            elif not self._proved_edges_of(vertex):
+                is_limited = id(vertex) in self.limited
+                if is_deep and not is_limited and _may_be_lost(vertex):
                     self.undecided.append(vertex)
                 else:
                     live.append(vertex)
@@ -157,6 +165,13 @@ class _Patient:
         )
         return [vertex for vertex in liveness.stuck() if id(vertex) not in known]
 
+    def _proved_edges_of(self, vertex: Vertex) -> Sequence[Vertex]:
+        """What a vertex surely needs. What a timer wakes needs only its loop for that."""
+        if id(vertex) not in self.limited:
+            return self.needs.proved_edges_of(vertex)
+        host = self.needs.blocked_by.get(id(vertex))
+        return () if host is None else (host,)
+
     def _add_users(self, waiting: Sequence[Node]) -> None:
         """Take note of who may end waits, where somebody who does needs the one that waits."""
         above = _nodes(self._above(waiting, is_end_enough=False))
@@ -164,21 +179,29 @@ class _Patient:
         concerned = [node for node in waiting if id(node) in first]
         self._note_helpers(self._users_among(concerned, self.nodes))
 
-    def _note_helpers(self, users: Dict[int, List[Node]]) -> None:
-        self.helpers.update((key, Either([*found])) for key, found in users.items())
+    def _note_helpers(self, users: Dict[int, Users]) -> None:
+        self.helpers.update((key, Either([*found.all])) for key, found in users.items())
+        self.nearest.update(
+            (key, Either([*found.near]) if found.near else self.helpers[key])
+            for key, found in users.items()
+        )
 
-    def _users_among(
-        self, waiting: Sequence[Node], others: Sequence[Node]
-    ) -> Dict[int, List[Node]]:
+    def _users_among(self, waiting: Sequence[Node], others: Sequence[Node]) -> Dict[int, Users]:
         """As `find_users`, but for those that need the one that waits to end before."""
-        found: Dict[int, List[Node]] = {}
-        for node, users in _with_users(waiting, find_users(waiting, others)):
-            later = {id(one) for one in self._above([node], is_end_enough=True)}
-            left = [self.needs.host.get(id(one), one) for one in users if id(one) not in later]
-            left = [one for one in left if one is not node]
-            if left:
-                found[id(node)] = left
-        return found
+        known = find_users(waiting, others) if waiting else {}
+        for node in waiting:
+            if id(node) in known:
+                users = known[id(node)]
+                later = {id(one) for one in self._above([node], is_end_enough=True)}
+                later.add(id(node))
+                users.all = self._standing_for(users.all, later)
+                users.near = self._standing_for(users.near, later)
+        return {key: users for key, users in known.items() if users.all}
+
+    def _standing_for(self, nodes: Sequence[Node], later: Set[int]) -> List[Node]:
+        """What stands for some nodes, but for those that need the one that waits."""
+        found = [self.needs.host.get(id(node), node) for node in nodes]
+        return _unique(node for node in found if id(node) not in later)
 
     def _above(self, some: Sequence[Node], *, is_end_enough: bool) -> List[Vertex]:
         """All that need some nodes, in turn or directly.
@@ -205,6 +228,11 @@ class _Patient:
         helpers = self.helpers.get(id(vertex))
         return edges if helpers is None else [*edges, helpers]
 
+    def nearest_edges_of(self, vertex: Vertex) -> Sequence[Vertex]:
+        """The same, but those who only may end a wait are left out if somebody's code does it."""
+        helpers = self.nearest.get(id(vertex))
+        return self.edges_of(vertex) if helpers is None else [*self.needs.edges_of(vertex), helpers]
+
     # --------------------------------------------------------------- findings
 
     def findings(self, stuck: List[Vertex], *, certain: bool) -> List[Finding]:
@@ -214,17 +242,31 @@ class _Patient:
             lost = [node for node in some if not self.needs.edges_of(node)]
             self._note_helpers(self._users_among(lost, some))
         known = {id(vertex) for vertex in stuck}
-        stuck += [one for key, one in self.helpers.items() if key in known and id(one) not in known]
+        stuck += [one for key, one in self.nearest.items() if key in known and id(one) not in known]
         found = [
-            Finding(DEADLOCK, certain, in_order(part, self.edges_of), reason=self._reason(part))
-            for part in parts_among(stuck, self.edges_of)
+            Finding(
+                DEADLOCK, certain, in_order(part, self.nearest_edges_of), reason=self._reason(part)
+            )
+            for part in parts_among(stuck, self.nearest_edges_of)
         ]
         if certain:
             found += self._abandoned(stuck, found)
         self._add_behind(found, stuck)
         for finding in found:
             finding.reason = "" if certain else finding.reason
+            self._add_details(finding)
         return found
+
+    def _add_details(self, finding: Finding) -> None:
+        """Tell of the threads that its tasks have, and of who alone may end its waits."""
+        nodes = {id(node) for node in finding.nodes}
+        host = self.needs.host
+        finding.threads = [
+            thread for thread in self.needs.threads if id(host.get(id(thread))) in nodes
+        ]
+        if finding.reason == ONLY_USERS:
+            helpers = [self.nearest[id(one)] for one in finding.nodes if id(one) in self.nearest]
+            finding.users = _unique(_nodes(one for each in helpers for one in each.members))
 
     def _abandoned(self, stuck: Sequence[Vertex], others: Sequence[Finding]) -> List[Finding]:
         """Those that wait for nobody who is stuck, but for what nobody has; alike ones as one."""
@@ -232,7 +274,9 @@ class _Patient:
         in_circles = {id(node) for finding in others for node in finding.nodes}
         groups: Dict[object, List[Node]] = {}
         for node in _nodes(stuck):
-            if id(node) in in_circles or any(id(one) in some for one in self.edges_of(node)):
+            if id(node) in in_circles or self._is_meant_to_wait(node):
+                continue
+            if any(id(one) in some for one in self.nearest_edges_of(node)):
                 continue
             groups.setdefault(_place(node), []).append(node)
         return [
@@ -240,13 +284,24 @@ class _Patient:
             for nodes in groups.values()
         ]
 
+    def _is_meant_to_wait(self, node: Node) -> bool:
+        """Whether something waits on purpose until it is cancelled.
+
+        So do main tasks that await a future of their own: ``await asyncio.Future()``.
+        """
+        if is_endless(node.stack):
+            return True
+        is_of_users = node.waiting is not None and node.waiting.awaiting is not None
+        needed_by = self.needed_by.get(id(node), ())
+        return is_of_users and any(isinstance(one, ThreadNode) for one in needed_by)
+
     def _add_behind(self, findings: Sequence[Finding], stuck: Sequence[Vertex]) -> None:
         """Tell of each finding what only waits behind it; of the first one, if of several."""
         some = {id(vertex) for vertex in stuck}
         seen = {id(node) for finding in findings for node in finding.nodes}
         needed_by: Dict[int, List[Vertex]] = {}
         for vertex in stuck:
-            for other in self.edges_of(vertex):
+            for other in self.nearest_edges_of(vertex):
                 needed_by.setdefault(id(other), []).append(vertex)
         for finding in findings:
             todo: List[Vertex] = [*finding.nodes]
@@ -261,7 +316,7 @@ class _Patient:
     def _reason(self, part: Sequence[Vertex]) -> str:
         """Why a circle is only likely."""
         inside = {id(vertex) for vertex in part}
-        if any(id(self.helpers.get(id(vertex))) in inside for vertex in part):
+        if any(id(self.nearest.get(id(vertex))) in inside for vertex in part):
             return ONLY_USERS
         if any(isinstance(vertex, Either) and not vertex.is_certain for vertex in part):
             return LIKELY_HOLDERS
@@ -276,7 +331,10 @@ class _Patient:
         findings[:] = [
             finding
             for finding in findings
-            if all(self.stillness.holds(node, self.extraction) for node in finding.nodes)
+            if all(
+                self.stillness.holds(node, self.extraction)
+                for node in _unique([*finding.nodes, *finding.threads])
+            )
         ]
 
     # ------------------------------------------------------------------ graph
@@ -288,7 +346,7 @@ class _Patient:
         for node in _nodes(self.needs.vertices):
             proved = {id(vertex) for vertex in self.needs.proved_edges_of(node)}
             ends: List[Node] = []
-            for vertex in self.edges_of(node):
+            for vertex in self.nearest_edges_of(node):
                 if isinstance(vertex, Either):
                     targets = shared.setdefault(id(vertex), _nodes(vertex.members))
                     obj = _used(node, vertex)
@@ -314,19 +372,24 @@ def _nodes(vertices: Iterable[Vertex]) -> List[Node]:
     return [vertex for vertex in vertices if not isinstance(vertex, Either)]
 
 
-def _with_users(
-    waiting: Sequence[Node], users: Dict[int, List[Node]]
-) -> List[Tuple[Node, List[Node]]]:
-    return [(node, users[id(node)]) for node in waiting if id(node) in users]
+def _unique(nodes: Iterable[Node]) -> List[Node]:
+    return list({id(node): node for node in nodes}.values())
 
 
-def _may_be_lost(node: TaskNode) -> bool:
+def _is_decidable(node: Node) -> bool:
+    """Whether anything would be known of a timer that ends the wait of a node."""
+    if isinstance(node, ItemNode):
+        return bool(ask_about(limits_are_known, node.item))
+    return True
+
+
+def _may_be_lost(node: Node) -> bool:
     """Whether it isn't known that something outside of the program ends a wait."""
-    if node.state != "waiting":
+    if not isinstance(node, TaskNode) or node.state != "waiting":
         return False
     if node.waiting is not None and any(one.resource for one in node.waiting.layers()):
         return False
-    return ask_about(waker_of, node.task) is not None
+    return bool(wakers_of_task(node.task))
 
 
 def _place(node: Node) -> object:

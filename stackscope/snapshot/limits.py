@@ -6,6 +6,7 @@ from stackscope.interpreter.frames.blocking import may_give_up
 from stackscope.interpreter.frames.variables import local_value
 from stackscope.model.snapshot import TaskNode, ThreadNode
 from stackscope.safe.interruptions import attempt
+from stackscope.snapshot.inside import object_of
 from stackscope.snapshot.user_code import is_runtime_frame
 from stackscope.snapshot.waking import limited_tasks
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Dict, List, Mapping, Sequence, Set
 
     from stackscope.model.snapshot import Node
+    from stackscope.model.waiting import Waiting
 
 __all__ = ["limited_nodes"]
 
@@ -36,13 +38,13 @@ def limited_nodes(nodes: Sequence[Node], by_object: Mapping[int, Node]) -> Set[i
     cancelled: List[Node] = []
     for node in nodes:
         layers = [] if node.waiting is None else list(node.waiting.layers())
-        if any(layer.seconds_left is not None or layer.deadline is not None for layer in layers):
+        if any(map(_ends, layers)):
             found.add(id(node))
-        if any(layer.is_time_limit for layer in layers):
+        if any(layer.is_time_limit and _ends(layer) for layer in layers):
             cancelled.append(node)
         if isinstance(node, ThreadNode) and attempt(True, may_time_out, node):
             found.add(id(node))
-    tasks = [node.task for node in nodes if isinstance(node, TaskNode)]
+    tasks = [object_of(node) for node in nodes if not isinstance(node, ThreadNode)]
     cancelled += [by_object[id(task)] for task in limited_tasks(tasks) if id(task) in by_object]
     seen: Dict[int, Node] = {}
     while cancelled:
@@ -56,6 +58,11 @@ def limited_nodes(nodes: Sequence[Node], by_object: Mapping[int, Node]) -> Set[i
             awaited = [task for layer in node.waiting.layers() for task in layer.tasks]
             cancelled += [by_object[id(task)] for task in awaited if id(task) in by_object]
     return found | set(seen)
+
+
+def _ends(layer: Waiting) -> bool:
+    """Whether time will be up for a wait."""
+    return layer.seconds_left is not None or layer.deadline is not None
 
 
 def may_time_out(node: ThreadNode) -> bool:

@@ -72,6 +72,8 @@ class Needs:
         edges: By the id of a vertex: what it waits for.
         proved: Those of the edges of nodes of which it is proved that nothing else ends the wait.
         host: By the id of a thread's node: the task that has this thread, and stands for it.
+        blocked_by: By the id of a task's node: the task that has the thread of its loop, and waits
+            there. No timer ends a wait meanwhile.
     """
 
     def __init__(self, nodes: Sequence[Node], loops: Sequence[LoopNode]) -> None:
@@ -83,6 +85,7 @@ class Needs:
             names.setdefault(thread.name, []).append(thread)
         self.by_name = {name: found[0] for name, found in names.items() if len(found) == 1}
         self.host: Dict[int, Node] = {}
+        self.blocked_by: Dict[int, Node] = {}
         self.edges: Dict[int, List[Vertex]] = {}
         self.proved: Dict[int, List[Vertex]] = {}
         self.vertices: List[Vertex] = []
@@ -138,6 +141,7 @@ class Needs:
                 for other in loop.walk() if self.edges.get(id(node)) else ():
                     if other is not node and other.state not in ("running", "starting"):
                         self._edge(other, node, is_proved=True)
+                        self.blocked_by[id(other)] = node
 
     def _add(self, node: Node) -> None:
         """A vertex with its edges."""
@@ -197,7 +201,7 @@ class Needs:
             seen.add(id(future))
             known = self._open.get(id(future))
             if known is None:
-                known = self._open[id(future)] = (future, ask_about(is_open, future) is not False)
+                known = self._open[id(future)] = (future, bool(ask_about(is_open, future)))
                 todo += ask_about(finished_by, future) or ()
             if known[1]:
                 self._open[id(leaf)] = (leaf, True)

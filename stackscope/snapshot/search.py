@@ -23,7 +23,7 @@ from stackscope.snapshot.liveness import Liveness
 from stackscope.snapshot.needs import Either, Needs
 from stackscope.snapshot.stillness import Stillness
 from stackscope.snapshot.waits import ask_about
-from stackscope.snapshot.waking import silent_about, waker_of
+from stackscope.snapshot.waking import silent_about, wakers_of_task
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ OURS = (
 
 def search(
     liveness: Liveness,
-    undecided: Sequence[TaskNode],
+    undecided: Sequence[Node],
     nodes: Sequence[Node],
     progress: Optional[Callable[[float], object]],
 ) -> None:
@@ -72,27 +72,41 @@ def search(
         nodes: All nodes.
         progress: See `stackscope.diagnose`.
     """
-    by_waker: Dict[int, List[TaskNode]] = {}
+    by_waker: Dict[int, List[Node]] = {}
     silent: Set[int] = set()
+    closed: Set[int] = set()
     for node in undecided:
-        # By its id alone: a reference of ours would count as one of the program.
-        by_waker.setdefault(id(ask_about(waker_of, node.task)), []).append(node)
-        if id(node.task) in by_waker:
-            silent.update(map(id, ask_about(silent_about, node.task) or ()))
+        task = object_of(node)
+        # By their ids alone: a reference of ours would count as one of the program.
+        keys = list(map(id, wakers_of_task(task)))
+        for key in keys:
+            by_waker.setdefault(key, []).append(node)
+        if id(task) in keys:
+            closed.update(keys)
+            silent.update(map(id, ask_about(silent_about, task) or ()))
             silent.update(id(context.obj) for context in contexts_in(node.stack))
+    task = None
     stuck = [node for node in nodes if liveness.is_stuck(node)]
-    closed = {id(obj) for node in stuck for obj in _parts_of(node)}
+    closed.update(id(obj) for node in stuck for obj in _parts_of(node))
     reachable = Reachable(set(by_waker), closed, silent, OURS, progress)
-    reachable.open(obj for node in nodes if not liveness.is_stuck(node) for obj in _parts_of(node))
-    while True:
-        reached = reachable.follow()
-        woken = [node for waker in reached for node in by_waker[waker]]
-        live = liveness.begin(woken)
+    try:
         reachable.open(
-            obj for node in live if not isinstance(node, Either) for obj in _parts_of(node)
+            obj for node in nodes if not liveness.is_stuck(node) for obj in _parts_of(node)
         )
-        if not live and not reached:
-            return
+        follow = reachable.follow
+        while True:
+            live = liveness.begin(node for one in follow() for node in by_waker[one])
+            reachable.open(
+                obj for node in live if not isinstance(node, Either) for obj in _parts_of(node)
+            )
+            if live:
+                follow = reachable.follow
+            elif follow == reachable.follow:
+                follow = reachable.follow_what_may_come_back
+            else:
+                return
+    finally:
+        reachable.close()
 
 
 def _parts_of(node: Node) -> Iterator[object]:

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import sys
+import time
 
+from stackscope.extraction.extraction import Extraction
 from stackscope.interpreter.facts import IS_PYPY
 from stackscope.model.saved import SavedObject, saved_frame
 from stackscope.model.snapshot import TaskNode, ThreadNode
 from stackscope.safe.interruptions import attempt
 from stackscope.snapshot.inside import object_of
-from stackscope.snapshot.waits import ask_about
+from stackscope.snapshot.waits import ask_about, describe_thread
 from stackscope.snapshot.waking import token_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, List, Sequence, Tuple
+    from typing import Dict, List, Optional, Sequence, Tuple
 
-    from stackscope.extraction.extraction import Extraction
     from stackscope.model.snapshot import Node
     from stackscope.model.stacks import Stack
+    from stackscope.model.waiting import Waiting
 
-__all__ = ["Stillness"]
+__all__ = ["Stillness", "is_alive"]
+
+SECONDS_BETWEEN_LOOKS = 0.001
+"""How long others may run between two looks at a thread."""
 
 
 class Stillness:
@@ -59,6 +64,8 @@ def _mark(node: Node) -> Tuple[object, ...]:
         if token is not None:
             return (token,)
     if isinstance(node, ThreadNode):
+        if node.is_here:  # the frame would be one of ours, and keep itself
+            return ()
         frame = sys._current_frames().get(node.ident)
         return (frame, -1 if frame is None else frame.f_lasti)
     frames = [frame.pyframe for frame in node.stack.frames]
@@ -79,11 +86,36 @@ def _is_as_seen(node: Node, extraction: Extraction) -> bool:
     if isinstance(node, ThreadNode):
         if node.is_here:
             return True
-        innermost = sys._current_frames().get(node.ident)
-        frames = node.stack.frames
-        return bool(frames) and innermost is frames[-1].pyframe
+        return _thread_is_as_seen(node)
     now = attempt(None, extraction.stack, object_of(node))
     return now is not None and _places(now) == _places(node.stack)
+
+
+LOOKS = 5
+"""How often to look at a thread again: it may have moved on between two things seen of it."""
+
+
+def _thread_is_as_seen(node: ThreadNode) -> bool:
+    """Whether a thread waits for the same, and has the same, however often one looks."""
+    expected = _facts(node.stack, node.waiting)
+    lock = None if node.waiting is None else node.waiting.lock
+    for _ in range(LOOKS):
+        extraction = Extraction(True, False, None)
+        item = node.ident if node.thread is None else node.thread
+        stack = attempt(None, extraction.complete, extraction.stack, item)
+        if stack is None:
+            return False
+        waiting = attempt(None, describe_thread, stack, {id(lock): lock})
+        if _facts(stack, waiting) != expected:
+            return False
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+    return True
+
+
+def _facts(stack: Stack, waiting: Optional[Waiting]) -> Tuple[object, ...]:
+    """Where a thread stands, what it is inside of, and which lock it waits for."""
+    inside = [(id(one.obj), one.is_exiting) for frame in stack.frames for one in frame.contexts]
+    return _places(stack), inside, 0 if waiting is None else id(waiting.lock)
 
 
 def _places(stack: Stack) -> List[Tuple[int, int]]:

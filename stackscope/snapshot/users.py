@@ -10,6 +10,7 @@ from stackscope.interpreter.frames.variables import first_argument, local_values
 from stackscope.safe.interruptions import attempt
 from stackscope.safe.objects import instance_attributes, mro_of, stored_attribute
 from stackscope.snapshot.inside import frames_in
+from stackscope.snapshot.user_code import is_runtime_frame
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from stackscope.model.snapshot import Node
     from stackscope.model.stacks import Frame
 
-__all__ = ["find_users", "missing_call"]
+__all__ = ["Users", "find_users", "missing_call"]
 
 MOST_ATTRIBUTES = 50
 """The most attributes of an object in a variable that are looked at."""
@@ -87,7 +88,22 @@ class _Wanted:
         self.ends = ends
 
 
-def find_users(waiting: Sequence[Node], others: Iterable[Node]) -> Dict[int, List[Node]]:
+class Users:
+    """Who has what something waits for, and may end the wait.
+
+    Attributes:
+        all: All of these.
+        near: Those of them whose own code speaks of it; the others have an object that has it.
+    """
+
+    __slots__ = ("all", "near")
+
+    def __init__(self) -> None:
+        self.all: List[Node] = []
+        self.near: List[Node] = []
+
+
+def find_users(waiting: Sequence[Node], others: Iterable[Node]) -> Dict[int, Users]:
     """By the id of a node that waits: who else has what it waits for, and may end the wait.
 
     Args:
@@ -98,22 +114,40 @@ def find_users(waiting: Sequence[Node], others: Iterable[Node]) -> Dict[int, Lis
     for node in waiting:
         for one in attempt([], _wanted_by, node):
             wanted.setdefault(id(one.obj), []).append(one)
-    found: Dict[int, List[Node]] = {}
-    if not wanted:
-        return found
-    for other in others:
-        seen: Dict[int, object] = {}
+    found: Dict[int, Users] = {}
+    for other in others if wanted else ():
+        seen: Dict[int, _Had] = {}
         names: Set[str] = set()
         for frame in frames_in(other.stack):
-            seen.update(attempt({}, _objects_in, frame, wanted))
-            names.update(frame.pyframe.f_code.co_names)
-        for key, holder in seen.items():
+            for key, had in attempt({}, _objects_in, frame, wanted).items():
+                known = seen.setdefault(key, had)
+                known.is_near = known.is_near or had.is_near
+            if not is_runtime_frame(frame.pyframe):
+                names.update(frame.pyframe.f_code.co_names)
+        for key, had in seen.items():
             for one in wanted[key]:
-                if one.node is not other and (one.ends & names or _is_other_end(holder, one)):
-                    users = found.setdefault(id(one.node), [])
-                    if not users or users[-1] is not other:
-                        users.append(other)
+                if one.node is not other and (one.ends & names or _is_other_end(had.by, one)):
+                    users = found.setdefault(id(one.node), Users())
+                    if not any(other is node for node in users.all[-1:]):
+                        users.all.append(other)
+                    if had.is_near and not any(other is node for node in users.near[-1:]):
+                        users.near.append(other)
     return found
+
+
+class _Had:
+    """That a frame has something.
+
+    Args:
+        by: The value of a variable that is it, or has it as an attribute.
+        is_near: Whether the code of the frame speaks of it.
+    """
+
+    __slots__ = ("by", "is_near")
+
+    def __init__(self, by: object, is_near: bool) -> None:
+        self.by = by
+        self.is_near = is_near
 
 
 def _is_other_end(holder: object, wanted: _Wanted) -> bool:
@@ -143,16 +177,17 @@ def _method_of(node: Node, obj: object) -> str:
     return ""
 
 
-def _objects_in(frame: Frame, wanted: Dict[int, List[_Wanted]]) -> Dict[int, object]:
-    """By the ids of what is wanted: what has it, a variable of a frame or what is in one."""
-    found: Dict[int, object] = {}
+def _objects_in(frame: Frame, wanted: Dict[int, List[_Wanted]]) -> Dict[int, _Had]:
+    """By the ids of what is wanted: what of it a frame has."""
+    found: Dict[int, _Had] = {}
+    code_names = frame.pyframe.f_code.co_names
     for value in list(local_values(frame.pyframe).values()):
         if id(value) in wanted:
-            found.setdefault(id(value), value)
-        for one in list(instance_attributes(value).values())[:MOST_ATTRIBUTES]:
-            if id(one) in wanted:
-                found[id(one)] = value
+            found[id(value)] = _Had(value, True)
+        for name, one in list(instance_attributes(value).items())[:MOST_ATTRIBUTES]:
+            if id(one) in wanted and id(one) not in found:
+                found[id(one)] = _Had(value, name in code_names)
         state = stored_attribute(value, "_state")
         if state is not None and id(state) in wanted:
-            found[id(state)] = value
+            found[id(state)] = _Had(value, True)
     return found

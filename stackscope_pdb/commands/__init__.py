@@ -18,6 +18,7 @@ its completion all come from that table. Importing this package registers them.
 `exceptions`  `exceptions`
 `sticky`      `sticky`
 `watching`    `catch`, `watch`
+`why`         `why`, `locks`
 ============  ======================================================================
 """
 
@@ -34,6 +35,7 @@ from stackscope_pdb.commands import (
     tasks,
     threads,
     watching,
+    why,
 )
 
 __all__ = [
@@ -47,4 +49,5 @@ __all__ = [
     "tasks",
     "threads",
     "watching",
+    "why",
 ]

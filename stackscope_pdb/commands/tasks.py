@@ -39,6 +39,9 @@ def tasks(debugger: Host, argument: str) -> None:
 
     More than five tasks with the same stack become one row.
 
+    The last line says who is stuck, as far as the waits alone show that:
+    'why' tells more.
+
     Greenlets follow in a table of their own, but for those in which a
     task runs its code: they are parts of that task.
 
@@ -62,8 +65,10 @@ def tasks(debugger: Host, argument: str) -> None:
     for anything, and quotes keep "what has spaces" together. Ages are
     known once the program has called stackscope.clock.install().
     """
+    from stackscope.render.diagnosis import stuck_line
     from stackscope.render.items import item_lines
     from stackscope.render.tasks import task_lines
+    from stackscope.snapshot.diagnosing import diagnose_snapshot
 
     session = debugger.session
     snapshot = session.snapshots.tasks_now()
@@ -79,6 +84,9 @@ def tasks(debugger: Host, argument: str) -> None:
     items = [node for top in snapshot.items for node in top.walk()]
     console = debugger.console
     lines = [*task_lines(snapshot, marked, console), *item_lines(items, console)]
+    stuck = None if argument else stuck_line(diagnose_snapshot(snapshot, deep=False, at_once=True))
+    if stuck is not None:
+        lines.append([*stuck, ("note", " (see 'why')")])
     debugger.show(lines, console)
 
 

@@ -150,11 +150,19 @@ def _let_times_run(snapshot: Snapshot, seconds: float) -> None:
 
 
 def _take() -> Snapshot:
+    snapshot = whole_snapshot()  # circles of tasks may lead through threads
+    snapshot.threads = []  # there is a command of its own for these
+    return snapshot
+
+
+def whole_snapshot() -> Snapshot:
+    """All tasks and threads as they are now, without the debugger's own loops and frames."""
     from stackscope import extract_all
 
-    snapshot = extract_all()  # circles of tasks may lead through threads
-    snapshot.threads = []  # there is a command of its own for these
+    snapshot = extract_all()
     snapshot.loops = [loop for loop in snapshot.loops if not is_loop_of_prompt(loop.loop)]
+    for thread in snapshot.threads:
+        leave_out_debugger(thread.stack)
     for node in snapshot.tasks():
         if node.state in ("running", "starting") or _ends_in_call(node.stack):
             leave_out_debugger(node.stack)

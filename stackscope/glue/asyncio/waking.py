@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import asyncio.base_events
 import gc
 from collections import deque
 from types import BuiltinMethodType, MethodType
 
 from stackscope.glue.asyncio.futures import TASKS, internal
 from stackscope.glue.asyncio.loops import known_loops, timers_of
+from stackscope.glue.clocks import began_work
+from stackscope.glue.describing import code_of
 from stackscope.interpreter.facts import IS_CPYTHON
 from stackscope.safe.interruptions import attempt
 from stackscope.safe.objects import instance_attributes, is_instance
-from stackscope.snapshot.waking import register_limits, waker_of
+from stackscope.snapshot.waking import (
+    register_endless,
+    register_limits,
+    token_of,
+    turn_of,
+    wakers_of,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,6 +41,12 @@ CONTAINERS = (deque, dict, frozenset, list, set, tuple)
 def future_awaited(task: Any) -> object:
     """What a task awaits: whoever gives that its result wakes the task."""
     return internal(task, "_fut_waiter")
+
+
+def futures_awaited(task: Any) -> List[object]:
+    """The same as a list."""
+    future = future_awaited(task)
+    return [] if future is None else [future]
 
 
 def tasks_with_timers(tasks: Sequence[object]) -> List[object]:
@@ -78,18 +93,10 @@ def _inside(obj: Any) -> Iterator[object]:
 
 
 PASSED = frozenset(
-    [
-        "module",
-        "type",
-        "function",
-        "code",
-        "frame",
-        "coroutine",
-        "generator",
-        "Context",
-        "Loop",
-        "Future",
-    ]
+    (
+        *("Context", "Future", "Loop", "code", "coroutine"),
+        *("frame", "function", "generator", "module", "type"),
+    )
 )
 """The names of types of what leads everywhere, or has no task of its own."""
 
@@ -97,5 +104,10 @@ PASSED = frozenset(
 def install() -> None:
     """Register what concerns the end of waits."""
     for task_type in set(TASKS):
-        waker_of.register(task_type, future_awaited)
+        wakers_of.register(task_type, futures_awaited)
+        token_of.register(task_type, future_awaited)
+    code = code_of(asyncio.base_events, "Server.serve_forever")
+    if code is not None:
+        register_endless(code)
     register_limits(tasks_with_timers)
+    turn_of.register(asyncio.BaseEventLoop, began_work)

@@ -6,21 +6,41 @@ import math
 from typing import Any
 
 import trio
+import trio._core._run
 
+from stackscope.glue.clocks import began_work
+from stackscope.glue.describing import code_of
 from stackscope.glue.trio.runners import runner_of_task
 from stackscope.safe.objects import instance_attributes, is_instance
-from stackscope.snapshot.waking import register_limits, silent_about, token_of, waker_of
+from stackscope.snapshot.waking import (
+    register_endless,
+    register_limits,
+    silent_about,
+    token_of,
+    turn_of,
+    wakers_of,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Iterator, List, Sequence
+    from typing import Dict, Iterator, List, Sequence, Set
 
 __all__ = ["install"]
 
 
-def the_task(task: Any) -> object:
-    """Whoever calls ``reschedule(task)`` has the task."""
-    return task
+def task_and_scopes(task: Any) -> List[object]:
+    """Whoever calls ``reschedule(task)`` has the task; who cancels it has a cancel scope.
+
+    That of a nursery doesn't count: all who have started something in it have that.
+    """
+    of_nurseries: Set[int] = set()
+    inner = task
+    while inner is not None:
+        of_nurseries.update(id(nursery.cancel_scope) for nursery in inner.child_nurseries)
+        nursery = inner.parent_nursery
+        inner = None if nursery is None else nursery.parent_task
+    scopes = [getattr(status, "_scope", None) for status in _statuses(task)]
+    return [task, *[one for one in scopes if one is not None and id(one) not in of_nurseries]]
 
 
 def abort_function(task: Any) -> object:
@@ -52,7 +72,7 @@ def _statuses(task: Any) -> Iterator[Any]:
 
 def tasks_with_deadlines(tasks: Sequence[Any]) -> List[object]:
     """The tasks that a cancel scope around them cancels some day."""
-    known = {}
+    known: Dict[int, bool] = {}
     found: List[object] = []
     for task in tasks:
         if not is_instance(task, (trio.lowlevel.Task,)):
@@ -76,7 +96,11 @@ def tasks_with_deadlines(tasks: Sequence[Any]) -> List[object]:
 
 def install() -> None:
     """Register what concerns the end of waits."""
-    waker_of.register(trio.lowlevel.Task, the_task)
+    wakers_of.register(trio.lowlevel.Task, task_and_scopes)
+    code = code_of(trio, "sleep_forever")
+    if code is not None:
+        register_endless(code)
     token_of.register(trio.lowlevel.Task, abort_function)
     silent_about.register(trio.lowlevel.Task, structure_around)
     register_limits(tasks_with_deadlines)
+    turn_of.register(trio._core._run.Runner, began_work)

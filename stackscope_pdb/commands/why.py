@@ -1,0 +1,105 @@
+"""`why`, `locks`: what is stuck and who is to blame, and who has what others wait for."""
+
+from __future__ import annotations
+
+import time
+
+from stackscope.render.stream import width_of
+from stackscope_pdb.commands.picking import pick
+from stackscope_pdb.commands.registry import CommandError, command
+from stackscope_pdb.stop.snapshots import whole_snapshot
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Iterable, List
+
+    from stackscope import Diagnosis, Snapshot
+    from stackscope.render.drawing import Line
+    from stackscope_pdb.stop.host import Host
+
+WHOLE = {"alert", "header", "note", "text"}
+"""The kinds of spans of lines that are wrapped where there is no room for them."""
+
+PATIENCE = 1.0
+"""Seconds that a search may take before something is said of it."""
+
+
+def _complete_task(debugger: Host, text: str) -> List[str]:
+    nodes = list(debugger.session.snapshots.tasks().tasks())
+    return [node.name for node in nodes] + [str(node.number) for node in nodes]
+
+
+@command("what is stuck, and who is to blame", complete=_complete_task)
+def why(debugger: Host, argument: str) -> None:
+    """why [NUMBER | NAME]
+
+    Show what can never go on by itself: tasks, threads and greenlets
+    that wait for each other in a circle (deadlock), or for what nothing
+    alive can end (abandoned), and event loops whose thread stands in a
+    call that blocks. Each with the lines to look at, and how many only
+    wait behind. What is not said to be likely is proved: such a wait
+    ends only if it is cancelled, or fails.
+
+    Where the waits alone can't decide, all objects of the process are
+    searched, which takes some seconds for a million of them. Ctrl-C
+    leaves that out.
+
+    With the number or name of a task that 'tasks' shows: the chain from
+    that task to what could end its wait.
+    """
+    from stackscope.render.diagnosis import chain_lines, summary_lines
+
+    snapshot = whole_snapshot()
+    diagnosis = _diagnose(debugger, snapshot)
+    if not argument:
+        _show(debugger, summary_lines(diagnosis))
+        return
+    nodes = list(snapshot.tasks())
+    if not nodes:
+        raise CommandError("No task is alive in this process.")
+    _show(debugger, chain_lines(diagnosis, pick(nodes, argument, "task")))
+
+
+def _show(debugger: Host, lines: Iterable[Line]) -> None:
+    """Show lines, of which those that matter most aren't cut."""
+    console = debugger.console
+    for line in lines:
+        text = "".join([part for _, part in line])
+        if {kind for kind, _ in line} & WHOLE and width_of(text) > console.width:
+            debugger.message(console.wrapped(text))
+        else:
+            debugger.show([line])
+
+
+def _diagnose(debugger: Host, snapshot: Snapshot) -> Diagnosis:
+    """The findings; those of the waits alone if the user has enough of the search."""
+    from stackscope import diagnose
+
+    begun = time.monotonic()
+    told: List[float] = []
+
+    def report(share: float) -> None:
+        if not told and time.monotonic() - begun > PATIENCE:
+            told.append(share)
+            debugger.message("Searching all objects of the process; Ctrl-C leaves that out …")
+
+    try:
+        return diagnose(snapshot, progress=report)
+    except KeyboardInterrupt:
+        debugger.message("The search was left out: more may be stuck than this.")
+        return diagnose(snapshot, deep=False)
+
+
+@command("who has what others wait for")
+def locks(debugger: Host, argument: str) -> None:
+    """locks
+
+    Show each lock, semaphore, queue, event or the like that a task,
+    thread or greenlet waits for: who has it, since which line, and who
+    waits.
+    """
+    from stackscope.render.locks import lock_lines
+
+    if argument:
+        raise CommandError(f"'locks' takes no argument: {argument!r} is one.")
+    debugger.show(list(lock_lines(whole_snapshot())))

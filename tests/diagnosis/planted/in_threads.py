@@ -1,0 +1,232 @@
+"""Threads that never go on.
+
+What proves that nobody else has something is told by counting references. That of a running thread
+to its variables may not be countable, so where only that decides, certainty isn't demanded.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import queue
+import threading
+import time
+
+from tests.diagnosis.cases import CPYTHON, abandoned, deadlock, planted
+from tests.diagnosis.starting import start_thread
+
+tells_locks = None if CPYTHON else "there is no telling what a thread waits for"
+
+
+def enters(met, first, second):
+    with first:  # @holds
+        met.wait()
+        with second:  # @enters
+            pass
+
+
+def start_pair(target, *locks):
+    """Two threads that take two locks in opposite order, once both have their first one."""
+    met = threading.Barrier(2)
+    start_thread(target, met, *locks, name="first")
+    start_thread(target, met, *locks[::-1], name="second")
+
+
+@planted(deadlock("first second", "@enters", "@holds"), on="threads", skip=tells_locks)
+def two_locks():
+    start_pair(enters, threading.Lock(), threading.Lock())
+
+
+@planted(deadlock("first second", "@enters", "@holds"), on="threads", skip=tells_locks)
+def two_locks_that_know_their_owner():
+    start_pair(enters, threading.RLock(), threading.RLock())
+
+
+@planted(deadlock("first second", "@acquires", certain=None), on="threads", skip=tells_locks)
+def two_locks_by_acquire():
+    def acquires(met, first, second):
+        first.acquire()
+        met.wait()
+        second.acquire()  # @acquires
+        second.release()
+        first.release()
+
+    start_pair(acquires, threading.Lock(), threading.Lock())
+
+
+@planted(deadlock("one two three", "@enters"), on="threads", skip=tells_locks)
+def three_locks():
+    met = threading.Barrier(3)
+    a, b, c = (threading.Lock() for _ in range(3))
+    start_thread(enters, met, a, b, name="one")
+    start_thread(enters, met, b, c, name="two")
+    start_thread(enters, met, c, a, name="three")
+
+
+@planted(deadlock("itself", "@holds_it", "@wants_it"), on="threads", skip=tells_locks)
+def one_lock_twice():
+    def twice():
+        with lock:  # @holds_it
+            with lock:  # @wants_it
+                pass
+
+    lock = threading.Lock()
+    start_thread(twice, name="itself")
+
+
+@planted(deadlock("itself", "@semaphore_again"), on="threads", skip=tells_locks)
+def one_semaphore_twice():
+    def twice():
+        with semaphore:
+            with semaphore:  # @semaphore_again
+                pass
+
+    semaphore = threading.Semaphore(1)
+    start_thread(twice, name="itself")
+
+
+@planted(deadlock("first second", "@joins"), on="threads", skip=tells_locks)
+def threads_that_join_each_other():
+    def joins(other):
+        known.wait()
+        threads[other].join()  # @joins
+
+    known = threading.Event()
+    threads = {}
+    threads["first"] = start_thread(joins, "second", name="first")
+    threads["second"] = start_thread(joins, "first", name="second")
+    known.set()
+
+
+@planted(deadlock("parent child", "@parent_joins", "@child_wants"), on="threads", skip=tells_locks)
+def joins_a_child_that_wants_the_lock():
+    def wants():
+        with lock:  # @child_wants
+            pass
+
+    def parent():
+        with lock:
+            start_thread(wants, name="child").join()  # @parent_joins
+
+    lock = threading.Lock()
+    start_thread(parent, name="parent")
+
+
+POOLS = []
+
+
+@planted(deadlock("pool_0", "@waits_for_inner"), on="threads")
+def a_pool_that_waits_for_itself():
+    """The only worker waits for what is queued behind it."""
+
+    def outer():
+        return pool.submit(int).result()  # @waits_for_inner
+
+    pool = concurrent.futures.ThreadPoolExecutor(1, "pool")
+    POOLS.append(pool)
+    pool.submit(outer)
+
+
+@planted(deadlock("pool_0 pool_1", "@both_wait"), on="threads")
+def a_pool_of_two_that_waits_for_itself():
+    def outer():
+        met.wait()
+        return pool.submit(int).result()  # @both_wait
+
+    met = threading.Barrier(2)
+    pool = concurrent.futures.ThreadPoolExecutor(2, "pool")
+    POOLS.append(pool)
+    pool.submit(outer)
+    pool.submit(outer)
+
+
+@planted(abandoned("waits", "@waits_for_future", certain=None), on="threads")
+def a_future_nobody_has():
+    def waits():
+        concurrent.futures.Future().result()  # @waits_for_future
+
+    start_thread(waits, name="waits")
+
+
+@planted(abandoned("waits", "@waits_for_event", certain=None), on="threads")
+def an_event_nobody_has():
+    def waits():
+        threading.Event().wait()  # @waits_for_event
+
+    start_thread(waits, name="waits")
+
+
+@planted(abandoned("waits", "@waits_for_condition", certain=None), on="threads")
+def a_condition_nobody_notifies():
+    def waits():
+        condition = threading.Condition()
+        with condition:
+            condition.wait()  # @waits_for_condition
+
+    start_thread(waits, name="waits")
+
+
+@planted(abandoned("consumer", "@gets", certain=None), on="threads")
+def a_queue_nobody_has():
+    def consume():
+        queue.Queue().get()  # @gets
+
+    start_thread(consume, name="consumer")
+
+
+@planted(abandoned("producer", "@puts", certain=None), on="threads")
+def a_full_queue_whose_consumer_has_returned():
+    def produce(items):
+        while True:
+            items.put("item")  # @puts
+
+    items = queue.Queue(1)
+    start_thread(items.get, name="consumer")
+    start_thread(produce, items, name="producer")
+
+
+@planted(abandoned("waits", "@waits_for_barrier", certain=None), on="threads")
+def a_barrier_that_nobody_else_reaches():
+    def waits():
+        threading.Barrier(2).wait()  # @waits_for_barrier
+
+    start_thread(waits, name="waits")
+
+
+@planted(deadlock("first second", "@waits_for_other", certain=None), on="threads", searched=True)
+def events_of_each_others():
+    def waits_and_sets(mine, others):
+        mine.wait()  # @waits_for_other
+        others.set()
+
+    a, b = threading.Event(), threading.Event()
+    start_thread(waits_and_sets, a, b, name="first")
+    start_thread(waits_and_sets, b, a, name="second")
+
+
+@planted(deadlock("first second", "@enters"), on="threads", skip=tells_locks, behind=2)
+def some_wait_behind():
+    def wants(lock):
+        with lock:
+            pass
+
+    def joins(thread):
+        thread.join()
+
+    a, b = threading.Lock(), threading.Lock()
+    start_pair(enters, a, b)
+    time.sleep(0.1)
+    thread = start_thread(wants, a, name="wants")
+    start_thread(joins, thread, name="joins")
+
+
+@planted(abandoned("waits", "@wants_lock_of_ended", certain=None), on="threads", skip=tells_locks)
+def a_lock_whose_holder_has_ended():
+    """Only the thread that has such a lock can release it, and that one is gone."""
+
+    def waits():
+        with lock:  # @wants_lock_of_ended
+            pass
+
+    lock = threading.RLock()
+    start_thread(lock.acquire, name="takes").join()
+    start_thread(waits, name="waits")

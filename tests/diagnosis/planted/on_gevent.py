@@ -1,0 +1,111 @@
+"""Greenlets of gevent that never go on.
+
+gevent itself raises ``LoopExit`` in the main greenlet if nothing at all can happen any more; here
+the main greenlet looks, so that others may be stuck.
+"""
+
+from __future__ import annotations
+
+import types
+
+from tests.diagnosis.cases import abandoned, deadlock, planted
+
+KEPT = []
+
+
+def spawn(function, *args, name):
+    """Start a greenlet; it is named after its function."""
+    import gevent
+
+    if isinstance(function, types.FunctionType):
+        function = types.FunctionType(
+            function.__code__.replace(co_name=name),
+            function.__globals__,
+            name,
+            closure=function.__closure__,
+        )
+    greenlet = gevent.spawn(function, *args)
+    KEPT.append(greenlet)
+    return greenlet
+
+
+def enters(first, second):
+    import gevent
+
+    with first:  # @holds
+        gevent.sleep(0.001)
+        with second:  # @enters
+            pass
+
+
+def settle():
+    import gevent
+
+    for _ in range(5):
+        gevent.sleep(0.005)
+
+
+@planted(deadlock("first second", "@enters", "@holds"), on="gevent")
+def two_semaphores():
+    from gevent.lock import BoundedSemaphore
+
+    a, b = BoundedSemaphore(), BoundedSemaphore()
+    spawn(enters, a, b, name="first")
+    spawn(enters, b, a, name="second")
+    settle()
+
+
+@planted(deadlock("one two three", "@enters"), on="gevent")
+def three_locks():
+    from gevent.lock import RLock
+
+    a, b, c = RLock(), RLock(), RLock()
+    spawn(enters, a, b, name="one")
+    spawn(enters, b, c, name="two")
+    spawn(enters, c, a, name="three")
+    settle()
+
+
+@planted(deadlock("itself", "@enters"), on="gevent")
+def one_semaphore_twice():
+    from gevent.lock import Semaphore
+
+    semaphore = Semaphore()
+    spawn(enters, semaphore, semaphore, name="itself")
+    settle()
+
+
+@planted(deadlock("first second", "@joins"), on="gevent")
+def greenlets_that_join_each_other():
+    def joins(other):
+        greenlets[other].join()  # @joins
+
+    greenlets = {}
+    greenlets["first"] = spawn(joins, "second", name="first")
+    greenlets["second"] = spawn(joins, "first", name="second")
+    settle()
+
+
+@planted(abandoned("waits", "@waits", certain=None), on="gevent")
+def an_event_nobody_has():
+    def waits():
+        from gevent.event import Event
+
+        Event().wait()  # @waits
+
+    spawn(waits, name="waits")
+    settle()
+
+
+@planted(deadlock("first second", "@waits_for_other", certain=None), on="gevent", searched=True)
+def events_of_each_others():
+    from gevent.event import Event
+
+    def waits_and_sets(mine, others):
+        mine.wait()  # @waits_for_other
+        others.set()
+
+    a, b = Event(), Event()
+    spawn(waits_and_sets, a, b, name="first")
+    spawn(waits_and_sets, b, a, name="second")
+    settle()

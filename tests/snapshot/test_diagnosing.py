@@ -1,0 +1,232 @@
+"""What can never go on by itself: found, told apart from what can, and drawn in all forms."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import json
+import sys
+import threading
+import time
+import weakref
+
+import pytest
+
+import stackscope
+from stackscope.interpreter.reachable import counts_references
+
+searches = pytest.mark.skipif(not counts_references(), reason="references aren't counted")
+
+
+async def enters(first, second):
+    async with first:
+        await asyncio.sleep(0)
+        async with second:
+            pass
+
+
+async def settled():
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+def diagnosed(start, **options):
+    """The diagnosis of a program that ``start`` has begun; its tasks are cancelled then."""
+
+    async def main():
+        tasks = start()
+        await settled()
+        diagnosis = stackscope.diagnose(**options)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return diagnosis
+
+    return asyncio.run(main())
+
+
+def crossed():
+    a, b = asyncio.Lock(), asyncio.Lock()
+    return [asyncio.ensure_future(enters(a, b)), asyncio.ensure_future(enters(b, a))]
+
+
+def lost():
+    return [asyncio.ensure_future(asyncio.Event().wait())]
+
+
+GLOBAL = []
+
+
+def reachable():
+    GLOBAL[:] = [asyncio.Event()]
+    return [asyncio.ensure_future(GLOBAL[0].wait())]
+
+
+def sleeping():
+    return [asyncio.ensure_future(asyncio.sleep(1000))]
+
+
+def limited():
+    a, b = asyncio.Lock(), asyncio.Lock()
+    return [
+        asyncio.ensure_future(asyncio.wait_for(enters(a, b), 1000)),
+        asyncio.ensure_future(asyncio.wait_for(enters(b, a), 1000)),
+    ]
+
+
+def test_two_locks_in_opposite_order():
+    diagnosis = diagnosed(crossed, deep=False)
+    (finding,) = diagnosis.findings
+    assert (finding.kind, finding.certain, len(finding.nodes)) == ("deadlock", True, 2)
+    assert "same order" in finding.advice
+    assert "test_diagnosing.py:" in finding.advice
+    assert str(diagnosis).startswith("Deadlock: task ")
+
+
+@searches
+def test_what_nobody_has():
+    diagnosis = diagnosed(lost)
+    (finding,) = diagnosis.findings
+    assert (finding.kind, finding.certain, finding.missing) == ("abandoned", True, "set()")
+    assert diagnosis.is_deep
+    assert diagnosed(lost, deep=False).findings == []
+
+
+@pytest.mark.parametrize("start", [reachable, sleeping, limited])
+def test_what_somebody_ends(start):
+    diagnosis = diagnosed(start)
+    assert diagnosis.findings == []
+    assert str(diagnosis).startswith("Nothing is stuck: ")
+
+
+def test_a_loop_that_stands():
+    async def blocks():
+        time.sleep(1.5)
+
+    found = []
+
+    def look():
+        time.sleep(0.3)
+        found.append(stackscope.diagnose(deep=False))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    asyncio.run(blocks())
+    thread.join()
+    (finding,) = found[0].findings
+    assert (finding.kind, finding.call) == ("blocked loop", "time.sleep()")
+    assert finding.seconds >= 0.25
+    assert "stands in time.sleep()" in finding.text
+
+
+def test_threads_with_locks():
+    a, b = threading.Lock(), threading.Lock()
+    met = threading.Barrier(2)
+
+    def takes(first, second):
+        with contextlib.suppress(RuntimeError), first:  # the test lets go of it, in the end
+            met.wait()
+            second.acquire()
+            second.release()
+
+    threads = [threading.Thread(target=takes, args=pair, daemon=True) for pair in ((a, b), (b, a))]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.3)
+    diagnosis = stackscope.diagnose(deep=False)
+    kinds = [(one.kind, len(one.nodes)) for one in diagnosis.findings]
+    a.release()  # nobody but a test would
+    for thread in threads:
+        thread.join(0.3)
+    if sys.implementation.name == "cpython" and counts_references():
+        assert kinds == [("deadlock", 2)]
+
+
+@searches
+def test_progress_can_end_the_search():
+    class Enough(Exception):
+        pass
+
+    def enough(share):
+        shares.append(share)
+        raise Enough
+
+    shares = []
+    with pytest.raises(Enough):
+        diagnosed(lost, progress=enough)
+    assert 0 <= shares[0] <= 1
+
+
+@searches
+def test_progress_grows():
+    shares = []
+    diagnosed(lost, progress=shares.append)
+    assert shares[-1] > shares[0]
+    assert all(0 <= share <= 1 for share in shares)
+
+
+@searches
+def test_nothing_is_kept():
+    class Mine:
+        pass
+
+    mine = Mine()
+
+    async def waits(mine):
+        await asyncio.Event().wait()
+
+    gone = weakref.ref(mine)
+
+    async def main(mine):
+        task = asyncio.ensure_future(waits(mine))
+        await settled()
+        gc.collect()
+        gc.disable()
+        try:
+            assert len(stackscope.diagnose().findings) == 1
+            task.cancel()
+            await asyncio.wait([task])
+            del task
+        finally:
+            gc.enable()
+
+    asyncio.run(main(mine))
+    del mine
+    assert gone() is None
+
+
+def test_json_and_back():
+    diagnosis = diagnosed(crossed)
+    text = diagnosis.to_json()
+    loaded = stackscope.Diagnosis.from_json(text)
+    assert str(loaded) == str(diagnosis)
+    assert loaded.to_dot() == diagnosis.to_dot()
+    assert loaded.to_mermaid() == diagnosis.to_mermaid()
+    assert str(stackscope.Snapshot.from_json(text)) == str(diagnosis.snapshot)
+    assert json.loads(text)["diagnosis"]["findings"][0]["kind"] == "deadlock"
+    again = stackscope.diagnose(loaded.snapshot)
+    assert [one.kind for one in again.findings] == ["deadlock"]
+
+
+def test_html():
+    page = diagnosed(crossed).to_html(full=True)
+    assert page.startswith("<!DOCTYPE html>")
+    assert "Deadlock: " in page
+    assert "1 finding" in page
+
+
+def test_dot_and_mermaid():
+    diagnosis = diagnosed(crossed)
+    dot, mermaid = diagnosis.to_dot(), diagnosis.to_mermaid()
+    assert dot.startswith("digraph waits {")
+    assert dot.count(" -> ") == 2
+    assert mermaid.count('-->|"Lock"|') == 2
+    assert mermaid.rstrip().endswith(" stuck")
+
+
+def test_edges_of_the_graph():
+    diagnosis = diagnosed(crossed)
+    edges = [edge for edge in diagnosis.graph.edges if edge.obj is not None]
+    assert len(edges) == 2
+    assert all(edge.certain and type(edge.obj) is asyncio.Lock for edge in edges)
