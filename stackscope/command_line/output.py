@@ -128,14 +128,10 @@ def filtered(snapshot: Snapshot, text: Optional[str], findings: Any = None) -> S
     """
     if text is None:
         return snapshot
-    filter_: Any = getattr(snapshot, "filter", None)
-    if filter_ is None:
-        raise CommandError("This version of stackscope has no filters.")
     try:
-        found: Snapshot = filter_(text, findings=findings)
+        return snapshot.filter(text, findings=findings)
     except ValueError as exc:
         raise CommandError(f"--filter: {exc}") from None
-    return found
 
 
 class Progress:

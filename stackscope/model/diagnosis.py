@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stackscope.model.records import brief_record, new
-from stackscope.model.stacks import html_of, mimebundle
+from stackscope.model.stacks import html_of, mimebundle, pretty
 from stackscope.safe.loading import TooEarly, load
 
 TYPE_CHECKING = False
@@ -188,6 +188,7 @@ class Diagnosis:
         return html_of(self, full=full, max_bytes=max_bytes)
 
     _repr_mimebundle_ = mimebundle
+    _repr_pretty_ = pretty
 
     def to_json(self, *, capture_locals: bool = False, indent: Optional[int] = None) -> str:
         """The diagnosis and its snapshot as JSON, by the schema of `Snapshot.to_json`.

@@ -6,9 +6,9 @@ from stackscope_pdb.commands.registry import CommandError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Iterator
+    from typing import Iterator
 
-    from stackscope import Snapshot
+    from stackscope import Finding, Snapshot
 
 
 def filtered(snapshot: Snapshot, text: str) -> Snapshot:
@@ -19,17 +19,17 @@ def filtered(snapshot: Snapshot, text: str) -> Snapshot:
     """
     import stackscope
 
-    diagnose = getattr(stackscope, "diagnose", None)
-    findings = None if diagnose is None else _findings(diagnose, snapshot)
     try:
-        return snapshot.filter(text, findings=findings)
+        return snapshot.filter(text, findings=_findings(snapshot))
     except stackscope.FilterError as exc:
         raise CommandError(str(exc)) from None
 
 
-def _findings(diagnose: Callable[[Snapshot], Any], snapshot: Snapshot) -> Iterator[Any]:
+def _findings(snapshot: Snapshot) -> Iterator[Finding]:
     """What a diagnosis finds, which is made only if the filter asks for what is stuck."""
-    yield from diagnose(snapshot).findings
+    import stackscope
+
+    yield from stackscope.diagnose(snapshot).findings
 
 
 def nothing_fits(snapshot: Snapshot, command: str) -> str:
