@@ -122,13 +122,13 @@ COMMANDS = ["continue", "tasks", "task bank-ada", "where --contexts", "ctx"]
 def shown(repository):
     """What the README's first command prints, without a terminal."""
     options = [word for command in COMMANDS for word in ("-c", command)]
-    return run(repository, "-m", "stackscope_pdb", *options, "examples/bank.py")
+    return run(repository, "-m", "stackscope", "debug", *options, "examples/bank.py")
 
 
 def test_readme_gives_these_commands(repository):
     readme = (repository / "README.md").read_text(encoding="utf-8")
     options = " ".join(f"-c '{each}'" if " " in each else f"-c {each}" for each in COMMANDS)
-    assert f"-m stackscope_pdb {options} examples/bank.py" in readme
+    assert f".venv/bin/stackscope debug {options} examples/bank.py" in readme
 
 
 def test_debugger_shows_every_task_by_name(shown):

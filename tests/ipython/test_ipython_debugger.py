@@ -162,7 +162,7 @@ def test_breakpoint_debug_run_and_pdb(shell):
     assert "IPython" in text
     assert "folded" in text
     assert "> " in session.ask("where 1")  # IPython's own, with one line of context
-    assert "tasks [TEXT]" in session.ask("help tasks")
+    assert "tasks [FILTER]" in session.ask("help tasks")
     assert "Commands beyond those of pdb" in session.ask("help stackscope")
 
     # Tab: what only we know, and nothing else
