@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         @property
         def nodes(self) -> Sequence[Node]:
             """Those that are stuck."""
+            raise NotImplementedError
 
 
 __all__ = ["CodeLine", "FailedTask", "ItemNode", "LoopNode", "Snapshot", "TaskNode", "ThreadNode"]
