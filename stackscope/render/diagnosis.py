@@ -18,7 +18,7 @@ from stackscope.model.stacks import Frame, Stack
 from stackscope.render.drawing import Layout, Link, plain
 from stackscope.render.paths import short_path, with_short_paths
 from stackscope.render.source import line_text
-from stackscope.render.stream import cut_line
+from stackscope.render.stream import cut_line, wrapped
 from stackscope.render.words import (
     count,
     node_title,
@@ -51,6 +51,7 @@ __all__ = [
     "counted",
     "finding_lines",
     "finding_text",
+    "fitting",
     "format_diagnosis",
     "format_finding",
     "nothing_line",
@@ -92,7 +93,8 @@ def format_diagnosis(
     lines: Iterator[Line] = summary_lines(diagnosis)
     if short_paths:
         lines = (with_short_paths(line, places) for line in lines)
-    return plain((_fitting(line, layout) for line in lines), layout)
+    parts = (part for line in lines for part in fitting(line, width))
+    return plain((cut_line(part, width, layout.ellipsis) for part in parts), layout)
 
 
 def summary_lines(diagnosis: Diagnosis) -> Iterator[Line]:
@@ -471,9 +473,9 @@ def at_place(frame: Frame, lineno: int, places: Optional[Places] = None) -> Line
     return [("path", short_path(safe_text(frame.filename), places)), ("lineno", f":{lineno}")]
 
 
-def _fitting(line: Line, layout: Layout) -> Line:
-    """What is wrong, and what to look at, is never cut; the rest is, if it is too wide."""
-    kinds = {kind for kind, _ in line}
-    if kinds & {"alert", "header", "note"}:
-        return line
-    return cut_line(line, layout.width, layout.ellipsis)
+def fitting(line: Line, width: int) -> Iterator[Line]:
+    """A line as it is drawn in some columns: on several lines, unless it is source text."""
+    if any(kind == "source" for kind, _ in line):
+        yield line  # which is cut where it is drawn
+    else:
+        yield from wrapped(line, width)

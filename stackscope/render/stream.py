@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import sys
 import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, List, Mapping, Optional, Tuple
+    from typing import Any, Iterator, List, Mapping, Optional, Tuple
 
 __all__ = [
     "FileBeyondBuffers",
@@ -25,6 +26,7 @@ __all__ = [
     "wants_color",
     "width_of",
     "width_of_terminal",
+    "wrapped",
 ]
 
 SIGNS = "╠║╚├│└─…⋮×"
@@ -186,6 +188,43 @@ def cut_line(line: List[Tuple[str, str]], width: int, ellipsis: str) -> List[Tup
         short.append((kind, text))
         left -= width_of(text)
     return [*short, ("note", ellipsis)]
+
+
+def wrapped(line: List[Tuple[str, str]], width: int) -> Iterator[List[Tuple[str, str]]]:
+    """A line of spans as several, none wider than ``width`` columns if its words allow that.
+
+    What goes on is indented by four columns more than the beginning.
+    """
+    if sum(width_of(text) for _, text in line) <= width:
+        yield line
+        return
+    whole = "".join([text for _, text in line])
+    margin = [("text", " " * (len(whole) - len(whole.lstrip(" ")) + 4))]
+    current: List[Tuple[str, str]] = []
+    is_blank = True
+    used = 0
+    for word in _words(line):
+        text = "".join([part for _, part in word])
+        if not is_blank and text.strip() and used + width_of(text.rstrip()) > width:
+            yield current
+            current, used = [*margin], len(margin[0][1])
+        current += word
+        used += width_of(text)
+        is_blank = is_blank and not text.strip()
+    yield current
+
+
+def _words(line: List[Tuple[str, str]]) -> Iterator[List[Tuple[str, str]]]:
+    """The words of a line, each with the spaces behind it. Several spans may make one word."""
+    word: List[Tuple[str, str]] = []
+    for kind, text in line:
+        for part in re.findall(r"\S+\s*|\s+", text):
+            word.append((kind, part))
+            if part[-1:].isspace():
+                yield word
+                word = []
+    if word:
+        yield word
 
 
 # ---------------------------------------------------------------------- writing

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-from stackscope.render.stream import width_of
 from stackscope_pdb.commands.picking import pick
 from stackscope_pdb.commands.registry import CommandError, command
 from stackscope_pdb.stop.snapshots import whole_snapshot
@@ -16,9 +15,6 @@ if TYPE_CHECKING:
     from stackscope import Diagnosis, Snapshot
     from stackscope.render.drawing import Line
     from stackscope_pdb.stop.host import Host
-
-WHOLE = {"alert", "header", "note", "text"}
-"""The kinds of spans of lines that are wrapped where there is no room for them."""
 
 PATIENCE = 1.0
 """Seconds that a search may take before something is said of it."""
@@ -61,14 +57,13 @@ def why(debugger: Host, argument: str) -> None:
 
 
 def _show(debugger: Host, lines: Iterable[Line]) -> None:
-    """Show lines, of which those that matter most aren't cut."""
+    """Show lines, of which none but source text is cut."""
+    from stackscope.render.diagnosis import fitting
+    from stackscope.render.paths import with_short_paths
+
     console = debugger.console
-    for line in lines:
-        text = "".join([part for _, part in line])
-        if {kind for kind, _ in line} & WHOLE and width_of(text) > console.width:
-            debugger.message(console.wrapped(text))
-        else:
-            debugger.show([line])
+    short = map(with_short_paths, lines)
+    debugger.show([part for line in short for part in fitting(line, console.width)], console)
 
 
 def _diagnose(debugger: Host, snapshot: Snapshot) -> Diagnosis:
@@ -102,4 +97,4 @@ def locks(debugger: Host, argument: str) -> None:
 
     if argument:
         raise CommandError(f"'locks' takes no argument: {argument!r} is one.")
-    debugger.show(list(lock_lines(whole_snapshot())))
+    _show(debugger, lock_lines(whole_snapshot()))
