@@ -22,6 +22,7 @@ from stackscope.extraction.hooks import (
     unwrap_stackitem,
 )
 from stackscope.extraction.walk import Walk
+from stackscope.interpreter.collector import without_collections
 from stackscope.interpreter.running import callers, this_thread, thread_stack
 from stackscope.model.stacks import Frame, Stack, StackSlice
 from stackscope.safe.interruptions import interrupts
@@ -182,6 +183,8 @@ class Extraction:
 
     def complete(self, work: Callable[..., R], *args: Any) -> R:
         """Do ``work`` as the current extraction of this thread, with all that it puts off."""
+        if self.recurse_child_tasks:  # these may be all tasks of the program
+            return without_collections(_current.during, self, self._complete, work, args)  # type: ignore[no-any-return]
         return _current.during(self, self._complete, work, args)  # type: ignore[no-any-return]
 
     def _complete(self, work: Callable[..., R], args: Tuple[Any, ...]) -> R:
