@@ -14,7 +14,7 @@ import _ctypes
 import ctypes
 import gc
 import sys
-from itertools import chain, compress, repeat
+from itertools import compress, repeat
 from operator import and_, eq, getitem
 from sys import getrefcount
 from types import CodeType, FrameType
@@ -41,11 +41,11 @@ from stackscope.interpreter.frames.memory import (
     INTS,
     MEMORY,
     NO_LIMIT,
-    OBJECTS,
     MemoryMoment,
     flatten,
     if_equal,
     last_instruction,
+    objects_and_words,
     objects_at,
     take,
     words_at,
@@ -138,7 +138,7 @@ _TAGS = 3
 _NO_TAGS = repeat(~_TAGS)
 _ZERO = (0,)
 _MEMORY_ONCE, _INTS_ONCE = (MEMORY,), (INTS,)
-_WORDS, _OBJECTS = repeat(MEMORY), repeat(OBJECTS)
+_WORDS = repeat(MEMORY)
 # A slot tagged with both bits is an integer (Py_INT_TAG).
 _INT_TAG = 3
 
@@ -340,14 +340,7 @@ class InterpreterFrameReader(Reader):
         if _pointer_to_object is None:
             depth = map(getitem, _INTS_ONCE, ((base + self.depth) // INT,))
             guarded = flatten(compress(here, map(eq, depth, (site.used,))))
-            if variables is None:
-                return site, list(map(getitem, _OBJECTS, guarded)), ()
-            # The variables last: 3.11 may collect garbage, and so let other threads run, for the
-            # list that they are put into.
-            views = chain(repeat(OBJECTS, len(slots)), _MEMORY_ONCE)
-            slots.append(variables)
-            found: List[Any] = list(map(getitem, views, guarded))
-            return (site, found[:-1], found[-1]) if found else None
+            return (site, *objects_and_words(guarded, slots, variables))
         depth = map(getitem, _MEMORY_ONCE, ((base + self.depth) // WORD,))
         top = base + self.localsplus + site.used * WORD
         guarded = flatten(compress(here, map(eq, depth, (top,))))
