@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from time import monotonic
-from types import FrameType
+from types import CoroutineType, FrameType
 
 from stackscope.extraction.errors import (
     UNWRAP_LIMIT,
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     Chain = Optional[Tuple[object, Optional[Stack], Any, int]]
     Postponed = Tuple[Callable[..., None], Tuple[Any, ...], Chain]
     FrameHook = Callable[[Frame, Any], Any]
+    ChainReader = Callable[[Any, bool], Tuple[List[Frame], object]]
+    Finders = Tuple[Callable[..., List[Context]], ChainReader]
     ContextHooks = Tuple[Optional[Callable[..., None]], Optional[Callable[..., Any]]]
 
 
@@ -89,25 +91,26 @@ def _by_identity(hook: Any, cls: type) -> Any:
     return next(registered[id(base)] for base in mro_of(cls) if id(base) in registered)
 
 
-_find_contexts: Optional[Callable[..., List[Context]]] = None
+_finders: Optional[Finders] = None
 
 
-def context_finder() -> Callable[..., List[Context]]:
-    """`contexts_active_in_frame`, imported when it is first needed.
+def context_finders() -> Finders:
+    """`contexts_active_in_frame` and `read_chain`, imported when they are first needed.
 
     What reads bytecode and frames takes longer to import than all the rest.
 
     Raises:
         Exception: It can't be imported now, perhaps for the code that is interrupted is at it.
     """
-    global _find_contexts  # noqa: PLW0603
-    find = _find_contexts
-    if find is None:
+    global _finders  # noqa: PLW0603
+    finders = _finders
+    if finders is None:
         load("stackscope.interpreter.frames.choosing").reader()
-        find = load("stackscope.extraction.contexts").contexts_active_in_frame
+        find_contexts = load("stackscope.extraction.contexts").contexts_active_in_frame
+        finders = find_contexts, load("stackscope.extraction.chains").read_chain
         # Only now: what was interrupted before is to be done again.
-        _find_contexts = find
-    return find
+        _finders = finders
+    return finders
 
 
 def find_no_contexts(*args: object) -> List[Context]:
@@ -138,6 +141,7 @@ class Extraction:
         "managers",
         "on_path",
         "path",
+        "read_chain",
         "recurse_child_tasks",
         "suspended",
         "unwrappers",
@@ -149,8 +153,9 @@ class Extraction:
     ) -> None:
         self.lack: Optional[BaseException] = TooEarly() if is_loading() else None
         """Why something may be missing in each stack."""
+        read_chain: Optional[ChainReader] = None
         try:
-            self.find_contexts = context_finder()
+            self.find_contexts, read_chain = context_finders()
         except BaseException as exc:
             if interrupts(exc):
                 raise
@@ -180,6 +185,8 @@ class Extraction:
         self.managers: Dict[int, Optional[ContextHooks]] = {}
         self.elaborators: Dict[int, Tuple[Optional[FrameHook], CodeType]] = {}
         self.classes: List[type] = []  # keeps these ids from being used again
+        self.read_chain = read_chain if self.unwraps_coroutines_as_usual() else None
+        """Reads a chain of coroutines at once, where hooks don't unwrap them otherwise."""
 
     def complete(self, work: Callable[..., R], *args: Any) -> R:
         """Do ``work`` as the current extraction of this thread, with all that it puts off."""
@@ -410,6 +417,11 @@ class Extraction:
         self.unwrappers[id(cls)] = found
         return found  # type: ignore[no-any-return]
 
+    def unwraps_coroutines_as_usual(self) -> bool:
+        """Whether nobody has said otherwise how coroutines are unwrapped."""
+        usual = _coroutine_unwrapper
+        return usual is not None and self.unwrapper(CoroutineType) is usual
+
     def elaborator(self, code: CodeType) -> Tuple[Optional[FrameHook], CodeType]:
         """The implementation of `elaborate_frame`, if it would do anything, and ``code``."""
         hook = elaborate_frame.for_code(code)
@@ -417,6 +429,18 @@ class Extraction:
             hook = elaborate_frame.default
         self.elaborators[id(code)] = found = (hook, code)
         return found
+
+
+_coroutine_unwrapper: Optional[Callable[[Any], Any]] = None
+
+
+def set_coroutine_unwrapper(unwrap: Callable[[Any], Any]) -> None:
+    """Say how coroutines are unwrapped where a whole chain of them may be read at once.
+
+    As long as that is what is registered for them.
+    """
+    global _coroutine_unwrapper  # noqa: PLW0603
+    _coroutine_unwrapper = unwrap
 
 
 _iterator_unwrapper: Optional[Callable[[Any], Any]] = None

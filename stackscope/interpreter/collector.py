@@ -22,7 +22,7 @@ from stackscope.interpreter.heap import frozen_objects
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Deque, Iterator, List, TypeVar
+    from typing import Any, Callable, Deque, Iterator, List, Optional, TypeVar
 
     R = TypeVar("R")
 
@@ -59,6 +59,7 @@ def without_collections(work: Callable[..., R], *args: object) -> R:
     replaced: List[int] = []
     release = _release(replaced)
     guard = _call_in_the_end(release)
+    result: Optional[R] = None
     try:
         list(_hold(replaced))
         result = work(*args)
@@ -68,7 +69,8 @@ def without_collections(work: Callable[..., R], *args: object) -> R:
     finally:
         # Up to 3.10 Ctrl-C may come before the call: hence the guard.
         next(release, None)
-        del guard, args
+        # An error in the result leads to this frame, which must not lead back to it.
+        del guard, args, result
 
 
 def _call_in_the_end(release: Iterator[object]) -> List[object]:
