@@ -42,7 +42,8 @@ if TYPE_CHECKING:
     Postponed = Tuple[Callable[..., None], Tuple[Any, ...], Chain]
     FrameHook = Callable[[Frame, Any], Any]
     ChainReader = Callable[[Any, bool], Tuple[List[Frame], object]]
-    Finders = Tuple[Callable[..., List[Context]], ChainReader]
+    OwnReader = Callable[[Optional[FrameType], bool], List[Frame]]
+    Finders = Tuple[Callable[..., List[Context]], ChainReader, OwnReader]
     ContextHooks = Tuple[Optional[Callable[..., None]], Optional[Callable[..., Any]]]
 
 
@@ -95,7 +96,7 @@ _finders: Optional[Finders] = None
 
 
 def context_finders() -> Finders:
-    """`contexts_active_in_frame` and `read_chain`, imported when they are first needed.
+    """`contexts_active_in_frame`, `read_chain` and `read_own`, imported when first needed.
 
     What reads bytecode and frames takes longer to import than all the rest.
 
@@ -107,7 +108,8 @@ def context_finders() -> Finders:
     if finders is None:
         load("stackscope.interpreter.frames.choosing").reader()
         find_contexts = load("stackscope.extraction.contexts").contexts_active_in_frame
-        finders = find_contexts, load("stackscope.extraction.chains").read_chain
+        read_chain = load("stackscope.extraction.chains").read_chain
+        finders = find_contexts, read_chain, load("stackscope.extraction.own").read_own
         # Only now: what was interrupted before is to be done again.
         _finders = finders
     return finders
@@ -142,6 +144,7 @@ class Extraction:
         "on_path",
         "path",
         "read_chain",
+        "read_own",
         "recurse_child_tasks",
         "suspended",
         "unwrappers",
@@ -154,8 +157,9 @@ class Extraction:
         self.lack: Optional[BaseException] = TooEarly() if is_loading() else None
         """Why something may be missing in each stack."""
         read_chain: Optional[ChainReader] = None
+        read_own: Optional[OwnReader] = None
         try:
-            self.find_contexts, read_chain = context_finders()
+            self.find_contexts, read_chain, read_own = context_finders()
         except BaseException as exc:
             if interrupts(exc):
                 raise
@@ -185,8 +189,10 @@ class Extraction:
         self.managers: Dict[int, Optional[ContextHooks]] = {}
         self.elaborators: Dict[int, Tuple[Optional[FrameHook], CodeType]] = {}
         self.classes: List[type] = []  # keeps these ids from being used again
-        self.read_chain = read_chain if self.unwraps_coroutines_as_usual() else None
+        self.read_chain = read_chain if self.unwraps_as_usual(CoroutineType) else None
         """Reads a chain of coroutines at once, where hooks don't unwrap them otherwise."""
+        self.read_own = read_own if self.unwraps_as_usual(StackSlice) else None
+        """Does the same for the stack of this thread."""
 
     def complete(self, work: Callable[..., R], *args: Any) -> R:
         """Do ``work`` as the current extraction of this thread, with all that it puts off."""
@@ -417,10 +423,10 @@ class Extraction:
         self.unwrappers[id(cls)] = found
         return found  # type: ignore[no-any-return]
 
-    def unwraps_coroutines_as_usual(self) -> bool:
-        """Whether nobody has said otherwise how coroutines are unwrapped."""
-        usual = _coroutine_unwrapper
-        return usual is not None and self.unwrapper(CoroutineType) is usual
+    def unwraps_as_usual(self, cls: type) -> bool:
+        """Whether nobody has said otherwise how items of a class are unwrapped."""
+        usual = _usual_unwrappers.get(cls)
+        return usual is not None and self.unwrapper(cls) is usual
 
     def elaborator(self, code: CodeType) -> Tuple[Optional[FrameHook], CodeType]:
         """The implementation of `elaborate_frame`, if it would do anything, and ``code``."""
@@ -431,16 +437,15 @@ class Extraction:
         return found
 
 
-_coroutine_unwrapper: Optional[Callable[[Any], Any]] = None
+_usual_unwrappers: Dict[type, Callable[[Any], Any]] = {}
 
 
-def set_coroutine_unwrapper(unwrap: Callable[[Any], Any]) -> None:
-    """Say how coroutines are unwrapped where a whole chain of them may be read at once.
+def set_usual_unwrapper(cls: type, unwrap: Callable[[Any], Any]) -> None:
+    """Say how coroutines or slices are unwrapped where all their frames may be read at once.
 
     As long as that is what is registered for them.
     """
-    global _coroutine_unwrapper  # noqa: PLW0603
-    _coroutine_unwrapper = unwrap
+    _usual_unwrappers[cls] = unwrap
 
 
 _iterator_unwrapper: Optional[Callable[[Any], Any]] = None

@@ -28,8 +28,8 @@ from stackscope.extraction.errors import (
 from stackscope.extraction.hooks import (
     FrameIterator,
 )
-from stackscope.model.stacks import Frame, Stack
-from stackscope.safe.interruptions import interrupts
+from stackscope.model.stacks import Frame, Stack, StackSlice
+from stackscope.safe.interruptions import attempt, interrupts
 from stackscope.safe.objects import mro_of
 
 TYPE_CHECKING = False
@@ -221,6 +221,8 @@ class Walk:
                 origin = item
                 if cls is CoroutineType and self.take_chain(item, group):
                     return self.ready.pop()
+            elif cls is StackSlice and self.take_own(item, group):
+                return self.ready.pop()
             if age < self.epoch:  # noqa: PLR1730 (max() takes longer)
                 age = self.epoch
             try:
@@ -249,23 +251,36 @@ class Walk:
 
     def take_chain(self, coroutine: Coroutine, group: int) -> bool:
         """Have the frames of a coroutine and of what it awaits ready, if they are read at once."""
-        if self.read_chain is None:
+        read = self.read_chain
+        if read is None:
             return False
-        try:
-            frames, rest = self.read_chain(coroutine, self.extraction.with_contexts)
-        except BaseException as exc:
-            if interrupts(exc):
-                raise
-            frames, rest = [], None
+        nothing: Tuple[List[Frame], object] = ([], None)
+        frames, rest = attempt(nothing, read, coroutine, self.extraction.with_contexts)
         if not frames:
             self.read_chain = None  # or the same would be tried again for each part of the chain
             return False
-        self.ready = frames
-        self.group = group
-        self.epoch += UNWRAP_LIMIT + 2
+        self.make_ready(frames, group)
         if rest is not None:
             self.pending.append((rest, frames[0].origin, group, self.epoch))
         return True
+
+    def take_own(self, piece: StackSlice, group: int) -> bool:
+        """The same, if ``piece`` is the stack of this thread."""
+        extraction = self.extraction
+        is_whole = piece.outer is None and piece.inner is None and piece.limit is None
+        if not is_whole or extraction.read_own is None:
+            return False
+        nothing: List[Frame] = []
+        frames = attempt(nothing, extraction.read_own, extraction.caller, extraction.with_contexts)
+        if frames:
+            self.make_ready(frames, group)
+        return bool(frames)
+
+    def make_ready(self, frames: List[Frame], group: int) -> None:
+        """Have frames, innermost first, come next."""
+        self.ready = frames
+        self.group = group
+        self.epoch += UNWRAP_LIMIT + 2
 
     def put_back(self) -> None:
         """Treat what is ready as any other thing to come."""

@@ -295,7 +295,7 @@ def contents(stack):
 
 def one_by_one(monkeypatch, item, **options):
     with monkeypatch.context() as patch:
-        patch.setattr(extraction, "_coroutine_unwrapper", None)
+        patch.setattr(extraction, "_usual_unwrappers", {})
         return contents(stackscope.extract(item, **options))
 
 

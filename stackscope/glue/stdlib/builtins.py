@@ -17,7 +17,7 @@ from types import (
     GeneratorType,
 )
 
-from stackscope.extraction.extraction import current_extraction, set_coroutine_unwrapper
+from stackscope.extraction.extraction import current_extraction, set_usual_unwrapper
 from stackscope.extraction.hooks import unwrap_stackitem, yields_frames
 from stackscope.interpreter.facts import FREE_THREADED, IS_CPYTHON, MAKES_FRAMES
 from stackscope.interpreter.running import slice_frames, uncollected
@@ -124,9 +124,10 @@ def install() -> None:
     of_coroutine = _with_frame(unwrap_coroutine, "cr_frame")
     unwrap_stackitem.register(CoroutineType, of_coroutine)
     if IS_CPYTHON and not FREE_THREADED:
-        set_coroutine_unwrapper(of_coroutine)
+        set_usual_unwrapper(CoroutineType, of_coroutine)
     unwrap_stackitem.register(AsyncGeneratorType, _with_frame(unwrap_async_generator, "ag_frame"))
     unwrap_stackitem.register(StackSlice, unwrap_slice)
+    set_usual_unwrapper(StackSlice, unwrap_slice)
     unwrap_stackitem.register(type_of_coroutine_wrapper(), unwrap_coroutine_wrapper)
     methods, anext_with_default = _types_of_async_generator_awaitables()
     for cls in methods:

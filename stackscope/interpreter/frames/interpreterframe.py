@@ -41,6 +41,7 @@ from stackscope.interpreter.frames.memory import (
     INTS,
     MEMORY,
     NO_LIMIT,
+    OBJECTS,
     MemoryMoment,
     flatten,
     if_equal,
@@ -353,6 +354,32 @@ class InterpreterFrameReader(Reader):
         there = compress(window, map(eq, map(getitem, _MEMORY_ONCE, (head,)), (base,)))
         held = list(map(getitem, _MEMORY_ONCE, there))
         return (site, found, held[0]) if held else None
+
+    def at_rest_here(
+        self, frame: FrameType, analysis: CodeAnalysis
+    ) -> Optional[Tuple[Site, List[object], Sequence[int]]]:
+        if not HAS_MEMORY:
+            return None
+        base = MEMORY[(id(frame) + _HEADER) // WORD]
+        lasti = frame.f_lasti
+        sites = analysis.sites[lasti >> 1] if lasti >= 0 else ()
+        if len(sites) != 1 or 0 <= base - id(frame) < _OWN_DATA:
+            return None
+        site = sites[0]
+        localsplus = base + self.localsplus
+        first = localsplus // WORD
+        variables: Sequence[int] = ()
+        if site.nameless and analysis.plain:
+            variables = MEMORY[first : first + len(analysis.names)]
+        # As in `at_rest`: the depth tells whether the instruction still is at work.
+        if _pointer_to_object is None:
+            if INTS[(base + self.depth) // INT] != site.used:
+                return None
+            return site, [OBJECTS[first + slot] for slot in site.reads], variables
+        if MEMORY[(base + self.depth) // WORD] != localsplus + site.used * WORD:
+            return None
+        words = [MEMORY[first + slot] & ~_TAGS for slot in site.reads]
+        return site, [_pointer_to_object(word) for word in words if word], variables
 
     def proves(self, frame: FrameType) -> bool:
         # The code object is where the layout says.
