@@ -3,9 +3,9 @@
     python -m benchmarks [--peer-python PATH] [--tasks N] [--repeat N] [CASE ...]
 
 Every case is compared with what the standard library does on the same frames, in the same process
-and in turns; those of the debugger with `pdb`. With `--peer-python`, the interpreter of an
-environment that has another library named `stackscope`, the cases run there as well, in turns with
-ours.
+and in turns; those of the debugger with `pdb`, and a snapshot of all tasks with one of a hundredth
+of them. With `--peer-python`, the interpreter of an environment that has another library named
+`stackscope`, the cases run there as well, in turns with ours.
 """
 
 from __future__ import annotations
@@ -22,13 +22,25 @@ from statistics import median
 
 ROOT = Path(__file__).resolve().parent.parent
 DEBUGGER_CASES = ["stop", "first-stop", "continued"]
-CASES = ["chain", "recursion", "asyncio", "trio", "import", *DEBUGGER_CASES]
+SNAPSHOT_CASES = [
+    "growth-alike",
+    "growth-of-200-functions",
+    "growth-gathered",
+    "growth-chained",
+    "stops",
+]
+CASES = ["chain", "recursion", "asyncio", "trio", "import", *SNAPSHOT_CASES, *DEBUGGER_CASES]
 TITLES = {
     "chain": "coroutine chain, 21 frames, 2 `with` each",
     "recursion": "running recursion, 100 frames, 2 `with` each",
     "asyncio": "asyncio tasks, per task",
     "trio": "tree of trio tasks, per task",
     "import": "import stackscope",
+    "growth-alike": "extract_all, per task, alike",
+    "growth-of-200-functions": "extract_all, per task, of 200 functions",
+    "growth-gathered": "extract_all, per task, all but one gathered",
+    "growth-chained": "extract_all, per task, each awaiting the next",
+    "stops": "longest stop of other threads, extract_all",
     "stop": "a stop at a breakpoint, and `c`",
     "first-stop": "the first stop of a process, imports included",
     "continued": "a program after `c`, without breakpoints",
@@ -61,8 +73,8 @@ class Side:
             times = [float(self.run("-c", IMPORT)) for _ in range(args.repeat)]
             self.results[case].append({"times": {"with contexts": times}})
             return
-        if case in DEBUGGER_CASES and self.name != "ours":
-            return  # the other library has no debugger
+        if case in [*DEBUGGER_CASES, *SNAPSHOT_CASES] and self.name != "ours":
+            return  # the other library has neither a debugger nor snapshots
         file = "stops.py" if case in DEBUGGER_CASES else "cases.py"
         script = str(ROOT / "benchmarks" / file)
         options = [f"--repeat={args.repeat}", f"--tasks={args.tasks}"]

@@ -13,6 +13,7 @@ import functools
 import gc
 import json
 import sys
+import threading
 import time
 import traceback
 import types
@@ -21,6 +22,7 @@ import stackscope
 
 CHAIN_FRAMES = 21
 RECURSION_FRAMES = 100
+DEPTHS = 10
 SAMPLE_SECONDS = 0.05  # a sample repeats the call for at least this long
 
 
@@ -112,7 +114,14 @@ def recurse(depth, at_the_bottom):
         return at_the_bottom()
 
 
+def deeper(depth, function):
+    """Call ``function`` so many frames further in."""
+    return deeper(depth - 1, function) if depth else function()
+
+
 def measure_recursion(args) -> dict:
+    """At many depths: a call takes longer where it needs a new piece of the interpreter's stack."""
+
     def at_the_bottom():
         stack = stackscope.extract_since(None)
         counts = [len(frame.contexts) for frame in stack.frames if frame.funcname == "recurse"]
@@ -121,9 +130,15 @@ def measure_recursion(args) -> dict:
             "without contexts": lambda: stackscope.extract_since(None, with_contexts=False),
             "baseline": traceback.extract_stack,
         }
-        return interleaved(functions, args.repeat), counts == [2] * RECURSION_FRAMES
+        return interleaved(functions, 1), counts == [2] * RECURSION_FRAMES
 
-    times, complete = recurse(RECURSION_FRAMES, at_the_bottom)
+    times, complete = {}, True
+    for index in range(max(args.repeat, DEPTHS)):
+        depth = index * 13 % 100
+        found, known = deeper(depth, lambda: recurse(RECURSION_FRAMES, at_the_bottom))
+        complete = complete and known
+        for name, samples in found.items():
+            times.setdefault(name, []).extend(samples)
     return {"times": times, "baseline": "extract_stack", "complete": complete}
 
 
@@ -215,7 +230,146 @@ def count_tasks(stack) -> int:
     return count
 
 
+# ------------------------------------------------------- everything at once
+
+
+def function_of_its_own(number):
+    """A coroutine function whose code no other one has, at a line of its own."""
+    source = "\n" * (number % 997) + "async def wait(manager, event):\n with manager: await event()"
+    space: dict = {}
+    exec(compile(source, "<made>", "exec"), space)  # noqa: S102
+    return space["wait"]
+
+
+async def waits(awaitable):
+    with Manager():
+        await awaitable
+
+
+def tasks_alike(count, stop):
+    return [asyncio.ensure_future(asyncio_task(stop)) for _ in range(count)]
+
+
+def tasks_of_200_functions(count, stop):
+    functions = [function_of_its_own(number) for number in range(200)]
+    return [
+        asyncio.ensure_future(functions[number % 200](Manager(), stop.wait))
+        for number in range(count)
+    ]
+
+
+def tasks_gathered(count, stop):
+    tasks = tasks_alike(count - 1, stop)
+    return [*tasks, asyncio.ensure_future(waits(asyncio.gather(*tasks)))]
+
+
+def tasks_chained(count, stop):
+    tasks = tasks_alike(1, stop)
+    while len(tasks) < count:
+        tasks.append(asyncio.ensure_future(waits(tasks[-1])))
+    return tasks
+
+
+SHAPES = {
+    "alike": tasks_alike,
+    "of 200 functions": tasks_of_200_functions,
+    "gathered": tasks_gathered,
+    "chained": tasks_chained,
+}
+
+
+async def among(make, count, measure):
+    """What ``measure()`` gives while there are so many tasks."""
+    stop = asyncio.Event()
+    tasks = make(count, stop)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    try:
+        return measure()
+    finally:
+        stop.set()
+        await asyncio.gather(*tasks)
+
+
+def seconds_for_all(count, repeat):
+    """What `extract_all` takes per task, by the processor's time of this thread."""
+    assert sum(1 for _ in stackscope.extract_all().tasks()) == count + 1
+    times = []
+    for _ in range(repeat):
+        gc.collect()
+        start = time.thread_time()
+        snapshot = stackscope.extract_all()
+        times.append((time.thread_time() - start) / count)
+        del snapshot
+    return times
+
+
+def measure_growth(shape):
+    def measure(args) -> dict:
+        def at(count):
+            measure = functools.partial(seconds_for_all, count, args.repeat)
+            return asyncio.run(among(SHAPES[shape], count, measure))
+
+        few = at(max(args.tasks // 100, 10))
+        times = {"with contexts": at(args.tasks), "baseline": few}
+        return {"times": times, "baseline": "a hundredth of the tasks"}
+
+    return measure
+
+
+def longest_stop(work):
+    """For how long ``work`` keeps another thread from running, at most.
+
+    By the processor's time that this thread uses, so that other processes don't count.
+    """
+    clock = time.pthread_getcpuclockid(threading.get_ident())
+    stops = [0.0]
+    begun, ended = threading.Event(), threading.Event()
+
+    def watch():
+        begun.set()
+        last = time.clock_gettime(clock)
+        while not ended.is_set():
+            now = time.clock_gettime(clock)
+            stops.append(now - last)
+            last = now
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    begun.wait()
+    try:
+        kept = work()
+        after = [[] for _ in range(10_000)]  # the collector may come for what was made
+    finally:
+        ended.set()
+        watcher.join()
+    del kept, after
+    return max(stops)
+
+
+def spin():
+    """As much as a snapshot of some tasks does, without a collection."""
+    end = time.thread_time() + 0.3
+    while time.thread_time() < end:
+        pass
+
+
+def measure_stops(args) -> dict:
+    def measure():
+        stackscope.extract_all()
+        functions = {"with contexts": stackscope.extract_all, "baseline": spin}
+        return {
+            name: [longest_stop(function) for _ in range(args.repeat)]
+            for name, function in functions.items()
+        }
+
+    times = asyncio.run(among(tasks_alike, args.tasks, measure))
+    return {"times": times, "baseline": "a loop that makes nothing"}
+
+
 CASES = {
+    **{f"growth-{shape.replace(' ', '-')}": measure_growth(shape) for shape in SHAPES},
+    "stops": measure_stops,
     "chain": measure_chain,
     "recursion": measure_recursion,
     "asyncio": measure_asyncio,

@@ -4,6 +4,8 @@
 `walk`        unwraps items, finds contexts, elaborates frames, replaces and prunes
 `extraction`  one call of ``extract()``: its options, and what is under construction
 `contexts`    the contexts that are active in a frame
+`chains`      a chain of suspended coroutines, read at once
+`own`         the stack of this very thread, read at once
 `unwound`     those that were active when an exception came by
 `hooks`       what glue registers
 `codes`       dispatch on the identity of code objects

@@ -32,6 +32,8 @@ from stackscope.safe.objects import MISSING, class_attribute
 # How often a frame that keeps moving is looked at before we give up.
 TRIES = 50
 
+_new = Context.__new__
+
 
 class FrameKeepsMoving(RuntimeError):
     """A frame that runs in another thread could not be read between two of its steps."""
@@ -75,13 +77,9 @@ def contexts_active_in_frame(
             return []
         if reader is not usual:
             next_inner = None  # it may run in another thread
-    resting = reader.at_rest(frame, analysis)
-    if (
-        resting is not None
-        and resting[0].exiting is None
-        and len(resting[1]) == len(resting[0].live)
-    ):
-        return _live_contexts(reader, frame, analysis, *resting)
+    resting = contexts_at_rest(reader, frame, analysis, reader.at_rest(frame, analysis))
+    if resting is not None:
+        return resting
     for _ in range(TRIES):
         try:
             return _read(reader, frame, analysis, next_inner)
@@ -96,29 +94,40 @@ def _reader_without_gil(reader: Reader, frame: FrameType, origin: object) -> Opt
     return reader_for(reader, frame, origin)
 
 
-def _live_contexts(
+def contexts_at_rest(
     reader: Reader,
     frame: FrameType,
     analysis: CodeAnalysis,
-    site: Site,
-    found: List[object],
-    variables: Sequence[int],
-) -> List[Context]:
-    """The contexts of a frame that leaves no block, from what is in its slots."""
+    resting: Optional[Tuple[Site, List[object], Sequence[int]]],
+) -> Optional[List[Context]]:
+    """The contexts of a frame that leaves no block, from what `Reader.at_rest` says of it.
+
+    Returns:
+        ``None`` if that doesn't tell.
+    """
+    if resting is None:
+        return None
+    site, found, variables = resting
+    if site.exiting is not None or len(found) != len(site.live):
+        return None
     contexts = []
-    names = analysis.names
     for (block, _, self_slot), item in zip(site.live, found):
         known, manager = (True, item) if self_slot >= 0 else manager_of(item, block.exit_name)
         varname = block.varname
         if known and not block.has_target:
             address = id(manager)
             if address in variables:
-                varname = names[variables.index(address)]
+                varname = analysis.names[variables.index(address)]
             elif not analysis.plain:
                 varname = _name(reader, frame, analysis, manager)
             elif TAGGED_SLOTS and address | 1 in variables:
-                varname = names[variables.index(address | 1)]
-        contexts.append(Context(manager, block.is_async, False, varname, block.start_line))
+                varname = analysis.names[variables.index(address | 1)]
+        context = _new(Context)  # what isn't set here is as the class says
+        context.obj = manager
+        context.is_async = block.is_async
+        context.varname = varname
+        context.start_line = block.start_line
+        contexts.append(context)
     return contexts
 
 

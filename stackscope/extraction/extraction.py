@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from time import monotonic
-from types import FrameType
+from types import CoroutineType, FrameType
 
 from stackscope.extraction.errors import (
     UNWRAP_LIMIT,
@@ -22,6 +22,7 @@ from stackscope.extraction.hooks import (
     unwrap_stackitem,
 )
 from stackscope.extraction.walk import Walk
+from stackscope.interpreter.collector import without_collections
 from stackscope.interpreter.running import callers, this_thread, thread_stack
 from stackscope.model.stacks import Frame, Stack, StackSlice
 from stackscope.safe.interruptions import interrupts
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
     Chain = Optional[Tuple[object, Optional[Stack], Any, int]]
     Postponed = Tuple[Callable[..., None], Tuple[Any, ...], Chain]
     FrameHook = Callable[[Frame, Any], Any]
+    ChainReader = Callable[[Any, bool], Tuple[List[Frame], object]]
+    OwnReader = Callable[[Optional[FrameType], bool], List[Frame]]
+    Finders = Tuple[Callable[..., List[Context]], ChainReader, OwnReader]
     ContextHooks = Tuple[Optional[Callable[..., None]], Optional[Callable[..., Any]]]
 
 
@@ -88,25 +92,27 @@ def _by_identity(hook: Any, cls: type) -> Any:
     return next(registered[id(base)] for base in mro_of(cls) if id(base) in registered)
 
 
-_find_contexts: Optional[Callable[..., List[Context]]] = None
+_finders: Optional[Finders] = None
 
 
-def context_finder() -> Callable[..., List[Context]]:
-    """`contexts_active_in_frame`, imported when it is first needed.
+def context_finders() -> Finders:
+    """`contexts_active_in_frame`, `read_chain` and `read_own`, imported when first needed.
 
     What reads bytecode and frames takes longer to import than all the rest.
 
     Raises:
         Exception: It can't be imported now, perhaps for the code that is interrupted is at it.
     """
-    global _find_contexts  # noqa: PLW0603
-    find = _find_contexts
-    if find is None:
+    global _finders  # noqa: PLW0603
+    finders = _finders
+    if finders is None:
         load("stackscope.interpreter.frames.choosing").reader()
-        find = load("stackscope.extraction.contexts").contexts_active_in_frame
+        find_contexts = load("stackscope.extraction.contexts").contexts_active_in_frame
+        read_chain = load("stackscope.extraction.chains").read_chain
+        finders = find_contexts, read_chain, load("stackscope.extraction.own").read_own
         # Only now: what was interrupted before is to be done again.
-        _find_contexts = find
-    return find
+        _finders = finders
+    return finders
 
 
 def find_no_contexts(*args: object) -> List[Context]:
@@ -137,6 +143,8 @@ class Extraction:
         "managers",
         "on_path",
         "path",
+        "read_chain",
+        "read_own",
         "recurse_child_tasks",
         "suspended",
         "unwrappers",
@@ -148,8 +156,10 @@ class Extraction:
     ) -> None:
         self.lack: Optional[BaseException] = TooEarly() if is_loading() else None
         """Why something may be missing in each stack."""
+        read_chain: Optional[ChainReader] = None
+        read_own: Optional[OwnReader] = None
         try:
-            self.find_contexts = context_finder()
+            self.find_contexts, read_chain, read_own = context_finders()
         except BaseException as exc:
             if interrupts(exc):
                 raise
@@ -179,9 +189,15 @@ class Extraction:
         self.managers: Dict[int, Optional[ContextHooks]] = {}
         self.elaborators: Dict[int, Tuple[Optional[FrameHook], CodeType]] = {}
         self.classes: List[type] = []  # keeps these ids from being used again
+        self.read_chain = read_chain if self.unwraps_as_usual(CoroutineType) else None
+        """Reads a chain of coroutines at once, where hooks don't unwrap them otherwise."""
+        self.read_own = read_own if self.unwraps_as_usual(StackSlice) else None
+        """Does the same for the stack of this thread."""
 
     def complete(self, work: Callable[..., R], *args: Any) -> R:
         """Do ``work`` as the current extraction of this thread, with all that it puts off."""
+        if self.recurse_child_tasks:  # these may be all tasks of the program
+            return without_collections(_current.during, self, self._complete, work, args)  # type: ignore[no-any-return]
         return _current.during(self, self._complete, work, args)  # type: ignore[no-any-return]
 
     def _complete(self, work: Callable[..., R], args: Tuple[Any, ...]) -> R:
@@ -407,6 +423,11 @@ class Extraction:
         self.unwrappers[id(cls)] = found
         return found  # type: ignore[no-any-return]
 
+    def unwraps_as_usual(self, cls: type) -> bool:
+        """Whether nobody has said otherwise how items of a class are unwrapped."""
+        usual = _usual_unwrappers.get(cls)
+        return usual is not None and self.unwrapper(cls) is usual
+
     def elaborator(self, code: CodeType) -> Tuple[Optional[FrameHook], CodeType]:
         """The implementation of `elaborate_frame`, if it would do anything, and ``code``."""
         hook = elaborate_frame.for_code(code)
@@ -414,6 +435,17 @@ class Extraction:
             hook = elaborate_frame.default
         self.elaborators[id(code)] = found = (hook, code)
         return found
+
+
+_usual_unwrappers: Dict[type, Callable[[Any], Any]] = {}
+
+
+def set_usual_unwrapper(cls: type, unwrap: Callable[[Any], Any]) -> None:
+    """Say how coroutines or slices are unwrapped where all their frames may be read at once.
+
+    As long as that is what is registered for them.
+    """
+    _usual_unwrappers[cls] = unwrap
 
 
 _iterator_unwrapper: Optional[Callable[[Any], Any]] = None

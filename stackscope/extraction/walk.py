@@ -28,8 +28,8 @@ from stackscope.extraction.errors import (
 from stackscope.extraction.hooks import (
     FrameIterator,
 )
-from stackscope.model.stacks import Frame, Stack
-from stackscope.safe.interruptions import interrupts
+from stackscope.model.stacks import Frame, Stack, StackSlice
+from stackscope.safe.interruptions import attempt, interrupts
 from stackscope.safe.objects import mro_of
 
 TYPE_CHECKING = False
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from stackscope.extraction.extraction import Extraction, FrameHook
     from stackscope.model.stacks import Context
 
+    Coroutine = CoroutineType[Any, Any, Any]
     Pending = Tuple[Any, object, int, int]
     """An item to come: the item, the origin of its frames, its group and its age.
 
@@ -53,6 +54,7 @@ __all__ = ["Leaf", "Past"]
 
 
 _SEQUENCES = (list, tuple, deque, Sequence)
+# In a walk, the contexts of a frame are a list, or `()` if nobody has looked for them as yet.
 _PUT_BACK = object()
 """In place of the origin of an item: it is a `Frame` that was looked at already."""
 
@@ -93,13 +95,13 @@ class Past:
         self.left = left
 
     def frame(self, with_contexts: bool) -> Frame:
-        """The frame, with the contexts of then in a tuple."""
+        """The frame, with the contexts of then."""
         frame = Frame(self.pyframe, self.lineno, None, [])
         frame.is_past = True
         if with_contexts:
             from stackscope.extraction.unwound import contexts_open_at
 
-            frame.contexts = tuple(contexts_open_at(self.pyframe, self.lasti, self.left))
+            frame.contexts = contexts_open_at(self.pyframe, self.lasti, self.left)
         return frame
 
 
@@ -120,12 +122,26 @@ def _as_items(result: Any) -> Sequence[Any]:
 class Walk:
     """The extraction of one stack."""
 
-    __slots__ = ("doubts", "epoch", "errors", "extraction", "group", "pending", "stack")
+    __slots__ = (
+        "doubts",
+        "epoch",
+        "errors",
+        "extraction",
+        "group",
+        "pending",
+        "read_chain",
+        "ready",
+        "stack",
+    )
 
     def __init__(self, extraction: Extraction, stack: Stack, item: Any) -> None:
         self.extraction = extraction
         self.stack = stack
         self.pending: List[Pending] = [] if item is None else [(item, None, 0, 0)]
+        self.read_chain = extraction.read_chain
+        self.ready: List[Frame] = []
+        """Frames that were read at once, innermost first. They are to come before what is pending,
+        and are of the group `group`."""
         self.epoch = 0
         self.group = 0
         """The group of what `advance` has found."""
@@ -137,15 +153,19 @@ class Walk:
     def run(self, only_first: bool = False) -> None:
         """Fill in the stack."""
         frames: List[Frame] = self.stack.frames  # type: ignore[assignment]
-        with_contexts = self.extraction.with_contexts
         elaborators = self.extraction.elaborators
+        managers = self.extraction.managers
         try:
             frame = self.advance()
             while frame is not None:
                 group = self.group
-                following = self.advance()
-                if with_contexts:
+                following = self.ready.pop() if self.ready else self.advance()
+                if type(frame.contexts) is tuple:
                     self.add_contexts(frame, following)
+                for context in frame.contexts:
+                    # The next line is all that most managers cost.
+                    if managers.get(id(type(context.obj)), context) is not None:
+                        self.fill(context)
                 frames.append(frame)
                 code = frame.pyframe.f_code
                 hook, _ = elaborators.get(id(code)) or self.extraction.elaborator(code)
@@ -154,6 +174,7 @@ class Walk:
                 if self.doubts:
                     self.settle()
                 if only_first:
+                    self.ready.clear()
                     self.pending.clear()
                     break
                 frame = following
@@ -171,6 +192,8 @@ class Walk:
 
         ``None`` at a leaf and at the end.
         """
+        if self.ready:
+            return self.ready.pop()
         pending = self.pending
         unwrappers = self.extraction.unwrappers
         while pending:
@@ -180,7 +203,7 @@ class Walk:
                 self.group = group
                 self.epoch += UNWRAP_LIMIT + 2
                 if cls is FrameType:
-                    return Frame(item, -1, origin, [])
+                    return Frame(item, -1, origin, ())
                 return item if origin is _PUT_BACK else copy_of(item, origin)
             if cls is Leaf:
                 pending.append((item, origin, group, age))
@@ -196,6 +219,10 @@ class Walk:
                 continue
             if cls is CoroutineType or cls is GeneratorType or cls is AsyncGeneratorType:
                 origin = item
+                if cls is CoroutineType and self.take_chain(item, group):
+                    return self.ready.pop()
+            elif cls is StackSlice and self.take_own(item, group):
+                return self.ready.pop()
             if age < self.epoch:  # noqa: PLR1730 (max() takes longer)
                 age = self.epoch
             try:
@@ -214,13 +241,51 @@ class Walk:
                         pending.append((parts[1], origin, group, age))
                     self.group = group
                     self.epoch += UNWRAP_LIMIT + 2
-                    return Frame(parts[0], -1, origin, [])
+                    return Frame(parts[0], -1, origin, ())
                 self.push(parts, origin, group, age + 1)
             except BaseException as exc:
                 if interrupts(exc):
                     raise
                 pending.append((Leaf(item, without_our_frames(exc)), origin, group, age))
         return None
+
+    def take_chain(self, coroutine: Coroutine, group: int) -> bool:
+        """Have the frames of a coroutine and of what it awaits ready, if they are read at once."""
+        read = self.read_chain
+        if read is None:
+            return False
+        nothing: Tuple[List[Frame], object] = ([], None)
+        frames, rest = attempt(nothing, read, coroutine, self.extraction.with_contexts)
+        if not frames:
+            self.read_chain = None  # or the same would be tried again for each part of the chain
+            return False
+        self.make_ready(frames, group)
+        if rest is not None:
+            self.pending.append((rest, frames[0].origin, group, self.epoch))
+        return True
+
+    def take_own(self, piece: StackSlice, group: int) -> bool:
+        """The same, if ``piece`` is the stack of this thread."""
+        extraction = self.extraction
+        is_whole = piece.outer is None and piece.inner is None and piece.limit is None
+        if not is_whole or extraction.read_own is None:
+            return False
+        nothing: List[Frame] = []
+        frames = attempt(nothing, extraction.read_own, extraction.caller, extraction.with_contexts)
+        if frames:
+            self.make_ready(frames, group)
+        return bool(frames)
+
+    def make_ready(self, frames: List[Frame], group: int) -> None:
+        """Have frames, innermost first, come next."""
+        self.ready = frames
+        self.group = group
+        self.epoch += UNWRAP_LIMIT + 2
+
+    def put_back(self) -> None:
+        """Treat what is ready as any other thing to come."""
+        self.pending += [(frame, _PUT_BACK, self.group, 0) for frame in self.ready]
+        self.ready = []
 
     def push(self, items: Sequence[Any], origin: object, group: int, age: int) -> None:
         """Put ``items`` before what is still to come."""
@@ -249,6 +314,7 @@ class Walk:
         while self.pending:
             frame = self.advance()
             if frame is not None:
+                frame.contexts = []
                 rest.append(frame)
             elif self.pending:
                 leaf = self.pending.pop()[0]
@@ -266,27 +332,22 @@ class Walk:
     # ----------------------------------------------------------- contexts
 
     def add_contexts(self, frame: Frame, following: Optional[Frame]) -> None:
-        """Find the contexts of ``frame``, and let the hooks fill them in."""
-        extraction = self.extraction
+        """Find the contexts of ``frame``."""
+        frame.contexts = []
+        if not self.extraction.with_contexts:
+            return
         callee = None if following is None else following.pyframe
-        contexts: Sequence[Context] = frame.contexts
         try:
-            if type(contexts) is tuple:  # they are known: see `Past`
-                contexts = list(contexts)
-            else:
-                contexts = extraction.find_contexts(frame.pyframe, frame.origin, callee)
-            frame.contexts = contexts
+            frame.contexts = self.extraction.find_contexts(frame.pyframe, frame.origin, callee)
         except BaseException as exc:
             self.record(exc)
-            return
-        managers = extraction.managers
-        for context in contexts:
-            # The next line is all that most managers cost.
-            if managers.get(id(type(context.obj)), context) is not None:
-                try:
-                    extraction.fill(context)
-                except BaseException as exc:
-                    self.record(exc)
+
+    def fill(self, context: Context) -> None:
+        """Let the hooks fill in a context."""
+        try:
+            self.extraction.fill(context)
+        except BaseException as exc:
+            self.record(exc)
 
     def record(self, exc: BaseException) -> None:
         """Take note of what a hook has raised. To be called while handling it."""
@@ -320,6 +381,7 @@ class Walk:
             frame.hide = False
             self.drop(0)
             return None
+        self.put_back()
         if following is not None:
             self.pending.append((following, _PUT_BACK, self.group, 0))
         if items and items[-1] is next_inner and next_inner is not None:
@@ -331,6 +393,7 @@ class Walk:
 
     def drop(self, group: int) -> None:
         """Forget what is to come of ``group`` and higher ones."""
+        self.put_back()
         pending = self.pending
         while pending and pending[-1][2] >= group:
             pending.pop()
@@ -343,7 +406,7 @@ def copy_of(frame: Frame, origin: object) -> Frame:
         frame.pyframe,
         frame.lineno,
         origin if frame.origin is None else frame.origin,
-        [],
+        (),
         frame.hide,
         frame.hide_line,
     )

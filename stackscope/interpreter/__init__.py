@@ -6,6 +6,7 @@
 `frames`     what a frame holds: its value stack and its variables
 `running`    the frames of running stacks, of this thread and others
 `resumable`  generators and coroutines that another thread may resume at any time
+`collector`  the garbage collector, held back while much is made
 `heap`       objects of the whole process, by their types
 `reachable`  what can be reached from what is alive, without passing through certain objects
 `same_code`  whether two code objects are that of the same function

@@ -95,6 +95,14 @@ in Objects/frameobject.c), or a proxy that knows them only.
 TAGGED_SLOTS = IS_CPYTHON and VERSION >= (3, 14)
 """The slots of a frame hold tagged pointers (Include/internal/pycore_stackref.h)."""
 
+NULLS_ABOVE_AWAITED = int(IS_CPYTHON and VERSION >= (3, 15))
+"""How many slots of a suspended coroutine's stack are above what it awaits, all NULL: that is an
+iterator of two slots (``SEND`` in Python/bytecodes.c)."""
+
+COLLECTS_IN_CALLS = IS_CPYTHON and VERSION < (3, 12)
+"""The collector may come whenever a function in C makes an object. 3.12+ collects between two
+instructions only."""
+
 STACK_IS_IN_FRAME = IS_CPYTHON and VERSION < (3, 11)
 """The collector finds the value stack of a generator through its frame object, and not through the
 generator."""

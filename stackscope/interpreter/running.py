@@ -18,7 +18,13 @@ from itertools import accumulate, chain, compress, islice, repeat, starmap, take
 from operator import methodcaller, truth
 from types import BuiltinFunctionType, FrameType
 
-from stackscope.interpreter.facts import CO_ANY_GENERATOR, IS_PYPY, MAKES_FRAMES, has_gil
+from stackscope.interpreter.facts import (
+    CO_ANY_GENERATOR,
+    COLLECTS_IN_CALLS,
+    IS_PYPY,
+    MAKES_FRAMES,
+    has_gil,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +33,7 @@ if TYPE_CHECKING:
     R = TypeVar("R")
 
 __all__ = [
+    "at_once",
     "callers",
     "dormant_stacks",
     "keep_frames",
@@ -295,11 +302,19 @@ def _position(ident: int) -> Optional[Tuple[FrameType, int]]:
 
 
 def uncollected(function: Callable[[Any], R], item: object) -> R:
-    """``function(item)`` without garbage collection, for what makes other threads' frame objects.
-
-    All in one call into C: no thread can turn the collector on or off meanwhile.
-    """
+    """``function(item)`` without garbage collection, for what makes other threads' frames."""
     if not MAKES_FRAMES or not _thread._count():
+        return function(item)
+    return at_once(function, item)
+
+
+def at_once(function: Callable[[Any], R], item: object) -> R:
+    """``function(item)``, a function in C, without anything else that happens meanwhile.
+
+    The collector may come in it, so it is turned off. All in one call into C: no thread can turn it
+    on or off meanwhile.
+    """
+    if not COLLECTS_IN_CALLS:
         return function(item)
     enabled: List[bool] = []
     steps: Iterator[Any] = chain(

@@ -129,4 +129,5 @@ class TaskTrees:
 
 def _age(node: TaskNode) -> Tuple[float, List[Tuple[int, str]]]:
     """Tasks keep the order in which they were numbered; new ones follow."""
-    return task_numbers.known(node.task) or float("inf"), natural_order(node.name)
+    number = task_numbers.known(node.task)
+    return (number, []) if number else (float("inf"), natural_order(node.name))

@@ -9,6 +9,7 @@ tell costs that detail, and nothing else.
 from __future__ import annotations
 
 from stackscope.extraction.extraction import Extraction
+from stackscope.interpreter.collector import without_collections
 from stackscope.interpreter.frames.calling import called_in_c
 from stackscope.interpreter.heap import frozen_objects
 from stackscope.interpreter.running import this_thread
@@ -57,7 +58,9 @@ def take_snapshot(
         interrupts: Whether ``caller`` has been interrupted by a signal. Then it may be waiting.
     """
     extraction = Extraction(with_contexts, False, caller)
-    return extraction.complete(_take, extraction, threads, tasks, interrupts)
+    arguments = (extraction, threads, tasks, interrupts)
+    snapshot: Snapshot = without_collections(extraction.complete, _take, *arguments)
+    return snapshot
 
 
 def _take(extraction: Extraction, threads: bool, tasks: bool, interrupts: bool) -> Snapshot:

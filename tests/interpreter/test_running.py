@@ -335,6 +335,7 @@ def test_busy_thread():
 def test_uncollected_leaves_the_collector_as_it_was(enabled, monkeypatch):
     """The way of 3.11, which the others could go as well."""
     monkeypatch.setattr(running, "MAKES_FRAMES", True)
+    monkeypatch.setattr(running, "COLLECTS_IN_CALLS", True)
     over = threading.Event()
     thread = threading.Thread(target=over.wait)
     thread.start()

@@ -17,9 +17,9 @@ from types import (
     GeneratorType,
 )
 
-from stackscope.extraction.extraction import current_extraction
+from stackscope.extraction.extraction import current_extraction, set_usual_unwrapper
 from stackscope.extraction.hooks import unwrap_stackitem, yields_frames
-from stackscope.interpreter.facts import FREE_THREADED, MAKES_FRAMES
+from stackscope.interpreter.facts import FREE_THREADED, IS_CPYTHON, MAKES_FRAMES
 from stackscope.interpreter.running import slice_frames, uncollected
 from stackscope.model.stacks import StackSlice
 
@@ -121,9 +121,13 @@ def _while_others_run(unwrap: Callable[[Any], Any]) -> Callable[[Any], Any]:
 def install() -> None:
     """Register what is known about the interpreter's own types."""
     unwrap_stackitem.register(GeneratorType, _with_frame(unwrap_generator, "gi_frame"))
-    unwrap_stackitem.register(CoroutineType, _with_frame(unwrap_coroutine, "cr_frame"))
+    of_coroutine = _with_frame(unwrap_coroutine, "cr_frame")
+    unwrap_stackitem.register(CoroutineType, of_coroutine)
+    if IS_CPYTHON and not FREE_THREADED:
+        set_usual_unwrapper(CoroutineType, of_coroutine)
     unwrap_stackitem.register(AsyncGeneratorType, _with_frame(unwrap_async_generator, "ag_frame"))
     unwrap_stackitem.register(StackSlice, unwrap_slice)
+    set_usual_unwrapper(StackSlice, unwrap_slice)
     unwrap_stackitem.register(type_of_coroutine_wrapper(), unwrap_coroutine_wrapper)
     methods, anext_with_default = _types_of_async_generator_awaitables()
     for cls in methods:

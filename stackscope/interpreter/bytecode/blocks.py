@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
+from stackscope.interpreter.facts import NULLS_ABOVE_AWAITED
+
 
 class Block:
     """One item of a ``with`` or ``async with`` statement.
@@ -125,6 +127,52 @@ class Site(NamedTuple):
         return bool(self.live) or self.exiting is not None
 
 
+class Place(NamedTuple):
+    """Where an active block is on the value stack of a suspended coroutine, NULLs left out.
+
+    Attributes:
+        slot: that of its exit callable, counted from the top: -1 holds what is awaited.
+        self_slot: that of the manager, where the interpreter keeps the two apart; else 0.
+        exit_name: as for the block.
+        has_target: as for the block.
+        is_async: as for the block.
+        varname: as for the block.
+        start_line: as for the block.
+    """
+
+    slot: int
+    self_slot: int
+    exit_name: str
+    has_target: bool
+    is_async: bool
+    varname: Optional[str]
+    start_line: Optional[int]
+
+
+class Plan:
+    """Where the active blocks are on the value stack of a coroutine that awaits something.
+
+    Attributes:
+        places: those of the blocks, outermost first; none if that can't be told without knowing
+            what is NULL.
+        is_complete: whether these are all blocks.
+        named: what to look through for managers that belong to a block without ``as`` clause: from
+            and to which place, counted as the slots. The variables are among that.
+    """
+
+    __slots__ = ("places", "is_complete", "named")
+
+    def __init__(
+        self,
+        places: Tuple[Place, ...] = (),
+        is_complete: bool = False,
+        named: Optional[Tuple[int, int]] = None,
+    ) -> None:
+        self.places = places
+        self.is_complete = is_complete
+        self.named = named
+
+
 class CodeAnalysis:
     """The `with` blocks of one code object. Holds no reference to the code object.
 
@@ -136,9 +184,10 @@ class CodeAnalysis:
             follows them.
         plain: whether all variables are in these slots themselves, in none of them a cell.
         keepers: what `stackscope.interpreter.bytecode.keepers` has found out so far.
+        plans: what `plan_at` has found out so far, by ``f_lasti``.
     """
 
-    __slots__ = ("blocks", "sites", "names", "plain", "keepers")
+    __slots__ = ("blocks", "sites", "names", "plain", "keepers", "plans")
 
     def __init__(
         self,
@@ -152,6 +201,7 @@ class CodeAnalysis:
         self.names = names
         self.plain = plain
         self.keepers: Dict[Tuple[int, bool], Any] = {}
+        self.plans: Dict[int, Plan] = {}
 
     def at(self, lasti: int) -> Tuple[Site, ...]:
         """The possible sites of a frame whose ``f_lasti`` is ``lasti``."""
@@ -161,6 +211,38 @@ class CodeAnalysis:
             return self.sites[lasti >> 1]
         except IndexError:
             return ()
+
+    def plan_at(self, lasti: int) -> Plan:
+        """Where the blocks are while a coroutine of this code awaits something at ``lasti``."""
+        sites = self.at(lasti)
+        plan = self.plans[lasti] = self._plan(sites[0]) if len(sites) == 1 else Plan()
+        return plan
+
+    def _plan(self, site: Site) -> Plan:
+        if site.exiting is not None or (site.nameless and not self.plain):
+            return Plan()
+        slots = site.used - NULLS_ABOVE_AWAITED
+        depth = slots - len(self.names)
+        above = depth - 1
+        places = []
+        for block, slot, self_slot in reversed(site.live):
+            if max(slot, self_slot) != above - 1:
+                return Plan()  # there is something between, which may be NULL
+            above = slot if self_slot < 0 else min(slot, self_slot)
+            own = 0 if self_slot < 0 else self_slot - depth
+            places.append(
+                Place(
+                    slot - depth,
+                    own,
+                    block.exit_name,
+                    block.has_target,
+                    block.is_async,
+                    block.varname,
+                    block.start_line,
+                )
+            )
+        named = (-slots, above - depth) if site.nameless else None
+        return Plan(tuple(reversed(places)), True, named)
 
     def past(self, lasti: int) -> Optional[Site]:
         """The site of a frame that an exception left at ``lasti``; `None` for unreachable code.

@@ -162,6 +162,17 @@ class Reader:
         """
         return None
 
+    def at_rest_here(
+        self, frame: FrameType, analysis: CodeAnalysis
+    ) -> Optional[Tuple[Site, List[object], Sequence[int]]]:
+        """As `at_rest`, for a frame of this very stack that waits for a callee.
+
+        It stands still: only this thread could go on with it, and doesn't before our own frames
+        have ended. Finalizers, signal handlers and trace functions run above these. So what was
+        read of it holds until it is read again.
+        """
+        return self.at_rest(frame, analysis)
+
     def is_alive(self, frame: FrameType) -> bool:
         """Whether ``frame`` is still running or suspended."""
         raise NotImplementedError

@@ -19,11 +19,13 @@ from stackscope.interpreter.frames.base import METHODS, Moment, Reader
 from stackscope.interpreter.frames.copying import raw_bytes
 from stackscope.interpreter.frames.liveness import WORD
 from stackscope.interpreter.frames.memory import (
+    HAS_MEMORY,
     NO_LIMIT,
     MemoryMoment,
     bytes_at,
     flatten,
     if_equal,
+    objects_and_words,
     objects_at,
     words_at,
 )
@@ -137,6 +139,16 @@ def _common(sites: List[Site]) -> Optional[Site]:
     ):
         return None
     return first._replace(exiting=Exiting(exiting.block, -1, -1, -1))
+
+
+def entries_of(seen: bytes, count: int) -> Entries:
+    """The lowest entries of a block stack, by the bytes of a moment."""
+    numbers = _ENTRIES[count].unpack_from(seen, _BLOCKS)
+    handlers = [
+        -1 if kind == _EXCEPT_HANDLER else handler * _UNIT
+        for kind, handler in zip(numbers[::3], numbers[1::3])
+    ]
+    return tuple(zip(handlers, numbers[2::3]))
 
 
 class _Moment(MemoryMoment):
@@ -253,12 +265,7 @@ class _Moment(MemoryMoment):
 
     def entries(self, count: int) -> Entries:
         """The lowest entries of the block stack: handler (-1 for an exception) and level."""
-        numbers = _ENTRIES[count].unpack_from(self.seen, _BLOCKS)
-        handlers = [
-            -1 if kind == _EXCEPT_HANDLER else handler * _UNIT
-            for kind, handler in zip(numbers[::3], numbers[1::3])
-        ]
-        return tuple(zip(handlers, numbers[2::3]))
+        return entries_of(self.seen, count)
 
     def unwinding(self, sites: Tuple[Site, ...]) -> Optional[Site]:
         """What is active by the block stack and the entry that has just been taken off it."""
@@ -301,6 +308,30 @@ class BlockStackReader(Reader):
         if not self._alive(seen):
             return None
         return _Moment(frame, view, seen)
+
+    def at_rest(
+        self, frame: FrameType, analysis: CodeAnalysis
+    ) -> Optional[Tuple[Site, List[object], Sequence[int]]]:
+        view = bytes_at(id(frame) + _MOMENT, _MOMENT_SIZE)
+        seen = view.raw
+        lasti, _, count = _NUMBERS.unpack_from(seen, _LASTI)
+        if not HAS_MEMORY or lasti < 0 or not self._alive(seen):
+            return None
+        entries = entries_of(seen, count)
+        sites = [site for site in analysis.at(lasti * _UNIT) if site.handlers == entries]
+        if len(sites) != 1:
+            return None
+        # The exit callable is below the level of its block's entry, and so in its place as long as
+        # that is there: what unwinds takes an entry off first (``exception_unwind`` in
+        # Python/ceval.c), and so does what leaves a block (POP_BLOCK).
+        site = sites[0]
+        first = (id(frame) + _LOCALS) // WORD
+        slots: List[Any] = [first + slot for slot in site.reads]
+        guarded = flatten(if_equal((iter(slots),), map(raw_bytes, (view,)), seen))
+        variables = None
+        if site.nameless and analysis.plain:
+            variables = slice(first, first + len(analysis.names))
+        return (site, *objects_and_words(guarded, slots, variables))
 
     def proves(self, frame: FrameType) -> bool:
         code = frame.f_code

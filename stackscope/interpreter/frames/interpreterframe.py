@@ -14,7 +14,7 @@ import _ctypes
 import ctypes
 import gc
 import sys
-from itertools import chain, compress, repeat
+from itertools import compress, repeat
 from operator import and_, eq, getitem
 from sys import getrefcount
 from types import CodeType, FrameType
@@ -46,6 +46,7 @@ from stackscope.interpreter.frames.memory import (
     flatten,
     if_equal,
     last_instruction,
+    objects_and_words,
     objects_at,
     take,
     words_at,
@@ -138,7 +139,7 @@ _TAGS = 3
 _NO_TAGS = repeat(~_TAGS)
 _ZERO = (0,)
 _MEMORY_ONCE, _INTS_ONCE = (MEMORY,), (INTS,)
-_WORDS, _OBJECTS = repeat(MEMORY), repeat(OBJECTS)
+_WORDS = repeat(MEMORY)
 # A slot tagged with both bits is an integer (Py_INT_TAG).
 _INT_TAG = 3
 
@@ -340,14 +341,7 @@ class InterpreterFrameReader(Reader):
         if _pointer_to_object is None:
             depth = map(getitem, _INTS_ONCE, ((base + self.depth) // INT,))
             guarded = flatten(compress(here, map(eq, depth, (site.used,))))
-            if variables is None:
-                return site, list(map(getitem, _OBJECTS, guarded)), ()
-            # The variables last: 3.11 may collect garbage, and so let other threads run, for the
-            # list that they are put into.
-            views = chain(repeat(OBJECTS, len(slots)), _MEMORY_ONCE)
-            slots.append(variables)
-            found: List[Any] = list(map(getitem, views, guarded))
-            return (site, found[:-1], found[-1]) if found else None
+            return (site, *objects_and_words(guarded, slots, variables))
         depth = map(getitem, _MEMORY_ONCE, ((base + self.depth) // WORD,))
         top = base + self.localsplus + site.used * WORD
         guarded = flatten(compress(here, map(eq, depth, (top,))))
@@ -360,6 +354,32 @@ class InterpreterFrameReader(Reader):
         there = compress(window, map(eq, map(getitem, _MEMORY_ONCE, (head,)), (base,)))
         held = list(map(getitem, _MEMORY_ONCE, there))
         return (site, found, held[0]) if held else None
+
+    def at_rest_here(
+        self, frame: FrameType, analysis: CodeAnalysis
+    ) -> Optional[Tuple[Site, List[object], Sequence[int]]]:
+        if not HAS_MEMORY:
+            return None
+        base = MEMORY[(id(frame) + _HEADER) // WORD]
+        lasti = frame.f_lasti
+        sites = analysis.sites[lasti >> 1] if lasti >= 0 else ()
+        if len(sites) != 1 or 0 <= base - id(frame) < _OWN_DATA:
+            return None
+        site = sites[0]
+        localsplus = base + self.localsplus
+        first = localsplus // WORD
+        variables: Sequence[int] = ()
+        if site.nameless and analysis.plain:
+            variables = MEMORY[first : first + len(analysis.names)]
+        # As in `at_rest`: the depth tells whether the instruction still is at work.
+        if _pointer_to_object is None:
+            if INTS[(base + self.depth) // INT] != site.used:
+                return None
+            return site, [OBJECTS[first + slot] for slot in site.reads], variables
+        if MEMORY[(base + self.depth) // WORD] != localsplus + site.used * WORD:
+            return None
+        words = [MEMORY[first + slot] & ~_TAGS for slot in site.reads]
+        return site, [_pointer_to_object(word) for word in words if word], variables
 
     def proves(self, frame: FrameType) -> bool:
         # The code object is where the layout says.

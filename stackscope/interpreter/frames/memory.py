@@ -62,6 +62,29 @@ INTS: Any = (ctypes.c_int * (_TOP // INT)).from_address(0)
 OBJECTS: Any = (ctypes.py_object * (_TOP // WORD)).from_address(0)
 
 
+_OBJECTS = repeat(OBJECTS)
+
+
+def objects_and_words(
+    guarded: Iterator[Any], places: List[Any], words: Optional[slice]
+) -> Tuple[List[object], Sequence[int]]:
+    """Objects and words of all memory, read by one call into C.
+
+    Args:
+        guarded: gives ``places``, if it is safe to read there.
+        places: where the objects are, as indices of `OBJECTS`.
+        words: where the words are, as indices of `MEMORY`; none are read if it is `None`.
+    """
+    if words is None:
+        return list(map(getitem, _OBJECTS, guarded)), ()
+    # The words last: up to 3.11 the collector may come, and so let other threads run, for the list
+    # that they are put into.
+    views = chain(repeat(OBJECTS, len(places)), (MEMORY,))
+    places.append(words)
+    found: List[Any] = list(map(getitem, views, guarded))
+    return found[:-1], found[-1] if found else ()
+
+
 # How often a slot is looked at whose object comes and goes. In one of a hundred looks the collector
 # or another thread changes the neighbours of an object that is alive.
 _CHANCES = 10

@@ -127,6 +127,9 @@ def _resumable_values(frame: FrameType, names: Tuple[str, ...]) -> Optional[Dict
 
 
 def _slots_of(code: CodeType, name: str) -> List[int]:
+    if not code.co_cellvars and not code.co_freevars:  # as usual
+        names = code.co_varnames
+        return [names.index(name)] if name in names else []
     return [i for i, other in enumerate(slot_names(code)) if other == name]
 
 

@@ -100,7 +100,7 @@ if sys.implementation.name != "cpython":
     WANTED.pop(joins)  # what a call in C was given isn't known
 
 greenlets = [gevent.spawn(function) for function in WANTED]
-gevent.sleep(0.05)
+gevent.sleep(0.3)  # so that it isn't rounded to what it was at first
 
 
 def look(place):

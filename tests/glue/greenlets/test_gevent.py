@@ -144,8 +144,9 @@ real_sleep = monkey.get_original("time", "sleep")
 looker = gevent.get_hub().threadpool.spawn(look_at_busy)
 gevent.spawn(busy).join()
 [snapshot] = seen
-[there] = [node for node in snapshot.threads if not node.is_here]
-assert there.name == "MainThread"
+# gevent's pool may have got a second thread, which is idle.
+[there] = [node for node in snapshot.threads if node.name == "MainThread"]
+assert not there.is_here
 assert shown(there.stack)[0] == "<module>" and shown(there.stack)[-1] == "busy", there.stack
 assert contexts(there.stack, "busy")
 assert [item.state for item in snapshot.items if item.name == "busy"] == ["running elsewhere"]
