@@ -23,15 +23,9 @@ from __future__ import annotations
 
 from typing import List
 
-from stackscope.interpreter.bytecode.flow import (
-    Flow,
-    Mark,
-    Role,
-    Rule,
-    State,
-    Successor,
-)
+from stackscope.interpreter.bytecode.flow import Flow, Rule, Successor
 from stackscope.interpreter.bytecode.instructions import Instruction
+from stackscope.interpreter.bytecode.states import Mark, Role, State
 
 TERMINAL = {
     "RETURN_VALUE",
@@ -61,6 +55,12 @@ def copy(flow: Flow, ins: Instruction, state: State) -> List[Successor]:
     """Pushes a copy of a slot."""
     # A copy of an exit callable would be no second block.
     state.push(None)
+    return flow.on(ins, state)
+
+
+def push_unmarked(flow: Flow, ins: Instruction, state: State) -> List[Successor]:
+    """Pushes something, perhaps below what is on top."""
+    state.push_unmarked(1)
     return flow.on(ins, state)
 
 

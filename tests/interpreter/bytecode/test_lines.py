@@ -99,9 +99,8 @@ def _expected(code, block):
     from stackscope.interpreter.bytecode.instructions import decode
 
     operations = ("LOAD_GLOBAL", "LOAD_NAME")
-    texts = [i.text for i in decode(code) if i.offset < block.opener and i.op in operations]
-    [name] = [word for word in texts[-1].split() if word[-1].isdigit()]
-    return int(name[-1])
+    names = [i.value for i in decode(code) if i.offset < block.opener and i.op in operations]
+    return int(names[-1][-1])
 
 
 @pytest.mark.parametrize("name", SOURCES)
