@@ -109,7 +109,7 @@ def _run(code: CodeType, namespace: Optional[Dict[str, Any]]) -> CodeAnalysis:
     blocks = sorted(flow.blocks.values(), key=lambda block: block.opener)
     for block, line in zip(blocks, lines_at(code, [block.opener for block in blocks])):
         block.start_line = line
-        if 0 <= block.body < len(decoder.units.code):
+        if 0 <= block.body < decoder.units.size:
             target = describe(decoder.instructions(block.body))
             block.varname, block.has_target = target
     correct_start_lines(code, blocks, namespace)

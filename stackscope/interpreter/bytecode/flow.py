@@ -215,9 +215,10 @@ class Flow:
 
     def follow(self, offset: int, state: State, runs: Runs, work: List[Successor]) -> None:
         """Go on from a leader up to the next one, and note what else can be reached."""
-        while offset >= 0:
-            guard = state.entries or runs.entry(offset)
-            turn = runs.turns.get(offset)
+        entries, turns, depths = runs.entries, runs.turns, runs.depths
+        while 0 <= offset < runs.size:
+            guard = state.entries or entries.get(offset)
+            turn = turns.get(offset)
             end = offset if turn is not None else runs.end(offset, state)
             if end == offset and (turn is None or state.depth + turn[-1] <= state.top):
                 offset, state = self.follow_one(offset, state, guard, runs, work)
@@ -225,7 +226,7 @@ class Flow:
             if guard:
                 self.note_handler(guard, offset, state, work)
             if turn is None:
-                state.depth += runs.effect(offset, end)
+                state.depth += depths[end >> 1] - depths[offset >> 1]
                 offset = end
             else:
                 target, following, taken, passed, _ = turn
@@ -235,8 +236,6 @@ class Flow:
                 offset = following
             if offset in runs.leaders:
                 self.note_jump(offset, state, 0, work)
-                return
-            if offset == runs.size:
                 return
 
     def note_handler(self, guard: object, offset: int, state: State, work: List[Successor]) -> None:
@@ -268,10 +267,13 @@ class Flow:
         seen = self.generation.state_raised_in(self, ins, state) if guard else None
         if seen is not None:
             self.note_handler(guard, offset, seen, work)
+        successors = self.step(ins, state)
+        if len(successors) == 1 and successors[0][0] not in runs.leaders:
+            return successors[0]
         following = self.units.following(offset)
         found = (-1, state)
-        for target, after in self.step(ins, state):
-            if target == following and target not in runs.leaders and target < runs.size:
+        for target, after in successors:
+            if target == following and target not in runs.leaders:
                 found = (target, after)
             else:
                 work.append((target, after))

@@ -7,6 +7,7 @@ The only module that asks :mod:`dis` what the parts of an instruction mean; the 
 from __future__ import annotations
 
 import dis
+import functools
 import opcode
 import sys
 from types import CodeType
@@ -53,6 +54,9 @@ class Instruction(NamedTuple):
     value: object
 
 
+# Faster than by keywords, or by position.
+_instruction = functools.partial(tuple.__new__, Instruction)
+
 # From 3.14 on the argument of END_ASYNC_FOR tells where its loop began; it never jumps there.
 _RELATIVE = frozenset(dis.hasjrel) - {dis.opmap.get("END_ASYNC_FOR")}
 _ABSOLUTE = frozenset(dis.hasjabs)
@@ -76,20 +80,22 @@ class Units:
 
     Attributes:
         code: ``co_code``.
+        size: how many bytes that are.
         opcodes: the operations.
         has_prefixes: whether there is any.
     """
 
-    __slots__ = ("code", "opcodes", "has_prefixes")
+    __slots__ = ("code", "size", "opcodes", "has_prefixes")
 
     def __init__(self, code: CodeType) -> None:
         self.code = code.co_code
+        self.size = len(self.code)
         self.opcodes = self.code[::2]
         self.has_prefixes = _PREFIX in self.opcodes
 
     def op(self, offset: int) -> str:
         """The name of the operation; empty behind the end."""
-        return dis.opname[self.code[offset]] if offset < len(self.code) else ""
+        return dis.opname[self.code[offset]] if offset < self.size else ""
 
     def start(self, offset: int) -> int:
         """The offset of the instruction that a unit belongs to."""
@@ -100,15 +106,17 @@ class Units:
     def following(self, offset: int) -> int:
         """The offset of the next instruction."""
         offset += 2
-        while offset < len(self.code) and self.code[offset] == _CACHE:
+        while offset < self.size and self.code[offset] == _CACHE:
             offset += 2
         return offset
 
     def argument(self, offset: int) -> int:
         """The argument of an instruction, with those of its prefixes."""
         argument = self.code[offset + 1]
+        if not self.has_prefixes:
+            return argument
         shift = 8
-        while self.has_prefixes and offset >= 2 and self.code[offset - 2] == _PREFIX:
+        while offset >= 2 and self.code[offset - 2] == _PREFIX:
             offset -= 2
             argument |= self.code[offset + 1] << shift
             shift += 8
@@ -117,18 +125,21 @@ class Units:
     def target(self, offset: int) -> Optional[int]:
         """Where an instruction may jump to."""
         number = self.code[offset]
-        if number in _RELATIVE:
-            distance = self.argument(offset) * _SCALE
-            behind = self.following(offset) if JUMPS_START_BEHIND else offset + 2
-            return behind + (-distance if number in _BACKWARD else distance)
-        return self.argument(offset) * _SCALE if number in _ABSOLUTE else None
+        if number not in JUMPS:
+            return None
+        distance = self.argument(offset) * _SCALE
+        if number in _ABSOLUTE:
+            return distance
+        behind = self.following(offset) if JUMPS_START_BEHIND else offset + 2
+        return behind + (-distance if number in _BACKWARD else distance)
 
     def instruction(self, offset: int) -> Instruction:
         """An instruction, as far as it can be told without names and constants."""
         number = self.code[offset]
         argument = self.argument(offset) if number in _WITH_ARGUMENT else None
         value = _special_method(argument) if number == _LOAD_SPECIAL else None
-        return Instruction(offset, dis.opname[number], argument, self.target(offset), number, value)
+        target = self.target(offset) if number in JUMPS else None
+        return _instruction((offset, dis.opname[number], argument, target, number, value))
 
 
 # ------------------------------------------------------------ what arguments stand for
@@ -228,7 +239,7 @@ class Decoder:
     def instructions(self, offset: int = 0) -> Iterator[Instruction]:
         """The instructions from ``offset`` on, caches left out."""
         units = self.units
-        while offset < len(units.code):
+        while offset < units.size:
             ins = units.instruction(offset)
             reading = _READINGS.get(ins.opcode)
             if reading is not None:
@@ -311,22 +322,14 @@ def exception_table(code: CodeType) -> List[HandlerEntry]:
     The format is described in CPython's InternalDocs/exception_handling.md: four varints of
     six bits each an entry, big-endian, bit 6 says that more follow; lengths in code units.
     """
-    data = iter(getattr(code, "co_exceptiontable", b""))
-
-    def varint(first: int) -> int:
-        value = first & 63
-        while first & 64:
-            first = next(data)
-            value = value << 6 | first & 63
-        return value
-
-    entries = []
-    for first in data:
-        start = varint(first) * 2
-        length = varint(next(data)) * 2
-        target = varint(next(data)) * 2
-        depth_lasti = varint(next(data))
-        entries.append(
-            HandlerEntry(start, start + length, target, depth_lasti >> 1, bool(depth_lasti & 1))
-        )
-    return entries
+    fields = []
+    value = 0
+    for byte in getattr(code, "co_exceptiontable", b""):
+        value = value << 6 | byte & 63
+        if not byte & 64:
+            fields.append(value)
+            value = 0
+    return [
+        HandlerEntry(2 * start, 2 * (start + length), 2 * target, depth >> 1, bool(depth & 1))
+        for start, length, target, depth in zip(*[iter(fields)] * 4)
+    ]

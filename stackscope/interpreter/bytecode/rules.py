@@ -133,6 +133,8 @@ def with_except_start(flow: Flow, ins: Instruction, state: State) -> List[Succes
 
 def fails_while_exiting(flow: Flow, ins: Instruction, state: State) -> State:
     """The state as a handler sees it if ``ins`` raises: an exit that it calls has been called."""
+    if state.top < 0:
+        return state
     callee = state.peek(flow.generation.exit_callee(ins, state))
     if callee is None or callee.role is not Role.EXIT:
         return state

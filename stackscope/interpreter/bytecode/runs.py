@@ -18,7 +18,6 @@ from typing import (
     Dict,
     Iterable,
     List,
-    Optional,
     Sequence,
     Set,
     Tuple,
@@ -60,6 +59,9 @@ class Runs:
         size: of the bytecode.
         leaders: the offsets where ways may meet.
         turns: by their offsets.
+        entries: for the beginning of each run and turn, its line of the exception table, if any.
+        depths: by units, the depth before each, if it were 0 at the start, and every instruction
+            led to the next.
     """
 
     def __init__(
@@ -69,14 +71,15 @@ class Runs:
         table: Sequence[HandlerEntry],
         bodies: Iterable[int],
     ) -> None:
-        self.size = len(units.code)
+        self.size = units.size
         self._units = units
         self.turns: Dict[int, Turn] = {}
-        self._entries: Dict[int, HandlerEntry] = {}
+        self.depths: List[int] = []
+        self.entries: Dict[int, HandlerEntry] = {}
         if not generation.has_runs:
             self.leaders = self._alone = set(range(0, self.size, 2))
             for entry in table:
-                self._entries.update(dict.fromkeys(range(entry.start, entry.end, 2), entry))
+                self.entries.update(dict.fromkeys(range(entry.start, entry.end, 2), entry))
             return
         self.leaders = {0, *bodies, *[entry.target for entry in table]}
         self.leaders.update(map(units.start, range(0, self.size, 2 * LONGEST)))
@@ -114,21 +117,14 @@ class Runs:
         self._ends = dict(zip(bounds, bounds[1:]))
         for entry in table:
             first, last = bisect_left(bounds, entry.start), bisect_left(bounds, entry.end)
-            self._entries.update(dict.fromkeys(bounds[first:last], entry))
+            self.entries.update(dict.fromkeys(bounds[first:last], entry))
 
     def _sum_up(self, tables: _Tables) -> None:
-        """By units: the depth before each, and how far down it reaches.
-
-        That is as if the depth were 0 at the start, and every instruction led to the next.
-        """
+        """Find the depths, and how far down each of the units reaches from there."""
         changes, reaches = zip(*tables.effects_in(self._units))
-        self._depths: List[int] = [0, *accumulate(changes)]
-        self._lowest = list(map(sub, self._depths, reaches))
+        self.depths = [0, *accumulate(changes)]
+        self._lowest = list(map(sub, self.depths, reaches))
         self._lows: Dict[int, int] = {}
-
-    def entry(self, offset: int) -> Optional[HandlerEntry]:
-        """The line of the exception table for the beginning of a run or turn."""
-        return self._entries.get(offset)
 
     def end(self, offset: int, state: State) -> int:
         """Up to where the code from ``offset`` on does no more than change the depth.
@@ -138,7 +134,7 @@ class Runs:
         if offset in self._alone:
             return offset
         i, end = offset >> 1, self._ends[offset]
-        base = state.depth - self._depths[i]
+        base = state.depth - self.depths[i]
         low = self._lows.get(i)
         if low is None:
             low = self._lows[i] = min(self._lowest[i : end >> 1])
@@ -153,13 +149,9 @@ class Runs:
         for start in (middle, following):
             if start < end:
                 self._ends[start] = end
-                if offset in self._entries:
-                    self._entries[start] = self._entries[offset]
+                if offset in self.entries:
+                    self.entries[start] = self.entries[offset]
         return middle
-
-    def effect(self, offset: int, end: int) -> int:
-        """By how much a run changes the depth."""
-        return self._depths[end >> 1] - self._depths[offset >> 1]
 
 
 # ----------------------------------------------------------- what is the same everywhere

@@ -31,7 +31,7 @@ class Sites(Dict[int, Tuple[Site, ...]]):
 
     def __missing__(self, unit: int) -> Tuple[Site, ...]:
         units = self._flow.units
-        if not 0 <= 2 * unit < len(units.code):
+        if not 0 <= 2 * unit < units.size:
             return ()
         instruction = units.instruction(units.start(2 * unit))
         if 2 * unit != instruction.offset:

@@ -11,6 +11,8 @@ from stackscope.interpreter.bytecode.blocks import Block
 class Role(enum.Enum):
     """What a marked slot holds."""
 
+    __hash__ = object.__hash__  # that of enumerations is written in Python
+
     EXIT = "the exit callable of an active block"
     SELF = "the manager of an active block, above its exit callable"
     PENDING_EXIT = "the exit callable of a block whose enter has not returned"
@@ -196,8 +198,8 @@ def meet(states: List[State], incoming: State) -> Optional[State]:
     """Note that a place is reached in one more way.
 
     Args:
-        states: those known at that place, of different shapes. Gets a copy of a new one.
-        incoming: the state in which it is reached.
+        states: those known at that place, of different shapes. Gets a new one.
+        incoming: the state in which it is reached, which nobody else changes.
 
     Returns:
         The state to go on with, if there is any news.
@@ -208,6 +210,5 @@ def meet(states: List[State], incoming: State) -> Optional[State]:
     for state in states:
         if state.is_like(incoming):
             return state if state.merge(incoming) else None
-    state = incoming.copy()
-    states.append(state)
-    return state
+    states.append(incoming)
+    return incoming
