@@ -129,8 +129,10 @@ class BlockStack(Generation):
     def state_raised_in(self, flow: Flow, ins: Instruction, state: State) -> Optional[State]:
         return fails_while_exiting(flow, ins, state)
 
-    def handler_edges(self, flow: Flow, offset: int, state: State) -> List[Successor]:
-        entries = state.entries
+    def handler_edges(
+        self, flow: Flow, guard: Tuple[BlockEntry, ...], state: State
+    ) -> List[Successor]:
+        entries = guard
         while entries and entries[-1].target < 0:
             entries = entries[:-1]
         if not entries:
@@ -187,9 +189,7 @@ class Subroutines(BlockStack):
         calls, begins = dis.opmap["CALL_FINALLY"], dis.opmap["BEGIN_FINALLY"]
         for i, number in enumerate(units.opcodes):
             if number == calls:
-                target = units.target(2 * i)
-                assert target is not None
-                yield target
+                yield units.target(2 * i)
             elif number == begins and units.op(2 * i + 2) != "WITH_CLEANUP_START":
                 yield 2 * i + 2
 
@@ -262,8 +262,10 @@ class Subroutines(BlockStack):
             state.push(None)
         return flow.on(ins, state)
 
-    def handler_edges(self, flow: Flow, offset: int, state: State) -> List[Successor]:
-        edges = super().handler_edges(flow, offset, state)
+    def handler_edges(
+        self, flow: Flow, guard: Tuple[BlockEntry, ...], state: State
+    ) -> List[Successor]:
+        edges = super().handler_edges(flow, guard, state)
         return [
             (
                 target,

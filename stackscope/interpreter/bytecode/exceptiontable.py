@@ -99,15 +99,16 @@ class ExceptionTable(Generation):
             return None
         return fails_while_exiting(flow, ins, state)
 
-    def handler_edges(self, flow: Flow, offset: int, state: State) -> List[Successor]:
-        entry = flow.entry_at(offset)
-        if entry is None:
-            return []
+    def handler_edges(self, flow: Flow, guard: HandlerEntry, state: State) -> List[Successor]:
+        entry = guard
         handled = state.cut(entry.depth)
-        if self.ends_await(flow, entry) and handled.find(Role.EXITING) >= 0:
-            flow.await_done(handled, -1)
-        if self.enters_handler(flow, entry):
-            self.note_handler(flow, entry, handled)
+        if handled.top >= 0:
+            # CLEANUP_THROW makes a StopIteration, by which what was awaited has ended, the result.
+            ends_await = flow.units.op(entry.target) == "CLEANUP_THROW"
+            if ends_await and handled.find(Role.EXITING) >= 0:
+                flow.await_done(handled, -1)
+            if self.enters_handler(flow, entry):
+                self.note_handler(flow, entry, handled)
         handled.push_unmarked(entry.lasti + 1)
         return [(entry.target, handled)]
 
@@ -123,14 +124,6 @@ class ExceptionTable(Generation):
     def enters_handler(flow: Flow, entry: HandlerEntry) -> bool:
         """Whether this is a handler of the program's, and not of the compiler's own making."""
         return flow.units.op(entry.target) == "PUSH_EXC_INFO"
-
-    @staticmethod
-    def ends_await(flow: Flow, entry: HandlerEntry) -> bool:
-        """Whether an exception leads here only once what was awaited has ended or is given up.
-
-        CLEANUP_THROW makes a StopIteration, by which it has ended, the result.
-        """
-        return flow.units.op(entry.target) == "CLEANUP_THROW"
 
     def handlers_at(self, flow: Flow, offset: int, state: State) -> Tuple[Handler, ...]:
         handlers: List[Handler] = []

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from types import CodeType
-from typing import Callable, Dict, Iterable, List, Optional, Set, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Optional, Set, Tuple
 
 from stackscope.interpreter.bytecode.blocks import Block, Handler
 from stackscope.interpreter.bytecode.instructions import (
@@ -93,8 +93,15 @@ class Generation:
         """Whether an exit callable is still in its slot while ``instruction`` calls it."""
         return True
 
-    def handler_edges(self, flow: Flow, offset: int, state: State) -> List[Successor]:
-        """Where an exception raised at ``offset`` leads, if the handler finds ``state``."""
+    def handler_edges(self, flow: Flow, guard: Any, state: State) -> List[Successor]:
+        """Where an exception leads, if the handler finds ``state``.
+
+        Args:
+            flow: the pass.
+            guard: what is in force where it is raised: the block stack, or a line of the exception
+                table.
+            state: the state there.
+        """
         raise NotImplementedError
 
     def state_raised_in(self, flow: Flow, ins: Instruction, state: State) -> Optional[State]:
@@ -224,7 +231,7 @@ class Flow:
                 offset, state = self.follow_one(offset, state, guard, runs, work)
                 continue
             if guard:
-                self.note_handler(guard, offset, state, work)
+                self.note_handler(guard, state, work)
             if turn is None:
                 state.depth += depths[end >> 1] - depths[offset >> 1]
                 offset = end
@@ -238,12 +245,12 @@ class Flow:
                 self.note_jump(offset, state, 0, work)
                 return
 
-    def note_handler(self, guard: object, offset: int, state: State, work: List[Successor]) -> None:
-        """An exception may be raised at ``offset``. Its handler finds only what is marked."""
+    def note_handler(self, guard: object, state: State, work: List[Successor]) -> None:
+        """An exception may be raised. Its handler finds what is marked, and nothing else."""
         key = id(guard), id(state.marks)
         if key not in self._handled:
             self._handled[key] = guard, state.marks
-            work.extend(self.generation.handler_edges(self, offset, state))
+            work.extend(self.generation.handler_edges(self, guard, state))
 
     def note_jump(self, target: int, state: State, effect: int, work: List[Successor]) -> None:
         """A leader is reached, unless that is known."""
@@ -266,7 +273,7 @@ class Flow:
         ins = self.units.instruction(offset)
         seen = self.generation.state_raised_in(self, ins, state) if guard else None
         if seen is not None:
-            self.note_handler(guard, offset, seen, work)
+            self.note_handler(guard, seen, work)
         successors = self.step(ins, state)
         if len(successors) == 1 and successors[0][0] not in runs.leaders:
             return successors[0]

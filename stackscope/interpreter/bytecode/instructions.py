@@ -106,6 +106,8 @@ class Units:
     def following(self, offset: int) -> int:
         """The offset of the next instruction."""
         offset += 2
+        if _CACHE < 0:
+            return offset
         while offset < self.size and self.code[offset] == _CACHE:
             offset += 2
         return offset
@@ -122,11 +124,9 @@ class Units:
             shift += 8
         return argument
 
-    def target(self, offset: int) -> Optional[int]:
-        """Where an instruction may jump to."""
+    def target(self, offset: int) -> int:
+        """Where a jump may lead."""
         number = self.code[offset]
-        if number not in JUMPS:
-            return None
         distance = self.argument(offset) * _SCALE
         if number in _ABSOLUTE:
             return distance

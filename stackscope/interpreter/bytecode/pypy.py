@@ -92,7 +92,7 @@ class PyPy(ExceptionTable):
                     flow.searched = i
                     seen = super().state_raised_in(flow, flow.units.instruction(offset), state)
                     if seen is not None:
-                        return self.handler_edges(flow, offset, seen)
+                        return self.handler_edges(flow, entry, seen)
         return []
 
     def yield_from(self, flow: Flow, ins: Instruction, state: State) -> List[Successor]:

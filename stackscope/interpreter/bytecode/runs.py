@@ -90,22 +90,20 @@ class Runs:
 
     def _find_turns(self, tables: _Tables) -> List[int]:
         """Find the turns, and where they lead; gives what follows on anything that stands alone."""
-        units = self._units
-        found = []
-        for offset in self._alone:
-            number = units.code[offset]
-            following = units.following(offset)
-            found.append(following)
-            target = units.target(offset)
-            if target is not None:
-                self.leaders.add(target)
-            if number in tables.meeting:
-                self.leaders.add(following)
-            effects = tables.turns.get(number)
-            if effects is not None:
-                is_end, taken, passed, lowest = effects
-                place = -1 if target is None else target
-                self.turns[offset] = place, -1 if is_end else following, taken, passed, lowest
+        units, leaders = self._units, self.leaders
+        code, known, meeting = units.code, tables.turns, tables.meeting
+        found = list(map(units.following, self._alone))
+        for offset, following in zip(self._alone, found):
+            number = code[offset]
+            target = -1
+            if number in JUMPS:
+                target = units.target(offset)
+                leaders.add(target)
+            if number in meeting:
+                leaders.add(following)
+            if number in known:
+                is_end, taken, passed, lowest = known[number]
+                self.turns[offset] = target, -1 if is_end else following, taken, passed, lowest
         return found
 
     def _find_bounds(self, others: Iterable[int], table: Sequence[HandlerEntry]) -> None:
