@@ -84,7 +84,7 @@ class Runs:
         self.leaders = {0, *bodies, *[entry.target for entry in table]}
         self.leaders.update(map(units.start, range(0, self.size, 2 * LONGEST)))
         tables = _tables_of(generation)
-        self._alone = {2 * i for i, number in enumerate(units.opcodes) if number in tables.alone}
+        self._alone = tables.alone_in(units)
         self._find_bounds(self._find_turns(tables), table)
         self._sum_up(tables)
 
@@ -164,7 +164,6 @@ class _Tables(Dict[int, Tuple[int, int]]):
     at.
 
     Attributes:
-        alone: the numbers of the operations that are followed by themselves.
         meeting: those behind which ways meet.
         turns: those of turns → whether they end the way, and the last three fields of `Turn`.
     """
@@ -178,7 +177,8 @@ class _Tables(Dict[int, Tuple[int, int]]):
         for number in JUMPS | _numbers(generation.terminal):
             if dis.opname[number] not in ruled:
                 self.turns[number] = self._turn(number, generation)
-        self.alone = _numbers(ruled.difference(generation.reach)) | JUMPS | set(self.turns)
+        alone = _numbers(ruled.difference(generation.reach)) | JUMPS | set(self.turns)
+        self._alone = bytes(number in alone for number in range(256))
 
     @staticmethod
     def _turn(number: int, generation: Generation) -> Tuple[bool, int, int, int]:
@@ -204,6 +204,16 @@ class _Tables(Dict[int, Tuple[int, int]]):
         except ValueError:  # no operation; this is looked at only if it is reached
             return 0, _DEEPEST
         return change, max(-change, 0)
+
+    def alone_in(self, units: Units) -> Set[int]:
+        """The offsets of the instructions that are followed by themselves."""
+        flags = units.opcodes.translate(self._alone)
+        found = set()
+        i = flags.find(1)
+        while i >= 0:
+            found.add(2 * i)
+            i = flags.find(1, i + 1)
+        return found
 
     def effects_in(self, units: Units) -> List[Tuple[int, int]]:
         """How each of the units changes the depth, and how many slots it looks at."""
