@@ -12,7 +12,12 @@ from typing import Dict, List, Optional, Tuple
 from stackscope.interpreter.bytecode.blocks import Block, Exiting, Live, Site
 from stackscope.interpreter.bytecode.flow import Flow
 from stackscope.interpreter.bytecode.instructions import Instruction, stack_effect
-from stackscope.interpreter.bytecode.states import Role, State, meet
+from stackscope.interpreter.bytecode.states import BlockEntry, Role, State, meet
+
+
+def _shallow_first(state: State) -> Tuple[int, Tuple[BlockEntry, ...]]:
+    """By what states are sorted, whichever of the ways has been followed first."""
+    return state.depth, state.entries
 
 
 class Sites(Dict[int, Tuple[Site, ...]]):
@@ -36,7 +41,7 @@ class Sites(Dict[int, Tuple[Site, ...]]):
         instruction = units.instruction(units.start(2 * unit))
         if 2 * unit != instruction.offset:
             return self.setdefault(unit, self[instruction.offset // 2])
-        states = self._states_at(instruction.offset)
+        states = sorted(self._states_at(instruction.offset), key=_shallow_first)
         found = tuple(dict.fromkeys(self._site(instruction, state) for state in states))
         # Another thread may have been faster.
         return self.setdefault(unit, self._shared.setdefault(found, found))
