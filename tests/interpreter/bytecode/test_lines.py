@@ -58,6 +58,12 @@ SOURCES = {
                 pass
         with x8: pass
     """,
+    "nothing between keyword and item": """
+        with[x2][0] as a, \\
+            x2:
+            with(x4), x4: pass
+        async  with\tx5, [x5][0]: pass
+    """,
     "letters of several bytes": """
         with ä2(x='ß'), \\
             ü2 as ö:
