@@ -222,4 +222,4 @@ def describe_assignment_target(
         >>> describe_assignment_target(instructions, names.index("LOAD_NAME"))
         'a.b'
     """
-    return describe(list(from_dis(instructions)), start_index).text
+    return describe(from_dis(instructions[start_index:])).text

@@ -44,16 +44,18 @@ Python/ceval.c)."""
 LOADS_SPECIAL = IS_CPYTHON and VERSION >= (3, 14)
 """``with`` looks its methods up one by one (LOAD_SPECIAL in Python/bytecodes.c)."""
 
-HAS_POSITIONS = VERSION >= (3, 11)
-"""Instructions know their line and column (PEP 657)."""
+HAS_LINE_RANGES = VERSION >= (3, 10)
+"""Code objects tell the lines of their instructions by themselves (PEP 626)."""
+
+JUMPS_COUNT_UNITS = VERSION >= (3, 10)
+"""The arguments of jumps count code units of two bytes, and no longer bytes."""
+
+JUMPS_START_BEHIND = IS_CPYTHON and VERSION >= (3, 11)
+"""Relative jumps are counted from behind the caches of the jump."""
 
 ITEMS_HIDE_KEYWORD = VERSION >= (3, 13)
 """Each instruction of a ``with`` item is at the item's expression (``codegen_with_inner`` in
 Python/codegen.c), so that an item on a line of its own doesn't tell where its ``with`` is."""
-
-DIS_MISNAMES_CELLS = IS_PYPY and VERSION >= (3, 11)
-"""PyPy's `dis` numbers cells as CPython 3.11 does, together with the other variables. Its bytecode
-doesn't."""
 
 CELLS_SHARE_SLOTS = IS_CPYTHON and VERSION >= (3, 11)
 """An argument that is also a cell has one slot (``co_localsplusnames``).

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from types import CodeType
-from typing import Dict, FrozenSet, List, Optional, Sequence, Tuple
+from typing import Dict, FrozenSet, List, Optional, Tuple
 
 from stackscope.interpreter.bytecode.analyze import GENERATION
-from stackscope.interpreter.bytecode.instructions import Instruction, decode, exception_table
+from stackscope.interpreter.bytecode.instructions import decode, exception_table, names_in
 from stackscope.interpreter.facts import BYTECODE_IS_KNOWN, HAS_EXCEPTION_TABLE
 
 __all__ = ["ACQUIRES", "RELEASES", "Held", "acquired_in"]
@@ -114,7 +114,7 @@ class _Pass:
         for i, ins in enumerate(self.instructions):
             if ins.op in _NOTHING:
                 continue
-            names = _names_in(ins)
+            names = names_in(ins)
             if ins.op.startswith(_STORES):
                 self.bound[i] = names[:1] if "_LOAD_FAST" in ins.op else names
                 path = (names[-1],) if "_LOAD_FAST" in ins.op else None
@@ -199,13 +199,6 @@ class _Pass:
                 found[i] = self.index[ins.target]
                 open_ones.append(self.index[ins.target])
         return found
-
-
-def _names_in(ins: Instruction) -> List[str]:
-    """The names that an instruction loads or stores, in this order."""
-    value = ins.value
-    names: Sequence[object] = value if type(value) is tuple else (value,)
-    return [name for name in names if type(name) is str]
 
 
 def _meet(

@@ -5,19 +5,22 @@ from __future__ import annotations
 import functools
 import weakref
 from types import CodeType
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 from stackscope.interpreter.bytecode.blocks import NO_BLOCKS, CodeAnalysis
 from stackscope.interpreter.bytecode.flow import Flow, Generation
-from stackscope.interpreter.bytecode.instructions import Instruction, decode
-from stackscope.interpreter.bytecode.lines import correct_start_lines
+from stackscope.interpreter.bytecode.instructions import Decoder
+from stackscope.interpreter.bytecode.lines import correct_start_lines, lines_at
+from stackscope.interpreter.bytecode.sites import Sites
 from stackscope.interpreter.bytecode.targets import describe
 from stackscope.interpreter.facts import (
     BYTECODE_IS_KNOWN,
+    CO_OPTIMIZED,
     FINALLY_IS_SUBROUTINE,
     HAS_EXCEPTION_TABLE,
     IS_PYPY,
     LOADS_SPECIAL,
+    slot_names,
 )
 
 
@@ -82,12 +85,12 @@ _whole: Dict[int, Tuple[weakref.ref[CodeType], CodeAnalysis]] = {}
 def analyze_whole(code: CodeType) -> CodeAnalysis:
     """As `analyze`, but also for code without blocks."""
     analysis = analyze(code)
-    if analysis.sites:
+    if analysis is not NO_BLOCKS:
         return analysis
     known = _whole.get(id(code))
     if known is not None and known[0]() is code:
         return known[1]
-    analysis = _run(code, decode(code), None)
+    analysis = _run(code, None)
     key = id(code)
     _whole[key] = (weakref.ref(code, lambda _, key=key: _whole.pop(key, None)), analysis)  # type: ignore[misc]
     return analysis
@@ -96,22 +99,21 @@ def analyze_whole(code: CodeType) -> CodeAnalysis:
 def _analyze(code: CodeType, namespace: Optional[Dict[str, Any]]) -> CodeAnalysis:
     if not _may_have_blocks(code):
         return NO_BLOCKS
-    instructions = decode(code)
-    if not any(GENERATION.is_opener(ins) for ins in instructions):
-        return NO_BLOCKS
-    return _run(code, instructions, namespace)
+    return _run(code, namespace)
 
 
-def _run(
-    code: CodeType, instructions: List[Instruction], namespace: Optional[Dict[str, Any]]
-) -> CodeAnalysis:
-    flow = Flow(code, GENERATION, instructions)
+def _run(code: CodeType, namespace: Optional[Dict[str, Any]]) -> CodeAnalysis:
+    decoder = Decoder(code)
+    flow = Flow(code, decoder.units, GENERATION)
     flow.run()
-    blocks = list(flow.blocks.values())
-    for block in blocks:
-        if block.body in flow.index:
-            target = describe(instructions, flow.index[block.body])
+    blocks = sorted(flow.blocks.values(), key=lambda block: block.opener)
+    for block, line in zip(blocks, lines_at(code, [block.opener for block in blocks])):
+        block.start_line = line
+        if 0 <= block.body < decoder.units.size:
+            target = describe(decoder.instructions(block.body))
             block.varname, block.has_target = target
-    columns = {opener: instructions[flow.index[opener]].column for opener in flow.blocks}
-    correct_start_lines(code, blocks, columns, namespace)
-    return flow.analysis()
+    correct_start_lines(code, blocks, namespace)
+    names = slot_names(code)
+    has_cells = code.co_cellvars or code.co_freevars
+    is_plain = bool(code.co_flags & CO_OPTIMIZED) and not has_cells
+    return CodeAnalysis(blocks, Sites(flow, len(names)), names, is_plain)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from stackscope.interpreter.facts import NULLS_ABOVE_AWAITED
 
@@ -179,7 +179,8 @@ class CodeAnalysis:
     Attributes:
         blocks: all blocks, in order of their opening instruction.
         sites: by ``offset // 2``, the possible `Site` values: none for unreachable code, several
-            only on 3.8, where one piece of code leaves a block with and without an exception.
+            only on 3.8, where one piece of code leaves a block with and without an exception. They
+            are found out when they are asked for.
         names: of the variables that a frame has slots for, in order of the slots. The value stack
             follows them.
         plain: whether all variables are in these slots themselves, in none of them a cell.
@@ -192,7 +193,7 @@ class CodeAnalysis:
     def __init__(
         self,
         blocks: List[Block],
-        sites: Sequence[Tuple[Site, ...]],
+        sites: Dict[int, Tuple[Site, ...]],
         names: Tuple[str, ...],
         plain: bool = False,
     ) -> None:
@@ -205,12 +206,7 @@ class CodeAnalysis:
 
     def at(self, lasti: int) -> Tuple[Site, ...]:
         """The possible sites of a frame whose ``f_lasti`` is ``lasti``."""
-        if lasti < 0:
-            return ()
-        try:
-            return self.sites[lasti >> 1]
-        except IndexError:
-            return ()
+        return self.sites[lasti >> 1]
 
     def plan_at(self, lasti: int) -> Plan:
         """Where the blocks are while a coroutine of this code awaits something at ``lasti``."""
@@ -253,4 +249,9 @@ class CodeAnalysis:
         return min(self.at(lasti), key=lambda site: len(site.live), default=None)
 
 
-NO_BLOCKS = CodeAnalysis([], (), ())
+class _NoSites(Dict[int, Tuple[Site, ...]]):
+    def __missing__(self, unit: int) -> Tuple[Site, ...]:
+        return ()
+
+
+NO_BLOCKS = CodeAnalysis([], _NoSites(), ())

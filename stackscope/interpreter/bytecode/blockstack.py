@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Dict, Iterable, List, Sequence, Tuple
+import dis
+from typing import Dict, Iterable, List, Optional, Tuple
 
 from stackscope.interpreter.bytecode.blocks import IN_FINALLY, Handler
 from stackscope.interpreter.bytecode.flow import (
-    BlockEntry,
     FinallyBody,
     Flow,
     Generation,
-    Mark,
-    Role,
     Rule,
-    State,
     Successor,
 )
-from stackscope.interpreter.bytecode.instructions import Instruction
+from stackscope.interpreter.bytecode.instructions import Instruction, Units
 from stackscope.interpreter.bytecode.rules import (
     JUMPS_ONLY,
     TERMINAL,
@@ -28,6 +25,8 @@ from stackscope.interpreter.bytecode.rules import (
     rotate,
     with_except_start,
 )
+from stackscope.interpreter.bytecode.runs import Reach
+from stackscope.interpreter.bytecode.states import BlockEntry, Mark, Role, State
 
 
 class BlockStack(Generation):
@@ -59,6 +58,17 @@ class BlockStack(Generation):
             "POP_BLOCK": self.pop_block,
             "POP_EXCEPT": self.pop_except,
             "END_ASYNC_FOR": self.end_async_for,
+        }
+        self.reach: Dict[str, Reach] = {
+            "ROT_TWO": lambda _: (0, 2),
+            "ROT_THREE": lambda _: (0, 3),
+            "ROT_FOUR": lambda _: (0, 4),
+            "ROT_N": lambda count: (0, count),
+            "DUP_TOP": lambda _: (1, 0),
+            "DUP_TOP_TWO": lambda _: (2, 0),
+            "GET_AWAITABLE": lambda _: (0, 0),
+            "CALL_FUNCTION": lambda count: (-count, count + 1),
+            "YIELD_FROM": lambda _: (-1, 2),
         }
 
     def exit_callee(self, ins: Instruction, state: State) -> int:
@@ -116,15 +126,19 @@ class BlockStack(Generation):
         state.drop(self.exception_slots + 1)
         return flow.on(ins, state)
 
-    def exception_edges(self, flow: Flow, ins: Instruction, state: State) -> List[Successor]:
-        entries = state.entries
+    def state_raised_in(self, flow: Flow, ins: Instruction, state: State) -> Optional[State]:
+        return fails_while_exiting(flow, ins, state)
+
+    def handler_edges(
+        self, flow: Flow, guard: Tuple[BlockEntry, ...], state: State
+    ) -> List[Successor]:
+        entries = guard
         while entries and entries[-1].target < 0:
             entries = entries[:-1]
         if not entries:
             return []
         target, level = entries[-1]
-        seen = fails_while_exiting(flow, ins, state)
-        handled = seen.cut(level, (*entries[:-1], BlockEntry(-1, level)))
+        handled = state.cut(level, (*entries[:-1], BlockEntry(-1, level)))
         handled.push_unmarked(self.exception_slots)
         return [(target, handled)]
 
@@ -143,7 +157,10 @@ class Subroutines(BlockStack):
     own state, when END_FINALLY is reached.
     """
 
-    terminal = TERMINAL
+    meeting = {
+        *("BEGIN_FINALLY", "CALL_FINALLY", "END_FINALLY", "POP_FINALLY"),
+        *("WITH_CLEANUP_START", "WITH_CLEANUP_FINISH"),
+    }
 
     def __init__(self) -> None:
         super().__init__()
@@ -168,12 +185,13 @@ class Subroutines(BlockStack):
     def callee_stays(self, instruction: Instruction) -> bool:
         return instruction.op != "WITH_CLEANUP_START"
 
-    def finally_starts(self, instructions: Sequence[Instruction]) -> Iterable[int]:
-        for ins, after in zip(instructions, instructions[1:]):
-            if ins.op == "CALL_FINALLY" and ins.target is not None:
-                yield ins.target
-            elif ins.op == "BEGIN_FINALLY" and after.op != "WITH_CLEANUP_START":
-                yield after.offset
+    def finally_starts(self, units: Units) -> Iterable[int]:
+        calls, begins = dis.opmap["CALL_FINALLY"], dis.opmap["BEGIN_FINALLY"]
+        for i, number in enumerate(units.opcodes):
+            if number == calls:
+                yield units.target(2 * i)
+            elif number == begins and units.op(2 * i + 2) != "WITH_CLEANUP_START":
+                yield 2 * i + 2
 
     def setup_finally(self, flow: Flow, ins: Instruction, state: State) -> List[Successor]:
         assert ins.target is not None
@@ -213,7 +231,7 @@ class Subroutines(BlockStack):
     @staticmethod
     def returns(flow: Flow, body: FinallyBody, address: int, state: State) -> List[Successor]:
         if address < 0:
-            address = flow.following(flow.instructions[flow.index[body.end]])
+            address = flow.units.following(body.end)
         return [(address, state.copy())]
 
     def end_finally(self, flow: Flow, ins: Instruction, state: State) -> List[Successor]:
@@ -244,8 +262,10 @@ class Subroutines(BlockStack):
             state.push(None)
         return flow.on(ins, state)
 
-    def exception_edges(self, flow: Flow, ins: Instruction, state: State) -> List[Successor]:
-        edges = super().exception_edges(flow, ins, state)
+    def handler_edges(
+        self, flow: Flow, guard: Tuple[BlockEntry, ...], state: State
+    ) -> List[Successor]:
+        edges = super().handler_edges(flow, guard, state)
         return [
             (
                 target,

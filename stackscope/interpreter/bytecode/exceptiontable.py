@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Tuple
+from typing import Dict, List, Optional, Tuple
 
 from stackscope.interpreter.bytecode.blocks import Handler
-from stackscope.interpreter.bytecode.flow import (
-    Flow,
-    Generation,
-    Mark,
-    Role,
-    Rule,
-    State,
-    Successor,
-)
+from stackscope.interpreter.bytecode.flow import Flow, Generation, Rule, Successor
 from stackscope.interpreter.bytecode.instructions import HandlerEntry, Instruction
 from stackscope.interpreter.bytecode.rules import (
     JUMPS_ONLY,
@@ -23,9 +15,14 @@ from stackscope.interpreter.bytecode.rules import (
     copy,
     fails_while_exiting,
     get_awaitable,
+    push_unmarked,
     swap,
     with_except_start,
 )
+from stackscope.interpreter.bytecode.runs import Reach
+from stackscope.interpreter.bytecode.states import Mark, Role, State
+
+_EXITS = ("__exit__", "__aexit__")
 
 
 class ExceptionTable(Generation):
@@ -49,6 +46,14 @@ class ExceptionTable(Generation):
             "BEFORE_ASYNC_WITH": before_async_with,
             "SEND": self.send,
             "CLEANUP_THROW": self.cleanup_throw,
+            "PUSH_EXC_INFO": push_unmarked,
+        }
+        self.reach: Dict[str, Reach] = {
+            "SWAP": lambda depth: (0, depth),
+            "COPY": lambda _: (1, 0),
+            "GET_AWAITABLE": lambda _: (0, 0),
+            "PRECALL": lambda _: (0, 0),
+            "CALL": lambda count: (-1 - count, count + 2),
         }
 
     def exit_callee(self, ins: Instruction, state: State) -> int:
@@ -83,29 +88,33 @@ class ExceptionTable(Generation):
         operands = [mark for mark in map(state.peek, range(1, 5)) if mark is not None]
         if not any(mark.role in (Role.ENTERING, Role.EXITING) for mark in operands):
             return
-        body = target
-        if target >= 0 and flow.instructions[flow.index[target]].op == "END_SEND":
-            body = flow.following(flow.instructions[flow.index[target]])
-        block_body = [m.block.body for m in operands if m.block is not None]
-        flow.await_done(state, body if target >= 0 else max(block_body))
+        if target >= 0 and flow.units.op(target) == "END_SEND":
+            target = flow.units.following(target)
+        flow.await_done(state, target)
 
-    def exception_edges(self, flow: Flow, ins: Instruction, state: State) -> List[Successor]:
-        entry = flow.table.get(ins.offset)
-        if entry is None:
-            return []
-        seen = fails_while_exiting(flow, ins, state)
-        handled = seen.cut(entry.depth)
-        if self.ends_await(flow, entry) and handled.find(Role.EXITING) >= 0:
-            flow.await_done(handled, -1)
-        if self.enters_handler(flow, entry):
-            self.note_handler(flow, entry, handled)
+    def state_raised_in(self, flow: Flow, ins: Instruction, state: State) -> Optional[State]:
+        # It can't raise, and the block whose exit is about to be called is still active here, as it
+        # never is in the handler for what that call raises.
+        if ins.op == "PUSH_EXC_INFO":
+            return None
+        return fails_while_exiting(flow, ins, state)
+
+    def handler_edges(self, flow: Flow, guard: HandlerEntry, state: State) -> List[Successor]:
+        entry = guard
+        handled = state.cut(entry.depth)
+        if handled.top >= 0:
+            # CLEANUP_THROW makes a StopIteration, by which what was awaited has ended, the result.
+            ends_await = flow.units.op(entry.target) == "CLEANUP_THROW"
+            if ends_await and handled.find(Role.EXITING) >= 0:
+                flow.await_done(handled, -1)
+            if self.enters_handler(flow, entry):
+                self.note_handler(flow, entry, handled)
         handled.push_unmarked(entry.lasti + 1)
         return [(entry.target, handled)]
 
     def note_handler(self, flow: Flow, entry: HandlerEntry, handled: State) -> None:
         """A handler that calls an exit callable belongs to the block of that callable."""
-        i = flow.index[entry.target] + 1
-        if i >= len(flow.instructions) or flow.instructions[i].op != "WITH_EXCEPT_START":
+        if flow.units.op(flow.units.following(entry.target)) != "WITH_EXCEPT_START":
             return
         mark = handled.peek(flow.generation.slots_per_exit)
         if mark is not None and mark.role is Role.EXIT and mark.block is not None:
@@ -114,25 +123,17 @@ class ExceptionTable(Generation):
     @staticmethod
     def enters_handler(flow: Flow, entry: HandlerEntry) -> bool:
         """Whether this is a handler of the program's, and not of the compiler's own making."""
-        return flow.instructions[flow.index[entry.target]].op == "PUSH_EXC_INFO"
-
-    @staticmethod
-    def ends_await(flow: Flow, entry: HandlerEntry) -> bool:
-        """Whether an exception leads here only once what was awaited has ended or is given up.
-
-        CLEANUP_THROW makes a StopIteration, by which it has ended, the result.
-        """
-        return flow.instructions[flow.index[entry.target]].op == "CLEANUP_THROW"
+        return flow.units.op(entry.target) == "PUSH_EXC_INFO"
 
     def handlers_at(self, flow: Flow, offset: int, state: State) -> Tuple[Handler, ...]:
         handlers: List[Handler] = []
         seen = set()
-        entry = flow.table.get(offset)
+        entry = flow.entry_at(offset)
         while entry is not None and entry.target not in seen:
             seen.add(entry.target)
             if self.enters_handler(flow, entry):
                 handlers.append(Handler(entry.target, entry.depth))
-            entry = flow.table.get(entry.target)
+            entry = flow.entry_at(entry.target)
         return tuple(reversed(handlers))
 
 
@@ -148,10 +149,10 @@ class LoadSpecial(ExceptionTable):
         self.rules["LOAD_SPECIAL"] = self.load_special
 
     def is_opener(self, instruction: Instruction) -> bool:
-        return instruction.op == "LOAD_SPECIAL" and "exit__" in instruction.text
+        return instruction.op == "LOAD_SPECIAL" and instruction.value in _EXITS
 
     def load_special(self, flow: Flow, ins: Instruction, state: State) -> List[Successor]:
-        is_async = "__a" in ins.text
+        is_async = ins.value == "__aexit__"
         if self.is_opener(ins):
             block = flow.block(ins, is_async)
             state.drop(1)

@@ -17,6 +17,7 @@ from stackscope.interpreter.bytecode.instructions import (
     Instruction,
     decode,
     exception_table,
+    names_in,
     stack_effect,
 )
 
@@ -118,7 +119,7 @@ def _find_keeper(
 def _loaded(instruction: Instruction) -> str:
     """The local variable that an instruction loads; empty if it loads something else."""
     if instruction.op in _LOCALS or instruction.op == "STORE_FAST_LOAD_FAST":
-        return instruction.text.split(", ")[-1]
+        return names_in(instruction)[-1]
     return ""
 
 
@@ -157,7 +158,7 @@ def _may_be_stored(
         ins.offset
         for ins in instructions
         if ins.op.startswith(("STORE_FAST", "DELETE_FAST", "LOAD_FAST_AND_CLEAR"))
-        and keeper.name in ins.text.split(", ")
+        and keeper.name in names_in(ins)
     }
     if keeper.callee:  # the target itself
         stores.discard(min((offset for offset in stores if offset >= block.body), default=-1))
@@ -213,7 +214,7 @@ def returns_its_argument(code: CodeType) -> bool:
     targets = {ins.target for ins in instructions}
     returns = False
     for previous, ins in zip(instructions, instructions[1:]):
-        if ins.op.startswith(("STORE_FAST", "DELETE_FAST")) and name in ins.text.split(", "):
+        if ins.op.startswith(("STORE_FAST", "DELETE_FAST")) and name in names_in(ins):
             return False
         if ins.op == "RETURN_CONST":  # 3.12 and 3.13
             return False

@@ -8,21 +8,41 @@ Without source the item's own line stands.
 
 from __future__ import annotations
 
+import dis
+import re
 import sys
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from types import CodeType
 from typing import Any, Dict, List, Optional, Sequence
 
 from stackscope.interpreter.bytecode.blocks import Block
-from stackscope.interpreter.facts import ITEMS_HIDE_KEYWORD
+from stackscope.interpreter.facts import HAS_LINE_RANGES, ITEMS_HIDE_KEYWORD
 from stackscope.safe.files import lines_of_file
 from stackscope.safe.interruptions import interrupts
+
+_KEYWORD_FIRST = re.compile(r"\s*(async\s+)?with\b").match
+
+
+def lines_at(code: CodeType, offsets: Sequence[int]) -> List[Optional[int]]:
+    """The lines of instructions, `None` for those that have none.
+
+    Args:
+        code: the code.
+        offsets: where they are, in order.
+    """
+    if HAS_LINE_RANGES:
+        ranges = list(code.co_lines())  # type: ignore[attr-defined, unused-ignore]
+        ends = [end for _, end, _ in ranges]
+        found = [bisect_right(ends, offset) for offset in offsets]
+        return [ranges[i][2] if i < len(ranges) else None for i in found]
+    starts = [(0, None), *dis.findlinestarts(code)]
+    known = [start for start, _ in starts]
+    return [starts[bisect_right(known, offset) - 1][1] for offset in offsets]
 
 
 def correct_start_lines(
     code: CodeType,
     blocks: List[Block],
-    columns: Dict[int, Optional[int]],
     namespace: Optional[Dict[str, Any]] = None,
 ) -> None:
     """Move the `start_line` of blocks from their item to their keyword.
@@ -30,7 +50,6 @@ def correct_start_lines(
     Args:
         code: the code that the blocks belong to.
         blocks: its blocks.
-        columns: by `Block.opener`, where the item begins in its line, in UTF-8 bytes.
         namespace: the globals of its module.
     """
     if not ITEMS_HIDE_KEYWORD or not blocks:
@@ -54,7 +73,7 @@ def correct_start_lines(
         line = block.start_line
         if line is None or not 0 < line <= len(lines) or type(lines[line - 1]) is not str:
             continue
-        if _keyword_before(lines[line - 1], columns[block.opener]):
+        if _KEYWORD_FIRST(lines[line - 1]):  # nothing of its own line stands before it
             continue
         if keywords is None:
             keywords = _keyword_lines(lines, code.co_firstlineno, blocks)
@@ -68,14 +87,6 @@ def _is_zipped(namespace: Dict[str, Any]) -> bool:
     zipimport = sys.modules.get("zipimport")
     loader = dict.get(namespace, "__loader__")
     return zipimport is not None and type(loader) is zipimport.zipimporter
-
-
-def _keyword_before(text: str, column: Optional[int]) -> bool:
-    """Whether a line opens a ``with`` statement before ``column``, going by its first words."""
-    if column is not None:
-        text = text.encode("utf-8", "surrogatepass")[:column].decode("utf-8", "replace")
-    words = text.replace("(", " ").split()
-    return words[:1] == ["with"] or words[:2] == ["async", "with"]
 
 
 def _keyword_lines(lines: Sequence[str], first: int, blocks: List[Block]) -> List[int]:

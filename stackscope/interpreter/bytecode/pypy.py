@@ -6,9 +6,10 @@ from typing import List, Optional
 
 from stackscope.interpreter.bytecode.blocks import Block
 from stackscope.interpreter.bytecode.exceptiontable import ExceptionTable
-from stackscope.interpreter.bytecode.flow import Flow, Role, State, Successor
+from stackscope.interpreter.bytecode.flow import Flow, Successor
 from stackscope.interpreter.bytecode.instructions import Instruction
 from stackscope.interpreter.bytecode.rules import before_async_with, call, duplicate, rotate
+from stackscope.interpreter.bytecode.states import Role, State
 
 # What the compiler puts between the calls of exit callables, among others.
 _NEVER_RAISE = {
@@ -19,6 +20,8 @@ _NEVER_RAISE = {
 
 class PyPy(ExceptionTable):
     """PyPy 3.11: the exception table of CPython 3.11, and calls and awaits like those of 3.10."""
+
+    has_runs = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -48,19 +51,19 @@ class PyPy(ExceptionTable):
             return (ins.arg or 0) + 1
         return self.except_start_callee if ins.op == "WITH_EXCEPT_START" else 0
 
-    def exception_edges(self, flow: Flow, ins: Instruction, state: State) -> List[Successor]:
-        """Those of what can really raise and, where it does, is handled as the table says.
+    def state_raised_in(self, flow: Flow, ins: Instruction, state: State) -> Optional[State]:
+        """That of what can really raise and, where it does, is handled as the table says.
 
         Where `break`, `continue` or `return` leaves several blocks, the exception table has what
         leaves the outer ones handled as if the inner ones were still open.
         """
-        entry = flow.table.get(ins.offset)
+        entry = flow.entry_at(ins.offset)
         if entry is None or ins.op in _NEVER_RAISE:
-            return []
+            return None
         left = self.being_left(ins, state)
         if left is not None and entry.depth > flow.bottoms[left.opener]:
-            return []
-        return super().exception_edges(flow, ins, state)
+            return None
+        return super().state_raised_in(flow, ins, state)
 
     def being_left(self, ins: Instruction, state: State) -> Optional[Block]:
         """The block whose exit is called, or awaited, without an exception."""
@@ -78,16 +81,18 @@ class PyPy(ExceptionTable):
     def late_edges(self, flow: Flow) -> List[Successor]:
         """The way to a handler that only exceptions from elsewhere reach, such as a signal's."""
         # Go on behind the last one, and round once more.
-        start, count = flow.searched, len(flow.instructions)
+        start, count = flow.searched, len(flow.leaders)
         for i in (*range(start, count), *range(start)):
-            ins = flow.instructions[i]
-            entry = flow.table.get(ins.offset)
+            offset = flow.leaders[i]
+            entry = flow.entry_at(offset)
             if entry is None or entry.target in flow.states:
                 continue
-            for state in flow.states.get(ins.offset, ()):
+            for state in flow.states.get(offset, ()):
                 if state.depth >= entry.depth:
                     flow.searched = i
-                    return super().exception_edges(flow, ins, state)
+                    seen = super().state_raised_in(flow, flow.units.instruction(offset), state)
+                    if seen is not None:
+                        return self.handler_edges(flow, entry, seen)
         return []
 
     def yield_from(self, flow: Flow, ins: Instruction, state: State) -> List[Successor]:

@@ -23,15 +23,9 @@ from __future__ import annotations
 
 from typing import List
 
-from stackscope.interpreter.bytecode.flow import (
-    Flow,
-    Mark,
-    Role,
-    Rule,
-    State,
-    Successor,
-)
+from stackscope.interpreter.bytecode.flow import Flow, Rule, Successor
 from stackscope.interpreter.bytecode.instructions import Instruction
+from stackscope.interpreter.bytecode.states import Mark, Role, State
 
 TERMINAL = {
     "RETURN_VALUE",
@@ -61,6 +55,12 @@ def copy(flow: Flow, ins: Instruction, state: State) -> List[Successor]:
     """Pushes a copy of a slot."""
     # A copy of an exit callable would be no second block.
     state.push(None)
+    return flow.on(ins, state)
+
+
+def push_unmarked(flow: Flow, ins: Instruction, state: State) -> List[Successor]:
+    """Pushes something, perhaps below what is on top."""
+    state.push_unmarked(1)
     return flow.on(ins, state)
 
 
@@ -133,6 +133,8 @@ def with_except_start(flow: Flow, ins: Instruction, state: State) -> List[Succes
 
 def fails_while_exiting(flow: Flow, ins: Instruction, state: State) -> State:
     """The state as a handler sees it if ``ins`` raises: an exit that it calls has been called."""
+    if state.top < 0:
+        return state
     callee = state.peek(flow.generation.exit_callee(ins, state))
     if callee is None or callee.role is not Role.EXIT:
         return state

@@ -8,8 +8,8 @@ better than a wrong one.
 
 from __future__ import annotations
 
-from types import CodeType
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+from types import BuiltinFunctionType, CodeType
+from typing import Iterable, List, NamedTuple, Optional, Sequence
 
 from stackscope.interpreter.bytecode.instructions import Instruction
 
@@ -38,23 +38,22 @@ class _Index(str):
     __slots__ = ()
 
 
-def describe(instructions: Sequence[Instruction], start: int) -> Target:
-    """The target that is assigned from ``instructions[start]`` on."""
-    skipped = start
-    while skipped < len(instructions) and instructions[skipped].op in _NOTHING:
-        skipped += 1
-    if skipped >= len(instructions):
+def describe(instructions: Iterable[Instruction]) -> Target:
+    """The target that the first of ``instructions`` assign to. No more of them are taken."""
+    reader = _Reader(instructions)
+    first = reader.read()
+    if first is None or first.op == "POP_TOP":
         return Target(None, False)
-    if instructions[skipped].op == "POP_TOP":
-        return Target(None, False)
+    reader.queued.append(first)
     try:
-        return Target(_Reader(instructions, skipped).target(), True)
+        return Target(reader.target(), True)
     except NotWritable:
         return Target(None, True)
 
 
 _NOTHING = {"NOP", "CACHE", "EXTENDED_ARG", "PRECALL", "NOT_TAKEN", "RESUME", "END_SEND"}
 _LOAD_NAME = {
+    "LOAD_GLOBAL",
     "LOAD_FAST",
     "LOAD_FAST_CHECK",
     "LOAD_FAST_BORROW",
@@ -68,18 +67,6 @@ _LOAD_CONSTANT = {"LOAD_CONST", "LOAD_SMALL_INT", "LOAD_COMMON_CONSTANT"}
 _STORE_NAME = {"STORE_FAST", "STORE_NAME", "STORE_GLOBAL", "STORE_DEREF"}
 
 
-def _bare_name(text: str) -> str:
-    """`dis`'s name of a global or attribute without its note of a NULL or self beside it."""
-    for note in ("NULL|self + ", "NULL + ", " + NULL|self", " + NULL"):
-        text = text.replace(note, "")
-    return text
-
-
-def _two_names(text: str) -> Tuple[str, str]:
-    first, _, second = text.partition(", ")
-    return first, second
-
-
 def _as_tuple(items: List[str]) -> str:
     inside = f"{items[0]}," if len(items) == 1 else ", ".join(items)
     if any(isinstance(item, _Index) for item in items):
@@ -88,29 +75,31 @@ def _as_tuple(items: List[str]) -> str:
 
 
 class _Reader:
-    """Reads one target from a list of instructions."""
+    """Reads one target from a run of instructions."""
 
-    def __init__(self, instructions: Sequence[Instruction], start: int) -> None:
-        self.instructions = instructions
-        self.position = start
+    def __init__(self, instructions: Iterable[Instruction]) -> None:
+        self.instructions = iter(instructions)
         self.stack: List[str] = []
-        # Second halves of superinstructions, to be read before the next instruction.
+        # To be read before the next instruction; the last one first.
         self.queued: List[Instruction] = []
 
     def next(self) -> Instruction:
-        while True:
-            if self.queued:
-                return self.queued.pop(0)
-            if self.position >= len(self.instructions):
-                raise NotWritable
-            ins = self.instructions[self.position]
-            self.position += 1
-            if ins.op in _NOTHING:
-                continue
-            halves = self.halves(ins)
-            if halves is None:
-                return ins
-            self.queued = halves
+        ins = self.read()
+        if ins is None:
+            raise NotWritable
+        return ins
+
+    def read(self) -> Optional[Instruction]:
+        """The next instruction that does anything; `None` at the end of the code."""
+        if self.queued:
+            return self.queued.pop()
+        ins = next((ins for ins in self.instructions if ins.op not in _NOTHING), None)
+        halves = None if ins is None else self.halves(ins)
+        if halves is None:
+            return ins
+        first, second = halves
+        self.queued.append(second)
+        return first
 
     @staticmethod
     def halves(ins: Instruction) -> Optional[List[Instruction]]:
@@ -123,8 +112,8 @@ class _Reader:
             ops = ("LOAD_FAST", "LOAD_FAST")
         else:
             return None
-        names = _two_names(ins.text)
-        return [ins._replace(op=op, text=name) for op, name in zip(ops, names)]
+        names: Sequence[object] = ins.value  # type: ignore[assignment]
+        return [ins._replace(op=op, value=name) for op, name in zip(ops, names)]
 
     def target(self) -> str:
         """One target: expressions, then a store."""
@@ -132,9 +121,9 @@ class _Reader:
         while True:
             ins = self.next()
             if ins.op in _STORE_NAME:
-                text = ins.text
+                text = _name(ins)
             elif ins.op == "STORE_ATTR":
-                text = f"{_operand(self.pop())}.{ins.text}"
+                text = f"{_operand(self.pop())}.{_name(ins)}"
             elif ins.op == "STORE_SUBSCR":
                 index = self.pop_index()
                 text = f"{_operand(self.pop())}[{index}]"
@@ -160,13 +149,12 @@ class _Reader:
         From 3.13 on the compiler throws a value away instead of storing it, if the same variable is
         stored to right after that (STORE_FAST in ``optimize_basic_block``, Python/flowgraph.c).
         """
-        for ins in self.instructions[self.position :]:
-            if ins.op in _NOTHING or ins.op == "POP_TOP":
-                continue
-            first = (self.halves(ins) or [ins])[0]
-            if first.op == "STORE_FAST":
-                return first.text
-            break
+        ahead = [self.next()]
+        while ahead[-1].op == "POP_TOP":
+            ahead.append(self.next())
+        self.queued += reversed(ahead)
+        if ahead[-1].op == "STORE_FAST":
+            return _name(ahead[-1])
         raise NotWritable
 
     def unpack_ex(self, arg: int) -> str:
@@ -194,18 +182,16 @@ class _Reader:
         """An instruction inside an expression."""
         op, stack, arg = ins.op, self.stack, ins.arg or 0
         if op in _LOAD_NAME:
-            stack.append(ins.text)
+            stack.append(_name(ins))
         elif op in _LOAD_CONSTANT:
-            stack.append(_constant(ins))
-        elif op == "LOAD_GLOBAL":
-            stack.append(_bare_name(ins.text))
+            stack.append(_constant(ins.value))
         elif op in ("LOAD_ATTR", "LOAD_METHOD"):
-            stack.append(f"{_operand(self.pop())}.{_bare_name(ins.text)}")
+            stack.append(f"{_operand(self.pop())}.{_name(ins)}")
         elif op in ("PUSH_NULL", "LOAD_LOCALS"):
             stack.append(_NULL)
         elif op in _LOAD_FROM_LOCALS and stack and stack.pop() is _NULL:
-            stack.append(ins.text)
-        elif op == "BINARY_SUBSCR" or (op == "BINARY_OP" and ins.text == "[]"):
+            stack.append(_name(ins))
+        elif op == "BINARY_SUBSCR" or (op == "BINARY_OP" and ins.value == "[]"):
             index = self.pop_index()
             stack.append(f"{_operand(self.pop())}[{index}]")
         elif op == "BINARY_SLICE":
@@ -241,23 +227,22 @@ def _operand(text: str) -> str:
     return text
 
 
-def _constant(ins: Instruction) -> str:
-    if ins.op == "LOAD_SMALL_INT":
-        return repr(ins.arg)
-    if ins.op == "LOAD_COMMON_CONSTANT":
-        return ins.text
-    return _constant_text(ins.value)
+def _name(ins: Instruction) -> str:
+    assert type(ins.value) is str
+    return ins.value
 
 
-def _constant_text(value: object) -> str:
+def _constant(value: object) -> str:
     """A constant as source. Constants are of builtin types, so their repr is the interpreter's."""
     if isinstance(value, CodeType):
         raise NotWritable
+    if isinstance(value, (type, BuiltinFunctionType)):  # common ones, such as AssertionError
+        return value.__name__
     if isinstance(value, slice):
         parts = [value.start, value.stop] + ([] if value.step is None else [value.step])
-        return _slice([_constant_text(part) for part in parts])
+        return _slice([_constant(part) for part in parts])
     if isinstance(value, tuple):
-        return _as_tuple([_constant_text(item) for item in value]) if value else "()"
+        return _as_tuple([_constant(item) for item in value]) if value else "()"
     return "..." if value is Ellipsis else repr(value)
 
 

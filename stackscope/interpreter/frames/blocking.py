@@ -222,7 +222,7 @@ def _calls_acquire(code: CodeType, lasti: int) -> bool:
         if ins.op in ("LOAD_METHOD", "LOAD_ATTR"):
             return ins.value in _ACQUIRES
         if ins.op == "LOAD_SPECIAL":
-            return "__enter__" in ins.text
+            return ins.value == "__enter__"
         if ins.op.startswith("CALL"):
             return False
     return False

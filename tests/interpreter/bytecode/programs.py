@@ -9,9 +9,10 @@ with ``async with``.
 
 from __future__ import annotations
 
+import dis
 import sys
 import textwrap
-from typing import Any, Dict, List, NamedTuple, Set, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple
 
 
 class Program(NamedTuple):
@@ -42,6 +43,16 @@ def functions_in(code: Any) -> List[Any]:
     for constant in code.co_consts:
         if isinstance(constant, type(code)):
             found += functions_in(constant)
+    return found
+
+
+def lines_of(code: Any) -> Dict[int, Optional[int]]:
+    """The lines of a code object, by all offsets, as `dis` tells them."""
+    starts = dict(dis.findlinestarts(code))
+    line = None
+    found = {}
+    for offset in range(0, len(code.co_code), 2):
+        line = found[offset] = starts.get(offset, line)
     return found
 
 

@@ -93,13 +93,40 @@ def test_constants_are_not_kept():
     analyze(code)
     before = sys.getrefcount(constant)
     code2 = code.replace(co_name="g")
-    analyze(code2)
+    analysis = analyze(code2)
+    assert any(analysis.at(offset) for offset in range(0, len(code2.co_code), 2))
     del code2
     assert sys.getrefcount(constant) == before
 
 
 def test_code_without_blocks_shares_one_answer():
     assert analyze(compile("x = 1", "", "exec")) is NO_BLOCKS
+
+
+def test_threads_get_the_same_sites():
+    """A site is one object, even if several threads find it out at the same time."""
+    lines = "".join(f"  with cm as a{i}: cm({i})\n" for i in range(30))
+    analysis = analyze(_code(f"def f(cm):\n{lines}"))
+    answers = []
+    barrier = threading.Barrier(4)
+
+    def ask():
+        barrier.wait()
+        answers.append([analysis.at(offset) for offset in range(0, 2000, 2)])
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert len(answers) == 4
+    for found in zip(*answers):
+        assert len(set(map(id, found))) == 1
 
 
 def test_threads_get_the_same_answer():

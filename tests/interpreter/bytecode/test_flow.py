@@ -9,9 +9,9 @@ import sys
 import pytest
 
 from stackscope.interpreter.bytecode import analyze
-from stackscope.interpreter.bytecode.instructions import decode
+from stackscope.interpreter.bytecode.instructions import decode, names_in
 
-from .programs import PROGRAMS, Program, functions_in, marked_lines
+from .programs import PROGRAMS, Program, functions_in, lines_of, marked_lines
 
 BOTH = pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name)
 
@@ -19,13 +19,14 @@ BOTH = pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.
 def _active_at(code):
     """For each call of ``mark``: the line it is on and the names of the blocks active there."""
     analysis = analyze(code)
+    lines = lines_of(code)
     for instruction in decode(code):
-        if instruction.op.startswith("LOAD_") and "mark" in instruction.text.split()[-1:]:
+        if instruction.op.startswith("LOAD_") and "mark" in names_in(instruction)[-1:]:
             sites = analysis.at(instruction.offset)
             if analysis.blocks and not sites:
                 continue  # never reached
             yield (
-                instruction.line,
+                lines[instruction.offset],
                 {tuple(live.block.varname for live in site.live) for site in sites} or {()},
             )
 
@@ -79,8 +80,8 @@ def _check_shape(code):
     analysis = analyze(code)
     if not analysis.blocks:
         return
-    assert len(analysis.sites) == len(code.co_code) // 2
-    for sites in analysis.sites:
+    for offset in range(0, len(code.co_code), 2):
+        sites = analysis.at(offset)
         assert len(sites) <= 1 or sys.version_info < (3, 9)
         for site in sites:
             assert 0 <= site.intact <= site.depth <= code.co_stacksize
@@ -120,13 +121,53 @@ def test_shape_of_programs(program: Program):
         _check_shape(code)
 
 
+def _fields(block):
+    return [getattr(block, name) for name in type(block).__slots__]
+
+
+@BOTH
+def test_sites_do_not_depend_on_what_was_asked_before(program: Program):
+    for code in functions_in(compile(program.source, "<program>", "exec")):
+        forwards, backwards = analyze(code.replace(co_name="f")), analyze(code.replace(co_name="b"))
+        blocks = [_fields(block) for block in forwards.blocks]
+        offsets = range(0, len(code.co_code), 2)
+        first = {offset: repr(forwards.at(offset)) for offset in offsets}
+        assert {offset: repr(backwards.at(offset)) for offset in reversed(offsets)} == first
+        # To ask changes nothing.
+        assert [_fields(block) for block in forwards.blocks] == blocks
+        assert [_fields(block) for block in backwards.blocks] == blocks
+
+
+@BOTH
+def test_equal_sites_are_one(program: Program):
+    for code in functions_in(compile(program.source, "<program>", "exec")):
+        analysis = analyze(code)
+        found = [analysis.at(offset) for offset in range(0, len(code.co_code), 2)]
+        assert len({id(sites) for sites in found}) <= len(set(found)) + 1  # and none of NO_BLOCKS
+        assert all(analysis.at(2 * i) is sites for i, sites in enumerate(found))
+
+
+def test_runs_are_passed_over_as_if_followed_one_by_one(monkeypatch):
+    """What runs of instructions do together is what they do one by one."""
+    module = sys.modules["stackscope.interpreter.bytecode.analyze"]
+    spec = importlib.util.find_spec("tarfile")
+    codes = functions_in(spec.loader.get_code("tarfile"))
+    together = [module.analyze_whole(code.replace(co_name="t")) for code in codes]
+    monkeypatch.setattr(type(module.GENERATION), "has_runs", False)
+    alone = [module.analyze_whole(code.replace(co_name="a")) for code in codes]
+    for code, one, other in zip(codes, together, alone):
+        for offset in range(0, len(code.co_code), 2):
+            assert set(map(repr, one.at(offset))) == set(map(repr, other.at(offset)))
+
+
 def test_unreachable_code_has_no_site():
     source = "def f(cm):\n  with cm:\n    return 1\n    x = 2\n"
     [code] = [c for c in functions_in(compile(source, "", "exec")) if c.co_name == "f"]
     analysis = analyze(code)
     stores = [ins for ins in decode(code) if ins.op == "STORE_FAST" and analysis.at(ins.offset)]
     assert stores == []
-    assert any(ins.line == 3 and analysis.at(ins.offset) for ins in decode(code))
+    lines = lines_of(code)
+    assert any(lines[ins.offset] == 3 and analysis.at(ins.offset) for ins in decode(code))
 
 
 def test_a_code_object_without_blocks_is_not_analysed():

@@ -100,8 +100,9 @@ def test_keepers(shape):
     def find(code):
         analysis = analyze(code)
         analysis.keepers.clear()
-        sites = [site for sites in analysis.sites for site in sites if site.live]
-        find_keepers(code, analysis, sites[-1], True)
+        offsets = range(len(code.co_code) - 2, 0, -2)
+        [site, *_] = next(sites for sites in map(analysis.at, offsets) if sites and sites[0].live)
+        find_keepers(code, analysis, site, True)
 
     assert _is_linear(find, shape, 60)
 
@@ -119,4 +120,4 @@ def test_finally_within_finally():
     [code] = functions_in(compile("\n".join(lines), "", "exec"))[1:]
     analysis = analyze(code)
     assert [block.varname for block in analysis.blocks] == [None, "x"]
-    assert max(map(len, analysis.sites)) <= 2
+    assert max(len(analysis.at(offset)) for offset in range(0, len(code.co_code), 2)) <= 2

@@ -58,6 +58,12 @@ SOURCES = {
                 pass
         with x8: pass
     """,
+    "nothing between keyword and item": """
+        with[x2][0] as a, \\
+            x2:
+            with(x4), x4: pass
+        async  with\tx5, [x5][0]: pass
+    """,
     "letters of several bytes": """
         with ä2(x='ß'), \\
             ü2 as ö:
@@ -99,9 +105,8 @@ def _expected(code, block):
     from stackscope.interpreter.bytecode.instructions import decode
 
     operations = ("LOAD_GLOBAL", "LOAD_NAME")
-    texts = [i.text for i in decode(code) if i.offset < block.opener and i.op in operations]
-    [name] = [word for word in texts[-1].split() if word[-1].isdigit()]
-    return int(name[-1])
+    names = [i.value for i in decode(code) if i.offset < block.opener and i.op in operations]
+    return int(names[-1][-1])
 
 
 @pytest.mark.parametrize("name", SOURCES)
