@@ -219,6 +219,12 @@ STEPS = [
     ("ctx", "main has ended: no context manager is active in it any more."),
     ("next", "an exception has ended it."),
     ("unfocus", "main()", ""),
+    # what is stuck
+    ("why nobody", "No task is called 'nobody'. There are: "),
+    ("why client-2", "waits for Event.wait()"),
+    ("why", "Nothing is stuck"),
+    ("locks", "Event"),
+    ("locks all", "'locks' takes no argument: 'all' is one."),
     # about objects, and the editor
     ("about", "What do you want to know about?"),
     ("about values", "Signature: values()"),

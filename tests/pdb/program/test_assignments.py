@@ -27,6 +27,10 @@ ARGUMENTS = {
     "unfocus": ["now"],
     "up": ["1", "-1"],
     "watch": ["1", "off"],
+    "about": ["x", "nothing"],
+    "edit": ["/nowhere.py"],
+    "track": ["x", "nothing"],
+    "why": ["sleeper", "nobody"],
     "where": ["--contexts", "--hidden", "-c --hidden", "1", "--nothing"],
 }
 
