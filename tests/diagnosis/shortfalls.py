@@ -102,10 +102,6 @@ SHORTFALLS = {
         missed("certain abandoned of receiver"),
         runtimes=["anyio-trio"],
     ),
-    "hostile.objects.garbage_that_has_the_event": Shortfall(
-        "garbage that the collector hasn't found yet is taken as what may run",
-        missed("certain abandoned of waits"),
-    ),
 }
 """By the names of the programs."""
 
