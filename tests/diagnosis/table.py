@@ -8,18 +8,16 @@ ones by its version and platform, the first one of each file, and all that are h
 from __future__ import annotations
 
 import importlib.util
-import os
 import sys
 
 import pytest
 
 from tests.diagnosis import cases
+from tests.diagnosis.runtimes import ALL_ROWS
 
 cases.load_all()
 
-ALL_ROWS = bool(os.environ.get("STACKSCOPE_ALL_ROWS"))
-
-PARTS = 12
+PARTS = 20
 """One of so many parts of the rows is run everywhere, and another one on this interpreter."""
 
 PLATFORMS = ("linux", "darwin", "win32")
