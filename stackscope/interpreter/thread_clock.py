@@ -32,12 +32,12 @@ def thread_nanoseconds(native_id: int) -> Optional[int]:
     Args:
         native_id: What `threading.Thread.native_id` says.
     """
-    if sys.platform != "linux":
+    if sys.platform != "linux" or native_id <= 0:  # 0 would be this thread
         return None
     clock = (~native_id << 3) | CPUCLOCK_PERTHREAD_MASK | CPUCLOCK_SCHED
     try:
         return time.clock_gettime_ns(clock)
-    except (OSError, OverflowError):
+    except (OSError, OverflowError, TypeError):  # TypeError from 3.14 on, if it is too large
         return None
 
 

@@ -20,6 +20,7 @@ def brief(finding):
     return {
         "kind": finding.kind,
         "certain": finding.certain,
+        "reason": finding.reason,
         "nodes": [node.name for node in finding.nodes],
         "text": str(finding.text),
         "advice": str(finding.advice),

@@ -17,7 +17,7 @@ from tests.diagnosis.runtimes import ALL_ROWS
 
 cases.load_all()
 
-PARTS = 20
+PARTS = 24
 """One of so many parts of the rows is run everywhere, and another one on this interpreter."""
 
 PLATFORMS = ("linux", "darwin", "win32")
