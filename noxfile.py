@@ -49,6 +49,14 @@ def tests(session: nox.Session) -> None:
     session.run("python", "-m", "pytest", *session.posargs)
 
 
+@nox.session(python=CPYTHONS, default=False)
+def diagnosis(session: nox.Session) -> None:
+    """Diagnose all programs, stuck ones and healthy ones; the tests take a part of them."""
+    session.install("-e", ".[all,test]", env=COMPILED)
+    tests = session.posargs or ["tests/diagnosis", "-n", "2"]
+    session.run("python", "-m", "pytest", *tests, env={"STACKSCOPE_ALL_ROWS": "1"})
+
+
 WITHOUT_GIL = [
     # The extra `test` without gevent, greenback, greenlet and uvloop, which can't be had there.
     *("anyio", "async_generator", "coverage", "ipdb", "pexpect", "pyte", "pytest>=7.4"),

@@ -144,10 +144,12 @@ class Reachable:
         known = self._left
         counts: Counter[int] = Counter()
         batch: Sequence[object] = ()
+        refs: Sequence[object] = ()
         for number, batch in _in_batches(objects):
             for _, refs in _in_batches(self._referents(batch), MOST_REFERENCES):
                 counts.update(map(id, refs))
             self._report(0, number)
+        refs = ()  # one more reference to each of them, which would make it a root
         # What the same calls give for an object that nothing else has.
         probe: List[object] = [[]]
         spare = dict(zip(map(id, probe), probe))

@@ -25,11 +25,11 @@ __all__ = [
 DEADLOCK, ABANDONED, BLOCKED_LOOP = "deadlock", "abandoned", "blocked loop"
 """The kinds of findings, the most serious first."""
 
-LIKELY_HOLDERS, ONLY_USERS, NOT_SEARCHED, MAY_TIME_OUT = (
+LIKELY_HOLDERS, ONLY_USERS, NOT_SEARCHED, MAY_HAVE_MOVED = (
     "likely holders",
     "only users",
     "not searched",
-    "may time out",
+    "may have moved",
 )
 """Why a finding is only likely: see `Finding.reason`."""
 
@@ -89,8 +89,9 @@ class Finding:
         reason: Why it is only likely: ``"only users"``: all that have what is waited for, as far as
             their variables show, wait for it in turn; ``"likely holders"``: it isn't proved that
             nobody else has what they wait for; ``"not searched"``: the heap wasn't searched for
-            others who could end the wait; ``"may time out"``: there may be a time limit that can't
-            be seen. Empty if it is certain.
+            others who could end the wait; ``"may have moved"``: a thread stood at the same place
+            whenever it was looked at, but nothing proves that it hasn't run in between. Empty if
+            it is certain.
         threads: The threads that tasks among ``nodes`` run in, and are stuck with.
         missing: The method that nobody calls, where something is abandoned: ``"task_done()"``.
         call: The call that blocks a loop: ``"time.sleep()"``.

@@ -7,6 +7,7 @@ from stackscope.model.diagnosis import (
     BLOCKED_LOOP,
     DEADLOCK,
     LIKELY_HOLDERS,
+    MAY_HAVE_MOVED,
     ONLY_USERS,
     Diagnosis,
     Edge,
@@ -389,6 +390,8 @@ def _reason(finding: Finding) -> str:
         return f"likely: as far as variables show, only {name} may end a wait, and {verb} in turn"
     if finding.reason == LIKELY_HOLDERS:
         return "likely: it isn't proved that nobody else has what they wait for"
+    if finding.reason == MAY_HAVE_MOVED:
+        return "likely: whenever they were looked at, threads stood at the same place"
     return "likely: the heap was not searched for others who could end the waits"
 
 

@@ -11,6 +11,7 @@ from stackscope.model.diagnosis import (
     BLOCKED_LOOP,
     DEADLOCK,
     LIKELY_HOLDERS,
+    MAY_HAVE_MOVED,
     NOT_SEARCHED,
     ONLY_USERS,
     Diagnosis,
@@ -328,14 +329,15 @@ class _Patient:
             return
         if not at_once and any(not loop.is_here for loop in self.snapshot.loops):
             time.sleep(SECONDS_BETWEEN_LOOKS)
-        findings[:] = [
-            finding
-            for finding in findings
-            if all(
-                self.stillness.holds(node, self.extraction)
-                for node in _unique([*finding.nodes, *finding.threads])
-            )
-        ]
+        kept = []
+        for finding in findings:
+            nodes = _unique([*finding.nodes, *finding.threads])
+            if not all(self.stillness.holds(node, self.extraction) for node in nodes):
+                continue
+            if finding.certain and not all(map(self.stillness.is_proved, nodes)):
+                finding.certain, finding.reason = False, MAY_HAVE_MOVED
+            kept.append(finding)
+        findings[:] = kept
 
     # ------------------------------------------------------------------ graph
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 import time
 
 from stackscope.extraction.extraction import Extraction
 from stackscope.interpreter.facts import IS_PYPY
+from stackscope.interpreter.thread_clock import is_exact, thread_nanoseconds
 from stackscope.model.saved import SavedObject, saved_frame
 from stackscope.model.snapshot import TaskNode, ThreadNode
 from stackscope.safe.interruptions import attempt
+from stackscope.safe.objects import stored_attribute
 from stackscope.snapshot.inside import object_of
+from stackscope.snapshot.threads import thread_that_has
 from stackscope.snapshot.waits import ask_about, describe_thread
 from stackscope.snapshot.waking import token_of
 
@@ -24,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Stillness", "is_alive"]
 
-SECONDS_BETWEEN_LOOKS = 0.001
+SECONDS_BETWEEN_LOOKS = 0.005
 """How long others may run between two looks at a thread."""
 
 
@@ -40,14 +45,41 @@ class Stillness:
     """
 
     def __init__(self, nodes: Sequence[Node]) -> None:
-        self._marks: Dict[int, Tuple[object, ...]] = {id(node): _mark(node) for node in nodes}
+        self._has_clocks = is_exact()
+        self._marks: Dict[int, Tuple[object, ...]] = {id(node): self._mark(node) for node in nodes}
 
     def holds(self, node: Node, extraction: Extraction) -> bool:
-        """Whether a node has not moved since then, nor since it was put into the snapshot."""
+        """Whether a node has not moved since then, nor since it was put into the snapshot.
+
+        Of a thread without a clock, that is only likely.
+        """
         before = self._marks.get(id(node))
-        if before is None or not _is_as_seen(node, extraction):
+        if before is None:
             return False
-        return _same(before, _mark(node))
+        looks = 1 if self.is_proved(node) else LOOKS
+        return _is_as_seen(node, extraction, looks) and _same(before, self._mark(node))
+
+    def is_proved(self, node: Node) -> bool:
+        """Whether `holds` proves it: but for threads without a clock."""
+        if not isinstance(node, ThreadNode) or node.is_here:
+            return True
+        before = self._marks.get(id(node))
+        return before is not None and before[-1] is not None
+
+    def _mark(self, node: Node) -> Tuple[object, ...]:
+        """What is another one if a node has moved."""
+        if isinstance(node, TaskNode):
+            token = ask_about(token_of, node.task)
+            if token is not None:
+                return (token,)
+        if isinstance(node, ThreadNode):
+            if node.is_here:  # the frame would be one of ours, and keep itself
+                return ()
+            frame = sys._current_frames().get(node.ident)
+            clock = _clock_of(node) if self._has_clocks else None
+            return (frame, -1 if frame is None else frame.f_lasti, clock)
+        frames = [frame.pyframe for frame in node.stack.frames]
+        return tuple([frame.f_lasti for frame in frames])
 
 
 def is_alive(node: Node) -> bool:
@@ -57,19 +89,13 @@ def is_alive(node: Node) -> bool:
     )
 
 
-def _mark(node: Node) -> Tuple[object, ...]:
-    """What is another one if a node has moved."""
-    if isinstance(node, TaskNode):
-        token = ask_about(token_of, node.task)
-        if token is not None:
-            return (token,)
-    if isinstance(node, ThreadNode):
-        if node.is_here:  # the frame would be one of ours, and keep itself
-            return ()
-        frame = sys._current_frames().get(node.ident)
-        return (frame, -1 if frame is None else frame.f_lasti)
-    frames = [frame.pyframe for frame in node.stack.frames]
-    return tuple([frame.f_lasti for frame in frames])
+def _clock_of(node: ThreadNode) -> Optional[int]:
+    """The CPU time of a thread, if `threading` knows its number in the system."""
+    if node.thread is threading.main_thread():
+        # Up to 3.12, a forked process keeps the number that this thread had in its parent.
+        return thread_nanoseconds(os.getpid())
+    native_id = stored_attribute(node.thread, "_native_id")
+    return thread_nanoseconds(native_id) if type(native_id) is int else None
 
 
 def _same(first: Tuple[object, ...], second: Tuple[object, ...]) -> bool:
@@ -81,25 +107,28 @@ def _same(first: Tuple[object, ...], second: Tuple[object, ...]) -> bool:
     )
 
 
-def _is_as_seen(node: Node, extraction: Extraction) -> bool:
+def _is_as_seen(node: Node, extraction: Extraction, looks: int) -> bool:
     """Whether the stack of a node is what it was in the snapshot."""
     if isinstance(node, ThreadNode):
-        if node.is_here:
-            return True
-        return _thread_is_as_seen(node)
+        return node.is_here or _thread_is_as_seen(node, looks)
     now = attempt(None, extraction.stack, object_of(node))
     return now is not None and _places(now) == _places(node.stack)
 
 
-LOOKS = 5
-"""How often to look at a thread again: it may have moved on between two things seen of it."""
+LOOKS = 20
+"""How often to look at a thread that has no clock: it may have moved on between two things seen of
+it, and stand at the same place in the next round of a loop."""
 
 
-def _thread_is_as_seen(node: ThreadNode) -> bool:
+def _thread_is_as_seen(node: ThreadNode, looks: int) -> bool:
     """Whether a thread waits for the same, and has the same, however often one looks."""
     expected = _facts(node.stack, node.waiting)
     lock = None if node.waiting is None else node.waiting.lock
-    for _ in range(LOOKS):
+    if not _has_holders(lock, node.waiting):
+        return False
+    for number in range(looks):
+        if number:
+            time.sleep(SECONDS_BETWEEN_LOOKS)
         extraction = Extraction(True, False, None)
         item = node.ident if node.thread is None else node.thread
         stack = attempt(None, extraction.complete, extraction.stack, item)
@@ -108,8 +137,13 @@ def _thread_is_as_seen(node: ThreadNode) -> bool:
         waiting = attempt(None, describe_thread, stack, {id(lock): lock})
         if _facts(stack, waiting) != expected:
             return False
-        time.sleep(SECONDS_BETWEEN_LOOKS)
     return True
+
+
+def _has_holders(lock: object, waiting: Optional[Waiting]) -> bool:
+    """Whether a lock that knows its owner still has the one that it was said to have."""
+    owner = attempt(None, thread_that_has, lock)
+    return owner is None or waiting is None or any(owner is one for one in waiting.holders)
 
 
 def _facts(stack: Stack, waiting: Optional[Waiting]) -> Tuple[object, ...]:

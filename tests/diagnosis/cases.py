@@ -11,7 +11,12 @@ import inspect
 import re
 import sys
 
+from stackscope.interpreter.thread_clock import is_exact
+
 CPYTHON = sys.implementation.name == "cpython"
+
+PROVES_STILLNESS = is_exact()
+"""Whether it can be proved that a thread hasn't run; else what concerns threads is likely."""
 
 MODULES = (
     "planted.on_asyncio",
@@ -73,9 +78,10 @@ class Finding:
     def is_like(self, found):
         """Whether a finding, as `tests.diagnosis.looking` writes it, is this one."""
         names = found["nodes"]
+        is_as_sure = self.certain in (None, found["certain"])
         return (
             found["kind"] == self.kind
-            and self.certain in (None, found["certain"])
+            and (is_as_sure or (not PROVES_STILLNESS and found["reason"] == "may have moved"))
             and len(set(names)) == len(names)
             and self.nodes <= set(names) <= self.nodes | self.may_have
         )

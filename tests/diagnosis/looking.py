@@ -6,9 +6,13 @@ import re
 import time
 
 import stackscope
+from tests.diagnosis.shortfalls import SHORTFALLS
 
 PATIENCE = 3.0
 """For how many seconds a program may take to get as stuck as it is going to be."""
+
+PATIENCE_IN_VAIN = 0.5
+"""The same where it is known that less is found."""
 
 
 def brief(finding):
@@ -16,6 +20,7 @@ def brief(finding):
     return {
         "kind": finding.kind,
         "certain": finding.certain,
+        "reason": finding.reason,
         "nodes": [node.name for node in finding.nodes],
         "text": str(finding.text),
         "advice": str(finding.advice),
@@ -25,7 +30,7 @@ def brief(finding):
 def described(found):
     """A finding of `brief` in a line."""
     sure = "certain" if found["certain"] else "likely"
-    return f"{sure} {found['kind']} of {', '.join(found['nodes'])}"
+    return f"{sure} {found['kind']} of {', '.join(sorted(found['nodes']))}"
 
 
 def false_findings(case, found):
@@ -81,7 +86,8 @@ class Look:
 
     def __init__(self, case):
         self.case = case
-        self.until = time.monotonic() + PATIENCE
+        patience = PATIENCE_IN_VAIN if case.name in SHORTFALLS else PATIENCE
+        self.until = time.monotonic() + patience
         self.problems = []
         self.found = []
         self.text = ""

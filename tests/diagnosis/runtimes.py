@@ -16,7 +16,9 @@ import time
 from tests.diagnosis.looking import Look
 from tests.diagnosis.starting import KEPT
 
-ENOUGH = float(os.environ.get("STACKSCOPE_LOOKS", 8))
+ALL_ROWS = bool(os.environ.get("STACKSCOPE_ALL_ROWS"))
+
+ENOUGH = float(os.environ.get("STACKSCOPE_LOOKS", 8 if ALL_ROWS else 2))
 """For how many seconds a healthy program is looked at; after that it goes on without that."""
 
 PAUSE = 0.05

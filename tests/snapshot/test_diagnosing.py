@@ -102,8 +102,9 @@ def test_what_somebody_ends(start):
 
 def test_a_loop_that_stands():
     async def blocks():
-        time.sleep(1.5)
+        time.sleep(2.5)
 
+    stackscope.diagnose(deep=False)  # the first one imports what it needs
     found = []
 
     def look():

@@ -149,6 +149,13 @@ def _find_loops() -> List[Any]:
     return [loop for loop in unique(found) if loop is not None]
 
 
+def loops_without_frames() -> List[Any]:
+    """The loops, as uvloop's, that run without a frame that tells of them, wherever they run."""
+    kinds = subclasses(asyncio.AbstractEventLoop)
+    usual = asyncio.BaseEventLoop
+    return instances([cls for cls in kinds if not any(one is usual for one in mro_of(cls))])
+
+
 def known_tasks() -> List[Any]:
     """The tasks of the `known_loops` that are not done."""
     return looked_up_once(_find_tasks)

@@ -9,12 +9,18 @@ from collections import deque
 from types import BuiltinMethodType, MethodType
 
 from stackscope.glue.asyncio.futures import TASKS, internal
-from stackscope.glue.asyncio.loops import known_loops, timers_of
+from stackscope.glue.asyncio.loops import (
+    get_loop,
+    known_loops,
+    loops_without_frames,
+    timers_of,
+)
 from stackscope.glue.clocks import began_work
 from stackscope.glue.describing import code_of
 from stackscope.interpreter.facts import IS_CPYTHON
 from stackscope.safe.interruptions import attempt
 from stackscope.safe.objects import instance_attributes, is_instance
+from stackscope.snapshot.survey import unique
 from stackscope.snapshot.waking import (
     register_endless,
     register_limits,
@@ -51,8 +57,10 @@ def futures_awaited(task: Any) -> List[object]:
 
 def tasks_with_timers(tasks: Sequence[object]) -> List[object]:
     """The tasks that a timer cancels, as those of ``timeout()`` or of a cancel scope do."""
+    loops = [*known_loops(), *loops_without_frames()]
+    loops += [get_loop(task) for task in tasks if is_instance(task, TASKS)]
     found: List[object] = []
-    for loop in known_loops():
+    for loop in unique(loops):
         for timer in timers_of(loop):
             found += attempt([], _tasks_of_timer, timer)
     return found
