@@ -130,9 +130,12 @@ def keeps_interpreter():
 
 
 def keeps_interpreter_in_thread():
-    worker = threading.Thread(target=lambda: sum(range(int(sys.argv[2]))), daemon=True)
+    def work():
+        ready()
+        sum(range(int(sys.argv[2])))
+
+    worker = threading.Thread(target=work, daemon=True)
     worker.start()
-    ready()
     worker.join()
     print("free", flush=True)
     sys.stdin.readline()

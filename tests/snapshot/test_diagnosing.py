@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import json
+import signal
 import sys
 import threading
 import time
@@ -100,21 +101,40 @@ def test_what_somebody_ends(start):
     assert str(diagnosis).startswith("Nothing is stuck: ")
 
 
-def test_a_loop_that_stands():
-    async def blocks():
-        time.sleep(2.5)
+class Looked(Exception):
+    """What was to be seen has been looked at."""
 
-    stackscope.diagnose(deep=False)  # the first one imports what it needs
+
+def raise_looked(*_args):
+    raise Looked
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="nothing ends time.sleep() there")
+def test_a_loop_that_stands():
+    inside = threading.Event()
     found = []
 
-    def look():
-        time.sleep(0.3)
-        found.append(stackscope.diagnose(deep=False))
+    async def blocks():
+        inside.set()
+        time.sleep(60)
 
+    def look():
+        inside.wait()
+        time.sleep(0.3)
+        try:
+            found.append(stackscope.diagnose(deep=False))
+        finally:
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
+
+    previous = signal.signal(signal.SIGUSR1, raise_looked)
     thread = threading.Thread(target=look)
     thread.start()
-    asyncio.run(blocks())
-    thread.join()
+    try:
+        with pytest.raises(Looked):
+            asyncio.run(blocks())
+    finally:
+        thread.join()
+        signal.signal(signal.SIGUSR1, previous)
     (finding,) = found[0].findings
     assert (finding.kind, finding.call) == ("blocked loop", "time.sleep()")
     assert finding.seconds >= 0.25
