@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
+import atexit
 import queue
 import re
 import threading
 import time
 
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
+
+
+_loops = threading.local()
+_kept = []
+
+
+def use_one_loop_per_thread():
+    """Have Jupyter use the same event loop in all calls of a thread.
+
+    From 3.14 on it makes one for each context that it is called in, and leaves that open: some
+    test after that, whichever it was, would be told of it.
+    """
+    from jupyter_core import utils
+
+    def event_loop(*_args):
+        if not hasattr(_loops, "loop"):
+            _loops.loop = asyncio.new_event_loop()
+            _kept.append(_loops.loop)  # that of a thread that has ended, too
+            atexit.register(_loops.loop.close)
+        return _loops.loop
+
+    utils.ensure_event_loop = event_loop
 
 
 class Answer:
@@ -103,6 +127,7 @@ class Kernel:
 
 def start_kernel(folder, root):
     """Start a kernel of this interpreter in a folder, with the code of the repository."""
+    use_one_loop_per_thread()
     import os
 
     from jupyter_client.manager import start_new_kernel
