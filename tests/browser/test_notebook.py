@@ -100,7 +100,7 @@ def test_looks(exported, show, check_access, screenshot, look, width):
     scheme = look.rpartition("-")[2]
     page = show(exported / f"{look}.html", scheme=scheme, width=width)
     trees = page.locator(OURS)
-    assert trees.count() == 3
+    assert trees.count() == 4
     assert trees.evaluate_all("all => all.every(one => one.scrollWidth <= one.clientWidth)")
     screenshot(page, f"notebook-{look}-{width}")
     check_access(page, OURS)
