@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stackscope.model.records import changed
-from stackscope.model.snapshot import ItemNode, Snapshot, TaskNode, ThreadNode
+from stackscope.model.snapshot import ItemNode, Snapshot, TaskNode, ThreadNode, kind_of
 from stackscope.model.stacks import Context, Stack
 
 TYPE_CHECKING = False
@@ -15,14 +15,7 @@ if TYPE_CHECKING:
 
     Tree = TypeVar("Tree", TaskNode, ItemNode)
 
-__all__ = ["kind_of", "pruned"]
-
-
-def kind_of(node: Node) -> str:
-    """What a node tells of, in a word: ``"task"``, ``"thread"``, ``"greenlet"``."""
-    if isinstance(node, TaskNode):
-        return "task"
-    return "thread" if isinstance(node, ThreadNode) else node.kind
+__all__ = ["pruned"]
 
 
 def pruned(snapshot: Snapshot, is_wanted: Callable[[Node], bool], name: str) -> Snapshot:

@@ -29,7 +29,17 @@ if TYPE_CHECKING:
             raise NotImplementedError
 
 
-__all__ = ["CodeLine", "FailedTask", "ItemNode", "LoopNode", "Snapshot", "TaskNode", "ThreadNode"]
+__all__ = [
+    "CodeLine",
+    "FailedTask",
+    "ItemNode",
+    "LoopNode",
+    "Snapshot",
+    "TaskNode",
+    "ThreadNode",
+    "kind_of",
+    "nodes_of",
+]
 
 
 @brief_record
@@ -528,3 +538,18 @@ class Snapshot:
         from stackscope.render.json import read_snapshot
 
         return read_snapshot(text)
+
+
+def kind_of(node: Node) -> str:
+    """What a node tells of, in a word: ``"task"``, ``"thread"``, ``"greenlet"``."""
+    if isinstance(node, TaskNode):
+        return "task"
+    return "thread" if isinstance(node, ThreadNode) else node.kind
+
+
+def nodes_of(snapshot: Snapshot) -> Iterator[Node]:
+    """All tasks, threads and other items of a snapshot, each before its children."""
+    yield from snapshot.tasks()
+    yield from snapshot.threads
+    for top in snapshot.items:
+        yield from top.walk()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from stackscope.model.difference import Difference
-from stackscope.model.pruning import kind_of
 from stackscope.model.records import changed
-from stackscope.model.snapshot import ThreadNode
+from stackscope.model.snapshot import ThreadNode, kind_of, nodes_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Iterator, List, Tuple
+    from typing import Any, Dict, List, Tuple
 
     from stackscope.model.snapshot import Node, Snapshot
 
@@ -20,9 +19,9 @@ __all__ = ["compared", "difference"]
 
 def compared(snapshot: Snapshot, earlier: Snapshot) -> Snapshot:
     """See `Snapshot.since`."""
-    before = {_key_of(node): node for node in _nodes_of(earlier)}
+    before = {_key_of(node): node for node in nodes_of(earlier)}
     copies: Dict[int, Any] = {}
-    for node in reversed(list(_nodes_of(snapshot))):  # children come after their parents
+    for node in reversed(list(nodes_of(snapshot))):  # children come after their parents
         old = before.get(_key_of(node)) if node.number else None
         copy = changed(node, was_here=None if old is None else _stands_where(node, old))
         if not isinstance(copy, ThreadNode):
@@ -44,8 +43,8 @@ def compared(snapshot: Snapshot, earlier: Snapshot) -> Snapshot:
 def difference(earlier: Snapshot, later: Snapshot) -> Difference:
     """See `Snapshot.diff`."""
     found = Difference(earlier, later)
-    before: Dict[Key, Node] = {_key_of(node): node for node in _nodes_of(earlier)}
-    for node in _nodes_of(later):
+    before: Dict[Key, Node] = {_key_of(node): node for node in nodes_of(earlier)}
+    for node in nodes_of(later):
         old = before.pop(_key_of(node), None)
         if old is None:
             found.new.append(node)
@@ -73,11 +72,3 @@ def _stands_where(node: Node, other: Node) -> bool:
 
 def _lines(node: Node) -> List[Tuple[str, str, int]]:
     return [(frame.filename, frame.funcname, frame.lineno) for frame in node.stack.frames]
-
-
-def _nodes_of(snapshot: Snapshot) -> Iterator[Node]:
-    """All nodes, each before its children."""
-    yield from snapshot.tasks()
-    yield from snapshot.threads
-    for top in snapshot.items:
-        yield from top.walk()

@@ -14,7 +14,7 @@ from stackscope.model.diagnosis import (
     Finding,
 )
 from stackscope.model.saved import is_suspended, type_name_of
-from stackscope.model.snapshot import TaskNode, ThreadNode
+from stackscope.model.snapshot import TaskNode, kind_of
 from stackscope.model.stacks import Frame, Stack
 from stackscope.render.drawing import Layout, Link, plain
 from stackscope.render.paths import short_path, with_short_paths
@@ -315,9 +315,7 @@ def counted(nodes: Sequence[Node]) -> str:
     """``3 tasks (2, 5-6) and 1 thread (4)``."""
     kinds: Dict[str, List[int]] = {}
     for node in nodes:
-        kind = "task" if isinstance(node, TaskNode) else "thread"
-        kind = kind if isinstance(node, (TaskNode, ThreadNode)) else node.kind
-        kinds.setdefault(kind, []).append(node.number)
+        kinds.setdefault(kind_of(node), []).append(node.number)
     parts = [
         f"{count(len(numbers), kind)} ({number_ranges(numbers)})" for kind, numbers in kinds.items()
     ]
@@ -345,8 +343,7 @@ def _node_lines(node: Node, finding: Finding) -> Iterator[Line]:
 
 
 def _short(node: Node) -> str:
-    kind = "task" if isinstance(node, TaskNode) else "thread"
-    return f"{kind if isinstance(node, (TaskNode, ThreadNode)) else node.kind} {node.number}"
+    return f"{kind_of(node)} {node.number}"
 
 
 def _place(frame: Optional[Frame]) -> Line:

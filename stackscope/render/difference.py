@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stackscope.model.snapshot import TaskNode, ThreadNode
+from stackscope.model.snapshot import kind_of
 from stackscope.render.drawing import Layout
 from stackscope.render.stream import cut_line
 from stackscope.render.style import styled
@@ -67,7 +67,7 @@ def _section(title: str, nodes: Sequence[Tuple[Node, str]]) -> Iterator[Line]:
         return
     groups: Dict[Tuple[str, str], List[Node]] = {}
     for node, where in nodes:
-        groups.setdefault((_kind(node), where), []).append(node)
+        groups.setdefault((kind_of(node), where), []).append(node)
     yield [("header", f"{title}:")]
     for (kind, where), group in groups.items():
         yield [("text", "  "), ("taskname", _names(kind, group)), ("place", f"  {where}")]
@@ -79,12 +79,6 @@ def _names(kind: str, group: Sequence[Node]) -> str:
     numbers = [node.number for node in group if node.number]
     ranges = f" ({number_ranges(numbers)})" if numbers else ""
     return count(len(group), kind) + ranges
-
-
-def _kind(node: Node) -> str:
-    if isinstance(node, TaskNode):
-        return "task"
-    return "thread" if isinstance(node, ThreadNode) else node.kind
 
 
 def _where(node: Node) -> str:

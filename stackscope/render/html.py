@@ -16,7 +16,14 @@ import os
 from html import escape
 
 from stackscope.model.diagnosis import Diagnosis
-from stackscope.model.snapshot import ItemNode, LoopNode, Snapshot, TaskNode, ThreadNode
+from stackscope.model.snapshot import (
+    ItemNode,
+    LoopNode,
+    Snapshot,
+    TaskNode,
+    ThreadNode,
+    kind_of,
+)
 from stackscope.model.stacks import Context, Frame, Stack
 from stackscope.render.diagnosis import summary_lines
 from stackscope.render.drawing import FLAT, Guides, Layout, Link, Nested, why_omitted
@@ -35,7 +42,7 @@ from stackscope.render.snapshot import (
 )
 from stackscope.render.stack import stack_title
 from stackscope.render.style import STYLES, TOKENS
-from stackscope.render.wanted import Wanted, kind_of
+from stackscope.render.wanted import Wanted
 from stackscope.render.words import (
     count,
     groups_of_alike,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stackscope.model.saved import type_name_of
-from stackscope.model.snapshot import TaskNode, ThreadNode
+from stackscope.model.snapshot import TaskNode, ThreadNode, nodes_of
 from stackscope.render.diagnosis import at_place, context_with, counted
 from stackscope.render.words import held_by_pieces
 from stackscope.safe.text import safe_text
@@ -38,8 +38,7 @@ def lock_lines(snapshot: Snapshot) -> Iterator[Line]:
     Args:
         snapshot: What there is, with the contexts of all frames.
     """
-    items = [node for top in snapshot.items for node in top.walk()]
-    nodes: List[Node] = [*snapshot.tasks(), *snapshot.threads, *items]
+    nodes = list(nodes_of(snapshot))
     found: Dict[int, _Awaited] = {}
     for node in nodes:
         obj = _primitive_of(node)

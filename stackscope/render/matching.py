@@ -7,9 +7,9 @@ are the same for a snapshot that was read from a file.
 from __future__ import annotations
 
 from stackscope.model.filters import KEYS, Facts, Filter, FilterError, last_word, quoted
-from stackscope.model.pruning import kind_of, pruned
+from stackscope.model.pruning import pruned
 from stackscope.model.saved import type_name_of
-from stackscope.model.snapshot import TaskNode, ThreadNode
+from stackscope.model.snapshot import TaskNode, ThreadNode, kind_of
 from stackscope.model.stacks import Context
 from stackscope.render.words import (
     age_bounds,

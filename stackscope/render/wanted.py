@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stackscope.model.snapshot import ItemNode, TaskNode
+from stackscope.model.snapshot import kind_of
 from stackscope.render.drawing import Link
 from stackscope.render.words import count, node_title, object_of
 
@@ -14,17 +14,10 @@ if TYPE_CHECKING:
     from stackscope.model.stacks import Context
     from stackscope.render.drawing import Line
 
-__all__ = ["Wanted", "kind_of"]
+__all__ = ["Wanted"]
 
 MOST_NAMED = 10
 """The most that are named of those that wait for what one thing holds."""
-
-
-def kind_of(node: Node) -> str:
-    """What a node is: ``task``, ``thread``, ``greenlet``."""
-    if isinstance(node, ItemNode):
-        return node.kind
-    return "task" if isinstance(node, TaskNode) else "thread"
 
 
 class Wanted:

@@ -11,14 +11,14 @@ from stackscope.snapshot.needs import Either, Needs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Dict, Iterator, List, Sequence, Set, Tuple
+    from typing import Callable, Dict, Iterable, Iterator, List, Sequence, Set, Tuple
 
     from stackscope.model.snapshot import LoopNode, Node
     from stackscope.snapshot.needs import Vertex
 
     Edges = Callable[[Vertex], Sequence[Vertex]]
 
-__all__ = ["find_circles", "in_order", "parts_among"]
+__all__ = ["find_circles", "in_order", "nodes_among", "parts_among"]
 
 
 def find_circles(nodes: Sequence[Node], loops: Sequence[LoopNode]) -> List[List[Node]]:
@@ -80,7 +80,7 @@ def in_order(part: List[Vertex], edges_of: Edges) -> List[Node]:
     All of them, where one of several would be enough for somebody: they all matter then.
     """
     if any(isinstance(one, Either) and len(one.members) > 1 for one in part):
-        return _nodes(part)
+        return nodes_among(part)
     inside = {id(vertex) for vertex in part}
     first = part[0]
     before: Dict[int, Vertex] = {}
@@ -88,14 +88,15 @@ def in_order(part: List[Vertex], edges_of: Edges) -> List[Node]:
     for vertex in todo:
         for other in _edges_among(inside, vertex, edges_of):
             if other is first:
-                return _nodes(_way_back(vertex, first, before))
+                return nodes_among(_way_back(vertex, first, before))
             if id(other) not in before:
                 before[id(other)] = vertex
                 todo.append(other)
-    return _nodes(part)
+    return nodes_among(part)
 
 
-def _nodes(vertices: Sequence[Vertex]) -> List[Node]:
+def nodes_among(vertices: Iterable[Vertex]) -> List[Node]:
+    """The tasks, threads and greenlets among some vertices."""
     return [one for one in vertices if not isinstance(one, Either)]
 
 

@@ -19,10 +19,10 @@ from stackscope.model.diagnosis import (
     Finding,
     Graph,
 )
-from stackscope.model.snapshot import ItemNode, TaskNode, ThreadNode
+from stackscope.model.snapshot import ItemNode, TaskNode, ThreadNode, nodes_of
 from stackscope.safe.interruptions import attempt
 from stackscope.snapshot.blocked import blocked_loops
-from stackscope.snapshot.circles import in_order, parts_among
+from stackscope.snapshot.circles import in_order, nodes_among, parts_among
 from stackscope.snapshot.limits import limited_nodes
 from stackscope.snapshot.liveness import Liveness
 from stackscope.snapshot.needs import Either, Needs
@@ -95,8 +95,7 @@ class _Patient:
     def __init__(self, snapshot: Snapshot, extraction: Extraction) -> None:
         self.snapshot = snapshot
         self.extraction = extraction
-        items = [node for top in snapshot.items for node in top.walk()]
-        self.nodes: List[Node] = [*snapshot.tasks(), *snapshot.threads, *items]
+        self.nodes: List[Node] = list(nodes_of(snapshot))
         self.is_alive = all(map(is_alive, self.nodes))
         self.stillness = Stillness(self.nodes if self.is_alive else [])
         self.needs, self.limited = extraction.complete(self._look)
@@ -151,7 +150,7 @@ class _Patient:
         self._add_users(
             [
                 node
-                for node in _nodes(needs.vertices)
+                for node in nodes_among(needs.vertices)
                 if id(node) not in known
                 and id(node) not in self.limited
                 and not needs.edges_of(node)
@@ -161,7 +160,7 @@ class _Patient:
         liveness = Liveness([*needs.vertices, *self.helpers.values()], self.edges_of)
         liveness.begin(
             node
-            for node in _nodes(needs.vertices)
+            for node in nodes_among(needs.vertices)
             if id(node) in self.limited or (id(node) not in known and not self.edges_of(node))
         )
         return [vertex for vertex in liveness.stuck() if id(vertex) not in known]
@@ -175,7 +174,7 @@ class _Patient:
 
     def _add_users(self, waiting: Sequence[Node]) -> None:
         """Take note of who may end waits, where somebody who does needs the one that waits."""
-        above = _nodes(self._above(waiting, is_end_enough=False))
+        above = nodes_among(self._above(waiting, is_end_enough=False))
         first = self._users_among(waiting, above)
         concerned = [node for node in waiting if id(node) in first]
         self._note_helpers(self._users_among(concerned, self.nodes))
@@ -239,7 +238,7 @@ class _Patient:
     def findings(self, stuck: List[Vertex], *, certain: bool) -> List[Finding]:
         """The hearts of what is stuck, each with what waits behind it."""
         if certain:
-            some = _nodes(stuck)
+            some = nodes_among(stuck)
             lost = [node for node in some if not self.needs.edges_of(node)]
             self._note_helpers(self._users_among(lost, some))
         known = {id(vertex) for vertex in stuck}
@@ -267,14 +266,14 @@ class _Patient:
         ]
         if finding.reason == ONLY_USERS:
             helpers = [self.nearest[id(one)] for one in finding.nodes if id(one) in self.nearest]
-            finding.users = _unique(_nodes(one for each in helpers for one in each.members))
+            finding.users = _unique(nodes_among(one for each in helpers for one in each.members))
 
     def _abandoned(self, stuck: Sequence[Vertex], others: Sequence[Finding]) -> List[Finding]:
         """Those that wait for nobody who is stuck, but for what nobody has; alike ones as one."""
         some = {id(vertex) for vertex in stuck}
         in_circles = {id(node) for finding in others for node in finding.nodes}
         groups: Dict[object, List[Node]] = {}
-        for node in _nodes(stuck):
+        for node in nodes_among(stuck):
             if id(node) in in_circles or self._is_meant_to_wait(node):
                 continue
             if any(id(one) in some for one in self.nearest_edges_of(node)):
@@ -345,12 +344,12 @@ class _Patient:
         """The graph as data, of the nodes alone."""
         edges: List[Edge] = []
         shared: Dict[int, List[Node]] = {}
-        for node in _nodes(self.needs.vertices):
+        for node in nodes_among(self.needs.vertices):
             proved = {id(vertex) for vertex in self.needs.proved_edges_of(node)}
             ends: List[Node] = []
             for vertex in self.nearest_edges_of(node):
                 if isinstance(vertex, Either):
-                    targets = shared.setdefault(id(vertex), _nodes(vertex.members))
+                    targets = shared.setdefault(id(vertex), nodes_among(vertex.members))
                     obj = _used(node, vertex)
                     edges.append(Edge(node, targets, False, obj, id(vertex) in proved))
                 else:
@@ -368,10 +367,6 @@ def _used(node: Node, either: Either) -> object:
     if either.obj is None and node.waiting is not None and not node.waiting.tasks:
         return node.waiting.obj
     return either.obj
-
-
-def _nodes(vertices: Iterable[Vertex]) -> List[Node]:
-    return [vertex for vertex in vertices if not isinstance(vertex, Either)]
 
 
 def _unique(nodes: Iterable[Node]) -> List[Node]:
