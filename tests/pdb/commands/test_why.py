@@ -78,12 +78,9 @@ class TestLocks:
 
     def test_none(self):
         # In a process of its own: threads that other tests have left may wait for something.
-        program = "import stackscope_pdb\nstackscope_pdb.set_trace(commands=['locks', 'c'])\nx = 1"
+        program = "import stackscope_pdb; stackscope_pdb.set_trace(); x = 1"
         finished = subprocess.run(
-            [sys.executable, "-c", program],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            check=True,
+            [sys.executable, "-c", program], input=b"locks\nc\n", stdout=subprocess.PIPE, check=True
         )
         lines = finished.stdout.decode().splitlines()
-        assert "Nothing waits for a lock, a queue or the like." in lines
+        assert "(stackscope_pdb) Nothing waits for a lock, a queue or the like." in lines
