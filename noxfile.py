@@ -18,6 +18,7 @@ import nox
 CPYTHONS = ["3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3.15"]
 OLDEST = ["trio==0.22.*", "anyio==3.7.*", "greenlet==2.0.*", "greenback", "async_generator"]
 OLDEST_PYTHONS = ["3.8", "3.9", "3.10", "3.11"]  # greenlet 2 can't be built for later ones
+PYTEST = ["pytest", "pytest-rerunfailures", "pytest-xdist"]  # what pyproject.toml's options need
 TOOLS_PYTHONS = ["3.14", "3.13", "3.12"]  # the first one found is used
 
 nox.needs_version = ">=2024.10.9"
@@ -60,7 +61,8 @@ def diagnosis(session: nox.Session) -> None:
 WITHOUT_GIL = [
     # The extra `test` without gevent, greenback, greenlet and uvloop, which can't be had there.
     *("anyio", "async_generator", "coverage", "ipdb", "pexpect", "pyte", "pytest>=7.4"),
-    *("pytest-asyncio", "pytest-trio", "pytest-xdist", "remote-pdb", "trio>=0.22"),
+    *("pytest-asyncio", "pytest-rerunfailures", "pytest-trio", "pytest-xdist"),
+    *("remote-pdb", "trio>=0.22"),
 ]
 
 
@@ -74,7 +76,7 @@ def tests_without_gil(session: nox.Session) -> None:
 @nox.session(python=OLDEST_PYTHONS)
 def oldest(session: nox.Session) -> None:
     """Run the tests of the glue with the oldest versions of the libraries that it knows."""
-    session.install("-e", ".", *OLDEST, "pytest", "pytest-asyncio", "pytest-trio", "pytest-xdist")
+    session.install("-e", ".", *OLDEST, *PYTEST, "pytest-asyncio", "pytest-trio")
     tests = session.posargs or ["tests/glue", "tests/snapshot"]
     session.run("python", "-m", "pytest", *tests)
 
@@ -124,7 +126,7 @@ DIST = pathlib.Path(__file__).parent / ".nox" / "dist"
 WHEEL_CHECKS = ["--ignore", "W009"]  # three packages at the top: that is what it has
 BROWSER = [
     *("axe-playwright-python", "ipykernel", "nbclient", "nbconvert", "playwright"),
-    *("pytest", "pytest-xdist", "trio"),
+    *(*PYTEST, "trio"),
 ]
 BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]
 

@@ -37,6 +37,7 @@ EXAMPLE_SHOWS = [
     *("client-ada", "client-bob", "client-cleo", "client-dan"),
     *("async with timeout(", "async with self.lock", "enter_async_context("),
 ]
+RUN_AGAIN = re.compile(r"^RERUN (\S+)", re.M)  # as pytest's short summary names them
 SUMMARY = re.compile(r"=+ (?:\d+ \w+, )*\d+ \w+.* in [\d.:]+s.*=+")
 
 
@@ -60,6 +61,11 @@ class Job:
         if not self.problem:
             return "passed"
         return f"FAILED: {self.problem}" + ("" if self.counts else " (does not count yet)")
+
+    @property
+    def unsteady(self) -> list[str]:
+        """The tests that failed, and were run again."""
+        return RUN_AGAIN.findall(self.output)
 
     @property
     def tests(self) -> str:
@@ -242,6 +248,9 @@ def sum_up(jobs: list[Job], found) -> bool:
     for name in interpreters.WANTED:
         if name not in found:
             print(f"{f'tests: {name}':<36}          NOT RUN: this interpreter was NOT FOUND")
+    for job in jobs:
+        for name in job.unsteady:
+            print(f"UNSTEADY, failed and was run again: {name} ({job.name})")
     counts = {"passed": 0, "failed": 0, "skipped": 0, "error": 0, "errors": 0}
     for job in jobs:
         for number, what in re.findall(r"(\d+) (\w+)", job.tests if job.counts else ""):

@@ -65,6 +65,21 @@ def pytest_runtest_protocol(item: pytest.Item):
     faulthandler.cancel_dump_traceback_later()
 
 
+def pytest_terminal_summary(terminalreporter) -> None:
+    """Show why a test was run again: it may be a fault that comes now and then."""
+    for report in terminalreporter.getreports("rerun"):
+        terminalreporter.section(f"failed, and was run again: {report.nodeid}", sep="_")
+        report.toterminal(terminalreporter._tw)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A crash is never excused, though the test is run again in another process."""
+    reporter = session.config.pluginmanager.getplugin("terminalreporter")
+    again = reporter.getreports("rerun") if reporter is not None else []
+    if any(report.when == "???" for report in again):  # what xdist makes of a crash
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 def freeze() -> None:
     """Keep the collector from looking at the libraries in each of its runs.
 

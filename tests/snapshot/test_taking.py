@@ -71,6 +71,7 @@ def test_states():
 
 def test_trio():
     trio = pytest.importorskip("trio")
+    pytest.importorskip("trio.testing")
 
     async def child():
         await trio.sleep_forever()
@@ -78,10 +79,9 @@ def test_trio():
     async def main():
         async with trio.open_nursery() as outer:
             outer.start_soon(child, name="one")
-            await trio.sleep(0.001)
             async with trio.open_nursery() as inner:
                 inner.start_soon(child, name="two")
-                await trio.sleep(0.001)
+                await trio.testing.wait_all_tasks_blocked()
                 inner.start_soon(child, name="new")
                 snapshot = extract_all()
                 outer.cancel_scope.cancel()

@@ -163,7 +163,7 @@ def test_what_is_between_is_hidden(run):
     async def main():
         async with anyio.create_task_group() as group:
             group.start_soon(sleeper)
-            await anyio.sleep(0.05)
+            await anyio.wait_all_tasks_blocked()
             stack = extract(this_task(run), recurse_child_tasks=True)
             group.cancel_scope.cancel()
         [child] = stack.frames[-1].contexts[0].children

@@ -58,8 +58,12 @@ async def receives_datagram(port):
         await sock.receive()
 
 
+PROGRAM = [sys.executable, "-c", "import time; time.sleep(100)"]
+"""A process that the end of its input doesn't end: anyio kills it, and must find it there."""
+
+
 async def waits_for_process(port):
-    async with await anyio.open_process([sys.executable, "-c", "input()"]) as process:
+    async with await anyio.open_process(PROGRAM) as process:
         await process.wait()
 
 
