@@ -37,7 +37,7 @@ EXAMPLE_SHOWS = [
     *("client-ada", "client-bob", "client-cleo", "client-dan"),
     *("async with timeout(", "async with self.lock", "enter_async_context("),
 ]
-RUN_AGAIN = re.compile(r"^RERUN (\S+)", re.M)  # as pytest's short summary names them
+RUN_AGAIN = re.compile(r"^RERUN (\S+)", re.MULTILINE)  # as pytest's short summary names them
 SUMMARY = re.compile(r"=+ (?:\d+ \w+, )*\d+ \w+.* in [\d.:]+s.*=+")
 
 
