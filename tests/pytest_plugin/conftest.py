@@ -13,7 +13,8 @@ from tests.helpers.repository import ROOT
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[=>]|\x1b\][^\x07]*\x07")
 OURS = {"PYTHONBREAKPOINT": "stackscope_pdb.set_trace"}
-ALONE = ["-p", "no:asyncio", "-p", "no:trio", "-p", "no:anyio"]
+ALONE = [*("-p", "no:asyncio"), *("-p", "no:trio"), *("-p", "no:anyio")]
+ALONE += ["-p", "no:rerunfailures"]  # it has a thread of its own
 """Options that keep out plugins which take time to import."""
 
 KINDS = {
