@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import functools
-from types import BuiltinFunctionType, BuiltinMethodType, ModuleType
+from contextvars import Context
+from types import (
+    BuiltinFunctionType,
+    BuiltinMethodType,
+    CodeType,
+    FunctionType,
+    MethodDescriptorType,
+    MethodType,
+    ModuleType,
+)
 
 from stackscope.safe.objects import is_instance
+from stackscope.safe.text import class_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Optional
 
-__all__ = ["name_in_c"]
+__all__ = ["is_in_c", "name_in_c"]
 
 DEEPEST_PARTIAL = 10
 """How many objects around a function are looked through for it."""
@@ -30,7 +40,7 @@ def name_in_c(function: object, args: Any = ()) -> Optional[str]:
             function, args = args[0], args[1:]
         else:
             break
-    if not is_instance(function, (BuiltinFunctionType, BuiltinMethodType)):
+    if not is_in_c(function):
         return None
     called: Any = function
     owner = getattr(called, "__self__", None)
@@ -42,10 +52,26 @@ def name_in_c(function: object, args: Any = ()) -> Optional[str]:
     return f"{place}.{called.__name__}()" if place else f"{called.__name__}()"
 
 
+def is_in_c(function: object) -> bool:
+    """Whether a function or method is written in C, or by Cython, as uvloop's are.
+
+    PyPy has one type for functions, and one for methods; their code tells. What a method there
+    calls may be an object of the program's, which isn't asked for anything.
+    """
+    called: Any = function
+    if type(called) is MethodType:
+        called = called.__func__
+    kind = type(called)
+    if kind is FunctionType:
+        return type(called.__code__) is not CodeType
+    if kind is MethodDescriptorType or class_name(called) == "cython_function_or_method":
+        return True
+    return kind is not MethodType and is_instance(called, (BuiltinFunctionType, BuiltinMethodType))
+
+
 def _is_run_of_context(function: object) -> bool:
     """Whether it is the method by which ``to_thread()`` calls in a context."""
-    if not is_instance(function, (BuiltinMethodType,)):
-        return False
     method: Any = function
-    owner = type(method.__self__)
-    return bool(method.__name__ == "run" and owner.__name__ == "Context")
+    if not is_instance(function, (BuiltinMethodType,)) or type(method.__self__) is not Context:
+        return False
+    return bool(method.__name__ == "run")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio.tasks
 import gc
 import sys
-from types import FunctionType, GetSetDescriptorType, MethodDescriptorType
+from types import FunctionType, GetSetDescriptorType
 
 from stackscope.extraction.extraction import seconds_spent
 from stackscope.glue.describing import Deadline
+from stackscope.glue.functions import is_in_c
 from stackscope.interpreter.facts import FREE_THREADED
 from stackscope.safe.objects import class_attribute, is_instance
 from stackscope.safe.text import safe_text
@@ -258,12 +259,6 @@ def time_until(moment: float, loop: Any) -> Deadline:
     clock: Any = class_attribute(type(loop), "time")
     # A clock of the program's own isn't asked, for that would run its code.
     is_asyncios = type(clock) is FunctionType and clock.__module__ == "asyncio.base_events"
-    if is_asyncios or is_method_in_c(clock):
+    if is_asyncios or is_in_c(clock):
         return Deadline(moment - clock(loop) + seconds_spent(), moment, "loop")
     return Deadline(None, moment, "loop")
-
-
-def is_method_in_c(method: object) -> bool:
-    """Whether a method of a class is written in C, or by Cython, as uvloop's are."""
-    kind = type(method)
-    return kind is MethodDescriptorType or kind.__name__ == "cython_function_or_method"

@@ -24,13 +24,13 @@ from stackscope.glue.asyncio.futures import (
     free_variables,
     internal,
     is_done,
-    is_method_in_c,
     name_in_order,
     name_of,
     requests_to_cancel,
     state_of,
     time_until,
 )
+from stackscope.glue.functions import is_in_c
 from stackscope.interpreter.facts import FREE_THREADED
 from stackscope.interpreter.frames import local_value
 from stackscope.interpreter.heap import instances, subclasses
@@ -310,7 +310,7 @@ class AsyncioLoops(Runtime):
             return instance_attributes(loop).get("_thread_id") is not None
         for cls in mro_of(type(loop)):
             asks: Any = namespace_of(cls).get("is_running")
-            if is_method_in_c(asks):
+            if is_in_c(asks):
                 return bool(asks(loop))
         return any(loop is running for running in self._running)
 
