@@ -34,7 +34,7 @@ NOT_YET = [interpreters.WITHOUT_GIL]
 PARTS = {
     "pypy3.11": [
         *("tests/model", "tests/safe", "tests/extraction", "tests/interpreter/bytecode"),
-        *("tests/interpreter/frames", "tests/glue/asyncio", "tests/glue/stdlib"),
+        *("tests/interpreter/frames", "tests/glue/asyncio"),
     ]
 }
 LIMIT = 25 * 60  # seconds for one command of a job
