@@ -24,6 +24,7 @@ from stackscope.model.snapshot import ItemNode, TaskNode, ThreadNode, nodes_of
 from stackscope.safe.interruptions import attempt
 from stackscope.snapshot.blocked import blocked_loops
 from stackscope.snapshot.circles import in_order, nodes_among, parts_among
+from stackscope.snapshot.idle import is_idle_worker
 from stackscope.snapshot.limits import limited_nodes
 from stackscope.snapshot.liveness import Liveness
 from stackscope.snapshot.needs import Either, Needs
@@ -31,7 +32,7 @@ from stackscope.snapshot.search import search
 from stackscope.snapshot.stillness import Stillness, is_alive
 from stackscope.snapshot.threads import owner_has_ended
 from stackscope.snapshot.users import Users, find_users, missing_call
-from stackscope.snapshot.waits import ask_about, is_idle_worker
+from stackscope.snapshot.waits import ask_about
 from stackscope.snapshot.waking import is_endless, limits_are_known, wakers_of_node
 
 TYPE_CHECKING = False
@@ -436,7 +437,7 @@ def _may_be_lost(node: Node) -> bool:
     if isinstance(node, TaskNode) and node.state != "waiting":
         return False
     if isinstance(node, ThreadNode) and (
-        node.waiting is None or node.is_here or is_idle_worker(node.stack)
+        node.waiting is None or node.is_here or is_idle_worker(node)
     ):
         return False
     layers = [] if node.waiting is None else node.waiting.layers()

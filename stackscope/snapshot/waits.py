@@ -47,7 +47,6 @@ __all__ = [
     "describe_object",
     "describe_wait",
     "finished_by",
-    "is_idle_worker",
     "is_open",
     "tasks_behind",
 ]
@@ -304,7 +303,7 @@ def describe_thread(stack: Stack, known: Mapping[int, object]) -> Optional[Waiti
     if not stack.frames:
         return None
     innermost = stack.frames[-1]
-    if is_idle_worker(stack):
+    if _is_idle_worker(stack):
         return Waiting("work")
     lock = lock_awaited_in(innermost.pyframe, known)
     if lock is None and not _waits_by_itself(innermost):
@@ -366,7 +365,7 @@ def _waits_by_itself(frame: Frame) -> bool:
     return found is not None and not (found[1] and tells_locks())
 
 
-def is_idle_worker(stack: Stack) -> bool:
+def _is_idle_worker(stack: Stack) -> bool:
     """Whether a thread is a worker of a pool, and does nothing but wait in a queue or the like."""
     for frame in reversed(stack.frames):
         if id(frame.pyframe.f_code) in _worker_loops:
