@@ -60,7 +60,7 @@ class Hidden:
             self.tuples += [one for one in untold if type(one) is tuple]
         frames = frames_of(node)
         for frame, callee in zip(frames, [*frames[1:], None]):
-            self.references[id(frame)] = attempt([], references_of, frame)
+            self.references[id(frame)] = attempt([], references_of, frame, callee)
             self.tuples += attempt([], _tuples_in, frame)
             if is_entering(frame):
                 manager = _manager(node, callee)

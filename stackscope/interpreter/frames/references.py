@@ -11,18 +11,21 @@ later). From 3.14 on each instruction stores how deep the stack is before it cal
 from __future__ import annotations
 
 import dis
+import functools
 import gc
-from types import FunctionType, MethodType
+from types import FunctionType, GeneratorType, MethodType
 
 from stackscope.interpreter.bytecode.analyze import analyze_whole
 from stackscope.interpreter.facts import CO_ANY_GENERATOR, HAS_EXCEPTION_TABLE, VERSION
 from stackscope.interpreter.frames import choosing
 from stackscope.interpreter.frames.base import FrameMoved
+from stackscope.interpreter.frames.variables import first_argument
+from stackscope.safe.objects import class_attribute, namespace_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType, FrameType
-    from typing import Any, List
+    from typing import Any, List, Optional
 
     from stackscope.interpreter.frames.base import Moment
 
@@ -48,11 +51,12 @@ KEEPING = (
 """The operations that leave what is on the stack alone until what they call has returned."""
 
 
-def references_of(frame: FrameType) -> List[int]:
+def references_of(frame: FrameType, callee: Optional[FrameType]) -> List[int]:
     """The addresses of the objects that a running frame refers to, once for each reference.
 
     Args:
         frame: A frame that is waiting in a call, of any thread.
+        callee: The next frame of its stack; ``None`` if it waits in code without frames.
 
     Returns:
         As many as can be told, but for those that the collector tells.
@@ -61,7 +65,7 @@ def references_of(frame: FrameType) -> List[int]:
     for _ in range(TRIES):
         try:
             moment = None if reader is None else reader.moment(frame, frame.f_code)
-            return [] if moment is None else _references_at(frame, moment)
+            return [] if moment is None else _references_at(frame, moment, callee)
         except FrameMoved:
             continue
     return []
@@ -81,7 +85,7 @@ def _operation(code: CodeType, lasti: int) -> str:
     return dis.opname[code.co_code[lasti]] if lasti >= 0 else ""
 
 
-def _references_at(frame: FrameType, moment: Moment) -> List[int]:
+def _references_at(frame: FrameType, moment: Moment, callee: Optional[FrameType]) -> List[int]:
     code = frame.f_code
     variables = len(analyze_whole(code).names)
     first = 0
@@ -90,49 +94,102 @@ def _references_at(frame: FrameType, moment: Moment) -> List[int]:
         first = variables if gc.is_tracked(frame) else 0
     elif code.co_flags & CO_ANY_GENERATOR and moment.depth >= 0:
         return []  # it knows all that is in use (``_PyFrame_Traverse`` in Python/frame.c)
-    if moment.depth > variables + code.co_stacksize:
-        return []
     operation = _operation(code, moment.lasti)
     site = moment.pick(analyze_whole(code)) if operation in KEEPING else None
-    if site is None:
+    base = -1 if site is None else variables + site.intact
+    start = None if site is None else _operands(moment, base, operation, callee)
+    if site is None or start is None:
         return moment.references(range(first, max(variables, moment.depth)))
     count = variables + site.depth
     if operation == SPREADS and moment.depth in (-1, count):
-        return _of_spreading(moment, first, count, code.co_code[moment.lasti + 1] & 1)
+        has_keywords = code.co_code[moment.lasti + 1] & 1 or ALWAYS_HAS_KEYWORDS
+        return _of_spreading(moment, first, count, count - 1 - has_keywords)
     if moment.depth >= 0:
         count = moment.depth
     elif operation in ENTERS and DROPS_MANAGER:
         count -= 1
-    return moment.references(range(first, count))
-
-
-def _of_spreading(moment: Moment, first: int, count: int, has_keywords: int) -> List[int]:
-    """What a frame refers to that calls something with ``*``, and perhaps ``**``.
-
-    The call may have been given a tuple and a dictionary made of these.
-    """
-    start = count - 1 - (has_keywords or ALWAYS_HAS_KEYWORDS)
-    arguments: Any = moment.tracked(start)
-    keywords: Any = moment.tracked(start + 1) if start + 1 < count else None
-    found = moment.references(range(first, start))
-    if type(arguments) is tuple:
-        found.append(id(arguments))
-    if type(keywords) is dict:
-        found.append(id(keywords))
-        if keywords and type(arguments) is tuple and _takes_array(moment, start):
-            found += map(id, [*arguments, *keywords.values()])
-    return found
+    return moment.references([*range(first, min(base, count)), *range(start, count)])
 
 
 ALWAYS_HAS_KEYWORDS = VERSION >= (3, 14)
 
 
-def _takes_array(moment: Moment, start: int) -> bool:
-    """Whether what is called gets an array with references of its own to its arguments.
+def _of_spreading(moment: Moment, first: int, count: int, start: int) -> List[int]:
+    """What a frame refers to that calls something with ``*``, and perhaps ``**``.
 
-    That are functions and methods if there are keywords (``_PyStack_UnpackDict``,
-    Objects/call.c). From 3.12 on a function is called in another way.
+    The call may have been given a tuple and a dictionary made of these.
+
+    Args:
+        moment: The moment.
+        first: The first slot that counts.
+        count: How many slots are in use.
+        start: The slot of the arguments; that of the keywords follows.
     """
-    functions = (MethodType,) if DROPS_MANAGER else (FunctionType, MethodType)
-    callee = moment.tracked(start - 1) or moment.tracked(start - 2)
-    return any(type(callee) is cls for cls in functions)
+    arguments: Any = moment.tracked(start)
+    keywords: Any = moment.tracked(start + 1) if start + 1 < count else None
+    stop = start
+    if moment.depth >= 0:
+        stop = count
+    elif type(arguments) is tuple:
+        stop += 1 + (type(keywords) is dict)
+    found = moment.references(range(first, stop))
+    if type(arguments) is tuple and type(keywords) is dict and keywords:
+        callee = moment.tracked(start - 1) or moment.tracked(start - 2)
+        # Functions and methods get an array then, with references of its own to all arguments
+        # (``_PyStack_UnpackDict`` in Objects/call.c). From 3.12 on a function is called in another
+        # way.
+        if type(callee) is MethodType or (type(callee) is FunctionType and not DROPS_MANAGER):
+            found += map(id, [*arguments, *keywords.values()])
+    return found
+
+
+def _operands(
+    moment: Moment, base: int, operation: str, callee: Optional[FrameType]
+) -> Optional[int]:
+    """The first slot of the operands of a call that a frame has; ``None`` if it isn't at its call.
+
+    It may also have come back from there: then it drops its operands, and that runs a finalizer, or
+    the thread handles a signal before the next instruction. The result takes the first of their
+    slots.
+
+    Args:
+        moment: Where the frame stands.
+        base: The slot of the first operand.
+        operation: The name of the instruction.
+        callee: The frame that is said to be called; ``None`` if code without frames is.
+    """
+    if moment.depth >= 0 or callee is None:
+        return base
+    code = callee.f_code
+    if code.co_name == "__del__":
+        return None
+    if operation in ENTERS:
+        manager = first_argument(callee)[1]
+        return base if _code_of(class_attribute(type(manager), "__enter__")) is code else None
+    [address] = moment.addresses(base + 1)[base:]
+    called = moment.tracked(base if address else base + 1)
+    if type(called) is GeneratorType:
+        return base if called.gi_frame is callee else None
+    if _code_of(called) is code:
+        return base
+    # Up to 3.10 a method lends the slot that it is in to its object (``method_vectorcall`` in
+    # Objects/classobject.c).
+    is_lent = called is not None and called is first_argument(callee)[1]
+    is_method = _code_of(class_attribute(type(called), code.co_name)) is code
+    return base + 1 if is_lent and is_method and not HAS_EXCEPTION_TABLE else None
+
+
+def _code_of(function: Any) -> Optional[CodeType]:
+    """The code of a function, of that of a method, or of that in partial objects."""
+    for _ in range(MOST_PARTIALS):
+        if type(function) is functools.partial:
+            function = _function_of_partial(function)
+    if type(function) is MethodType:
+        function = function.__func__
+    return function.__code__ if type(function) is FunctionType else None
+
+
+MOST_PARTIALS = 5
+"""How many partial objects are looked through that are in each other."""
+
+_function_of_partial = namespace_of(functools.partial)["func"].__get__
