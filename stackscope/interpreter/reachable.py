@@ -25,8 +25,14 @@ import sys
 import weakref
 from collections import Counter
 from itertools import compress, repeat
-from operator import is_, sub
-from types import AsyncGeneratorType, CoroutineType, GeneratorType, ModuleType
+from operator import is_, is_not, not_, sub
+from types import (
+    AsyncGeneratorType,
+    CoroutineType,
+    GeneratorType,
+    ModuleType,
+    TracebackType,
+)
 
 from stackscope.interpreter.facts import IS_CPYTHON, has_gil
 from stackscope.interpreter.heap import all_but_tuples, subclasses
@@ -34,7 +40,18 @@ from stackscope.safe.objects import class_attribute
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
+    from typing import (
+        Callable,
+        Dict,
+        Iterable,
+        Iterator,
+        List,
+        Mapping,
+        Optional,
+        Sequence,
+        Set,
+        Tuple,
+    )
 
     Progress = Optional[Callable[[float], object]]
 
@@ -69,6 +86,8 @@ class Reachable:
         silent: The ids of the objects whose references to what is both wanted and closed don't
             count.
         passive: The types of what is not followed at all, because it is part of the search itself.
+        hidden: By the id of what is closed, such as the frame of a thread: the ids of what it
+            refers to beside what the collector tells, once for each reference.
         progress: Called now and then with how much of the work is done, from 0 to 1.
     """
 
@@ -78,11 +97,13 @@ class Reachable:
         closed: Set[int],
         silent: Set[int],
         passive: Sequence[type],
+        hidden: Mapping[int, Sequence[int]],
         progress: Progress = None,
     ) -> None:
         self._wanted = wanted
         self._closed = closed
         self._silent = silent
+        self._hidden = hidden
         self._progress = progress
         self._finalized: Dict[int, bool] = {}
         self._modules = set(map(id, subclasses(ModuleType)))
@@ -93,6 +114,8 @@ class Reachable:
         """By their ids: the objects that haven't been reached. Those that aren't to be followed are
         not among them, unless they are wanted."""
         self._todo: List[object] = []
+        self._tracebacks: Optional[List[object]] = []
+        """Those that have been reached and are not followed so far; ``None`` once they are."""
         self._reached: List[int] = []
         self._begin()
 
@@ -101,6 +124,11 @@ class Reachable:
         for obj in objects:
             self._closed.discard(id(obj))
             self._todo.append(obj)
+            self._reach_some(self._hidden.get(id(obj), ()), is_silent=False)
+
+    def add_roots(self, objects: Sequence[object]) -> None:
+        """Take objects as reached that may be referred to by what is closed alone."""
+        self._reach(objects)
 
     def follow(self) -> List[int]:
         """Follow what is to be followed. Gives the ids of the wanted objects that were reached."""
@@ -123,16 +151,34 @@ class Reachable:
         for obj in list(self._left.values()):
             if id(obj) not in held and self._has_finalizer(obj):
                 self._reach([obj])
-        for obj in list(self._left.values()):
-            if weakref.getweakrefcount(obj) and any(map(_is_proxy, weakref.getweakrefs(obj))):
-                self._reach([obj])
+        reached = self.follow()
+        with_proxy = [obj for obj in self._left.values() if _proxies_of(obj)]
+        while True:
+            found = [obj for obj in with_proxy if id(obj) in self._left and self._is_proxied(obj)]
+            if not found:
+                return reached
+            self._reach(found)
+            reached += self.follow()
+
+    def follow_tracebacks(self) -> List[int]:
+        """Follow tracebacks from now on: they have frames that have ended.
+
+        Who has an exception has what is in these, but hardly uses it.
+        """
+        self._todo += self._tracebacks or ()
+        self._tracebacks = None
         return self.follow()
+
+    def _is_proxied(self, obj: object) -> bool:
+        """Whether something alive has a proxy of an object."""
+        return any(id(proxy) not in self._left for proxy in _proxies_of(obj))
 
     def close(self) -> None:
         """Let go of all objects. This one is among them, and would keep them otherwise."""
         self._objects.clear()
         self._left.clear()
         self._todo.clear()
+        self._tracebacks = None
 
     # ------------------------------------------------------------------ roots
 
@@ -143,6 +189,8 @@ class Reachable:
         self._add_tuples()
         known = self._left
         counts: Counter[int] = Counter()
+        for ids in self._hidden.values():
+            counts.update(ids)
         batch: Sequence[object] = ()
         refs: Sequence[object] = ()
         for number, batch in _in_batches(objects):
@@ -209,6 +257,10 @@ class Reachable:
         return found
 
     def _follow(self, batch: List[object]) -> None:
+        if self._tracebacks is not None:
+            are_followed = list(map(is_not, map(type, batch), repeat(TracebackType)))
+            self._tracebacks += compress(batch, map(not_, are_followed))
+            batch = list(compress(batch, are_followed))
         silent = [obj for obj in batch if id(obj) in self._silent]
         if silent:
             batch = [obj for obj in batch if id(obj) not in self._silent]
@@ -221,11 +273,11 @@ class Reachable:
 
     def _reach(self, objects: Sequence[object], *, is_silent: bool = False) -> None:
         for _, batch in _in_batches(objects, MOST_REFERENCES):
-            self._reach_some(batch, is_silent=is_silent)
+            self._reach_some(map(id, batch), is_silent=is_silent)
 
-    def _reach_some(self, objects: Sequence[object], *, is_silent: bool) -> None:
+    def _reach_some(self, ids: Iterable[int], *, is_silent: bool) -> None:
         left = self._left
-        hits = set(filter(left.__contains__, map(id, objects)))
+        hits = set(filter(left.__contains__, ids))
         wanted = hits & self._wanted
         if wanted:
             if is_silent:
@@ -244,6 +296,9 @@ class Reachable:
         left = self._left
         held: Set[int] = set()
         todo = [obj for obj in self._objects if id(obj) in self._closed]
+        for key in self._closed:
+            held.update(filter(left.__contains__, self._hidden.get(key, ())))
+        todo += map(left.__getitem__, held)
         while todo:
             batch, todo[-BATCH:] = todo[-BATCH:], []
             hits = set(filter(left.__contains__, map(id, self._referents(batch))))
@@ -279,6 +334,13 @@ def _in_batches(
 def _beyond(batch: Sequence[object], explained: Iterable[int]) -> List[int]:
     """How many references each object has beyond those that are explained, ours among them."""
     return list(map(sub, map(sys.getrefcount, batch), explained))
+
+
+def _proxies_of(obj: object) -> List[object]:
+    """The proxies that stand for an object."""
+    if not weakref.getweakrefcount(obj):
+        return []
+    return [one for one in weakref.getweakrefs(obj) if _is_proxy(one)]
 
 
 def _is_proxy(reference: object) -> bool:

@@ -25,9 +25,10 @@ __all__ = [
 DEADLOCK, ABANDONED, BLOCKED_LOOP = "deadlock", "abandoned", "blocked loop"
 """The kinds of findings, the most serious first."""
 
-LIKELY_HOLDERS, ONLY_USERS, NOT_SEARCHED, MAY_HAVE_MOVED = (
+LIKELY_HOLDERS, ONLY_USERS, ONLY_TRACEBACKS, NOT_SEARCHED, MAY_HAVE_MOVED = (
     "likely holders",
     "only users",
+    "only tracebacks",
     "not searched",
     "may have moved",
 )
@@ -88,7 +89,9 @@ class Finding:
         users: If it isn't certain: those that have what is waited for, and wait themselves.
         reason: Why it is only likely: ``"only users"``: all that have what is waited for, as far as
             their variables show, wait for it in turn; ``"likely holders"``: it isn't proved that
-            nobody else has what they wait for; ``"not searched"``: the heap wasn't searched for
+            nobody else has what they wait for; ``"only tracebacks"``: what they wait for can be
+            reached only through the traceback of an exception that somebody keeps, in frames that
+            have ended; ``"not searched"``: the heap wasn't searched for
             others who could end the wait; ``"may have moved"``: a thread stood at the same place
             whenever it was looked at, but nothing proves that it hasn't run in between. Empty if
             it is certain.

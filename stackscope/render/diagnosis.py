@@ -8,6 +8,7 @@ from stackscope.model.diagnosis import (
     DEADLOCK,
     LIKELY_HOLDERS,
     MAY_HAVE_MOVED,
+    ONLY_TRACEBACKS,
     ONLY_USERS,
     Diagnosis,
     Edge,
@@ -387,6 +388,8 @@ def _reason(finding: Finding) -> str:
         return f"likely: as far as variables show, only {name} may end a wait, and {verb} in turn"
     if finding.reason == LIKELY_HOLDERS:
         return "likely: it isn't proved that nobody else has what they wait for"
+    if finding.reason == ONLY_TRACEBACKS:
+        return "likely: only the traceback of an exception that is kept leads to what is waited for"
     if finding.reason == MAY_HAVE_MOVED:
         return "likely: whenever they were looked at, threads stood at the same place"
     return "likely: the heap was not searched for others who could end the waits"

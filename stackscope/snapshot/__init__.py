@@ -17,6 +17,7 @@
 `times`       when tasks were made, and when they ran, once that is recorded
 `waking`      what ends the waits of tasks, as glue tells of it
 `limits`      which waits end by themselves after some time
+`hidden`      what threads and greenlets refer to by their frames alone
 `search`      searches the heap for those who could end waits
 `users`       who has what others wait for, and may end their waits
 `stillness`   whether tasks and threads still stand where they stood

@@ -13,6 +13,7 @@ from stackscope.model.diagnosis import (
     LIKELY_HOLDERS,
     MAY_HAVE_MOVED,
     NOT_SEARCHED,
+    ONLY_TRACEBACKS,
     ONLY_USERS,
     Diagnosis,
     Edge,
@@ -23,14 +24,16 @@ from stackscope.model.snapshot import ItemNode, TaskNode, ThreadNode, nodes_of
 from stackscope.safe.interruptions import attempt
 from stackscope.snapshot.blocked import blocked_loops
 from stackscope.snapshot.circles import in_order, nodes_among, parts_among
+from stackscope.snapshot.idle import is_idle_worker
 from stackscope.snapshot.limits import limited_nodes
 from stackscope.snapshot.liveness import Liveness
 from stackscope.snapshot.needs import Either, Needs
 from stackscope.snapshot.search import search
 from stackscope.snapshot.stillness import Stillness, is_alive
+from stackscope.snapshot.threads import owner_has_ended
 from stackscope.snapshot.users import Users, find_users, missing_call
 from stackscope.snapshot.waits import ask_about
-from stackscope.snapshot.waking import is_endless, limits_are_known, wakers_of_task
+from stackscope.snapshot.waking import is_endless, limits_are_known, wakers_of_node
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,10 +73,11 @@ def diagnose_snapshot(
         again = {id(vertex) for vertex in patient.surely_stuck(is_deep, progress)}
         stuck = [vertex for vertex in stuck if id(vertex) in again]
     findings = patient.findings(stuck, certain=True)
+    findings += patient.kept_in_tracebacks(stuck)
     if not at_once or all(loop.is_here or not loop.is_running for loop in snapshot.loops):
         likely = patient.findings(patient.likely_stuck(stuck), certain=False)
         findings += _without_known(likely, findings)
-    patient.drop_moved(findings, at_once=at_once)
+    patient.drop_moved(findings, stuck, at_once=at_once)
     findings += blocked_loops(snapshot, findings, at_once=at_once or not patient.is_alive)
     findings.sort(key=lambda one: (not one.certain, KINDS.index(one.kind)))
     return Diagnosis(findings, patient.graph(), snapshot, is_deep)
@@ -100,6 +104,8 @@ class _Patient:
         self.stillness = Stillness(self.nodes if self.is_alive else [])
         self.needs, self.limited = extraction.complete(self._look)
         self.undecided: List[Node] = []
+        self.but_for_tracebacks: List[Vertex] = []
+        """What is stuck unless somebody takes what it needs out of a traceback."""
         self.helpers: Dict[int, Either] = {}
         """By the id of a node: who may end its wait, by what is in variables."""
         self.nearest: Dict[int, Either] = {}
@@ -125,24 +131,37 @@ class _Patient:
         """What can't go on, whatever the others do."""
         needs = self.needs
         liveness = Liveness(needs.vertices, self._proved_edges_of)
-        self.undecided = []
-        live: List[Vertex] = []
-        for vertex in needs.vertices:
-            if isinstance(vertex, Either):
-                continue
-            if not _is_decidable(vertex):
-                live.append(vertex)
-            elif not self._proved_edges_of(vertex):
-                is_limited = id(vertex) in self.limited
-                if is_deep and not is_limited and _may_be_lost(vertex):
-                    self.undecided.append(vertex)
-                else:
-                    live.append(vertex)
-        liveness.begin(live)
-        self.undecided = [node for node in self.undecided if liveness.is_stuck(node)]
+        wakers = self.extraction.complete(self._wakers) if is_deep else {}
+        liveness.begin(
+            node
+            for node in nodes_among(needs.vertices)
+            if not _is_decidable(node)
+            or not (
+                self._proved_edges_of(node)
+                or id(node) in wakers
+                or (id(node) not in self.limited and _is_left_locked(node))
+            )
+        )
+        self.undecided = [
+            node
+            for node in nodes_among(needs.vertices)
+            if id(node) in wakers and liveness.is_stuck(node)
+        ]
+        self.but_for_tracebacks = []
         if self.undecided:
-            search(liveness, self.undecided, self.nodes, progress)
+            wakers = {id(one): wakers[id(one)] for one in self.undecided}
+            self.but_for_tracebacks = search(liveness, wakers, self.nodes, progress)
         return liveness.stuck()
+
+    def _wakers(self) -> Dict[int, List[int]]:
+        """By the ids of the nodes that may be lost: the ids of what ends their waits."""
+        found: Dict[int, List[int]] = {}
+        for node in nodes_among(self.needs.vertices):
+            if id(node) not in self.limited and not self._proved_edges_of(node):
+                keys = list(map(id, wakers_of_node(node))) if _may_be_lost(node) else []
+                if keys:
+                    found[id(node)] = keys
+        return found
 
     def likely_stuck(self, surely: Sequence[Vertex]) -> List[Vertex]:
         """What can't go on if nobody else ends waits than those of whom it is known they may."""
@@ -235,9 +254,22 @@ class _Patient:
 
     # --------------------------------------------------------------- findings
 
-    def findings(self, stuck: List[Vertex], *, certain: bool) -> List[Finding]:
-        """The hearts of what is stuck, each with what waits behind it."""
-        if certain:
+    def kept_in_tracebacks(self, surely: Sequence[Vertex]) -> List[Finding]:
+        """What would be stuck as well if nobody took anything out of a traceback."""
+        known = {id(vertex) for vertex in surely}
+        stuck = [vertex for vertex in self.but_for_tracebacks if id(vertex) not in known]
+        return self.findings(stuck, certain=False, reason=ONLY_TRACEBACKS) if stuck else []
+
+    def findings(self, stuck: List[Vertex], *, certain: bool, reason: str = "") -> List[Finding]:
+        """The hearts of what is stuck, each with what waits behind it.
+
+        Args:
+            stuck: The vertices.
+            certain: Whether that is proved.
+            reason: Why it is only likely; if that is another one for each, it is found out.
+        """
+        is_searched = certain or bool(reason)
+        if is_searched:
             some = nodes_among(stuck)
             lost = [node for node in some if not self.needs.edges_of(node)]
             self._note_helpers(self._users_among(lost, some))
@@ -245,12 +277,15 @@ class _Patient:
         stuck += [one for key, one in self.nearest.items() if key in known and id(one) not in known]
         found = [
             Finding(
-                DEADLOCK, certain, in_order(part, self.nearest_edges_of), reason=self._reason(part)
+                DEADLOCK,
+                certain,
+                in_order(part, self.nearest_edges_of),
+                reason=reason or self._reason(part),
             )
             for part in parts_among(stuck, self.nearest_edges_of)
         ]
-        if certain:
-            found += self._abandoned(stuck, found)
+        if is_searched:
+            found += self._abandoned(stuck, found, certain=certain, reason=reason)
         self._add_behind(found, stuck)
         for finding in found:
             finding.reason = "" if certain else finding.reason
@@ -268,7 +303,9 @@ class _Patient:
             helpers = [self.nearest[id(one)] for one in finding.nodes if id(one) in self.nearest]
             finding.users = _unique(nodes_among(one for each in helpers for one in each.members))
 
-    def _abandoned(self, stuck: Sequence[Vertex], others: Sequence[Finding]) -> List[Finding]:
+    def _abandoned(
+        self, stuck: Sequence[Vertex], others: Sequence[Finding], *, certain: bool, reason: str
+    ) -> List[Finding]:
         """Those that wait for nobody who is stuck, but for what nobody has; alike ones as one."""
         some = {id(vertex) for vertex in stuck}
         in_circles = {id(node) for finding in others for node in finding.nodes}
@@ -280,7 +317,13 @@ class _Patient:
                 continue
             groups.setdefault(_place(node), []).append(node)
         return [
-            Finding(ABANDONED, True, nodes, missing=attempt("", missing_call, nodes[0]))
+            Finding(
+                ABANDONED,
+                certain,
+                nodes,
+                reason=reason,
+                missing=attempt("", missing_call, nodes[0]),
+            )
             for nodes in groups.values()
         ]
 
@@ -289,7 +332,7 @@ class _Patient:
 
         So do main tasks that await a future of their own: ``await asyncio.Future()``.
         """
-        if is_endless(node.stack):
+        if is_endless(node):
             return True
         is_of_users = node.waiting is not None and node.waiting.awaiting is not None
         needed_by = self.needed_by.get(id(node), ())
@@ -322,15 +365,24 @@ class _Patient:
             return LIKELY_HOLDERS
         return NOT_SEARCHED
 
-    def drop_moved(self, findings: List[Finding], *, at_once: bool) -> None:
-        """Take those out of which a task or thread has moved since it was looked at."""
+    def drop_moved(
+        self, findings: List[Finding], stuck: Sequence[Vertex], *, at_once: bool
+    ) -> None:
+        """Take those out of which a task or thread has moved since it was looked at.
+
+        Where the heap was searched for who could end a wait, none that is said to be stuck may have
+        moved: it would have been searched through as well.
+        """
         if not findings or not self.is_alive:
             return
         if not at_once and any(not loop.is_here for loop in self.snapshot.loops):
             time.sleep(SECONDS_BETWEEN_LOOKS)
+        searched = {id(node) for node in self.undecided}
         kept = []
         for finding in findings:
             nodes = _unique([*finding.nodes, *finding.threads])
+            if finding.certain and any(id(node) in searched for node in nodes):
+                nodes = _unique([*nodes, *nodes_among(stuck)])
             if not all(self.stillness.holds(node, self.extraction) for node in nodes):
                 continue
             if finding.certain and not all(map(self.stillness.is_proved, nodes)):
@@ -382,11 +434,19 @@ def _is_decidable(node: Node) -> bool:
 
 def _may_be_lost(node: Node) -> bool:
     """Whether it isn't known that something outside of the program ends a wait."""
-    if not isinstance(node, TaskNode) or node.state != "waiting":
+    if isinstance(node, TaskNode) and node.state != "waiting":
         return False
-    if node.waiting is not None and any(one.resource for one in node.waiting.layers()):
+    if isinstance(node, ThreadNode) and (
+        node.waiting is None or node.is_here or is_idle_worker(node)
+    ):
         return False
-    return bool(wakers_of_task(node.task))
+    layers = [] if node.waiting is None else node.waiting.layers()
+    return bool(node.stack.frames) and not any(one.resource for one in layers)
+
+
+def _is_left_locked(node: Node) -> bool:
+    """Whether something waits for a lock that only a thread could release that has ended."""
+    return node.waiting is not None and bool(attempt(False, owner_has_ended, node.waiting.lock))
 
 
 def _place(node: Node) -> object:

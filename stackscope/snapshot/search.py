@@ -18,18 +18,20 @@ from stackscope.model.snapshot import (
 )
 from stackscope.model.stacks import Context, Frame, Stack
 from stackscope.model.waiting import Amount, Waiting
+from stackscope.snapshot.hidden import Hidden, frames_of
 from stackscope.snapshot.inside import contexts_in, object_of
 from stackscope.snapshot.liveness import Liveness
 from stackscope.snapshot.needs import Either, Needs
 from stackscope.snapshot.stillness import Stillness
 from stackscope.snapshot.waits import ask_about
-from stackscope.snapshot.waking import silent_about, wakers_of_task
+from stackscope.snapshot.waking import belongings_of, silent_about
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Dict, Iterator, List, Optional, Sequence, Set
+    from typing import Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Set
 
     from stackscope.model.snapshot import Node
+    from stackscope.snapshot.needs import Vertex
 
 __all__ = ["search"]
 
@@ -44,6 +46,7 @@ OURS = (
     Finding,
     Frame,
     Graph,
+    Hidden,
     ItemNode,
     Liveness,
     LoopNode,
@@ -60,25 +63,28 @@ OURS = (
 
 def search(
     liveness: Liveness,
-    undecided: Sequence[Node],
+    wakers: Mapping[int, Sequence[int]],
     nodes: Sequence[Node],
     progress: Optional[Callable[[float], object]],
-) -> None:
+) -> List[Vertex]:
     """Make live what can be woken by something live.
 
     Args:
         liveness: What is known to be live so far, to be changed.
-        undecided: The tasks that are stuck, unless they can be woken.
+        wakers: By the id of a node that is stuck unless it can be woken: the ids of what wakes it.
         nodes: All nodes.
         progress: See `stackscope.diagnose`.
+
+    Returns:
+        What is stuck unless somebody takes what they need out of a traceback.
     """
     by_waker: Dict[int, List[Node]] = {}
     silent: Set[int] = set()
     closed: Set[int] = set()
-    for node in undecided:
+    for node in nodes:
         task = object_of(node)
         # By their ids alone: a reference of ours would count as one of the program.
-        keys = list(map(id, wakers_of_task(task)))
+        keys = wakers.get(id(node), ())
         for key in keys:
             by_waker.setdefault(key, []).append(node)
         if id(task) in keys:
@@ -88,25 +94,35 @@ def search(
     task = None
     stuck = [node for node in nodes if liveness.is_stuck(node)]
     closed.update(id(obj) for node in stuck for obj in _parts_of(node))
-    reachable = Reachable(set(by_waker), closed, silent, OURS, progress)
+    hidden = Hidden([node for node in stuck if not isinstance(node, TaskNode)])
+    reachable = Reachable(set(by_waker), closed, silent, OURS, hidden.references, progress)
     try:
+        for node in stuck:
+            reachable.add_roots(ask_about(belongings_of, object_of(node)) or ())
         reachable.open(
             obj for node in nodes if not liveness.is_stuck(node) for obj in _parts_of(node)
         )
-        follow = reachable.follow
-        while True:
-            live = liveness.begin(node for one in follow() for node in by_waker[one])
-            reachable.open(
-                obj for node in live if not isinstance(node, Either) for obj in _parts_of(node)
-            )
-            if live:
-                follow = reachable.follow
-            elif follow == reachable.follow:
-                follow = reachable.follow_what_may_come_back
-            else:
-                return
+        return _spread(liveness, reachable, by_waker)
     finally:
         reachable.close()
+
+
+def _spread(
+    liveness: Liveness, reachable: Reachable, by_waker: Mapping[int, Sequence[Node]]
+) -> List[Vertex]:
+    """Make live what is reached, and what that leads to. Returns what `search` does."""
+    but_for_tracebacks: Optional[List[Vertex]] = None
+    steps = (reachable.follow, reachable.follow_what_may_come_back, reachable.follow_tracebacks)
+    done = 0
+    while done < len(steps):
+        if steps[done] == reachable.follow_tracebacks and but_for_tracebacks is None:
+            but_for_tracebacks = liveness.stuck()
+        live = liveness.begin(node for one in steps[done]() for node in by_waker[one])
+        reachable.open(
+            obj for node in live if not isinstance(node, Either) for obj in _parts_of(node)
+        )
+        done = 0 if live else done + 1
+    return but_for_tracebacks or []
 
 
 def _parts_of(node: Node) -> Iterator[object]:
@@ -114,6 +130,8 @@ def _parts_of(node: Node) -> Iterator[object]:
     obj = object_of(node)
     if obj is not None:
         yield obj
+    if isinstance(node, ThreadNode) and not node.is_here:
+        yield from frames_of(node)
     for frame in node.stack.frames:
         yield frame.pyframe
         if frame.origin is not None:

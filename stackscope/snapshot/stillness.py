@@ -11,7 +11,7 @@ from stackscope.extraction.extraction import Extraction
 from stackscope.interpreter.facts import IS_PYPY
 from stackscope.interpreter.thread_clock import is_exact, thread_nanoseconds
 from stackscope.model.saved import SavedObject, saved_frame
-from stackscope.model.snapshot import TaskNode, ThreadNode
+from stackscope.model.snapshot import ItemNode, TaskNode, ThreadNode
 from stackscope.safe.interruptions import attempt
 from stackscope.safe.objects import stored_attribute
 from stackscope.snapshot.inside import object_of
@@ -46,6 +46,7 @@ class Stillness:
 
     def __init__(self, nodes: Sequence[Node]) -> None:
         self._has_clocks = is_exact()
+        self._others = [node for node in nodes if isinstance(node, ThreadNode) and not node.is_here]
         self._marks: Dict[int, Tuple[object, ...]] = {id(node): self._mark(node) for node in nodes}
 
     def holds(self, node: Node, extraction: Extraction) -> bool:
@@ -60,11 +61,22 @@ class Stillness:
         return _is_as_seen(node, extraction, looks) and _same(before, self._mark(node))
 
     def is_proved(self, node: Node) -> bool:
-        """Whether `holds` proves it: but for threads without a clock."""
+        """Whether `holds` proves it: but for threads without a clock.
+
+        Nor for greenlets if another thread has run: they might be its own, and in the next round of
+        a loop.
+        """
+        if isinstance(node, ItemNode):
+            return all(map(self._is_unchanged, self._others))
         if not isinstance(node, ThreadNode) or node.is_here:
             return True
         before = self._marks.get(id(node))
         return before is not None and before[-1] is not None
+
+    def _is_unchanged(self, node: ThreadNode) -> bool:
+        """Whether the clock of a thread shows that it hasn't run."""
+        before = self._marks[id(node)]
+        return before[-1] is not None and _same(before, self._mark(node))
 
     def _mark(self, node: Node) -> Tuple[object, ...]:
         """What is another one if a node has moved."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any, Dict, List, Optional, Set, Tuple
 
     from stackscope.extraction.extraction import Extraction
+    from stackscope.model.snapshot import Node
 
 __all__ = ["name_of_thread", "thread_nodes"]
 
@@ -67,6 +68,21 @@ def thread_that_has(lock: object) -> Optional[threading.Thread]:
     """The thread that an ``RLock`` says it belongs to."""
     ident = owner_of_rlock(lock)
     return None if ident is None else _thread(ident)
+
+
+def owner_has_ended(lock: object) -> bool:
+    """Whether the thread that an ``RLock`` says it belongs to is gone: no other can release it.
+
+    A thread that is started in C and calls Python now and then counts as gone in between.
+    """
+    ident = owner_of_rlock(lock)
+    return ident is not None and ident not in sys._current_frames()
+
+
+def is_main(node: Node) -> bool:
+    """Whether a node is that of the main thread."""
+    main = getattr(sys.modules.get("threading"), "_main_thread", None)
+    return isinstance(node, ThreadNode) and node.thread is not None and node.thread is main
 
 
 def thread_with_number(ident: int) -> Optional[threading.Thread]:

@@ -40,6 +40,12 @@ ENDS: Dict[str, FrozenSet[str]] = {
 }
 """By the method that waits: those that may end the wait."""
 
+ENDS_OF_TYPE: Dict[str, FrozenSet[str]] = {
+    "AsyncResult": frozenset(["set", "set_exception"]),
+    "Event": SETS,
+    "Semaphore": SETS,
+}
+"""The same by the type of what is waited for, where the method that waits has no frame."""
 
 MISSING = {
     "get": "put()",
@@ -162,11 +168,17 @@ def _wanted_by(node: Node) -> Iterator[_Wanted]:
     obj = None if node.waiting is None else node.waiting.obj
     if obj is None:
         return
-    ends = ENDS.get(_method_of(node, obj), frozenset())
+    ends = ENDS.get(_method_of(node, obj)) or _ends_of_type(obj)
     yield _Wanted(node, obj, ends)
     state = stored_attribute(obj, "_state")
     if state is not None and type(state) is not str:
         yield _Wanted(node, state, ends)
+
+
+def _ends_of_type(obj: object) -> FrozenSet[str]:
+    """The methods that may end a wait for an object, as far as its type tells."""
+    known = [ENDS_OF_TYPE.get(cls.__name__) for cls in mro_of(type(obj))]
+    return next(filter(None, known), frozenset())
 
 
 def _method_of(node: Node, obj: object) -> str:

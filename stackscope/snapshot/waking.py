@@ -7,16 +7,24 @@ from __future__ import annotations
 
 import functools
 
+from stackscope.extraction.codes import code_dispatch
+from stackscope.interpreter.frames.blocking import RLOCK, UNKNOWN, lock_awaited_in
+from stackscope.model.snapshot import ThreadNode
+from stackscope.safe.interruptions import attempt
+from stackscope.snapshot.inside import object_of
+from stackscope.snapshot.threads import is_main
 from stackscope.snapshot.waits import ask_about
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType
-    from typing import Any, Callable, Dict, List, Optional, Sequence
+    from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
-    from stackscope.model.stacks import Stack
+    from stackscope.model.snapshot import Node
+    from stackscope.model.stacks import Frame
 
 __all__ = [
+    "belongings_of",
     "is_endless",
     "limited_tasks",
     "limits_are_known",
@@ -25,8 +33,10 @@ __all__ = [
     "silent_about",
     "token_of",
     "turn_of",
+    "untold_references",
+    "wakers_in",
     "wakers_of",
-    "wakers_of_task",
+    "wakers_of_node",
 ]
 
 
@@ -46,10 +56,59 @@ def wakers_of(task: Any) -> Sequence[object]:
     return ()
 
 
-def wakers_of_task(task: object) -> Sequence[object]:
-    """What `wakers_of` says of a task."""
-    found: Sequence[object] = ask_about(wakers_of, task) or ()
-    return found
+@code_dispatch(lambda frame: frame.pyframe.f_code)
+def wakers_in(frame: Frame) -> Sequence[object]:
+    """Hook: what ends the wait of a thread whose innermost frame is one of a function.
+
+    Dispatches on the code of the function.
+
+    Args:
+        frame: The frame.
+
+    Returns:
+        The objects: whoever ends the wait has one of these. None if they aren't known.
+    """
+    return ()
+
+
+def wakers_of_node(node: Node) -> Sequence[object]:
+    """What ends the wait of a node: for a thread, what its innermost frame waits for."""
+    if not isinstance(node, ThreadNode):
+        found: Sequence[object] = ask_about(wakers_of, object_of(node)) or ()
+        return found
+    innermost = node.stack.frames[-1]
+    hook = wakers_in.for_code(innermost.pyframe.f_code)
+    if hook is not None:
+        return attempt((), hook, innermost) or ()
+    lock = attempt(None, lock_awaited_in, innermost.pyframe, {})
+    return () if lock is None or lock is UNKNOWN or type(lock) is RLOCK else (lock,)
+
+
+@functools.singledispatch
+def belongings_of(item: Any) -> Sequence[object]:
+    """Hook: what anybody has who has a task or the like, such as attributes that were set.
+
+    Not what it needs to run: nobody else uses that. Dispatches on the type of ``item``.
+
+    Args:
+        item: A task, a thread or a greenlet.
+    """
+    return ()
+
+
+@functools.singledispatch
+def untold_references(item: Any) -> Sequence[object]:
+    """Hook: what something that waits refers to, where the collector doesn't tell that.
+
+    Dispatches on the type of ``item``.
+
+    Args:
+        item: A greenlet or the like.
+
+    Returns:
+        The objects, once for each reference, but for those of its frames.
+    """
+    return ()
 
 
 @functools.singledispatch
@@ -121,18 +180,21 @@ def turn_of(loop: Any) -> Optional[float]:
     return None
 
 
-_endless: Dict[int, CodeType] = {}
+_endless: Dict[int, Tuple[CodeType, bool]] = {}
+"""The functions that are called to wait until something is cancelled, by the ids of their code."""
 
 
-def register_endless(code: CodeType) -> None:
+def register_endless(code: CodeType, *, in_main_thread: bool = False) -> None:
     """Say of a function that who calls it wants to wait until it is cancelled.
 
     Args:
         code: Its code.
+        in_main_thread: Whether only the main thread wants that: until Ctrl-C.
     """
-    _endless[id(code)] = code
+    _endless[id(code)] = code, in_main_thread
 
 
-def is_endless(stack: Stack) -> bool:
+def is_endless(node: Node) -> bool:
     """Whether something waits on purpose until it is cancelled."""
-    return any(id(frame.pyframe.f_code) in _endless for frame in stack.frames)
+    entries = [_endless.get(id(frame.pyframe.f_code)) for frame in node.stack.frames]
+    return any(entry is not None and (not entry[1] or is_main(node)) for entry in entries)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import gc
 import os
 import threading
 import time
@@ -191,8 +192,12 @@ def run_beside(case, tell):
 
 
 def run_gevent(case, tell):
+    # zope.interface crashes if the collector comes while its module in C is made: up to 3.8 that
+    # has no state then (``_zic_state_traverse``).
+    gc.disable()
     import gevent
 
+    gc.enable()
     if not case.findings:
         looks = Looks(case, tell)
         case.function(looks)

@@ -1,8 +1,9 @@
-"""What is found to be a root, when objects are followed."""
+"""What is found to be a root, and what is reached, when objects are followed."""
 
 from __future__ import annotations
 
 import gc
+import weakref
 
 import pytest
 
@@ -11,10 +12,14 @@ from stackscope.interpreter.reachable import Reachable, counts_references
 pytestmark = pytest.mark.skipif(not counts_references(), reason="references aren't counted")
 
 
+def made(wanted, closed=(), hidden=None):
+    """A search for some objects, by their ids alone."""
+    return Reachable(set(wanted), set(closed), set(), (), hidden or {})
+
+
 def reached_from(holder):
     """Whether the object in the tuple in a list is reached without following these."""
-    wanted = {id(holder[0][0])}
-    reachable = Reachable(wanted, {id(holder), id(holder[0])}, set(), ())
+    reachable = made([id(holder[0][0])], [id(holder), id(holder[0])])
     try:
         return bool(reachable.follow())
     finally:
@@ -31,3 +36,74 @@ def test_what_is_in_a_variable_is_reached():
     target = []
     holder = [(target,)]
     assert reached_from(holder)
+
+
+def test_what_is_said_of_something_hidden_counts_until_that_is_opened():
+    """As for the frame of a thread that waits, of which the collector tells nothing."""
+    target = [[]]
+    hider = object()
+    key = id(target[0])
+    reachable = made([key], [id(target)], {id(hider): [key]})
+    try:
+        assert reachable.follow() == []
+        reachable.open([hider])
+        assert reachable.follow() == [key]
+    finally:
+        reachable.close()
+
+
+class Something:
+    pass
+
+
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_a_proxy_counts_if_something_alive_has_it(is_kept):
+    box, target = [], [Something()]
+    box.append(weakref.proxy(target[0]))
+    closed = [id(target)] if is_kept else [id(target), id(box)]
+    key = id(target[0])
+    reachable = made([key], closed)
+    try:
+        assert reachable.follow() == []
+        assert reachable.follow_what_may_come_back() == ([key] if is_kept else [])
+    finally:
+        reachable.close()
+
+
+def test_a_chain_of_proxies():
+    """Each object has a proxy of the next one."""
+    boxes = [[Something()] for _ in range(4)]
+    for (one,), (other,) in zip(boxes, boxes[1:]):
+        one.following = weakref.proxy(other)
+    del one, other
+    kept = weakref.proxy(boxes[0][0])
+    key = id(boxes[-1][0])
+    reachable = made([key], [id(boxes), *map(id, boxes)])
+    try:
+        assert reachable.follow_what_may_come_back() == [key]
+    finally:
+        reachable.close()
+    del kept
+
+
+def failed_with(holder):
+    mine = holder.pop()
+    del holder
+    raise ValueError if mine is not None else None
+
+
+def test_tracebacks_are_followed_last():
+    holder = [[]]
+    key = id(holder[0])
+    try:
+        failed_with(holder)
+    except ValueError as error:
+        kept = error
+    reachable = made([key])
+    try:
+        assert reachable.follow() == []
+        assert reachable.follow_what_may_come_back() == []
+        assert reachable.follow_tracebacks() == [key]
+    finally:
+        reachable.close()
+    del kept

@@ -22,6 +22,7 @@ from stackscope.safe.interruptions import attempt
 from stackscope.safe.objects import instance_attributes, is_instance
 from stackscope.snapshot.survey import unique
 from stackscope.snapshot.waking import (
+    belongings_of,
     register_endless,
     register_limits,
     token_of,
@@ -53,6 +54,11 @@ def futures_awaited(task: Any) -> List[object]:
     """The same as a list."""
     future = future_awaited(task)
     return [] if future is None else [future]
+
+
+def attributes_of_task(task: object) -> List[object]:
+    """What somebody has stored in a task. One written in C has nothing else there."""
+    return list(instance_attributes(task).values())
 
 
 def tasks_with_timers(tasks: Sequence[object]) -> List[object]:
@@ -114,6 +120,8 @@ def install() -> None:
     for task_type in set(TASKS):
         wakers_of.register(task_type, futures_awaited)
         token_of.register(task_type, future_awaited)
+        if task_type is not asyncio.tasks._PyTask:  # type: ignore[attr-defined]
+            belongings_of.register(task_type, attributes_of_task)
     code = code_of(asyncio.base_events, "Server.serve_forever")
     if code is not None:
         register_endless(code)

@@ -14,6 +14,7 @@ from collections import deque
 
 from stackscope.extraction.hooks import customize, unwrap_stackitem, yields_frames
 from stackscope.glue.describing import code_of, greenlet_with_number, register_call, variable
+from stackscope.interpreter.frames.blocking import lock_awaited_in
 from stackscope.interpreter.running import (
     stacks_before,
     this_thread,
@@ -24,6 +25,7 @@ from stackscope.model.waiting import Amount, Waiting
 from stackscope.safe.objects import instance_attributes, mro_of
 from stackscope.snapshot.user_code import register_machinery
 from stackscope.snapshot.waits import register_wait_in_c
+from stackscope.snapshot.waking import belongings_of, register_endless, wakers_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -169,6 +171,24 @@ def describe_shutdown(frame: Frame, waiting: Waiting) -> None:
         waiting.amounts, waiting.inner = [], Waiting(obj=waiting.tasks[0])
 
 
+def wakers_of_condition(frame: Frame) -> List[object]:
+    """``Condition.wait()``: whoever notifies has the condition, or at least its list of waiters."""
+    condition, waiter = variable(frame, "self"), variable(frame, "waiter")
+    if lock_awaited_in(frame.pyframe, {id(waiter): waiter}) is not waiter:
+        return []  # it has been notified
+    return [condition, instance_attributes(condition)["_waiters"]]
+
+
+RUNS_WITH = frozenset(("_args", "_context", "_kwargs", "_target"))
+"""The attributes of a ``Thread`` that only its own ``run()`` uses."""
+
+
+def belongings_of_thread(thread: threading.Thread) -> List[object]:
+    """What somebody has stored in a thread."""
+    known = instance_attributes(thread)
+    return [value for name, value in known.items() if name not in RUNS_WITH]
+
+
 CALLS = (
     ("Barrier.wait", describe_barrier),
     ("Condition.wait", describe_condition),
@@ -190,6 +210,7 @@ def install() -> None:
     # gevent replaces the class by one that is derived from it.
     for cls in mro_of(threading.Thread)[:-1]:
         unwrap_stackitem.register(cls, unwrap_thread)
+        belongings_of.register(cls, belongings_of_thread)
         for name in ("run", "_bootstrap", "_bootstrap_inner"):
             method = getattr(cls, name, None)
             if method is not None:
@@ -203,4 +224,8 @@ def install() -> None:
     code = code_of(threading, "Condition.wait")
     if code is not None:
         register_wait_in_c(code, in_lock=True)
+        wakers_in.register(code, wakers_of_condition)
+    code = code_of(threading, "Event.wait")
+    if code is not None:
+        register_endless(code, in_main_thread=True)
     register_machinery("threading", ["_bootstrap", "_bootstrap_inner"])

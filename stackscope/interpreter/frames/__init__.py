@@ -19,6 +19,7 @@ can't be read exactly. Then `public_only` does what public interfaces allow.
 `calling`           the function written in C that a frame is calling
 `operands`          the objects that a call into C was given
 `iterating`         the suspended generators that a frame has
+`references`        what a running frame refers to, reference by reference
 `selftest`          a trial on frames whose contents are known
 `variables`         local variables, read without a trace
 ==================  ==========================================================

@@ -137,6 +137,13 @@ class Moment:
         """The addresses of the objects in the first ``count`` slots, 0 for NULL."""
         raise NotImplementedError
 
+    def references(self, slots: Sequence[int]) -> List[int]:
+        """The addresses of what the frame refers to by slots that are in use, and by itself.
+
+        Each is there as often as that keeps it alive.
+        """
+        raise NotImplementedError
+
 
 class Reader:
     """Reads frames of one generation of interpreters."""

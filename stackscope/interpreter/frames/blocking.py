@@ -17,7 +17,8 @@ from stackscope.interpreter.bytecode.instructions import decode
 from stackscope.interpreter.facts import IS_CPYTHON, has_gil
 from stackscope.interpreter.frames import choosing
 from stackscope.interpreter.frames.base import FrameMoved
-from stackscope.safe.objects import is_instance
+from stackscope.interpreter.frames.variables import local_values
+from stackscope.safe.objects import instance_attributes, is_instance
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,8 +70,8 @@ def lock_awaited_in(frame: FrameType, known: Mapping[int, object]) -> Optional[o
         known: Objects by their ids, of which each may be the lock.
 
     Returns:
-        The lock. `UNKNOWN` up to 3.9 if it is not among those known, unless ``with`` acquires it:
-        the collector doesn't know it either.
+        The lock. `UNKNOWN` up to 3.9 if it is not among those known, nor has a name in the frame,
+        unless ``with`` acquires it: the collector doesn't know it either.
     """
     return _at_moment(frame, known, _lock_at)
 
@@ -99,7 +100,7 @@ def _lock_at(frame: FrameType, moment: Moment, known: Mapping[int, object]) -> O
     if operation in _ENTERS:
         _, found = moment.peek(first + sites[0].depth - 1, _types())
     elif operation.startswith("CALL"):
-        found = _receiver(moment, first, sites[0], known)
+        found = _receiver(frame, moment, sites[0], known)
     else:
         return None
     if type(found) is BuiltinMethodType:  # the exit method, which is kept until the block is left
@@ -135,8 +136,9 @@ def _waits(name: str, receiver: object) -> bool:
     return name in _ACQUIRES or (name == "get" and _is_simple_queue(receiver))
 
 
-def _receiver(moment: Moment, first: int, site: Site, known: Mapping[int, object]) -> object:
+def _receiver(frame: FrameType, moment: Moment, site: Site, known: Mapping[int, object]) -> object:
     """What a method that acquires something is called of; ``None`` for other calls."""
+    first = len(analyze_whole(frame.f_code).names)
     types = _types()
     for slot in range(first + site.intact, first + site.depth):
         _, method = moment.peek(slot, types)
@@ -151,9 +153,25 @@ def _receiver(moment: Moment, first: int, site: Site, known: Mapping[int, object
                 return None
             if receiver is None and any(method.__objclass__ is cls for cls in (LOCK, RLOCK)):
                 address = moment.addresses(slot + 2)[slot + 1]
-                return known.get(address, UNKNOWN)
+                lock = known.get(address)
+                return _named_in(frame, address) if lock is None else lock
             return receiver
     return None
+
+
+def _named_in(frame: FrameType, address: int) -> object:
+    """The lock at an address, if a variable of a frame has it, or an attribute of what has a name.
+
+    Up to 3.9: the collector doesn't know locks, so that only who has it proves that it is there.
+    """
+    names = frame.f_code.co_names
+    named = [dict.get(frame.f_globals, name) for name in names]
+    for value in [*local_values(frame).values(), *named]:
+        attributes = instance_attributes(value)
+        for one in (value, *[attributes.get(name) for name in names]):
+            if id(one) == address and type(one) is LOCK:
+                return one
+    return UNKNOWN
 
 
 def may_give_up(frame: FrameType) -> bool:

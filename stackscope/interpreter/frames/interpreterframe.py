@@ -111,6 +111,8 @@ def _published_layout(start: int) -> Optional[FrameLayout]:
 
 # f_locals of an interpreter frame, in words.
 _NAMESPACE = 3 if sys.version_info < (3, 12) else 5
+# Its function, which it keeps alive (``f_func``, later ``f_funcobj``).
+_FUNCTION = 0 if sys.version_info < (3, 12) else 2
 
 # The frame object: its header, f_back, f_frame.
 _HEADER = object().__sizeof__() + WORD
@@ -185,6 +187,15 @@ class _Moment(MemoryMoment):
                 address = 0 if is_own else self._dropped_around(callee, slots)
         if address:
             self.note_dropped(address, slots, awaited)
+
+    def references(self, slots: Sequence[int]) -> List[int]:
+        return list(filter(None, [*self._function(), *self.pointers(slots)]))
+
+    def _function(self) -> List[int]:
+        """The word that tells the function of the frame, unless the collector tells it."""
+        if self.frame.f_code.co_flags & CO_ANY_GENERATOR:
+            return []
+        return list(take(words_at(self.base), self.guarded((_FUNCTION,))))
 
     def _dropped_around(self, callee: FrameType, slots: Sequence[int]) -> int:
         """The address of a generator in ``slots`` that is being dropped, and closes ``callee``.
@@ -264,6 +275,11 @@ class _TaggedMoment(_Moment):
         if len(found) != len(slots):
             raise FrameMoved
         return found
+
+    def references(self, slots: Sequence[int]) -> List[int]:
+        words = [*self._function(), *super().pointers(slots)]
+        # A tagged one is borrowed: something else keeps the object alive.
+        return [word for word in words if word and not word & _TAGS]
 
     def pointers(self, slots: Sequence[int]) -> List[int]:
         return [

@@ -133,6 +133,9 @@ class MemoryMoment(Moment):
     def addresses(self, count: int) -> List[int]:
         return self.pointers(range(count))
 
+    def references(self, slots: Sequence[int]) -> List[int]:
+        return list(filter(None, self.pointers(slots)))
+
     def pointers(self, slots: Sequence[int]) -> List[int]:
         """The addresses in slots, 0 for what is no object."""
         found = list(take(words_at(self.localsplus), self.guarded(slots)))

@@ -29,6 +29,9 @@ from tests.diagnosis.cases import CPYTHON, healthy
 from tests.diagnosis.starting import start, start_thread
 
 KEPT = []
+KEEPERS = {}
+"""The functions that keep an event, by their names; some of them need a loop."""
+
 FAR = 1000
 """Seconds until something happens that the test doesn't wait for."""
 
@@ -53,6 +56,8 @@ async def looks_at(look, keep):
 
 def woken_by(keep, *, on="asyncio", skip=None):
     """Make ``keep(event)`` a program of the table."""
+
+    KEEPERS[keep.__name__] = keep, skip
 
     @functools.wraps(keep, updated=())
     async def program(look):

@@ -7,7 +7,11 @@ to its variables may not be countable, so where only that decides, certainty isn
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
+import functools
+import io
 import queue
+import sys
 import threading
 import time
 
@@ -15,6 +19,10 @@ from tests.diagnosis.cases import CPYTHON, abandoned, deadlock, planted
 from tests.diagnosis.starting import start_thread
 
 tells_locks = None if CPYTHON else "there is no telling what a thread waits for"
+
+tells_tracked = tells_locks or (
+    "the collector doesn't know locks" if sys.version_info < (3, 10) else None
+)
 
 
 def enters(met, first, second):
@@ -221,12 +229,164 @@ def some_wait_behind():
 
 @planted(abandoned("waits", "@wants_lock_of_ended", certain=None), on="threads", skip=tells_locks)
 def a_lock_whose_holder_has_ended():
-    """Only the thread that has such a lock can release it, and that one is gone."""
+    """Only the thread that has such a lock can release it, and that one is gone.
+
+    One that begins later may get the same number, and so the lock.
+    """
 
     def waits():
+        is_taken.wait()
         with lock:  # @wants_lock_of_ended
             pass
 
-    lock = threading.RLock()
-    start_thread(lock.acquire, name="takes").join()
+    lock, is_taken = threading.RLock(), threading.Event()
     start_thread(waits, name="waits")
+    start_thread(lock.acquire, name="takes").join()
+    is_taken.set()
+
+
+@planted(abandoned("waits", "@wants_lost_lock", certain=None), on="threads", skip=tells_tracked)
+def a_lock_that_nobody_has_any_more():
+    def waits(lock):
+        with lock:  # @wants_lost_lock
+            pass
+
+    lock = threading.Lock()
+    lock.acquire()
+    start_thread(waits, lock, name="waits")
+
+
+@planted(abandoned("waits", "@acquires_lost_lock", certain=None), on="threads", skip=tells_tracked)
+def a_lock_that_is_acquired_twice():
+    def waits():
+        lock = threading.Lock()
+        lock.acquire()
+        lock.acquire()  # @acquires_lost_lock
+
+    start_thread(waits, name="waits")
+
+
+@planted(abandoned("joins", "@joins_queue", certain=None), on="threads")
+def a_queue_that_is_joined_without_task_done():
+    def joins():
+        items = queue.Queue()
+        items.put("item")
+        items.get()
+        items.join()  # @joins_queue
+
+    start_thread(joins, name="joins")
+
+
+@planted(abandoned("consumer", "@gets_simply", certain=None), on="threads", skip=tells_locks)
+def a_simple_queue_nobody_has():
+    def consume():
+        queue.SimpleQueue().get()  # @gets_simply
+
+    start_thread(consume, name="consumer")
+
+
+@planted(abandoned("waits", "@waits_for_all", certain=None), on="threads")
+def futures_nobody_has():
+    def waits():
+        concurrent.futures.wait([concurrent.futures.Future()])  # @waits_for_all
+
+    start_thread(waits, name="waits")
+
+
+@planted(abandoned("waits", "@waits_for_next", certain=None), on="threads")
+def completions_nobody_has():
+    def waits():
+        for _ in concurrent.futures.as_completed([concurrent.futures.Future()]):  # @waits_for_next
+            pass
+
+    start_thread(waits, name="waits")
+
+
+@planted(abandoned("waits", "@through_a_wrapper", certain=None), on="threads")
+def an_event_through_a_wrapper():
+    """What is passed on with ``*args`` and ``**kwargs`` is in tuples and dictionaries of frames."""
+
+    def wrapped(function):
+        @functools.wraps(function)
+        def wrapper(*args, **kwargs):
+            return function(*args, **kwargs)
+
+        return wrapper
+
+    @wrapped
+    @wrapped
+    def waits(event, *, other):
+        with other:
+            event.wait()  # @through_a_wrapper
+
+    start_thread(lambda: waits(threading.Event(), other=threading.Condition()), name="waits")
+
+
+@planted(abandoned("waits", "@waits_in_manager", certain=None), on="threads")
+def an_event_that_a_context_manager_waits_for():
+    class Waits:
+        def __init__(self):
+            self.event = threading.Event()
+
+        def __enter__(self):
+            self.event.wait()  # @waits_in_manager
+
+        def __exit__(self, *exc):
+            pass
+
+    def waits():
+        with Waits():
+            pass
+
+    start_thread(waits, name="waits")
+
+
+@planted(deadlock("first second", "@wants_other", certain=None), on="threads", skip=tells_locks)
+def two_semaphores():
+    def wants(met, mine, other):
+        with mine:
+            met.wait()
+            with other:  # @wants_other
+                pass
+
+    start_pair(wants, threading.Semaphore(1), threading.Semaphore(1))
+
+
+@planted(abandoned("consumer", "@gets_results", certain=None), on="threads")
+def a_queue_whose_producer_has_failed():
+    """Its exception is printed, and gone with what its frames had."""
+
+    def produce(items):
+        items.put(1 // 0)
+
+    def consume(items):
+        items.get()  # @gets_results
+
+    items = queue.Queue()
+    with contextlib.redirect_stderr(io.StringIO()):
+        start_thread(produce, items, name="producer").join()
+    start_thread(consume, items, name="consumer")
+
+
+KEPT = []
+
+
+@planted(abandoned("waits", "@waits_for_failed", certain=False), on="threads")
+def an_event_in_a_frame_of_an_exception_that_is_kept():
+    """Somebody could take it out of the traceback, which hardly anybody does."""
+
+    def waits(event):
+        event.wait()  # @waits_for_failed
+
+    def fails(event):
+        raise ValueError
+
+    def starts():
+        event = threading.Event()
+        start_thread(waits, event, name="waits")
+        fails(event)
+
+    try:
+        starts()
+    except ValueError as error:
+        KEPT.append(error)

@@ -109,3 +109,36 @@ def events_of_each_others():
     spawn(waits_and_sets, a, b, name="first")
     spawn(waits_and_sets, b, a, name="second")
     settle()
+
+
+@planted(abandoned("gets", "@gets"), on="gevent")
+def a_queue_nobody_has():
+    def gets():
+        from gevent.queue import Queue
+
+        Queue().get()  # @gets
+
+    spawn(gets, name="gets")
+    settle()
+
+
+@planted(abandoned("gets_result", "@gets_result"), on="gevent")
+def a_result_nobody_has():
+    def gets_result():
+        from gevent.event import AsyncResult
+
+        AsyncResult().get()  # @gets_result
+
+    spawn(gets_result, name="gets_result")
+    settle()
+
+
+@planted(abandoned("acquires", "@acquires_lost"), on="gevent")
+def a_semaphore_nobody_has():
+    def acquires(semaphore):
+        semaphore.acquire()  # @acquires_lost
+
+    from gevent.lock import Semaphore
+
+    spawn(acquires, Semaphore(0), name="acquires")
+    settle()
