@@ -577,10 +577,13 @@ def _lines(
         thread.is_here = False  # this code isn't what it does
     for loop in snapshot.loops:
         loop.is_here = False
-    lines = snapshot.format(ascii_only=ascii_only, **options)
-    if diagnosis is None or not diagnosis.findings:
+    findings = () if diagnosis is None else diagnosis.findings
+    lines = snapshot.format(ascii_only=ascii_only, findings=findings, **options)
+    if diagnosis is None or not findings:
         return lines
-    first = diagnosis.format(ascii_only=ascii_only, width=options["width"])
+    first = diagnosis.format(
+        ascii_only=ascii_only, width=options["width"], color=options.get("color", False)
+    )
     return [*first, "\n", *lines]
 
 
@@ -633,8 +636,12 @@ def _destination(file: File) -> FileBeyondBuffers:
         raise
 
 
+GIVEN = ("ascii_only", "findings")
+"""What a dump finds out by itself."""
+
+
 def _check(options: Mapping[str, Any]) -> None:
     known = Snapshot.format.__kwdefaults__ or {}
     for name in options:
-        if name not in known or name == "ascii_only":
+        if name not in known or name in GIVEN:
             raise TypeError(f"{name} is no option of a dump: see Snapshot.format()")

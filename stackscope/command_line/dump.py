@@ -17,7 +17,6 @@ from stackscope.command_line.output import (
     Progress,
     filtered,
     looks,
-    uses_color,
     write_file,
     write_lines,
 )
@@ -166,7 +165,7 @@ def _ask(options: Namespace) -> int:
                 difference = filtered(earlier, options.filter).diff(
                     filtered(found.snapshot, options.filter)
                 )
-                write_lines(difference.format(color=uses_color(), **looks()))
+                write_lines(difference.format(**looks()))
             else:
                 _show(found, options)
     finally:
@@ -196,5 +195,5 @@ def show_found(snapshot: Snapshot, diagnosis: Optional[Diagnosis], options: Name
     else:
         if diagnosis is not None:
             write_lines([*diagnosis.format(**looks()), "\n"])
-        write_lines(chosen.format(whole=options.stacks, **looks()))
+        write_lines(chosen.format(whole=options.stacks, findings=findings or (), **looks()))
     return STUCK if findings else FINE

@@ -45,16 +45,12 @@ class CommandError(Exception):
 
 
 def looks() -> Dict[str, Any]:
-    """The options of `Snapshot.format` for the terminal."""
+    """The options of `Snapshot.format` and the like for the terminal."""
     return {
         "ascii_only": draws_in_ascii(encoding_of(sys.stdout)),
         "width": width_of_terminal(sys.stdout),
+        "color": wants_color(sys.stdout),
     }
-
-
-def uses_color() -> bool:
-    """Whether to use colours."""
-    return wants_color(sys.stdout)
 
 
 def write_lines(lines: Iterable[str]) -> None:

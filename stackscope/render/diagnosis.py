@@ -20,6 +20,7 @@ from stackscope.render.drawing import Layout, Link, plain
 from stackscope.render.paths import short_path, with_short_paths
 from stackscope.render.source import line_text
 from stackscope.render.stream import cut_line, wrapped
+from stackscope.render.stuck import SIGN
 from stackscope.render.words import (
     count,
     node_title,
@@ -86,7 +87,7 @@ KINDS_OF_WAITS = (
 
 
 def format_diagnosis(
-    diagnosis: Diagnosis, ascii_only: bool, short_paths: bool, width: int
+    diagnosis: Diagnosis, *, ascii_only: bool, short_paths: bool, width: int, color: bool
 ) -> List[str]:
     """See `Diagnosis.format`."""
     layout = Layout(ascii_only, width=width)
@@ -95,7 +96,8 @@ def format_diagnosis(
     if short_paths:
         lines = (with_short_paths(line, places) for line in lines)
     parts = (part for line in lines for part in fitting(line, width))
-    return plain((cut_line(part, width, layout.ellipsis) for part in parts), layout)
+    parts = (cut_line(part, width, layout.ellipsis) for part in parts)
+    return plain(parts, layout, color=color)
 
 
 def summary_lines(diagnosis: Diagnosis) -> Iterator[Line]:
@@ -158,13 +160,13 @@ def _kind_of_wait(waiting: Optional[Waiting]) -> int:
 
 
 def stuck_line(diagnosis: Diagnosis) -> Optional[Line]:
-    """Who is stuck, by numbers; ``None`` if nobody is."""
+    """Who is stuck, by numbers, with the sign that marks them; ``None`` if nobody is."""
     if not diagnosis.findings:
         return None
     nodes = [node for finding in diagnosis.findings for node in finding.nodes]
     behind = [node for finding in diagnosis.findings for node in finding.behind]
-    words = f"stuck: {counted(nodes)}{', and behind: ' + counted(behind) if behind else ''}"
-    return [("alert", words)]
+    words = f"{counted(nodes)}{', and behind: ' + counted(behind) if behind else ''}"
+    return [("alert", f"{SIGN} stuck: {words}"), ("note", ": see 'why'")]
 
 
 # ------------------------------------------------------------------------ one chain
