@@ -2,7 +2,8 @@
 
 It runs a script of ours in its main thread, which starts a thread and returns. The thread connects
 to us, gets our code, takes snapshots and sends them as JSON. How the process gets to run a script
-depends on its version: see `stackscope.remote.calling` and `stackscope.remote.gdb`.
+depends on its version: see `stackscope.remote.calling` and `stackscope.remote.gdb`. One that has
+called `stackscope.register` has our code, and is asked by its signal: that is the gentlest way.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from stackscope.remote.calling import (
 )
 from stackscope.remote.gdb import find_gdb, run_script
 from stackscope.remote.processes import Process
+from stackscope.remote.registered import ask_by_signal, may_be_asked
 from stackscope.safe.folders import nobody_else_can_replace
 
 TYPE_CHECKING = False
@@ -131,18 +133,21 @@ class Connection:
         self._progress = progress
         connection.settimeout(SECONDS_OF_SILENCE)
 
-    def begin(self) -> None:
-        """Send our code, if it isn't there.
+    def begin(self, *, brings_code: bool = True) -> None:
+        """Greet each other, and send our code, if it isn't there.
+
+        Args:
+            brings_code: Whether our code answers there; else that of the program's own package.
 
         Raises:
             AttachError: It can't be run there.
         """
-        code = bundle()
-        self._send_bytes(BOOT.encode())
+        if brings_code:
+            self._send_bytes(BOOT.encode())
         hello = self._receive("hello")
         self.version = str(hello.get("version"))
-        if not hello.get("is_there"):
-            self._send(code.sources)
+        if brings_code and not hello.get("is_there"):
+            self._send(bundle().sources)
 
     def ask(self, *, why: bool = False) -> Tuple[str, Optional[str]]:
         """Ask what it is doing.
@@ -241,17 +246,18 @@ def attach(
     check_process(pid, own="That is the process of this command itself.")
     process = Process(pid)
     _check_state(process)
-    connection = Connection(pid, _accepted(process, seconds), progress)
+    accepted, way = _accepted(process, seconds)
+    connection = Connection(pid, accepted, progress)
     try:
-        connection.begin()
+        connection.begin(brings_code=way is not ask_by_signal)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _accepted(process: Process, seconds: float) -> socket.socket:
-    """The connection of a process, by whatever way there is."""
+def _accepted(process: Process, seconds: float) -> Tuple[socket.socket, Way]:
+    """The connection of a process, by whatever way there is, and that way."""
     error: Optional[AttachError] = None
     ways = _ways(process)
     for way in ways:
@@ -264,7 +270,7 @@ def _accepted(process: Process, seconds: float) -> socket.socket:
             if not process.is_alive:
                 break
         else:
-            return accepted
+            return accepted, way
     raise error or _no_way(process)
 
 
@@ -288,7 +294,7 @@ def _check_state(process: Process) -> None:
 def _ways(process: Process) -> List[Way]:
     """The ways to ask a process, the best first."""
     version = process.version
-    ways: List[Way] = []
+    ways: List[Way] = [ask_by_signal] if may_be_asked(process) else []
     if not process.is_elsewhere and (version is None or version >= FIRST_WITH_REMOTE_EXEC):
         if hasattr(sys, "remote_exec") and version in (None, sys.version_info[:2]):
             ways.append(_by_remote_exec)
