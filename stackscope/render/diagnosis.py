@@ -14,7 +14,7 @@ from stackscope.model.diagnosis import (
     Finding,
 )
 from stackscope.model.saved import is_suspended, type_name_of
-from stackscope.model.snapshot import TaskNode, kind_of
+from stackscope.model.snapshot import TaskNode, kind_of, nodes_of
 from stackscope.model.stacks import Frame, Stack
 from stackscope.render.drawing import Layout, Link, plain
 from stackscope.render.paths import short_path, with_short_paths
@@ -67,6 +67,9 @@ MOST_NODES = 10
 MOST_FINDINGS = 20
 """The most findings that are drawn; of more there is the number."""
 
+MOST_PROCESSES = 4
+"""The most processes that are named because they are waited for."""
+
 INDENT = "  "
 
 KINDS_OF_WAITS = (
@@ -104,6 +107,7 @@ def summary_lines(diagnosis: Diagnosis) -> Iterator[Line]:
     """All findings, with an empty line between them; or that there are none."""
     if not diagnosis.findings:
         yield nothing_line(diagnosis)
+        yield from process_lines(diagnosis)
         return
     for index, finding in enumerate(diagnosis.findings[:MOST_FINDINGS]):
         if index:
@@ -113,6 +117,28 @@ def summary_lines(diagnosis: Diagnosis) -> Iterator[Line]:
     if left > 0:
         yield []
         yield [("note", f"{count(left, 'more finding')}")]
+    others = list(process_lines(diagnosis))
+    if others:
+        yield []
+        yield from others
+
+
+def process_lines(diagnosis: Diagnosis) -> Iterator[Line]:
+    """The child processes that are waited for, which may be asked as well."""
+    found: Dict[int, List[Node]] = {}
+    for node in nodes_of(diagnosis.snapshot):
+        for layer in node.waiting.layers() if node.waiting is not None else ():
+            for pid in layer.processes:
+                found.setdefault(pid, []).append(node)
+    for pid, nodes in list(found.items())[:MOST_PROCESSES]:
+        who = node_title(nodes[0]) if len(nodes) == 1 else counted(nodes)
+        verb = "waits" if len(nodes) == 1 else "wait"
+        yield [
+            ("note", f"{who} {verb} for process {pid}, which may be asked: stackscope why {pid}")
+        ]
+    left = len(found) - MOST_PROCESSES
+    if left > 0:
+        yield [("note", f"and {count(left, 'more process', 'more processes')}")]
 
 
 def nothing_line(diagnosis: Diagnosis) -> Line:
