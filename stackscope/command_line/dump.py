@@ -121,13 +121,21 @@ class _Asking:
         from stackscope.remote.attach import attach
 
         self._why = why
-        self._progress = Progress()
-        self._connection: Connection = attach(
-            options.pid, seconds=options.timeout, progress=self._progress
-        )
+        self._progress = progress = Progress()
+        progress.begin(f"attaching to process {options.pid}")
+        try:
+            self._connection: Connection = attach(
+                options.pid,
+                seconds=options.timeout,
+                doing=progress.begin,
+                progress=progress.search,
+            )
+        finally:
+            progress.end()
 
     def look(self) -> Found:
         """Ask once."""
+        self._progress.begin(f"process {self._connection.pid} looks at itself")
         try:
             snapshot, diagnosis = self._connection.ask(why=self._why)
         finally:

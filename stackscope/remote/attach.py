@@ -231,6 +231,7 @@ def attach(
     pid: int,
     *,
     seconds: float = SECONDS,
+    doing: Callable[[str], object] = len,
     progress: Optional[Callable[[List[float]], None]] = None,
 ) -> Connection:
     """Ask a process to answer.
@@ -238,6 +239,7 @@ def attach(
     Args:
         pid: The process.
         seconds: How long to wait for it.
+        doing: Called with what is being done, in words.
         progress: Called with what it tells while it works.
 
     Raises:
@@ -246,7 +248,8 @@ def attach(
     check_process(pid, own="That is the process of this command itself.")
     process = Process(pid)
     _check_state(process)
-    accepted, way = _accepted(process, seconds)
+    accepted, way = _accepted(process, seconds, doing)
+    doing(f"bringing our code to process {pid}")
     connection = Connection(pid, accepted, progress)
     try:
         connection.begin(brings_code=way is not ask_by_signal)
@@ -256,11 +259,14 @@ def attach(
     return connection
 
 
-def _accepted(process: Process, seconds: float) -> Tuple[socket.socket, Way]:
+def _accepted(
+    process: Process, seconds: float, doing: Callable[[str], object]
+) -> Tuple[socket.socket, Way]:
     """The connection of a process, by whatever way there is, and that way."""
     error: Optional[AttachError] = None
     ways = _ways(process)
     for way in ways:
+        doing(WORDS[way].format(process.pid))
         patience = seconds if way is ways[-1] else min(seconds, SECONDS_FOR_FIRST_WAY)
         try:
             (accepted,) = way(process, patience)
@@ -378,3 +384,12 @@ def _no_way(process: Process) -> AttachError:
         f"Process {process.pid} can't be attached to: before Python 3.14 (here {what}) it takes "
         f"gdb. {help_}; or have the program call stackscope.register() beforehand."
     )
+
+
+WORDS: Dict[Way, str] = {
+    ask_by_signal: "waiting for process {} to answer its signal",
+    _by_remote_exec: "waiting for process {} to run Python code",
+    _by_its_own_interpreter: "waiting for process {} to run Python code",
+    _by_gdb: "gdb attaches to process {} and reads its symbols",
+}
+"""What is being done, by the way."""

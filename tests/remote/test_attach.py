@@ -300,20 +300,28 @@ def test_by_gdb(program, name, monkeypatch):
 
 @needs_gdb
 @pytest.mark.parametrize("wait", [0.1, 0.4, 0.8])
-def test_interrupted_while_gdb_is_there(program, wait):
+def test_interrupted_while_gdb_is_there(program, wait, tmp_path):
     process = program("threads")
+    folder = tmp_path / "left"
+    folder.mkdir()
     code = "from stackscope.remote import attach as a; a._ways = lambda _: [a._by_gdb]\n"
     code += "from stackscope.command_line.main import main; main(['dump', '%d'])" % process.pid
     asking = subprocess.Popen(
         [sys.executable, "-c", code],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "TMPDIR": str(folder),
+            "XDG_STATE_HOME": str(folder),
+        },
     )
     time.sleep(wait)
     asking.send_signal(signal.SIGINT)
     asking.communicate(timeout=100)
     assert is_unharmed(process)
+    assert [path.name for path in folder.glob("**/*")] in ([], ["stackscope"])
     assert run_on(process) == "end"
     assert process.returncode == 0
 
