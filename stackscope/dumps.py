@@ -18,6 +18,8 @@ import signal
 import sys
 import time
 
+from stackscope.answering.mailbox import open_mailbox
+from stackscope.answering.serving import answer_request, is_answering
 from stackscope.glue import make_ready, without_locks
 from stackscope.model.snapshot import Snapshot
 from stackscope.model.stacks import Stack
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any, Callable, Dict, List, Mapping, Optional, Union
 
+    from stackscope.answering.mailbox import Mailbox
     from stackscope.model.diagnosis import Diagnosis
 
     File = Union[int, Any, None]
@@ -76,6 +79,9 @@ class _Registration:
 
 _registered: Dict[int, _Registration] = {}
 
+_mailbox: Optional[Mailbox] = None
+"""Where the command ``stackscope`` puts its requests; ``None`` if it can't."""
+
 _is_ignored_at_exit = False
 """Whether `_at_exit` will be called."""
 
@@ -87,6 +93,10 @@ def register(signum: int, file: File = None, chain: bool = False, **options: Any
     own objects; above it stands what `diagnose` finds by the waits alone, if anything is stuck. The
     program goes on afterwards. To be called in the main thread, where Python runs
     signal handlers.
+
+    On Linux, ``stackscope dump PID`` and ``stackscope why PID`` use such a signal, too, unless it
+    is one to ``chain``, and get an answer of their own. A file that only this user can read says
+    so.
 
     Args:
         signum: The signal, such as ``signal.SIGUSR1``. Registering one again replaces ``file``,
@@ -134,6 +144,7 @@ def register(signum: int, file: File = None, chain: bool = False, **options: Any
         raise
     if known is not None:
         known.writer.close()
+    _tell_signals()
 
 
 def unregister(signum: int) -> bool:
@@ -161,7 +172,23 @@ def unregister(signum: int) -> bool:
         _set_handler(number, signal.SIG_DFL if previous is None else previous, "unregister")
     del _registered[number]
     registration.writer.close()
+    _tell_signals()
     return True
+
+
+def _tell_signals() -> None:
+    """Say by which signals this process may be asked. One that is chained does something else, too.
+
+    It is said in a file that only this user can read: see `stackscope.answering.mailbox`.
+    """
+    global _mailbox  # noqa: PLW0603
+    numbers = [number for number, one in _registered.items() if not one.chain]
+    if _mailbox is not None and _mailbox.pid != os.getpid():
+        _mailbox = None  # it is the parent's
+    if _mailbox is None and numbers:
+        _mailbox = open_mailbox()
+    if _mailbox is not None:
+        _mailbox.tell(numbers)
 
 
 def _set_handler(number: int, handler: Any, caller: str) -> None:
@@ -201,7 +228,7 @@ def _on_signal(signum: int, frame: Optional[FrameType]) -> None:
         return
     # Else it came while the last one was being answered. The frames tell that, for an exception may
     # leave anything else in a wrong state.
-    if not is_called_by(_dump.__code__):
+    if not is_called_by(_dump.__code__) and (registration.chain or not _answers_request()):
         # What is done afterwards may end the process.
         write = registration.output.write if registration.chain else registration.writer.write
         dump = _Dump(registration.output, write, registration.options, frame, is_ours=False)
@@ -213,6 +240,17 @@ def _on_signal(signum: int, frame: Optional[FrameType]) -> None:
             pass  # there is no room for so much as to say so
     if registration.chain:
         _call_previous(signum, registration.previous, frame)
+
+
+def _answers_request() -> bool:
+    """Whether the signal was one of the command ``stackscope``, which is answered by a thread."""
+    requests = None if _mailbox is None else _mailbox.take()
+    for request in requests or ():
+        try:
+            _original("start_new_thread")(answer_request, (request,))
+        except RuntimeError:  # the interpreter exits, or there are too many
+            pass
+    return requests is not None
 
 
 def _be_ignored_at_exit() -> None:
@@ -228,6 +266,8 @@ def _at_exit() -> None:
     When the interpreter has ended all else, it takes Python's handlers away, and then they would
     end the process. What has been written only in part is written to its end.
     """
+    if _mailbox is not None:
+        _mailbox.close()
     for writer in _busy:
         writer.wait()
     for number, registration in list(_registered.items()):
@@ -569,6 +609,7 @@ def _lines(
         node
         for node in snapshot.threads
         if not (node.is_here and is_ours)
+        and not is_answering(node)
         and not any(frame.pyframe.f_code is _Writer.run.__code__ for frame in node.stack.frames)
     ]
     for thread in snapshot.threads:
@@ -577,10 +618,13 @@ def _lines(
         thread.is_here = False  # this code isn't what it does
     for loop in snapshot.loops:
         loop.is_here = False
-    lines = snapshot.format(ascii_only=ascii_only, **options)
-    if diagnosis is None or not diagnosis.findings:
+    findings = () if diagnosis is None else diagnosis.findings
+    lines = snapshot.format(ascii_only=ascii_only, findings=findings, **options)
+    if diagnosis is None or not findings:
         return lines
-    first = diagnosis.format(ascii_only=ascii_only, width=options["width"])
+    first = diagnosis.format(
+        ascii_only=ascii_only, width=options["width"], color=options.get("color", False)
+    )
     return [*first, "\n", *lines]
 
 
@@ -633,8 +677,12 @@ def _destination(file: File) -> FileBeyondBuffers:
         raise
 
 
+GIVEN = ("ascii_only", "findings")
+"""What a dump finds out by itself."""
+
+
 def _check(options: Mapping[str, Any]) -> None:
     known = Snapshot.format.__kwdefaults__ or {}
     for name in options:
-        if name not in known or name == "ascii_only":
+        if name not in known or name in GIVEN:
             raise TypeError(f"{name} is no option of a dump: see Snapshot.format()")

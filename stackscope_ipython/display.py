@@ -112,6 +112,7 @@ class Display:
             show_contexts=self.request.contexts,
             ascii_only=self.request.has("ascii"),
             width=self.console.width,
+            findings=view.findings,
         )
         text = "\n".join([headline, "".join(lines).rstrip("\n"), *self._own(view)])
         self.show(text, lambda: f"<div>{escape(headline)}</div>{self._overview_html(view)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stackscope.render.items import item_lines
+from stackscope.render.stuck import SIGN, is_stuck, stuck_by
 from stackscope.render.tasks import task_lines
 from stackscope.render.threads import is_idle, thread_lines
 from stackscope.render.words import count, number_ranges
@@ -10,7 +11,7 @@ from stackscope.safe.text import safe_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Iterator, Mapping, Sequence
+    from typing import AbstractSet, Iterator, Mapping, Sequence, Tuple
 
     from stackscope import Finding, Snapshot, ThreadNode
     from stackscope.render.drawing import Line
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from stackscope_pdb.output.console import Console
 
     Changes = Mapping[int, str]
+    Stuck = AbstractSet[Tuple[str, int]]
 
 HINT = " ('%stackscope --filter TEXT' finds them)"
 """What is said where tasks or threads are left out of a table."""
@@ -37,12 +39,12 @@ def overview_lines(view: View, console: Console, changes: Changes) -> Iterator[L
     """
     snapshot = view.snapshot
     items = [node for top in snapshot.items for node in top.walk()]
-    tasks = list(task_lines(snapshot, None, console, hint=HINT, changes=changes))
-    yield from tasks
-    yield from item_lines(items, console, hint=HINT)
+    stuck = stuck_by(view.findings)
+    yield from task_lines(snapshot, None, console, hint=HINT, changes=changes, stuck=stuck)
+    yield from item_lines(items, console, hint=HINT, stuck=stuck)
     if not any(True for _ in snapshot.tasks()) and not items:
         yield [("note", _no_task(view))]
-    yield from _threads(snapshot, console, changes)
+    yield from _threads(snapshot, console, changes, stuck)
     yield from _findings(view.findings)
     own = own_line(view)
     if own:
@@ -55,16 +57,20 @@ def _no_task(view: View) -> str:
     return f"No task {'of yours ' if view.tasks else ''}is alive in this process."
 
 
-def _threads(snapshot: Snapshot, console: Console, changes: Changes) -> Iterator[Line]:
+def _threads(
+    snapshot: Snapshot, console: Console, changes: Changes, stuck: Stuck
+) -> Iterator[Line]:
     """The threads that aren't idle, but for those whose loops are shown above."""
     names = [node.name for node in snapshot.threads]
     of_loops = {loop.thread for loop in snapshot.loops if names.count(loop.thread or "") == 1}
     rest = [node for node in snapshot.threads if node.name not in of_loops or _has_wait(node)]
-    busy = [node for node in rest if node.is_here or not is_idle(node)]
+    busy = [node for node in rest if node.is_here or not is_idle(node) or is_stuck([node], stuck)]
     if busy:
         noun = "thread" if len(rest) == len(snapshot.threads) else "other thread"
         yield [("header", f"{count(len(busy), noun)}:")]
-        yield from thread_lines(busy, None, (), console, hint=HINT, at_stop=False, changes=changes)
+        yield from thread_lines(
+            busy, None, (), console, hint=HINT, at_stop=False, changes=changes, stuck=stuck
+        )
     idle = len(rest) - len(busy)
     if idle:
         shown = set(map(id, busy))
@@ -80,7 +86,7 @@ def _has_wait(node: ThreadNode) -> bool:
 def _findings(findings: Sequence[Finding]) -> Iterator[Line]:
     """What is stuck, in a line each."""
     for finding in findings[:MOST_FINDINGS]:
-        yield [("alert", f"stuck: {safe_line(finding.text)}")]
+        yield [("alert", f"{SIGN} stuck: {safe_line(finding.text)}")]
     if findings:
         left = len(findings) - MOST_FINDINGS
         more = f"{left} more are stuck; " if left > 0 else ""

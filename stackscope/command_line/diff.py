@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stackscope.command_line.options import parser_of
-from stackscope.command_line.output import FINE, filtered, looks, uses_color, write_lines
+from stackscope.command_line.output import FINE, filtered, looks, write_lines
 from stackscope.command_line.show import load_snapshot
 
 TYPE_CHECKING = False
@@ -28,5 +28,5 @@ def diff(words: Sequence[str]) -> int:
     earlier, later = (
         filtered(load_snapshot(path), options.filter) for path in (options.earlier, options.later)
     )
-    write_lines(earlier.diff(later).format(color=uses_color(), **looks()))
+    write_lines(earlier.diff(later).format(**looks()))
     return FINE

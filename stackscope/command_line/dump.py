@@ -17,7 +17,6 @@ from stackscope.command_line.output import (
     Progress,
     filtered,
     looks,
-    uses_color,
     write_file,
     write_lines,
 )
@@ -122,13 +121,21 @@ class _Asking:
         from stackscope.remote.attach import attach
 
         self._why = why
-        self._progress = Progress()
-        self._connection: Connection = attach(
-            options.pid, seconds=options.timeout, progress=self._progress
-        )
+        self._progress = progress = Progress()
+        progress.begin(f"attaching to process {options.pid}")
+        try:
+            self._connection: Connection = attach(
+                options.pid,
+                seconds=options.timeout,
+                doing=progress.begin,
+                progress=progress.search,
+            )
+        finally:
+            progress.end()
 
     def look(self) -> Found:
         """Ask once."""
+        self._progress.begin(f"process {self._connection.pid} looks at itself")
         try:
             snapshot, diagnosis = self._connection.ask(why=self._why)
         finally:
@@ -166,7 +173,7 @@ def _ask(options: Namespace) -> int:
                 difference = filtered(earlier, options.filter).diff(
                     filtered(found.snapshot, options.filter)
                 )
-                write_lines(difference.format(color=uses_color(), **looks()))
+                write_lines(difference.format(**looks()))
             else:
                 _show(found, options)
     finally:
@@ -196,5 +203,5 @@ def show_found(snapshot: Snapshot, diagnosis: Optional[Diagnosis], options: Name
     else:
         if diagnosis is not None:
             write_lines([*diagnosis.format(**looks()), "\n"])
-        write_lines(chosen.format(whole=options.stacks, **looks()))
+        write_lines(chosen.format(whole=options.stacks, findings=findings or (), **looks()))
     return STUCK if findings else FINE

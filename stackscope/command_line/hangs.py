@@ -93,7 +93,7 @@ class _Watch:
             f"\n+++ stackscope: process {os.getpid()} is stuck, {now} +++\n",
             *diagnosis.format(**options),  # type: ignore[arg-type]
             "\n",
-            *diagnosis.snapshot.format(**options),  # type: ignore[arg-type]
+            *diagnosis.snapshot.format(findings=diagnosis.findings, **options),  # type: ignore[arg-type]
             f"+++ end of why process {os.getpid()} is stuck +++\n",
         ]
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+import time
+from threading import Event, Thread
 
 from stackscope.render.stream import (
+    beginning,
     draws_in_ascii,
     encodable,
     encoding_of,
@@ -40,21 +43,23 @@ FINE, STUCK, WRONG_USE, NOT_DONE = 0, 1, 2, 3
 """The statuses that the command ends with."""
 
 
+SECONDS_IN_SILENCE = 1.0
+"""How long something may take before anything is said of it."""
+
+SECONDS_BETWEEN_LINES = 0.2
+
+
 class CommandError(Exception):
     """A sentence for the user: why it can't be done."""
 
 
 def looks() -> Dict[str, Any]:
-    """The options of `Snapshot.format` for the terminal."""
+    """The options of `Snapshot.format` and the like for the terminal."""
     return {
         "ascii_only": draws_in_ascii(encoding_of(sys.stdout)),
         "width": width_of_terminal(sys.stdout),
+        "color": wants_color(sys.stdout),
     }
-
-
-def uses_color() -> bool:
-    """Whether to use colours."""
-    return wants_color(sys.stdout)
 
 
 def write_lines(lines: Iterable[str]) -> None:
@@ -135,24 +140,48 @@ def filtered(snapshot: Snapshot, text: Optional[str], findings: Any = None) -> S
 
 
 class Progress:
-    """Tells how far something is that takes more than a second, on a terminal."""
+    """Tells on a terminal what is being done, and for how long, once that takes some time."""
 
     def __init__(self) -> None:
         self._is_shown = is_terminal(sys.stderr)
-        self._length = 0
+        self._words = ""
+        self._ended: Optional[Event] = None
+        self._thread: Optional[Thread] = None
 
-    def __call__(self, told: List[float]) -> None:
-        """Show what a process tells."""
-        if self._is_shown and told:
-            self._write(f"looking for what could end the waits: {told[0]:.0%}")
+    def begin(self, words: str) -> None:
+        """Say what is being done from now on."""
+        self._words = words
+        if self._is_shown and self._ended is None:
+            self._ended = Event()
+            self._thread = Thread(target=self._tell, args=[self._ended], daemon=True)
+            self._thread.start()
+
+    def search(self, told: List[float]) -> None:
+        """Say how much of a search is done."""
+        if told:
+            self._words = f"looking for what could end the waits: {told[0]:.0%}"
 
     def end(self) -> None:
         """Take it away."""
-        if self._length:
-            self._write("")
-            self._length = 0
+        if self._ended is not None and self._thread is not None:
+            self._ended.set()
+            self._thread.join()
+            self._ended = self._thread = None
 
-    def _write(self, text: str) -> None:
-        sys.stderr.write("\r" + text.ljust(self._length) + ("\r" if not text else ""))
-        sys.stderr.flush()
-        self._length = len(text)
+    def _tell(self, ended: Event) -> None:
+        begun = time.monotonic()
+        width = 0
+        if not ended.wait(SECONDS_IN_SILENCE):
+            while not ended.wait(SECONDS_BETWEEN_LINES):
+                passed = time.monotonic() - begun
+                line = encodable(f"{self._words} ({passed:.0f} s)", sys.stderr)
+                line = beginning(line, width_of_terminal(sys.stderr) - 1)
+                _write_over(line, width)
+                width = len(line)
+            _write_over("", width)
+
+
+def _write_over(line: str, width: int) -> None:
+    """Write a line over another one, which was so wide."""
+    sys.stderr.write(f"\r{' ' * width}\r{line}")
+    sys.stderr.flush()

@@ -161,7 +161,12 @@ class Diagnosis:
         return "".join(self.format())
 
     def format(
-        self, *, ascii_only: bool = False, short_paths: bool = True, width: int = 120
+        self,
+        *,
+        ascii_only: bool = False,
+        short_paths: bool = True,
+        width: int = 120,
+        color: bool = False,
     ) -> List[str]:
         """Draw the findings, or say that nothing is stuck, and what is waited for.
 
@@ -170,6 +175,7 @@ class Diagnosis:
             short_paths: Write paths relative to the current folder, to the home folder, or to the
                 folder of libraries.
             width: How many columns a line should take. What is wrong is never cut.
+            color: Use colours, by ANSI escape sequences.
 
         Returns:
             The lines, each ending in a newline.
@@ -180,7 +186,9 @@ class Diagnosis:
             return [f"{exc}\n"]
         from stackscope.render.diagnosis import format_diagnosis
 
-        return format_diagnosis(self, ascii_only, short_paths, width)
+        return format_diagnosis(
+            self, ascii_only=ascii_only, short_paths=short_paths, width=width, color=color
+        )
 
     def to_html(self, *, full: bool = False, max_bytes: int = 1_900_000) -> str:
         """The findings as HTML, above the tree that `Snapshot.to_html` draws.

@@ -11,7 +11,7 @@ from stackscope.safe.loading import TooEarly, load
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import threading
-    from typing import Dict, Iterable, Iterator, List, Optional, Protocol, Sequence, Union
+    from typing import Dict, Iterable, Iterator, List, Optional, Protocol, Sequence, Tuple, Union
 
     from stackscope.model.difference import Difference
     from stackscope.model.saved import Places
@@ -37,6 +37,7 @@ __all__ = [
     "Snapshot",
     "TaskNode",
     "ThreadNode",
+    "key_of",
     "kind_of",
     "nodes_of",
 ]
@@ -407,6 +408,8 @@ class Snapshot:
         short_paths: bool = True,
         width: int = 120,
         whole: bool = False,
+        color: bool = False,
+        findings: Iterable[Finding] = (),
     ) -> List[str]:
         """Draw everything: first a table of all tasks and threads, then the stacks as one tree.
 
@@ -427,6 +430,8 @@ class Snapshot:
                 folder of libraries.
             width: How many columns the tables may take.
             whole: Leave out nothing, whatever ``max_alike``, ``fold`` and ``short_paths`` say.
+            color: Use colours, by ANSI escape sequences.
+            findings: What a diagnosis has found. Those that are stuck by it are marked by a ``!``.
 
         Returns:
             The lines, each ending in a newline.
@@ -447,6 +452,8 @@ class Snapshot:
             fold=fold and not whole,
             short_paths=short_paths and not whole,
             width=width,
+            color=color,
+            findings=findings,
         )
         return format_snapshot(self, options)
 
@@ -545,6 +552,13 @@ def kind_of(node: Node) -> str:
     if isinstance(node, TaskNode):
         return "task"
     return "thread" if isinstance(node, ThreadNode) else node.kind
+
+
+def key_of(node: Node) -> Tuple[str, int]:
+    """Who a node is, in whatever snapshot. A thread that has no number has an identifier."""
+    if isinstance(node, ThreadNode) and not node.number:
+        return "ident", node.ident
+    return kind_of(node), node.number
 
 
 def nodes_of(snapshot: Snapshot) -> Iterator[Node]:

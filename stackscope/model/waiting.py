@@ -56,6 +56,8 @@ class Waiting:
         amounts: Other numbers, such as how full a queue is.
         other_end: How many there are at the other end of a channel, who may end the wait.
         resource: What outside of the program it waits for: ``"127.0.0.1:8080"``, ``"process 71"``.
+        processes: The numbers of the processes that may end it, where these are children of this
+            one.
         thread: The name of the thread that does what it waits for.
         thread_number: The number of that thread, if others have the same name.
         workers: The threads that do it, or that are busy with what comes before it in the queue of
@@ -90,6 +92,7 @@ class Waiting:
     amounts: List[Amount] = new(list)
     other_end: Optional[Amount] = None
     resource: Optional[str] = None
+    processes: List[int] = new(list)
     thread: Optional[str] = None
     thread_number: Optional[int] = None
     workers: List[object] = new(list)
@@ -138,6 +141,7 @@ class Waiting:
         self.is_wrapper = self.is_time_limit = False
         self.function = self.pool = self.ahead = self.loop_thread = self.awaiting = None
         self.amounts, self.notes, self.parts, self.workers = [], [], [], []
+        self.processes = []
 
     def wrap(self) -> None:
         """For hooks: make what the calls below have told the ``inner`` wait of what comes now."""

@@ -2,7 +2,8 @@
 
 It runs a script of ours in its main thread, which starts a thread and returns. The thread connects
 to us, gets our code, takes snapshots and sends them as JSON. How the process gets to run a script
-depends on its version: see `stackscope.remote.calling` and `stackscope.remote.gdb`.
+depends on its version: see `stackscope.remote.calling` and `stackscope.remote.gdb`. One that has
+called `stackscope.register` has our code, and is asked by its signal: that is the gentlest way.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from stackscope.remote.calling import (
 )
 from stackscope.remote.gdb import find_gdb, run_script
 from stackscope.remote.processes import Process
+from stackscope.remote.registered import ask_by_signal, may_be_asked
 from stackscope.safe.folders import nobody_else_can_replace
 
 TYPE_CHECKING = False
@@ -131,18 +133,21 @@ class Connection:
         self._progress = progress
         connection.settimeout(SECONDS_OF_SILENCE)
 
-    def begin(self) -> None:
-        """Send our code, if it isn't there.
+    def begin(self, *, brings_code: bool = True) -> None:
+        """Greet each other, and send our code, if it isn't there.
+
+        Args:
+            brings_code: Whether our code answers there; else that of the program's own package.
 
         Raises:
             AttachError: It can't be run there.
         """
-        code = bundle()
-        self._send_bytes(BOOT.encode())
+        if brings_code:
+            self._send_bytes(BOOT.encode())
         hello = self._receive("hello")
         self.version = str(hello.get("version"))
-        if not hello.get("is_there"):
-            self._send(code.sources)
+        if brings_code and not hello.get("is_there"):
+            self._send(bundle().sources)
 
     def ask(self, *, why: bool = False) -> Tuple[str, Optional[str]]:
         """Ask what it is doing.
@@ -226,6 +231,7 @@ def attach(
     pid: int,
     *,
     seconds: float = SECONDS,
+    doing: Callable[[str], object] = len,
     progress: Optional[Callable[[List[float]], None]] = None,
 ) -> Connection:
     """Ask a process to answer.
@@ -233,6 +239,7 @@ def attach(
     Args:
         pid: The process.
         seconds: How long to wait for it.
+        doing: Called with what is being done, in words.
         progress: Called with what it tells while it works.
 
     Raises:
@@ -241,20 +248,25 @@ def attach(
     check_process(pid, own="That is the process of this command itself.")
     process = Process(pid)
     _check_state(process)
-    connection = Connection(pid, _accepted(process, seconds), progress)
+    accepted, way = _accepted(process, seconds, doing)
+    doing(f"bringing our code to process {pid}")
+    connection = Connection(pid, accepted, progress)
     try:
-        connection.begin()
+        connection.begin(brings_code=way is not ask_by_signal)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _accepted(process: Process, seconds: float) -> socket.socket:
-    """The connection of a process, by whatever way there is."""
+def _accepted(
+    process: Process, seconds: float, doing: Callable[[str], object]
+) -> Tuple[socket.socket, Way]:
+    """The connection of a process, by whatever way there is, and that way."""
     error: Optional[AttachError] = None
     ways = _ways(process)
     for way in ways:
+        doing(WORDS[way].format(process.pid))
         patience = seconds if way is ways[-1] else min(seconds, SECONDS_FOR_FIRST_WAY)
         try:
             (accepted,) = way(process, patience)
@@ -264,7 +276,7 @@ def _accepted(process: Process, seconds: float) -> socket.socket:
             if not process.is_alive:
                 break
         else:
-            return accepted
+            return accepted, way
     raise error or _no_way(process)
 
 
@@ -288,7 +300,7 @@ def _check_state(process: Process) -> None:
 def _ways(process: Process) -> List[Way]:
     """The ways to ask a process, the best first."""
     version = process.version
-    ways: List[Way] = []
+    ways: List[Way] = [ask_by_signal] if may_be_asked(process) else []
     if not process.is_elsewhere and (version is None or version >= FIRST_WITH_REMOTE_EXEC):
         if hasattr(sys, "remote_exec") and version in (None, sys.version_info[:2]):
             ways.append(_by_remote_exec)
@@ -372,3 +384,12 @@ def _no_way(process: Process) -> AttachError:
         f"Process {process.pid} can't be attached to: before Python 3.14 (here {what}) it takes "
         f"gdb. {help_}; or have the program call stackscope.register() beforehand."
     )
+
+
+WORDS: Dict[Way, str] = {
+    ask_by_signal: "waiting for process {} to answer its signal",
+    _by_remote_exec: "waiting for process {} to run Python code",
+    _by_its_own_interpreter: "waiting for process {} to run Python code",
+    _by_gdb: "gdb attaches to process {} and reads its symbols",
+}
+"""What is being done, by the way."""

@@ -18,6 +18,7 @@
 `difference`  what is different between two snapshots
 `paths`       short paths of source files
 `words`       what tasks, loops and waits are called, everywhere
+`stuck`       who is marked as stuck
 `style`       the kinds of spans that a line is made of, and their colours: one table
 `stream`      what a terminal or file takes: colours, characters, columns
 `errors`      the errors of extractions

@@ -14,6 +14,7 @@ from __future__ import annotations
 import sys
 
 from stackscope.render.stream import padded, width_of
+from stackscope.render.stuck import SIGN
 from stackscope.render.words import shortened
 from stackscope.safe.text import safe_text
 
@@ -64,6 +65,7 @@ class Row:
         kind: The kind of span that the state is.
         is_current: Whether to mark it.
         change: A sign that says that it has changed, to be put there otherwise.
+        is_stuck: Whether to say that it is stuck.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class Row:
         kind: str = "state",
         is_current: bool = False,
         change: str = "",
+        is_stuck: bool = False,
     ) -> None:
         self.number = number
         self.tree = tree
@@ -88,6 +91,14 @@ class Row:
         self.source = source
         self.is_current = is_current
         self.change = change
+        self.is_stuck = is_stuck
+
+    def marks(self) -> Line:
+        """What stands before its number, in two columns."""
+        sign = SIGN if self.is_stuck else ""
+        if self.is_current:
+            return [("current", ">"), ("alert", sign or " ")]
+        return [("alert", f"{self.change}{sign}".ljust(2))]
 
 
 class Table:
@@ -153,12 +164,12 @@ class Table:
         needed = len(GAP) + min(width_of(row.source), NARROWEST_SOURCE)
         has_source = self.has_sources and spare >= needed > len(GAP)
         return [
-            ("current", "> ") if row.is_current else ("alert", row.change.ljust(2)),
+            *row.marks(),
             ("number", row.number.rjust(self.number)),
             ("guide", f" {row.tree}"),
             ("taskname", name),
             ("text", " " * behind_name + GAP),
-            (row.kind, state + " " * behind_state + GAP),
+            ("alert" if row.is_stuck else row.kind, state + " " * behind_state + GAP),
             ("place", padded(place, self.place) + GAP if has_source else place),
             ("source", row.source if has_source else ""),
         ]

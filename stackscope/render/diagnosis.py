@@ -15,12 +15,13 @@ from stackscope.model.diagnosis import (
     Finding,
 )
 from stackscope.model.saved import is_suspended, type_name_of
-from stackscope.model.snapshot import TaskNode, kind_of
+from stackscope.model.snapshot import TaskNode, kind_of, nodes_of
 from stackscope.model.stacks import Frame, Stack
 from stackscope.render.drawing import Layout, Link, plain
 from stackscope.render.paths import short_path, with_short_paths
 from stackscope.render.source import line_text
 from stackscope.render.stream import cut_line, wrapped
+from stackscope.render.stuck import SIGN
 from stackscope.render.words import (
     count,
     node_title,
@@ -67,6 +68,9 @@ MOST_NODES = 10
 MOST_FINDINGS = 20
 """The most findings that are drawn; of more there is the number."""
 
+MOST_PROCESSES = 4
+"""The most processes that are named because they are waited for."""
+
 INDENT = "  "
 
 KINDS_OF_WAITS = (
@@ -87,7 +91,7 @@ KINDS_OF_WAITS = (
 
 
 def format_diagnosis(
-    diagnosis: Diagnosis, ascii_only: bool, short_paths: bool, width: int
+    diagnosis: Diagnosis, *, ascii_only: bool, short_paths: bool, width: int, color: bool
 ) -> List[str]:
     """See `Diagnosis.format`."""
     layout = Layout(ascii_only, width=width)
@@ -96,13 +100,15 @@ def format_diagnosis(
     if short_paths:
         lines = (with_short_paths(line, places) for line in lines)
     parts = (part for line in lines for part in fitting(line, width))
-    return plain((cut_line(part, width, layout.ellipsis) for part in parts), layout)
+    parts = (cut_line(part, width, layout.ellipsis) for part in parts)
+    return plain(parts, layout, color=color)
 
 
 def summary_lines(diagnosis: Diagnosis) -> Iterator[Line]:
     """All findings, with an empty line between them; or that there are none."""
     if not diagnosis.findings:
         yield nothing_line(diagnosis)
+        yield from process_lines(diagnosis)
         return
     for index, finding in enumerate(diagnosis.findings[:MOST_FINDINGS]):
         if index:
@@ -112,6 +118,28 @@ def summary_lines(diagnosis: Diagnosis) -> Iterator[Line]:
     if left > 0:
         yield []
         yield [("note", f"{count(left, 'more finding')}")]
+    others = list(process_lines(diagnosis))
+    if others:
+        yield []
+        yield from others
+
+
+def process_lines(diagnosis: Diagnosis) -> Iterator[Line]:
+    """The child processes that are waited for, which may be asked as well."""
+    found: Dict[int, List[Node]] = {}
+    for node in nodes_of(diagnosis.snapshot):
+        for layer in node.waiting.layers() if node.waiting is not None else ():
+            for pid in layer.processes:
+                found.setdefault(pid, []).append(node)
+    for pid, nodes in list(found.items())[:MOST_PROCESSES]:
+        who = node_title(nodes[0]) if len(nodes) == 1 else counted(nodes)
+        verb = "waits" if len(nodes) == 1 else "wait"
+        yield [
+            ("note", f"{who} {verb} for process {pid}, which may be asked: stackscope why {pid}")
+        ]
+    left = len(found) - MOST_PROCESSES
+    if left > 0:
+        yield [("note", f"and {count(left, 'more process', 'more processes')}")]
 
 
 def nothing_line(diagnosis: Diagnosis) -> Line:
@@ -159,13 +187,13 @@ def _kind_of_wait(waiting: Optional[Waiting]) -> int:
 
 
 def stuck_line(diagnosis: Diagnosis) -> Optional[Line]:
-    """Who is stuck, by numbers; ``None`` if nobody is."""
+    """Who is stuck, by numbers, with the sign that marks them; ``None`` if nobody is."""
     if not diagnosis.findings:
         return None
     nodes = [node for finding in diagnosis.findings for node in finding.nodes]
     behind = [node for finding in diagnosis.findings for node in finding.behind]
-    words = f"stuck: {counted(nodes)}{', and behind: ' + counted(behind) if behind else ''}"
-    return [("alert", words)]
+    words = f"{counted(nodes)}{', and behind: ' + counted(behind) if behind else ''}"
+    return [("alert", f"{SIGN} stuck: {words}"), ("note", ": see 'why'")]
 
 
 # ------------------------------------------------------------------------ one chain

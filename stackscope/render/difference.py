@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from stackscope.model.snapshot import kind_of
-from stackscope.render.drawing import Layout
+from stackscope.render.drawing import Layout, plain
 from stackscope.render.stream import cut_line
-from stackscope.render.style import styled
 from stackscope.render.words import count, node_title, number_ranges, place_text, state_parts
 from stackscope.safe.text import safe_text
 from stackscope.snapshot.user_code import innermost_user_frame
@@ -28,11 +27,7 @@ def format_difference(
     layout = Layout(ascii_only, width=width)
     arrow = " -> " if ascii_only else " → "
     lines = (cut_line(line, width, layout.ellipsis) for line in _lines(difference, arrow))
-    drawn = map(styled, lines) if color else ("".join(text for _, text in line) for line in lines)
-    texts = (line.rstrip() + "\n" for line in drawn)
-    if ascii_only:
-        return [text.encode("ascii", "backslashreplace").decode("ascii") for text in texts]
-    return list(texts)
+    return plain(lines, layout, color=color)
 
 
 def _lines(difference: Difference, arrow: str) -> Iterator[Line]:

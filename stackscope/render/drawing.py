@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Iterator, List, NamedTuple, Tuple, Union
 
+from stackscope.render.style import styled
+
 if TYPE_CHECKING:
     from typing import Iterable, Optional, Protocol, Sequence, Set
 
@@ -244,9 +246,12 @@ def why_omitted(stack: int, inside: Set[int], layout: Layout) -> str:
     return "the stack around this, again" if stack in inside else ""
 
 
-def plain(lines: Iterable[Line], layout: Layout) -> List[str]:
-    """The lines as strings, each ending in a newline."""
-    texts = ["".join([text for _, text in line]) + "\n" for line in lines]
+def plain(lines: Iterable[Line], layout: Layout, *, color: bool = False) -> List[str]:
+    """The lines as strings, each ending in a newline; with ANSI escape sequences for colours."""
+    if color:
+        texts = [styled(line) + "\n" for line in lines]
+    else:
+        texts = ["".join([text for _, text in line]) + "\n" for line in lines]
     if layout.guides.ascii_only:
         return [text.encode("ascii", "backslashreplace").decode("ascii") for text in texts]
     return texts

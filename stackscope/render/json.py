@@ -103,6 +103,7 @@ SIMPLE_FIELDS = (
     "place",
     "count",
     "resource",
+    "processes",
     "thread",
     "thread_number",
     "function",

@@ -9,8 +9,9 @@ from __future__ import annotations
 from stackscope.model.filters import KEYS, Facts, Filter, FilterError, last_word, quoted
 from stackscope.model.pruning import pruned
 from stackscope.model.saved import type_name_of
-from stackscope.model.snapshot import TaskNode, ThreadNode, kind_of
+from stackscope.model.snapshot import TaskNode, ThreadNode, key_of
 from stackscope.model.stacks import Context
+from stackscope.render.stuck import stuck_by
 from stackscope.render.words import (
     age_bounds,
     place_text,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from stackscope.model.snapshot import Finding, Node, Snapshot
     from stackscope.model.stacks import Frame
+    from stackscope.render.stuck import Stuck
 
 __all__ = ["filter_completions", "filtered"]
 
@@ -61,15 +63,11 @@ class _Looks:
     def __init__(self, snapshot: Snapshot, findings: Optional[Iterable[Finding]] = None) -> None:
         self.snapshot = snapshot
         self.libraries = {id(node): loop.library for loop in snapshot.loops for node in loop.walk()}
-        groups = snapshot.cycles if findings is None else [one.nodes for one in findings]
-        self.stuck = {self.key(node) for group in groups for node in group}
+        if findings is None:
+            self.stuck: Stuck = {key_of(node) for circle in snapshot.cycles for node in circle}
+        else:
+            self.stuck = stuck_by(findings)
         self.places: Dict[Tuple[int, int], str] = {}
-
-    def key(self, node: Node) -> Tuple[str, int]:
-        """Who a node is, in whatever snapshot. A thread that has no number has an identifier."""
-        if isinstance(node, ThreadNode) and not node.number:
-            return "ident", node.ident
-        return kind_of(node), node.number
 
     def knows_ages(self) -> bool:
         """Whether anything is known of the age of any task, if there are tasks."""
@@ -106,7 +104,7 @@ class _NodeFacts(Facts):
         return age_bounds(self.node, self.looks.snapshot)
 
     def is_stuck(self) -> bool:
-        return self.looks.key(self.node) in self.looks.stuck
+        return key_of(self.node) in self.looks.stuck
 
 
 def _frames(node: Node) -> List[Frame]:

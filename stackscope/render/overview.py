@@ -10,6 +10,7 @@ from stackscope.model.stacks import Stack
 from stackscope.render.front_ends import file_of
 from stackscope.render.items import item_lines
 from stackscope.render.paths import short_path
+from stackscope.render.stuck import NOBODY, is_stuck
 from stackscope.render.tasks import LoopTable
 from stackscope.render.threads import thread_lines
 from stackscope.render.words import (
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from stackscope.model.saved import Places
     from stackscope.model.snapshot import LoopNode, Snapshot, TaskNode, ThreadNode
     from stackscope.render.drawing import Layout, Line
+    from stackscope.render.stuck import Stuck
 
 __all__ = [
     "circle_lines",
@@ -53,14 +55,16 @@ LATE = 0.1
 """Seconds that a loop has to be late to be said to have stood for them."""
 
 
-def loop_lines(snapshot: Snapshot, layout: Layout, max_alike: Optional[int]) -> Iterator[Line]:
+def loop_lines(
+    snapshot: Snapshot, layout: Layout, max_alike: Optional[int], stuck: Stuck = NOBODY
+) -> Iterator[Line]:
     """The table of the tasks of each loop; above it what a loop that is stuck stands in."""
     for loop in snapshot.loops:
         line = headline(loop, snapshot.threads, snapshot.places)
         if line is not None:
             yield line
         yield loop_title(loop)
-        passed = {} if max_alike is None else _of_libraries(loop)
+        passed = {} if max_alike is None else _of_libraries(loop, stuck)
         table = LoopTable(
             loop,
             layout,
@@ -68,6 +72,7 @@ def loop_lines(snapshot: Snapshot, layout: Layout, max_alike: Optional[int]) -> 
             passed=passed,
             of_libraries=max_alike is None,
             has_sources=False,
+            stuck=stuck,
         )
         yield from table.lines()
         if passed:
@@ -78,7 +83,7 @@ def loop_lines(snapshot: Snapshot, layout: Layout, max_alike: Optional[int]) -> 
             yield [("guide", f"  {layout.guides.more}"), ("note", words)]
 
 
-def _of_libraries(loop: LoopNode) -> Dict[int, TaskNode]:
+def _of_libraries(loop: LoopNode, stuck: Stuck) -> Dict[int, TaskNode]:
     """The tasks of a loop that need no row: libraries have them, and nobody waits for what they do.
 
     If there are no others, all need one.
@@ -93,6 +98,7 @@ def _of_libraries(loop: LoopNode) -> Dict[int, TaskNode]:
         if node.state == "waiting"
         and id(node.task) not in held
         and not (node.waiting is not None and node.waiting.holders)
+        and not is_stuck([node], stuck)
         and is_of_libraries(node.stack)
     }
     return found if len(found) < len(nodes) else {}
@@ -183,7 +189,9 @@ def circle_lines(snapshot: Snapshot) -> Iterator[Line]:
         yield [("alert", piece) for piece in circle_pieces(circle)]
 
 
-def thread_table(snapshot: Snapshot, layout: Layout, max_alike: Optional[int]) -> Iterator[Line]:
+def thread_table(
+    snapshot: Snapshot, layout: Layout, max_alike: Optional[int], stuck: Stuck = NOBODY
+) -> Iterator[Line]:
     """The table of the threads, but for those that run a loop, whose tables tell of them."""
     names = [node.name for node in snapshot.threads]
     of_loops = {loop.thread for loop in snapshot.loops if names.count(loop.thread or "") == 1}
@@ -206,7 +214,7 @@ def thread_table(snapshot: Snapshot, layout: Layout, max_alike: Optional[int]) -
         noun = "thread" if len(threads) == len(snapshot.threads) else "other thread"
         yield [("header", f"{count(len(busy), noun)}:")]
         yield from thread_lines(
-            busy, None, (), layout, most_alike=max_alike, hint="", at_stop=False
+            busy, None, (), layout, most_alike=max_alike, hint="", at_stop=False, stuck=stuck
         )
     if idle:
         yield [("text", "  "), *idle_line(idle)]
@@ -225,10 +233,14 @@ def tasks_in_c(tasks: Iterable[TaskNode]) -> Dict[int, TaskNode]:
     return found
 
 
-def item_table(snapshot: Snapshot, layout: Layout, max_alike: Optional[int]) -> Iterator[Line]:
+def item_table(
+    snapshot: Snapshot, layout: Layout, max_alike: Optional[int], stuck: Stuck = NOBODY
+) -> Iterator[Line]:
     """The table of the greenlets and the like."""
     nodes = [node for top in snapshot.items for node in top.walk()]
-    yield from item_lines(nodes, layout, most_alike=max_alike, hint="", has_sources=False)
+    yield from item_lines(
+        nodes, layout, most_alike=max_alike, hint="", has_sources=False, stuck=stuck
+    )
 
 
 def idle_line(nodes: List[ThreadNode]) -> Line:

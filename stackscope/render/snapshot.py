@@ -30,6 +30,7 @@ from stackscope.render.overview import (
 from stackscope.render.paths import short_path, with_short_paths
 from stackscope.render.stack import context_title, frame_title
 from stackscope.render.stream import cut_line, width_of
+from stackscope.render.stuck import SIGN, is_stuck, stuck_by
 from stackscope.render.threads import thread_key
 from stackscope.render.words import (
     NO_MATCH,
@@ -67,11 +68,25 @@ from stackscope.snapshot.user_code import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Dict, Iterator, List, Optional, Sequence, Set, Tuple, Union
+    from typing import (
+        Callable,
+        Dict,
+        Iterable,
+        Iterator,
+        List,
+        Optional,
+        Sequence,
+        Set,
+        Tuple,
+        TypeVar,
+        Union,
+    )
 
-    from stackscope.model.snapshot import ItemNode, Node
+    from stackscope.model.snapshot import Finding, ItemNode, Node
     from stackscope.model.stacks import Stack
     from stackscope.render.drawing import Block, Line
+
+    N = TypeVar("N", TaskNode, ThreadNode, ItemNode)
 
 __all__ = [
     "Drawing",
@@ -120,6 +135,8 @@ class Options:
         fold: bool,
         short_paths: bool,
         width: int,
+        color: bool = False,
+        findings: Iterable[Finding] = (),
     ) -> None:
         self.ascii_only = ascii_only
         self.show_contexts = show_contexts
@@ -130,6 +147,8 @@ class Options:
         self.fold = fold
         self.short_paths = short_paths
         self.width = width
+        self.color = color
+        self.stuck = stuck_by(findings)
 
 
 class TaskView(View):
@@ -152,7 +171,7 @@ def format_snapshot(snapshot: Snapshot, options: Options) -> List[str]:
         lines = (with_short_paths(line, snapshot.places) for line in lines)
     if options.fold:
         lines = (_fitting(line, layout) for line in lines)
-    return plain(lines, layout)
+    return plain(lines, layout, color=options.color)
 
 
 def format_node(node: Union[LoopNode, Node], options: Options) -> List[str]:
@@ -298,10 +317,11 @@ class Drawing:
 
     def overview(self) -> Block:
         """What everything does, without the stacks."""
-        yield from loop_lines(self.snapshot, self.layout, self.max_alike)
+        how = (self.snapshot, self.layout, self.max_alike, self.options.stuck)
+        yield from loop_lines(*how)
         yield from circle_lines(self.snapshot)
-        yield from thread_table(self.snapshot, self.layout, self.max_alike)
-        yield from item_table(self.snapshot, self.layout, self.max_alike)
+        yield from thread_table(*how)
+        yield from item_table(*how)
 
     def stacks(self) -> Block:
         """The stacks of all tasks, then those of the threads and of the rest."""
@@ -353,7 +373,16 @@ class Drawing:
         """The tasks in groups: one for more than `max_alike` with the same stack, else one each."""
         if self.max_alike is None or len(nodes) <= self.max_alike:
             return [[node] for node in nodes]
-        return groups_of_alike(nodes, lambda node: self.keys[id(node)], self.max_alike)
+        return self.groups(nodes, lambda node: self.keys[id(node)], self.max_alike)
+
+    def groups(self, nodes: Sequence[N], key: Callable[[N], object], most: int) -> List[List[N]]:
+        """See `groups_of_alike`. What is stuck is in no group with what isn't."""
+        stuck = self.options.stuck
+        return groups_of_alike(nodes, lambda node: (key(node), is_stuck([node], stuck)), most)
+
+    def mark(self, group: Sequence[Node]) -> Line:
+        """What stands before the title of what is stuck."""
+        return [("alert", f"{SIGN} ")] if is_stuck(group, self.options.stuck) else []
 
     def task(self, node: TaskNode, group: Sequence[TaskNode] = ()) -> Block:
         """A task with its frames, and the tasks below it."""
@@ -393,7 +422,7 @@ class Drawing:
         brief = f": {state_parts(group or [node])}"
         middle = f": {node.state}: {sentence_in_brief(waits)}" if waits else brief
         words = Sentence(_state_words(node, group), middle, brief)
-        return [("root", self.name_of(node)), ("comment", words)]
+        return [*self.mark(group or [node]), ("root", self.name_of(node)), ("comment", words)]
 
     def name_of(self, node: TaskNode) -> str:
         """What a task is called: its number, and its name as far as there is room for it."""
@@ -673,7 +702,7 @@ class Drawing:
         busy = [node for node in nodes if id(node) not in skipped]
         groups = [[node] for node in busy]
         if self.max_alike is not None:
-            groups = groups_of_alike(busy, thread_key, self.max_alike)
+            groups = self.groups(busy, thread_key, self.max_alike)
         for group in groups:
             yield Nested(self.guides.context, self.thread(group[0], group), drawn=group)
         if idle:
@@ -698,7 +727,7 @@ class Drawing:
             words += f": {NO_PYTHON}"
         name = safe_text(node.name)
         title = name if not node.number and name.startswith("thread ") else f"thread{number} {name}"
-        line = [("root", title), ("comment", words)]
+        line = [*self.mark(group or [node]), ("root", title), ("comment", words)]
         inner = self.task_inside(node.stack)
         if inner is None:
             line += self.place(node.stack)
@@ -724,7 +753,7 @@ class Drawing:
     def items(self, nodes: Sequence[ItemNode]) -> Block:
         """Greenlets or the like; many that are alike as one."""
         most = len(nodes) if self.max_alike is None else self.max_alike
-        for group in groups_of_alike(nodes, item_key, most):
+        for group in self.groups(nodes, item_key, most):
             yield Nested(self.guides.context, self.item(group[0], group), drawn=group)
 
     def item(self, node: ItemNode, group: Sequence[ItemNode]) -> Block:
@@ -740,7 +769,7 @@ class Drawing:
                 f"{where}: waiting: {sentence_in_brief(waits)}",
                 f": {state_parts(group or [node])}",
             )
-        line = [("root", title), ("comment", words)]
+        line = [*self.mark(group or [node]), ("root", title), ("comment", words)]
         if inner is None:
             line += self.place(node.stack)
         else:

@@ -9,6 +9,7 @@ from stackscope.model.snapshot import TaskNode
 from stackscope.model.stacks import Context
 from stackscope.render.columns import Row, Table, forms_of_name
 from stackscope.render.nodes import ContextNode, View
+from stackscope.render.stuck import NOBODY, is_stuck
 from stackscope.render.words import (
     alike_keys,
     groups_of_alike,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from stackscope.model.snapshot import LoopNode, Node, Snapshot
     from stackscope.model.stacks import Frame, Stack
     from stackscope.render.drawing import Line, Paper
+    from stackscope.render.stuck import Stuck
 
     T = TypeVar("T")
 
@@ -84,6 +86,7 @@ def task_lines(
     *,
     hint: str = " ('tasks FILTER' finds them)",
     changes: Mapping[int, str] = NOTHING,
+    stuck: Stuck = NOBODY,
 ) -> Iterator[Line]:
     """The lines that show all tasks.
 
@@ -93,12 +96,14 @@ def task_lines(
         paper: What it is drawn on.
         hint: What to say where tasks are left out.
         changes: The signs of those that have changed, by the ids of the tasks.
+        stuck: Those to mark as stuck: see `stuck_by`.
     """
     seen_at = time_of_day(snapshot.taken_at)
     for loop in snapshot.loops:
         goes_on = loop.is_running and not loop.is_here
         yield loop_title(loop, at_stop=True, seen_at=seen_at if goes_on else "")
-        yield from LoopTable(loop, paper, marked, hint=hint, changes=changes).lines()
+        table = LoopTable(loop, paper, marked, hint=hint, changes=changes, stuck=stuck)
+        yield from table.lines()
     yield from map(circle_line, snapshot.cycles)
 
 
@@ -133,6 +138,7 @@ class LoopTable:
         of_libraries: Whether there is a line for a group of tasks that a library has opened.
         has_sources: Whether to show source lines.
         changes: The signs of those that have changed, by the ids of the tasks.
+        stuck: Those to mark as stuck.
     """
 
     def __init__(
@@ -147,8 +153,10 @@ class LoopTable:
         of_libraries: bool = True,
         has_sources: bool = True,
         changes: Mapping[int, str] = NOTHING,
+        stuck: Stuck = NOBODY,
     ) -> None:
         self.changes = changes
+        self.stuck = stuck
         self.of_libraries = of_libraries
         self.has_sources = has_sources
         self.most_alike = most_alike
@@ -191,7 +199,7 @@ class LoopTable:
         """The rows for tasks that have the same owner, and for what is below them."""
         groups = [[node] for node in nodes]
         if self.most_alike is not None:
-            groups = groups_of_alike(nodes, lambda node: self.keys[id(node)], self.most_alike)
+            groups = groups_of_alike(nodes, self._key, self.most_alike)
         for index, group in enumerate(groups):
             if index == MOST_SIBLINGS:
                 left = sum(len(group) for group in groups[index:])
@@ -203,6 +211,10 @@ class LoopTable:
                 continue
             yield self._row(group, tree)
             yield from self._below(group[0], tree, depth, is_group=len(group) > 1)
+
+    def _key(self, node: TaskNode) -> object:
+        """Equal for tasks that are alike: they may have a row in common."""
+        return self.keys[id(node)], is_stuck([node], self.stuck)
 
     def _below(
         self, node: TaskNode, tree: str, depth: int, *, is_group: bool
@@ -238,6 +250,7 @@ class LoopTable:
             kind=STATE_KINDS.get(node.state, "state"),
             is_current=any(one.task is self.marked for one in group),
             change=change_of([one.task for one in group], self.changes),
+            is_stuck=is_stuck(group, self.stuck),
         )
 
 

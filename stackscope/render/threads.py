@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stackscope.render.columns import Row, Table, forms_of_name
+from stackscope.render.stuck import NOBODY, is_stuck
 from stackscope.render.tasks import MOST_ALIKE, NOTHING, change_of, circle_line
 from stackscope.render.tasks import MOST_SIBLINGS as MOST_ROWS
 from stackscope.render.words import (
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from stackscope.model.snapshot import Node, ThreadNode
     from stackscope.render.drawing import Line, Paper
+    from stackscope.render.stuck import Stuck
 
 
 def thread_lines(
@@ -34,6 +36,7 @@ def thread_lines(
     at_stop: bool = True,
     circles: Sequence[Sequence[Node]] = (),
     changes: Mapping[int, str] = NOTHING,
+    stuck: Stuck = NOBODY,
 ) -> Iterator[Line]:
     """The lines that show threads. Many with the same stack are one line.
 
@@ -47,13 +50,19 @@ def thread_lines(
         at_stop: Whether the program has stopped in a debugger.
         circles: Who waits for each other.
         changes: The signs of those that have changed, by the ids of the threads.
+        stuck: Those to mark as stuck: see `stuck_by`.
     """
     groups = [[node] for node in nodes]
     if most_alike is not None:
-        groups = groups_of_alike(
-            nodes, lambda node: (node.ident in waiting, thread_key(node)), most_alike
-        )
-    rows = [_row(group, marked, waiting, paper, at_stop, changes) for group in groups[:MOST_ROWS]]
+
+        def key(node: ThreadNode) -> object:
+            return node.ident in waiting, is_stuck([node], stuck), thread_key(node)
+
+        groups = groups_of_alike(nodes, key, most_alike)
+    rows = [_row(group, marked, waiting, paper, at_stop) for group in groups[:MOST_ROWS]]
+    for row, group in zip(rows, groups):
+        row.change = change_of([one.thread for one in group], changes)
+        row.is_stuck = is_stuck(group, stuck)
     table = Table(rows, paper)
     yield from map(table.line, rows)
     left = sum(len(group) for group in groups[MOST_ROWS:])
@@ -99,7 +108,6 @@ def _row(
     waiting: Collection[int],
     paper: Paper,
     at_stop: bool,
-    changes: Mapping[int, str],
 ) -> Row:
     node = group[0]
     frame = innermost_user_frame(node.stack)
@@ -118,5 +126,4 @@ def _row(
         safe_line(frame.linetext) if frame is not None and at_stop else "",
         kind="current" if node.is_here else "state",
         is_current=at_stop and any(_is_marked(one, marked) for one in group),
-        change=change_of([one.thread for one in group], changes),
     )

@@ -39,8 +39,8 @@ def tasks(debugger: Host, argument: str) -> None:
 
     More than five tasks with the same stack become one row.
 
-    The last line says who is stuck, as far as the waits alone show that:
-    'why' tells more.
+    A '!' marks what is stuck, as far as the waits alone show that, and
+    the last line says who that is: 'why' tells more.
 
     Greenlets follow in a table of their own, but for those in which a
     task runs its code: they are parts of that task.
@@ -67,6 +67,7 @@ def tasks(debugger: Host, argument: str) -> None:
     """
     from stackscope.render.diagnosis import stuck_line
     from stackscope.render.items import item_lines
+    from stackscope.render.stuck import stuck_by
     from stackscope.render.tasks import task_lines
     from stackscope.snapshot.diagnosing import diagnose_snapshot
 
@@ -76,6 +77,8 @@ def tasks(debugger: Host, argument: str) -> None:
         debugger.message(NO_TASK)
         return
     marked = session.focus.item if session.focus else session.snapshots.stopped_task()
+    diagnosis = diagnose_snapshot(snapshot, deep=False, at_once=True)
+    stuck = stuck_by(diagnosis.findings)
     if argument:
         snapshot = filtered(snapshot, argument)
         if not snapshot.loops and not snapshot.items:
@@ -83,10 +86,13 @@ def tasks(debugger: Host, argument: str) -> None:
             return
     items = [node for top in snapshot.items for node in top.walk()]
     console = debugger.console
-    lines = [*task_lines(snapshot, marked, console), *item_lines(items, console)]
-    stuck = None if argument else stuck_line(diagnose_snapshot(snapshot, deep=False, at_once=True))
-    if stuck is not None:
-        lines.append([*stuck, ("note", " (see 'why')")])
+    lines = [
+        *task_lines(snapshot, marked, console, stuck=stuck),
+        *item_lines(items, console, stuck=stuck),
+    ]
+    last = None if argument else stuck_line(diagnosis)
+    if last is not None:
+        lines.append(last)
     debugger.show(lines, console)
 
 

@@ -6,7 +6,7 @@ from stackscope_pdb.commands.filtering import filtered, nothing_fits
 from stackscope_pdb.commands.picking import listed, pick
 from stackscope_pdb.commands.registry import CommandError, command
 from stackscope_pdb.program import turns
-from stackscope_pdb.stop.snapshots import extract_now, thread_nodes, threads_and_circles
+from stackscope_pdb.stop.snapshots import extract_now, thread_nodes, threads_with_waits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,15 +41,17 @@ def threads(debugger: Host, argument: str) -> None:
     'stopped, waiting' are those that get the prompt next, in the order
     of their stops, as soon as this one goes on.
 
-    More than five threads with the same stack become one row.
+    More than five threads with the same stack become one row. A '!'
+    marks what is stuck, as far as the waits alone show that.
 
     With FILTER, show only the threads that it finds: 'help tasks' tells
     what may be written there.
     """
     from stackscope import Snapshot
+    from stackscope.render.stuck import stuck_by
     from stackscope.render.threads import thread_lines
 
-    nodes, circles = threads_and_circles()
+    nodes, circles, findings = threads_with_waits()
     if argument:
         found = filtered(Snapshot([], nodes, cycles=circles), argument)
         nodes, circles = found.threads, found.cycles
@@ -59,7 +61,9 @@ def threads(debugger: Host, argument: str) -> None:
     focus = debugger.session.focus
     marked = focus.item if focus is not None and focus.kind == "thread" else None
     console = debugger.console
-    lines = thread_lines(nodes, marked, turns.waiting(), console, circles=circles)
+    lines = thread_lines(
+        nodes, marked, turns.waiting(), console, circles=circles, stuck=stuck_by(findings)
+    )
     debugger.show(list(lines), console)
 
 

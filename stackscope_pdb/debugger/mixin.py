@@ -308,15 +308,18 @@ class Commands(TakesTurns, Watching, Breakpoints, Lines):
         """Show what other threads do, if one of them isn't idle."""
         if len(sys._current_frames()) == 1:
             return
+        from stackscope.render.stuck import stuck_by
         from stackscope.render.threads import is_idle, thread_lines
-        from stackscope_pdb.stop.snapshots import threads_and_circles
+        from stackscope_pdb.stop.snapshots import threads_with_waits
 
-        nodes, circles = threads_and_circles()
+        nodes, circles, findings = threads_with_waits()
         shown = [node for node in nodes if node.is_here or not is_idle(node)]
         if len(shown) == 1:
             return
         console = self.console
-        lines = thread_lines(shown, None, turns.waiting(), console, circles=circles)
+        lines = thread_lines(
+            shown, None, turns.waiting(), console, circles=circles, stuck=stuck_by(findings)
+        )
         self.show(list(lines), console)
         idle = len(nodes) - len(shown)
         if idle == 1:

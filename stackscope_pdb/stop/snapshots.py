@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
-    from stackscope import Frame, ItemNode, LoopNode, Snapshot, Stack, TaskNode, ThreadNode
+    from stackscope import Finding, Frame, ItemNode, LoopNode, Snapshot, Stack, TaskNode, ThreadNode
 
     Node = Union[TaskNode, ThreadNode, ItemNode]
 
@@ -179,13 +179,19 @@ def thread_nodes() -> List[ThreadNode]:
     return _threads_now(with_holders=False).threads
 
 
-def threads_and_circles() -> Tuple[List[ThreadNode], List[List[Node]]]:
-    """All threads as they are now, with who holds what they wait for; and the circles of these."""
+def threads_with_waits() -> Tuple[List[ThreadNode], List[List[Node]], List[Finding]]:
+    """All threads as they are now, with who holds what they wait for.
+
+    Returns:
+        The threads, the circles of those that wait for each other, and what is stuck.
+    """
+    from stackscope.snapshot.diagnosing import diagnose_snapshot
+
     snapshot = _threads_now(with_holders=True)
     known = set(map(id, snapshot.threads))
-    return snapshot.threads, [
-        circle for circle in snapshot.cycles if any(id(node) in known for node in circle)
-    ]
+    circles = [circle for circle in snapshot.cycles if any(id(node) in known for node in circle)]
+    diagnosis = diagnose_snapshot(snapshot, deep=False, at_once=True)
+    return snapshot.threads, circles, diagnosis.findings
 
 
 def _threads_now(*, with_holders: bool) -> Snapshot:

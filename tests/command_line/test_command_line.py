@@ -16,7 +16,7 @@ import pytest
 import stackscope
 from stackscope.command_line.main import COMMANDS
 from tests.helpers.repository import ROOT
-from tests.remote.asking import command, needs_way_in
+from tests.remote.asking import command, needs_gdb, needs_way_in
 from tests.remote.conftest import program  # noqa: F401  (a fixture)
 
 HANGS = """
@@ -281,3 +281,54 @@ def test_a_signal_without_a_handler_is_not_sent(program):
     assert found.returncode == 3
     assert "has no handler for USR1, so the signal would end it" in found.stderr
     assert process.poll() is None
+
+
+# ------------------------------------------------------------------------------- terminals
+
+
+def on_terminal(*words, stream, env=None):
+    """Run the command with a terminal as its stdout or stderr, and give what arrives there."""
+    import pty
+
+    ours, theirs = pty.openpty()
+    keep = {"PYTHONPATH": str(ROOT), "COLUMNS": "80", "TERM": "xterm", **(env or {})}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "stackscope", *map(str, words)],
+        **{"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, stream: theirs},
+        env={**{k: v for k, v in os.environ.items() if not k.endswith("_COLOR")}, **keep},
+    )
+    os.close(theirs)
+    said = b""
+    try:
+        while True:
+            part = os.read(ours, 1 << 16)
+            if not part:
+                break
+            said += part
+    except OSError:  # the other end is closed
+        pass
+    os.close(ours)
+    process.wait(60)
+    return said.decode()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no such terminals")
+@pytest.mark.parametrize("words", [["show"], ["show", "--why"], ["diff"]])
+def test_colors(saved, words):
+    files = saved[: 2 if words == ["diff"] else 1]
+    assert "\x1b[" in on_terminal(*words, *files, stream="stdout")
+    assert "\x1b[" not in on_terminal(*words, *files, stream="stdout", env={"NO_COLOR": "1"})
+    assert "\x1b[" not in command(*words, *files).stdout
+
+
+@needs_gdb
+def test_what_takes_long_is_told(program):
+    process = program("computes_in_c")
+    said = on_terminal("why", process.pid, "--timeout", "1.5", stream="stderr")
+    *told, error = re.sub(r"\r *\r", "\r", said).strip().split("\r")
+    assert any(f"process {process.pid}" in line and line.endswith(" s)") for line in told)
+    assert error.startswith("stackscope: ")
+    assert "has not answered" in error
+    found = command("why", process.pid, "--timeout", "0.1")
+    assert found.stderr.count("\n") == 1
+    assert "\r" not in found.stderr

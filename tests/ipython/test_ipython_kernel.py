@@ -314,7 +314,8 @@ def test_the_bank_says_who_holds_the_lock(kernel):
         "task = asyncio.ensure_future(bank.main(fixed=False))\nawait asyncio.sleep(2)"
     )
     answer = kernel.run("%stackscope")
-    writer = row(answer.text, "Queue.put()").split()[0]
+    mark, writer = row(answer.text, "Queue.put()").split()[:2]
+    assert mark == row(answer.text, "journal  ")[0] == "!"
     for name in ("journal", "bank-bob", "bank-cleo", "bank-dan"):
         assert f"Lock.acquire(), held by {writer}" in row(answer.text, f"{name}  ")
     assert "held by" in answer.html[0]

@@ -120,26 +120,60 @@ def computing():
         [bytes(3000) for _ in range(100)]
 
 
-def keeps_interpreter():
-    """A C function that doesn't give the interpreter to others, for a while."""
+def read_in_c():
+    """A function in C that gives the interpreter to nobody until a byte comes."""
+    import ctypes
+
+    byte = ctypes.create_string_buffer(1)
     ready()
-    sum(range(int(sys.argv[2])))
+    while ctypes.PyDLL(None).read(0, byte, 1) != 1:  # a signal has come
+        pass
+
+
+def keeps_interpreter():
+    read_in_c()
     print("free", flush=True)
-    sys.stdin.readline()
+    os.read(0, 1)
     print("end", flush=True)
 
 
 def keeps_interpreter_in_thread():
-    def work():
-        ready()
-        sum(range(int(sys.argv[2])))
-
-    worker = threading.Thread(target=work, daemon=True)
+    worker = threading.Thread(target=read_in_c, daemon=True)
     worker.start()
     worker.join()
     print("free", flush=True)
-    sys.stdin.readline()
+    os.read(0, 1)
     print("end", flush=True)
+
+
+def computes_in_c():
+    """A function in C that gives the interpreter to nobody, and waits for nothing."""
+    ready()
+    sum(range(10**12))
+
+
+def registered():
+    """Threads that wait for each other, in a program that has called `register`."""
+    import stackscope
+
+    names = sys.argv[2:] or ["SIGUSR1"]
+    for name in names:
+        stackscope.register(getattr(signal, name.lstrip("+")), chain=name.startswith("+"))
+    one, two = threading.Lock(), threading.Lock()
+    both = threading.Barrier(3)
+
+    def takes(first, second):
+        with first:
+            both.wait()
+            second.acquire()
+
+    for name, *pair in ("left", one, two), ("right", two, one):
+        threading.Thread(target=takes, args=pair, name=name, daemon=True).start()
+    both.wait()
+    ready()
+    for line in sys.stdin:
+        exec(line)
+        print("done", flush=True)
 
 
 def state():

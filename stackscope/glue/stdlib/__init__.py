@@ -10,6 +10,7 @@
 `queues`              what threads wait for in queues
 `concurrent_futures`  calls in thread pools
 `multiprocessing`     what is between a worker process and the function that it calls
+`processes`           what threads wait for that another process has to do
 `machinery`           what runs programs, and what debugs them
 ====================  =============================================================================
 

@@ -9,6 +9,8 @@ import sys
 
 from stackscope.extraction.extraction import looked_up_once, threads_with_frames
 from stackscope.glue.describing import code_of, hide_functions, register_maker
+from stackscope.glue.stdlib import processes
+from stackscope.glue.stdlib.processes import numbers_text
 from stackscope.interpreter.frames import local_value
 from stackscope.model.waiting import Amount
 from stackscope.safe.objects import instance_attributes
@@ -44,9 +46,6 @@ PLUMBING = (
 
 MANAGERS = ("_ExecutorManagerThread.run", "_queue_management_worker")  # 3.9+, 3.8
 """What runs in the thread that hands the calls of a pool to its processes."""
-
-MOST_PROCESSES = 4
-"""The most processes of a pool that are called by their numbers."""
 
 _managers: Dict[int, CodeType] = {}
 
@@ -112,7 +111,7 @@ def describe_process_call(future: object, waiting: Waiting) -> bool:
     if found is None:
         return False
     call = found[1]
-    numbers = call.processes
+    numbers = waiting.processes = call.processes
     waiting.call = "a call in another process"
     if not call.is_begun:
         waiting.notes = ["not begun"]
@@ -121,15 +120,14 @@ def describe_process_call(future: object, waiting: Waiting) -> bool:
     elif len(numbers) == 1:
         waiting.call = f"a call in process {numbers[0]}"
     else:
-        shown = ", ".join(map(str, sorted(numbers)[:MOST_PROCESSES]))
-        more = f" and {len(numbers) - MOST_PROCESSES} more" if numbers[MOST_PROCESSES:] else ""
         waiting.call = "a call in one of several processes"
-        waiting.resource = f"{shown}{more}"
+        waiting.resource = numbers_text(numbers)
     return True
 
 
 def install() -> None:
     """Register what is known about the modules that are imported so far."""
+    processes.install()
     for module, cls, name in PLUMBING:
         hide_functions(sys.modules.get(module), [f"{cls}.{name}" if cls else name])
     for path in MANAGERS:

@@ -113,7 +113,7 @@ class TestTasks:
             circle = f"  waiting for each other: {two} > {one} > {two}"
         *circles, stuck = session.replies[0].splitlines()[-3:]
         assert set(circles) == {circle, f"  waiting for itself: {alone}"}
-        assert stuck.startswith("stuck: 3 tasks (")
+        assert stuck.startswith("! stuck: 3 tasks (")
         assert session.replies[1].splitlines()[2:] == [f"  waiting for itself: {alone}"]
         assert circle in session.replies[2]
         assert "itself" not in session.replies[2]

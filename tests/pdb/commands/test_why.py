@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import subprocess
 import sys
 
@@ -61,9 +62,52 @@ class TestWhy:
         session = scripted("tasks", "tasks third", "c")
         run_stuck(session)
         last = session.replies[0].splitlines()[-1]
-        assert last.startswith("stuck: 2 tasks (")
-        assert last.endswith("(see 'why')")
+        assert last.startswith("! stuck: 2 tasks (")
+        assert last.endswith(": see 'why'")
         assert "stuck" not in session.replies[1].splitlines()[-1]
+
+    def test_rows_of_those_who_are_stuck_are_marked(self, scripted):
+        session = scripted("tasks", "tasks second", "task second", "tasks", "c")
+        run_stuck(session)
+        found, filtered, _, focused = session.replies[:4]
+        assert marked(found) == {"first", "second"}
+        assert marked(filtered) == {"second"}
+        assert marked(focused) == {"first", "second"}
+        assert re.search(r"^>! *\d+ second ", focused, re.MULTILINE)
+        assert all(len(line) <= 80 for line in found.splitlines() if line[0] in "> !")
+
+    def test_threads_that_are_stuck_are_marked(self):
+        # In a process of its own, where they may stay.
+        finished = subprocess.run(
+            [sys.executable, "-c", STUCK_THREADS],
+            input=b"threads\nc\n",
+            stdout=subprocess.PIPE,
+            check=True,
+        )
+        said = finished.stdout.decode().replace("(stackscope_pdb) ", "")
+        assert marked(said) == {"left", "right"}
+
+
+STUCK_THREADS = """
+import threading, stackscope_pdb
+one, two = threading.Lock(), threading.Lock()
+both = threading.Barrier(3)
+
+def takes(first, second):
+    with first:
+        both.wait()
+        second.acquire()
+
+for name, *pair in ("left", one, two), ("right", two, one):
+    threading.Thread(target=takes, args=pair, name=name, daemon=True).start()
+both.wait()
+stackscope_pdb.set_trace()
+"""
+
+
+def marked(text):
+    """The names in rows that are marked as stuck."""
+    return set(re.findall(r"^[> ]?! *\d+ (\w+) ", text, re.MULTILINE))
 
 
 class TestLocks:

@@ -1,0 +1,106 @@
+"""What is stuck is marked where it is drawn."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+
+import pytest
+
+import stackscope
+from stackscope.render.style import PALETTE
+
+ESCAPE = re.compile(r"\x1b\[[\d;]*m")
+
+
+async def takes(first, second):
+    async with first:
+        await asyncio.sleep(0)
+        async with second:
+            pass
+
+
+@pytest.fixture(scope="module")
+def found():
+    """Two tasks that wait for each other, and eight that wait behind one of them."""
+
+    async def main():
+        one, two = asyncio.Lock(), asyncio.Lock()
+        pairs = {"first": (one, two), "second": (two, one)}
+        tasks = [asyncio.create_task(takes(*pair), name=name) for name, pair in pairs.items()]
+        await asyncio.sleep(0.01)
+        tasks += [asyncio.create_task(takes(one, one), name=f"behind-{n}") for n in range(8)]
+        await asyncio.sleep(0.01)
+        diagnosis = stackscope.diagnose(deep=False)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        # So that the text is one of what was found, and not of what the tasks do afterwards.
+        return type(diagnosis).from_json(diagnosis.to_json())
+
+    return asyncio.run(main())
+
+
+def marked(lines):
+    """The names in rows and titles that are marked."""
+    rows = [re.match(r"! *\d+ +\W*(\w+)", line) for line in lines]
+    titles = [re.search(r"! task \d+ \((\w+)", line) for line in lines]
+    return [one.group(1) for one in [*rows, *titles] if one]
+
+
+def test_rows_and_titles(found):
+    lines = found.snapshot.format(findings=found.findings)
+    assert marked(lines) == ["first", "second"] * 2
+    assert any("8 × behind-0" in line for line in lines)
+    assert "!" not in "".join(found.snapshot.format())
+
+
+def test_those_that_are_stuck_have_rows_of_their_own(found):
+    """However many others stand at the same lines."""
+    heart, behind = found.findings[0].nodes[:1], found.findings[0].behind
+    finding = stackscope.Finding("deadlock", certain=True, nodes=[behind[3]])
+    lines = found.snapshot.format(findings=[finding])
+    assert [line for line in lines if line.startswith("! ") and behind[3].name in line]
+    assert any("7 × behind-" in line for line in lines)
+    assert heart[0].name not in "".join(line for line in lines if line.startswith("!"))
+
+
+def test_in_what_a_filter_finds(found):
+    chosen = found.snapshot.filter("name:second")
+    assert marked(chosen.format(findings=found.findings)) == ["second"] * 2
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_narrow(found, width):
+    lines = found.snapshot.format(findings=found.findings, width=width, stacks=False)
+    assert marked(lines) == ["first", "second"]
+    assert max(len(line.rstrip("\n")) for line in lines if line[0] in "! ") <= width
+
+
+@pytest.mark.parametrize("ascii_only", [False, True])
+def test_colors_change_nothing_else(found, ascii_only):
+    for shown, more in ((found, {}), (found.snapshot, {"findings": found.findings})):
+        colored = shown.format(color=True, ascii_only=ascii_only, **more)
+        assert f"\x1b[{PALETTE['alert']}m" in "".join(colored)
+        plain = [ESCAPE.sub("", line) for line in colored]
+        assert plain == shown.format(ascii_only=ascii_only, **more)
+
+
+def test_no_escapes_of_others(found):
+    """A name with escapes has none where colours are used."""
+    name = "\x1b[31mred"
+    found.snapshot.loops[0].tasks[0].name, before = name, found.snapshot.loops[0].tasks[0].name
+    try:
+        text = "".join(found.snapshot.format(color=True))
+    finally:
+        found.snapshot.loops[0].tasks[0].name = before
+    assert name not in text
+
+
+def test_a_dump_takes_colors_but_no_findings():
+    with open(os.devnull, "w") as file:
+        with pytest.raises(TypeError, match="findings is no option of a dump"):
+            stackscope.dump_after(1000, file=file, findings=())
+        stackscope.dump_after(1000, file=file, color=True)
+        stackscope.cancel_dump_after()
