@@ -9,6 +9,7 @@ said, and the frame is read one by one.
 from __future__ import annotations
 
 import gc
+from itertools import repeat
 from operator import attrgetter
 from types import CoroutineType, MethodType
 
@@ -66,7 +67,7 @@ def read_chain(first: Coroutine, with_contexts: bool) -> Tuple[List[Frame], obje
         zip(
             chain,
             pyframes,
-            map(gc.get_referents, owners),
+            map(gc.get_referents, owners) if with_contexts else repeat([]),
             map(_lasti_of, pyframes),
             map(_line_of, pyframes),
             map(_awaited_by, chain),
@@ -83,7 +84,10 @@ def read_chain(first: Coroutine, with_contexts: bool) -> Tuple[List[Frame], obje
         frame.pyframe = pyframe
         frame.lineno = line or 0
         frame.origin = coroutine
-        frame.contexts = _contexts(pyframe, lasti, held, awaited) if is_exact else ()
+        if is_exact:
+            frame.contexts = _contexts(pyframe, lasti, held, awaited)
+        else:
+            frame.contexts = () if with_contexts else []
         frames.append(frame)
     return frames, item
 
