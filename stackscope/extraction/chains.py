@@ -9,6 +9,7 @@ said, and the frame is read one by one.
 from __future__ import annotations
 
 import gc
+from itertools import repeat
 from operator import attrgetter
 from types import CoroutineType, MethodType
 
@@ -23,7 +24,7 @@ from stackscope.safe.objects import namespace_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Any, List, Optional, Sequence, Tuple
+    from typing import Any, Iterable, Iterator, List, Optional, Sequence, Tuple
 
     Coroutine = CoroutineType[Any, Any, Any]
     Row = Tuple[Coroutine, FrameType, List[Any], int, Optional[int], object]
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["read_chain"]
 
 _frame_of = attrgetter("cr_frame")
-_lasti_of = attrgetter("f_lasti")
-_line_of = attrgetter("f_lineno")
+_lasti_of = attrgetter("cr_frame.f_lasti")
+_line_of = attrgetter("cr_frame.f_lineno")
 _awaited_by = attrgetter("cr_await")
 _new_frame = Frame.__new__
 _new_context = Context.__new__
@@ -56,22 +57,20 @@ def read_chain(first: Coroutine, with_contexts: bool) -> Tuple[List[Frame], obje
         item = item.cr_await
     if not chain:
         return [], first
-    pyframes: List[Any] = at_once(list, map(_frame_of, chain))
-    if None in pyframes:
-        return [], first
-    owners: Sequence[Any] = pyframes if STACK_IS_IN_FRAME else chain
+    owners: Iterable[Any] = map(_frame_of, chain) if STACK_IS_IN_FRAME else chain
     # All of it stands where `f_lasti` says, for nothing else happens meanwhile.
-    rows: List[Row] = at_once(
-        list,
-        zip(
-            chain,
-            pyframes,
-            map(gc.get_referents, owners),
-            map(_lasti_of, pyframes),
-            map(_line_of, pyframes),
-            map(_awaited_by, chain),
-        ),
+    columns: Iterator[Any] = zip(
+        chain,
+        map(_frame_of, chain),
+        map(gc.get_referents, owners) if with_contexts else repeat([]),
+        map(_lasti_of, chain),
+        map(_line_of, chain),
+        map(_awaited_by, chain),
     )
+    try:
+        rows: List[Row] = at_once(list, columns)
+    except AttributeError:
+        return [], first  # one has ended, and has no frame any more
     is_exact = with_contexts and choosing.reader() is not None
     frames = []
     expected = item
@@ -83,7 +82,10 @@ def read_chain(first: Coroutine, with_contexts: bool) -> Tuple[List[Frame], obje
         frame.pyframe = pyframe
         frame.lineno = line or 0
         frame.origin = coroutine
-        frame.contexts = _contexts(pyframe, lasti, held, awaited) if is_exact else ()
+        if is_exact:
+            frame.contexts = _contexts(pyframe, lasti, held, awaited)
+        else:
+            frame.contexts = () if with_contexts else []
         frames.append(frame)
     return frames, item
 

@@ -14,6 +14,7 @@ import types
 # See stackscope.extraction.walk.
 from _collections_abc import MutableMapping
 
+from stackscope.extraction.registrations import note_registration
 from stackscope.interpreter.same_code import place_of_code
 
 TYPE_CHECKING = False
@@ -233,7 +234,10 @@ class CodeDispatch(_ReturnsR[R]):
         return None if found is None else found[1]
 
     def _set(self, code: types.CodeType, implementation: Callable[..., R]) -> None:
-        self._implementations[code] = implementation
+        try:
+            self._implementations[code] = implementation
+        finally:
+            note_registration()
 
     if TYPE_CHECKING:
 
@@ -294,10 +298,10 @@ class FunctionDispatch(CodeDispatch[R]):
         return found
 
     def _set(self, code: types.CodeType, implementation: Callable[..., R]) -> None:
-        super()._set(code, implementation)
         place = place_of_code(code)
         if place is not None:
             self._by_place[place] = implementation
+        super()._set(code, implementation)
 
 
 def function_dispatch(

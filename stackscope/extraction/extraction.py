@@ -21,6 +21,7 @@ from stackscope.extraction.hooks import (
     unwrap_context,
     unwrap_stackitem,
 )
+from stackscope.extraction.lookups import current_lookups
 from stackscope.extraction.walk import Walk
 from stackscope.interpreter.collector import without_collections
 from stackscope.interpreter.running import callers, this_thread, thread_stack
@@ -133,21 +134,19 @@ class Extraction:
         "begun",
         "caller",
         "chain",
-        "classes",
         "depth",
-        "elaborators",
         "find_contexts",
         "known",
         "lack",
         "later",
-        "managers",
+        "lookups",
         "on_path",
         "path",
         "read_chain",
         "read_own",
         "recurse_child_tasks",
         "suspended",
-        "unwrappers",
+        "unsettled",
         "with_contexts",
     )
 
@@ -183,12 +182,9 @@ class Extraction:
         self.suspended: List[Iterator[None]] = []
         """What `fill_apart` made for stacks with errors. Closing them now would give them a
         caller."""
-        # By id: looking a class or a code object up by itself hashes it, and that may be slow or
-        # run code of the program.
-        self.unwrappers: Dict[int, Optional[Callable[[Any], Any]]] = {}
-        self.managers: Dict[int, Optional[ContextHooks]] = {}
-        self.elaborators: Dict[int, Tuple[Optional[FrameHook], CodeType]] = {}
-        self.classes: List[type] = []  # keeps these ids from being used again
+        self.lookups = current_lookups()
+        self.unsettled: Dict[int, Tuple[Optional[Callable[[Any], Any]], type]] = {}
+        """How items are unwrapped whose class may yet change that, by its id."""
         self.read_chain = read_chain if self.unwraps_as_usual(CoroutineType) else None
         """Reads a chain of coroutines at once, where hooks don't unwrap them otherwise."""
         self.read_own = read_own if self.unwraps_as_usual(StackSlice) else None
@@ -397,7 +393,8 @@ class Extraction:
 
         ``None`` if there are only the default ones.
         """
-        known = self.managers.get(id(cls), MISSING)
+        lookups = self.lookups
+        known = lookups.managers.get(id(cls), MISSING)
         if known is not MISSING:
             return known  # type: ignore[return-value]
         elaborate = implementation(elaborate_context, cls)
@@ -405,35 +402,40 @@ class Extraction:
         found = None if elaborate is None and unwrap is None else (elaborate, unwrap)
         if cls is type(None):
             found = None  # a manager that couldn't be found
-        self.classes.append(cls)
-        self.managers[id(cls)] = found
+        lookups.keep(lookups.managers, cls, found)
         return found
 
     # --------------------------------------------------- items and frames
 
     def unwrapper(self, cls: type) -> Optional[Callable[[Any], Any]]:
         """The implementation of `unwrap_stackitem` for a class; ``None`` for the default one."""
-        known = self.unwrappers.get(id(cls), MISSING)
+        lookups = self.lookups
+        known = lookups.unwrappers.get(id(cls), MISSING)
         if known is not MISSING:
             return known  # type: ignore[return-value]
-        found = implementation(unwrap_stackitem, cls)
-        if found is None and class_attribute(cls, "__next__") is not None:
+        if id(cls) in self.unsettled:
+            return self.unsettled[id(cls)][0]
+        found: Optional[Callable[[Any], Any]] = implementation(unwrap_stackitem, cls)
+        if found is not None:
+            lookups.keep(lookups.unwrappers, cls, found)
+            return found
+        if class_attribute(cls, "__next__") is not None:
             found = _iterator_unwrapper
-        self.classes.append(cls)
-        self.unwrappers[id(cls)] = found
-        return found  # type: ignore[no-any-return]
+        self.unsettled[id(cls)] = found, cls
+        return found
 
     def unwraps_as_usual(self, cls: type) -> bool:
         """Whether nobody has said otherwise how items of a class are unwrapped."""
         usual = _usual_unwrappers.get(cls)
         return usual is not None and self.unwrapper(cls) is usual
 
-    def elaborator(self, code: CodeType) -> Tuple[Optional[FrameHook], CodeType]:
-        """The implementation of `elaborate_frame`, if it would do anything, and ``code``."""
+    def elaborator(self, code: CodeType) -> Tuple[Optional[FrameHook]]:
+        """The implementation of `elaborate_frame`, if it would do anything, in a tuple."""
         hook = elaborate_frame.for_code(code)
         if hook is None and may_hide_itself(code):
             hook = elaborate_frame.default
-        self.elaborators[id(code)] = found = (hook, code)
+        found = (hook,)
+        self.lookups.keep(self.lookups.elaborators, code, found)
         return found
 
 

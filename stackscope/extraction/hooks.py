@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 
 from stackscope.extraction.codes import function_dispatch, get_code
+from stackscope.extraction.registrations import single_dispatch
 from stackscope.safe.objects import MISSING, class_attribute
 
 TYPE_CHECKING = False
@@ -40,7 +41,7 @@ PRUNE: Tuple[()] = ()
 """Returned by a hook to leave out what comes below a frame, or a context."""
 
 
-@functools.singledispatch
+@single_dispatch
 def unwrap_stackitem(item: Any) -> Any:
     """Hook: take one step from a stack item towards the frames behind it.
 
@@ -149,7 +150,7 @@ def _is_true(value: object) -> bool:
     return all(class_attribute(cls, name, MISSING) is MISSING for name in ("__bool__", "__len__"))
 
 
-@functools.singledispatch
+@single_dispatch
 def unwrap_context(manager: Any, context: Context) -> Any:
     """Hook: look through a context manager that does its work by another one.
 
@@ -182,7 +183,7 @@ def unwrap_context_generator(frame: Frame, context: Context) -> Any:
     return None
 
 
-@functools.singledispatch
+@single_dispatch
 def elaborate_context(manager: Any, context: Context) -> None:
     """Hook: fill in the details of a context, such as its description and children.
 

@@ -153,8 +153,8 @@ class Walk:
     def run(self, only_first: bool = False) -> None:
         """Fill in the stack."""
         frames: List[Frame] = self.stack.frames  # type: ignore[assignment]
-        elaborators = self.extraction.elaborators
-        managers = self.extraction.managers
+        elaborators = self.extraction.lookups.elaborators
+        managers = self.extraction.lookups.managers
         try:
             frame = self.advance()
             while frame is not None:
@@ -168,7 +168,7 @@ class Walk:
                         self.fill(context)
                 frames.append(frame)
                 code = frame.pyframe.f_code
-                hook, _ = elaborators.get(id(code)) or self.extraction.elaborator(code)
+                (hook,) = elaborators.get(id(code)) or self.extraction.elaborator(code)
                 if hook is not None:
                     following = self.elaborate(hook, frame, group, following)
                 if self.doubts:
@@ -195,7 +195,7 @@ class Walk:
         if self.ready:
             return self.ready.pop()
         pending = self.pending
-        unwrappers = self.extraction.unwrappers
+        unwrappers = self.extraction.lookups.unwrappers
         while pending:
             item, origin, group, age = pending.pop()
             cls = type(item)
@@ -228,13 +228,16 @@ class Walk:
             try:
                 if age > self.epoch + UNWRAP_LIMIT:
                     raise too_many_unwrappings(item, item)
-                known = id(cls) in unwrappers
-                unwrap = unwrappers[id(cls)] if known else self.extraction.unwrapper(cls)
+                unwrap = unwrappers.get(id(cls)) or self.extraction.unwrapper(cls)
                 result = None if unwrap is None else unwrap(item)
                 if result is None:
                     pending.append((Leaf(item), origin, group, age))
                     continue
-                parts = result if type(result) is list else _as_items(result)
+                kind = type(result)
+                if kind is CoroutineType or kind is Leaf:  # as below, but at once
+                    pending.append((result, origin, group, age + 1))
+                    continue
+                parts = result if kind is list else _as_items(result)
                 if len(parts) == 2 and type(parts[0]) is FrameType:
                     # As below, but at once: a frame and what it awaits are by far the most usual.
                     if parts[1] is not None:
@@ -312,7 +315,7 @@ class Walk:
         """What can't be unwrapped to frames: nothing, one thing, or a list of them."""
         rest: List[object] = []
         while self.pending:
-            frame = self.advance()
+            frame = None if type(self.pending[-1][0]) is Leaf else self.advance()
             if frame is not None:
                 frame.contexts = []
                 rest.append(frame)

@@ -11,20 +11,23 @@ from __future__ import annotations
 
 from stackscope.safe.objects import mro_of, namespace_of
 
-__all__ = ["brief_record", "changed", "new", "record", "record_repr"]
+__all__ = ["brief_record", "changed", "late", "make_late", "new", "record", "record_repr", "taken"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dataclasses import dataclass as brief_record
     from dataclasses import dataclass as record
     from dataclasses import field
-    from typing import Any, Callable, TypeVar
+    from typing import Any, Callable, Optional, TypeVar
 
     T = TypeVar("T")
 
     def new(factory: Callable[[], T]) -> T:
         """The default of a field: what ``factory`` gives, a new one for each record."""
         return field(default_factory=factory)
+
+    def late() -> Any:
+        """The default of a field: ``None``, or what `make_late` has said, once it is asked for."""
 
 else:
 
@@ -35,6 +38,23 @@ else:
 
         def __init__(self, factory):
             self.factory = factory
+
+    class late:  # noqa: N801
+        """The default of a field: ``None``, or what `make_late` has said, once it is asked for."""
+
+        __slots__ = ("name",)
+
+        def __set_name__(self, owner, name):
+            self.name = name
+
+        def __get__(self, instance, owner=None):
+            # A field that has a value is found in the record before this is asked.
+            make = None if instance is None else vars(instance).get(_LATE + self.name)
+            if make is None:
+                return None
+            vars(instance)[self.name] = value = make()
+            vars(instance).pop(_LATE + self.name, None)
+            return value
 
     class _InitOnDemand:
         """Stands in for ``__init__`` until its first reader comes: compiling it takes 0.15 ms."""
@@ -98,7 +118,9 @@ else:
             if name in namespace:
                 default = namespace[name]
                 defaults.append(default)
-                if type(default) is new:
+                if type(default) is late:
+                    defaults[-1] = None
+                elif type(default) is new:
                     factories[f"new_{name}"] = default
                     value = f"new_{name}.factory() if {name} is new_{name} else {name}"
             body.append(f"    self.{name} = {value}\n")
@@ -121,6 +143,36 @@ else:
         import dataclasses
 
         return dataclasses.replace(self, **changes)
+
+
+_LATE = "_late_"
+"""With the name of a field: what makes its value, among the attributes of a record."""
+
+
+def make_late(record: object, name: str, make: Callable[[], Any]) -> None:
+    """Have the value of a `late` field made when somebody asks for it first.
+
+    Args:
+        record: The record.
+        name: The name of the field.
+        make: Gives the value.
+    """
+    vars(record).pop(name, None)
+    vars(record)[_LATE + name] = make
+
+
+def taken(record: object, name: str) -> Callable[[], Any]:
+    """Take the value of a `late` field away. What this returns gives it, and makes it only then."""
+    fields = vars(record)
+    stored = fields.pop(name, None)
+    make: Optional[Callable[[], Any]] = fields.pop(_LATE + name, None)
+    if make is None:
+        return _nothing if stored is None else lambda: stored
+    return make
+
+
+def _nothing() -> None:
+    pass
 
 
 def changed(old: T, **changes: Any) -> T:

@@ -6,7 +6,7 @@ Plain data, and nothing that looks at an interpreter. How it is drawn is the bus
 
 from __future__ import annotations
 
-from stackscope.model.records import record
+from stackscope.model.records import late, record
 from stackscope.safe.interruptions import interrupts
 from stackscope.safe.loading import TooEarly, load
 from stackscope.safe.objects import module_of, qualname_of
@@ -96,6 +96,7 @@ class Stack:
         ascii_only: bool = False,
         show_contexts: bool = True,
         show_hidden_frames: bool = False,
+        whole: bool = False,
     ) -> List[str]:
         """Draw the stack as a tree.
 
@@ -103,6 +104,8 @@ class Stack:
             ascii_only: Draw with ASCII characters only.
             show_contexts: Show the context managers that are active in each frame.
             show_hidden_frames: Also show the frames and contexts marked with ``hide``.
+            whole: Draw all children of a context, and not only the first hundred, such as what an
+                exit stack holds and the tasks of a nursery.
 
         Returns:
             The lines, each ending in a newline.
@@ -113,7 +116,7 @@ class Stack:
             return [f"{exc}\n"]
         from stackscope.render.stack import format_stack
 
-        return format_stack(self, ascii_only, show_contexts, show_hidden_frames)
+        return format_stack(self, ascii_only, show_contexts, show_hidden_frames, whole)
 
     def to_html(
         self,
@@ -309,6 +312,7 @@ class Frame:
         ascii_only: bool = False,
         show_contexts: bool = True,
         show_hidden_frames: bool = False,
+        whole: bool = False,
     ) -> List[str]:
         """Draw the frame with its contexts; parameters and result as in `Stack.format`."""
         try:
@@ -317,7 +321,7 @@ class Frame:
             return [f"{exc}\n"]
         from stackscope.render.stack import format_frame
 
-        return format_frame(self, ascii_only, show_contexts, show_hidden_frames)
+        return format_frame(self, ascii_only, show_contexts, show_hidden_frames, whole)
 
     _repr_mimebundle_ = mimebundle
     _repr_pretty_ = pretty
@@ -370,7 +374,7 @@ class Context:
     is_exiting: bool = False
     varname: Optional[str] = None
     start_line: Optional[int] = None
-    description: Optional[str] = None
+    description: Optional[str] = late()
     inner_stack: Optional[Stack] = None
     children: Children = ()
     hide: bool = False
@@ -384,6 +388,7 @@ class Context:
         ascii_only: bool = False,
         show_contexts: bool = True,
         show_hidden_frames: bool = False,
+        whole: bool = False,
     ) -> List[str]:
         """Draw the context with what is inside it; parameters and result as in `Stack.format`."""
         try:
@@ -392,7 +397,7 @@ class Context:
             return [f"{exc}\n"]
         from stackscope.render.stack import format_context
 
-        return format_context(self, ascii_only, show_contexts, show_hidden_frames)
+        return format_context(self, ascii_only, show_contexts, show_hidden_frames, whole)
 
     _repr_mimebundle_ = mimebundle
     _repr_pretty_ = pretty

@@ -269,6 +269,13 @@ class ContextNode:
             elif self.view.show_hidden or not child.hide:
                 yield ContextNode(child, self.view, is_child=True)
 
+    def count_children(self) -> int:
+        """How many `children` there are."""
+        children = self.context.children
+        if self.view.show_hidden:
+            return len(children)
+        return sum(1 for child in children if isinstance(child, Stack) or not child.hide)
+
 
 def is_named_by_frames(root: object) -> bool:
     """Whether the frames of a stack tell as much as the representation of its root does."""

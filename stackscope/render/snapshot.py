@@ -28,6 +28,7 @@ from stackscope.render.overview import (
     thread_table,
 )
 from stackscope.render.paths import short_path, with_short_paths
+from stackscope.render.stack import MOST_CHILDREN as MOST_OF_CONTEXT
 from stackscope.render.stack import context_title, frame_title
 from stackscope.render.stream import cut_line, width_of
 from stackscope.render.stuck import SIGN, is_stuck, stuck_by
@@ -163,7 +164,7 @@ class TaskView(View):
 
 def format_snapshot(snapshot: Snapshot, options: Options) -> List[str]:
     """See `Snapshot.format`."""
-    layout = Layout(options.ascii_only, width=options.width)
+    layout = _layout(options)
     view = TaskView(options.show_contexts, options.show_hidden_frames)
     drawing = Drawing(snapshot, view, layout, options)
     lines = draw(drawing.everything(), layout)
@@ -174,9 +175,14 @@ def format_snapshot(snapshot: Snapshot, options: Options) -> List[str]:
     return plain(lines, layout, color=options.color)
 
 
+def _layout(options: Options) -> Layout:
+    most = MOST_OF_CONTEXT if options.fold else None
+    return Layout(options.ascii_only, most, width=options.width)
+
+
 def format_node(node: Union[LoopNode, Node], options: Options) -> List[str]:
     """A part of a snapshot by itself, drawn as in the whole."""
-    layout = Layout(options.ascii_only, width=options.width)
+    layout = _layout(options)
     view = TaskView(options.show_contexts, options.show_hidden_frames)
     drawing = Drawing(snapshot_of(node), view, layout, options)
     lines = map(with_short_paths, draw(drawing.node(node), layout))
@@ -658,16 +664,22 @@ class Drawing:
         """
         tasks: List[TaskNode] = []
         unknown: List[StackNode] = []
+        contexts = 0
+        most = self.layout.max_children
         for child in node.children():
             if isinstance(child, ContextNode):
                 if not only_users or is_users_context(child.context):
-                    yield Nested(guides, self.child_context(child), drawn=[child])
+                    contexts += 1
+                    if most is None or contexts <= most:
+                        yield Nested(guides, self.child_context(child), drawn=[child])
                 continue
             task = self.by_stack.get(id(child.stack))
             if task is None:
                 unknown.append(child)
             else:
                 tasks.append(task)
+        if most is not None and contexts > most:
+            yield self.left_out(contexts - most, guides)
         yield from self.unknown_children(unknown, guides)
         self.drawn.update(id(task) for task in tasks)
         yield from self.siblings(tasks, guides)
@@ -678,8 +690,11 @@ class Drawing:
         for node in nodes[:most]:
             yield Nested(guides, self.unknown_child(node), drawn=[node])
         if len(nodes) > most:
-            left_out = f"{len(nodes) - most} more"
-            yield [("guide", guides[0] + self.guides.more), ("note", left_out)]
+            yield self.left_out(len(nodes) - most, guides)
+
+    def left_out(self, number: int, guides: Tuple[str, str]) -> Line:
+        """The line that says how many children aren't drawn."""
+        return [("guide", guides[0] + self.guides.more), ("note", f"{number} more")]
 
     def child_context(self, node: ContextNode) -> Block:
         """A context with its children."""

@@ -94,11 +94,12 @@ class Sources:
         saved = saved_frame(frame)
         if saved is not None:
             return saved.f_code.statements.get(lineno, ())
-        if _is_whole(self.line(frame, lineno)):
-            return ()
         key = (frame.f_code.co_filename, lineno)
         if key not in self._statements:
-            self._statements[key] = parse_with(self._lines(frame)[lineno - 1 :])
+            is_whole = _is_whole(self.line(frame, lineno))
+            self._statements[key] = (
+                None if is_whole else parse_with(self._lines(frame)[lineno - 1 :])
+            )
         return self._statements[key] or ()
 
     def _lines(self, frame: FrameType) -> Sequence[str]:

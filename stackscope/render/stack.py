@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 HEADER_END = " (most recent call last):"
 
+MOST_CHILDREN = 100
+"""How many children of a context are drawn, unless all are asked for."""
+
 
 def stack_block(node: StackNode, layout: Layout) -> Block:
     """A stack with its title."""
@@ -106,8 +109,7 @@ def _context_comment(node: ContextNode) -> Line:
 def _children(node: ContextNode, guides: Tuple[str, str], layout: Layout) -> Block:
     blank: Line = [("guide", guides[1])]
     after_blank = False
-    children = node.children()
-    for child in islice(children, layout.max_children):
+    for child in islice(node.children(), layout.max_children):
         if isinstance(child, ContextNode):
             yield Nested(guides, context_block(child, layout))
             after_blank = False
@@ -119,8 +121,9 @@ def _children(node: ContextNode, guides: Tuple[str, str], layout: Layout) -> Blo
         if spaced:
             yield blank
         after_blank = spaced
-    left_out = sum(1 for _ in children)
-    if left_out:
+    most = layout.max_children
+    left_out = 0 if most is None else node.count_children() - most
+    if left_out > 0:
         yield [("guide", guides[0] + layout.guides.more), ("note", f"{left_out} more")]
 
 
@@ -130,29 +133,29 @@ def _child_stack(node: StackNode, layout: Layout) -> Block:
 
 
 def format_stack(
-    stack: Stack, ascii_only: bool, show_contexts: bool, show_hidden_frames: bool
+    stack: Stack, ascii_only: bool, show_contexts: bool, show_hidden_frames: bool, whole: bool
 ) -> List[str]:
     """See `Stack.format`."""
-    layout = Layout(ascii_only)
+    layout = Layout(ascii_only, None if whole else MOST_CHILDREN)
     node = StackNode(stack, View(show_contexts, show_hidden_frames))
     return plain(draw(stack_block(node, layout), layout), layout)
 
 
 def format_frame(
-    frame: Frame, ascii_only: bool, show_contexts: bool, show_hidden_frames: bool
+    frame: Frame, ascii_only: bool, show_contexts: bool, show_hidden_frames: bool, whole: bool
 ) -> List[str]:
     """See `Frame.format`."""
-    layout = Layout(ascii_only)
+    layout = Layout(ascii_only, None if whole else MOST_CHILDREN)
     node = FrameNode(frame, View(show_contexts, show_hidden_frames))
     return plain(draw(frame_block(node, layout), layout), layout)
 
 
 def format_context(
-    context: Context, ascii_only: bool, show_contexts: bool, show_hidden_frames: bool
+    context: Context, ascii_only: bool, show_contexts: bool, show_hidden_frames: bool, whole: bool
 ) -> List[str]:
     """See `Context.format`. A hidden context gives no lines, as it does in a frame."""
     if context.hide and not show_hidden_frames:
         return []
-    layout = Layout(ascii_only)
+    layout = Layout(ascii_only, None if whole else MOST_CHILDREN)
     node = ContextNode(context, View(show_contexts, show_hidden_frames))
     return plain(draw(context_block(node, layout), layout), layout)

@@ -73,7 +73,10 @@ def safe_text(text: str) -> str:
 
 def safe_line(line: str) -> str:
     """A line of source text: as `safe_text`, but tabs are kept, for they do no harm."""
-    return "\t".join(map(safe_text, _exact(line).split("\t")))
+    line = _exact(line)
+    if line.isprintable():
+        return line
+    return "\t".join(map(safe_text, line.split("\t")))
 
 
 def safe_lines(text: str) -> str:
@@ -116,10 +119,9 @@ def safe_repr(obj: object, limit: int = REPR_LIMIT) -> str:
 def set_reprs_enabled(enabled: bool) -> None:
     """Choose whether the program's own ``__repr__`` methods may be called, in all threads.
 
-    They are called when a stack is drawn, and when the arguments of callbacks in exit stacks and of
-    ``@contextmanager`` functions are described. Without them there is ``<ClassName object at
-    0x…>``, except for numbers, strings and other built-in types whose representation runs no code
-    of the program.
+    They are called when a stack is drawn. Without them there is ``<ClassName object at 0x…>``,
+    except for numbers, strings and other built-in types whose representation runs no code of the
+    program.
 
     Args:
         enabled: `True` (as at the start) or `False`.

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import subprocess
 import sys
 
 import pytest
+
+import stackscope
+from stackscope.model.records import make_late, taken
 
 TREE = """
 import asyncio, dataclasses
@@ -42,3 +47,76 @@ def test_what_is_asked_for_first_makes_no_difference(before):
     )
     assert process.stderr == ""
     assert int(process.stdout) > 10
+
+
+# --------------------------------------------------------- values that are made late
+
+
+def context_with(make):
+    context = stackscope.Context(None, False)
+    make_late(context, "description", make)
+    return context
+
+
+def test_a_late_value_is_made_once():
+    made = []
+
+    def make():
+        made.append("made")
+        return "the words"
+
+    context = context_with(make)
+    assert made == []
+    assert [context.description, context.description] == ["the words"] * 2
+    assert made == ["made"]
+
+
+def test_a_late_value_that_is_replaced_is_never_made():
+    context = context_with(lambda: 1 / 0)
+    context.description = "other words"
+    assert context.description == "other words"
+
+
+def test_a_late_value_that_fails_is_asked_for_again():
+    answers = iter([ZeroDivisionError, "the words"])
+
+    def make():
+        answer = next(answers)
+        if answer is ZeroDivisionError:
+            raise answer
+        return answer
+
+    context = context_with(make)
+    with pytest.raises(ZeroDivisionError):
+        context.description  # noqa: B018
+    assert context.description == "the words"
+
+
+@pytest.mark.parametrize("use", [repr, lambda one: one == one, dataclasses.replace])
+def test_whatever_reads_all_fields_has_a_late_value_made(use):
+    context = context_with(lambda: "the words")
+    use(context)
+    assert vars(context)["description"] == "the words"
+
+
+def test_a_late_field_has_a_default():
+    assert stackscope.Context(None, False).description is None
+    assert stackscope.Context.description is None
+    fields = {field.name: field for field in dataclasses.fields(stackscope.Context)}
+    assert fields["description"].default is None
+    assert inspect.signature(stackscope.Context).parameters["description"].default is None
+
+
+@pytest.mark.parametrize("words", [None, "stored"])
+def test_a_value_is_taken(words):
+    context = stackscope.Context(None, False, description=words)
+    tell = taken(context, "description")
+    make_late(context, "description", lambda: f"more than {tell()}")
+    assert context.description == f"more than {words}"
+
+
+def test_a_late_value_is_taken():
+    context = context_with(lambda: "the words")
+    tell = taken(context, "description")
+    assert context.description is None
+    assert tell() == "the words"

@@ -72,41 +72,30 @@ def done_callbacks(future: object) -> List[Any]:
     return [entry[0] if type(entry) is tuple else entry for entry in entries]
 
 
-def callback_variable(future: object, function: str, variable: str) -> object:
-    """A variable that a done callback of ``future`` has taken along from the function that made it.
-
-    Args:
-        future: The future.
-        function: The name of the callback.
-        variable: The name of its free variable.
-    """
-    for callback in _first_callbacks(future):
-        if type(callback) is FunctionType and callback.__code__.co_name == function:
-            return free_variables(callback).get(variable)
-    return None
-
-
-def _first_callbacks(future: object) -> List[Any]:
-    """The first callables that ``future`` will call when it is done.
+def _first_callbacks(future: object) -> List[FunctionType]:
+    """Those of the first callables that ``future`` will call when it is done that are functions.
 
     ``_callbacks`` of a future in C makes a list of all of them: with a thousand tasks that wait for
     the same one, a thousand times a thousand. What it refers to are the first one, and a list of
     the others (``FutureObj_traverse`` in Modules/_asynciomodule.c).
     """
-    found: List[Any] = []
+    found: List[FunctionType] = []
     if asyncio.Future is not PyFuture and is_instance(future, (asyncio.Future,)):
         lists: List[List[Any]] = []
         for referent in gc.get_referents(future):
-            if type(referent) is list:
-                lists.append(referent)
-            elif callable(referent):
+            kind = type(referent)
+            if kind is FunctionType:
                 found.append(referent)
+            elif kind is list:
+                lists.append(referent)
     else:
         entries = internal(future, "_callbacks")
         lists = [entries] if type(entries) is list else []
     for entries in lists:
         for entry in entries[:FIRST]:  # one of the lists may be the result, with anything in it
-            found += entry[:1] if type(entry) is tuple else [entry]
+            callback = entry[0] if type(entry) is tuple and entry else entry
+            if type(callback) is FunctionType:
+                found.append(callback)
     return found
 
 
@@ -138,22 +127,20 @@ def register_source_finder(find: Callable[[object], object]) -> None:
 
 def behind(future: object) -> Tuple[object, object]:
     """What ``future`` shields, and where its result will come from; at a single look at it."""
-    callbacks = [one for one in _first_callbacks(future) if type(one) is FunctionType]
+    callbacks = _first_callbacks(future)
     if not callbacks:
         return None, None
-    return shielded(future), source_of(future)
+    return _shielded(callbacks), _source(future, callbacks)
 
 
-def source_of(future: object) -> object:
+def _source(future: object, callbacks: List[FunctionType]) -> object:
     """Where the result of ``future`` will come from, as far as its own callbacks tell.
 
     `asyncio.futures._chain_future` connects a future of another thread or loop with the one that
     gets its result (3.8 to 3.15); so do ``run_in_executor()``, ``to_thread()`` and
     ``wrap_future()``.
     """
-    for callback in _first_callbacks(future):
-        if type(callback) is not FunctionType:
-            continue
+    for callback in callbacks:
         if callback.__code__.co_name == "_call_check_cancel":
             return free_variables(callback).get("source")
         for find in _source_finders:
@@ -165,7 +152,22 @@ def source_of(future: object) -> object:
 
 def shielded(future: object) -> object:
     """What ``asyncio.shield()`` protects, if ``future`` is what it has returned."""
-    return callback_variable(future, "_outer_done_callback", "inner")
+    return _shielded(_first_callbacks(future))
+
+
+def _shielded(callbacks: List[FunctionType]) -> object:
+    for callback in callbacks:
+        if callback.__code__.co_name == "_outer_done_callback":
+            return free_variables(callback).get("inner")
+    return None
+
+
+def children_of(future: object) -> Optional[List[Any]]:
+    """The futures that ``gather()`` has put together, if ``future`` is what it has returned."""
+    if type(future) is asyncio.Future:
+        return None  # what it returns is of a class of its own
+    children = internal(future, "_children")
+    return children if type(children) is list else None
 
 
 MOST_WRAPPERS = 100
@@ -181,15 +183,15 @@ def frames_behind(future: object) -> List[Any]:
     for _ in range(MOST_WRAPPERS):
         if is_instance(future, TASKS):
             return []
-        children = internal(future, "_children") if is_instance(future, FUTURES) else None
-        if type(children) is list:
-            left = [child for child in children if not is_done(child)]
-            inner = left[0] if len(left) == 1 else None
-        elif is_instance(future, FUTURES):
+        if not is_instance(future, FUTURES):
+            return _frames_of_source(future)
+        children = children_of(future)
+        if children is None:
             inner, source = behind(future)
             inner = source if inner is None else inner
         else:
-            return _frames_of_source(future)
+            left = [child for child in children if not is_done(child)]
+            inner = left[0] if len(left) == 1 else None
         if inner is None or is_done(future):
             return []
         future = inner

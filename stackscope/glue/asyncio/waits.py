@@ -24,6 +24,7 @@ from stackscope.glue.asyncio.futures import (
     FUTURES,
     TASKS,
     behind,
+    children_of,
     free_variables,
     internal,
     is_done,
@@ -143,8 +144,8 @@ def describe_task(task: object, waiting: Waiting) -> None:
 
 def describe_future(future: object, waiting: Waiting) -> None:
     """What ``gather()`` and ``shield()`` return, a call in a thread pool; any other future."""
-    children = internal(future, "_children")
-    if type(children) is list:
+    children = children_of(future)
+    if children is not None:
         left, total = pending(children)
         waiting.call = f"gather() of {total}"
         note_futures(waiting, left)
@@ -207,8 +208,8 @@ def note_futures(waiting: Waiting, futures: Sequence[object]) -> None:
 
 def behind_future(future: object) -> List[object]:
     """What has to finish before a future of asyncio's has a result."""
-    children = internal(future, "_children")
-    if type(children) is list:
+    children = children_of(future)
+    if children is not None:
         return pending(children)[0]
     for one in behind(future):
         if one is not None:
@@ -218,8 +219,7 @@ def behind_future(future: object) -> List[object]:
 
 def is_open_future(future: object) -> bool:
     """Whether a future stands for nothing of which it is known that it alone gives the result."""
-    is_gathered = type(internal(future, "_children")) is list
-    return not is_gathered and all(one is None for one in behind(future))
+    return children_of(future) is None and all(one is None for one in behind(future))
 
 
 def is_open_task(task: object) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
+from functools import partial
 from types import (
     AsyncGeneratorType,
     BuiltinFunctionType,
@@ -23,6 +24,7 @@ from types import (
 from stackscope.extraction.extraction import child_stack, current_extraction
 from stackscope.extraction.hooks import elaborate_context, unwrap_context, unwrap_context_generator
 from stackscope.interpreter.same_code import same_code
+from stackscope.model.records import make_late, taken
 from stackscope.model.stacks import Context
 from stackscope.safe.objects import class_attribute, instance_attributes
 from stackscope.safe.text import argument_texts, name_of, safe_repr
@@ -31,14 +33,15 @@ from stackscope.snapshot.entered import entered_by
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType
-    from typing import Any, AsyncIterator, Dict, Iterator, List, Optional, Tuple
+    from typing import Any, AsyncIterator, Callable, Dict, Iterator, List, Optional, Tuple
 
     from stackscope.model.stacks import Frame, Stack
 
-    Call = Tuple[str, object, Optional[str]]
-    """A method of an exit stack, the object of the entry that it adds, and its arguments as text.
+    Call = Tuple[str, object, Optional[Callable[[], str]]]
+    """A method of an exit stack, the object of the entry that it adds, and what gives its arguments
+    as text.
 
-    Without the text, the argument is the object, a manager.
+    Without that, the argument is the object, a manager.
     """
 
 LONGEST_NAME = 60
@@ -56,11 +59,15 @@ def elaborate_generator_manager(manager: Any, context: Context) -> None:
     args, kwds = attributes.get("args"), attributes.get("kwds")
     # As a rule, these are deleted when the manager is entered.
     if type(args) is tuple and type(kwds) is dict:
-        arguments = ", ".join(argument_texts(args, kwds))
-        context.description = f"{name_of(attributes.get('func'))}({arguments})"
+        call = partial(_text_of_call, attributes.get("func"), args, kwds)
+        make_late(context, "description", call)
     else:
         context.description = f"{generator.__qualname__}(...)"
     context.inner_stack = None if context.is_exiting else child_stack(generator, for_task=False)
+
+
+def _text_of_call(function: object, args: Tuple[Any, ...], kwds: Dict[str, Any]) -> str:
+    return f"{name_of(function)}({', '.join(argument_texts(args, kwds))})"
 
 
 def unwrap_generator_manager(manager: Any, context: Context) -> Any:
@@ -115,13 +122,24 @@ def elaborate_exit_stack(stack: Any, context: Context) -> None:
     context.children = children
 
     def describe(child: Context) -> None:
-        method, obj, argument = calls[id(child)]
-        prefix = "await " if method == "enter_async_context" else ""
-        if argument is None:
-            argument = child.description or safe_repr(obj)
-        child.description = f"{prefix}{name}.{method}({argument})"
+        make = partial(_text_of_entry, name, calls[id(child)], taken(child, "description"))
+        make_late(child, "description", make)
 
     extraction.fill_children(stack, children, describe)
+
+
+def _text_of_entry(name: str, call: Call, describe: Callable[[], Optional[str]]) -> str:
+    """The call that has added an entry to an exit stack.
+
+    Args:
+        name: What to call the stack.
+        call: The call.
+        describe: Gives what the library of the manager says of it.
+    """
+    method, obj, tell = call
+    prefix = "await " if method == "enter_async_context" else ""
+    argument = describe() or safe_repr(obj) if tell is None else tell()
+    return f"{prefix}{name}.{method}({argument})"
 
 
 def managers_in(stack: Any) -> List[object]:
@@ -146,7 +164,7 @@ def _call_that_added(callback: Any, is_sync: bool) -> Call:
     if wrapped is not None:
         return ("callback" if is_sync else "push_async_callback"), callback, wrapped
     owner = callback.__self__ if type(callback) is MethodType else callback
-    return ("push" if is_sync else "push_async_exit"), owner, name_of(callback)
+    return ("push" if is_sync else "push_async_exit"), owner, partial(name_of, callback)
 
 
 def _manager_of(callback: Any, name: str) -> object:
@@ -174,8 +192,8 @@ def _is_method_of(function: Any, cls: type, name: str) -> bool:
     return type(function) in FUNCTIONS and bool(function.__name__ == name)
 
 
-def _wrapped_callback(wrapper: Any) -> Optional[str]:
-    """A callback with its arguments as text, from the closure that an exit stack has made."""
+def _wrapped_callback(wrapper: Any) -> Optional[Callable[[], str]]:
+    """What gives a callback with its arguments as text, by the closure that an exit stack made."""
     if type(wrapper) is not FunctionType or not any(
         same_code(wrapper.__code__, code) for code in CALLBACK_WRAPPERS
     ):
@@ -185,6 +203,10 @@ def _wrapped_callback(wrapper: Any) -> Optional[str]:
         callback, args, kwds = (cells[name].cell_contents for name in ("callback", "args", "kwds"))
     except (KeyError, ValueError):  # another version of contextlib; an empty cell
         return None
+    return partial(_text_of_callback, callback, args, kwds)
+
+
+def _text_of_callback(callback: object, args: Tuple[Any, ...], kwds: Dict[str, Any]) -> str:
     return ", ".join([name_of(callback), *argument_texts(args, kwds)])
 
 

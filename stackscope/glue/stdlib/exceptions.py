@@ -6,11 +6,13 @@ children of one more context in the innermost frame. Each exception is drawn onc
 
 from __future__ import annotations
 
+from functools import partial
 from types import TracebackType
 
 from stackscope.extraction.extraction import current_extraction
 from stackscope.extraction.hooks import unwrap_stackitem
 from stackscope.extraction.walk import Past
+from stackscope.model.records import make_late
 from stackscope.model.stacks import Context, Frame, Stack
 from stackscope.safe.objects import (
     cause_of,
@@ -116,7 +118,8 @@ def child_for(
     if stack.frames or not any(others for _, others in related(exception)):
         return stack, []
     # It was never raised.
-    context = Context(exception, False, description=safe_repr(exception), children=[])
+    context = Context(exception, False, children=[])
+    make_late(context, "description", partial(safe_repr, exception))
     context.is_past = True
     return context, context.children
 
