@@ -1,11 +1,12 @@
 """Measures this library and prints ratios: machines differ, and so do their moods.
 
-    python -m benchmarks [--peer-python PATH] [--tasks N] [--repeat N] [CASE ...]
+    python -m benchmarks [--peer-python PATH] [--tasks N] [--repeat N] [--json FILE] [CASE ...]
 
 Every case is compared with what the standard library does on the same frames, in the same process
 and in turns; those of the debugger with `pdb`, and a snapshot of all tasks with one of a hundredth
 of them. With `--peer-python`, the interpreter of an environment that has another library named
-`stackscope`, the cases run there as well, in turns with ours.
+`stackscope`, the cases run there as well, in turns with ours; where it answers otherwise, its times
+are not compared. `benchmarks.page` makes a page of the documentation from what `--json` writes.
 """
 
 from __future__ import annotations
@@ -14,24 +15,37 @@ import argparse
 import importlib.util
 import json
 import os
+import platform
 import subprocess
 import sys
 import tempfile
+import time
+from importlib import metadata
 from pathlib import Path
 from statistics import median
 
 ROOT = Path(__file__).resolve().parent.parent
-DEBUGGER_CASES = ["stop", "first-stop", "continued"]
+DEBUGGER_CASES = ["prompt", "stop", "step", "first-stop", "continued"]
 SNAPSHOT_CASES = [
     "growth-alike",
     "growth-of-200-functions",
     "growth-gathered",
     "growth-chained",
     "stops",
+    "first-dump",
 ]
-CASES = ["chain", "recursion", "asyncio", "trio", "import", *SNAPSHOT_CASES, *DEBUGGER_CASES]
+COMMON_CASES = ["chain", "text", "recursion", "asyncio", "trio"]
+COMMON_CASES += ["first-look", "blocks", "exit-stack", "import"]
+CASES = [*COMMON_CASES, *SNAPSHOT_CASES, *DEBUGGER_CASES]
+NEEDS = {"trio": "trio", "prompt": "ipdb"}
+"""What has to be installed for a case."""
+
 TITLES = {
     "chain": "coroutine chain, 21 frames, 2 `with` each",
+    "text": "the same chain as text",
+    "first-look": "first look at a function of 30 lines",
+    "blocks": "first look at a function with 500 `with` blocks",
+    "exit-stack": "an `ExitStack` of 10,000 managers",
     "recursion": "running recursion, 100 frames, 2 `with` each",
     "asyncio": "asyncio tasks, per task",
     "trio": "tree of trio tasks, per task",
@@ -41,12 +55,15 @@ TITLES = {
     "growth-gathered": "extract_all, per task, all but one gathered",
     "growth-chained": "extract_all, per task, each awaiting the next",
     "stops": "longest stop of other threads, extract_all",
+    "first-dump": "first dump of 1,000 tasks of 600 functions",
+    "prompt": "`breakpoint()` until the prompt, in a new process",
+    "step": "a `step` to the next line",
     "stop": "a stop at a breakpoint, and `c`",
-    "first-stop": "the first stop of a process, imports included",
+    "first-stop": "the first stop without a terminal, in a new process",
     "continued": "a program after `c`, without breakpoints",
 }
 IMPORT = """
-import time; start = time.perf_counter(); import stackscope; print(time.perf_counter() - start)
+import time; start = time.process_time(); import stackscope; print(time.process_time() - start)
 """
 
 
@@ -73,7 +90,7 @@ class Side:
             times = [float(self.run("-c", IMPORT)) for _ in range(args.repeat)]
             self.results[case].append({"times": {"with contexts": times}})
             return
-        if case in [*DEBUGGER_CASES, *SNAPSHOT_CASES] and self.name != "ours":
+        if case not in COMMON_CASES and self.name != "ours":
             return  # the other library has neither a debugger nor snapshots
         file = "stops.py" if case in DEBUGGER_CASES else "cases.py"
         script = str(ROOT / "benchmarks" / file)
@@ -104,36 +121,55 @@ class Side:
         return median(samples) if samples else None
 
 
-def microseconds(seconds: float | None) -> str:
-    """For the table: nothing, if there is nothing."""
-    return "" if seconds is None else f"{seconds * 1e6:,.1f} µs"
-
-
-def ratio(seconds: float | None, other: float | None, form: str) -> str:
-    """For the table: how often `other` goes into `seconds`."""
-    return "" if seconds is None or other is None else form.format(seconds / other)
+def answers_alike(case: str, ours: Side, peer: Side) -> bool:
+    """Whether the other library finds the same, as far as the case says."""
+    mine, theirs = (side.results[case][0].get("answer") for side in (ours, peer))
+    return mine == theirs
 
 
 def rows(case: str, ours: Side, peer: Side | None):
-    """The rows of a case: one with contexts, and one without where that was measured."""
-    base = ours.seconds(case, "baseline")
+    """The figures of a case: one row with contexts, and one without where that was measured."""
     for what in ["with contexts", "without contexts"]:
         seconds = ours.seconds(case, what)
         if seconds is None:
             continue
-        theirs = peer.seconds(case, what) if peer else None
-        title = TITLES[case] + ("" if what == "with contexts" else ", no contexts")
         result = ours.results[case][0]
-        name = result.get("baseline", "")
-        complete = result.get("complete", True)
-        yield (
-            title,
-            microseconds(seconds) + ("" if complete else " (INCOMPLETE)"),
-            ratio(seconds, base, "{:.2f}× " + name),
-            microseconds(theirs),
-            ratio(seconds, theirs, "{:.3f}×"),
-            ratio(theirs, seconds, "{:.1f}×"),
-        )
+        theirs = peer.seconds(case, what) if peer else None
+        if theirs is not None and what == "with contexts" and not answers_alike(case, ours, peer):
+            theirs = "another answer"
+        yield {
+            "case": case if what == "with contexts" else f"{case}, no contexts",
+            "title": TITLES[case] + ("" if what == "with contexts" else ", no contexts"),
+            "seconds": seconds,
+            "complete": result.get("complete", True),
+            "baseline": result.get("baseline", ""),
+            "baseline seconds": ours.seconds(case, "baseline"),
+            "peer seconds": theirs,
+        }
+
+
+def microseconds(seconds: object) -> str:
+    """For the table: nothing, if there is nothing."""
+    return f"{seconds * 1e6:,.1f} µs" if isinstance(seconds, float) else str(seconds or "")
+
+
+def ratio(seconds: object, other: object, form: str) -> str:
+    """For the table: how often `other` goes into `seconds`."""
+    both = isinstance(seconds, float) and isinstance(other, float)
+    return form.format(seconds / other) if both else ""
+
+
+def cells(row: dict) -> tuple:
+    """A row of figures as text."""
+    seconds, theirs = row["seconds"], row["peer seconds"]
+    return (
+        row["title"],
+        microseconds(seconds) + ("" if row["complete"] else " (INCOMPLETE)"),
+        ratio(seconds, row["baseline seconds"], "{:.2f}× " + row["baseline"]),
+        microseconds(theirs),
+        ratio(seconds, theirs, "{:.3f}×"),
+        ratio(theirs, seconds, "{:.1f}×"),
+    )
 
 
 def print_table(table) -> None:
@@ -145,14 +181,44 @@ def print_table(table) -> None:
 
 
 def measure(ours: Side, peer: Side | None, args: argparse.Namespace) -> list:
-    """Run all cases on both sides, in turns; gives the table."""
-    table = [("case", "ours", "against the standard library", "peer", "ours/peer", "peer/ours")]
+    """Run all cases on both sides, in turns; gives their rows."""
+    found = []
     for case in args.cases:
         for _ in range(args.rounds):
             for side in filter(None, [ours, peer]):
                 side.measure(case, args)
-        table.extend(rows(case, ours, peer))
-    return table
+        found.extend(rows(case, ours, peer))
+        print(f"{case}: done", file=sys.stderr, flush=True)
+    return found
+
+
+def write_json(path: str, found: list, peer: Side | None, args: argparse.Namespace) -> None:
+    """Write what was measured, and where."""
+    versions = {name: version_of(name) for name in ["trio", "ipdb"]}
+    if peer is not None:
+        versions["peer"] = peer.results[args.cases[0]][0].get("version")
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    told = {
+        "python": sys.version.split()[0],
+        "implementation": sys.implementation.name,
+        "system": f"{platform.system()} {platform.machine()}",
+        "processors": os.cpu_count(),
+        "load": load,
+        "date": time.strftime("%Y-%m-%d"),
+        "tasks": args.tasks,
+        "samples": f"{args.rounds} × {args.repeat}",
+        "versions": versions,
+        "rows": found,
+    }
+    Path(path).write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def version_of(name: str) -> str | None:
+    """The version of a library here."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def main() -> None:
@@ -162,24 +228,29 @@ def main() -> None:
     parser.add_argument("--peer-python", metavar="PATH", help="compare with the library there")
     parser.add_argument("--tasks", type=int, default=10_000, help="(default: %(default)s)")
     parser.add_argument("--repeat", type=int, default=5, help="samples of each (default: 5)")
+    parser.add_argument("--json", metavar="FILE", help="also write what was found to this file")
     parser.add_argument("--rounds", type=int, default=3, help="processes of each (default: 3)")
     args = parser.parse_args()
     if unknown := set(args.cases) - set(CASES):
         parser.error(f"unknown cases {sorted(unknown)} (known: {CASES})")
 
     cases = args.cases or list(CASES)
-    if "trio" in cases and not importlib.util.find_spec("trio"):
-        cases.remove("trio")
-        print("trio is not installed: its case is left out")
+    for case, library in NEEDS.items():
+        if case in cases and not importlib.util.find_spec(library):
+            cases.remove(case)
+            print(f"{library} is not installed: the case {case!r} is left out")
     args.cases = cases
     with tempfile.TemporaryDirectory() as folder:
         ours = Side("ours", sys.executable, ROOT, Path(folder, "ours"))
         peer = None
         if args.peer_python:
             peer = Side("peer", args.peer_python, None, Path(folder, "peer"))
-        table = measure(ours, peer, args)
+        found = measure(ours, peer, args)
+        if args.json:
+            write_json(args.json, found, peer, args)
     print(f"Python {sys.version.split()[0]}, medians of {args.rounds} × {args.repeat} samples")
-    print_table(table)
+    titles = ("case", "ours", "against the standard library", "peer", "ours/peer", "peer/ours")
+    print_table([titles, *map(cells, found)])
 
 
 if __name__ == "__main__":

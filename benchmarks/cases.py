@@ -2,13 +2,16 @@
 
 Started by `python -m benchmarks`, once for this library and once for another one of the
 same interface. Needs nothing else from this folder. Prints one JSON object: for every case a
-list of times in seconds per call, and the same for what it is compared with.
+list of times in seconds per call, and the same for what it is compared with; and what was found,
+so that times are compared of equal answers only. All times are the processor's: the machine may be
+busy with other things.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import functools
 import gc
 import json
@@ -40,10 +43,10 @@ def sample(function) -> float:
     """Seconds per call."""
     calls = 1
     while True:
-        start = time.perf_counter()
+        start = time.thread_time()
         for _ in range(calls):
             function()
-        spent = time.perf_counter() - start
+        spent = time.thread_time() - start
         if spent >= SAMPLE_SECONDS:
             return spent / calls
         calls = max(calls + 1, int(1.2 * calls * SAMPLE_SECONDS / max(spent, 1e-9)))
@@ -59,6 +62,24 @@ def interleaved(functions, repeat) -> dict:
             gc.collect()
             times[name].append(sample(function))
     return times
+
+
+def once(prepare, function, repeat) -> list:
+    """Samples of what can be done only once with what ``prepare`` makes, after one warm-up."""
+    times = []
+    for _ in range(repeat + 1):
+        made = prepare()
+        gc.collect()
+        start = time.thread_time()
+        kept = function(made)
+        times.append(time.thread_time() - start)
+        del kept, made
+    return times[1:]
+
+
+def answer_of(stack) -> list:
+    """What a stack says, in a form that the other library's can be compared with."""
+    return [[frame.funcname, len(frame.contexts)] for frame in stack.frames]
 
 
 def summary_of(frames):
@@ -99,8 +120,91 @@ def measure_chain(args) -> dict:
         "baseline": lambda: summary_of(frames),
     }
     times = interleaved(functions, args.repeat)
+    answer = answer_of(stackscope.extract(coroutine))
     coroutine.close()
-    return {"times": times, "baseline": "StackSummary.extract", "complete": complete}
+    result = {"times": times, "baseline": "StackSummary.extract", "answer": answer}
+    return {**result, "complete": complete}
+
+
+def measure_text(args) -> dict:
+    """The same chain as text: ours has a line for each manager, and the source of each frame."""
+    coroutine = chain(CHAIN_FRAMES)
+    coroutine.send(None)
+    stack = stackscope.extract(coroutine)
+    frames = [frame.pyframe for frame in stack.frames]
+    functions = {
+        "with contexts": lambda: str(stack),
+        "baseline": lambda: "".join(summary_of(frames).format()),
+    }
+    times = interleaved(functions, args.repeat)
+    complete = str(stack).count("with Manager()") >= CHAIN_FRAMES
+    coroutine.close()
+    result = {"times": times, "baseline": "StackSummary.format", "answer": answer_of(stack)}
+    return {**result, "complete": complete}
+
+
+# ------------------------------------------------------------ first looks
+
+
+def generator_of(lines):
+    """A generator that is suspended in a function that nobody has looked at."""
+    space: dict = {"Manager": Manager}
+    source = "def generator():\n" + "".join(f"    {line}\n" for line in lines)
+    exec(compile(source, "<made>", "exec"), space)  # noqa: S102
+    made = space["generator"]()
+    next(made)
+    return made
+
+
+def some_generators(count=50):
+    """Generators of functions of some thirty lines, all different."""
+    made = []
+    for number in range(count):
+        lines = ["with Manager() as a, Manager():"]
+        for index in range(8):
+            lines += [f"    if a == {index}:", "        for x in a:", "            print(x)"]
+        lines += ["    try:", f"        yield {number}", "    finally:", "        a = None"]
+        made.append(generator_of(lines))
+    return made
+
+
+def measure_first_look(args) -> dict:
+    def look(generators):
+        return [stackscope.extract(one) for one in generators]
+
+    generators = some_generators()
+    times = [each / len(generators) for each in once(some_generators, look, args.repeat)]
+    answer = answer_of(stackscope.extract(generators[0]))
+    return {"times": {"with contexts": times}, "answer": answer, "complete": answer[0][1] == 2}
+
+
+def with_blocks(count):
+    """A generator of a function with so many `with` blocks beside each other."""
+    return generator_of(["with Manager():", "    yield"] * count)
+
+
+def measure_blocks(args) -> dict:
+    times = once(lambda: with_blocks(500), stackscope.extract, args.repeat)
+    answer = answer_of(stackscope.extract(with_blocks(500)))
+    return {"times": {"with contexts": times}, "answer": answer, "complete": answer[0][1] == 1}
+
+
+def exit_stack():
+    """A generator with an exit stack of 10,000 managers."""
+    with contextlib.ExitStack() as stack:
+        for _ in range(10_000):
+            stack.enter_context(Manager())
+        yield stack
+
+
+def measure_exit_stack(args) -> dict:
+    made = exit_stack()
+    stack = next(made)
+    times = interleaved({"with contexts": lambda: stackscope.extract(made)}, args.repeat)
+    contexts = stackscope.extract(made).frames[0].contexts
+    children = [child for context in contexts for child in context.children]
+    stack.pop_all()
+    return {"times": times, "answer": [len(children)], "complete": len(children) == 10_000}
 
 
 # --------------------------------------------------------------- running
@@ -124,22 +228,22 @@ def measure_recursion(args) -> dict:
 
     def at_the_bottom():
         stack = stackscope.extract_since(None)
-        counts = [len(frame.contexts) for frame in stack.frames if frame.funcname == "recurse"]
+        found = [one for one in answer_of(stack) if one[0] == "recurse"]
         functions = {
             "with contexts": lambda: stackscope.extract_since(None),
             "without contexts": lambda: stackscope.extract_since(None, with_contexts=False),
             "baseline": traceback.extract_stack,
         }
-        return interleaved(functions, 1), counts == [2] * RECURSION_FRAMES
+        return interleaved(functions, 1), found
 
-    times, complete = {}, True
+    times, answer = {}, []
     for index in range(max(args.repeat, DEPTHS)):
         depth = index * 13 % 100
-        found, known = deeper(depth, lambda: recurse(RECURSION_FRAMES, at_the_bottom))
-        complete = complete and known
+        found, answer = deeper(depth, lambda: recurse(RECURSION_FRAMES, at_the_bottom))
         for name, samples in found.items():
             times.setdefault(name, []).extend(samples)
-    return {"times": times, "baseline": "extract_stack", "complete": complete}
+    complete = answer == [["recurse", 2]] * RECURSION_FRAMES
+    return {"times": times, "baseline": "extract_stack", "answer": answer, "complete": complete}
 
 
 # ----------------------------------------------------------------- tasks
@@ -178,7 +282,8 @@ def measure_asyncio(args) -> dict:
         times = per_task(interleaved(functions, args.repeat), args.tasks)
         stop.set()
         await asyncio.gather(*tasks)
-        return {"times": times, "baseline": baseline, "complete": complete}
+        answer = answer_of(stack)
+        return {"times": times, "baseline": baseline, "answer": answer, "complete": complete}
 
     return asyncio.run(main())
 
@@ -214,7 +319,7 @@ def measure_trio(args) -> dict:
             complete = tasks == 1 + args.tasks // (width + 1) * (width + 1)
             times = interleaved({"with contexts": whole}, args.repeat)
             nursery.cancel_scope.cancel()
-        return {"times": per_task(times, tasks), "baseline": "", "complete": complete}
+        return {"times": per_task(times, tasks), "answer": [tasks], "complete": complete}
 
     return trio.run(main)
 
@@ -367,7 +472,40 @@ def measure_stops(args) -> dict:
     return {"times": times, "baseline": "a loop that makes nothing"}
 
 
+def seconds_of(function) -> float:
+    """What a single call takes."""
+    start = time.thread_time()
+    function()
+    return time.thread_time() - start
+
+
+def measure_first_dump(args) -> dict:
+    """The first dump of a process beside a later one: what is kept of each function."""
+
+    def dump():
+        return str(stackscope.extract_all())
+
+    def measure():
+        first, *later = [seconds_of(dump) for _ in range(args.repeat + 1)]
+        return [first], later
+
+    def tasks(count, stop):
+        functions = [function_of_its_own(number) for number in range(600)]
+        return [
+            asyncio.ensure_future(functions[number % 600](Manager(), stop.wait))
+            for number in range(count)
+        ]
+
+    first, later = asyncio.run(among(tasks, 1000, measure))
+    return {"times": {"with contexts": first, "baseline": later}, "baseline": "a later dump"}
+
+
 CASES = {
+    "text": measure_text,
+    "first-look": measure_first_look,
+    "blocks": measure_blocks,
+    "exit-stack": measure_exit_stack,
+    "first-dump": measure_first_dump,
     **{f"growth-{shape.replace(' ', '-')}": measure_growth(shape) for shape in SHAPES},
     "stops": measure_stops,
     "chain": measure_chain,

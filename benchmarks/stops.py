@@ -6,20 +6,29 @@ Started by `python -m benchmarks`. Prints one JSON object, as `cases.py` does.
 from __future__ import annotations
 
 import argparse
+import functools
 import io
 import json
+import os
 import pdb  # noqa: T100
+import select
+import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import stackscope_pdb
 
 STOPS = 200
+STEPS = 3000
 LOOPS = 30_000
 
 # From 3.14 on that is what `python -m pdb` and `breakpoint()` use.
 BACKEND = {"backend": "monitoring"} if sys.version_info >= (3, 14) else {}
+
+PROMPTS = (b"(stackscope_pdb)", b"ipdb>")
+"""What debuggers show in a terminal when they are ready."""
 
 FIRST_STOP = """
 import io, sys, time
@@ -65,6 +74,22 @@ def seconds_per_stop(cls, stops=STOPS) -> float:
     return spent / stops
 
 
+def stepped(count):
+    for number in range(count):
+        x = number
+    return x
+
+
+def seconds_per_step(cls, steps=STEPS) -> float:
+    """What a `step` takes from one line to the next."""
+    made = debugger(cls, *["step"] * steps, "continue")
+    start = time.process_time()
+    made.runcall(stepped, steps)
+    spent = time.process_time() - start
+    assert made.stdin.readline() == "", "fewer steps than expected"
+    return spent / steps
+
+
 def seconds_printed_by(*arguments) -> float:
     """What a new process of this interpreter prints."""
     command = [sys.executable, *arguments]
@@ -72,14 +97,14 @@ def seconds_printed_by(*arguments) -> float:
     return float(run.stdout)
 
 
-def seconds_per_stop_alone(module) -> float:
-    """The same in a process without other debuggers.
+def seconds_alone(measure, module) -> float:
+    """What one of the above says in a process without other debuggers.
 
     At each `c` the standard one sets an attribute of its class. From 3.13 on the interpreter gives
     up caching what it finds in a class, and in those derived from it, after 1,000 changes
     (MAX_VERSIONS_PER_CLASS in Objects/typeobject.c).
     """
-    return seconds_printed_by(__file__, "--stops-with", module)
+    return seconds_printed_by(__file__, measure, "--with", module)
 
 
 def seconds_after_continue(cls) -> float:
@@ -104,6 +129,36 @@ def seconds_to_first_stop(module) -> float:
     return seconds_printed_by("-c", FIRST_STOP.format(module=module))
 
 
+def seconds_to_prompt(function) -> float:
+    """What a process needs until `breakpoint()` shows its prompt in a terminal."""
+    import pty
+
+    environ = {**os.environ, "PYTHONBREAKPOINT": function, "TERM": "xterm"}
+    program = [sys.executable, str(Path(__file__).with_name("stopping.py"))]
+    child, terminal = pty.fork()
+    if not child:
+        os.execve(program[0], program, environ)  # noqa: S606
+    seen = b""
+    while not any(prompt in seen for prompt in PROMPTS):
+        if not select.select([terminal], [], [], 60)[0]:
+            sys.exit(f"no prompt of {function} within a minute: {seen!r}")
+        if b"\x1b[6n" in seen:  # where the cursor is
+            os.write(terminal, b"\x1b[1;1R")
+            seen = seen.replace(b"\x1b[6n", b"")
+        seen += os.read(terminal, 10_000)
+    spent = seconds_of_process(child)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    os.close(terminal)
+    return spent
+
+
+def seconds_of_process(pid) -> float:
+    """The processor's time that another process has taken so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def in_turns(measure, ours, other, repeat) -> dict:
     """Samples of ours and of what it is compared with, after one warm-up each."""
     measure(ours), measure(other)
@@ -115,7 +170,9 @@ def in_turns(measure, ours, other, repeat) -> dict:
 
 
 CASES = {
-    "stop": (seconds_per_stop_alone, "stackscope_pdb", "pdb", "pdb"),
+    "stop": (functools.partial(seconds_alone, "stop"), "stackscope_pdb", "pdb", "pdb"),
+    "step": (functools.partial(seconds_alone, "step"), "stackscope_pdb", "pdb", "pdb"),
+    "prompt": (seconds_to_prompt, "stackscope_pdb.set_trace", "ipdb.set_trace", "ipdb"),
     "first-stop": (seconds_to_first_stop, "stackscope_pdb", "pdb", "pdb"),
     "continued": (seconds_after_continue, stackscope_pdb.Pdb, None, "no debugger"),
 }
@@ -123,15 +180,16 @@ CASES = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("case", choices=CASES, nargs="?")
-    parser.add_argument("--stops-with", metavar="MODULE", help="print what a stop takes with it")
+    parser.add_argument("case", choices=CASES)
+    parser.add_argument("--with", dest="module", metavar="MODULE", help="print what it takes there")
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--tasks", type=int, help="(not used here)")
     args = parser.parse_args()
-    if args.stops_with:
-        cls = {"pdb": pdb, "stackscope_pdb": stackscope_pdb}[args.stops_with].Pdb
-        seconds_per_stop(cls)
-        print(seconds_per_stop(cls))
+    if args.module:
+        cls = {"pdb": pdb, "stackscope_pdb": stackscope_pdb}[args.module].Pdb
+        one = {"stop": seconds_per_stop, "step": seconds_per_step}[args.case]
+        one(cls)
+        print(one(cls))
         return
     measure, ours, other, baseline = CASES[args.case]
     times = in_turns(measure, ours, other, args.repeat)

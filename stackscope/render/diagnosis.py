@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from typing import Container, Dict, Iterator, List, Optional, Sequence, Tuple
 
     from stackscope.model.saved import Places
-    from stackscope.model.snapshot import Node
+    from stackscope.model.snapshot import Node, ThreadNode
     from stackscope.model.stacks import Context
     from stackscope.model.waiting import Waiting
     from stackscope.render.drawing import Line
@@ -217,7 +217,7 @@ def chain_lines(diagnosis: Diagnosis, node: Node) -> Iterator[Line]:
     seen: Dict[int, Node] = {}
     while id(node) not in seen and len(seen) < LONGEST_CHAIN:
         seen[id(node)] = node
-        yield from _node_lines(node, stuck.get(id(node), Finding("", False, [node])))
+        yield from _node_lines(node, _Heart(stuck.get(id(node), Finding("", False, [node]))))
         step = _next_edge(edges.get(id(node), ()), {*stuck, *behind})
         if step is None:
             yield [("text", f"{INDENT}{_end_of_chain(node, stuck.get(id(node)))}")]
@@ -264,6 +264,46 @@ def _end_of_chain(node: Node, finding: Optional[Finding]) -> str:
 # ----------------------------------------------------------------------- a finding
 
 
+class _Heart:
+    """What is asked of each at the heart of a finding, looked up once for all of them.
+
+    Args:
+        finding: The finding.
+    """
+
+    def __init__(self, finding: Finding) -> None:
+        self.finding = finding
+        self._threads: Dict[int, ThreadNode] = {}
+        for thread in finding.threads:
+            if thread.stack.frames:
+                self._threads.setdefault(id(thread.stack.frames[-1].pyframe), thread)
+        self._waiters: Dict[int, List[int]] = {}
+        for index, node in enumerate(finding.nodes):
+            waiting = self.wait_of(node)
+            if waiting is not None and waiting.lock is not None:
+                self._waiters.setdefault(id(waiting.lock), []).append(index)
+
+    def wait_of(self, node: Node) -> Optional[Waiting]:
+        """What a node waits for: of a task that runs, that is what its thread waits for."""
+        if node.waiting is not None or not node.stack.frames:
+            return node.waiting
+        thread = self._threads.get(id(node.stack.frames[-1].pyframe))
+        return None if thread is None else thread.waiting
+
+    def taken_by(self, node: Node) -> Optional[Taken]:
+        """The context by which a node has what another one waits for, and its frame."""
+        nodes = self.finding.nodes
+        found: List[Tuple[int, Frame, Context]] = []
+        for obj, frame, context in _had_by(node):
+            indexes = self._waiters.get(id(obj), ())[:2]
+            others = [one for one in indexes if len(nodes) == 1 or nodes[one] is not node]
+            found += [(one, frame, context) for one in others[:1]]
+        if not found:
+            return None
+        index, frame, context = min(found, key=lambda one: one[0])
+        return nodes[index], frame, context
+
+
 def format_finding(finding: Finding) -> str:
     """A finding as text, without the newline at its end."""
     lines = (with_short_paths(line) for line in finding_lines(finding))
@@ -283,8 +323,9 @@ def advice_text(finding: Finding) -> str:
 def finding_lines(finding: Finding, places: Optional[Places] = None) -> Iterator[Line]:
     """A finding: its title, a line for each at its heart, and what to look at."""
     yield [("alert", text) for _, text in title_of(finding)]
+    heart = _Heart(finding)
     for node in finding.nodes[:MOST_NODES]:
-        yield from _node_lines(node, finding)
+        yield from _node_lines(node, heart)
     if len(finding.nodes) > MOST_NODES:
         left = finding.nodes[MOST_NODES:]
         yield [("note", f"{INDENT}{counted(left)} more")]
@@ -304,7 +345,7 @@ def title_of(finding: Finding) -> Line:
     if finding.kind == BLOCKED_LOOP:
         seconds = "" if finding.seconds is None else f", for {finding.seconds:.1f} s at least"
         line = [("text", "Blocked loop: "), _name(nodes[0])]
-        waiting = _wait_of(nodes[0], finding)
+        waiting = _Heart(finding).wait_of(nodes[0])
         pieces = [safe_text(finding.call)] if waiting is None else wait_pieces([waiting])
         line += [("text", piece) for piece in (" stands in ", *pieces)]
         return [*line, ("text", seconds)]
@@ -325,17 +366,6 @@ def title_of(finding: Finding) -> Line:
     return line
 
 
-def _wait_of(node: Node, finding: Finding) -> Optional[Waiting]:
-    """What a node waits for: of a task that runs, that is what its thread waits for."""
-    if node.waiting is not None or not node.stack.frames:
-        return node.waiting
-    innermost = node.stack.frames[-1].pyframe
-    for thread in finding.threads:
-        if thread.stack.frames and thread.stack.frames[-1].pyframe is innermost:
-            return thread.waiting
-    return None
-
-
 def _name(node: Node) -> Tuple[str, str]:
     return "root", Link(node_title(node), object_of(node))
 
@@ -351,11 +381,11 @@ def counted(nodes: Sequence[Node]) -> str:
     return " and ".join(parts)
 
 
-def _node_lines(node: Node, finding: Finding) -> Iterator[Line]:
+def _node_lines(node: Node, heart: _Heart) -> Iterator[Line]:
     """What one at the heart of a finding waits for, where, and what it has."""
     frame = innermost_user_frame(node.stack)
     line: Line = [("comment", INDENT), _name(node)]
-    waiting = _wait_of(node, finding)
+    waiting = heart.wait_of(node)
     if waiting is not None:
         line.append(("comment", " waits for "))
         line += [("comment", piece) for piece in wait_pieces([waiting])]
@@ -363,7 +393,7 @@ def _node_lines(node: Node, finding: Finding) -> Iterator[Line]:
     source = _source_of(frame)
     if source:
         yield [("comment", INDENT * 2), ("source", source)]
-    taken = _taken(node, finding)
+    taken = heart.taken_by(node)
     if taken is not None:
         other, frame, context = taken
         whom = "itself" if other is node else f"what {_short(other)} waits for"
@@ -396,15 +426,24 @@ def context_with(node: Node, waiting: Optional[Waiting]) -> Optional[Tuple[Frame
     """The context by which a node has what is waited for, with the frame that it is in."""
     if waiting is None or waiting.lock is None:
         return None
+    for obj, frame, context in _had_by(node):
+        if obj is waiting.lock:
+            return frame, context
+    return None
+
+
+def _had_by(node: Node) -> Iterator[Tuple[object, Frame, Context]]:
+    """What a node has by its contexts, each with its frame, outermost first.
+
+    It may be inside of an exit stack, or of a manager that is a generator: that one's context is
+    given.
+    """
     for frame in node.stack.frames:
         for context in frame.contexts:
-            # It may be inside of an exit stack, or of a manager that is a generator.
-            inside = contexts_in(
-                Stack(None, [Frame(frame.pyframe, frame.lineno, contexts=[context])])
-            )
-            if any(one.obj is waiting.lock and not one.is_exiting for one in inside):
-                return frame, context
-    return None
+            outer = Stack(None, [Frame(frame.pyframe, frame.lineno, contexts=[context])])
+            for one in contexts_in(outer):
+                if not one.is_exiting:
+                    yield one.obj, frame, context
 
 
 def _reason(finding: Finding) -> str:
@@ -428,11 +467,12 @@ def _reason(finding: Finding) -> str:
 
 def advice_lines(finding: Finding, places: Optional[Places] = None) -> Iterator[Line]:
     """What to look at: what to do about it, and the places that matter, one of a kind."""
-    title = "; ".join(_what_to_do(finding))
+    heart = _Heart(finding)
+    title = "; ".join(_what_to_do(heart))
     yield [("header", f"Look at{f' ({title})' if title else ''}:")]
     seen: List[str] = []
     for node in finding.nodes:
-        line = _places_of(node, finding, places)
+        line = _places_of(node, heart, places)
         text = "".join([part for _, part in line])
         if text and text not in seen:
             seen.append(text)
@@ -442,13 +482,14 @@ def advice_lines(finding: Finding, places: Optional[Places] = None) -> Iterator[
             yield [("comment", INDENT), *line]
 
 
-def _what_to_do(finding: Finding) -> Iterator[str]:
+def _what_to_do(heart: _Heart) -> Iterator[str]:
     """What would mend it, as far as the kind of the finding tells."""
+    finding = heart.finding
     if finding.kind == BLOCKED_LOOP:
         yield "await something that doesn't block, or call it in a thread"
     elif finding.missing:
         yield f"nobody is left who calls {finding.missing}"
-    taken = [_taken(node, finding) for node in finding.nodes]
+    taken = [heart.taken_by(node) for node in finding.nodes]
     if finding.kind == DEADLOCK and all(one is not None for one in taken):
         if len(taken) == 1:
             yield "it has what it waits for"
@@ -456,10 +497,10 @@ def _what_to_do(finding: Finding) -> Iterator[str]:
             yield "take them in the same order everywhere"
 
 
-def _places_of(node: Node, finding: Finding, places: Optional[Places]) -> Line:
+def _places_of(node: Node, heart: _Heart, places: Optional[Places]) -> Line:
     """Where one took what another one waits for, and where it waits: ``a.py:3, then a.py:5``."""
     line: Line = []
-    taken = _taken(node, finding)
+    taken = heart.taken_by(node)
     if taken is not None:
         line += at_place(taken[1], _line_of(*taken[1:]), places)
     for frame in _frames_waiting(node):
@@ -482,17 +523,6 @@ def _frames_waiting(node: Node) -> List[Frame]:
             if is_suspended(own.origin) and not library_of(own.pyframe) and not own.hide:
                 return [own, frame]
     return [frame]
-
-
-def _taken(node: Node, finding: Finding) -> Optional[Taken]:
-    """The context by which one has what another one at the heart waits for, and its frame."""
-    for other in finding.nodes:
-        if other is node and len(finding.nodes) > 1:
-            continue
-        found = context_with(node, _wait_of(other, finding))
-        if found is not None:
-            return (other, *found)
-    return None
 
 
 def _line_of(frame: Frame, context: Context) -> int:

@@ -39,13 +39,16 @@ def lock_lines(snapshot: Snapshot) -> Iterator[Line]:
         snapshot: What there is, with the contexts of all frames.
     """
     nodes = list(nodes_of(snapshot))
+    indexes = {id(_holder_in(node)): index for index, node in enumerate(nodes)}
     found: Dict[int, _Awaited] = {}
     for node in nodes:
         obj = _primitive_of(node)
         if obj is not None:
             found.setdefault(id(obj), _Awaited(obj)).waiters.append(node)
     for one in sorted(found.values(), key=lambda one: -len(one.waiters)):
-        yield from _lines_of(one, nodes)
+        holders = {id(holder) for node in one.waiters for holder in _holders_for(node)}
+        having = sorted(indexes[key] for key in holders if key in indexes)
+        yield from _lines_of(one, [nodes[index] for index in having])
     if not found:
         yield [("text", "Nothing waits for a lock, a queue or the like.")]
 
@@ -61,7 +64,17 @@ def _primitive_of(node: Node) -> object:
     return None if is_other else waiting.obj
 
 
-def _lines_of(one: _Awaited, nodes: Sequence[Node]) -> Iterator[Line]:
+def _holder_in(node: Node) -> object:
+    """The task or thread that a node tells about: those can have locks."""
+    return node.task if isinstance(node, TaskNode) else getattr(node, "thread", None)
+
+
+def _holders_for(node: Node) -> Sequence[object]:
+    """Who has what a node waits for."""
+    return () if node.waiting is None else node.waiting.holders
+
+
+def _lines_of(one: _Awaited, having: Sequence[Node]) -> Iterator[Line]:
     waits = [node.waiting for node in one.waiters if node.waiting is not None]
     line: Line = [("type", safe_text(type_name_of(one.obj)))]
     held = held_by_pieces(waits[:1])
@@ -72,10 +85,8 @@ def _lines_of(one: _Awaited, nodes: Sequence[Node]) -> Iterator[Line]:
         words = f": {amounts[0].number} of {amounts[0].total:g} {amounts[0].noun}s"
         line.append(("comment", words))
     yield line
-    holders = {id(holder) for wait in waits for holder in wait.holders}
-    for node in nodes:
-        obj = node.task if isinstance(node, TaskNode) else getattr(node, "thread", None)
-        context = context_with(node, waits[0]) if id(obj) in holders else None
+    for node in having:
+        context = context_with(node, waits[0])
         if context is not None:
             frame, found = context
             yield [("comment", "  taken at "), *at_place(frame, found.start_line or frame.lineno)]

@@ -89,9 +89,10 @@ def _module_of_class(cls: type) -> str:
 def library_here() -> str:
     """The library in whose folder the process works, if it does in one: its user looks at that."""
     try:
-        return library_of_file(os.path.join(os.getcwd(), ""))
-    except OSError:  # the folder is gone
+        folder = os.getcwd()
+    except OSError:  # it is gone
         return ""
+    return library_of_file(folder if folder.endswith(os.sep) else folder + os.sep)
 
 
 class Repeat:

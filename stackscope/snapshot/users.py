@@ -7,6 +7,7 @@ doesn't help the one that waits for an item. Nor does who needs the one that wai
 from __future__ import annotations
 
 from stackscope.interpreter.frames.variables import first_argument, local_values
+from stackscope.model.saved import SavedObject
 from stackscope.safe.interruptions import attempt
 from stackscope.safe.objects import instance_attributes, mro_of, stored_attribute
 from stackscope.snapshot.inside import frames_in
@@ -166,7 +167,7 @@ def _is_other_end(holder: object, wanted: _Wanted) -> bool:
 def _wanted_by(node: Node) -> Iterator[_Wanted]:
     """What a node waits for, and what this shares with its other end if it is a channel."""
     obj = None if node.waiting is None else node.waiting.obj
-    if obj is None:
+    if obj is None or isinstance(obj, SavedObject):
         return
     ends = ENDS.get(_method_of(node, obj)) or _ends_of_type(obj)
     yield _Wanted(node, obj, ends)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 
 import stackscope_pdb.commands  # noqa: F401  (registers them)
+from stackscope_pdb import settings
 from stackscope_pdb.commands import registry
 from stackscope_pdb.debugger import stepping
 from stackscope_pdb.debugger.breakpoints import Breakpoints
@@ -219,8 +220,6 @@ class Commands(TakesTurns, Watching, Breakpoints, Lines):
             super().print_stack_entry(frame_lineno, *args, **kwargs)
 
     def _draw_code(self, frame_lineno: Entry) -> bool:
-        from stackscope_pdb import settings
-
         if not settings.sticky_lines() or frame_lineno[0] is not self.curframe:
             return False
         from stackscope_pdb.commands.sticky import draw

@@ -53,8 +53,7 @@ class Stepping(Basics):
     @property
     def is_post_mortem(self) -> bool:
         """Whether the frames belong to an exception, and not to a program that can go on."""
-        stop, _ = self.session.stop
-        return not any(self.session.is_running(frame) for frame, _ in stop)
+        return not self.session.has_running_frames()
 
     @property
     def is_tracing_wanted(self) -> bool:

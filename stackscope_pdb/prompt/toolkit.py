@@ -10,6 +10,7 @@ started any more (3.12).
 from __future__ import annotations
 
 import contextvars
+import functools
 import signal
 import sys
 import threading
@@ -225,10 +226,7 @@ def _lexer(debugger: Host) -> Any:
 
     if not highlight.has_pygments():
         return None
-    from prompt_toolkit.lexers import PygmentsLexer, SimpleLexer
-    from pygments.lexers.python import PythonLexer
-
-    python = PygmentsLexer(PythonLexer)
+    from prompt_toolkit.lexers import SimpleLexer
 
     class OurLexer(SimpleLexer):
         def lex_document(self, document: Any) -> Any:
@@ -237,14 +235,24 @@ def _lexer(debugger: Host) -> Any:
 
         def _colored(self, document: Any) -> Any:
             text = document.text
+            if not text:
+                return None  # so that the prompt doesn't wait for an import
             if "\n" in text or not command_or_python.is_command(debugger, text):
-                return python.lex_document(document)
+                return _python_lexer().lex_document(document)
             word = command_or_python.first_word(document.text)
             before, _, after = document.text.partition(word)
             command = [("", before), ("bold", word), ("", after)]
             return lambda number: command if number == 0 else []
 
     return OurLexer()
+
+
+@functools.lru_cache(maxsize=1)
+def _python_lexer() -> Any:
+    from prompt_toolkit.lexers import PygmentsLexer
+    from pygments.lexers.python import PythonLexer
+
+    return PygmentsLexer(PythonLexer)
 
 
 def _bindings(debugger: Host) -> Any:

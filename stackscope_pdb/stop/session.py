@@ -169,6 +169,22 @@ class Session:
         if focus is not None:
             focus.drops = self.snapshots.drops
 
+    def has_running_frames(self) -> bool:
+        """Whether this thread is running any of the frames where the program stopped.
+
+        The search begins here: between this and the frame that it stopped in are our own only,
+        however deep the program is.
+        """
+        if not self._stop:
+            return False
+        stopped, one = self._stop[self._stop_index][0], sys._getframe().f_back
+        while one is not None and one is not stopped:
+            one = one.f_back
+        if one is not None:
+            return True
+        live = _live_frames()
+        return any(id(frame) in live for frame, _ in self._stop)
+
     def is_running(self, frame: FrameType) -> bool:
         """Whether this thread is running ``frame``."""
         return id(frame) in _live_frames()

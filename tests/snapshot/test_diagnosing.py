@@ -230,6 +230,13 @@ def test_json_and_back():
     assert [one.kind for one in again.findings] == ["deadlock"]
 
 
+def test_what_was_read_back_is_diagnosed_though_its_objects_are_gone():
+    """With what waits for events, which others may have, as well as with locks."""
+    diagnosis = diagnosed(lambda: [*crossed(), *lost()], deep=False)
+    loaded = stackscope.Snapshot.from_json(diagnosis.snapshot.to_json())
+    assert [one.kind for one in stackscope.diagnose(loaded).findings] == ["deadlock"]
+
+
 def test_html():
     page = diagnosed(crossed).to_html(full=True)
     assert page.startswith("<!DOCTYPE html>")

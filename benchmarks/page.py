@@ -1,0 +1,178 @@
+"""Makes the page of the documentation about speed: from what `python -m benchmarks --json` wrote.
+
+python -m benchmarks.page          # writes docs/performance.rst
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
+PAGE = ROOT / "docs" / "performance.rst"
+
+HEAD = """\
+.. Made by `python -m benchmarks.page` from benchmarks/results: change it there.
+
+Performance
+===========
+
+What looking costs: next to what the standard library does on the same frames, next to version
+{peer} of the published library of the same name, and, for the debugger, next to ``pdb`` and
+``ipdb``. Ratios count here. Each is of figures that were measured in turns, in one run on one
+machine, by the processor's time. Below 1 this project is faster; where it is slower stands in bold.
+
+"""
+
+OF_PEER = """\
+Next to the published library
+-----------------------------
+
+How many times as long this library takes. Nothing is compared where the other one gives another
+answer: on 3.14 and later it finds no context managers.
+
+"""
+
+OF_STANDARD = """\
+Next to the standard library and other debuggers
+------------------------------------------------
+
+How many times as long it takes as what stands in the second column. Most of that finds out less:
+``StackSummary`` and ``extract_stack`` know no context managers, and what ``pdb`` leaves out at a
+stop, such as turns of threads and colours, takes time.
+
+"""
+
+ABSOLUTE = """\
+Times
+-----
+
+In microseconds: medians. They are of one machine, and say little of another.
+
+"""
+
+TAIL = """\
+To measure it again::
+
+    python -m benchmarks --json FILE                 # on this interpreter
+    python -m benchmarks --peer-python PATH          # beside the other library, which is there
+
+How the cost of each operation grows with the number of tasks, threads, frames or managers is a
+test: ``nox -s growth`` fails if four times as many cost more than six times as much.
+"""
+
+
+def runs() -> dict:
+    """What was measured, by the version of Python: newer files replace the rows of older ones."""
+    found: dict = {}
+    for path in sorted(RESULTS.glob("*.json")):
+        run = json.loads(path.read_text(encoding="utf-8"))
+        version = tuple(map(int, run["python"].split(".")[:2]))
+        known = found.setdefault(version, {"rows": {}, "runs": []})
+        known["rows"].update((row["case"], row) for row in run["rows"])
+        known["runs"].append(run)
+    return dict(sorted(found.items()))
+
+
+def ratio(row: dict | None, other: str) -> str:
+    """How many times as long ours takes; in bold if that is longer."""
+    if row is None or row[other] is None:
+        return ""
+    if not isinstance(row[other], float):
+        return row[other]
+    value = row["seconds"] / row[other]
+    text = f"{value:.1f}" if value >= 1 else f"{value:.2f}" if value >= 0.1 else f"{value:.3f}"
+    return f"**{text}**" if value > 1 else text
+
+
+def table(titles: list, rows: list) -> str:
+    """A table in the markup of the documentation."""
+    lines = [".. list-table::", "   :header-rows: 1", ""]
+    for row in [titles, *rows]:
+        for index, cell in enumerate(row):
+            lines.append(f"   {'* -' if not index else '  -'} {cell}".rstrip())
+    return "\n".join([*lines, "", ""])
+
+
+def all_cases(versions: dict) -> list:
+    """The cases in the order in which they were measured, with their titles."""
+    found = {}
+    for known in versions.values():
+        for case, row in known["rows"].items():
+            found.setdefault(case, markup(row["title"]))
+    return list(found.items())
+
+
+def markup(text: str) -> str:
+    """Code as the documentation marks it."""
+    return text.replace("`", "``")
+
+
+def against_peer(versions: dict) -> str:
+    """The ratios to the other library."""
+    rows = []
+    for case, title in all_cases(versions):
+        cells = [ratio(known["rows"].get(case), "peer seconds") for known in versions.values()]
+        if any(cells):
+            rows.append([title, *cells])
+    return table(["", *map(name_of, versions)], rows)
+
+
+def against_standard(versions: dict) -> str:
+    """The ratios to what the standard library or another debugger does."""
+    rows = []
+    for case, title in all_cases(versions):
+        found = [known["rows"].get(case) for known in versions.values()]
+        names = dict.fromkeys(row["baseline"] for row in found if row and row["baseline"])
+        for name in names:
+            own = [row if row and row["baseline"] == name else None for row in found]
+            rows.append([title, name, *(ratio(row, "baseline seconds") for row in own)])
+    return table(["", "next to", *map(name_of, versions)], rows)
+
+
+def absolute(versions: dict) -> str:
+    """The times themselves."""
+    rows = []
+    for case, title in all_cases(versions):
+        found = [known["rows"].get(case) for known in versions.values()]
+        rows.append([title, *(f"{row['seconds'] * 1e6:,.0f}" if row else "" for row in found)])
+    return table(["", *map(name_of, versions)], rows)
+
+
+def name_of(version: tuple) -> str:
+    """``3.12``."""
+    return ".".join(map(str, version))
+
+
+def conditions(versions: dict) -> str:
+    """Where and when it was measured, by version of Python."""
+    lines = []
+    for known in versions.values():
+        run = known["runs"][-1]
+        dates = sorted({one["date"] for one in known["runs"]})
+        parts = [
+            f"{run['python']} on {run['system']}, {run['processors']} processors",
+            f"measured {', '.join(dates)}",
+            f"{run['samples']} samples",
+        ]
+        loads = [one["load"] for one in known["runs"] if one["load"] is not None]
+        if loads:
+            parts.append(f"load of the machine {max(loads):.0f} at the end")
+        lines.append(f"- {'; '.join(parts)};")
+    return "Python, machine and date:\n\n" + "\n".join(lines)[:-1] + ".\n\n"
+
+
+def page() -> str:
+    """The whole page."""
+    versions = runs()
+    everything = [run["versions"] for known in versions.values() for run in known["runs"]]
+    peers = sorted({each["peer"] for each in everything if each.get("peer")})
+    parts = [HEAD.format(peer=", ".join(peers)), conditions(versions)]
+    parts += [OF_PEER, against_peer(versions), OF_STANDARD, against_standard(versions)]
+    parts += [ABSOLUTE, absolute(versions), TAIL]
+    return "".join(parts)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

@@ -1,0 +1,74 @@
+"""What an operation costs, and how that grows."""
+
+from __future__ import annotations
+
+import gc
+import time
+
+SIZES = 4
+"""The larger one of two sizes is so many times the smaller one."""
+
+MOST = 6
+"""So many times the cost is too much for it; a square would be 16 times as much."""
+
+LOOKS = 4
+"""How often a cost that seems too much is measured again: other processes disturb."""
+
+NOISE = 0.002
+"""Costs below so many seconds aren't told apart."""
+
+
+def seconds_of(operation) -> float:
+    """The processor's time of a call."""
+    start = time.thread_time()
+    kept = operation()
+    spent = time.thread_time() - start
+    del kept
+    return spent
+
+
+def costs_of(operations, known, costs) -> None:
+    """Measure each operation once, and keep its least cost.
+
+    Without the collector: what it costs hangs on all that was made before.
+    """
+    gc.collect()
+    gc.disable()
+    try:
+        for name, operation in operations.items():
+            if name not in known:
+                costs[name] = min(seconds_of(operation), costs.get(name, 1e9))
+    finally:
+        gc.enable()
+
+
+def excess(few, many):
+    """The operations that cost too much, with their costs at both sizes."""
+    return {
+        name: (round(few[name], 4), round(many[name], 4))
+        for name in few
+        if many[name] > MOST * max(few[name], NOISE)
+    }
+
+
+def what_grows_too_fast(world, operations_in, size, known=()):
+    """The operations that cost too much in a world of `SIZES` times the size, with both costs.
+
+    Args:
+        world: Calls a function while there is as much of something as a number says.
+        operations_in: Gives the operations by name, once it is there.
+        size: The smaller size.
+        known: The names of operations that aren't measured.
+    """
+
+    def measured(costs):
+        return lambda *item: costs_of(operations_in(*item), known, costs)
+
+    few, many = {}, {}
+    world(max(size // SIZES, 2), measured({}))  # caches
+    for _ in range(LOOKS):
+        world(size, measured(few))
+        world(SIZES * size, measured(many))
+        if not excess(few, many):
+            break
+    return excess(few, many)

@@ -1,0 +1,101 @@
+"""What is four times as much costs about four times as much, for all that is public.
+
+The tests take some of the programs, and few of each thing; ``nox -s growth`` takes all, with more.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import pytest
+
+from tests.growth import worlds
+from tests.growth.measuring import what_grows_too_fast
+from tests.growth.operations import with_a_snapshot, with_a_stack
+
+ALL = bool(os.environ.get("STACKSCOPE_ALL_ROWS"))
+
+SNAPSHOTS = {
+    "alike": (worlds.in_asyncio(worlds.alike), 200),
+    "different": (worlds.in_asyncio(worlds.different), 120),
+    "named": (worlds.in_asyncio(worlds.named), 120),
+    "gathered": (worlds.in_asyncio(worlds.gathered), 200),
+    "awaited by all": (worlds.in_asyncio(worlds.awaited_by_all), 50),
+    "waited for by all": (worlds.in_asyncio(worlds.waited_for_by_all), 100),
+    "chained": (worlds.in_asyncio(worlds.chained), 100),
+    "behind a lock": (worlds.in_asyncio(worlds.behind_a_lock), 100),
+    "in a circle": (worlds.in_asyncio(worlds.in_a_circle), 120),
+    "in circles": (worlds.in_asyncio(worlds.in_circles), 80),
+    "in a group": (worlds.in_asyncio(worlds.in_a_group), 120),
+    "nested": (worlds.in_asyncio(worlds.nested), 60),
+    "in trio": (worlds.in_trio, 200),
+    "nested in trio": (worlds.nested_in_trio, 30),
+    "threads": (worlds.threads, 20),
+    "event loops": (worlds.event_loops, 20),
+    "greenlets": (worlds.greenlets, 120),
+}
+"""Programs that are looked at as a whole, with the smaller of the two sizes."""
+
+STACKS = {
+    "deep chain": (worlds.deep_chain, 150),
+    "recursion": (worlds.recursion, 150),
+    "exit stack": (worlds.exit_stack, 300),
+    "exit stacks in each other": (worlds.exit_stacks_in_each_other, 80),
+    "many blocks": (worlds.many_blocks, 80),
+    "causes": (worlds.causes, 150),
+    "exception group": (worlds.exception_group, 200),
+}
+"""Programs that make one stack."""
+
+FEW = ["different", "chained", "gathered", "in a circle"]
+"""The programs that the tests take."""
+
+NEEDS_GROUPS = {"in a group", "nested"}
+
+# asyncio's own repr of a task, which is saved with it, writes those that it awaits, one in another.
+KNOWN = {"chained": {"to_json", "to_json of diagnosis"}}
+"""What is known to grow too fast, and isn't looked at."""
+
+SQUARES = {"awaited by all": "as many edges as tasks times tasks, of which all else is made"}
+"""What is known to grow with a square whatever is done, and why."""
+
+
+def taken(table):
+    """Those of a table that are run, as parameters."""
+    found = []
+    for name, (world, size) in table.items():
+        missing = name in NEEDS_GROUPS and sys.version_info < (3, 11)
+        marks = [pytest.mark.skipif(missing, reason="asyncio has no TaskGroup before 3.11")]
+        if name in SQUARES:
+            marks.append(pytest.mark.xfail(reason=SQUARES[name]))
+        if ALL or name in FEW or table is STACKS:
+            size = size if ALL else size // 2
+            found.append(pytest.param(world, size, KNOWN.get(name, set()), id=name, marks=marks))
+    return found
+
+
+@pytest.mark.parametrize("world, size, known", taken(SNAPSHOTS))
+def test_what_is_done_with_a_snapshot(world, size, known):
+    found = what_grows_too_fast(world, with_a_snapshot, size, known)
+    assert found == {}
+
+
+@pytest.mark.parametrize("world, size, known", taken(STACKS))
+def test_what_is_done_with_a_stack(world, size, known):
+    found = what_grows_too_fast(world, with_a_stack, size, known)
+    assert found == {}
+
+
+def test_a_square_is_noticed():
+    def world(size, look):
+        return look(size)
+
+    def operations(size):
+        some = list(range(size))
+        return {
+            "square": lambda: [other for one in some for other in some],
+            "line": lambda: [one for one in some for _ in range(500)],
+        }
+
+    assert set(what_grows_too_fast(world, operations, 500)) == {"square"}
