@@ -6,6 +6,7 @@ See docs/why.rst for why this proves what it says.
 from __future__ import annotations
 
 from stackscope.extraction.extraction import Extraction
+from stackscope.interpreter.back_to_roots import BackToRoots
 from stackscope.interpreter.reachable import Reachable
 from stackscope.model.diagnosis import Diagnosis, Edge, Finding, Graph
 from stackscope.model.snapshot import (
@@ -27,7 +28,7 @@ from stackscope.snapshot.waking import silent_about, wakers_of_task
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Dict, Iterator, List, Optional, Sequence, Set
+    from typing import Callable, Dict, Iterator, List, Optional, Sequence, Set, Union
 
     from stackscope.model.snapshot import Node
 
@@ -73,40 +74,62 @@ def search(
         progress: See `stackscope.diagnose`.
     """
     by_waker: Dict[int, List[Node]] = {}
+    wakers: List[object] = []
+    found: Optional[Sequence[object]] = None
     silent: Set[int] = set()
     closed: Set[int] = set()
     for node in undecided:
         task = object_of(node)
-        # By their ids alone: a reference of ours would count as one of the program.
-        keys = list(map(id, wakers_of_task(task)))
+        found = wakers_of_task(task)
+        keys = list(map(id, found))
+        wakers += found
         for key in keys:
             by_waker.setdefault(key, []).append(node)
         if id(task) in keys:
             closed.update(keys)
             silent.update(map(id, ask_about(silent_about, task) or ()))
             silent.update(id(context.obj) for context in contexts_in(node.stack))
-    task = None
+    task = found = None
     stuck = [node for node in nodes if liveness.is_stuck(node)]
     closed.update(id(obj) for node in stuck for obj in _parts_of(node))
-    reachable = Reachable(set(by_waker), closed, silent, OURS, progress)
+    nearby = BackToRoots(wakers, closed, silent, OURS, progress)
+    wakers.clear()  # a reference of ours would count as one of the program
+    _settle(liveness, by_waker, nodes, nearby)
+    if nearby.has_given_up:
+        left = {key for key, some in by_waker.items() if any(map(liveness.is_stuck, some))}
+        _settle(liveness, by_waker, nodes, Reachable(left, closed, silent, OURS, progress))
+
+
+def _settle(
+    liveness: Liveness,
+    by_waker: Dict[int, List[Node]],
+    nodes: Sequence[Node],
+    heap: Union[BackToRoots, Reachable],
+) -> None:
+    """Make live what one of two ways to search the heap finds.
+
+    Args:
+        liveness: What is known to be live so far, to be changed.
+        by_waker: By the ids of what wakes them: the tasks in question.
+        nodes: All nodes.
+        heap: Says what is reached.
+    """
     try:
-        reachable.open(
-            obj for node in nodes if not liveness.is_stuck(node) for obj in _parts_of(node)
-        )
-        follow = reachable.follow
+        heap.open(obj for node in nodes if not liveness.is_stuck(node) for obj in _parts_of(node))
+        follow = heap.follow
         while True:
             live = liveness.begin(node for one in follow() for node in by_waker[one])
-            reachable.open(
+            heap.open(
                 obj for node in live if not isinstance(node, Either) for obj in _parts_of(node)
             )
             if live:
-                follow = reachable.follow
-            elif follow == reachable.follow:
-                follow = reachable.follow_what_may_come_back
+                follow = heap.follow
+            elif follow == heap.follow:
+                follow = heap.follow_what_may_come_back
             else:
                 return
     finally:
-        reachable.close()
+        heap.close()
 
 
 def _parts_of(node: Node) -> Iterator[object]:

@@ -1,0 +1,281 @@
+"""What leads to certain objects: from these back to what is alive, and no further than needed.
+
+It answers the question of `stackscope.interpreter.reachable`, with the same roots, from the other
+end. The collector tells in one call what refers to a few objects: that takes a fraction of a
+collection, and nothing else of the heap is looked at. An object that has more references than these
+explain is a root. In most programs little leads to what a task waits for: a future, the queue that
+has it, the frames that have the queue. Where it is more, `BackToRoots` gives up, and the whole heap
+has to be followed.
+
+Tuples and modules need the same care as there.
+"""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from collections import Counter
+from itertools import compress, repeat
+from operator import is_, sub
+
+from stackscope.interpreter.finalizers import Finalizers, has_proxy
+from stackscope.interpreter.heap import (
+    frozen_objects,
+    holders_of_tuples,
+    in_batches,
+    known_among,
+    module_types,
+    namespaces_of_modules,
+    referents,
+    referrers_but_tuples,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Set
+
+    Progress = Optional[Callable[[float], object]]
+
+__all__ = ["BackToRoots"]
+
+AT_ONCE = 16
+"""Objects whose referrers are asked for in one call. Its time grows with their number."""
+
+MOST_CALLS = 30
+"""So many calls take about half as long as to follow the whole heap."""
+
+MOST_REFERENCES = 1_000_000
+"""The same for references of what refers to the objects."""
+
+REFERENCES_AT_ONCE = 20_000
+"""References that are looked at by one call into C."""
+
+REFERENCES_OF_A_CALL = 20
+"""So many references take as long as to ask for them."""
+
+
+class BackToRoots:
+    """Follows references backwards, until it is known which objects something alive leads to.
+
+    Args:
+        wanted: The objects that it is to be told of whether they are reached.
+        closed: The ids of the objects that lead nowhere until `open` is called for them.
+        silent: The ids of the objects whose references to what is both wanted and closed don't
+            count.
+        passive: The types of what leads nowhere, because it is part of the search itself.
+        progress: Called now and then with how much of the work is done, from 0 to 1.
+
+    Attributes:
+        has_given_up: Whether it would take longer than to follow the whole heap.
+    """
+
+    def __init__(
+        self,
+        wanted: Iterable[object],
+        closed: Set[int],
+        silent: Set[int],
+        passive: Sequence[type],
+        progress: Progress = None,
+    ) -> None:
+        self.has_given_up = False
+        self._closed = closed
+        self._silent = silent
+        self._passive = set(map(id, passive))
+        self._progress = progress
+        self._modules = module_types()
+        self._objects: Dict[int, object] = {}
+        """By their ids: what leads to the wanted ones, and these."""
+        self._leads: Dict[int, Set[int]] = {}
+        """By the id of an object: the ids of those of them that it refers to."""
+        self._live = namespaces_of_modules()
+        self._reached: List[int] = []
+        self._calls = self._references = 0
+        for obj in wanted:
+            self._objects[id(obj)] = obj
+        self._all_wanted = frozenset(self._objects)
+        self._wanted = set(self._objects)
+        self._todo = list(self._objects)
+        self._done: Set[int] = set()
+        if frozen_objects():
+            self._take_as_live(self._wanted - known_among(self._wanted))
+        self._most = self._references_of_ours()
+
+    def open(self, objects: Iterable[object]) -> None:
+        """Say that something is alive."""
+        for obj in objects:
+            self._closed.discard(id(obj))
+            self._take_as_live([id(obj)])
+
+    def follow(self) -> List[int]:
+        """Go back from all that isn't known to be alive.
+
+        Returns:
+            The ids of the wanted objects that were reached since this was asked before.
+        """
+        while self._wanted and not self.has_given_up:
+            batch: List[int] = []
+            while self._todo and len(batch) < AT_ONCE:
+                key = self._todo.pop()
+                if key not in self._done and not self._is_settled(key):
+                    self._done.add(key)
+                    batch.append(key)
+            if not batch:
+                break
+            self._go_back_from(batch)
+        reached, self._reached = self._reached, []
+        return reached
+
+    def follow_what_may_come_back(self) -> List[int]:
+        """Reach what isn't reached, but may run code all the same.
+
+        See `stackscope.interpreter.reachable.Reachable.follow_what_may_come_back`.
+        """
+        if self.has_given_up:
+            return []  # not all is known that has them
+        held = self._held()
+        finalizers = Finalizers()
+        for key in [key for key in self._objects if not self._is_settled(key)]:
+            obj = self._objects[key]
+            if has_proxy(obj) or (
+                key not in held and key not in self._closed and finalizers.has(obj)
+            ):
+                self._take_as_live([key])
+        return self.follow()
+
+    def close(self) -> None:
+        """Let go of all objects."""
+        self._objects.clear()
+        self._todo.clear()
+
+    # ---------------------------------------------------------------- a batch
+
+    def _go_back_from(self, batch: Sequence[int]) -> None:
+        """Find out what refers to some objects, and which of them are roots."""
+        counts: Counter[int] = Counter()
+        self._add_referrers(batch, counts)
+        if any(self._beyond(batch, counts)):
+            self._add_tuples(batch, counts)
+        self._add_weak(batch)
+        self._take_as_live(list(compress(batch, self._beyond(batch, counts))))
+        self.has_given_up |= self._calls >= MOST_CALLS or self._references > MOST_REFERENCES
+        if self._progress is not None:
+            self._progress(min(self._calls / MOST_CALLS, 1.0))
+
+    def _these(self, batch: Sequence[int]) -> Iterator[object]:
+        """Objects by their ids, without a list that would refer to them."""
+        return map(self._objects.__getitem__, batch)
+
+    def _add_referrers(self, batch: Sequence[int], counts: Counter[int]) -> None:
+        """Take note of what refers to some objects, and count these references."""
+        self._calls += 1
+        for source in referrers_but_tuples(self._these(batch)):
+            if source is not self._objects:
+                self._add_source(source, batch, counts)
+
+    def _add_tuples(self, batch: Sequence[int], counts: Counter[int]) -> None:
+        """The same for tuples that something refers to: those are finished."""
+        self._calls += 1
+        tuples: Dict[int, object] = {}
+        new = [one for one in holders_of_tuples(self._these(batch)) if one is not self._objects]
+        while new:
+            found: Dict[int, object] = {}
+            for part in in_batches(new, AT_ONCE):
+                refs = referents(part, self._modules)
+                self._references += len(refs)
+                some = list(compress(refs, map(is_, map(type, refs), repeat(tuple))))
+                found.update(zip(map(id, some), some))
+            new = [one for key, one in found.items() if key not in tuples]
+            tuples.update(found)
+        for one in tuples.values():
+            self._add_source(one, batch, counts)
+
+    def _add_source(self, source: object, batch: Sequence[int], counts: Counter[int]) -> None:
+        """Take note of what an object refers to."""
+        hits: Counter[int] = Counter()
+        for part in in_batches(referents([source], self._modules), REFERENCES_AT_ONCE):
+            hits.update(filter(self._objects.__contains__, map(id, part)))
+            self._references += len(part)
+        self._references += REFERENCES_OF_A_CALL
+        for key in batch:
+            counts[key] += hits[key]
+        if id(type(source)) not in self._passive:
+            self._lead(source, self._that_count(source, hits))
+
+    def _that_count(self, source: object, hits: Iterable[int]) -> Set[int]:
+        """What a source leads to, of what it refers to."""
+        if id(source) not in self._silent:
+            return set(hits)
+        return {key for key in hits if key not in self._all_wanted or key not in self._closed}
+
+    def _add_weak(self, batch: Sequence[int]) -> None:
+        """Take note of weak references: somebody may still ask for what is behind them."""
+        for key in batch:
+            if key not in self._closed and weakref.getweakrefcount(self._objects[key]):
+                for reference in weakref.getweakrefs(self._objects[key]):
+                    if isinstance(reference, weakref.ref):
+                        self._lead(reference, {key})
+
+    def _lead(self, source: object, targets: Set[int]) -> None:
+        """Take note of what an object leads to, and of the object itself if it is new."""
+        key = id(source)
+        if not targets:
+            return
+        self._leads.setdefault(key, set()).update(targets)
+        if key in self._live:
+            self._take_as_live(targets)
+        elif key not in self._closed and key not in self._done:
+            self._objects[key] = source
+            self._todo.append(key)
+
+    def _beyond(self, batch: Sequence[int], counts: Mapping[int, int]) -> List[bool]:
+        """Whether each object has more references than those that are counted, and ours."""
+        return list(map(self._most.__lt__, self._unexplained(batch, counts)))
+
+    def _unexplained(self, batch: Sequence[int], counts: Mapping[int, int]) -> List[int]:
+        objects = list(self._these(batch))
+        return list(map(sub, map(sys.getrefcount, objects), map(counts.get, batch, repeat(0))))
+
+    def _references_of_ours(self) -> int:
+        """How many references an object has that nothing but this refers to."""
+        probe: Dict[int, object] = {}
+        self._objects[id(probe)] = probe
+        key = id(probe)
+        del probe
+        most = self._unexplained([key], {})[0]
+        del self._objects[key]
+        return most
+
+    # ------------------------------------------------------------- what lives
+
+    def _take_as_live(self, keys: Iterable[int]) -> None:
+        """Something is alive, and so is what it leads to."""
+        todo = list(keys)
+        while todo:
+            key = todo.pop()
+            if key in self._live:
+                continue
+            if key in self._wanted:
+                self._wanted.discard(key)
+                self._reached.append(key)
+            if key not in self._closed:
+                self._live.add(key)
+                todo += self._leads.get(key, ())
+
+    def _is_settled(self, key: int) -> bool:
+        """Whether it doesn't matter any more what leads to an object."""
+        if key in self._all_wanted:
+            return key not in self._wanted
+        return key in self._live or all(map(self._is_reached, self._leads[key]))
+
+    def _is_reached(self, key: int) -> bool:
+        return key in self._live or (key in self._all_wanted and key not in self._wanted)
+
+    def _held(self) -> Set[int]:
+        """The ids of the objects that something closed leads to."""
+        held: Set[int] = set()
+        todo = [key for key in self._leads if key in self._closed]
+        while todo:
+            new = self._leads.get(todo.pop(), set()) - held
+            held |= new
+            todo += new
+        return held
