@@ -47,6 +47,9 @@ MOST_CALLS = 30
 MOST_REFERENCES = 1_000_000
 """The same for references of what refers to the objects."""
 
+DEEPEST_TUPLES = 3
+"""How many tuples inside of each other are followed; what is deeper is taken as alive."""
+
 REFERENCES_AT_ONCE = 20_000
 """References that are looked at by one call into C."""
 
@@ -86,6 +89,8 @@ class BackToRoots:
         self._objects: Dict[int, object] = {}
         """By their ids: what leads to the wanted ones, and these."""
         self._leads: Dict[int, Set[int]] = {}
+        """By the id of an object: the ids of those of them that live if it does."""
+        self._refers: Dict[int, Set[int]] = {}
         """By the id of an object: the ids of those of them that it refers to."""
         self._live = namespaces_of_modules()
         self._reached: List[int] = []
@@ -136,9 +141,7 @@ class BackToRoots:
         finalizers = Finalizers()
         for key in [key for key in self._objects if not self._is_settled(key)]:
             obj = self._objects[key]
-            if has_proxy(obj) or (
-                key not in held and key not in self._closed and finalizers.has(obj)
-            ):
+            if has_proxy(obj) or (key not in held and finalizers.has(obj)):
                 self._take_as_live([key])
         return self.follow()
 
@@ -152,9 +155,10 @@ class BackToRoots:
     def _go_back_from(self, batch: Sequence[int]) -> None:
         """Find out what refers to some objects, and which of them are roots."""
         counts: Counter[int] = Counter()
-        self._add_referrers(batch, counts)
-        if any(self._beyond(batch, counts)):
-            self._add_tuples(batch, counts)
+        tuples = self._add_referrers(batch, counts)
+        for depth in range(1, DEEPEST_TUPLES + 1):
+            if tuples and any(self._beyond(batch, counts)):
+                tuples -= self._add_tuples(batch, counts, tuples, depth)
         self._add_weak(batch)
         self._take_as_live(list(compress(batch, self._beyond(batch, counts))))
         self.has_given_up |= self._calls >= MOST_CALLS or self._references > MOST_REFERENCES
@@ -165,29 +169,44 @@ class BackToRoots:
         """Objects by their ids, without a list that would refer to them."""
         return map(self._objects.__getitem__, batch)
 
-    def _add_referrers(self, batch: Sequence[int], counts: Counter[int]) -> None:
-        """Take note of what refers to some objects, and count these references."""
+    def _add_referrers(self, batch: Sequence[int], counts: Counter[int]) -> Set[int]:
+        """Take note of what refers to some objects, and count these references.
+
+        Returns:
+            The ids of tuples that refer to them as well.
+        """
         self._calls += 1
-        for source in referrers_but_tuples(self._these(batch)):
+        others, tuples = referrers_but_tuples(self._these(batch))
+        for source in others:
             if source is not self._objects:
                 self._add_source(source, batch, counts)
+        return tuples
 
-    def _add_tuples(self, batch: Sequence[int], counts: Counter[int]) -> None:
-        """The same for tuples that something refers to: those are finished."""
-        self._calls += 1
-        tuples: Dict[int, object] = {}
-        new = [one for one in holders_of_tuples(self._these(batch)) if one is not self._objects]
-        while new:
-            found: Dict[int, object] = {}
+    def _add_tuples(
+        self, batch: Sequence[int], counts: Counter[int], tuples: Set[int], depth: int
+    ) -> Set[int]:
+        """The same for tuples that something refers to: those are finished.
+
+        Returns:
+            The ids of those that were found.
+        """
+        self._calls += depth + 1
+        found: Dict[int, object] = {}
+        new = holders_of_tuples(self._these(batch), depth)
+        new = [one for one in new if one is not self._objects]
+        for _ in range(depth):
+            inside: Dict[int, object] = {}
             for part in in_batches(new, AT_ONCE):
                 refs = referents(part, self._modules)
                 self._references += len(refs)
                 some = list(compress(refs, map(is_, map(type, refs), repeat(tuple))))
-                found.update(zip(map(id, some), some))
-            new = [one for key, one in found.items() if key not in tuples]
-            tuples.update(found)
-        for one in tuples.values():
+                inside.update(zip(map(id, some), some))
+            new = list(inside.values())
+            found.update(inside)
+        some = [found[key] for key in tuples & set(found)]
+        for one in some:
             self._add_source(one, batch, counts)
+        return set(found)
 
     def _add_source(self, source: object, batch: Sequence[int], counts: Counter[int]) -> None:
         """Take note of what an object refers to."""
@@ -198,7 +217,8 @@ class BackToRoots:
         self._references += REFERENCES_OF_A_CALL
         for key in batch:
             counts[key] += hits[key]
-        if id(type(source)) not in self._passive:
+        if id(type(source)) not in self._passive and hits:
+            self._refers.setdefault(id(source), set()).update(hits)
             self._lead(source, self._that_count(source, hits))
 
     def _that_count(self, source: object, hits: Iterable[int]) -> Set[int]:
@@ -273,9 +293,9 @@ class BackToRoots:
     def _held(self) -> Set[int]:
         """The ids of the objects that something closed leads to."""
         held: Set[int] = set()
-        todo = [key for key in self._leads if key in self._closed]
+        todo = [key for key in self._refers if key in self._closed]
         while todo:
-            new = self._leads.get(todo.pop(), set()) - held
+            new = self._refers.get(todo.pop(), set()) - held
             held |= new
             todo += new
         return held

@@ -15,7 +15,7 @@ from __future__ import annotations
 import gc
 import sys
 from itertools import chain, compress, islice, repeat, starmap, tee
-from operator import is_, is_not
+from operator import getitem, is_, is_not
 from types import FunctionType, ModuleType
 
 from stackscope.interpreter.facts import INSTANCES_REFER_TO_TYPE
@@ -23,7 +23,7 @@ from stackscope.safe.objects import mro_of, namespace_of, namespace_of_module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Iterable, Iterator, List, Sequence, Set, TypeVar
+    from typing import Any, Callable, Iterable, Iterator, List, Sequence, Set, Tuple, TypeVar
 
     T = TypeVar("T")
 
@@ -115,15 +115,28 @@ def known_among(keys: Set[int]) -> Set[int]:
     return set(filter(keys.__contains__, map(id, every)))
 
 
-def referrers_but_tuples(objects: Iterable[object]) -> List[object]:
-    """What refers to some objects, but for exact tuples: one may be unfinished."""
-    return list(_those(_is_no_tuple, starmap(gc.get_referrers, (tuple(objects),))))
+def referrers_but_tuples(objects: Iterable[object]) -> Tuple[List[object], Set[int]]:
+    """What refers to some objects; of exact tuples only the ids, for one may be unfinished."""
+    found = starmap(gc.get_referrers, (tuple(objects),))
+    first, second, third = _copies(found, 3)
+    pairs = zip(first, map(id, second))
+    mixed = list(map(getitem, pairs, _is_tuple(third)))
+    others = list(compress(mixed, map(is_not, map(type, mixed), repeat(int))))
+    tuples: Any = set(compress(mixed, map(is_, map(type, mixed), repeat(int))))
+    return others, tuples
 
 
-def holders_of_tuples(objects: Iterable[object]) -> List[object]:
-    """What refers to the tuples that refer to some objects; no tuples."""
-    tuples = _those(_is_tuple, starmap(gc.get_referrers, (tuple(objects),)))
-    return list(_those(_is_no_tuple, starmap(gc.get_referrers, (tuples,))))
+def holders_of_tuples(objects: Iterable[object], depth: int) -> List[object]:
+    """What refers to the tuples that refer to some objects, but for exact tuples.
+
+    Args:
+        objects: The objects.
+        depth: How many tuples inside of each other there are between these.
+    """
+    found = starmap(gc.get_referrers, (tuple(objects),))
+    for _ in range(depth):
+        found = starmap(gc.get_referrers, (_those(_is_tuple, found),))
+    return list(_those(_is_no_tuple, found))
 
 
 def module_types() -> Set[int]:
@@ -173,12 +186,17 @@ def _those(
     test: Callable[[Iterator[object]], Iterable[object]], made: Iterator[List[object]]
 ) -> Iterator[object]:
     """Those for which ``test`` gives something true, of a list that is made when it is used up."""
+    to_give, to_test = _copies(made, 2)
+    return compress(to_give, test(to_test))
+
+
+def _copies(made: Iterator[List[object]], count: int) -> List[Iterator[object]]:
+    """Several iterators over the same list, which is made when one of them is used."""
     # Nothing happens before that. The list comes before what tee() makes, which would otherwise
     # be in it, and keep itself alive with all the rest.
     padded = map(chain, made, (repeat(None, KEPT_BY_TEE),))
-    both = chain.from_iterable(map(tee, padded))
-    to_give, to_test = (chain.from_iterable(islice(both, 1)) for _ in range(2))
-    return compress(to_give, test(to_test))
+    copies = chain.from_iterable(map(tee, padded, (count,)))
+    return [chain.from_iterable(islice(copies, 1)) for _ in range(count)]
 
 
 def _is_tuple(objects: Iterator[object]) -> Iterator[bool]:
