@@ -62,6 +62,9 @@ class BackToRoots:
 
     Args:
         wanted: The objects that it is to be told of whether they are reached.
+        tasks: Those of the closed objects that the collector may not tell of as referrers: a task
+            of asyncio in C hides the callbacks that it has as a future (``TaskObj_traverse`` in
+            Modules/_asynciomodule.c drops what ``FutureObj_traverse`` returns, up to 3.11).
         closed: The ids of the objects that lead nowhere until `open` is called for them.
         silent: The ids of the objects whose references to what is both wanted and closed don't
             count.
@@ -75,6 +78,7 @@ class BackToRoots:
     def __init__(
         self,
         wanted: Iterable[object],
+        tasks: Iterable[object],
         closed: Set[int],
         silent: Set[int],
         passive: Sequence[type],
@@ -92,6 +96,11 @@ class BackToRoots:
         """By the id of an object: the ids of those of them that live if it does."""
         self._refers: Dict[int, Set[int]] = {}
         """By the id of an object: the ids of those of them that it refers to."""
+        self._hidden: Dict[int, List[int]] = {}
+        """By the id of an object: the ids of the tasks that refer to it."""
+        for task in tasks:
+            for key in map(id, referents([task], self._modules)):
+                self._hidden.setdefault(key, []).append(id(task))
         self._live = namespaces_of_modules()
         self._reached: List[int] = []
         self._calls = self._references = 0
@@ -180,7 +189,19 @@ class BackToRoots:
         for source in others:
             if source is not self._objects:
                 self._add_source(source, batch, counts)
+        self._add_hidden(batch, counts, set(map(id, others)))
         return tuples
+
+    def _add_hidden(self, batch: Sequence[int], counts: Counter[int], told: Set[int]) -> None:
+        """The same for tasks that refer to them, but for those of which the collector has told."""
+        for key in batch:
+            for task in self._hidden.get(key, ()):
+                if task not in told:
+                    counts[key] += 1
+                    self._refers.setdefault(task, set()).add(key)
+                    self._leads.setdefault(task, set()).add(key)
+                    if task in self._live:
+                        self._take_as_live([key])
 
     def _add_tuples(
         self, batch: Sequence[int], counts: Counter[int], tuples: Set[int], depth: int
@@ -257,12 +278,14 @@ class BackToRoots:
 
     def _references_of_ours(self) -> int:
         """How many references an object has that nothing but this refers to."""
-        probe: Dict[int, object] = {}
-        self._objects[id(probe)] = probe
-        key = id(probe)
-        del probe
-        most = self._unexplained([key], {})[0]
-        del self._objects[key]
+        # Never in a variable: a function that profiles would copy it (``call_trampoline`` in
+        # Python/sysmodule.c, up to 3.12).
+        probe: List[object] = [[]]
+        keys = list(map(id, probe))
+        self._objects.update(zip(keys, probe))
+        probe.clear()
+        most = self._unexplained(keys, {})[0]
+        del self._objects[keys[0]]
         return most
 
     # ------------------------------------------------------------- what lives

@@ -92,7 +92,8 @@ def search(
     task = found = None
     stuck = [node for node in nodes if liveness.is_stuck(node)]
     closed.update(id(obj) for node in stuck for obj in _parts_of(node))
-    nearby = BackToRoots(wakers, closed, silent, OURS, progress)
+    tasks = map(object_of, stuck)
+    nearby = BackToRoots(wakers, tasks, closed, silent, OURS, progress)
     wakers.clear()  # a reference of ours would count as one of the program
     _settle(liveness, by_waker, nodes, nearby)
     if nearby.has_given_up:

@@ -174,7 +174,7 @@ def both_tell(seed):
         heap.only_in(keeper)
         closed = set(map(id, keeper.other))
         wanted = set(map(id, keeper.one))
-        first = told(BackToRoots(keeper.one, set(closed), heap.silent, (Passive,)), keeper)
+        first = told(BackToRoots(keeper.one, (), set(closed), heap.silent, (Passive,)), keeper)
         return first, told(Reachable(wanted, closed, heap.silent, (Passive,)), keeper)
     finally:
         gc.enable()
