@@ -44,6 +44,9 @@ AT_ONCE = 16
 MOST_CALLS = 30
 """So many calls take about half as long as to follow the whole heap."""
 
+CALLS_TO_TRY = 10
+"""After so many calls the rest has to be within reach."""
+
 MOST_REFERENCES = 1_000_000
 """The same for references of what refers to the objects."""
 
@@ -170,7 +173,10 @@ class BackToRoots:
                 tuples -= self._add_tuples(batch, counts, tuples, depth)
         self._add_weak(batch)
         self._take_as_live(list(compress(batch, self._beyond(batch, counts))))
-        self.has_given_up |= self._calls >= MOST_CALLS or self._references > MOST_REFERENCES
+        left = MOST_CALLS - self._calls
+        self.has_given_up |= left <= 0 or self._references > MOST_REFERENCES
+        if self._calls >= CALLS_TO_TRY and len(self._wanted) > left * AT_ONCE:
+            self.has_given_up = True  # nothing that they have in common has made them live
         if self._progress is not None:
             self._progress(min(self._calls / MOST_CALLS, 1.0))
 
