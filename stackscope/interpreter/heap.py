@@ -13,22 +13,32 @@ there is such; to thaw it would change the program.
 from __future__ import annotations
 
 import gc
-from itertools import chain, compress, islice, repeat, tee
-from operator import is_not
-from types import FunctionType
+import sys
+from itertools import chain, compress, islice, repeat, starmap, tee
+from operator import getitem, is_, is_not
+from types import FunctionType, ModuleType
 
 from stackscope.interpreter.facts import INSTANCES_REFER_TO_TYPE
-from stackscope.safe.objects import mro_of, namespace_of
+from stackscope.safe.objects import mro_of, namespace_of, namespace_of_module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Iterable, Iterator, List, Sequence
+    from typing import Any, Callable, Iterable, Iterator, List, Sequence, Set, Tuple, TypeVar
+
+    T = TypeVar("T")
 
 __all__ = [
     "all_but_tuples",
     "frozen_objects",
+    "holders_of_tuples",
+    "in_batches",
     "instances",
+    "known_among",
+    "module_types",
+    "namespaces_of_modules",
     "object_at",
+    "referents",
+    "referrers_but_tuples",
     "referrers_of",
     "subclasses",
 ]
@@ -91,7 +101,7 @@ def referrers_of(objects: Sequence[object], types: Sequence[type]) -> List[Any]:
 
 def all_but_tuples() -> List[object]:
     """All objects that the garbage collector knows, but for exact tuples: one may be unfinished."""
-    return _search(lambda objects: map(is_not, map(type, objects), repeat(tuple)))
+    return _search(_is_no_tuple)
 
 
 def object_at(address: int) -> object:
@@ -99,14 +109,102 @@ def object_at(address: int) -> object:
     return next(iter(_search(lambda objects: map(address.__eq__, map(id, objects)))), None)
 
 
+def known_among(keys: Set[int]) -> Set[int]:
+    """Those of some ids that are of objects which the garbage collector knows."""
+    every = chain.from_iterable(map(gc.get_objects, (None,)))
+    return set(filter(keys.__contains__, map(id, every)))
+
+
+def referrers_but_tuples(objects: Iterable[object]) -> Tuple[List[object], Set[int]]:
+    """What refers to some objects; of exact tuples only the ids, for one may be unfinished."""
+    found = starmap(gc.get_referrers, (tuple(objects),))
+    first, second, third = _copies(found, 3)
+    pairs = zip(first, map(id, second))
+    mixed = list(map(getitem, pairs, _is_tuple(third)))
+    others = list(compress(mixed, map(is_not, map(type, mixed), repeat(int))))
+    tuples: Any = set(compress(mixed, map(is_, map(type, mixed), repeat(int))))
+    return others, tuples
+
+
+def holders_of_tuples(objects: Iterable[object], depth: int) -> List[object]:
+    """What refers to the tuples that refer to some objects, but for exact tuples.
+
+    Args:
+        objects: The objects.
+        depth: How many tuples inside of each other there are between these.
+    """
+    found = starmap(gc.get_referrers, (tuple(objects),))
+    for _ in range(depth):
+        found = starmap(gc.get_referrers, (_those(_is_tuple, found),))
+    return list(_those(_is_no_tuple, found))
+
+
+def module_types() -> Set[int]:
+    """The ids of the types of modules, for `referents`."""
+    return set(map(id, subclasses(ModuleType)))
+
+
+def namespaces_of_modules() -> Set[int]:
+    """The ids of the namespaces of the modules that are imported."""
+    modules = module_types()
+    found = list(dict.values(sys.modules))
+    known: Iterable[Any] = compress(found, map(modules.__contains__, map(id, map(type, found))))
+    return set(map(id, map(namespace_of_module, known)))
+
+
+def referents(objects: Sequence[object], modules: Set[int]) -> List[object]:
+    """What some objects refer to: what several refer to is there several times.
+
+    A module is never asked, see `stackscope.interpreter.reachable`: it is said to refer to its
+    namespace.
+
+    Args:
+        objects: The objects.
+        modules: What `module_types` gives.
+    """
+    are_modules = list(map(modules.__contains__, map(id, map(type, objects))))
+    if not any(are_modules):
+        return gc.get_referents(*objects)
+    found = gc.get_referents(*compress(objects, map(False.__eq__, are_modules)))
+    modules_alone: Iterable[Any] = compress(objects, are_modules)
+    found += map(namespace_of_module, modules_alone)
+    return found
+
+
+def in_batches(objects: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """Some objects after the other: other threads run between two batches."""
+    for start in range(0, len(objects), size):
+        yield objects[start : start + size]
+
+
 def _search(test: Callable[[Iterator[object]], Iterable[object]]) -> List[object]:
     """The objects for which ``test``, made of functions in C, gives something true."""
-    # Nothing happens before list(). The list comes before what tee() makes, which would otherwise
+    return list(_those(test, map(gc.get_objects, (None,))))
+
+
+def _those(
+    test: Callable[[Iterator[object]], Iterable[object]], made: Iterator[List[object]]
+) -> Iterator[object]:
+    """Those for which ``test`` gives something true, of a list that is made when it is used up."""
+    to_give, to_test = _copies(made, 2)
+    return compress(to_give, test(to_test))
+
+
+def _copies(made: Iterator[List[object]], count: int) -> List[Iterator[object]]:
+    """Several iterators over the same list, which is made when one of them is used."""
+    # Nothing happens before that. The list comes before what tee() makes, which would otherwise
     # be in it, and keep itself alive with all the rest.
-    padded = map(chain, map(gc.get_objects, (None,)), (repeat(None, KEPT_BY_TEE),))
-    both = chain.from_iterable(map(tee, padded))
-    to_give, to_test = (chain.from_iterable(islice(both, 1)) for _ in range(2))
-    return list(compress(to_give, test(to_test)))
+    padded = map(chain, made, (repeat(None, KEPT_BY_TEE),))
+    copies = chain.from_iterable(map(tee, padded, (count,)))
+    return [chain.from_iterable(islice(copies, 1)) for _ in range(count)]
+
+
+def _is_tuple(objects: Iterator[object]) -> Iterator[bool]:
+    return map(is_, map(type, objects), repeat(tuple))
+
+
+def _is_no_tuple(objects: Iterator[object]) -> Iterator[bool]:
+    return map(is_not, map(type, objects), repeat(tuple))
 
 
 def _is_referred_to(cls: type) -> bool:

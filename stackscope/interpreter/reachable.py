@@ -20,23 +20,16 @@ between two of them, so that other threads go on meanwhile. Two things must neve
 
 from __future__ import annotations
 
-import gc
 import sys
 import weakref
 from collections import Counter
 from itertools import compress, repeat
 from operator import is_, is_not, not_, sub
-from types import (
-    AsyncGeneratorType,
-    CoroutineType,
-    GeneratorType,
-    ModuleType,
-    TracebackType,
-)
+from types import TracebackType
 
 from stackscope.interpreter.facts import IS_CPYTHON, has_gil
-from stackscope.interpreter.heap import all_but_tuples, subclasses
-from stackscope.safe.objects import class_attribute
+from stackscope.interpreter.finalizers import Finalizers, proxies_of
+from stackscope.interpreter.heap import all_but_tuples, module_types, referents, subclasses
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,9 +58,6 @@ MOST_REFERENCES = 20_000
 
 SHARES = (0.0, 0.4, 0.5, 1.0)
 """How far the work is done before and after counting, finding roots and following these."""
-
-RESUMABLE = (AsyncGeneratorType, CoroutineType, GeneratorType)
-"""The types of what the collector closes."""
 
 _target_of: Callable[[object], object] = weakref.ref.__call__  # type: ignore[assignment]
 
@@ -105,8 +95,7 @@ class Reachable:
         self._silent = silent
         self._hidden = hidden
         self._progress = progress
-        self._finalized: Dict[int, bool] = {}
-        self._modules = set(map(id, subclasses(ModuleType)))
+        self._modules = module_types()
         self._weak = set(map(id, subclasses(weakref.ref)))
         self._passive = set(map(id, passive))
         self._objects: List[object] = all_but_tuples()
@@ -148,11 +137,12 @@ class Reachable:
         an object through a proxy, which doesn't tell of what it stands for.
         """
         held = self._held()
+        finalizers = Finalizers()
         for obj in list(self._left.values()):
-            if id(obj) not in held and self._has_finalizer(obj):
+            if id(obj) not in held and finalizers.has(obj):
                 self._reach([obj])
         reached = self.follow()
-        with_proxy = [obj for obj in self._left.values() if _proxies_of(obj)]
+        with_proxy = [obj for obj in self._left.values() if proxies_of(obj)]
         while True:
             found = [obj for obj in with_proxy if id(obj) in self._left and self._is_proxied(obj)]
             if not found:
@@ -171,7 +161,7 @@ class Reachable:
 
     def _is_proxied(self, obj: object) -> bool:
         """Whether something alive has a proxy of an object."""
-        return any(id(proxy) not in self._left for proxy in _proxies_of(obj))
+        return any(id(proxy) not in self._left for proxy in proxies_of(obj))
 
     def close(self) -> None:
         """Let go of all objects. This one is among them, and would keep them otherwise."""
@@ -194,7 +184,7 @@ class Reachable:
         batch: Sequence[object] = ()
         refs: Sequence[object] = ()
         for number, batch in _in_batches(objects):
-            for _, refs in _in_batches(self._referents(batch), MOST_REFERENCES):
+            for _, refs in _in_batches(referents(batch, self._modules), MOST_REFERENCES):
                 counts.update(map(id, refs))
             self._report(0, number)
         refs = ()  # one more reference to each of them, which would make it a root
@@ -236,7 +226,7 @@ class Reachable:
             found: Dict[int, object] = {}
             for number, batch in _in_batches(new):
                 known.update(zip(map(id, batch), batch))
-                refs = self._referents(batch)
+                refs = referents(batch, self._modules)
                 some = list(compress(refs, map(is_, map(type, refs), repeat(tuple))))
                 found.update(zip(map(id, some), some))
                 self._report(0, number // 2)
@@ -246,16 +236,6 @@ class Reachable:
 
     # -------------------------------------------------------------- following
 
-    def _referents(self, batch: Sequence[object]) -> List[object]:
-        """What some objects refer to: what several refer to is there several times."""
-        modules = list(map(self._modules.__contains__, map(id, map(type, batch))))
-        if not any(modules):
-            return gc.get_referents(*batch)
-        found = gc.get_referents(*compress(batch, map(False.__eq__, modules)))
-        for module in compress(batch, modules):
-            found.append(ModuleType.__getattribute__(module, "__dict__"))  # type: ignore[arg-type]
-        return found
-
     def _follow(self, batch: List[object]) -> None:
         if self._tracebacks is not None:
             are_followed = list(map(is_not, map(type, batch), repeat(TracebackType)))
@@ -264,8 +244,8 @@ class Reachable:
         silent = [obj for obj in batch if id(obj) in self._silent]
         if silent:
             batch = [obj for obj in batch if id(obj) not in self._silent]
-            self._reach(self._referents(silent), is_silent=True)
-        self._reach(self._referents(batch))
+            self._reach(referents(silent, self._modules), is_silent=True)
+        self._reach(referents(batch, self._modules))
         for obj in compress(batch, map(self._weak.__contains__, map(id, map(type, batch)))):
             target = _target_of(obj)  # somebody may still ask for it
             if target is not None and id(target) not in self._closed:
@@ -301,20 +281,11 @@ class Reachable:
         todo += map(left.__getitem__, held)
         while todo:
             batch, todo[-BATCH:] = todo[-BATCH:], []
-            hits = set(filter(left.__contains__, map(id, self._referents(batch))))
+            hits = set(filter(left.__contains__, map(id, referents(batch, self._modules))))
             hits -= held
             held |= hits
             todo += map(left.__getitem__, hits)
         return held
-
-    def _has_finalizer(self, obj: object) -> bool:
-        cls = type(obj)
-        known = self._finalized.get(id(cls))
-        if known is None:
-            is_resumable = any(cls is one for one in RESUMABLE)
-            known = is_resumable or class_attribute(cls, "__del__") is not None
-            self._finalized[id(cls)] = known
-        return known
 
     def _report(self, step: int, number: int) -> None:
         if self._progress is not None:
@@ -334,14 +305,3 @@ def _in_batches(
 def _beyond(batch: Sequence[object], explained: Iterable[int]) -> List[int]:
     """How many references each object has beyond those that are explained, ours among them."""
     return list(map(sub, map(sys.getrefcount, batch), explained))
-
-
-def _proxies_of(obj: object) -> List[object]:
-    """The proxies that stand for an object."""
-    if not weakref.getweakrefcount(obj):
-        return []
-    return [one for one in weakref.getweakrefs(obj) if _is_proxy(one)]
-
-
-def _is_proxy(reference: object) -> bool:
-    return any(type(reference) is one for one in weakref.ProxyTypes)

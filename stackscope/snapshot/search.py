@@ -6,6 +6,7 @@ See docs/why.rst for why this proves what it says.
 from __future__ import annotations
 
 from stackscope.extraction.extraction import Extraction
+from stackscope.interpreter.back_to_roots import BackToRoots
 from stackscope.interpreter.reachable import Reachable
 from stackscope.model.diagnosis import Diagnosis, Edge, Finding, Graph
 from stackscope.model.snapshot import (
@@ -24,11 +25,11 @@ from stackscope.snapshot.liveness import Liveness
 from stackscope.snapshot.needs import Either, Needs
 from stackscope.snapshot.stillness import Stillness
 from stackscope.snapshot.waits import ask_about
-from stackscope.snapshot.waking import belongings_of, silent_about
+from stackscope.snapshot.waking import belongings_of, silent_about, wakers_of_node
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Set
+    from typing import Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Set, Union
 
     from stackscope.model.snapshot import Node
     from stackscope.snapshot.needs import Vertex
@@ -95,33 +96,62 @@ def search(
     stuck = [node for node in nodes if liveness.is_stuck(node)]
     closed.update(id(obj) for node in stuck for obj in _parts_of(node))
     hidden = Hidden([node for node in stuck if not isinstance(node, TaskNode)])
-    reachable = Reachable(set(by_waker), closed, silent, OURS, hidden.references, progress)
-    try:
-        for node in stuck:
-            reachable.add_roots(ask_about(belongings_of, object_of(node)) or ())
-        reachable.open(
-            obj for node in nodes if not liveness.is_stuck(node) for obj in _parts_of(node)
+    wanted = set(by_waker)
+    if not hidden.references:  # only the other way is told of these
+        nearby = BackToRoots(
+            _objects_among(wanted, stuck), map(object_of, stuck), closed, silent, OURS, progress
         )
-        return _spread(liveness, reachable, by_waker)
-    finally:
-        reachable.close()
+        found = _spread(liveness, nearby, by_waker, nodes)
+        if not nearby.has_given_up:
+            return found
+        wanted = {key for key, some in by_waker.items() if any(map(liveness.is_stuck, some))}
+    whole = Reachable(wanted, closed, silent, OURS, hidden.references, progress)
+    return _spread(liveness, whole, by_waker, nodes)
+
+
+def _objects_among(keys: Set[int], nodes: Sequence[Node]) -> Iterator[object]:
+    """What wakes some nodes, one at a time: nothing of it is kept here."""
+    for node in nodes:
+        for obj in wakers_of_node(node):
+            if id(obj) in keys:
+                yield obj
 
 
 def _spread(
-    liveness: Liveness, reachable: Reachable, by_waker: Mapping[int, Sequence[Node]]
+    liveness: Liveness,
+    heap: Union[BackToRoots, Reachable],
+    by_waker: Mapping[int, Sequence[Node]],
+    nodes: Sequence[Node],
 ) -> List[Vertex]:
-    """Make live what is reached, and what that leads to. Returns what `search` does."""
+    """Make live what one of two ways to search the heap reaches, and what that leads to.
+
+    Args:
+        liveness: What is known to be live so far, to be changed.
+        heap: Says what is reached.
+        by_waker: By the ids of what wakes them: the nodes in question.
+        nodes: All nodes.
+
+    Returns:
+        What `search` does.
+    """
     but_for_tracebacks: Optional[List[Vertex]] = None
-    steps = (reachable.follow, reachable.follow_what_may_come_back, reachable.follow_tracebacks)
+    steps = (heap.follow, heap.follow_what_may_come_back, heap.follow_tracebacks)
     done = 0
-    while done < len(steps):
-        if steps[done] == reachable.follow_tracebacks and but_for_tracebacks is None:
-            but_for_tracebacks = liveness.stuck()
-        live = liveness.begin(node for one in steps[done]() for node in by_waker[one])
-        reachable.open(
-            obj for node in live if not isinstance(node, Either) for obj in _parts_of(node)
-        )
-        done = 0 if live else done + 1
+    try:
+        for node in nodes:
+            if liveness.is_stuck(node):
+                heap.add_roots(ask_about(belongings_of, object_of(node)) or ())
+        heap.open(obj for node in nodes if not liveness.is_stuck(node) for obj in _parts_of(node))
+        while done < len(steps):
+            if steps[done] == heap.follow_tracebacks and but_for_tracebacks is None:
+                but_for_tracebacks = liveness.stuck()
+            live = liveness.begin(node for one in steps[done]() for node in by_waker[one])
+            heap.open(
+                obj for node in live if not isinstance(node, Either) for obj in _parts_of(node)
+            )
+            done = 0 if live else done + 1
+    finally:
+        heap.close()
     return but_for_tracebacks or []
 
 
