@@ -301,6 +301,8 @@ def _ways(process: Process) -> List[Way]:
     """The ways to ask a process, the best first."""
     version = process.version
     ways: List[Way] = [ask_by_signal] if may_be_asked(process) else []
+    if process.runs_pypy:
+        return ways
     if not process.is_elsewhere and (version is None or version >= FIRST_WITH_REMOTE_EXEC):
         if hasattr(sys, "remote_exec") and version in (None, sys.version_info[:2]):
             ways.append(_by_remote_exec)
@@ -374,6 +376,11 @@ def _script(place: Meeting) -> str:
 
 
 def _no_way(process: Process) -> AttachError:
+    if process.runs_pypy:
+        return AttachError(
+            f"Process {process.pid} runs PyPy, which lets nobody in: have the program call "
+            "stackscope.register() beforehand."
+        )
     version = process.version
     what = "the version of it is unknown" if version is None else "it is {}.{}".format(*version)
     if sys.platform.startswith("linux"):

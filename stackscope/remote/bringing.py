@@ -78,8 +78,32 @@ def boot(connection, name, seconds):
 
         return Finder
 
-    import json
+    def import_threading():
+        # Up to 3.12, whoever imports it first is taken for the main thread: let it not be us.
+        import _thread
 
+        own = _thread.get_ident()
+        others = [ident for ident in sys._current_frames() if ident != own]
+        import threading
+
+        main = threading._main_thread
+        if sys.version_info >= (3, 13) or main._ident != own or not others:
+            return
+        # The newest come first: see _PyThread_CurrentFrames() in Python/pystate.c.
+        main._ident = others[-1]
+        threading._active[main._ident] = threading._active.pop(own)
+        if hasattr(main, "_native_id") and sys.platform == "linux":
+            main._native_id = os.getpid()
+        # It is let go of when its thread ends, which the interpreter waits for.
+        lock, main._tstate_lock = main._tstate_lock, _thread.allocate_lock()
+        main._tstate_lock.acquire()
+        getattr(threading, "_shutdown_locks", set()).discard(lock)
+
+    import json
+    import os
+
+    if "threading" not in sys.modules:
+        import_threading()
     connection.settimeout(seconds)
     finder = getattr(sys.modules.get(name + ".remote.target"), "finder", None)
     is_there = finder is not None

@@ -280,7 +280,7 @@ def _error(process: Process, said: str) -> AttachError:
         return AttachError(f"Process {pid} has ended.")
     if re.search(r"Operation not permitted|Permission denied", said):
         return no_permission(pid)
-    if re.search(r'No symbol "Py\w+" in', said):
+    if re.search(r'No symbol "Py\w+" in|No symbol table is loaded', said):
         return AttachError(
             f"Process {pid} runs no Python that gdb can see: its program is "
             f"{process.program or 'unknown'}."

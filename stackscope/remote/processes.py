@@ -101,6 +101,11 @@ class Process:
                 return int(found.group(1)), int(found.group(2))
         return None
 
+    @property
+    def runs_pypy(self) -> bool:
+        """Whether it runs PyPy, by the name of its program."""
+        return os.path.basename(self.program).startswith("pypy")
+
     def _maps(self) -> str:
         return self._read("maps")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -126,6 +127,41 @@ def test_two_at_once(program):
     assert run_on(process) == "end"
 
 
+BARE = """
+import sys
+print("ready", "threading" in sys.modules, flush=True)
+sys.stdin.readline()
+import threading
+main = threading.main_thread()
+print(main is threading.current_thread(), main.ident == threading.get_ident(), main.is_alive())
+print([thread.name for thread in threading.enumerate()])
+"""
+
+
+def test_one_that_has_not_imported_threading(tmp_path):
+    """It is imported by us, and the main thread is the main thread all the same."""
+    process = subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", BARE],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    try:
+        assert process.stdout.readline() == "ready False\n"
+        connection = attach(process.pid, seconds=60)
+        assert names(Snapshot.from_json(connection.ask()[0])) == ["MainThread"]
+        # It ends while we are there.
+        assert process.communicate("\n", timeout=60) == (
+            "True True True\n['MainThread']\n",
+            "",
+        )
+        assert process.returncode == 0
+        connection.close()
+    finally:
+        process.kill()
+
+
 # -------------------------------------------------------------------------------- failures
 
 
@@ -199,6 +235,21 @@ def test_no_python():
     finally:
         other.kill()
         other.wait()
+
+
+@pytest.mark.skipif(shutil.which("pypy3") is None, reason="NO PYPY: it is not found on PATH")
+def test_pypy():
+    code = "import sys; print(flush=True); sys.stdin.read()"
+    other = subprocess.Popen(
+        ["pypy3", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
+    )
+    try:
+        assert other.stdout.readline() == "\n"
+        with pytest.raises(AttachError, match=f"Process {other.pid} runs PyPy"):
+            attach(other.pid, seconds=1)
+        assert is_unharmed(other)
+    finally:
+        other.communicate()
 
 
 def test_itself():
