@@ -154,7 +154,7 @@ def conditions(versions: dict) -> str:
         parts = [
             f"{run['python']} on {run['system']}, {run['processors']} processors",
             f"measured {', '.join(dates)}",
-            f"{run['samples']} samples",
+            f"{run['samples']} samples, {run['tasks']:,} tasks",
         ]
         loads = [one["load"] for one in known["runs"] if one["load"] is not None]
         if loads:
