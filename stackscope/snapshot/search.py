@@ -95,7 +95,9 @@ def search(
     task = None
     stuck = [node for node in nodes if liveness.is_stuck(node)]
     closed.update(id(obj) for node in stuck for obj in _parts_of(node))
-    hidden = Hidden([node for node in stuck if not isinstance(node, TaskNode)])
+    # The frames of a thread that runs a loop go on, whatever the task that it is for waits for.
+    waiting = [node for node in stuck if node.waiting is not None]
+    hidden = Hidden([node for node in waiting if not isinstance(node, TaskNode)])
     wanted = set(by_waker)
     if not hidden.references:  # only the other way is told of these
         nearby = BackToRoots(

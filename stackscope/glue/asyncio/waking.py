@@ -8,7 +8,7 @@ import gc
 from collections import deque
 from types import BuiltinMethodType, MethodType
 
-from stackscope.glue.asyncio.futures import TASKS, internal
+from stackscope.glue.asyncio.futures import TASKS, PyTask, internal
 from stackscope.glue.asyncio.loops import (
     get_loop,
     known_loops,
@@ -120,7 +120,7 @@ def install() -> None:
     for task_type in set(TASKS):
         wakers_of.register(task_type, futures_awaited)
         token_of.register(task_type, future_awaited)
-        if task_type is not asyncio.tasks._PyTask:  # type: ignore[attr-defined]
+        if task_type is not PyTask:
             belongings_of.register(task_type, attributes_of_task)
     code = code_of(asyncio.base_events, "Server.serve_forever")
     if code is not None:

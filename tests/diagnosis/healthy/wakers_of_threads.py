@@ -5,10 +5,12 @@ Most of them are those of `tests.diagnosis.healthy.wakers`, which need no loop.
 
 from __future__ import annotations
 
+import asyncio
 import collections
 import functools
 import itertools
 import queue
+import socket
 import threading
 import time
 
@@ -263,3 +265,53 @@ def a_main_thread_that_waits_for_ever(look):
 
     start_thread(looks, name="looks")
     threading.Event().wait()
+
+
+def looked_at_beside(run, main):
+    """A program whose main thread runs a loop, which is looked at by another one."""
+
+    def program(look):
+        def looks():
+            time.sleep(0.05)
+            look.and_end()
+
+        start_thread(looks, name="looks")
+        run(main)
+
+    program.__name__ = main.__name__
+    program.__module__ = __name__
+    return healthy(on="beside")(program)
+
+
+def in_asyncio(main):
+    """The decorated function is the main task; nobody has what it waits for but its loop."""
+    return looked_at_beside(lambda main: asyncio.run(main()), main)
+
+
+@in_asyncio
+async def a_main_task_that_a_timer_wakes():
+    event = asyncio.Event()
+    asyncio.get_running_loop().call_later(FAR, event.set)
+    await event.wait()
+
+
+@in_asyncio
+async def a_main_task_that_a_descriptor_wakes():
+    event = asyncio.Event()
+    reading, writing = socket.socketpair()
+    reading.setblocking(False)
+    asyncio.get_running_loop().add_reader(reading, lambda: event.set() or writing)
+    await event.wait()
+
+
+@in_asyncio
+async def a_main_task_that_a_task_wakes():
+    async def sets():
+        await asyncio.sleep(FAR)
+        event.set()
+
+    event = asyncio.Event()
+    task = asyncio.ensure_future(sets())
+    task.add_done_callback(KEPT.append)
+    del task
+    await event.wait()

@@ -44,7 +44,7 @@ async def two_bounded_semaphores():
     start(wants(b, a), "second")
 
 
-@planted(abandoned("pool_0", "@gets_in_pool", certain=None), on="asyncio", behind=1)
+@planted(abandoned("pool_0", "@gets_in_pool"), on="asyncio", behind=1)
 async def a_call_in_a_pool_that_waits_for_a_lost_queue():
     def gets():
         queue.Queue().get()  # @gets_in_pool
@@ -57,7 +57,7 @@ async def a_call_in_a_pool_that_waits_for_a_lost_queue():
     await asyncio.sleep(0.05)
 
 
-@planted(abandoned("pool_0", "@waits_in_pool", certain=None), on="threads", behind=1)
+@planted(abandoned("pool_0", "@waits_in_pool"), on="threads", behind=1)
 def a_result_of_a_call_that_waits_for_a_lost_event():
     def waits():
         threading.Event().wait()  # @waits_in_pool
@@ -70,7 +70,7 @@ def a_result_of_a_call_that_waits_for_a_lost_event():
     start_thread(wants, pool.submit(waits), name="wants")
 
 
-@planted(deadlock("first second", "@gets_one", "@gets_other", certain=None), on="threads")
+@planted(deadlock("first second", "@gets_one", "@gets_other"), on="threads")
 def two_queues_crossed():
     def one_way(mine, other):
         while True:
@@ -85,7 +85,7 @@ def two_queues_crossed():
     start_thread(other_way, b, a, name="second")
 
 
-@planted(deadlock("sets task", "@waits_for_task", "@waits_for_thread", certain=None), on="asyncio")
+@planted(deadlock("sets task", "@waits_for_task", "@waits_for_thread"), on="asyncio")
 async def a_thread_and_a_task_that_wait_for_each_other():
     def waits_and_sets(mine, loop, others):
         mine.wait()  # @waits_for_task
@@ -118,7 +118,7 @@ async def a_thread_that_waits_for_a_lost_task():
             KEPT.append(one)
 
 
-@planted(abandoned("two", "@lost_of_one", certain=None), on="threads", behind=1)
+@planted(abandoned("two", "@lost_of_one"), on="threads", behind=1)
 def joins_who_waits_for_an_event_of_it():
     def one(event, other):
         other.join()  # two would have to end before
@@ -131,7 +131,7 @@ def joins_who_waits_for_an_event_of_it():
     start_thread(one, event, start_thread(two, event, name="two"), name="one")
 
 
-@planted(deadlock("one two", "@wants_lock", "@waits_inside", certain=None), on="threads")
+@planted(deadlock("one two", "@wants_lock", "@waits_inside"), on="threads")
 def a_lock_and_an_event_crossed():
     def one(lock, event):
         with lock:
@@ -148,7 +148,7 @@ def a_lock_and_an_event_crossed():
     start_thread(two, lock, event, name="two")
 
 
-@planted(deadlock("one two", "@puts_inside", "@wants_to_get", certain=None), on="threads")
+@planted(deadlock("one two", "@puts_inside", "@wants_to_get"), on="threads")
 def a_lock_and_a_full_queue_crossed():
     def one(lock, items):
         with lock:

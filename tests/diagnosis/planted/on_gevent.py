@@ -86,7 +86,7 @@ def greenlets_that_join_each_other():
     settle()
 
 
-@planted(abandoned("waits", "@waits", certain=None), on="gevent")
+@planted(abandoned("waits", "@waits"), on="gevent")
 def an_event_nobody_has():
     def waits():
         from gevent.event import Event
@@ -97,7 +97,7 @@ def an_event_nobody_has():
     settle()
 
 
-@planted(deadlock("first second", "@waits_for_other", certain=None), on="gevent", searched=True)
+@planted(deadlock("first second", "@waits_for_other"), on="gevent", searched=True)
 def events_of_each_others():
     from gevent.event import Event
 
