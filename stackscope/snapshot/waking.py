@@ -5,8 +5,7 @@ A task of which nobody has told what wakes it is taken as one that anything may 
 
 from __future__ import annotations
 
-import functools
-
+from stackscope.extraction.registrations import single_dispatch
 from stackscope.snapshot.waits import ask_about
 
 TYPE_CHECKING = False
@@ -30,7 +29,7 @@ __all__ = [
 ]
 
 
-@functools.singledispatch
+@single_dispatch
 def wakers_of(task: Any) -> Sequence[object]:
     """Hook: what ends the wait of a task, such as the future that it awaits.
 
@@ -52,7 +51,7 @@ def wakers_of_task(task: object) -> Sequence[object]:
     return found
 
 
-@functools.singledispatch
+@single_dispatch
 def token_of(task: Any) -> object:
     """Hook: something that is another object for each wait of a task; ``None`` if unknown.
 
@@ -64,7 +63,7 @@ def token_of(task: Any) -> object:
     return None
 
 
-@functools.singledispatch
+@single_dispatch
 def silent_about(task: Any) -> Sequence[object]:
     """Hook: what knows a task for other reasons than to wake it, such as its nursery.
 
@@ -94,7 +93,7 @@ def limited_tasks(tasks: Sequence[object]) -> List[object]:
     return [task for find in _limits for task in find(tasks)]
 
 
-@functools.singledispatch
+@single_dispatch
 def limits_are_known(item: Any) -> bool:
     """Hook: whether `register_limits` finds a thing that is no task if a timer wakes it.
 
@@ -106,7 +105,7 @@ def limits_are_known(item: Any) -> bool:
     return False
 
 
-@functools.singledispatch
+@single_dispatch
 def turn_of(loop: Any) -> Optional[float]:
     """Hook: when a loop has begun to call what it calls now, by its own clock.
 
