@@ -7,10 +7,10 @@ left.
 
 from __future__ import annotations
 
-import functools
 from inspect import CO_VARARGS, CO_VARKEYWORDS
 
 from stackscope.extraction.extraction import implementation
+from stackscope.extraction.registrations import single_dispatch
 from stackscope.interpreter.facts import CO_OPTIMIZED
 from stackscope.interpreter.frames.variables import local_value
 from stackscope.safe.interruptions import attempt
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["entered_by", "entered_in", "entered_through"]
 
 
-@functools.singledispatch
+@single_dispatch
 def entered_by(obj: Any) -> Iterable[object]:
     """Hook: the context managers that an object has entered and not left.
 

@@ -8,7 +8,7 @@ from stackscope.interpreter.frames.iterating import generators_in
 from stackscope.model.snapshot import TaskNode, ThreadNode
 from stackscope.model.stacks import Context, Stack
 from stackscope.safe.interruptions import attempt
-from stackscope.safe.objects import mro_of, stored_attribute
+from stackscope.safe.objects import is_instance, stored_attribute
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,18 +41,27 @@ class Inside:
         self._entries: Dict[int, List[Entry]] = {}
         self._by_type: Dict[int, List[Entry]] = {}
         modules = [sys.modules.get(name) for name in MODULES]
-        self._conditions = [vars(one).get("Condition") for one in modules if one is not None]
+        known = [vars(one).get("Condition") for one in modules if one is not None]
+        self._conditions = [cls for cls in known if cls is not None]
+        self._are_conditions: Dict[int, bool] = {}
+        """Whether the objects of a class are conditions, by its id. `objects` keep it alive."""
 
     def add(self, context: Context, node: Node) -> None:
         """Take note of a context."""
-        for obj in (context.obj, self.lock_of_condition(context.obj)):
-            if obj is not None:
-                self.objects[id(obj)] = obj
-                self._entries.setdefault(id(obj), []).append((context, node))
-        if context.obj is not None:
-            self._by_type.setdefault(id(type(context.obj)), []).append((context, node))
+        entry = (context, node)
+        manager = context.obj
+        if manager is not None:
+            self._add(manager, entry)
+            self._by_type.setdefault(id(type(manager)), []).append(entry)
+            lock = self.lock_of_condition(manager)
+            if lock is not None:
+                self._add(lock, entry)
         if context.inner_stack is not None:
             self.frames += [(frame, node) for frame in context.inner_stack.frames]
+
+    def _add(self, obj: object, entry: Entry) -> None:
+        self.objects[id(obj)] = obj
+        self._entries.setdefault(id(obj), []).append(entry)
 
     def add_generators(self, extraction: Extraction, nodes: Iterable[Node]) -> None:
         """Take note of what is inside of generators that somebody iterates over, or just has."""
@@ -85,8 +94,13 @@ class Inside:
 
     def lock_of_condition(self, obj: object) -> object:
         """The lock that a condition of a library that is known has; ``None`` for anything else."""
-        bases = mro_of(type(obj))
-        if not any(base is one for one in self._conditions for base in bases):
+        cls = type(obj)
+        is_condition = self._are_conditions.get(id(cls))
+        if is_condition is None:
+            is_condition = is_instance(obj, self._conditions)
+            if id(obj) in self.objects:
+                self._are_conditions[id(cls)] = is_condition
+        if not is_condition:
             return None
         return stored_attribute(obj, "_lock")
 

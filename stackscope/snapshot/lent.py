@@ -7,11 +7,11 @@ that is read from a connection. Variables are only read if somebody waits for su
 
 from __future__ import annotations
 
-import functools
 from operator import itemgetter
 from typing import NamedTuple
 
 from stackscope.extraction.extraction import implementation
+from stackscope.extraction.registrations import single_dispatch
 from stackscope.interpreter.facts import CO_OPTIMIZED
 from stackscope.interpreter.frames.variables import local_values
 from stackscope.model.stacks import Context
@@ -41,7 +41,7 @@ class Lent(NamedTuple):
     pool: object = None
 
 
-@functools.singledispatch
+@single_dispatch
 def lent_by(pool: Any) -> Iterable[object]:
     """Hook: what a pool has lent. Dispatches on the type of ``pool``.
 
@@ -63,7 +63,7 @@ def lent_by(pool: Any) -> Iterable[object]:
     return ()
 
 
-@functools.singledispatch
+@single_dispatch
 def lent_in(value: Any) -> Iterable[Lent]:
     """Hook: the things of a pool's that a value stands for. Dispatches on the type of ``value``.
 

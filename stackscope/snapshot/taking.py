@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from typing import Container, Dict, List, Optional, Sequence
 
     from stackscope.model.snapshot import Node
-    from stackscope.snapshot.runtimes import Asked, FoundItem
+    from stackscope.snapshot.runtimes import Asked, FoundItem, RegisteredFinder
 
 __all__ = ["take_snapshot"]
 
@@ -83,10 +83,7 @@ def _take(extraction: Extraction, threads: bool, tasks: bool, interrupts: bool) 
     for loop in loops:
         _tell_lateness_by_tasks(loop)
     found_threads = thread_nodes(extraction) if threads else []
-    in_tasks = {id(frame.pyframe) for node in trees.nodes.values() for frame in node.stack.frames}
-    items: List[ItemNode] = []
-    for finder in finders:
-        items += _item_nodes(extraction, finder.kind, found_by(finder, survey), in_tasks)
+    items = _items(extraction, finders, survey, trees)
     others: List[Node] = [*found_threads, *[node for top in items for node in top.walk()]]
     trees.add_others(others)
     for thread in found_threads:
@@ -162,6 +159,19 @@ def _describe(trees: TaskTrees, node: TaskNode) -> None:
         node.cancel_reason = runtime.cancel_reason(node.task)
     if node.state in ("waiting", "cancelling"):
         node.waiting = attempt(None, describe_wait, node.stack)
+
+
+def _items(
+    extraction: Extraction, finders: Sequence[RegisteredFinder], survey: Survey, trees: TaskTrees
+) -> List[ItemNode]:
+    """What the finders have found."""
+    found = [(finder.kind, found_by(finder, survey)) for finder in finders]
+    if not any(items for _, items in found):
+        return []
+    in_tasks = {id(frame.pyframe) for node in trees.nodes.values() for frame in node.stack.frames}
+    return [
+        node for kind, items in found for node in _item_nodes(extraction, kind, items, in_tasks)
+    ]
 
 
 def _item_nodes(

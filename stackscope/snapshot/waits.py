@@ -7,8 +7,8 @@ what it knows to a `Waiting`, the innermost one first.
 
 from __future__ import annotations
 
-import functools
 import sys
+import weakref
 
 from stackscope.extraction.codes import function_dispatch
 from stackscope.extraction.extraction import (
@@ -17,6 +17,7 @@ from stackscope.extraction.extraction import (
     implementation,
     looked_up_once,
 )
+from stackscope.extraction.registrations import latest_registration, single_dispatch
 from stackscope.interpreter.facts import CO_ANY_GENERATOR
 from stackscope.interpreter.frames.blocking import (
     LOCK,
@@ -56,7 +57,7 @@ MOST_LAYERS = 8
 found all the same."""
 
 
-@functools.singledispatch
+@single_dispatch
 def awaited_object(item: Any) -> object:
     """Hook: what a stack item such as a task waits for, if its stack has no leaf.
 
@@ -71,7 +72,7 @@ def awaited_object(item: Any) -> object:
     return None
 
 
-@functools.singledispatch
+@single_dispatch
 def describe_unknown(leaf: Any, waiting: Waiting) -> None:
     """Hook: say more of an object at the end of a stack, if nobody else has told anything.
 
@@ -83,7 +84,7 @@ def describe_unknown(leaf: Any, waiting: Waiting) -> None:
     """
 
 
-@functools.singledispatch
+@single_dispatch
 def finished_by(future: Any) -> Sequence[object]:
     """Hook: what has to finish before a future has a result: tasks, or other futures.
 
@@ -98,7 +99,7 @@ def finished_by(future: Any) -> Sequence[object]:
     return ()
 
 
-@functools.singledispatch
+@single_dispatch
 def is_open(future: Any) -> bool:
     """Hook: whether anybody who has a future may give it its result.
 
@@ -160,7 +161,7 @@ def _behind(future: object) -> List[object]:
     return known[id(future)][1]
 
 
-@functools.singledispatch
+@single_dispatch
 def describe_leaf(leaf: Any, waiting: Waiting) -> None:
     """Hook: say what waiting for an object means. Dispatches on the type of ``leaf``.
 
@@ -424,7 +425,7 @@ def _name_outer_call(
     waiting.call = name_of_call(outer)
 
 
-_hooks: Dict[Tuple[int, int], Tuple[type, int, Any]] = {}
+_hooks: Dict[Tuple[int, int], Tuple[weakref.ref[type], object, Any]] = {}
 
 
 def _hook(hook: Any, item: object) -> Optional[Callable[..., Any]]:
@@ -432,13 +433,13 @@ def _hook(hook: Any, item: object) -> Optional[Callable[..., Any]]:
     cls = type(item)
     key = (id(hook), id(cls))
     known = _hooks.get(key)
-    count = len(hook.registry)
-    if known is not None and known[0] is cls and known[1] == count:
+    registration = latest_registration()
+    if known is not None and known[0]() is cls and known[1] is registration:
         return known[2]  # type: ignore[no-any-return]
     found = implementation(hook, cls)
-    if len(_hooks) > 500:  # classes that are made all the time would be kept alive
+    if len(_hooks) > 500:  # there may be classes that are made all the time
         _hooks.clear()
-    _hooks[key] = (cls, count, found)
+    _hooks[key] = (weakref.ref(cls), registration, found)
     return found  # type: ignore[no-any-return]
 
 

@@ -5,9 +5,8 @@ A task of which nobody has told what wakes it is taken as one that anything may 
 
 from __future__ import annotations
 
-import functools
-
 from stackscope.extraction.codes import code_dispatch
+from stackscope.extraction.registrations import single_dispatch
 from stackscope.interpreter.frames.blocking import RLOCK, UNKNOWN, lock_awaited_in
 from stackscope.model.snapshot import ThreadNode
 from stackscope.safe.interruptions import attempt
@@ -40,7 +39,7 @@ __all__ = [
 ]
 
 
-@functools.singledispatch
+@single_dispatch
 def wakers_of(task: Any) -> Sequence[object]:
     """Hook: what ends the wait of a task, such as the future that it awaits.
 
@@ -84,7 +83,7 @@ def wakers_of_node(node: Node) -> Sequence[object]:
     return () if lock is None or lock is UNKNOWN or type(lock) is RLOCK else (lock,)
 
 
-@functools.singledispatch
+@single_dispatch
 def belongings_of(item: Any) -> Sequence[object]:
     """Hook: what anybody has who has a task or the like, such as attributes that were set.
 
@@ -96,7 +95,7 @@ def belongings_of(item: Any) -> Sequence[object]:
     return ()
 
 
-@functools.singledispatch
+@single_dispatch
 def untold_references(item: Any) -> Sequence[object]:
     """Hook: what something that waits refers to, where the collector doesn't tell that.
 
@@ -111,7 +110,7 @@ def untold_references(item: Any) -> Sequence[object]:
     return ()
 
 
-@functools.singledispatch
+@single_dispatch
 def token_of(task: Any) -> object:
     """Hook: something that is another object for each wait of a task; ``None`` if unknown.
 
@@ -123,7 +122,7 @@ def token_of(task: Any) -> object:
     return None
 
 
-@functools.singledispatch
+@single_dispatch
 def silent_about(task: Any) -> Sequence[object]:
     """Hook: what knows a task for other reasons than to wake it, such as its nursery.
 
@@ -153,7 +152,7 @@ def limited_tasks(tasks: Sequence[object]) -> List[object]:
     return [task for find in _limits for task in find(tasks)]
 
 
-@functools.singledispatch
+@single_dispatch
 def limits_are_known(item: Any) -> bool:
     """Hook: whether `register_limits` finds a thing that is no task if a timer wakes it.
 
@@ -165,7 +164,7 @@ def limits_are_known(item: Any) -> bool:
     return False
 
 
-@functools.singledispatch
+@single_dispatch
 def turn_of(loop: Any) -> Optional[float]:
     """Hook: when a loop has begun to call what it calls now, by its own clock.
 

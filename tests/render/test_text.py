@@ -116,7 +116,7 @@ def test_children_can_be_limited(pyframe):
         "║ └ yield\n",
     ]
     assert drawn(stack, max_children=2, ascii_only=True)[-2] == "|   . ... 9998 more\n"
-    assert len(drawn(stack)) == len(stack.format()) == 10_004
+    assert len(drawn(stack)) == len(stack.format(whole=True)) == 10_004
 
 
 def test_a_stack_that_contains_itself(pyframe):

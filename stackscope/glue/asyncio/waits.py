@@ -89,8 +89,10 @@ def attributes_of_self(frame: Frame) -> Dict[str, Any]:
 
 def length(thing: object) -> Optional[int]:
     """How many elements a built-in container has."""
-    if any(type(thing) is cls for cls in (deque, list, set, dict, bytearray)):
-        return len(thing)  # type: ignore[arg-type]
+    kind = type(thing)
+    for cls in (deque, list, set, dict, bytearray):
+        if kind is cls:
+            return len(thing)  # type: ignore[arg-type]
     return None
 
 
