@@ -80,28 +80,68 @@ class Clock:
         """Fail a test that takes too long."""
         yield from self._phase()
 
-    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_runtest_teardown(self, item: pytest.Item) -> Iterator[None]:
-        """Fail a test whose teardown takes too long."""
-        if self._watch is not None and self._watch.interrupter is not None:
-            _guard_finalizers(item.session, self._watch.interrupter)
-        yield from self._phase()
-
     def _phase(self) -> Iterator[None]:
         """Let one phase run, and fail it if it was interrupted."""
-        watch = self._watch
-        interrupter = None if watch is None else watch.interrupter
-        if watch is None or interrupter is None:
+        interrupter = self._interrupter()
+        if interrupter is None:
             yield
             return
         interrupter.enter()
         outcome: Any = yield
         interrupter.leave()
         if interrupter.has_interrupted:
-            _fail(outcome, interrupter)
-            if self._watch is watch:
-                self._stop()
-                self._start(watch.name)  # what follows may take as long again
+            exc: Optional[BaseException] = outcome.excinfo and outcome.excinfo[1]
+            if _is_to_fail(exc):
+                _set_exception(outcome, interrupter.failure(exc))
+            self._begin_anew()
+
+    def _interrupter(self) -> Optional[Interrupter]:
+        """What interrupts the test if that takes too long; ``None`` if nothing does."""
+        return None if self._watch is None else self._watch.interrupter
+
+    def _begin_anew(self) -> None:
+        """Give what follows, such as the teardown, as much time again."""
+        if self._watch is not None:  # nobody has begun to debug meanwhile
+            name = self._watch.name
+            self._stop()
+            self._start(name)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> None:
+        """Fail finalizers that take too long, each by itself.
+
+        What else pytest does here must not be interrupted, nor end by `KeyboardInterrupt`: the rest
+        of the finalizers would not run, and each test that follows would have an error. See
+        ``SetupState.teardown_exact`` of ``_pytest/runner.py``.
+        """
+        stack = getattr(getattr(item.session, "_setupstate", None), "stack", None)
+        if self._interrupter() is not None and isinstance(stack, dict):
+            for finalizers, *_ in stack.values():
+                for index, one in enumerate(finalizers):
+                    if not isinstance(one, _Finalizer):
+                        finalizers[index] = _Finalizer(self, one)
+
+    def finalize(self, finalizer: Callable[[], object]) -> None:
+        """Call a finalizer, and fail it if it was interrupted."""
+        interrupter = self._interrupter()
+        if interrupter is None:
+            finalizer()
+            return
+        exc: Optional[BaseException] = None
+        try:
+            interrupter.enter()
+            finalizer()
+        except BaseException as raised:
+            exc = raised
+        interrupter.leave()
+        if interrupter.has_interrupted:
+            exc = interrupter.failure(exc) if _is_to_fail(exc) else exc
+            self._begin_anew()
+        if exc is not None:
+            try:
+                raise exc
+            finally:
+                del exc  # its traceback holds this frame
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(self) -> Iterator[None]:
@@ -113,11 +153,9 @@ class Clock:
                 report.sections.append(self._sections.pop(0))
 
 
-def _fail(outcome: Any, interrupter: Interrupter) -> None:
-    """Make a failure of what an interrupted phase has come to, unless it failed otherwise."""
-    exc: Optional[BaseException] = outcome.excinfo and outcome.excinfo[1]
-    if exc is None or exception_in(exc, KeyboardInterrupt) is not None:
-        _set_exception(outcome, interrupter.failure(exc))
+def _is_to_fail(exc: Optional[BaseException]) -> bool:
+    """Whether what was interrupted has gone on, or ended by Ctrl-C, rather than failed."""
+    return exc is None or exception_in(exc, KeyboardInterrupt) is not None
 
 
 def _set_exception(outcome: Any, exc: BaseException) -> None:
@@ -127,40 +165,19 @@ def _set_exception(outcome: Any, exc: BaseException) -> None:
         outcome._excinfo = (type(exc), exc, exc.__traceback__)
 
 
-def _guard_finalizers(session: pytest.Session, interrupter: Interrupter) -> None:
-    """Let a finalizer that is interrupted by Ctrl-C have failed.
-
-    Else the rest of them would not run, and each test that follows would have an error:
-    ``SetupState.teardown_exact`` of ``_pytest/runner.py`` takes `KeyboardInterrupt` for the end.
-    """
-    stack = getattr(getattr(session, "_setupstate", None), "stack", None)
-    if isinstance(stack, dict):
-        for finalizers, *_ in stack.values():
-            finalizers[:] = [
-                one if isinstance(one, _Guarded) else _Guarded(one) for one in finalizers
-            ]
-            for one in finalizers:
-                one.interrupter = interrupter
-
-
-class _Guarded:
-    """A finalizer whose `KeyboardInterrupt` is a failure, if the test was interrupted.
+class _Finalizer:
+    """A finalizer that can be interrupted.
 
     Args:
+        clock: Who calls it.
         finalizer: What to call.
     """
 
-    __slots__ = ("finalizer", "interrupter")
+    __slots__ = ("_clock", "_finalizer")
 
-    interrupter: Interrupter
-
-    def __init__(self, finalizer: Callable[[], object]) -> None:
-        self.finalizer = finalizer
+    def __init__(self, clock: Clock, finalizer: Callable[[], object]) -> None:
+        self._clock = clock
+        self._finalizer = finalizer
 
     def __call__(self) -> None:
-        try:
-            self.finalizer()
-        except BaseException as exc:
-            if self.interrupter.has_interrupted and exception_in(exc, KeyboardInterrupt):
-                raise self.interrupter.failure(exc) from None
-            raise
+        self._clock.finalize(self._finalizer)

@@ -29,8 +29,8 @@ ATTEMPTS = 3
 SHORTEST_GRACE, LONGEST_GRACE = 2.0, 10.0
 """Seconds that a test has for its clean-up after it was interrupted, before that is done again."""
 
-BETWEEN_PHASES = 0.01
-"""Seconds after which a test is tried again that is not in any of its phases."""
+SOON, LONGEST_PAUSE = 0.01, 30.0
+"""Seconds after which a test is tried again that is between two of its phases, and for how long."""
 
 
 class Watch:
@@ -152,9 +152,11 @@ class Watch:
         self._report(f"was doing after {self._limits.seconds:g} s", lines)
         grace = min(max(self._limits.seconds, SHORTEST_GRACE), LONGEST_GRACE)
         for _ in range(ATTEMPTS):
-            while not interrupter.interrupt(snapshot):
-                if not self._waits(BETWEEN_PHASES):
+            pause = 0.0
+            while not interrupter.interrupt(snapshot) and pause < LONGEST_PAUSE:
+                if not self._waits(SOON):
                     return
+                pause += SOON
             if not self._waits(grace):
                 return
         self._give_up()

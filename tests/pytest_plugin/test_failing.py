@@ -68,13 +68,8 @@ def slow_to_go():
 def test_teardown(noisy, slow_to_go):
     pass
 
-@pytest.fixture
-def both_slow():
-    yield
-    time.sleep(200)
-
 @soon
-def test_both(noisy, both_slow):
+def test_both(noisy, slow_to_go):
     time.sleep(200)
 
 @soon
@@ -127,7 +122,9 @@ def test_tests_that_take_too_long_are_failed_and_the_others_run(pytester):
         said = report(out, f"test_{kind}")
         assert MESSAGE in said
         assert "(200)" in said.partition(SECTION)[2]
-        assert "words before\ncleaned up\n" in said
+        assert "words before\n" in said
+        if kind != "asyncio" or sys.version_info >= (3, 11):  # nobody cancels it before
+            assert "words before\ncleaned up\n" in said
     for name in ("test_lock", "ERROR at setup of test_setup", "TestCase.test_in_case"):
         assert MESSAGE in report(out, name)
         assert SECTION in report(out, name)
@@ -178,23 +175,25 @@ def test_a_test_that_can_not_be_interrupted_ends_the_run(pytester):
     assert "test_it in test_module at test_module.py" in out
 
 
-def test_under_xdist(pytester):
-    """The dump is in the report; and a test that can't be interrupted ends its process only."""
+SLEEPS = """
+import time
+
+def test_it():
+    time.sleep(200)
+"""
+
+
+def test_the_dump_is_in_the_report_of_xdist(pytester, monkeypatch):
     pytest.importorskip("xdist")
-    pytester.makeconftest(IMPATIENT)
-    pytester.makepyfile(
-        test_module=NEVER_ENDS, test_other="import time\ndef test_other():\n    time.sleep(200)\n"
-    )
+    monkeypatch.setenv("COLUMNS", "90")
+    pytester.makepyfile(test_module=SLEEPS)
     result = run(
-        pytester, *ALONE, "-n", "1", "--stackscope-timeout=0.3", "--stackscope-timeout-fail"
+        pytester, *ALONE, "-n", "1", "--stackscope-timeout=0.2", "--stackscope-timeout-fail"
     )
-    out = result.stdout.str()
-    said = report(out, "test_other")
-    assert "Failed: takes more than 0.3 s (stackscope_timeout)" in said
-    assert "test_other in test_other at test_other.py" in said.partition(SECTION[:26])[2]
-    assert "can't be interrupted: the run is ended" in result.stderr.str()
-    assert "crashed while running 'test_module.py::test_it'" in out
-    result.assert_outcomes(failed=2, passed=1)
+    said = report(result.stdout.str(), "test_it")
+    assert MESSAGE in said
+    assert "test_it in test_module at test_module.py" in said.partition(SECTION)[2]
+    result.assert_outcomes(failed=1)
 
 
 IN_A_THREAD = """
