@@ -1,4 +1,4 @@
-"""What `pytest` loads: breakpoints under captured output, and a look at hanging tests.
+"""Private. What `pytest` loads: breakpoints under captured output, and tests that hang.
 
 Without being asked it adds options and a marker, and arranges that `stackscope_pdb.set_trace`, when
 it is called, lets pytest give the terminal back first. Nothing happens per test, and neither the
@@ -11,6 +11,7 @@ everything off.
 `watch`         the thread that looks at one test
 `interrupting`  how a test in the main thread is interrupted
 `telling`       what is printed, and where
+`groups`        exceptions inside of groups
 =============== ==========================================================================
 
 Tried on pytest 8.3 to 9.2:
@@ -30,31 +31,12 @@ from __future__ import annotations
 import pytest
 
 from stackscope_pdb.entry.making import debugger_maker, set_debugger_maker
+from stackscope_pdb.pytest_plugin.limits import FAIL, MARKER, OPTIONS, limits_of_run, setting_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, List, Optional, Set, Type
+    from typing import Any, List, Optional, Set
 
-MARKER = "stackscope_timeout"
-OPTIONS = (
-    (
-        "--stackscope-timeout",
-        (
-            "Print the task tree and the stacks of all threads when a test, with its fixtures, "
-            "takes longer than SECONDS. The test is left running. 0 turns it off."
-        ),
-    ),
-    (
-        "--stackscope-timeout-repeat",
-        (
-            "After that, print every SECONDS what has changed since, as long as the test runs. "
-            "0 turns it off."
-        ),
-    ),
-)
-"""The options that take a number of seconds. A setting has the same name, with underscores."""
-
-FAIL = "--stackscope-timeout-fail"
 OUR_CLASS = ("stackscope_pdb", "Pdb")
 OUR_PACKAGES = ("stackscope", "stackscope_pdb", "stackscope_ipython")
 """As `OWN_PACKAGES` of `stackscope.snapshot.user_code`, which isn't imported when pytest starts."""
@@ -72,11 +54,6 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     parser.addini(setting_of(FAIL), f"As {FAIL}.", type="bool", default=False)
 
 
-def setting_of(option: str) -> str:
-    """The name that an option has in a file of settings."""
-    return option.strip("-").replace("-", "_")
-
-
 def pytest_configure(config: pytest.Config) -> None:
     """Be ready for breakpoints, and watch the time if that was asked for."""
     config.addinivalue_line(
@@ -86,15 +63,8 @@ def pytest_configure(config: pytest.Config) -> None:
         "many seconds (stackscope)",
     )
     _let_pytest_make_debuggers(config)
-    if any(_is_given(config, option) for option, _ in OPTIONS):
-        from stackscope_pdb.pytest_plugin.limits import limits_of_run
-
-        if limits_of_run(config).seconds:
-            _watch_the_time(config)
-
-
-def _is_given(config: pytest.Config, option: str) -> bool:
-    return config.getoption(option) is not None or config.getini(setting_of(option)) != "0"
+    if limits_of_run(config).seconds:
+        _watch_the_time(config)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: List[pytest.Item]) -> None:
@@ -169,19 +139,8 @@ class _Quitting:
     def pytest_runtest_makereport(self, call: pytest.CallInfo[object]) -> None:
         """Raise that exception again, alone, instead of a report of a failure."""
         if call.excinfo is not None:
+            from stackscope_pdb.pytest_plugin.groups import exception_in
+
             found = exception_in(call.excinfo.value, pytest.exit.Exception)
             if found is not None:
                 raise found from None
-
-
-def exception_in(exc: BaseException, wanted: Type[BaseException]) -> Optional[BaseException]:
-    """The first exception of a type: ``exc`` itself, or one in it, if it is a group."""
-    todo: List[BaseException] = [exc]
-    while todo:
-        one = todo.pop()
-        if isinstance(one, wanted):
-            return one
-        members = getattr(one, "exceptions", None)
-        if isinstance(members, tuple):  # no group has its type everywhere
-            todo.extend([member for member in members if isinstance(member, BaseException)])
-    return None

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from stackscope_pdb.pytest_plugin import MARKER, exception_in
-from stackscope_pdb.pytest_plugin.limits import WrongMarkerError, limits_of, limits_of_run
+from stackscope_pdb.pytest_plugin.groups import exception_in
+from stackscope_pdb.pytest_plugin.limits import (
+    MARKER,
+    WrongMarkerError,
+    limits_of,
+    limits_of_run,
+)
 from stackscope_pdb.pytest_plugin.telling import Teller
 from stackscope_pdb.pytest_plugin.watch import Watch
 

@@ -6,11 +6,30 @@ from _thread import TIMEOUT_MAX
 
 import pytest
 
-from stackscope_pdb.pytest_plugin import FAIL, MARKER, OPTIONS, setting_of
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Optional
+
+MARKER = "stackscope_timeout"
+OPTIONS = (
+    (
+        "--stackscope-timeout",
+        (
+            "Print the task tree and the stacks of all threads when a test, with its fixtures, "
+            "takes longer than SECONDS. The test is left running. 0 turns it off."
+        ),
+    ),
+    (
+        "--stackscope-timeout-repeat",
+        (
+            "After that, print every SECONDS what has changed since, as long as the test runs. "
+            "0 turns it off."
+        ),
+    ),
+)
+"""The options that take a number of seconds. A setting has the same name, with underscores."""
+
+FAIL = "--stackscope-timeout-fail"
 
 LONGEST = min(TIMEOUT_MAX, 1e9)
 """The most seconds that a test may be given."""
@@ -37,6 +56,11 @@ class Limits:
 
 class WrongMarkerError(Exception):
     """The marker of a test has arguments that mean nothing. The message says what to write."""
+
+
+def setting_of(option: str) -> str:
+    """The name that an option has in a file of settings."""
+    return option.strip("-").replace("-", "_")
 
 
 def limits_of_run(config: pytest.Config) -> Limits:
