@@ -19,11 +19,11 @@ import re
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Iterator, Optional, Sequence
+    from typing import Dict, Iterator, Optional, Sequence, Tuple
 
 ON, OFF = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
-VALUES = {
+VALUES: Dict[str, Optional[Tuple[str, ...]]] = {
     "STACKSCOPE_PDB_PROMPT": ("prompt_toolkit", "readline", "plain"),
     "STACKSCOPE_PDB_KEYS": ("emacs", "vi"),
     "STACKSCOPE_PDB_HISTORY": None,

@@ -39,9 +39,9 @@ class Command:
     ) -> None:
         self.action = action
         self.brief = brief
-        self.name = action.__name__.rstrip("_")
-        self.aliases = tuple(aliases)
-        self.options = tuple(options)
+        self.name: str = action.__name__.rstrip("_")
+        self.aliases: Tuple[str, ...] = tuple(aliases)
+        self.options: Tuple[str, ...] = tuple(options)
         self.complete = complete
 
     @property

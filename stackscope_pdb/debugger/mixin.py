@@ -209,7 +209,7 @@ class Commands(TakesTurns, Watching, Breakpoints, Lines):
     def reset(self) -> None:
         """Get ready to trace."""
         self.__dict__.pop("trace_dispatch", None)
-        self.passed = None
+        self.passed: None = None
         super().reset()
 
     def print_stack_entry(self, frame_lineno: Entry, *args: Any, **kwargs: Any) -> None:
@@ -258,7 +258,7 @@ class Commands(TakesTurns, Watching, Breakpoints, Lines):
             from stackscope.snapshot.user_code import index_of_user_frame
 
             self._show_focus(focus)
-            self.stack = focus.entries()
+            self.stack: List[Tuple[FrameType, int]] = focus.entries()
             index = way.index_in(self.stack)
             if index is None:
                 self.select(index_of_user_frame(focus.stack))

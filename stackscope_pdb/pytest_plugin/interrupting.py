@@ -44,8 +44,8 @@ class Interrupter:
 
     def __init__(self, message: str) -> None:
         self.message = message
-        self.is_possible = threading.current_thread() is threading.main_thread()
-        self.has_interrupted = False
+        self.is_possible: bool = threading.current_thread() is threading.main_thread()
+        self.has_interrupted: bool = False
         self._thread = threading.get_ident()
         self._lock = allocate_lock()
         self._is_in_phase = False

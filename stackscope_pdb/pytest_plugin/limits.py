@@ -49,9 +49,9 @@ class Limits:
     __slots__ = ("fails", "repeat", "seconds")
 
     def __init__(self, seconds: float, fails: bool, repeat: float) -> None:
-        self.seconds = seconds
-        self.fails = fails
-        self.repeat = repeat
+        self.seconds: float = seconds
+        self.fails: bool = fails
+        self.repeat: float = repeat
 
 
 class WrongMarkerError(Exception):

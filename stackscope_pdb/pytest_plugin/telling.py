@@ -38,7 +38,7 @@ class Teller:
 
         self._extract_all = stackscope.extract_all
         self._diagnose = stackscope.diagnose
-        self.is_worker = hasattr(config, "workerinput")
+        self.is_worker: bool = hasattr(config, "workerinput")
         self._width_of_run: int = getattr(config, "workerinput", {}).get("stackscope_width", 0)
         self._output = _output(config)
         # Now, while nothing hangs: the test may replace what imports need, such as `open`.
