@@ -209,7 +209,7 @@ class Commands(TakesTurns, Watching, Breakpoints, Lines):
     def reset(self) -> None:
         """Get ready to trace."""
         self.__dict__.pop("trace_dispatch", None)
-        self.passed: None = None
+        self.passed = None
         super().reset()
 
     def print_stack_entry(self, frame_lineno: Entry, *args: Any, **kwargs: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Tuple
 
 from stackscope.interpreter.bytecode.blocks import Block
 
@@ -11,8 +11,8 @@ from stackscope.interpreter.bytecode.blocks import Block
 class Role(enum.Enum):
     """What a marked slot holds."""
 
-    # That of enumerations is written in Python.
-    __hash__: Callable[[object], int] = object.__hash__  # type: ignore[assignment]
+    if not TYPE_CHECKING:
+        __hash__ = object.__hash__  # that of enumerations is written in Python
 
     EXIT = "the exit callable of an active block"
     SELF = "the manager of an active block, above its exit callable"
