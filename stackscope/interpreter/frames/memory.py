@@ -25,7 +25,6 @@ from typing import (
     Optional,
     Sequence,
     Tuple,
-    TypeVar,
 )
 
 from stackscope.interpreter.frames.base import METHODS, FrameMoved, Moment
@@ -33,8 +32,6 @@ from stackscope.interpreter.frames.liveness import CALLABLE, WORD, Proof, all_ho
 
 # Arrays are only views: this is an upper limit of an index, not a size.
 NO_LIMIT = 1 << 20
-
-T = TypeVar("T")
 
 _Words = ctypes.c_size_t * NO_LIMIT
 _Objects = ctypes.py_object * NO_LIMIT
@@ -49,7 +46,7 @@ words_at: Callable[[int], Any] = _Words.from_address
 objects_at: Callable[[int], Any] = _Objects.from_address
 
 #: What an iterator of iterators gives, one after the other.
-flatten: Callable[[Iterable[Iterable[T]]], Iterator[T]] = chain.from_iterable
+flatten: Callable[[Iterable[Iterable[int]]], Iterator[int]] = chain.from_iterable
 
 
 def bytes_at(address: int, size: int) -> Any:
