@@ -325,11 +325,22 @@ class Commands(TakesTurns, Watching, Breakpoints, Lines):
             words = "more threads are idle or in libraries: 'threads' shows them"
             self.message(f"  {idle} {words}")
 
+    def print_topics(
+        self, header: str, cmds: Optional[List[str]], cmdlen: Any, maxcol: int
+    ) -> None:
+        """Print names of commands, for ``help``: first ours, in groups, with what they do."""
+        if header == self.doc_header and cmds is not None:
+            self.help_stackscope()
+            self.message("")
+            header = "The commands of pdb:"
+            cmds = [name for name in cmds if registry.find(name) is None]
+        super().print_topics(header, cmds, cmdlen, maxcol)  # type: ignore[misc]
+
     def help_stackscope(self) -> None:
         """Say which commands this debugger adds."""
         self.message("Commands beyond those of pdb ('help COMMAND' tells more):")
         for line in registry.overview():
-            self.message(f"  {line}")
+            self.message(line)
         from stackscope_pdb.output import highlight
 
         if not highlight.has_pygments():

@@ -45,6 +45,21 @@ def test_menu_and_arguments(screen):
     seen.wait("secrets [0, 11, 22]")
 
 
+def test_suggestions_and_what_stands_at_the_right(screen):
+    seen = screen(TASKS, "app.py", STACKSCOPE_PDB_RPROMPT="1", **OURS)
+    seen.wait_for_prompt()
+    assert seen.ask("p 40 + 2") == "42"
+    seen.child.send("p 4")
+    seen.wait(lambda text: "p 40 + 2  " in text.split("\n")[-1])
+    assert seen.text().split("\n")[-1].endswith("main   1 thread")
+    seen.child.send("\x1b[C - 1\r")  # the right arrow
+    seen.wait(lambda text: "\n41\n" in text)
+    seen.wait_for_prompt()
+    assert "p 40 + 2 - 1\n" in seen.text()
+    seen.child.send("c\r")
+    seen.wait("secrets [0, 11, 22]")
+
+
 def test_several_lines(screen):
     seen = screen(TASKS, "app.py", **OURS)
     seen.wait_for_prompt()
