@@ -34,7 +34,7 @@ from stackscope.snapshot.taking import take_snapshot
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Any, Callable, Dict, List, Mapping, Optional, Union
+    from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
 
     from stackscope.answering.mailbox import Mailbox
     from stackscope.model.diagnosis import Diagnosis
@@ -517,7 +517,7 @@ def _original(name: str, module: str = "_thread") -> Any:
 
 # ----------------------------------------------------------------------------------------- the dump
 
-LATE = (
+LATE: Tuple[str, ...] = (
     "_thread",
     *(["exceptiongroup"] if sys.version_info < (3, 11) else []),
     "importlib",

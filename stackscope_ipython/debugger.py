@@ -64,7 +64,7 @@ class InIPython(Base):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if getattr(self, "pyrepl_input", None) is not None:
-            self.pyrepl_input = None
+            self.pyrepl_input: None = None
 
     def set_trace(self, frame: Optional[FrameType] = None, *args: Any, **kwargs: Any) -> None:
         """Stop in ``frame``, by default in the caller."""

@@ -43,8 +43,8 @@ class Display:
     def __init__(self, shell: InteractiveShell, request: Request) -> None:
         self.shell = shell
         self.request = request
-        self.is_notebook = shows_html(shell)
-        self.console = _console(shell, request.has("ascii"))
+        self.is_notebook: bool = shows_html(shell)
+        self.console: Console = _console(shell, request.has("ascii"))
 
     def text(self, lines: Iterable[Line]) -> str:
         """Lines as text for the terminal or notebook."""

@@ -58,7 +58,9 @@ class View:
         self.snapshot = snapshot
         self.findings: Sequence[Finding] = ()
         self.filter: Optional[str] = None
-        self.loops = self.tasks = self.threads = 0
+        self.loops: int = 0
+        self.tasks: int = 0
+        self.threads: int = 0
         if not shows_all:
             runs_command = _frames_that_run_command(snapshot)
             self._leave_out(lambda stack: _is_own(stack, runs_command))

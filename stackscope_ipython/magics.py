@@ -46,8 +46,8 @@ class StackscopeMagics(Magics):  # type: ignore[misc,unused-ignore]
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell)  # type: ignore[no-untyped-call,unused-ignore]
         self.host = shell
-        self.watches = Watches(shell)
-        self.guards = Guards(shell)
+        self.watches: Watches = Watches(shell)
+        self.guards: Guards = Guards(shell)
 
     @no_var_expand
     @line_magic(NAME)  # type: ignore[arg-type,untyped-decorator,unused-ignore]
@@ -167,10 +167,10 @@ class Registered:
 
     def __init__(self, shell: InteractiveShell) -> None:
         self.shell = shell
-        self.magics = StackscopeMagics(shell)
+        self.magics: StackscopeMagics = StackscopeMagics(shell)
         shell.register_magics(self.magics)
-        self.completer = Completer(shell)
-        self.rewriting = Rewriting(shell)
+        self.completer: Completer = Completer(shell)
+        self.rewriting: Rewriting = Rewriting(shell)
 
     def undo(self) -> None:
         """Put back what was there before."""

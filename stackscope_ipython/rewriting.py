@@ -35,7 +35,7 @@ class Rewriting:
 
     def __init__(self, shell: InteractiveShell) -> None:
         self.shell = shell
-        self.tree = _Calls()
+        self.tree: _Calls = _Calls()
         shell.input_transformers_cleanup.append(without_cell_magic)
         shell.ast_transformers.append(self.tree)
 

@@ -55,7 +55,7 @@ class ThemedConsole(Console):
         if (
             hasattr(shell, "kernel") and name != "nocolor"
         ):  # a notebook is no terminal, but has colours
-            self.colors = _not_forbidden()
+            self.colors: bool = _not_forbidden()
         self._paint = _painter(name) if self.colors else None
         self._source = _source_painter(name) if self.colors else None
 

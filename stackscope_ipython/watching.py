@@ -129,7 +129,7 @@ class _Looks:
     def __init__(self, request: Request, display: Display) -> None:
         self.request = request
         self.display = display
-        self.changes = Changes()
+        self.changes: Changes = Changes()
 
     def next(self) -> str:
         """What there is now.

@@ -8,6 +8,7 @@
 ``STACKSCOPE_PDB_CONTEXT``  how many lines of code that is
 ``STACKSCOPE_PDB_SKIP``     ``0`` shows the code of libraries, and steps into it
 ``STACKSCOPE_PDB_STYLE``    a style of Pygments for source text
+``STACKSCOPE_PDB_RPROMPT``  ``1`` says at the right where one is, and who else is stopped
 ``STACKSCOPE_PDB_DEBUG``    ``1`` prints the traceback if something of the debugger's own fails
 =========================== =====================================================================
 """
@@ -19,11 +20,11 @@ import re
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Iterator, Optional, Sequence
+    from typing import Dict, Iterator, Optional, Sequence, Tuple
 
 ON, OFF = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
-VALUES = {
+VALUES: Dict[str, Optional[Tuple[str, ...]]] = {
     "STACKSCOPE_PDB_PROMPT": ("prompt_toolkit", "readline", "plain"),
     "STACKSCOPE_PDB_KEYS": ("emacs", "vi"),
     "STACKSCOPE_PDB_HISTORY": None,
@@ -31,6 +32,7 @@ VALUES = {
     "STACKSCOPE_PDB_CONTEXT": None,
     "STACKSCOPE_PDB_SKIP": (*ON, *OFF),
     "STACKSCOPE_PDB_STYLE": None,
+    "STACKSCOPE_PDB_RPROMPT": (*ON, *OFF),
     "STACKSCOPE_PDB_DEBUG": (*ON, *OFF),
 }
 """All variables, each with the values that it may have; ``None`` where a list doesn't say it."""
@@ -80,6 +82,11 @@ def prompt_kind() -> str:
 def wants_tracebacks() -> bool:
     """Whether a failure of the debugger itself shall be shown with its traceback."""
     return _chosen("STACKSCOPE_PDB_DEBUG") in ON
+
+
+def wants_rprompt() -> bool:
+    """Whether the place shall stand at the right of the line."""
+    return _chosen("STACKSCOPE_PDB_RPROMPT") in ON
 
 
 def keys() -> str:

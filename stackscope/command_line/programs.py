@@ -8,6 +8,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
     from types import CodeType
     from typing import Any, Dict, Optional
 
@@ -30,7 +31,11 @@ class Target:
     def __init__(self, name: str, filename: str, namespace: Dict[str, Any]) -> None:
         self.name = name
         self.filename = filename
-        self.namespace = {"__name__": "__main__", "__builtins__": __builtins__, **namespace}
+        self.namespace: Dict[str, Any] = {
+            "__name__": "__main__",
+            "__builtins__": __builtins__,
+            **namespace,
+        }
 
     def code(self) -> CodeType:
         """The program, read anew for each run."""
@@ -70,6 +75,8 @@ class Module(Target):
     def __init__(self, name: str) -> None:
         import runpy
 
+        self.spec: ModuleSpec
+        self.first_code: CodeType
         try:
             # private, but what `python -m pdb` uses from 3.7 to 3.15
             _, self.spec, self.first_code = runpy._get_module_details(name)  # type: ignore[attr-defined]
@@ -93,8 +100,9 @@ class Module(Target):
 
     def code(self) -> CodeType:
         code: Optional[CodeType] = None
-        if hasattr(self.spec.loader, "get_code"):
-            code = self.spec.loader.get_code(self.spec.name)
+        loader: Any = self.spec.loader
+        if hasattr(loader, "get_code"):
+            code = loader.get_code(self.spec.name)
         return code or self.first_code
 
 
@@ -110,6 +118,8 @@ class ZipApplication(Target):
 
         path = os.path.realpath(name)
         sys.path.insert(0, path)
+        self.spec: ModuleSpec
+        self.main: CodeType
         try:
             _, self.spec, self.main = runpy._get_main_module_details()  # type: ignore[attr-defined]
         except ImportError as exc:

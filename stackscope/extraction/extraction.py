@@ -155,6 +155,7 @@ class Extraction:
     ) -> None:
         self.lack: Optional[BaseException] = TooEarly() if is_loading() else None
         """Why something may be missing in each stack."""
+        self.find_contexts: Callable[..., List[Context]]
         read_chain: Optional[ChainReader] = None
         read_own: Optional[OwnReader] = None
         try:
@@ -164,11 +165,11 @@ class Extraction:
                 raise
             self.lack = without_our_frames(exc)
             self.find_contexts = find_no_contexts
-        self.with_contexts = with_contexts
-        self.recurse_child_tasks = recurse_child_tasks
-        self.caller = caller
-        self.depth = 0
-        self.begun = monotonic()
+        self.with_contexts: bool = with_contexts
+        self.recurse_child_tasks: bool = recurse_child_tasks
+        self.caller: Optional[FrameType] = caller
+        self.depth: int = 0
+        self.begun: float = monotonic()
         self.known: Dict[Callable[[], Any], Any] = {}
         """What hooks have looked up: see `looked_up_once`."""
         self.chain: Chain = None
@@ -185,9 +186,11 @@ class Extraction:
         self.lookups = current_lookups()
         self.unsettled: Dict[int, Tuple[Optional[Callable[[Any], Any]], type]] = {}
         """How items are unwrapped whose class may yet change that, by its id."""
-        self.read_chain = read_chain if self.unwraps_as_usual(CoroutineType) else None
+        self.read_chain: Optional[ChainReader] = (
+            read_chain if self.unwraps_as_usual(CoroutineType) else None
+        )
         """Reads a chain of coroutines at once, where hooks don't unwrap them otherwise."""
-        self.read_own = read_own if self.unwraps_as_usual(StackSlice) else None
+        self.read_own: Optional[OwnReader] = read_own if self.unwraps_as_usual(StackSlice) else None
         """Does the same for the stack of this thread."""
 
     def complete(self, work: Callable[..., R], *args: Any) -> R:

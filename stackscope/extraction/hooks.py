@@ -75,7 +75,7 @@ class FrameIterator:
     __slots__ = ("items",)
 
     def __init__(self, items: Iterator[Any]) -> None:
-        self.items = items
+        self.items: Iterator[Any] = items
 
     def __iter__(self) -> Iterator[Any]:
         return self.items

@@ -72,8 +72,8 @@ class Leaf:
     __slots__ = ("error", "item")
 
     def __init__(self, item: object, error: Optional[BaseException] = None) -> None:
-        self.item = item
-        self.error = error
+        self.item: object = item
+        self.error: Optional[BaseException] = error
 
 
 class Past:
@@ -89,10 +89,10 @@ class Past:
     __slots__ = ("lasti", "left", "lineno", "pyframe")
 
     def __init__(self, pyframe: FrameType, lineno: int, lasti: int, left: bool) -> None:
-        self.pyframe = pyframe
-        self.lineno = lineno
-        self.lasti = lasti
-        self.left = left
+        self.pyframe: FrameType = pyframe
+        self.lineno: int = lineno
+        self.lasti: int = lasti
+        self.left: bool = left
 
     def frame(self, with_contexts: bool) -> Frame:
         """The frame, with the contexts of then."""
@@ -135,15 +135,15 @@ class Walk:
     )
 
     def __init__(self, extraction: Extraction, stack: Stack, item: Any) -> None:
-        self.extraction = extraction
-        self.stack = stack
+        self.extraction: Extraction = extraction
+        self.stack: Stack = stack
         self.pending: List[Pending] = [] if item is None else [(item, None, 0, 0)]
         self.read_chain = extraction.read_chain
         self.ready: List[Frame] = []
         """Frames that were read at once, innermost first. They are to come before what is pending,
         and are of the group `group`."""
-        self.epoch = 0
-        self.group = 0
+        self.epoch: int = 0
+        self.group: int = 0
         """The group of what `advance` has found."""
         self.errors: List[BaseException] = []
         self.doubts: List[Tuple[int, BaseException]] = []

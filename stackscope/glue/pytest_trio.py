@@ -19,9 +19,11 @@ from stackscope.snapshot.user_code import register_machinery
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from stackscope.model.stacks import Context
 
-TrioFixture = pytest_trio.plugin.TrioFixture
+TrioFixture: Any = pytest_trio.plugin.TrioFixture
 
 
 def elaborate_fixture(frame: Frame, next_inner: object) -> object:

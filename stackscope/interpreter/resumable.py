@@ -22,7 +22,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, Optional, Union
 
-    Owner = Union[AsyncGeneratorType, CoroutineType, GeneratorType]  # type: ignore[type-arg]
+    Owner = Union[
+        AsyncGeneratorType[Any, Any],
+        CoroutineType[Any, Any, Any],
+        GeneratorType[Any, Any, Any],
+    ]
 
 __all__ = ["awaited_by", "cr_await", "frame_of", "is_alone", "is_suspended", "owner_of", "remember"]
 

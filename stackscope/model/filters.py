@@ -96,8 +96,8 @@ class Pattern:
     __slots__ = ("is_whole", "parts")
 
     def __init__(self, parts: List[str], is_whole: bool) -> None:
-        self.parts = [part.casefold() for part in parts]
-        self.is_whole = is_whole
+        self.parts: List[str] = [part.casefold() for part in parts]
+        self.is_whole: bool = is_whole
 
     def fits(self, text: str) -> bool:
         """Whether it is in a text, or is all of it."""
@@ -134,7 +134,7 @@ class Filter:
     def __init__(self, text: str) -> None:
         self.text = text
         self.asks_age: Optional[int] = None
-        self.asks_stuck = False
+        self.asks_stuck: bool = False
         self._position = 0
         self._depth = 0
         self._skip()

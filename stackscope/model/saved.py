@@ -73,15 +73,15 @@ class SavedObject:
         is_named_by_frames: bool = False,
         coroutine: Optional[str] = None,
     ) -> None:
-        self.type_name = type_name
-        self.kind = kind
-        self.number = number
-        self.name = name
-        self.subject = subject
-        self.text = text
-        self.is_users = is_users
-        self.is_named_by_frames = is_named_by_frames
-        self.coroutine = coroutine
+        self.type_name: str = type_name
+        self.kind: str = kind
+        self.number: int = number
+        self.name: str = name
+        self.subject: Optional[str] = subject
+        self.text: Optional[str] = text
+        self.is_users: bool = is_users
+        self.is_named_by_frames: bool = is_named_by_frames
+        self.coroutine: Optional[str] = coroutine
 
     def __repr__(self) -> str:
         return f"<{safe_text(self.type_name)}>" if self.text is None else self.text
@@ -135,7 +135,7 @@ class SavedCode:
 
     # As that of a method, so that `Frame.clsname` asks the frame.
     co_argcount = 1
-    co_varnames = ("self",)
+    co_varnames: Tuple[str, ...] = ("self",)
 
     def __init__(
         self,
@@ -151,17 +151,17 @@ class SavedCode:
         statements: Dict[int, List[WithItem]],
         file_name: str = "",
     ) -> None:
-        self.co_filename = filename
-        self.co_name = name
-        self.module = module
-        self.library = library
-        self.package = package
-        self.rank = rank
-        self.is_machinery = is_machinery
-        self.idles = idles
-        self.lines = lines
-        self.statements = statements
-        self.file_name = file_name
+        self.co_filename: str = filename
+        self.co_name: str = name
+        self.module: Optional[str] = module
+        self.library: str = library
+        self.package: str = package
+        self.rank: int = rank
+        self.is_machinery: bool = is_machinery
+        self.idles: str = idles
+        self.lines: Dict[int, str] = lines
+        self.statements: Dict[int, List[WithItem]] = statements
+        self.file_name: str = file_name
 
 
 class SavedFrame:
@@ -183,10 +183,10 @@ class SavedFrame:
         clsname: Optional[str],
         variables: Mapping[str, object],
     ) -> None:
-        self.f_code = code
-        self.f_lineno = lineno
-        self.clsname = clsname
-        self.variables = variables
+        self.f_code: SavedCode = code
+        self.f_lineno: int = lineno
+        self.clsname: Optional[str] = clsname
+        self.variables: Mapping[str, object] = variables
 
     @property
     def f_globals(self) -> Dict[str, object]:
@@ -210,8 +210,8 @@ class Places:
     __slots__ = ("folders", "library")
 
     def __init__(self, folders: List[Tuple[str, str]], library: str) -> None:
-        self.folders = folders
-        self.library = library
+        self.folders: List[Tuple[str, str]] = folders
+        self.library: str = library
 
 
 SUSPENDED = SavedObject("coroutine")

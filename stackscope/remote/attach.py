@@ -127,7 +127,7 @@ class Connection:
         progress: Optional[Callable[[List[float]], None]] = None,
     ) -> None:
         self.pid = pid
-        self.version = ""
+        self.version: str = ""
         """The version of Python that it runs."""
         self._connection = connection
         self._progress = progress

@@ -60,13 +60,15 @@ class Meeting:
         self._root = f"/proc/{pid}/root" if is_elsewhere else ""
         self.is_known = False
         """Whether the process has been told the script."""
-        self.its_secret = secrets.token_hex(32).encode()
-        self.our_secret = secrets.token_hex(32).encode()
+        self.its_secret: bytes = secrets.token_hex(32).encode()
+        self.our_secret: bytes = secrets.token_hex(32).encode()
         self._uid = None if sys.platform == "win32" else user_of(pid)
-        self.folder = self._make_folder()
+        self.folder: str = self._make_folder()
         self._directory = _open_folder(self.folder)
         self._script = os.open(self.script, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        self.server = socket.socket(socket.AF_UNIX if self.is_unix else socket.AF_INET)
+        self.server: socket.socket = socket.socket(
+            socket.AF_UNIX if self.is_unix else socket.AF_INET
+        )
         try:
             self._listen()
         except BaseException:

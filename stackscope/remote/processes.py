@@ -35,8 +35,8 @@ class Place:
     __slots__ = ("pc", "sp")
 
     def __init__(self, sp: str, pc: str) -> None:
-        self.sp = sp
-        self.pc = pc
+        self.sp: str = sp
+        self.pc: str = pc
 
 
 class Process:

@@ -20,7 +20,7 @@ from stackscope.safe.text import safe_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import List, Sequence, Tuple
+    from typing import Callable, List, Sequence, Tuple
 
     from stackscope.render.drawing import Line, Paper
     from stackscope.render.words import StateParts
@@ -111,10 +111,14 @@ class Table:
 
     def __init__(self, rows: Sequence[Row], paper: Paper) -> None:
         self.paper = paper
-        self.number = max([len(row.number) for row in rows], default=1)
-        self.fixed = self.number + len("> ") + len(" ")
-        self.room = paper.width - self.fixed - 2 * len(GAP)
-        self.has_sources = self.cuts_names = False
+        self.number: int = max([len(row.number) for row in rows], default=1)
+        self.fixed: int = self.number + len("> ") + len(" ")
+        self.room: int = paper.width - self.fixed - 2 * len(GAP)
+        self.has_sources: bool = False
+        self.cuts_names: bool = False
+        self.name: int
+        self.state: int
+        self.place: int
         self.name, self.state, self.place = self._widths(rows)
 
     # ------------------------------------------------------------------ widths
@@ -282,5 +286,9 @@ def _without_package(name: str) -> str:
     return name
 
 
-STATES = (str, lambda state: str(state.without_time()), lambda state: str(state.with_detail("")))
+STATES: Tuple[Callable[[StateParts], str], ...] = (
+    str,
+    lambda state: str(state.without_time()),
+    lambda state: str(state.with_detail("")),
+)
 """The forms of a state."""

@@ -103,7 +103,7 @@ class Layout:
         max_depth: Optional[int] = None,
         width: int = 120,
     ) -> None:
-        self.guides = ASCII if ascii_only else UNICODE
+        self.guides: Guides = ASCII if ascii_only else UNICODE
         self.max_children = max_children
         self.max_depth = max_depth
         self.width = width
@@ -156,10 +156,10 @@ class Nested:
         stack: object = None,
         drawn: Sequence[object] = (),
     ) -> None:
-        self.guides = guides
-        self.block = block
-        self.stack = stack
-        self.drawn = drawn
+        self.guides: Tuple[str, str] = guides
+        self.block: Block = block
+        self.stack: object = stack
+        self.drawn: Sequence[object] = drawn
 
 
 Block = Iterator[Union[Line, Nested]]

@@ -74,7 +74,7 @@ class View:
         self.show_contexts = show_contexts
         self.show_hidden = show_hidden
         self.repr_limit = repr_limit
-        self.sources = Sources()
+        self.sources: Sources = Sources()
 
     def repr(self, obj: object) -> str:
         """The guarded representation of ``obj``."""

@@ -12,14 +12,14 @@ import re
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict
+    from typing import Any, Callable, Dict, Tuple
 
     Entry = Dict[str, Any]
     Check = Callable[[Any], None]
 
 __all__ = ["broken", "check", "schema"]
 
-TYPES = {
+TYPES: Dict[str, Tuple[type, ...]] = {
     "array": (list,),
     "boolean": (bool,),
     "integer": (int,),

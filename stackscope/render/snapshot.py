@@ -85,7 +85,7 @@ if TYPE_CHECKING:
 
     from stackscope.model.snapshot import Finding, ItemNode, Node
     from stackscope.model.stacks import Stack
-    from stackscope.render.drawing import Block, Line
+    from stackscope.render.drawing import Block, Guides, Line
 
     N = TypeVar("N", TaskNode, ThreadNode, ItemNode)
 
@@ -272,16 +272,16 @@ class Drawing:
         self.snapshot = snapshot
         self.view = view
         self.layout = layout
-        self.guides = layout.guides
+        self.guides: Guides = layout.guides
         self.options = options
-        self.max_alike = options.max_alike
+        self.max_alike: Optional[int] = options.max_alike
         tasks = list(snapshot.tasks())
         view.nodes = {id(node.task): node for node in tasks}
-        self.by_stack = {id(node.stack): node for node in tasks}
+        self.by_stack: Dict[int, TaskNode] = {id(node.stack): node for node in tasks}
         self.drawn: Set[int] = set()
-        self.keys = {} if self.max_alike is None else alike_keys(tasks)
+        self.keys: Dict[int, int] = {} if self.max_alike is None else alike_keys(tasks)
         places = snapshot.places
-        self.looked_at = {library_here() if places is None else places.library} - {""}
+        self.looked_at: Set[str] = {library_here() if places is None else places.library} - {""}
         self.owners: Dict[int, TaskNode] = {}
         self.kept: Optional[Frame] = None
         self.first_at: Dict[Tuple[object, ...], TaskNode] = {}
@@ -289,7 +289,9 @@ class Drawing:
         if options.fold and options.stacks:
             for node in reversed(tasks):
                 self.owners.update((id(frame.pyframe), node) for frame in node.stack.frames)
-        self.in_c = tasks_in_c(tasks) if options.fold and options.stacks else {}
+        self.in_c: Dict[int, TaskNode] = (
+            tasks_in_c(tasks) if options.fold and options.stacks else {}
+        )
 
     def everything(self) -> Block:
         """The whole snapshot."""

@@ -255,12 +255,12 @@ class FileBeyondBuffers:
     __slots__ = ("_fd", "_identity", "_poll", "ascii_only", "encoding", "file")
 
     def __init__(self, file: Any, name: str, encoding: Optional[str] = None) -> None:
-        self.file = file  # kept, so that it isn't closed
+        self.file: Any = file  # kept, so that it isn't closed
         self._fd = _descriptor(file, name)
         self._identity = _identity(self._fd)
         self._poll: Any = None
-        self.encoding = encoding or encoding_of(file)
-        self.ascii_only = draws_in_ascii(self.encoding)
+        self.encoding: str = encoding or encoding_of(file)
+        self.ascii_only: bool = draws_in_ascii(self.encoding)
 
     def stay_open(self, poll: Any = None) -> None:
         """Use a descriptor of its own from now on, whatever becomes of the program's.

@@ -163,9 +163,11 @@ class LoopTable:
         self.hint = hint
         self.passed = passed
         self.loop = loop
-        self.keys = alike_keys(loop.walk())
+        self.keys: Dict[int, int] = alike_keys(loop.walk())
         self.marked = marked
         self.paper = paper
+        self.branch: str
+        self.deeper: str
         self.branch, self.deeper = paper.guides.context
 
     def lines(self) -> Iterator[Line]:

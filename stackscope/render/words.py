@@ -332,11 +332,11 @@ class StateParts:
     def __init__(
         self, state: str, detail: str = "", time: str = "", holders: str = "", note: str = ""
     ) -> None:
-        self.state = state
-        self.detail = detail
-        self.time = time
-        self.holders = holders
-        self.note = note
+        self.state: str = state
+        self.detail: str = detail
+        self.time: str = time
+        self.holders: str = holders
+        self.note: str = note
 
     def __str__(self) -> str:
         first = f"{self.state}: {self.detail}" if self.detail else self.state

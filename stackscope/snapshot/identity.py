@@ -33,10 +33,10 @@ class Identity:
     __slots__ = ("kind", "name", "number", "subject")
 
     def __init__(self, kind: str, number: int, name: str, subject: Optional[str] = None) -> None:
-        self.kind = kind
-        self.number = number
-        self.name = name
-        self.subject = subject
+        self.kind: str = kind
+        self.number: int = number
+        self.name: str = name
+        self.subject: Optional[str] = subject
 
 
 NOBODY = Identity("", 0, "")

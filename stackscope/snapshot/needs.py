@@ -55,9 +55,9 @@ class Either:
     def __init__(
         self, members: List[Vertex], obj: object = None, *, is_certain: bool = False
     ) -> None:
-        self.members = members
-        self.obj = obj
-        self.is_certain = is_certain
+        self.members: List[Vertex] = members
+        self.obj: object = obj
+        self.is_certain: bool = is_certain
 
 
 class Needs:
@@ -77,13 +77,15 @@ class Needs:
     """
 
     def __init__(self, nodes: Sequence[Node], loops: Sequence[LoopNode]) -> None:
-        self.by_object = {id(object_of(node)): node for node in nodes}
+        self.by_object: Dict[int, Node] = {id(object_of(node)): node for node in nodes}
         self.by_object.pop(id(None), None)
-        self.threads = [node for node in nodes if isinstance(node, ThreadNode)]
+        self.threads: List[ThreadNode] = [node for node in nodes if isinstance(node, ThreadNode)]
         names: Dict[str, List[ThreadNode]] = {}
         for thread in self.threads:
             names.setdefault(thread.name, []).append(thread)
-        self.by_name = {name: found[0] for name, found in names.items() if len(found) == 1}
+        self.by_name: Dict[str, ThreadNode] = {
+            name: found[0] for name, found in names.items() if len(found) == 1
+        }
         self.host: Dict[int, Node] = {}
         self.blocked_by: Dict[int, Node] = {}
         self.edges: Dict[int, List[Vertex]] = {}

@@ -65,9 +65,9 @@ class Numbers:
         return entry.subject if entry is not None and entry() is obj else None
 
 
-task_numbers = Numbers()
-thread_numbers = Numbers()
-item_numbers = Numbers()
+task_numbers: Numbers = Numbers()
+thread_numbers: Numbers = Numbers()
+item_numbers: Numbers = Numbers()
 
 
 def natural_order(name: str) -> List[Tuple[int, str]]:

@@ -36,7 +36,7 @@ class TaskTrees:
         self.nodes: Dict[int, TaskNode] = {}
         self.runtimes: Dict[int, Asked] = {}
         self.current: Dict[int, object] = {}
-        self.inside = Inside()
+        self.inside: Inside = Inside()
 
     def add(self, runtime: Asked, loop: object) -> List[TaskNode]:
         """Extract the tasks of a loop, and hang them under their owners.

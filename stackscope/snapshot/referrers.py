@@ -19,11 +19,11 @@ from stackscope.safe.objects import instance_attributes, namespace_of_module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Iterator, List, Optional, Sequence
+    from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
 
 __all__ = ["Referrer", "frozen_count", "referrers"]
 
-FRAMES = {
+FRAMES: Dict[type, str] = {
     GeneratorType: "gi_frame",
     CoroutineType: "cr_frame",
     AsyncGeneratorType: "ag_frame",
@@ -45,9 +45,9 @@ class Referrer:
     __slots__ = ("key", "kind", "owner")
 
     def __init__(self, kind: str, owner: Any, key: object = None) -> None:
-        self.kind = kind
-        self.owner = owner
-        self.key = key
+        self.kind: str = kind
+        self.owner: Any = owner
+        self.key: object = key
 
 
 def referrers(

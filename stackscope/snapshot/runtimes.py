@@ -120,10 +120,10 @@ class RegisteredRuntime:
     def __init__(
         self, name: str, noun: str, task_types: Sequence[type], factory: Callable[[], Runtime]
     ) -> None:
-        self.name = name
-        self.noun = noun
-        self.task_types = tuple(task_types)
-        self.factory = factory
+        self.name: str = name
+        self.noun: str = noun
+        self.task_types: Tuple[type, ...] = tuple(task_types)
+        self.factory: Callable[[], Runtime] = factory
 
 
 _runtimes: Dict[str, RegisteredRuntime] = {}
@@ -210,11 +210,11 @@ class FoundItem:
         *,
         is_running: bool = False,
     ) -> None:
-        self.item = item
-        self.name = name
-        self.state = state
-        self.owner = owner
-        self.is_running = is_running
+        self.item: object = item
+        self.name: str = name
+        self.state: str = state
+        self.owner: object = owner
+        self.is_running: bool = is_running
         self.called_by: Optional[FrameType] = None
 
 
@@ -230,10 +230,10 @@ class RegisteredFinder:
         find: Callable[[Survey], List[FoundItem]],
         asks_survey: bool,
     ) -> None:
-        self.asks_survey = asks_survey
-        self.kind = kind
-        self.types = types
-        self.find = find
+        self.asks_survey: bool = asks_survey
+        self.kind: str = kind
+        self.types: Callable[[], Sequence[type]] = types
+        self.find: Callable[[Survey], List[FoundItem]] = find
 
 
 _finders: Dict[str, RegisteredFinder] = {}
@@ -285,8 +285,8 @@ class Asked:
     """
 
     def __init__(self, registered: RegisteredRuntime, runtime: Runtime) -> None:
-        self.name = registered.name
-        self.noun = registered.noun
+        self.name: str = registered.name
+        self.noun: str = registered.noun
         self.runtime = runtime
 
     def types(self) -> List[type]:

@@ -22,9 +22,13 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any, Callable, Dict, List, Optional, Tuple, Union
 
+    Reference = weakref.ref[Any]
     Calls = Tuple[Union[CodeType, int], ...]
 
     from stackscope.model.snapshot import TaskNode
+
+else:
+    Reference = weakref.ref  # which can't be subscripted on 3.8
 
 __all__ = [
     "Record",
@@ -47,11 +51,11 @@ MOST_LINES = 5
 COROUTINES = CO_COROUTINE | CO_ITERABLE_COROUTINE | CO_ASYNC_GENERATOR
 """Marks the code of coroutines and async generators."""
 
-moment = time.perf_counter
+moment: Callable[[], float] = time.perf_counter
 """The clock. Its beginning is unknown, and nobody sets it."""
 
 
-class Record(weakref.ref):  # type: ignore[type-arg]
+class Record(Reference):
     """A weak reference to a task that knows its times.
 
     Attributes:
@@ -90,8 +94,8 @@ class Recorder:
     __slots__ = ("start", "stop")
 
     def __init__(self, start: Callable[[], None], stop: Callable[[], None]) -> None:
-        self.start = start
-        self.stop = stop
+        self.start: Callable[[], None] = start
+        self.stop: Callable[[], None] = stop
 
 
 _recorders: Dict[str, Recorder] = {}
@@ -190,7 +194,7 @@ class Times:
     """What is recorded, as it is at one moment: that of a snapshot."""
 
     def __init__(self) -> None:
-        self.now = moment()
+        self.now: float = moment()
         self.lines: Dict[Tuple[int, int], int] = {}
 
     def add_to(self, node: TaskNode) -> None:

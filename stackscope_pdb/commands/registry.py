@@ -39,15 +39,20 @@ class Command:
     ) -> None:
         self.action = action
         self.brief = brief
-        self.name = action.__name__.rstrip("_")
-        self.aliases = tuple(aliases)
-        self.options = tuple(options)
+        self.name: str = action.__name__.rstrip("_")
+        self.aliases: Tuple[str, ...] = tuple(aliases)
+        self.options: Tuple[str, ...] = tuple(options)
         self.complete = complete
 
     @property
     def names(self) -> Tuple[str, ...]:
         """All names of the command."""
         return (self.name, *self.aliases)
+
+    @property
+    def module(self) -> str:
+        """The last part of the name of the module that it is in."""
+        return self.action.__module__.rpartition(".")[2]
 
     @property
     def help(self) -> str:
@@ -151,12 +156,23 @@ def complete(host: Host, name: str, text: str, line: str, begidx: int) -> List[s
     return [item[len(before) :] for item in found if item.startswith(before + text)]
 
 
+GROUPS = (
+    ("Tasks, threads, and why they are stuck", ("tasks", "threads", "why")),
+    ("Stacks and source", ("frames", "stacks", "sticky", "edit")),
+    ("Context managers, exceptions and values", ("contexts", "exceptions", "about")),
+    ("When to stop", ("watching",)),
+)
+"""The commands as ``help`` groups them: a title, and the modules that they are in."""
+
+
 def overview() -> Iterator[str]:
-    """All commands with what they do, a line each."""
-    entries = sorted(commands(), key=lambda entry: entry.name)
-    width = max(len(entry.usage) for entry in entries)
-    for entry in entries:
-        yield f"{entry.usage.ljust(width)}  {entry.brief}"
+    """All commands with what they do, a line each, in groups with a title."""
+    width = max(len(entry.usage) for entry in commands())
+    for title, modules in GROUPS:
+        yield f"{title}:"
+        for entry in sorted(commands(), key=lambda entry: entry.name):
+            if entry.module in modules:
+                yield f"  {entry.usage.ljust(width)}  {entry.brief}"
 
 
 def install(cls: type) -> None:

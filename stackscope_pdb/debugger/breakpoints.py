@@ -225,7 +225,7 @@ class Breakpoints(Basics):
             elif one.ignore > 0:
                 one.ignore -= 1
                 continue
-            self.currentbp = one.number
+            self.currentbp: int = one.number
             if one.temporary and failure is None:
                 self.do_clear(str(one.number))
             return True

@@ -225,7 +225,7 @@ class Lines(Basics):
                 self.message("")
                 return None
             source += "\n" + more
-            self.lastcmd = source
+            self.lastcmd: str = source
             is_complete = self.is_complete(source)
         return evaluating.Line(source)
 

@@ -257,7 +257,7 @@ class Commands(TakesTurns, Watching, Breakpoints, Lines):
             from stackscope.snapshot.user_code import index_of_user_frame
 
             self._show_focus(focus)
-            self.stack = focus.entries()
+            self.stack: List[Tuple[FrameType, int]] = focus.entries()
             index = way.index_in(self.stack)
             if index is None:
                 self.select(index_of_user_frame(focus.stack))
@@ -327,11 +327,22 @@ class Commands(TakesTurns, Watching, Breakpoints, Lines):
             words = "more threads are idle or in libraries: 'threads' shows them"
             self.message(f"  {idle} {words}")
 
+    def print_topics(
+        self, header: str, cmds: Optional[List[str]], cmdlen: Any, maxcol: int
+    ) -> None:
+        """Print names of commands, for ``help``: first ours, in groups, with what they do."""
+        if header == self.doc_header and cmds is not None:
+            self.help_stackscope()
+            self.message("")
+            header = "The commands of pdb:"
+            cmds = [name for name in cmds if registry.find(name) is None]
+        super().print_topics(header, cmds, cmdlen, maxcol)  # type: ignore[misc]
+
     def help_stackscope(self) -> None:
         """Say which commands this debugger adds."""
         self.message("Commands beyond those of pdb ('help COMMAND' tells more):")
         for line in registry.overview():
-            self.message(f"  {line}")
+            self.message(line)
         from stackscope_pdb.output import highlight
 
         if not highlight.has_pygments():

@@ -85,7 +85,7 @@ class Pdb(  # type: ignore[misc,unused-ignore]
         colorize: Optional[bool] = None,
         **kwargs: Any,
     ) -> None:
-        self.is_busy = False
+        self.is_busy: bool = False
         self._has_complained = False
         self.header: Optional[str] = None
         self._dirty_globals: List[Dict[str, Any]] = []
@@ -102,7 +102,7 @@ class Pdb(  # type: ignore[misc,unused-ignore]
             readrc=readrc,
             **kwargs,
         )
-        self.allows_colors = colorize is not False
+        self.allows_colors: bool = colorize is not False
         self.prompt = label.STANDARD
         self._follows_streams = (stdin is None, stdout is None)
         self._thread = threading.get_ident()
@@ -218,7 +218,7 @@ class Pdb(  # type: ignore[misc,unused-ignore]
         try:
             stop(*args)
         finally:
-            self.stop_event = "line"
+            self.stop_event: str = "line"
 
     def _interaction(self, frame: Optional[FrameType], tb_or_exc: Any) -> None:
         attempt("Ctrl-C", self, give_interrupts_back)
@@ -343,7 +343,7 @@ class Pdb(  # type: ignore[misc,unused-ignore]
 
         self._wait_for_mainpyfile = True
         self._user_requested_quit = False
-        self.mainpyfile = self.canonic(code.co_filename)
+        self.mainpyfile: str = self.canonic(code.co_filename)
         __main__.__dict__.clear()
         __main__.__dict__.update(namespace)
         # Which files were as they are now when they were run; from 3.13 on.
@@ -408,7 +408,7 @@ class Pdb(  # type: ignore[misc,unused-ignore]
         try:
             return str(super()._help_message_from_doc(*args, **kwargs))  # type: ignore[misc]
         finally:
-            self.prompt = prompt_now
+            self.prompt: str = prompt_now
 
     # ------------------------------------------------------------------ other prompts
 
@@ -455,7 +455,7 @@ class Pdb(  # type: ignore[misc,unused-ignore]
             self.error(traceback.format_exception_only(type(exc), exc)[-1].strip())
         self.message("LEAVING RECURSIVE DEBUGGER")
         sys.settrace(tracer)
-        self.lastcmd = inner.lastcmd
+        self.lastcmd: str = inner.lastcmd
 
 
 def _use_our_completion() -> None:

@@ -30,7 +30,7 @@ class Paints(Base):
 
     tb_lineno: Dict[FrameType, int]  # the stubs don't have it
 
-    is_painting = False
+    is_painting: bool = False
     """Whether what is written now has been made harmless already."""
 
     _plain: Any = None

@@ -44,10 +44,10 @@ class Stepping(Basics):
     passed: Optional[Passed] = None
     """What is passed over since the user has typed a command that runs the program on."""
 
-    caller = 0
+    caller: int = 0
     """The identity of the frame that has called the one that the user runs on."""
 
-    runner = 0
+    runner: int = 0
     """The identity of the task that runs that frame; 0 if none does."""
 
     @property

@@ -56,7 +56,7 @@ class Stopping(Stepping):
         try:
             self.interaction(frame, None)
         finally:
-            self.stop_event = "line"
+            self.stop_event: str = "line"
         if self._has_quit:
             return  # what ends the program has set its own trace function
         if self.quitting:

@@ -75,7 +75,7 @@ class AttachedPdb(Pdb, Standard):  # type: ignore[misc,unused-ignore]
 
     def choose_reader(self) -> None:
         """Lines are read at the other end."""
-        self.pyrepl_input = None
+        self.pyrepl_input: None = None
 
     @property
     def console(self) -> Console:

@@ -38,7 +38,7 @@ class Client(Standard):  # type: ignore[misc,unused-ignore]
 
     def __init__(self, pid: int, connection: Any, interrupts: Any) -> None:
         super().__init__(pid, connection, interrupts)
-        self.pdb_instance = Pdb(readrc=False)  # has our commands' help
+        self.pdb_instance: Pdb = Pdb(readrc=False)  # has our commands' help
         self.completion_matches: List[Any] = []
         self._takes_colors = Console(sys.stdout).colors
 

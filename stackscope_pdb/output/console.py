@@ -36,10 +36,10 @@ class Console:
 
     def __init__(self, stream: object, *, colors: bool = True) -> None:
         self.stream = stream
-        self.colors = colors and wants_color(stream)
-        self.is_terminal = is_terminal(stream)
-        self.width = width_of_terminal(stream)
-        self.ascii_only = not can_encode(encoding_of(stream))
+        self.colors: bool = colors and wants_color(stream)
+        self.is_terminal: bool = is_terminal(stream)
+        self.width: int = width_of_terminal(stream)
+        self.ascii_only: bool = not can_encode(encoding_of(stream))
 
     @property
     def guides(self) -> Guides:

@@ -48,9 +48,9 @@ class Drawing:
 
     def __init__(self, lines: List[str], size: Tuple[int, int]) -> None:
         self.size = size
-        self.rows = rows_of(lines, size[0])
-        self.widest = widest_of(lines)
-        self.below = 0
+        self.rows: int = rows_of(lines, size[0])
+        self.widest: int = widest_of(lines)
+        self.below: int = 0
         self._begun = ""
         self._is_lost = False
         self._writing = allocate_lock()

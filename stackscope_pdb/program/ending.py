@@ -39,7 +39,7 @@ class _Quitting:
         self.interrupts_main = False
 
 
-state = _Quitting()
+state: _Quitting = _Quitting()
 
 
 def is_quit(exc: object) -> bool:

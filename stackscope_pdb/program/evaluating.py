@@ -58,7 +58,7 @@ class Line:
         text = source.strip() if mode == "eval" else source + "\n"
         tree: Any = compile(text, self.file, mode, ast.PyCF_ONLY_AST, dont_inherit=True)
         self.tree = tree
-        self.awaits = _awaits(self.tree)
+        self.awaits: bool = _awaits(self.tree)
         self._code: Optional[CodeType] = None
         if self.awaits:
             _refuse_outside_function(self.tree)
@@ -121,7 +121,7 @@ class Carried:
         self.line = line
         self.namespace = namespace
         self.cells = cells
-        self.names = [] if line is None else sorted(line.names(namespace))
+        self.names: List[str] = [] if line is None else sorted(line.names(namespace))
 
     def __enter__(self) -> Carried:
         for name in self.names:

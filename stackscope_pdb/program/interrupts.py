@@ -135,7 +135,7 @@ class Interrupts(Base):
         with turns.turn():
             attempt("what ends tracing", self, self.stop_tracing)
             self.reset()
-            self.botframe = _outermost(frame)
+            self.botframe: FrameType = _outermost(frame)
             self.message(sentence)
             attempt("the tasks", self, self._show_tasks)
             attempt("the threads", self, self.show_busy_threads)
@@ -145,7 +145,7 @@ class Interrupts(Base):
                 with around("Ctrl-C as a key", self, _interrupts_as_keys):
                     self.interaction(frame, None)
             finally:
-                self.stop_event = "line"
+                self.stop_event: str = "line"
         attempt("what wakes event loops", self, wake_loops)
         if not self.quitting and self.is_tracing_wanted:
             attempt("what traces the program again", self, self.trace_from, frame)

@@ -111,9 +111,9 @@ class Watch:
 
     def __init__(self, expression: str, frame: FrameType, namespace: Mapping[str, Any]) -> None:
         self.expression = expression
-        self.code = frame.f_code
+        self.code: CodeType = frame.f_code
         self._compiled = compile(expression, "<watch>", "eval")
-        self.frame_id = id(frame)
+        self.frame_id: int = id(frame)
         self.line: Optional[int] = frame.f_lineno
         self._value = self._look(frame, namespace)
 

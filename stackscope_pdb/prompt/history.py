@@ -57,6 +57,15 @@ def note(path: Optional[str], entry: str) -> None:
         add(path, entry)
 
 
+def rest_of_last(path: Optional[str], text: str) -> str:
+    """How the last line that begins with ``text`` went on; empty if there is none."""
+    if text.strip() and "\n" not in text:
+        for entry in reversed(known(path)):
+            if entry.startswith(text) and len(entry) > len(text) and "\n" not in entry:
+                return entry[len(text) :]
+    return ""
+
+
 def load(path: Optional[str]) -> List[str]:
     """The entries, oldest first. A file that has become too long is cut."""
     if path is None:

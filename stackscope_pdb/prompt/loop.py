@@ -66,7 +66,7 @@ class ReadsLines(Base):
         from stackscope_pdb.prompt import by_readline
 
         if by_readline.is_there() or not is_terminal(self.stdout) or self._has_toolkit():
-            self.pyrepl_input = None
+            self.pyrepl_input: None = None
         else:
             self.set_prompt(self.prompt)
 
@@ -134,7 +134,7 @@ class ReadsLines(Base):
         try:
             super().cmdloop(intro)
         finally:
-            self.use_rawinput = True
+            self.use_rawinput: bool = True
             self.pyrepl_input = reader
 
     def ask(self, question: str) -> str:

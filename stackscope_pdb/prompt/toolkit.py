@@ -98,7 +98,13 @@ def _session(debugger: Host) -> Any:
     """prompt_toolkit's session, made anew only if something is different: that takes a while."""
     is_vi = settings.wants_vi_keys()
     streams = debugger.stdin, debugger.stdout
-    wanted = (*streams, debugger.console.colors, is_vi, settings.history_file())
+    wanted = (
+        *streams,
+        debugger.console.colors,
+        is_vi,
+        settings.history_file(),
+        settings.wants_rprompt(),
+    )
     known = debugger.session.line_reader
     if known is None or known[0] != wanted:
         known = debugger.session.line_reader = (wanted, _new_session(debugger, *wanted))
@@ -112,6 +118,7 @@ def _new_session(
     has_colors: bool,
     is_vi: bool,
     history_file: Optional[str],
+    has_rprompt: bool,
 ) -> Any:
     from prompt_toolkit import PromptSession
     from prompt_toolkit.enums import EditingMode
@@ -129,6 +136,9 @@ def _new_session(
         completer=_completer(debugger),
         complete_while_typing=False,
         history=_history(debugger, history_file),
+        # Without colours they would look like what is typed.
+        auto_suggest=_suggestions(debugger, history_file) if has_colors else None,
+        rprompt=_rprompt(debugger) if has_rprompt else None,
         lexer=attempt(COLORS, debugger, _lexer, debugger) if has_colors else None,
         style=Style.from_dict(PROMPT_STYLE),
         include_default_pygments_style=False,
@@ -218,6 +228,36 @@ def _history(debugger: Host, path: Optional[str]) -> Any:
             attempt(HISTORY, debugger, history.note, path, string)
 
     return OurHistory()
+
+
+def _suggestions(debugger: Host, path: Optional[str]) -> Any:
+    """What was typed last that begins like the line: shown behind it, taken by the right arrow."""
+    from prompt_toolkit.auto_suggest import AutoSuggest, Suggestion
+
+    class OurSuggestions(AutoSuggest):
+        def get_suggestion(self, buffer: Any, document: Any) -> Any:
+            text = document.text
+            rest = attempt("suggestions", debugger, history.rest_of_last, path, text)
+            return Suggestion(rest) if rest else None
+
+    return OurSuggestions()
+
+
+def _rprompt(debugger: Host) -> Any:
+    """What stands at the right while a line is typed.
+
+    A line below the prompt would need `Output.enable_cpr`.
+    """
+    from prompt_toolkit.application import get_app
+
+    from stackscope_pdb.prompt import rprompt
+
+    def text() -> str:
+        if get_app().is_done:  # what stays is as it was typed
+            return ""
+        return attempt("what stands at the right", debugger, rprompt.text, debugger) or ""
+
+    return text
 
 
 def _lexer(debugger: Host) -> Any:

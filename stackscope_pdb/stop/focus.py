@@ -44,8 +44,8 @@ class Focus:
 
         self.item = item
         self.stack = stack
-        self.name = safe_text(name)
-        self.noun = safe_text(noun)
+        self.name: str = safe_text(name)
+        self.noun: str = safe_text(noun)
         self.kind = kind
         self.doing = doing
         self.drops = 0

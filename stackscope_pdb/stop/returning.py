@@ -32,7 +32,7 @@ class Return:
         self._frame = (id(frame), frame.f_code)
         self._line: Optional[int] = frame.f_lineno
         self._focus = None if focus is None else _without_frames(focus)
-        self.noun = "" if focus is None else focus.noun
+        self.noun: str = "" if focus is None else focus.noun
 
     def leads_to(self, frame: FrameType) -> bool:
         """Whether the program has stopped in a frame again because this is the way back."""

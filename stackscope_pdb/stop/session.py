@@ -59,7 +59,7 @@ class Session:
         self.prompt = ""
         self.drawn: Optional[Drawing] = None
         self.raised: Optional[Raised] = None
-        self.snapshots = Snapshots()
+        self.snapshots: Snapshots = Snapshots()
         self.reset()
 
     def reset(self) -> None:

@@ -62,7 +62,7 @@ class Snapshots:
     """
 
     def __init__(self) -> None:
-        self.drops = 0
+        self.drops: int = 0
         self._snapshot: Optional[Snapshot] = None
         self._by_id: Optional[Dict[int, TaskNode]] = None
         self._times_seen_at = 0.0

@@ -39,7 +39,7 @@ class NumberedContext:
         self.shown = shown
         self.frames: List[Tuple[nodes.FrameNode, List[NumberedContext]]] = []
         self.children: List[NumberedContext] = []
-        self.is_cut = False
+        self.is_cut: bool = False
         """Whether something inside has no number, since it is too deep."""
         if isinstance(shown, nodes.ContextNode):
             if len(path) < MOST_LEVELS:

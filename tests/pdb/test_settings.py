@@ -43,7 +43,9 @@ class TestSettings:
         assert settings.prompt_kind() == "plain"
         assert settings.context_lines() == 7
 
-    @pytest.mark.parametrize("name", ["PROMPT", "KEYS", "STICKY", "SKIP", "CONTEXT", "DEBUG"])
+    @pytest.mark.parametrize(
+        "name", ["PROMPT", "KEYS", "STICKY", "SKIP", "CONTEXT", "RPROMPT", "DEBUG"]
+    )
     def test_a_wrong_value_is_told_and_ignored(self, name, monkeypatch):
         for known in settings.VALUES:
             monkeypatch.delenv(known, raising=False)

@@ -40,17 +40,18 @@ def kinds():
     return [kind for kind, (module, *_) in KINDS.items() if importlib.util.find_spec(module)]
 
 
-def module_of_kinds(body, names=tuple(KINDS)):
+def module_of_kinds(body, names=tuple(KINDS), arguments="", mark=""):
     """A module with a test of each kind, called ``test_KIND``.
 
     ``WAIT`` stands for the call that waits.
     """
     parts = [BEGIN]
     for kind in names:
-        _, mark, define, wait = KINDS[kind]
+        _, kind_mark, define, wait = KINDS[kind]
         if kind in ("trio", "anyio"):
             parts.append(f"import {kind}")
-        parts += [mark, f"{define} test_{kind}():", indented(body.replace("WAIT", wait)), ""]
+        head = f"{define} test_{kind}({arguments}):"
+        parts += [kind_mark, mark, head, indented(body.replace("WAIT", wait)), ""]
     return "\n".join(parts)
 
 
@@ -73,6 +74,33 @@ def installed(pytester, monkeypatch):
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     for name in ("PYTHONBREAKPOINT", "PYTEST_ADDOPTS", "FORCE_COLOR", "PYTHON_COLORS", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
+
+
+def run(pytester, *arguments):
+    """Run pytest in a process of its own."""
+    return pytester.runpytest_subprocess(
+        "-p", "no:cacheprovider", "-W", "ignore:The configuration option", *arguments, timeout=200
+    )
+
+
+TELLS_WHEN_TOLD = """
+import pytest
+from stackscope_pdb.pytest_plugin import telling, watch
+
+@pytest.fixture
+def was_told(monkeypatch):
+    \"\"\"Gives what was printed about tests that take too long.\"\"\"
+    printed = []
+    before = telling.Teller.print
+
+    def print_and_say_so(self, lines):
+        before(self, lines)
+        printed.extend(lines)
+
+    monkeypatch.setattr(telling.Teller, "print", print_and_say_so)
+    return lambda: ''.join(printed)
+"""
+"""A ``conftest.py`` by which a test that is left running knows when it may go on."""
 
 
 class Terminal:

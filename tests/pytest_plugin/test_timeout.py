@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from stackscope.interpreter.facts import has_gil
-from tests.pytest_plugin.conftest import ALONE, KINDS, kinds, module_of_kinds
+from tests.pytest_plugin.conftest import ALONE, KINDS, TELLS_WHEN_TOLD, kinds, module_of_kinds, run
 
 pytest_plugins = ["pytester"]
 
@@ -18,28 +18,48 @@ def lease():
 
 """
 
-LONG = 8.0 if sys.implementation.name == "pypy" else 2.0
-"""Seconds: more than it takes to tell of a test, for what is told must be seen before the test goes
-on."""
-
-HANGS = f"""
+HANGS = """
 print("captured words")
 secret = lease()
 with secret:
-    WAIT({LONG})
+    while not was_told():
+        WAIT(0.05)
 assert 1 == 2, "as always"
 """
 
-SLOW_FIXTURE = f"""
+SLOW_FIXTURES = """
 @pytest.fixture
-def slow():
-    time.sleep({LONG})
+def slow(was_told):
+    while not was_told():
+        time.sleep(0.05)
 
 def test_fixture(slow):
     pass
 
+@pytest.fixture
+def slow_to_go(was_told):
+    yield
+    while not was_told():
+        time.sleep(0.05)
+
+def test_teardown(slow_to_go):
+    pass
+
+@pytest.mark.stackscope_timeout(50)
 def test_quick():
     pass
+"""
+
+COUNTS = """
+import threading
+threads_before = threading.enumerate()
+
+def test_counts_threads(was_told):
+    assert threading.enumerate() == threads_before
+    while not was_told():
+        time.sleep(0.05)
+    assert threading.enumerate() == threads_before
+    assert threading.active_count() == len(threads_before)
 """
 
 MAIN_STACK = {
@@ -48,13 +68,8 @@ MAIN_STACK = {
     "anyio": "asyncio loop in MainThread:",
     "trio": "trio run in MainThread: 2 tasks",
     "fixture": "slow in test_module at",
+    "teardown": "slow_to_go in test_module at",
 }
-
-
-def run(pytester, *arguments):
-    return pytester.runpytest_subprocess(
-        "-p", "no:cacheprovider", "-W", "ignore:The configuration option", *arguments, timeout=200
-    )
 
 
 def told(out, name, seconds):
@@ -66,61 +81,110 @@ def told(out, name, seconds):
 
 
 def test_tests_that_hang_are_shown_and_go_on(pytester):
-    pytester.makepyfile(test_module=LEASE + module_of_kinds(HANGS, kinds()) + SLOW_FIXTURE)
-    result = run(pytester, "--stackscope-timeout", "0.5")
+    pytester.makeconftest(TELLS_WHEN_TOLD)
+    pytester.makepyfile(
+        test_module=LEASE + module_of_kinds(HANGS, kinds(), "was_told") + SLOW_FIXTURES
+    )
+    result = run(pytester, "--stackscope-timeout", "0.1")
     out = result.stdout.str()
     for kind in kinds():
-        shown = told(out, f"test_module.py::test_{kind}", "0.5")
+        shown = told(out, f"test_module.py::test_{kind}", "0.1")
         assert MAIN_STACK[kind] in shown
         # Without the GIL the frames of another thread are read if they are suspended.
         has_contexts = kind != "plain" or has_gil()
         assert ("with secret:" in shown) == has_contexts
         assert ('yield "leased"' in shown) == has_contexts
-        assert f"{KINDS[kind][-1]}({LONG})" in shown
+        assert f"{KINDS[kind][-1]}(0.05)" in shown
         assert "thread 1 MainThread" in shown
         assert "stackscope-timeout" not in shown  # the thread that looks
         assert "pluggy" not in shown
         assert "captured words" not in shown
-    assert MAIN_STACK["fixture"] in told(out, "test_module.py::test_fixture", "0.5")
-    assert out.count("+++ stackscope: ") == len(kinds()) + 1  # the quick one is not told of
+    for name in ("fixture", "teardown"):
+        assert MAIN_STACK[name] in told(out, f"test_module.py::test_{name}", "0.1")
+    assert out.count("+++ stackscope: ") == len(kinds()) + 2  # the quick one is not told of
     # nothing else has changed: the tests end as they would have, and their output is there
     assert out.count("Captured stdout call") == len(kinds())
     assert out.count("\ncaptured words\n") == len(kinds())
-    result.assert_outcomes(failed=len(kinds()), passed=2)
-
-
-def test_a_test_that_counts_threads(pytester):
-    """`threading` knows nothing of the thread that looks, before and after it has looked."""
-    pytester.makepyfile(
-        f"""
-        import threading, time
-
-        def test_it():
-            assert threading.active_count() == 1
-            time.sleep({LONG})
-            assert threading.active_count() == 1
-            assert threading.enumerate() == [threading.main_thread()]
-        """
-    )
-    result = run(pytester, "--stackscope-timeout", "0.3", *ALONE)
-    result.assert_outcomes(passed=1)
-    assert result.stdout.str().count("+++ stackscope: ") == 1
+    result.assert_outcomes(failed=len(kinds()), passed=3)
 
 
 def test_without_the_extras_and_with_output_that_takes_no_signs(pytester, monkeypatch):
+    """And a test that counts threads: `threading` knows nothing of the thread that looks."""
     hide = "import sys\nsys.modules['pygments'] = sys.modules['prompt_toolkit'] = None\n"
     pytester.makepyfile(without_extras=hide)
-    pytester.makepyfile(test_module=LEASE + module_of_kinds(HANGS, ["plain"]))
-    pytester.makeini("[pytest]\nstackscope_timeout = 0.5\n")
+    pytester.makeconftest(TELLS_WHEN_TOLD)
+    pytester.makepyfile(test_module=LEASE + module_of_kinds(HANGS, ["plain"], "was_told") + COUNTS)
+    pytester.makeini("[pytest]\nstackscope_timeout = 0.1\n")
     monkeypatch.setenv("PYTHONIOENCODING", "ascii")
-    shown = told(
-        run(pytester, "-p", "without_extras", "--capture=sys", *ALONE).stdout.str(),
-        "test_module.py::test_plain",
-        "0.5",
-    )
+    monkeypatch.setenv("COLUMNS", "60")
+    result = run(pytester, "-p", "without_extras", "--capture=sys", *ALONE)
+    shown = told(result.stdout.str(), "test_module.py::test_plain", "0.1")
     assert ("with secret:" in shown) == has_gil()
-    assert f"time.sleep({LONG})" in shown
+    assert "time.sleep(0.05)" in shown
     assert shown.isascii()
+    assert max(map(len, shown.splitlines())) <= 60
+    told(result.stdout.str(), "test_module.py::test_counts_threads", "0.1")
+    result.assert_outcomes(failed=1, passed=1)
+
+
+REPEATS = """
+import time, pytest
+pytestmark = pytest.mark.stackscope_timeout(0.05, repeat=0.05)
+
+def first(was_told):
+    while "is still running" not in was_told():
+        time.sleep(0.02)
+
+def second(was_told):
+    while "moved:" not in was_told():
+        time.sleep(0.02)
+
+def test_repeats(was_told):
+    first(was_told)
+    second(was_told)
+
+@pytest.mark.stackscope_timeout(0)
+def test_without_limit(was_told):
+    time.sleep(0.3)
+
+WRONG = ["(1, fail=1)", "('soon')", "(-1)", "(1, repeat=float('nan'))", "()", "(1, often=True)"]
+mark = pytest.mark.stackscope_timeout
+all_wrong = [pytest.param(name, marks=eval("mark" + name)) for name in WRONG]
+
+@pytest.mark.parametrize("wrong", all_wrong, ids=range(len(WRONG)))
+def test_wrong(wrong):
+    print("has begun")
+"""
+
+COMPLAINTS = [
+    "fail takes True or False, not 1",
+    "seconds takes a number of seconds, not 'soon'",
+    "seconds takes a number of seconds, not -1",
+    "repeat takes a number of seconds, not nan",
+    "the marker's arguments are wrong",
+    "the marker's arguments are wrong",
+]
+USAGE = "write @pytest.mark.stackscope_timeout(SECONDS, fail=True) or (SECONDS, repeat=SECONDS)"
+
+
+def test_the_marker_and_what_has_changed(pytester):
+    pytester.makeconftest(TELLS_WHEN_TOLD)
+    pytester.makepyfile(test_module=REPEATS)
+    result = run(pytester, "--strict-markers", *ALONE)
+    out = result.stdout.str()
+    begin = (
+        "+++ stackscope: test_module.py::test_repeats takes more than 0.05 s and is left running"
+    )
+    assert out.count(begin) == 1
+    assert out.count("+++ end of what test_module.py::test_repeats was doing +++") >= 3
+    assert out.count("+++ stackscope: test_module.py::test_repeats is still running after ") >= 2
+    assert "1 moved, 0 new, 0 gone\n" in out
+    assert "\nmoved:\n  thread 1 (MainThread)  first:" in out
+    assert "test_without_limit" not in out
+    for complaint in COMPLAINTS:
+        assert f"stackscope_timeout: {complaint}: {USAGE}" in out
+    assert "has begun" not in out
+    result.assert_outcomes(passed=2, errors=len(COMPLAINTS))
 
 
 def test_nothing_is_imported_before_it_is_used(pytester):
@@ -133,7 +197,7 @@ def test_nothing_is_imported_before_it_is_used(pytester):
             ours = [name for name in sys.modules if name.startswith("stackscope")]
             assert sorted(ours) == [
                 "stackscope_pdb", "stackscope_pdb.entry", "stackscope_pdb.entry.making",
-                "stackscope_pdb.pytest_plugin",
+                "stackscope_pdb.pytest_plugin", "stackscope_pdb.pytest_plugin.limits",
             ]
             import stackscope_pdb.debugger.own
             assert "pytest" not in type(stackscope_pdb.debugger.own.__loader__).__module__

@@ -45,6 +45,30 @@ def test_menu_and_arguments(screen):
     seen.wait("secrets [0, 11, 22]")
 
 
+def test_suggestions(screen):
+    seen = screen(TASKS, "app.py", **OURS)
+    seen.wait_for_prompt()
+    assert seen.ask("p 40 + 2") == "42"
+    seen.child.send("p 4")
+    seen.wait(lambda text: text.split("\n")[-1].rstrip().endswith("p 40 + 2"))
+    seen.child.send("\x1b[C - 1\r")  # the right arrow
+    seen.wait(lambda text: "\n41\n" in text)
+    seen.wait_for_prompt()
+    seen.child.send("c\r")
+    seen.wait("secrets [0, 11, 22]")
+
+
+def test_what_stands_at_the_right(screen):
+    seen = screen(TASKS, "app.py", STACKSCOPE_PDB_RPROMPT="1", **OURS)
+    seen.wait(lambda text: text.split("\n")[-1].endswith(" main   1 thread"))
+    seen.child.send("p 40 + 2\r")
+    # It is gone from lines that were typed.
+    seen.wait(lambda text: "\n42\n" in text and text.endswith(" main   1 thread"))
+    assert seen.text.count("1 thread") == 1
+    seen.child.send("c\r")
+    seen.wait("secrets [0, 11, 22]")
+
+
 def test_several_lines(screen):
     seen = screen(TASKS, "app.py", **OURS)
     seen.wait_for_prompt()

@@ -36,7 +36,7 @@ class Alone:
     __slots__ = ("exception",)
 
     def __init__(self, exception: BaseException) -> None:
-        self.exception = exception
+        self.exception: BaseException = exception
 
 
 def unwrap_traceback(traceback: TracebackType) -> List[Past]:

@@ -57,8 +57,8 @@ class Held:
     ) -> None:
         self._offsets = offsets
         self._states = states
-        self.at_end = at_end
-        self.released = released
+        self.at_end: FrozenSet[Path] = at_end
+        self.released: FrozenSet[Path] = released
 
     def at(self, lasti: int) -> FrozenSet[Path]:
         """What is held while the instruction at an offset, or in a cache of it, runs."""

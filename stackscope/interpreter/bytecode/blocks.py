@@ -35,16 +35,16 @@ class Block:
     )
 
     def __init__(self, opener: int, is_async: bool) -> None:
-        self.opener = opener
-        self.is_async = is_async
+        self.opener: int = opener
+        self.is_async: bool = is_async
         self.exit_name = "__aexit__" if is_async else "__exit__"
         self.start_line: Optional[int] = None
         self.varname: Optional[str] = None
-        self.has_target = False
-        self.handler = -1
-        self.level = -1
+        self.has_target: bool = False
+        self.handler: int = -1
+        self.level: int = -1
         # Offset of the first instruction after the enter method has returned.
-        self.body = -1
+        self.body: int = -1
 
     def __repr__(self) -> str:
         kind = "async with" if self.is_async else "with"
@@ -168,9 +168,9 @@ class Plan:
         is_complete: bool = False,
         named: Optional[Tuple[int, int]] = None,
     ) -> None:
-        self.places = places
-        self.is_complete = is_complete
-        self.named = named
+        self.places: Tuple[Place, ...] = places
+        self.is_complete: bool = is_complete
+        self.named: Optional[Tuple[int, int]] = named
 
 
 class CodeAnalysis:
@@ -197,10 +197,10 @@ class CodeAnalysis:
         names: Tuple[str, ...],
         plain: bool = False,
     ) -> None:
-        self.blocks = blocks
-        self.sites = sites
-        self.names = names
-        self.plain = plain
+        self.blocks: List[Block] = blocks
+        self.sites: Dict[int, Tuple[Site, ...]] = sites
+        self.names: Tuple[str, ...] = names
+        self.plain: bool = plain
         self.keepers: Dict[Tuple[int, bool], Any] = {}
         self.plans: Dict[int, Plan] = {}
 

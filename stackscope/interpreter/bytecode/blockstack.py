@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dis
-from typing import Dict, Iterable, List, Optional, Tuple
+from typing import Dict, Iterable, List, Optional, Set, Tuple
 
 from stackscope.interpreter.bytecode.blocks import IN_FINALLY, Handler
 from stackscope.interpreter.bytecode.flow import (
@@ -32,7 +32,7 @@ from stackscope.interpreter.bytecode.states import BlockEntry, Mark, Role, State
 class BlockStack(Generation):
     """3.9 and 3.10. Handlers come from ``SETUP_*`` instructions."""
 
-    openers = {"SETUP_WITH", "BEFORE_ASYNC_WITH"}
+    openers: Set[str] = {"SETUP_WITH", "BEFORE_ASYNC_WITH"}
     terminal = TERMINAL
     jumps_only = JUMPS_ONLY
 
@@ -157,7 +157,7 @@ class Subroutines(BlockStack):
     own state, when END_FINALLY is reached.
     """
 
-    meeting = {
+    meeting: Set[str] = {
         *("BEGIN_FINALLY", "CALL_FINALLY", "END_FINALLY", "POP_FINALLY"),
         *("WITH_CLEANUP_START", "WITH_CLEANUP_FINISH"),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, Optional, Set, Tuple
 
 from stackscope.interpreter.bytecode.blocks import Handler
 from stackscope.interpreter.bytecode.flow import Flow, Generation, Rule, Successor
@@ -28,7 +28,7 @@ _EXITS = ("__exit__", "__aexit__")
 class ExceptionTable(Generation):
     """3.11, 3.12 and 3.13. Handlers come from the code object's exception table."""
 
-    openers = {"BEFORE_WITH", "BEFORE_ASYNC_WITH"}
+    openers: Set[str] = {"BEFORE_WITH", "BEFORE_ASYNC_WITH"}
     terminal = TERMINAL
     jumps_only = JUMPS_ONLY
     # The exit callable, then on top of it: an offset, the exception handled before, the new one.
@@ -140,7 +140,7 @@ class ExceptionTable(Generation):
 class LoadSpecial(ExceptionTable):
     """3.14 and later: exit and enter callables are looked up by ``LOAD_SPECIAL``."""
 
-    openers = {"LOAD_SPECIAL"}
+    openers: Set[str] = {"LOAD_SPECIAL"}
     except_start_callee = 5
     slots_per_exit = 2
 

@@ -48,7 +48,7 @@ class FinallyBody:
     def __init__(self) -> None:
         self.levels: Dict[Tuple[BlockEntry, ...], int] = {}
         self.callers: Dict[Tuple[int, Tuple[object, ...]], State] = {}
-        self.end = -1
+        self.end: int = -1
 
 
 Rule = Callable[["Flow", Instruction, State], List[Successor]]
@@ -142,7 +142,7 @@ class Flow:
         self.finally_bodies: Dict[int, FinallyBody] = {
             start: FinallyBody() for start in generation.finally_starts(units)
         }
-        self.table = exception_table(code)
+        self.table: List[HandlerEntry] = exception_table(code)
         self._starts = [entry.start for entry in self.table]
         self.leaders: List[int] = []
         self.states: Dict[int, List[State]] = {}

@@ -88,10 +88,10 @@ class Units:
     __slots__ = ("code", "size", "opcodes", "has_prefixes")
 
     def __init__(self, code: CodeType) -> None:
-        self.code = code.co_code
-        self.size = len(self.code)
-        self.opcodes = self.code[::2]
-        self.has_prefixes = _PREFIX in self.opcodes
+        self.code: bytes = code.co_code
+        self.size: int = len(self.code)
+        self.opcodes: bytes = self.code[::2]
+        self.has_prefixes: bool = _PREFIX in self.opcodes
 
     def op(self, offset: int) -> str:
         """The name of the operation; empty behind the end."""
@@ -151,8 +151,10 @@ class _Operands:
     __slots__ = ("names", "constants", "variables", "cells")
 
     def __init__(self, code: CodeType) -> None:
-        self.names = code.co_names
-        self.constants = code.co_consts
+        self.names: Tuple[str, ...] = code.co_names
+        self.constants: Tuple[Any, ...] = code.co_consts
+        self.variables: Tuple[str, ...]
+        self.cells: Tuple[str, ...]
         if CELLS_SHARE_SLOTS:
             self.variables = self.cells = slot_names(code)
         else:
@@ -233,7 +235,7 @@ class Decoder:
     __slots__ = ("units", "_operands")
 
     def __init__(self, code: CodeType) -> None:
-        self.units = Units(code)
+        self.units: Units = Units(code)
         self._operands = _Operands(code)
 
     def instructions(self, offset: int = 0) -> Iterator[Instruction]:

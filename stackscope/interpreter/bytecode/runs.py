@@ -71,11 +71,12 @@ class Runs:
         table: Sequence[HandlerEntry],
         bodies: Iterable[int],
     ) -> None:
-        self.size = units.size
+        self.size: int = units.size
         self._units = units
         self.turns: Dict[int, Turn] = {}
         self.depths: List[int] = []
         self.entries: Dict[int, HandlerEntry] = {}
+        self.leaders: Set[int]
         if not generation.has_runs:
             self.leaders = self._alone = set(range(0, self.size, 2))
             for entry in table:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Tuple
 
 from stackscope.interpreter.bytecode.blocks import Block
 
@@ -11,7 +11,8 @@ from stackscope.interpreter.bytecode.blocks import Block
 class Role(enum.Enum):
     """What a marked slot holds."""
 
-    __hash__ = object.__hash__  # that of enumerations is written in Python
+    if not TYPE_CHECKING:
+        __hash__ = object.__hash__  # that of enumerations is written in Python
 
     EXIT = "the exit callable of an active block"
     SELF = "the manager of an active block, above its exit callable"
@@ -73,8 +74,8 @@ class State:
         marks: Dict[int, Mark] = _NO_MARKS,
         entries: Tuple[BlockEntry, ...] = (),
     ) -> None:
-        self.depth = depth
-        self.entries = entries
+        self.depth: int = depth
+        self.entries: Tuple[BlockEntry, ...] = entries
         self.put(marks)
 
     def copy(self) -> State:
@@ -96,8 +97,8 @@ class State:
 
     def put(self, marks: Dict[int, Mark]) -> None:
         """Have other marks from now on."""
-        self.marks = marks or _NO_MARKS
-        self.top = max(marks, default=-1)
+        self.marks: Dict[int, Mark] = marks or _NO_MARKS
+        self.top: int = max(marks, default=-1)
 
     def push(self, *slots: Slot) -> None:
         for mark in slots:

@@ -13,7 +13,7 @@ from itertools import compress, starmap
 from operator import attrgetter, eq
 from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
-raw_bytes = attrgetter("raw")
+raw_bytes: Callable[[Any], bytes] = attrgetter("raw")
 
 
 class Region(NamedTuple):

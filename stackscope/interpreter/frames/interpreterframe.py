@@ -154,12 +154,12 @@ class _Moment(MemoryMoment):
     __slots__ = ("frame", "head", "base", "layout", "depth_word")
 
     def __init__(self, frame: FrameType, head: Any, base: int, layout: FrameLayout) -> None:
-        self.lasti = frame.f_lasti
-        self.frame = frame
-        self.head = head
-        self.base = base
-        self.localsplus = base + layout.localsplus
-        self.layout = layout
+        self.lasti: int = frame.f_lasti
+        self.frame: FrameType = frame
+        self.head: Any = head
+        self.base: int = base
+        self.localsplus: int = base + layout.localsplus
+        self.layout: FrameLayout = layout
         self.limit = NO_LIMIT
         # Only a view so far; it is read behind the first check.
         depth_word = list(
@@ -167,12 +167,12 @@ class _Moment(MemoryMoment):
         )
         if not depth_word:
             raise FrameMoved
-        self.depth_word = depth_word[0]
+        self.depth_word: Any = depth_word[0]
         if layout.tags:
             self.depth = (self.depth_word - base - layout.localsplus) // WORD
         else:
             # int stacktop: -1 while the frame works on its stack.
-            self.depth = (self.depth_word & 0xFFFFFFFF ^ 0x80000000) - 0x80000000
+            self.depth: int = (self.depth_word & 0xFFFFFFFF ^ 0x80000000) - 0x80000000
 
     def note_finalizer(self, callee: FrameType, address: int, awaited: int) -> None:
         code = self.frame.f_code
@@ -317,8 +317,8 @@ class InterpreterFrameReader(Reader):
 
     def __init__(self, layout: FrameLayout) -> None:
         self.layout = layout
-        self.localsplus = layout.localsplus
-        self.depth = layout.depth
+        self.localsplus: int = layout.localsplus
+        self.depth: int = layout.depth
 
     def moment(self, frame: FrameType, code: CodeType) -> Optional[Moment]:
         return self.moment_of(_TaggedMoment if self.layout.tags else _Moment, frame)

@@ -65,8 +65,8 @@ class Proof:
         kept: object = None,
         count: Optional[ctypes.c_size_t] = None,
     ) -> None:
-        self.in_use = in_use
-        self.type = type_
+        self.in_use: bool = in_use
+        self.type: int = type_
         self._copy = copy
         # A view, not to be read unless the object is there.
         self._count = count

@@ -14,7 +14,18 @@ from __future__ import annotations
 import ctypes
 from itertools import chain, compress, repeat, takewhile
 from operator import and_, attrgetter, eq, getitem
-from typing import Any, Dict, FrozenSet, Iterable, Iterator, List, Optional, Sequence, Tuple
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    FrozenSet,
+    Iterable,
+    Iterator,
+    List,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
 from stackscope.interpreter.frames.base import METHODS, FrameMoved, Moment
 from stackscope.interpreter.frames.liveness import CALLABLE, WORD, Proof, all_hold, look_at
@@ -25,17 +36,17 @@ NO_LIMIT = 1 << 20
 _Words = ctypes.c_size_t * NO_LIMIT
 _Objects = ctypes.py_object * NO_LIMIT
 
-last_instruction = attrgetter("f_lasti")
+last_instruction: Callable[[Any], int] = attrgetter("f_lasti")
 
 #: A view of memory at an address as an array of words. Reads nothing yet.
-words_at = _Words.from_address
+words_at: Callable[[int], Any] = _Words.from_address
 
 #: A view of memory at an address as an array of object pointers. Reads nothing yet. Subscribing
 #: it gives a new reference; for NULL it raises `ValueError`.
-objects_at = _Objects.from_address
+objects_at: Callable[[int], Any] = _Objects.from_address
 
 #: What an iterator of iterators gives, one after the other.
-flatten = chain.from_iterable
+flatten: Callable[[Iterable[Iterable[int]]], Iterator[int]] = chain.from_iterable
 
 
 def bytes_at(address: int, size: int) -> Any:

@@ -114,11 +114,11 @@ class _Moment(Moment):
         self, lasti: int, values: List[object], filled: List[bool], shadowed: FrozenSet[int]
     ) -> None:
         self.lasti = lasti
-        self.values = values
-        self.filled = filled
-        self.shadowed = shadowed
-        self.count = sum(filled)
-        self.depth = len(values) - self.count + len(filled)
+        self.values: List[object] = values
+        self.filled: List[bool] = filled
+        self.shadowed: FrozenSet[int] = shadowed
+        self.count: int = sum(filled)
+        self.depth: int = len(values) - self.count + len(filled)
 
     def leaves(self, frame: FrameType, site: Site, callee: Optional[FrameType]) -> bool:
         is_awaited = site.exiting is not None and site.exiting.awaitable >= 0

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from stackscope_pdb.commands import registry
 from tests.pdb.programs import program
 
 
@@ -24,7 +25,17 @@ class TestHelp:
         session.stop()
         for name in ("where", "ctx", "tasks", "task ", "unfocus", "frame"):
             assert f"  {name}" in session.replies[0]
-        assert "unfocus" in session.replies[1]
+        assert "\nWhen to stop:\n  catch" in session.replies[0]
+        grouped = [module for _, modules in registry.GROUPS for module in modules]
+        assert {entry.module for entry in registry.commands()} == set(grouped)
+
+    def test_ours_come_first(self, scripted):
+        session = scripted("help", "c")
+        session.stop()
+        first, _, rest = session.replies[0].partition("The commands of pdb:\n")
+        assert "\n  unfocus " in first
+        assert "until" in rest.split()
+        assert not {"unfocus", "tasks", "w", "where", "up"} & set(rest.split())
 
 
 class TestCompletion:

@@ -37,6 +37,15 @@ class TestHistory:
         assert history.load(str(path)) == [f"entry {n}" for n in range(20, 30)]
         assert len(path.read_text().splitlines()) == 10
 
+    def test_the_rest_of_the_last_line(self, tmp_path):
+        path = str(tmp_path / "history")
+        for line in ("p first", "p second", "for x in y:\n    pass", "where"):
+            history.note(path, line)
+        assert history.rest_of_last(path, "p ") == "second"
+        assert history.rest_of_last(path, "p f") == "irst"
+        for text in ("where", "for", "nothing", "", " ", "p first\n"):
+            assert history.rest_of_last(path, text) == ""
+
     def test_two_debuggers_at_once(self, tmp_path):
         path = str(tmp_path / "history")
         code = (
