@@ -1,4 +1,4 @@
-"""Draws docs/pictures/terminal.svg: a session with the bank of the examples, as a terminal shows it.
+"""Draws docs/pictures/terminal.svg: a session with the bank of the examples, in a terminal.
 
 Needs nothing but this library and Pygments: ``python docs/terminal_picture.py``. The colours are
 those of pages, light or dark as the reader's system is.

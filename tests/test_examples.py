@@ -8,7 +8,7 @@ import runpy
 import subprocess
 import sys
 import textwrap
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -186,7 +186,7 @@ def text_of_picture(path):
     """The lines of text of an SVG made by docs/terminal_picture.py."""
     picture = runpy.run_path(str(ROOT / "docs" / "terminal_picture.py"))
     lines = []
-    for text in ElementTree.parse(path).iter("{http://www.w3.org/2000/svg}text"):
+    for text in ET.parse(path).iter("{http://www.w3.org/2000/svg}text"):
         line = ""
         for span in text:
             column = (float(span.get("x")) - picture["MARGIN"]) / picture["CHARACTER"]
