@@ -64,6 +64,19 @@ class Command:
 
 _table: Dict[str, Command] = {}
 
+GROUPS: Tuple[Tuple[str, Tuple[str, ...]], ...] = (
+    ("What is stuck", ("why",)),
+    ("Tasks and threads", ("tasks", "threads", "stacks")),
+    ("Frames and context managers", ("frames", "contexts", "exceptions")),
+    ("Objects", ("about",)),
+    ("Where to stop", ("watching",)),
+    ("Source code", ("sticky", "edit")),
+)
+"""What lists of all commands are divided into: titles, and the modules of the commands."""
+
+OTHERS = "More"
+"""The title above commands of other modules."""
+
 
 def command(
     brief: str,
@@ -91,6 +104,20 @@ def find(name: str) -> Optional[Command]:
 def commands() -> Iterator[Command]:
     """All commands."""
     return (entry for name, entry in _table.items() if name == entry.name)
+
+
+def groups() -> Iterator[Tuple[str, List[Command]]]:
+    """All commands in groups, each with its title."""
+    by_module: Dict[str, List[Command]] = {}
+    for entry in commands():
+        by_module.setdefault(entry.action.__module__.rpartition(".")[2], []).append(entry)
+    for title, modules in GROUPS:
+        found = [entry for module in modules for entry in by_module.pop(module, ())]
+        if found:
+            yield title, found
+    others = [entry for entries in by_module.values() for entry in entries]
+    if others:
+        yield OTHERS, others
 
 
 # --------------------------------------------------------------------- dispatch
@@ -152,11 +179,12 @@ def complete(host: Host, name: str, text: str, line: str, begidx: int) -> List[s
 
 
 def overview() -> Iterator[str]:
-    """All commands with what they do, a line each."""
-    entries = sorted(commands(), key=lambda entry: entry.name)
-    width = max(len(entry.usage) for entry in entries)
-    for entry in entries:
-        yield f"{entry.usage.ljust(width)}  {entry.brief}"
+    """All commands with what they do, a line each, below the titles of their groups."""
+    width = max(len(entry.usage) for entry in commands())
+    for title, entries in groups():
+        yield f"{title}:"
+        for entry in entries:
+            yield f"  {entry.usage.ljust(width)}  {entry.brief}"
 
 
 def install(cls: type) -> None:
