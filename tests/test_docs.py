@@ -1,0 +1,69 @@
+"""What the documentation quotes is there: messages, names, arguments."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import textwrap
+
+import pytest
+
+import stackscope
+from tests.helpers.repository import ROOT
+
+PACKAGES = ("stackscope", "stackscope_pdb", "stackscope_ipython")
+NO_MESSAGES = re.compile(r"pip |pytest|python |%|<|print\(")
+"""How what stands in the same type in headings begins: commands, and what isn't ours."""
+
+
+def texts():
+    """All text in the code of the packages."""
+    for package in PACKAGES:
+        for path in (ROOT / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    yield node.value
+
+
+def quoted_messages():
+    """What the headings of the page on trouble quote, without what differs each time."""
+    page = (ROOT / "docs" / "troubleshooting.rst").read_text(encoding="utf-8")
+    for heading in re.findall(r"^(\S.*)\n   \S", page, re.MULTILINE):
+        for quoted in re.findall(r"``(.+?)``", heading):
+            if " " in quoted and not NO_MESSAGES.match(quoted):
+                yield quoted
+
+
+def test_messages_that_are_quoted_are_ours():
+    code = "\n".join(texts())
+    messages = list(quoted_messages())
+    assert len(messages) >= 9
+    for message in messages:
+        for part in re.split(r"…|Process |USR1", message):
+            assert part.strip() in code, message
+
+
+def blocks():
+    """The blocks of Python in the recipes."""
+    page = (ROOT / "docs" / "recipes.rst").read_text(encoding="utf-8")
+    found = re.findall(
+        r"^\.\. (?:code-block:: python|testcode::)\n\n((?:   .*\n|\n)+)", page, re.MULTILINE
+    )
+    return [textwrap.dedent(block) for block in found]
+
+
+@pytest.mark.parametrize("block", blocks())
+def test_calls_in_recipes_fit_what_is_called(block):
+    for call in ast.walk(ast.parse(block)):
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
+            continue
+        owner = call.func.value
+        if isinstance(owner, ast.Name) and owner.id == "stackscope":
+            function = getattr(stackscope, call.func.attr)
+            keywords = {keyword.arg: None for keyword in call.keywords}
+            inspect.signature(function).bind(*call.args, **keywords)
+
+
+def test_there_are_recipes():
+    assert len(blocks()) >= 8
