@@ -40,7 +40,7 @@ def test_messages_that_are_quoted_are_ours():
     messages = list(quoted_messages())
     assert len(messages) >= 9
     for message in messages:
-        for part in re.split(r"…|Process |USR1", message):
+        for part in re.split(r"…|Process |USR1|program ", message):
             assert part.strip() in code, message
 
 
