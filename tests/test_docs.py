@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ast
 import inspect
+import os
 import re
+import subprocess
+import sys
 import textwrap
 
 import pytest
@@ -67,3 +70,54 @@ def test_calls_in_recipes_fit_what_is_called(block):
 
 def test_there_are_recipes():
     assert len(blocks()) >= 8
+
+
+WALK = """
+import io, sys, types
+
+sys.path.insert(0, sys.argv[1])
+import crew
+
+del crew._stackscope_install_glue_  # what the page writes anew
+glue = types.ModuleType("glue")
+exec(compile(LOOK, "look.py", "exec"), {"__name__": "__main__"})
+for block in GLUE:
+    print(chr(12))
+    exec(compile(block, "glue.py", "exec"), vars(glue))
+    exec(compile(LOOK, "look.py", "exec"), {"__name__": "__main__"})
+"""
+
+
+def walk():
+    """The program that looks; the steps of the glue; and before each what is shown until then."""
+    page = (ROOT / "docs" / "customizing.rst").read_text(encoding="utf-8")
+    page = page[page.index("From an empty file\n") : page.index("Shipping it\n")]
+    found = re.findall(
+        r"^\.\. code-block:: (\w+)\n(   :class: glue\n)?\n((?:   .*\n|\n)+)", page, re.MULTILINE
+    )
+    kinds = [(language, textwrap.dedent(text).strip("\n")) for language, _, text in found]
+    programs = [text for language, text in kinds if language == "python"]
+    shown = [text for language, text in kinds if language == "session"]
+    return programs[0], programs[1:], shown
+
+
+def test_glue_from_an_empty_file():
+    """Each step of the page on customizing shows what the page says."""
+    look, glue, shown = walk()
+    assert len(glue) == 6
+    assert len(shown) == 7
+    program = f"LOOK = {look!r}\nGLUE = {glue!r}\n{WALK}"
+    printed = subprocess.run(
+        [sys.executable, "-c", program, str(ROOT / "examples")],
+        cwd=str(ROOT / "examples"),
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", "NO_COLOR": "1"},
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        check=True,
+    ).stdout.replace(str(ROOT / "examples") + os.sep, "")
+    for text, step in zip(shown, printed.split(chr(12))):
+        # The numbers of tasks count on, and columns with them.
+        numbered = re.sub(r"^ +\d+ +", "N ", step, flags=re.MULTILINE)
+        for line in text.splitlines():
+            line = re.sub(r"^ *N +", "N ", line)
+            assert line.strip() in (each.strip() for each in numbered.splitlines()), step
