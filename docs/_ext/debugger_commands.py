@@ -9,10 +9,12 @@ from __future__ import annotations
 import inspect
 import pdb  # noqa: T100
 import re
+from pathlib import Path
 
 from docutils import nodes
 from docutils.parsers.rst import Directive
 
+import stackscope_pdb.commands
 from stackscope_pdb.commands.registry import commands, groups
 
 TYPED = re.compile(r"(?<!\w)'([^']+)'(?!\w)|(?<!\S)--?[a-z]\S*(?<![,.])|\b[A-Z_]{8,}=\w+")
@@ -24,6 +26,8 @@ class DebuggerCommands(Directive):
     required_arguments = 1
 
     def run(self):
+        for module in Path(stackscope_pdb.commands.__file__).parent.glob("*.py"):
+            self.state.document.settings.record_dependencies.add(str(module))
         return list(getattr(self, self.arguments[0])())
 
     def ours(self):
