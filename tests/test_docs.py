@@ -121,3 +121,48 @@ def test_glue_from_an_empty_file():
         for line in text.splitlines():
             line = re.sub(r"^ *N +", "N ", line)
             assert line.strip() in (each.strip() for each in numbered.splitlines()), step
+
+
+PROMPT = re.compile(r"\(stackscope_pdb ?[^)]*\) ")
+
+
+def session_of_the_tutorial():
+    """The commands of the tutorial, each with the lines that it shows."""
+    page = (ROOT / "docs" / "tutorial.rst").read_text(encoding="utf-8")
+    steps = []
+    for line in re.findall(r"^   (.*)\n", page[page.index("Who waits") :], re.MULTILINE):
+        if PROMPT.match(line):
+            steps.append((PROMPT.sub("", line, count=1), []))
+        else:
+            steps[-1][1].append(line)
+    return steps
+
+
+def comparable(line):
+    """A line without what differs from one version of Python or one run to the next."""
+    line = line.replace(str(ROOT) + os.sep, "").rstrip()
+    line = re.sub(r"(asyncio/\w+\.py):\d+", r"\1", line)
+    return line.partition("stack.callback(")[0]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="the example has its own task groups there")
+def test_the_tutorial_is_true():
+    steps = session_of_the_tutorial()
+    assert len(steps) == 16
+    printed = subprocess.run(
+        [
+            *(sys.executable, "-m", "stackscope", "debug", "-c", "continue"),
+            *("examples/bank.py", "--patient"),
+        ],
+        cwd=str(ROOT),
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", "COLUMNS": "88"},
+        input="".join(f"{command}\n" for command, _ in steps),
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        check=True,
+    ).stdout
+    for (command, shown), answer in zip(steps, PROMPT.split(printed)[1:]):
+        lines = [comparable(line) for line in answer.splitlines()]
+        # How a finding is put into words is tested elsewhere.
+        expected = shown[:1] if command == "why" else shown
+        assert [comparable(line) for line in expected] == lines[: len(expected)], command
