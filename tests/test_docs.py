@@ -163,6 +163,7 @@ def test_the_tutorial_is_true():
     ).stdout
     for (command, shown), answer in zip(steps, PROMPT.split(printed)[1:]):
         lines = [comparable(line) for line in answer.splitlines()]
-        # How a finding is put into words is tested elsewhere.
-        expected = shown[:1] if command == "why" else shown
-        assert [comparable(line) for line in expected] == lines[: len(expected)], command
+        if command == "why":  # how a finding is put into words is tested elsewhere
+            assert shown[0] in lines  # below a line that says that it takes long, if it does
+        else:
+            assert [comparable(line) for line in shown] == lines[: len(shown)], command
