@@ -63,7 +63,7 @@ def _show_past(debugger: Host) -> None:
     is_live = debugger.session.is_running(frame)
     lines = list(past_lines(frame, lineno, step.tb_lasti, is_live=is_live))
     if lines:
-        debugger.message(f"Open at line {lineno} when the exception came by, outermost first:")
+        debugger.message(f"Open at line {lineno} when the exception passed, outermost first:")
         debugger.show(lines)
 
 
