@@ -20,6 +20,16 @@ from stackscope_pdb.commands.registry import commands, groups
 TYPED = re.compile(r"(?<!\w)'([^']+)'(?!\w)|(?<!\S)--?[a-z]\S*(?<![,.])|\b[A-Z_]{8,}=\w+")
 
 
+def words(text):
+    """Text in which what can be typed, in quotes or an option, is marked as that."""
+    end = 0
+    for found in TYPED.finditer(text):
+        yield nodes.Text(text[end : found.start()])
+        yield nodes.literal("", found.group(1) or found.group())
+        end = found.end()
+    yield nodes.Text(text[end:])
+
+
 class DebuggerCommands(Directive):
     """A section for each group of commands: what to type, and what it does."""
 
@@ -34,7 +44,7 @@ class DebuggerCommands(Directive):
         """Our commands, in sections."""
         for title, entries in groups():
             section = nodes.section("", nodes.title("", title), ids=[nodes.make_id(title)])
-            section.append(nodes.definition_list("", *map(self.item, entries)))
+            section.append(nodes.definition_list("", *map(self.item, entries), classes=["simple"]))
             self.state.document.note_implicit_target(section)
             yield section
 
@@ -74,16 +84,7 @@ class DebuggerCommands(Directive):
             if any(line.startswith(" ") for line in lines):
                 yield nodes.literal_block("", inspect.cleandoc(block))
             else:
-                yield nodes.paragraph("", "", *self.words(" ".join(lines)))
-
-    def words(self, text):
-        """Text in which what can be typed, in quotes or an option, is marked as that."""
-        end = 0
-        for found in TYPED.finditer(text):
-            yield nodes.Text(text[end : found.start()])
-            yield nodes.literal("", found.group(1) or found.group())
-            end = found.end()
-        yield nodes.Text(text[end:])
+                yield nodes.paragraph("", "", *words(" ".join(lines)))
 
 
 def setup(app):
