@@ -164,6 +164,7 @@ def pictures(session: nox.Session) -> None:
     if not has_browser(session):
         session.error(f"This needs one of {', '.join(BROWSERS)}: install it first.")
     session.run("python", "docs/pictures.py", *session.posargs)
+    session.run("python", "docs/terminal_picture.py")
 
 
 @nox.session(python=tools_python())

@@ -24,8 +24,10 @@ extensions = [
     "stackscope_options",
 ]
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["docs.css"]
 html_title = f"stackscope {release}"
-exclude_patterns = ["_build", "_ext"]
+exclude_patterns = ["_build", "_ext", "_static"]
 highlight_language = "session"
 # Buttons copy what is typed, without the prompts before it.
 copybutton_prompt_text = r"\$ |>>> |\(stackscope_pdb[^)]*\) |In \[\d+\]: |ipdb[^>]*> "

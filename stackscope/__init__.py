@@ -15,13 +15,14 @@
   greenlet. `extract_since` and `extract_until` take parts of the current stack.
 - `extract_all` finds everything in the process that has one: event loops with their tasks, threads,
   greenlets, and what each waits for.
-- ``print()`` draws what they give. `Stack`, `Frame` and `Context`, `Snapshot`, `TaskNode` and
-  `ThreadNode` are its data; ``to_html()`` and ``to_json()`` are other forms of it.
+- `diagnose` says what is stuck, and why.
+- ``print()`` draws what they return. `Stack`, `Frame` and `Context`, `Snapshot`, `TaskNode` and
+  `ThreadNode` are the data; ``to_html()`` and ``to_json()`` are other forms of it.
 - `register` dumps all that when a signal comes, `dump_after` when a time is over.
 - `customize`, `elaborate_frame`, `unwrap_stackitem` and other hooks teach it new libraries.
-- `stackscope.lowlevel` is what it stands on.
+- `stackscope.lowlevel` has the parts that it is built from.
 
-The package `stackscope_pdb` is a debugger made of it, `stackscope_ipython` an extension of IPython.
+The package `stackscope_pdb` is a debugger built on it, `stackscope_ipython` an IPython extension.
 """
 
 from __future__ import annotations

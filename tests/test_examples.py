@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 import textwrap
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -60,10 +62,11 @@ def blocks_of_frameworks():
     """What docs/frameworks.rst shows of each program, by its name."""
     text = (ROOT / "docs" / "frameworks.rst").read_text(encoding="utf-8")
     found = re.findall(
-        r"``examples/frameworks/(\w+)\.py``.*?\.\. code-block:: text\n\n((?:   [^\n]*\n)+)",
+        r"``examples/frameworks/(\w+)\.py``.*?\.\. code-block:: session\n\n((?:   [^\n]*\n)+)",
         text,
         re.S,
     )
+    assert len(found) >= 6
     return {name: textwrap.dedent(block).splitlines() for name, block in found}
 
 
@@ -115,20 +118,21 @@ def test_service_can_be_fixed(repository):
     ]
 
 
-COMMANDS = ["continue", "tasks", "task bank-ada", "where --contexts", "ctx"]
+COMMANDS = ["continue", "tasks", "why", "task bank-ada", "where --contexts", "ctx"]
 
 
 @pytest.fixture(scope="module")
 def shown(repository):
     """What the README's first command prints, without a terminal."""
     options = [word for command in COMMANDS for word in ("-c", command)]
-    return run(repository, "-m", "stackscope", "debug", *options, "examples/bank.py")
+    program = ["examples/bank.py", "--patient"]
+    return run(repository, "-m", "stackscope", "debug", *options, *program)
 
 
 def test_readme_gives_these_commands(repository):
     readme = (repository / "README.md").read_text(encoding="utf-8")
     options = " ".join(f"-c '{each}'" if " " in each else f"-c {each}" for each in COMMANDS)
-    assert f".venv/bin/stackscope debug {options} examples/bank.py" in readme
+    assert f".venv/bin/stackscope debug {options} examples/bank.py --patient" in readme
 
 
 def test_debugger_shows_every_task_by_name(shown):
@@ -156,6 +160,12 @@ def test_nothing_that_matters_is_cut_at_80_columns(shown):
     assert " watch:" in running
 
 
+def test_debugger_names_the_culprits(shown):
+    finding = shown[shown.index("stuck: ") :]
+    assert re.search(r"^Likely deadlock: .*\(journal\)", finding, re.M)
+    assert re.search(r"^Likely deadlock: .*\(bank-ada\)", finding, re.M)
+
+
 def test_debugger_shows_lock_timeout_and_exit_stack_in_their_frames(shown):
     where = shown[shown.index("Bank.connection in __main__") : shown.index("Queue.put in asyncio")]
     connection, transfer = where.split("Bank.transfer in __main__")
@@ -170,6 +180,31 @@ def test_debugger_numbers_the_contexts_of_the_frame(shown):
     contexts = shown[shown.rindex("Active in transfer") :]
     assert re.search(r"^  1 async with timeout\(TRANSFER_TIMEOUT\):", contexts, re.M)
     assert re.search(r"^  2 async with self.lock:", contexts, re.M)
+
+
+def text_of_picture(path):
+    """The lines of text of an SVG made by docs/terminal_picture.py."""
+    picture = runpy.run_path(str(ROOT / "docs" / "terminal_picture.py"))
+    lines = []
+    for text in ET.parse(path).iter("{http://www.w3.org/2000/svg}text"):
+        line = ""
+        for span in text:
+            column = (float(span.get("x")) - picture["MARGIN"]) / picture["CHARACTER"]
+            line = line.ljust(round(column)) + span.text
+        lines.append(line)
+    return lines
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="the example has its own task groups there")
+def test_picture_of_the_readme_is_so():
+    picture = runpy.run_path(str(ROOT / "docs" / "terminal_picture.py"))
+    lines = picture["session"](NO_COLOR="1")
+    printed = [picture["SGR"].sub("", line).rstrip() for line in lines]
+    printed = [line for line in printed if not line.startswith("Searching all objects")]
+    drawn = text_of_picture(picture["PICTURE"])
+    end = drawn.index("(stackscope_pdb) why") + 2
+    assert drawn[:end] == printed[:end]
+    assert drawn[-2].strip() in (line.strip() for line in printed)  # a line to look at
 
 
 def test_room_in_the_queue_sets_the_service_going_again(repository):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from debugger_commands import words
 from docutils import nodes
 from docutils.parsers.rst import Directive
 
@@ -19,7 +20,7 @@ class StackscopeOptions(Directive):
 
     def item(self, option):
         term = nodes.term("", "", nodes.literal("", option.usage))
-        text = nodes.paragraph("", option.help)
+        text = nodes.paragraph("", "", *words(option.help))
         return nodes.definition_list_item("", term, nodes.definition("", text))
 
 

@@ -140,7 +140,7 @@ class Finding:
 class Diagnosis:
     """What `stackscope.diagnose` has found.
 
-    It holds the objects that it tells about: let go of it to let go of them.
+    It keeps the objects that it is about alive: drop it when you are done.
 
     Args:
         findings: What is stuck, the most serious first; empty for a healthy program.
@@ -215,7 +215,7 @@ class Diagnosis:
 
     @classmethod
     def from_json(cls, text: Union[str, bytes]) -> Diagnosis:
-        """Read a diagnosis that `to_json` has written, in whatever process.
+        """Read a diagnosis that `to_json` has written, in any process.
 
         Args:
             text: What `to_json` has returned, or that in UTF-8.

@@ -294,7 +294,7 @@ class ItemNode:
 class Snapshot:
     """What `extract_all` has found.
 
-    It holds the objects that it tells about: let go of it to let go of them.
+    It keeps the objects that it is about alive: drop it when you are done.
 
     Args:
         loops: The event loops and runs; those of the calling thread come first.
@@ -418,7 +418,7 @@ class Snapshot:
             show_contexts: Show the context managers that are active in each frame.
             show_hidden_frames: Also show the frames and contexts marked with ``hide``.
             max_alike: If more tasks than that have the same owner and stand at the same lines, only
-                one of them is drawn, with the numbers of the others. So it is with threads.
+                one of them is drawn, with the numbers of the others. The same goes for threads.
                 ``None`` draws all.
             overview: Begin with what each task and thread does and waits for, and where.
             stacks: Draw the stacks.
@@ -531,7 +531,7 @@ class Snapshot:
 
     @classmethod
     def from_json(cls, text: Union[str, bytes]) -> Snapshot:
-        """Read a snapshot that `to_json` has written, in whatever process.
+        """Read a snapshot that `to_json` has written, in any process.
 
         It is drawn as the original one is, with the same options. In place of frames, tasks and
         other objects there is what is known of them.

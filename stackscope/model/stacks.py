@@ -203,7 +203,7 @@ class Stack:
 
     @classmethod
     def from_json(cls, text: Union[str, bytes]) -> Stack:
-        """Read a stack that `to_json` has written, in whatever process.
+        """Read a stack that `to_json` has written, in any process.
 
         It is drawn as the original one is. In place of frames, tasks and other objects there is
         what is known of them.
@@ -365,7 +365,7 @@ class Context:
         hide: Leave it out when the stack is drawn.
 
     Attributes:
-        is_past: Whether it was active when an exception came by, rather than now. Not compared.
+        is_past: Whether it was active when an exception passed, rather than now. Not compared.
     """
 
     is_past = False

@@ -32,8 +32,8 @@ def ctx(debugger: Host, argument: str) -> None:
     With such a number, move into that context: into the frames of its
     @contextmanager function, or to the child task. 'unfocus' leads back.
 
-    In the frames of an exception, show which blocks were open when it
-    came by. Their context managers have been left since.
+    In the frames of an exception, show the blocks that were open when it
+    passed. Their context managers have been left since.
     """
     path = single(argument.split(), "number")
     nodes = _numbered(debugger)
@@ -63,7 +63,7 @@ def _show_past(debugger: Host) -> None:
     is_live = debugger.session.is_running(frame)
     lines = list(past_lines(frame, lineno, step.tb_lasti, is_live=is_live))
     if lines:
-        debugger.message(f"Open at line {lineno} when the exception came by, outermost first:")
+        debugger.message(f"Open at line {lineno} when the exception passed, outermost first:")
         debugger.show(lines)
 
 

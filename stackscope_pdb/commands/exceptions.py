@@ -30,9 +30,9 @@ def _complete(debugger: Host, _text: str) -> List[str]:
 def exceptions(debugger: Host, argument: str) -> None:
     """exceptions [NUMBER]
 
-    In post-mortem debugging, show all exceptions that belong to the one
-    that is looked at: those it was raised from or during, and below an
-    exception group the ones in it. Each has a number.
+    In post-mortem debugging, show all exceptions that belong to the
+    current one: those it was raised from or during, and below an
+    exception group those in it. Each has a number.
 
     With a number, show that exception, and go to the innermost of its
     frames that is yours.

@@ -40,17 +40,17 @@ def where(debugger: Host, argument: str) -> None:
 
     With --contexts, or -c, show every frame's active context managers.
 
-    Frames of libraries, of event loops, of the debugger, and such as
-    are marked as hidden are folded, and so is the middle of a very deep
-    stack; the line that stands for them says how many. With --hidden,
-    show them. Frames at the same line in a row are shown once.
+    Frames of libraries, of event loops and of the debugger are folded,
+    and so are those marked as hidden, and the middle of a very deep
+    stack. A line in their place says how many. --hidden shows them.
+    Frames in a row that are at the same line are shown once.
 
     A library's frame is shown if you are in that library, and with
     --contexts if it holds a context manager of yours. See 'skip'.
 
     From Python 3.14 on, N limits the frames: 0 is the current one, 3
-    are the three most recent ones, -3 the three oldest ones. Before,
-    it does nothing, as in pdb.
+    are the three most recent ones, -3 the three oldest ones. In older
+    versions it does nothing, as in pdb.
     """
     options, rest = options_and_rest(argument, WHERE_OPTIONS)
     word = single(rest, "number of frames")
@@ -128,7 +128,7 @@ def _complete_frame(debugger: Host, text: str) -> List[str]:
 def frame(debugger: Host, argument: str) -> None:
     """frame [NUMBER]
 
-    Go to the frame that has this number in 'where', also if it is
+    Go to the frame that has this number in 'where', even if it is
     folded there. A negative number counts from the innermost frame.
     Without a number, show the current frame.
     """
@@ -204,10 +204,10 @@ def _complete_skip(_debugger: Host, _text: str) -> List[str]:
 def skip(debugger: Host, argument: str) -> None:
     """skip [on | off]
 
-    Pass over the code of libraries, which is the default, or don't: be
-    they installed ones or the standard one. While it is on, 'step' goes
-    on until it comes to a line of yours, 'where' folds their frames,
-    and 'up' and 'down' skip these.
+    Pass over the code of libraries, installed ones and the standard one
+    alike. That is the default. While it is on, 'step' goes on until it
+    comes to a line of yours, 'where' folds the frames of libraries, and
+    'up' and 'down' skip them.
 
     A breakpoint in a library, or a call of breakpoint() there, stops
     all the same. The library that you are in, by a stop or by 'frame

@@ -69,6 +69,19 @@ class Command:
 
 _table: Dict[str, Command] = {}
 
+GROUPS: Tuple[Tuple[str, Tuple[str, ...]], ...] = (
+    ("What is stuck", ("why",)),
+    ("Tasks and threads", ("tasks", "threads", "stacks")),
+    ("Frames and context managers", ("frames", "contexts", "exceptions")),
+    ("Objects", ("about",)),
+    ("Where to stop", ("watching",)),
+    ("Source code", ("sticky", "edit")),
+)
+"""What lists of all commands are divided into: titles, and the modules of the commands."""
+
+OTHERS = "More"
+"""The title above commands of other modules."""
+
 
 def command(
     brief: str,
@@ -96,6 +109,20 @@ def find(name: str) -> Optional[Command]:
 def commands() -> Iterator[Command]:
     """All commands."""
     return (entry for name, entry in _table.items() if name == entry.name)
+
+
+def groups() -> Iterator[Tuple[str, List[Command]]]:
+    """All commands in groups, each with its title."""
+    by_module: Dict[str, List[Command]] = {}
+    for entry in commands():
+        by_module.setdefault(entry.module, []).append(entry)
+    for title, modules in GROUPS:
+        found = [entry for module in modules for entry in by_module.pop(module, ())]
+        if found:
+            yield title, found
+    others = [entry for entries in by_module.values() for entry in entries]
+    if others:
+        yield OTHERS, others
 
 
 # --------------------------------------------------------------------- dispatch
@@ -156,23 +183,13 @@ def complete(host: Host, name: str, text: str, line: str, begidx: int) -> List[s
     return [item[len(before) :] for item in found if item.startswith(before + text)]
 
 
-GROUPS = (
-    ("Tasks, threads, and why they are stuck", ("tasks", "threads", "why")),
-    ("Stacks and source", ("frames", "stacks", "sticky", "edit")),
-    ("Context managers, exceptions and values", ("contexts", "exceptions", "about")),
-    ("When to stop", ("watching",)),
-)
-"""The commands as ``help`` groups them: a title, and the modules that they are in."""
-
-
 def overview() -> Iterator[str]:
-    """All commands with what they do, a line each, in groups with a title."""
+    """All commands with what they do, a line each, below the titles of their groups."""
     width = max(len(entry.usage) for entry in commands())
-    for title, modules in GROUPS:
+    for title, entries in groups():
         yield f"{title}:"
-        for entry in sorted(commands(), key=lambda entry: entry.name):
-            if entry.module in modules:
-                yield f"  {entry.usage.ljust(width)}  {entry.brief}"
+        for entry in entries:
+            yield f"  {entry.usage.ljust(width)}  {entry.brief}"
 
 
 def install(cls: type) -> None:

@@ -28,13 +28,13 @@ def sticky(debugger: Host, argument: str) -> None:
 
     From now on, draw the code around the current line at each stop,
     and when you go to another frame. Breakpoints are marked by 'B'. In
-    a terminal, the drawing before that is taken off the screen, and
-    what the program prints stays. LINES sets how many lines; the default is STACKSCOPE_PDB_CONTEXT,
-    or 15.
+    a terminal, the previous drawing is taken off the screen; what the
+    program prints stays. LINES sets how many lines are drawn; the
+    default is STACKSCOPE_PDB_CONTEXT, or 15.
 
-    Without an argument, begin if it is off, and end if it is on.
-    STACKSCOPE_PDB_STICKY=1 in the environment begins with it, and so
-    does 'sticky on' in '.pdbrc'.
+    Without an argument, switch it on or off. STACKSCOPE_PDB_STICKY=1 in
+    the environment begins with 'on', and so does 'sticky on' in
+    '.pdbrc'.
     """
     count = _wanted(single(argument.split(), "number of lines"))
     settings.set_sticky(count)

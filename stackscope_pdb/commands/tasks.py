@@ -34,19 +34,19 @@ def tasks(debugger: Host, argument: str) -> None:
     Show all tasks in the process, those of asyncio, trio and other known
     libraries, as one tree: each with its number, its name, the innermost
     line of your code that it is at, and what it waits for: for how long,
-    and which tasks hold the lock, where that can be known. A task stands
-    under the 'async with' of the task group or nursery that owns it.
+    and who holds the lock, where that can be known. A task stands under
+    the 'async with' of the task group or nursery that owns it.
 
     More than five tasks with the same stack become one row.
 
-    A '!' marks what is stuck, as far as the waits alone show that, and
-    the last line says who that is: 'why' tells more.
+    A '!' marks what is stuck, as far as the waits alone show it, and
+    the last line names it. 'why' looks deeper.
 
-    Greenlets follow in a table of their own, but for those in which a
-    task runs its code: they are parts of that task.
+    Greenlets follow in a table of their own. One in which a task runs
+    its code is a part of that task.
 
-    With FILTER, show only the tasks and greenlets that it finds, and
-    those above them, which say 'no match':
+    With FILTER, show only the tasks and greenlets that match, and those
+    above them, marked 'no match':
 
       WORD          is in the name, the state or a place, in any case
       name:WORD     is in the name, or in what the task is about
@@ -60,10 +60,10 @@ def tasks(debugger: Host, argument: str) -> None:
       age>30        is older than 30 seconds; so do <, >=, <=, 5m, 1h
       stuck         is known to be stuck
 
-    Words beside each other all have to fit. 'and', 'or', 'not' and
-    parentheses combine them. name:=WORD is the whole name, a * stands
-    for anything, and quotes keep "what has spaces" together. Ages are
-    known once the program has called stackscope.clock.install().
+    Several words must all match. 'and', 'or', 'not' and parentheses
+    combine them. name:=WORD is the whole name, a * stands for anything,
+    and quotes keep "what has spaces" together. Ages are known once the
+    program has called stackscope.clock.install().
     """
     from stackscope.render.diagnosis import stuck_line
     from stackscope.render.items import item_lines
@@ -105,8 +105,8 @@ def task(debugger: Host, argument: str) -> None:
     frames, and the prompt shows its name. 'unfocus' leads back.
 
     NUMBER is the one that 'tasks' shows. If a task's name is a number,
-    '#3' is the number 3. A part of a name will do, if only one task has
-    it, and so will the function that only one task stands in.
+    '#3' is the number 3. A part of a name is enough if only one task has
+    it, and so is the name of a function that only one task is in.
     """
     if not argument:
         raise CommandError("Which task? Give the number or the name that 'tasks' shows.")

@@ -37,15 +37,15 @@ def threads(debugger: Host, argument: str) -> None:
     If it waits for a lock, that says which thread has it, or which
     task, where that can be known.
 
-    Other threads go on while the prompt waits, until they stop, too:
-    'stopped, waiting' are those that get the prompt next, in the order
-    of their stops, as soon as this one goes on.
+    Other threads go on while the prompt waits, until they stop, too.
+    Those marked 'stopped, waiting' get the prompt next, in the order of
+    their stops, as soon as this one goes on.
 
     More than five threads with the same stack become one row. A '!'
     marks what is stuck, as far as the waits alone show that.
 
-    With FILTER, show only the threads that it finds: 'help tasks' tells
-    what may be written there.
+    With FILTER, show only the threads that match. 'help tasks' describes
+    filters.
     """
     from stackscope import Snapshot
     from stackscope.render.stuck import stuck_by
@@ -72,12 +72,12 @@ def thread(debugger: Host, argument: str) -> None:
     """thread NUMBER | NAME
 
     Move into the frames of a thread, as they are at this moment. The
-    thread itself goes on, unless it is stopped, too: do it again for
-    newer ones. 'unfocus' leads back.
+    thread itself goes on, unless it is stopped, too; repeat the command
+    to see where it is then. 'unfocus' leads back.
 
     NUMBER is the one that 'threads' shows. If a thread's name is a
-    number, '#3' is the number 3. A part of a name will do, if only one
-    thread has it, and so will the function that only one stands in.
+    number, '#3' is the number 3. A part of a name is enough if only one
+    thread has it, and so is the name of a function that only one is in.
     """
     if not argument:
         raise CommandError("Which thread? Give the number or the name that 'threads' shows.")

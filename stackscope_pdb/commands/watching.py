@@ -44,15 +44,15 @@ def catch(debugger: Host, argument: str) -> None:
     'catch app.Error, OSError'. Without arguments, list them. 'catch off'
     ends it, for all or for those named.
 
-    It stops once, in the frame that raises, and not again in those that
-    the exception comes by. What a library raises stops it where it comes
-    into your code, if it does; 'down' leads to where that was raised.
-    After 'skip off' it stops there. The exceptions by which iterators end
-    are meant only if they are named. All threads are watched, with their
-    tasks; before Python 3.12 the thread that was stopped, and those that
-    begin later. A class that isn't there yet is known by its name.
-    Before Python 3.12 the program runs slower meanwhile. In IPython and
-    pytest it ends with the cell or the test.
+    The program stops once, in the frame that raises, and not again in
+    those that the exception passes. What a library raises stops it where
+    that reaches your code, if it does; 'down' leads to where it was
+    raised. After 'skip off' it stops there. StopIteration and the like
+    count only if they are named. All threads are watched, with their
+    tasks; before Python 3.12 only the thread that was stopped, and those
+    that begin later. A class that doesn't exist yet is known by its
+    name. Before Python 3.12 the program runs slower meanwhile. In
+    IPython and pytest it ends with the cell or the test.
     """
     if debugger.is_post_mortem:
         raise CommandError("'catch' needs a program that goes on, and this one has ended.")
@@ -166,15 +166,15 @@ def _value(debugger: Host, name: str) -> Any:
 def watch(debugger: Host, argument: str) -> None:
     """watch [EXPRESSION | off [EXPRESSION]]
 
-    From now on, stop when EXPRESSION has another value than before, and
-    show both. It is evaluated in the current frame, before each line of
-    that, until the frame ends. Without arguments, list what is watched.
+    From now on, stop when the value of EXPRESSION changes, and show both
+    values. It is evaluated in the current frame, before each line, until
+    the frame ends. Without arguments, list what is watched.
     'watch off' ends it, for all or for one expression.
 
-    Values are the same if their types and their repr() are, up to
-    10,000 characters, and the length if it is a list, dict and the like.
-    So what changes inside of a list is noticed; of an object whose
-    repr() doesn't show its attributes, watch these: 'watch x.count'.
+    Two values are the same if their types are, and their repr() up to
+    10,000 characters, and the lengths of lists, dicts and the like. So a
+    change inside of a list is noticed. If an object's repr() doesn't
+    show its attributes, watch those: 'watch x.count'.
     """
     watched = debugger.watched
     word, _, rest = argument.partition(" ")

@@ -32,13 +32,13 @@ def why(debugger: Host, argument: str) -> None:
     Show what can never go on by itself: tasks, threads and greenlets
     that wait for each other in a circle (deadlock), or for what nothing
     alive can end (abandoned), and event loops whose thread stands in a
-    call that blocks. Each with the lines to look at, and how many only
-    wait behind. What is not said to be likely is proved: such a wait
-    ends only if it is cancelled, or fails.
+    call that blocks. Each finding names the lines to look at, and how
+    many only wait behind it. A finding that isn't called likely is
+    proved: such a wait ends only if it is cancelled, or fails.
 
-    Where the waits alone can't decide, all objects of the process are
-    searched, which takes some seconds for a million of them. Ctrl-C
-    leaves that out.
+    If the waits alone don't decide it, all objects of the process are
+    searched, which takes some seconds per million objects. Ctrl-C skips
+    the search.
 
     With the number or name of a task that 'tasks' shows: the chain from
     that task to what could end its wait.

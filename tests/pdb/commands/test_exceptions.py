@@ -124,7 +124,7 @@ def test_every_exception_of_a_group_and_of_a_chain_can_be_selected(scripted):
     assert "collect()" in replies[10]
     assert replies[11] == (
         "main has ended: no context manager is active in it any more.\n"
-        f"Open at line {main.__code__.co_firstlineno + 5} when the exception came by, "
+        f"Open at line {main.__code__.co_firstlineno + 5} when the exception passed, "
         "outermost first:\n"
         f"  with lease():  # (line {main.__code__.co_firstlineno + 4}), past"
     )

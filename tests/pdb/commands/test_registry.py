@@ -25,7 +25,7 @@ class TestHelp:
         session.stop()
         for name in ("where", "ctx", "tasks", "task ", "unfocus", "frame"):
             assert f"  {name}" in session.replies[0]
-        assert "\nWhen to stop:\n  catch" in session.replies[0]
+        assert "\nWhere to stop:\n  " in session.replies[0]
         grouped = [module for _, modules in registry.GROUPS for module in modules]
         assert {entry.module for entry in registry.commands()} == set(grouped)
 
