@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     from stackscope.model.snapshot import Node
 
+    Progress = Optional[Callable[[float], object]]
+
 __all__ = ["search"]
 
 OURS = (
@@ -58,12 +60,15 @@ OURS = (
 )
 """What only tells of the program. That it refers to something doesn't keep that going."""
 
+SHARE_OF_NEARBY = 0.2
+"""How far the work is done before the whole heap is followed, if it has to be."""
+
 
 def search(
     liveness: Liveness,
     undecided: Sequence[Node],
     nodes: Sequence[Node],
-    progress: Optional[Callable[[float], object]],
+    progress: Progress,
 ) -> None:
     """Make live what can be woken by something live.
 
@@ -93,12 +98,21 @@ def search(
     stuck = [node for node in nodes if liveness.is_stuck(node)]
     closed.update(id(obj) for node in stuck for obj in _parts_of(node))
     tasks = map(object_of, stuck)
-    nearby = BackToRoots(wakers, tasks, closed, silent, OURS, progress)
+    nearby = BackToRoots(wakers, tasks, closed, silent, OURS, _part(progress, 0.0, SHARE_OF_NEARBY))
     wakers.clear()  # a reference of ours would count as one of the program
     _settle(liveness, by_waker, nodes, nearby)
     if nearby.has_given_up:
         left = {key for key, some in by_waker.items() if any(map(liveness.is_stuck, some))}
-        _settle(liveness, by_waker, nodes, Reachable(left, closed, silent, OURS, progress))
+        rest = _part(progress, SHARE_OF_NEARBY, 1.0)
+        _settle(liveness, by_waker, nodes, Reachable(left, closed, silent, OURS, rest))
+
+
+def _part(progress: Progress, first: float, last: float) -> Progress:
+    """What tells of the progress of a part of the work."""
+    if progress is None:
+        return None
+    tell = progress
+    return lambda share: tell(first + (last - first) * share)
 
 
 def _settle(
