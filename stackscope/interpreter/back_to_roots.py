@@ -29,6 +29,7 @@ from stackscope.interpreter.heap import (
     referents,
     referrers_but_tuples,
 )
+from stackscope.safe.objects import mro_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -259,7 +260,8 @@ class BackToRoots:
         for key in batch:
             if key not in self._closed and weakref.getweakrefcount(self._objects[key]):
                 for reference in weakref.getweakrefs(self._objects[key]):
-                    if isinstance(reference, weakref.ref):
+                    # A proxy would ask what it stands for.
+                    if any(base is weakref.ref for base in mro_of(type(reference))):
                         self._lead(reference, {key})
 
     def _lead(self, source: object, targets: Set[int]) -> None:
