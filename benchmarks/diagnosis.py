@@ -50,16 +50,16 @@ class Plain:
         self.numbers = [number]
 
 
+HEAP = []
 KNOWN = []
-"""What can be reached from a module."""
+"""What can be reached from a module: objects that only are there, and what tasks wait for."""
 
 
 def heap_of(count):
     """So many objects that the collector knows, in a list."""
     before = len(gc.get_objects())
-    Plain.kept = kept = []
     while len(gc.get_objects()) - before < count:
-        kept += [Plain(number) for number in range(count // 10)]
+        HEAP.extend([Plain(number) for number in range(count // 10)])
 
 
 def tasks_lost(count):

@@ -226,8 +226,8 @@ def diagnose(
         snapshot: What to look at; ``None`` takes a snapshot now. One that was read from a file is
             judged by its graph of waits alone.
         deep: Where the graph of waits can't decide, search the heap for whoever could end a wait.
-            That takes some seconds for a million objects. It needs CPython with its global
-            interpreter lock.
+            That takes as long as some collections; for a million objects some seconds if much
+            waits for different things. It needs CPython with its global interpreter lock.
         progress: Called now and then during the search, with how much of it is done, from 0 to 1.
             It may raise an exception to end it.
 

@@ -257,7 +257,7 @@ class BackToRoots:
         new = [one for one in new if one is not self._objects]
         for _ in range(depth):
             inside: Dict[int, object] = {}
-            for part in in_batches(new, AT_ONCE):
+            for _, part in in_batches(new, AT_ONCE):
                 refs = referents(part, self._modules)
                 self._references += len(refs)
                 some = list(compress(refs, map(is_, map(type, refs), repeat(tuple))))
@@ -272,7 +272,7 @@ class BackToRoots:
     def _add_source(self, source: object, batch: Sequence[int], counts: Counter[int]) -> None:
         """Take note of what an object refers to."""
         hits: Counter[int] = Counter()
-        for part in in_batches(referents([source], self._modules), REFERENCES_AT_ONCE):
+        for _, part in in_batches(referents([source], self._modules), REFERENCES_AT_ONCE):
             hits.update(filter(self._objects.__contains__, map(id, part)))
             self._references += len(part)
         self._references += REFERENCES_OF_A_CALL

@@ -171,10 +171,10 @@ def referents(objects: Sequence[object], modules: Set[int]) -> List[object]:
     return found
 
 
-def in_batches(objects: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    """Some objects after the other: other threads run between two batches."""
+def in_batches(objects: Sequence[T], size: int) -> Iterator[Tuple[int, Sequence[T]]]:
+    """Some objects after the other, with the place of the first one. Others run between two."""
     for start in range(0, len(objects), size):
-        yield objects[start : start + size]
+        yield start, objects[start : start + size]
 
 
 def _search(test: Callable[[Iterator[object]], Iterable[object]]) -> List[object]:

@@ -29,7 +29,13 @@ from types import TracebackType
 
 from stackscope.interpreter.facts import IS_CPYTHON, has_gil
 from stackscope.interpreter.finalizers import Finalizers, proxies_of
-from stackscope.interpreter.heap import all_but_tuples, module_types, referents, subclasses
+from stackscope.interpreter.heap import (
+    all_but_tuples,
+    in_batches,
+    module_types,
+    referents,
+    subclasses,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,13 +43,11 @@ if TYPE_CHECKING:
         Callable,
         Dict,
         Iterable,
-        Iterator,
         List,
         Mapping,
         Optional,
         Sequence,
         Set,
-        Tuple,
     )
 
     Progress = Optional[Callable[[float], object]]
@@ -138,9 +142,11 @@ class Reachable:
         """
         held = self._held()
         finalizers = Finalizers()
-        for obj in list(self._left.values()):
-            if id(obj) not in held and finalizers.has(obj):
-                self._reach([obj])
+        for number, some in in_batches(list(self._left.values()), BATCH):
+            for obj in some:
+                if id(obj) not in held and finalizers.has(obj):
+                    self._reach([obj])
+            self._report(2, number)
         reached = self.follow()
         with_proxy = [obj for obj in self._left.values() if proxies_of(obj)]
         while True:
@@ -183,8 +189,8 @@ class Reachable:
             counts.update(ids)
         batch: Sequence[object] = ()
         refs: Sequence[object] = ()
-        for number, batch in _in_batches(objects):
-            for _, refs in _in_batches(referents(batch, self._modules), MOST_REFERENCES):
+        for number, batch in in_batches(objects, BATCH):
+            for _, refs in in_batches(referents(batch, self._modules), MOST_REFERENCES):
                 counts.update(map(id, refs))
             self._report(0, number)
         refs = ()  # one more reference to each of them, which would make it a root
@@ -193,7 +199,7 @@ class Reachable:
         spare = dict(zip(map(id, probe), probe))
         most = _beyond(probe[:], [0])[0]
         roots: List[object] = []
-        for number, batch in _in_batches(objects):
+        for number, batch in in_batches(objects, BATCH):
             explained = map(counts.get, map(id, batch), repeat(0))
             beyond = _beyond(batch, explained)
             roots += compress(batch, map(most.__lt__, beyond))
@@ -205,7 +211,7 @@ class Reachable:
         self._wanted.intersection_update(known)
         for key in self._closed - self._wanted:
             known.pop(key, None)
-        for _, batch in _in_batches(objects):
+        for _, batch in in_batches(objects, BATCH):
             passive = map(self._passive.__contains__, map(id, map(type, batch)))
             for key in list(map(id, compress(batch, passive))):
                 known.pop(key, None)
@@ -224,7 +230,7 @@ class Reachable:
         tuples: List[object] = []
         while new:
             found: Dict[int, object] = {}
-            for number, batch in _in_batches(new):
+            for number, batch in in_batches(new, BATCH):
                 known.update(zip(map(id, batch), batch))
                 refs = referents(batch, self._modules)
                 some = list(compress(refs, map(is_, map(type, refs), repeat(tuple))))
@@ -252,7 +258,7 @@ class Reachable:
                 self._reach([target])
 
     def _reach(self, objects: Sequence[object], *, is_silent: bool = False) -> None:
-        for _, batch in _in_batches(objects, MOST_REFERENCES):
+        for _, batch in in_batches(objects, MOST_REFERENCES):
             self._reach_some(map(id, batch), is_silent=is_silent)
 
     def _reach_some(self, ids: Iterable[int], *, is_silent: bool) -> None:
@@ -284,6 +290,7 @@ class Reachable:
             hits = set(filter(left.__contains__, map(id, referents(batch, self._modules))))
             hits -= held
             held |= hits
+            self._report(2, len(held))
             todo += map(left.__getitem__, hits)
         return held
 
@@ -292,14 +299,6 @@ class Reachable:
             first, last = SHARES[step : step + 2]
             share = min(number / (len(self._objects) + 1), 1.0)
             self._progress(first + (last - first) * share)
-
-
-def _in_batches(
-    objects: Sequence[object], size: int = BATCH
-) -> Iterator[Tuple[int, Sequence[object]]]:
-    """Some objects after the other, with the place of the first one."""
-    for start in range(0, len(objects), size):
-        yield start, objects[start : start + size]
 
 
 def _beyond(batch: Sequence[object], explained: Iterable[int]) -> List[int]:

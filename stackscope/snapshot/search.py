@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from stackscope.model.snapshot import Node
     from stackscope.snapshot.needs import Vertex
 
+    Progress = Optional[Callable[[float], object]]
+
 __all__ = ["search"]
 
 OURS = (
@@ -61,13 +63,21 @@ OURS = (
 )
 """What only tells of the program. That it refers to something doesn't keep that going."""
 
+SHARE_OF_NEARBY = 0.2
+"""How far the work is done before the whole heap is followed, if it has to be."""
+
 
 def search(
     liveness: Liveness,
     wakers: Mapping[int, Sequence[int]],
     nodes: Sequence[Node],
+<<<<<<< HEAD
     progress: Optional[Callable[[float], object]],
 ) -> List[Vertex]:
+=======
+    progress: Progress,
+) -> None:
+>>>>>>> cost
     """Make live what can be woken by something live.
 
     Args:
@@ -95,6 +105,7 @@ def search(
     task = None
     stuck = [node for node in nodes if liveness.is_stuck(node)]
     closed.update(id(obj) for node in stuck for obj in _parts_of(node))
+<<<<<<< HEAD
     # The frames of a thread that runs a loop go on, whatever the task that it is for waits for.
     waiting = [node for node in stuck if node.waiting is not None]
     hidden = Hidden([node for node in waiting if not isinstance(node, TaskNode)])
@@ -109,6 +120,24 @@ def search(
         wanted = {key for key, some in by_waker.items() if any(map(liveness.is_stuck, some))}
     whole = Reachable(wanted, closed, silent, OURS, hidden.references, progress)
     return _spread(liveness, whole, by_waker, nodes)
+=======
+    tasks = map(object_of, stuck)
+    nearby = BackToRoots(wakers, tasks, closed, silent, OURS, _part(progress, 0.0, SHARE_OF_NEARBY))
+    wakers.clear()  # a reference of ours would count as one of the program
+    _settle(liveness, by_waker, nodes, nearby)
+    if nearby.has_given_up:
+        left = {key for key, some in by_waker.items() if any(map(liveness.is_stuck, some))}
+        rest = _part(progress, SHARE_OF_NEARBY, 1.0)
+        _settle(liveness, by_waker, nodes, Reachable(left, closed, silent, OURS, rest))
+
+
+def _part(progress: Progress, first: float, last: float) -> Progress:
+    """What tells of the progress of a part of the work."""
+    if progress is None:
+        return None
+    tell = progress
+    return lambda share: tell(first + (last - first) * share)
+>>>>>>> cost
 
 
 def _objects_among(keys: Set[int], nodes: Sequence[Node]) -> Iterator[object]:

@@ -1,0 +1,178 @@
+"""What a diagnosis costs: it grows with the program, and no faster, and lets others run."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+
+import pytest
+
+import stackscope
+from stackscope.interpreter import back_to_roots
+from stackscope.interpreter.reachable import counts_references
+
+pytestmark = pytest.mark.skipif(not counts_references(), reason="the heap isn't searched")
+
+MOST_GROWTH = 6.0
+"""How much longer it may take for four times as much: what isn't linear takes 16 times as long."""
+
+KNOWN = []
+
+
+def alike(count):
+    return [asyncio.ensure_future(KNOWN[0].wait()) for _ in range(count)]
+
+
+def gathered(count):
+    async def gathers():
+        await asyncio.gather(*alike(count))
+
+    return [asyncio.ensure_future(gathers())]
+
+
+def chained(count):
+    async def awaits(task):
+        await task
+
+    tasks = alike(1)
+    for _ in range(count):
+        tasks.append(asyncio.ensure_future(awaits(tasks[-1])))
+    return tasks
+
+
+def lost(count):
+    """All of them are one finding."""
+    return [asyncio.ensure_future(asyncio.Event().wait()) for _ in range(count)]
+
+
+def locked(count):
+    """Pairs that are stuck: as many findings."""
+
+    async def enters(first, second):
+        async with first:
+            await asyncio.sleep(0)
+            async with second:
+                pass
+
+    tasks = []
+    for _ in range(count // 2):
+        a, b = asyncio.Lock(), asyncio.Lock()
+        tasks += [asyncio.ensure_future(enters(a, b)), asyncio.ensure_future(enters(b, a))]
+    return tasks
+
+
+def in_asyncio(start, count, look):
+    """What ``look()`` gives while the tasks of ``start(count)`` wait."""
+
+    async def main():
+        KNOWN[:] = [asyncio.Event()]
+        tasks = start(count)
+        for _ in range(4):
+            await asyncio.sleep(0)
+        result = look()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return result
+
+    return asyncio.run(main())
+
+
+def in_threads(count, look):
+    """The same while threads wait for a lock that another one has."""
+    lock, all_wait = threading.Lock(), threading.Barrier(count + 1)
+
+    def waits():
+        all_wait.wait()
+        with lock:
+            pass
+
+    threads = [threading.Thread(target=waits) for _ in range(count)]
+    with lock:
+        for thread in threads:
+            thread.start()
+        all_wait.wait()
+        result = look()
+    for thread in threads:
+        thread.join()
+    return result
+
+
+def seconds():
+    """The seconds of the processor that a diagnosis takes; the shortest of several."""
+    snapshot = stackscope.extract_all()
+    times = []
+    for _ in range(3):
+        start = time.thread_time()
+        stackscope.diagnose(snapshot)
+        times.append(time.thread_time() - start)
+    return min(times)
+
+
+@pytest.mark.parametrize("start", [alike, gathered, chained, lost, locked])
+def test_it_grows_with_the_tasks_and_no_faster(start):
+    few, many = (in_asyncio(start, count, seconds) for count in (40, 160))
+    assert many < MOST_GROWTH * few
+
+
+def test_it_grows_with_the_threads_and_no_faster():
+    few, many = (in_threads(count, seconds) for count in (8, 32))
+    assert many < MOST_GROWTH * few
+
+
+@pytest.fixture
+def many_objects():
+    """Enough of them to see how long each step takes."""
+    return [[number] for number in range(40_000)]
+
+
+@pytest.mark.parametrize("calls", [back_to_roots.MOST_CALLS, 1])
+def test_progress_is_told_at_short_intervals(calls, monkeypatch, many_objects):
+    """By the processor's time of this thread: a busy machine only adds to others."""
+    monkeypatch.setattr(back_to_roots, "MOST_CALLS", calls)  # 1: the whole heap is followed
+    moments = []
+
+    def look():
+        moments.append(time.thread_time())
+        diagnosis = stackscope.diagnose(progress=told.append)
+        moments.append(time.thread_time())
+        return diagnosis
+
+    class Told(list):
+        def append(self, share):
+            moments.append(time.thread_time())
+            super().append(share)
+
+    told = Told()
+    (finding,) = in_asyncio(lost, 1, look).findings
+    assert finding.certain
+    assert all(0 <= share <= 1 for share in told)
+    steps = [after - before for before, after in zip(moments, moments[1:])]
+    assert max(steps) < 0.5
+
+
+@pytest.mark.skipif(not hasattr(time, "pthread_getcpuclockid"), reason="no clock of a thread")
+def test_no_step_keeps_other_threads_from_running_for_long(many_objects):
+    """So much of this thread's time goes by between two moments of another one."""
+    stretches = [longest_stretch() for _ in range(2)]
+    assert min(stretches) < 0.1
+
+
+def longest_stretch():
+    """The longest time of this thread's own in which another one, which is ready, didn't run."""
+    clock = time.pthread_getcpuclockid(threading.get_ident())
+    moments, ended = [], threading.Event()
+
+    def watch():
+        while not ended.is_set():
+            moments.append(time.clock_gettime(clock))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        in_asyncio(lost, 1, stackscope.diagnose)
+    finally:
+        ended.set()
+        watcher.join()
+    return max(after - before for before, after in zip(moments, moments[1:]))
