@@ -71,13 +71,8 @@ def search(
     liveness: Liveness,
     wakers: Mapping[int, Sequence[int]],
     nodes: Sequence[Node],
-<<<<<<< HEAD
-    progress: Optional[Callable[[float], object]],
-) -> List[Vertex]:
-=======
     progress: Progress,
-) -> None:
->>>>>>> cost
+) -> List[Vertex]:
     """Make live what can be woken by something live.
 
     Args:
@@ -105,30 +100,21 @@ def search(
     task = None
     stuck = [node for node in nodes if liveness.is_stuck(node)]
     closed.update(id(obj) for node in stuck for obj in _parts_of(node))
-<<<<<<< HEAD
     # The frames of a thread that runs a loop go on, whatever the task that it is for waits for.
     waiting = [node for node in stuck if node.waiting is not None]
     hidden = Hidden([node for node in waiting if not isinstance(node, TaskNode)])
     wanted = set(by_waker)
     if not hidden.references:  # only the other way is told of these
-        nearby = BackToRoots(
-            _objects_among(wanted, stuck), map(object_of, stuck), closed, silent, OURS, progress
-        )
+        objects = _objects_among(wanted, stuck)
+        part = _part(progress, 0.0, SHARE_OF_NEARBY)
+        nearby = BackToRoots(objects, map(object_of, stuck), closed, silent, OURS, part)
         found = _spread(liveness, nearby, by_waker, nodes)
         if not nearby.has_given_up:
             return found
         wanted = {key for key, some in by_waker.items() if any(map(liveness.is_stuck, some))}
+        progress = _part(progress, SHARE_OF_NEARBY, 1.0)
     whole = Reachable(wanted, closed, silent, OURS, hidden.references, progress)
     return _spread(liveness, whole, by_waker, nodes)
-=======
-    tasks = map(object_of, stuck)
-    nearby = BackToRoots(wakers, tasks, closed, silent, OURS, _part(progress, 0.0, SHARE_OF_NEARBY))
-    wakers.clear()  # a reference of ours would count as one of the program
-    _settle(liveness, by_waker, nodes, nearby)
-    if nearby.has_given_up:
-        left = {key for key, some in by_waker.items() if any(map(liveness.is_stuck, some))}
-        rest = _part(progress, SHARE_OF_NEARBY, 1.0)
-        _settle(liveness, by_waker, nodes, Reachable(left, closed, silent, OURS, rest))
 
 
 def _part(progress: Progress, first: float, last: float) -> Progress:
@@ -137,7 +123,6 @@ def _part(progress: Progress, first: float, last: float) -> Progress:
         return None
     tell = progress
     return lambda share: tell(first + (last - first) * share)
->>>>>>> cost
 
 
 def _objects_among(keys: Set[int], nodes: Sequence[Node]) -> Iterator[object]:
