@@ -172,7 +172,7 @@ def test_the_files_where_to_change_things_exist():
     rows = [row for row in table.splitlines() if row.startswith("| ")][1:]
     assert len(rows) >= 20
     for row in rows:
-        paths = re.findall(r"`(stackscope\w*/[^`]*)`", row)
+        paths = re.findall(r"`((?:stackscope\w*|docs)/[^`]*)`", row)
         assert paths, row
         for path in paths:
             assert (ROOT / path).exists(), path

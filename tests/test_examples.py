@@ -137,22 +137,22 @@ def test_readme_gives_these_commands(repository):
 
 def test_debugger_shows_every_task_by_name(shown):
     for client in CLIENTS:
-        assert re.search(rf"^ +\d+ .*\bclient-{client} .*StreamReader.readline", shown, re.M)
+        assert re.search(rf"^[! ]+\d+ .*\bclient-{client} .*StreamReader.readline", shown, re.M)
         # Where two columns are missing, the middle of the name gives way.
-        assert re.search(rf"^ +\d+ .*\bbank-({client}-|{client[0]}…)reader ", shown, re.M)
-    assert re.search(r"^ +\d+ .*\bjournal .*Lock.acquire", shown, re.M)
-    assert re.search(r"^ +\d+ .*\bbank-ada .*Queue.put", shown, re.M)
+        assert re.search(rf"^[! ]+\d+ .*\bbank-({client}-|{client[0]}…)reader ", shown, re.M)
+    assert re.search(r"^! +\d+ .*\bjournal .*Lock.acquire", shown, re.M)
+    assert re.search(r"^! +\d+ .*\bbank-ada .*Queue.put", shown, re.M)
     for client in CLIENTS[1:]:
-        assert re.search(rf"^ +\d+ .*\bbank-{client} .*Lock.acquire", shown, re.M)
+        assert re.search(rf"^[! ]+\d+ .*\bbank-{client} .*Lock.acquire", shown, re.M)
 
 
 def test_nothing_that_matters_is_cut_at_80_columns(shown):
     table = shown[shown.index("asyncio loop") : shown.index("task ")].splitlines()
-    rows = [line for line in table if re.match(r"> *\d|  +\d", line)]
+    rows = [line for line in table if re.match(r"[>!] *\d|  +\d", line)]
     assert len(rows) == 15
     assert max(map(len, rows)) <= 80
     assert all(re.search(r"\w:\d+ bank\.py$", line) for line in rows)
-    [number] = [line.split()[0] for line in rows if " bank-ada " in line]
+    [number] = [line.split()[1] for line in rows if " bank-ada " in line]
     held = [line for line in rows if "Lock.acquire" in line]
     assert [f", held by {number} " in line for line in held] == [True] * 4
     [running] = [line for line in rows if line.startswith(">")]

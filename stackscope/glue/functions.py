@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from contextvars import Context
 from types import (
     BuiltinFunctionType,
     BuiltinMethodType,
@@ -72,6 +71,6 @@ def is_in_c(function: object) -> bool:
 def _is_run_of_context(function: object) -> bool:
     """Whether it is the method by which ``to_thread()`` calls in a context."""
     method: Any = function
-    if not is_instance(function, (BuiltinMethodType,)) or type(method.__self__) is not Context:
+    if not is_instance(function, (BuiltinMethodType,)):
         return False
-    return bool(method.__name__ == "run")
+    return class_name(method.__self__) == "Context" and method.__name__ == "run"

@@ -167,7 +167,7 @@ def _is_other_end(holder: object, wanted: _Wanted) -> bool:
 def _wanted_by(node: Node) -> Iterator[_Wanted]:
     """What a node waits for, and what this shares with its other end if it is a channel."""
     obj = None if node.waiting is None else node.waiting.obj
-    if obj is None or isinstance(obj, SavedObject):
+    if obj is None or type(obj) is SavedObject:
         return
     ends = ENDS.get(_method_of(node, obj)) or _ends_of_type(obj)
     yield _Wanted(node, obj, ends)

@@ -147,7 +147,7 @@ def test_in_ipython(tmp_path):
     out = process.stdout.decode("utf-8").replace("\r", "")
     rows = [" ".join(line.split()) for line in out.splitlines()]
     [first] = [n for n, row in enumerate(rows) if "yard in a-yard, running" in row]
-    assert re.match(r"\d+ lunch running ", rows[first + 1])
+    assert re.match(r"! \d+ lunch running ", rows[first + 1])  # it blocks its loop
     owner = r"with Crew\(yard, .kitchen.\) as kitchen # lunch, line \d+"
     assert re.fullmatch(owner, rows[first + 2]), out
     assert re.fullmatch(r"\d+ ├ tap ready fetch:\d+ lunch\.py( yield)?", rows[first + 3]), out
