@@ -61,7 +61,7 @@ def diagnosis(session: nox.Session) -> None:
 @nox.session(python=["3.8", "3.12", "3.15"], default=False)
 def growth(session: nox.Session) -> None:
     """Look at how the cost of each operation grows, for all programs; the tests take some."""
-    session.install("-e", ".[all]", "trio", "greenlet", "pytest", "pytest-xdist", env=COMPILED)
+    session.install("-e", ".[all]", "trio", "greenlet", *PYTEST, env=COMPILED)
     tests = session.posargs or ["tests/growth", "-n", "2"]
     session.run("python", "-m", "pytest", *tests, env={"STACKSCOPE_ALL_ROWS": "1"})
 

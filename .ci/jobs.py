@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ROOT / ".nox" / "tools"
 OLDEST_PYTHONS = ["python3.8", "python3.11"]  # the two ends of what nox has for `oldest`
 README_PYTHONS = ["python3.8", "python3.12", "python3.15"]
+GROWTH_PYTHON = "python3.12"  # one is enough: what grows is the same on all of them
 CHECKS = ["lint", "imports", "types", "pyright", "docs", "package"]
 # Where a test fails now and then: without the GIL threads are faster than it expects.
 NOT_YET = [interpreters.WITHOUT_GIL]
@@ -226,6 +227,9 @@ def all_jobs(found, nox: str, scratch: Path) -> list[Job]:
     installed = [f"installed-{name[6:]}" for name in README_PYTHONS if name in found]
     if installed:  # with what the job `package` builds
         checks[-1].commands.append([nox, "-s", *installed])
+    if GROWTH_PYTHON in found:
+        growth = [nox, "-s", f"growth-{GROWTH_PYTHON[6:]}"]
+        checks.append(Job(f"growth: {GROWTH_PYTHON}", [growth], must_print=[" passed"]))
     checks.append(Job("browser", [[nox, "-s", "browser"]], must_print=[" passed"]))
     tests = [*test_jobs(found, nox), *oldest_jobs(found, nox)]
     return [*readme_jobs(found, scratch), *tests, *checks]
