@@ -12,6 +12,7 @@ from stackscope.extraction.extraction import looked_up_once
 from stackscope.extraction.hooks import customize
 from stackscope.interpreter.frames.variables import local_value
 from stackscope.model.waiting import Amount
+from stackscope.safe.interruptions import attempt
 from stackscope.safe.objects import is_instance
 from stackscope.safe.text import cut, safe_repr
 from stackscope.snapshot.numbers import thread_numbers
@@ -145,10 +146,7 @@ def socket_text(sock: object) -> Optional[str]:
         (_socket.socket.getpeername, ""),
         (_socket.socket.getsockname, f"socket {_socket.socket.fileno(known)} at "),
     ):
-        try:
-            address = ask(known)
-        except OSError:  # it isn't connected, or is closed
-            continue
+        address = attempt(None, ask, known)  # it may not be connected, or be closed
         if address and address[1:2] != (0,):  # no port as yet
             return beginning + address_text(address)
     return f"socket {_socket.socket.fileno(known)}"

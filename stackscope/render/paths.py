@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+from stackscope.safe.interruptions import attempt
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Iterator, List, Optional, Tuple
@@ -38,10 +40,7 @@ def known_folders() -> List[Tuple[str, str]]:
 
 
 def _known_folders() -> Iterator[Tuple[str, str]]:
-    try:
-        yield os.getcwd(), ""
-    except OSError:  # the folder is gone
-        pass
+    yield attempt("", os.getcwd), ""  # nothing if the folder is gone
     home = os.path.expanduser("~")
     if home != os.sep:
         yield home, "~" + os.sep

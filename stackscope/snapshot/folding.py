@@ -11,6 +11,7 @@ import sys
 
 from stackscope.model.saved import SavedObject
 from stackscope.model.stacks import Context
+from stackscope.safe.interruptions import attempt
 from stackscope.safe.objects import namespace_of
 from stackscope.snapshot.user_code import is_machinery, library_of, library_of_file
 
@@ -88,9 +89,8 @@ def _module_of_class(cls: type) -> str:
 
 def library_here() -> str:
     """The library in whose folder the process works, if it does in one: its user looks at that."""
-    try:
-        folder = os.getcwd()
-    except OSError:  # it is gone
+    folder = attempt("", os.getcwd)
+    if not folder:  # it is gone
         return ""
     return library_of_file(folder if folder.endswith(os.sep) else folder + os.sep)
 

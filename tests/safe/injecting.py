@@ -55,6 +55,7 @@ def lines_until(number, inject, work, wanted=is_ours):
             count += 1
             if count == number:
                 sys.settrace(None)
+                places.append(f"{frame.f_code.co_filename}:{frame.f_lineno}")
                 inject()
         return trace_line
 
@@ -74,6 +75,9 @@ def lines_until(number, inject, work, wanted=is_ours):
         sys.settrace(before)
     return result, count
 
+
+places = []
+"""Where it was injected: what is lost can be looked for there."""
 
 IS_SLOW = sys.implementation.name == "pypy"  # while a trace function is set
 
@@ -104,7 +108,7 @@ def losses(work, way, points=None, wanted=is_ours):
             if reached < number:  # what other tests had left is gone, and the work is shorter
                 assert number > total // 2
                 break
-            found.append((number, "lost"))
+            found.append((number, "lost at " + places[-1]))
         if work() != expected:
             found.append((number, "not as before"))
     return found

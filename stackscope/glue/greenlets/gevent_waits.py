@@ -380,10 +380,9 @@ def describe_socket(frame: Frame, waiting: Waiting) -> None:
 def peer_of(sock: Any) -> Optional[str]:
     """The address at the other end of a socket; its own, if there is none."""
     plain = _socket.socket
-    try:
-        address = plain.getpeername(sock)
-    except OSError:
-        address = plain.getsockname(sock)
+    address = attempt(None, plain.getpeername, sock)
+    if address is None:
+        address = attempt(None, plain.getsockname, sock)
     if type(address) is tuple and len(address) >= 2:
         return f"{address[0]}:{address[1]}"
     if type(address) is str and address:
