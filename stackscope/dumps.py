@@ -19,7 +19,7 @@ import sys
 import time
 
 from stackscope.answering.mailbox import open_mailbox
-from stackscope.answering.serving import answer_request, is_answering
+from stackscope.answering.serving import answer_in_thread, is_answering
 from stackscope.glue import make_ready, without_locks
 from stackscope.model.snapshot import Snapshot
 from stackscope.model.stacks import Stack
@@ -247,7 +247,7 @@ def _answers_request() -> bool:
     requests = None if _mailbox is None else _mailbox.take()
     for request in requests or ():
         try:
-            _original("start_new_thread")(answer_request, (request,))
+            answer_in_thread(request, _original("start_new_thread"))
         except RuntimeError:  # the interpreter exits, or there are too many
             pass
     return requests is not None

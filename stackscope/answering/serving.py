@@ -19,13 +19,13 @@ from stackscope.snapshot.taking import take_snapshot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, Optional
+    from typing import Any, Callable, Dict, List, Optional, Set
 
     from stackscope.model.snapshot import Snapshot, ThreadNode
 
     Message = Dict[str, Any]
 
-__all__ = ["SCRIPT_FILE", "answer_request", "is_answering", "serve"]
+__all__ = ["SCRIPT_FILE", "answer_in_thread", "is_answering", "serve"]
 
 SCRIPT_FILE = "<stackscope>"
 """The file name of the code that our threads run: see `stackscope.remote.attach.SCRIPT`.
@@ -38,12 +38,31 @@ SECONDS_OF_SILENCE = 120.0
 """How long to wait for the next request."""
 
 
-def answer_request(request: bytes) -> None:
-    """Answer a request that was found in the mailbox: what a thread runs.
+_beginning: List[None] = []
+"""As long as our threads that are being started: which these are isn't known yet."""
+
+_begun: Set[int] = set()
+"""What `threading.get_ident` gives in the threads that were started, ended ones included."""
+
+
+def answer_in_thread(request: bytes, start: Callable[..., int]) -> None:
+    """Answer a request that was found in the mailbox.
 
     Args:
         request: Where to connect to, with the secrets by which both sides prove who they are.
+        start: `_thread.start_new_thread`.
+
+    Raises:
+        RuntimeError: There can be no more threads.
     """
+    _beginning.append(None)
+    try:
+        _begun.add(start(_answer_request, (request,)))
+    finally:
+        _beginning.pop()
+
+
+def _answer_request(request: bytes) -> None:
     try:
         _answer_by_socket(json.loads(request.decode()))
     except BaseException:
@@ -159,6 +178,8 @@ def _is_ours(node: ThreadNode) -> bool:
 
 
 def is_answering(node: ThreadNode) -> bool:
-    """Whether a thread answers a request from the mailbox."""
+    """Whether a thread answers a request from the mailbox, or is about to, or has just done so."""
     frames = node.stack.frames
-    return bool(frames) and frames[0].pyframe.f_code is answer_request.__code__
+    if not frames:
+        return bool(_beginning) or node.ident in _begun
+    return frames[0].pyframe.f_code is _answer_request.__code__

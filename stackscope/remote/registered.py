@@ -147,7 +147,7 @@ def ask_by_signal(process: Process, seconds: float) -> List[socket.socket]:
 
 
 def _request(place: Meeting) -> bytes:
-    """See `stackscope.answering.serving.answer_request`."""
+    """See `stackscope.answering.serving.answer_in_thread`."""
     folder, path = place.address
     words = {
         "folder": folder,

@@ -170,6 +170,10 @@ def registered():
     for name, *pair in ("left", one, two), ("right", two, one):
         threading.Thread(target=takes, args=pair, name=name, daemon=True).start()
     both.wait()
+    line = takes.__code__.co_firstlineno + 3
+    while [frame.f_lineno for frame in sys._current_frames().values()].count(line) < 2:
+        time.sleep(0.01)
+    time.sleep(0.1)  # from the line into the call
     ready()
     for line in sys.stdin:
         exec(line)
