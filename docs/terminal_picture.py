@@ -104,7 +104,7 @@ def picture(lines):
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height}" role="img"'
         f' font-family="{FONT}" font-size="{FONT_SIZE}" xml:space="preserve">\n'
         "<title>A program that is stuck: the table of its tasks, and why they wait</title>\n"
-        f"<style>.bold {{ font-weight: bold }} {style_sheet('light')}\n"
+        f"<style>.bold {{ font-weight: bold }} {style_sheet('light').rstrip()}\n"
         f"@media (prefers-color-scheme: dark) {{ {style_sheet('dark')} }}</style>\n"
         f'<rect x="0.5" y="0.5" width="{width - 1:.0f}" height="{height - 1}" rx="6"/>\n'
         f"{''.join(texts)}</svg>\n"
