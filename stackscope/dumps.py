@@ -228,18 +228,23 @@ def _on_signal(signum: int, frame: Optional[FrameType]) -> None:
         return
     # Else it came while the last one was being answered. The frames tell that, for an exception may
     # leave anything else in a wrong state.
-    if not is_called_by(_dump.__code__) and (registration.chain or not _answers_request()):
-        # What is done afterwards may end the process.
-        write = registration.output.write if registration.chain else registration.writer.write
-        dump = _Dump(registration.output, write, registration.options, frame, is_ours=False)
+    if not is_called_by(_dump.__code__) and not is_called_by(_answers_request.__code__):
         try:
-            if _dump(dump, f"on {registration.name}"):
-                # Whoever has read this may send the next signal.
-                write([_last_line()])
+            if registration.chain or not _answers_request():
+                _dump_on_signal(registration, frame)
         except RecursionError:
             pass  # there is no room for so much as to say so
     if registration.chain:
         _call_previous(signum, registration.previous, frame)
+
+
+def _dump_on_signal(registration: _Registration, frame: Optional[FrameType]) -> None:
+    # What is done afterwards may end the process.
+    write = registration.output.write if registration.chain else registration.writer.write
+    dump = _Dump(registration.output, write, registration.options, frame, is_ours=False)
+    if _dump(dump, f"on {registration.name}"):
+        # Whoever has read this may send the next signal.
+        write([_last_line()])
 
 
 def _answers_request() -> bool:
@@ -266,8 +271,6 @@ def _at_exit() -> None:
     When the interpreter has ended all else, it takes Python's handlers away, and then they would
     end the process. What has been written only in part is written to its end.
     """
-    if _mailbox is not None:
-        _mailbox.close()
     for writer in _busy:
         writer.wait()
     for number, registration in list(_registered.items()):
@@ -278,6 +281,8 @@ def _at_exit() -> None:
             signal.signal(number, signal.SIG_IGN if after is None else after)
         except (OSError, TypeError, ValueError):  # the interpreter exits in another thread
             pass
+    if _mailbox is not None:
+        _mailbox.close()
 
 
 def _call_previous(signum: int, previous: Any, frame: Optional[FrameType]) -> None:
