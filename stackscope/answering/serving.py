@@ -39,7 +39,7 @@ SECONDS_OF_SILENCE = 120.0
 
 
 _beginning: List[None] = []
-"""As long as our threads that are being started: which these are isn't known yet."""
+"""One for each of our threads that is being started: which thread that is isn't known yet."""
 
 _begun: Set[int] = set()
 """What `threading.get_ident` gives in the threads that were started, ended ones included."""

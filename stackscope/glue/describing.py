@@ -102,6 +102,12 @@ def describe_nothing(frame: Frame, waiting: Waiting) -> None:
     """A call of which the name tells enough, or of which the calls below have told already."""
 
 
+def begin_anew(waiting: Waiting) -> None:
+    """Forget what the calls below have told, and what these wait for."""
+    waiting.clear()
+    waiting.obj = waiting.lock = None
+
+
 def describe_channel(
     waiting: Waiting, state: Any, items: int, waiters: int, *, sends: bool
 ) -> None:

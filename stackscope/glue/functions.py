@@ -13,7 +13,7 @@ from types import (
     ModuleType,
 )
 
-from stackscope.safe.objects import is_instance
+from stackscope.safe.objects import arguments_of_partial, function_of_partial, is_instance
 from stackscope.safe.text import class_name
 
 TYPE_CHECKING = False
@@ -25,16 +25,16 @@ __all__ = ["is_in_c", "name_in_c"]
 DEEPEST_PARTIAL = 10
 """How many objects around a function are looked through for it."""
 
-_partial_function = vars(functools.partial)["func"].__get__
-_partial_arguments = vars(functools.partial)["args"].__get__
-
 
 def name_in_c(function: object, args: Any = ()) -> Optional[str]:
     """The name of the function that a call leads to, if it is one in C: ``time.sleep()``."""
     for _ in range(DEEPEST_PARTIAL):
         if type(function) is functools.partial:
             given = args if type(args) is tuple else ()
-            function, args = _partial_function(function), (*_partial_arguments(function), *given)
+            function, args = (
+                function_of_partial(function),
+                (*arguments_of_partial(function), *given),
+            )
         elif _is_run_of_context(function) and type(args) is tuple and args:
             function, args = args[0], args[1:]
         else:

@@ -16,7 +16,7 @@ import sys
 import weakref
 from collections import Counter
 from itertools import compress, repeat
-from operator import is_, sub
+from operator import sub
 from types import TracebackType
 
 from stackscope.interpreter.finalizers import Finalizers, proxies_of
@@ -29,13 +29,13 @@ from stackscope.interpreter.heap import (
     namespaces_of_modules,
     referents,
     referrers_but_tuples,
+    tuples_among,
 )
 from stackscope.safe.objects import is_instance
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import (
-        Callable,
         Dict,
         Iterable,
         Iterator,
@@ -47,7 +47,8 @@ if TYPE_CHECKING:
         Tuple,
     )
 
-    Progress = Optional[Callable[[float], object]]
+    from stackscope.interpreter.reachable import Progress
+
 
 __all__ = ["BackToRoots"]
 
@@ -260,8 +261,7 @@ class BackToRoots:
             for _, part in in_batches(new, AT_ONCE):
                 refs = referents(part, self._modules)
                 self._references += len(refs)
-                some = list(compress(refs, map(is_, map(type, refs), repeat(tuple))))
-                inside.update(zip(map(id, some), some))
+                inside.update(tuples_among(refs))
             new = list(inside.values())
             found.update(inside)
         some = [found[key] for key in tuples & set(found)]

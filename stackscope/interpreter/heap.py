@@ -23,7 +23,7 @@ from stackscope.safe.objects import mro_of, namespace_of, namespace_of_module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Iterable, Iterator, List, Sequence, Set, Tuple, TypeVar
+    from typing import Any, Callable, Dict, Iterable, Iterator, List, Sequence, Set, Tuple, TypeVar
 
     T = TypeVar("T")
 
@@ -41,6 +41,7 @@ __all__ = [
     "referrers_but_tuples",
     "referrers_of",
     "subclasses",
+    "tuples_among",
 ]
 
 KEPT_BY_TEE = 64
@@ -169,6 +170,12 @@ def referents(objects: Sequence[object], modules: Set[int]) -> List[object]:
     modules_alone: Iterable[Any] = compress(objects, are_modules)
     found += map(namespace_of_module, modules_alone)
     return found
+
+
+def tuples_among(objects: Sequence[object]) -> Dict[int, object]:
+    """The exact tuples among some objects, by their ids."""
+    found = list(compress(objects, _is_tuple(iter(objects))))
+    return dict(zip(map(id, found), found))
 
 
 def in_batches(objects: Sequence[T], size: int) -> Iterator[Tuple[int, Sequence[T]]]:

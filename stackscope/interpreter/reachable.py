@@ -24,7 +24,7 @@ import sys
 import weakref
 from collections import Counter
 from itertools import compress, repeat
-from operator import is_, is_not, not_, sub
+from operator import is_not, not_, sub
 from types import TracebackType
 
 from stackscope.interpreter.facts import IS_CPYTHON, has_gil
@@ -35,6 +35,7 @@ from stackscope.interpreter.heap import (
     module_types,
     referents,
     subclasses,
+    tuples_among,
 )
 
 TYPE_CHECKING = False
@@ -232,9 +233,7 @@ class Reachable:
             found: Dict[int, object] = {}
             for number, batch in in_batches(new, BATCH):
                 known.update(zip(map(id, batch), batch))
-                refs = referents(batch, self._modules)
-                some = list(compress(refs, map(is_, map(type, refs), repeat(tuple))))
-                found.update(zip(map(id, some), some))
+                found.update(tuples_among(referents(batch, self._modules)))
                 self._report(0, number // 2)
             new = [one for key, one in found.items() if key not in known]
             tuples += new

@@ -12,7 +12,7 @@ import functools
 import sys
 from types import FrameType, FunctionType, MethodType
 
-from stackscope.safe.objects import class_attribute, is_instance, namespace_of, traceback_of
+from stackscope.safe.objects import class_attribute, function_of_partial, is_instance, traceback_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,8 +28,6 @@ EVENTS = ("call", "exception", "line", "opcode", "return")
 
 LONGEST_CHAIN = 20
 """How many objects that call each other are looked through for the function of a handler."""
-
-_function_of_partial = namespace_of(functools.partial)["func"].__get__
 
 EXITS_STAY = "__stackscope_exits_stay__"
 """The name of a local variable that a function has if no ``SystemExit`` shall end it.
@@ -99,7 +97,7 @@ def _codes_of_handlers() -> Iterator[CodeType]:
             if kind is MethodType:
                 handler = handler.__func__
             elif is_instance(handler, (functools.partial,)):
-                handler = _function_of_partial(handler)
+                handler = function_of_partial(handler)
             elif kind is int or handler is None:
                 break
             else:

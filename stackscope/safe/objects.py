@@ -8,6 +8,7 @@ stored in an object, a class, a module or an exception.
 from __future__ import annotations
 
 import builtins
+import functools
 import sys
 from types import GetSetDescriptorType, MemberDescriptorType, ModuleType, TracebackType
 
@@ -18,10 +19,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MISSING",
+    "arguments_of_partial",
     "cause_of",
     "class_attribute",
     "context_of",
     "exceptions_in_group",
+    "function_of_partial",
     "instance_attributes",
     "is_instance",
     "module_of",
@@ -50,6 +53,13 @@ qualname_of: Callable[[type], str] = type.__dict__["__qualname__"].__get__
 
 namespace_of_module: Callable[[ModuleType], Dict[str, Any]] = vars(ModuleType)["__dict__"].__get__
 """``module.__dict__``."""
+
+function_of_partial: Callable[[object], object] = namespace_of(functools.partial)["func"].__get__
+"""What a `functools.partial` calls."""
+
+arguments_of_partial: Callable[[object], Tuple[Any, ...]]
+arguments_of_partial = namespace_of(functools.partial)["args"].__get__
+"""What it passes to that in front, by position."""
 
 traceback_of: Callable[[BaseException], Optional[TracebackType]]
 traceback_of = BaseException.__dict__["__traceback__"].__get__

@@ -37,12 +37,12 @@ from stackscope.snapshot.waking import is_endless, limits_are_known, wakers_of_n
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Dict, Iterable, List, Optional, Sequence, Set, Tuple
+    from typing import Dict, Iterable, List, Sequence, Set, Tuple
 
+    from stackscope.interpreter.reachable import Progress
     from stackscope.model.snapshot import Node, Snapshot
     from stackscope.snapshot.needs import Vertex
 
-    Progress = Optional[Callable[[float], object]]
 
 __all__ = ["diagnose_snapshot"]
 

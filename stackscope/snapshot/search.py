@@ -29,12 +29,12 @@ from stackscope.snapshot.waking import belongings_of, silent_about, wakers_of_no
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Set, Union
+    from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Set, Union
 
+    from stackscope.interpreter.reachable import Progress
     from stackscope.model.snapshot import Node
     from stackscope.snapshot.needs import Vertex
 
-    Progress = Optional[Callable[[float], object]]
 
 __all__ = ["search"]
 

@@ -11,6 +11,7 @@ import pytest
 import stackscope
 from stackscope.interpreter import back_to_roots
 from stackscope.interpreter.reachable import counts_references
+from tests.growth import worlds
 
 pytestmark = pytest.mark.skipif(not counts_references(), reason="the heap isn't searched")
 
@@ -81,22 +82,9 @@ def in_asyncio(start, count, look):
 
 def in_threads(count, look):
     """The same while threads wait for a lock that another one has."""
-    lock, all_wait = threading.Lock(), threading.Barrier(count + 1)
-
-    def waits():
-        all_wait.wait()
-        with lock:
-            pass
-
-    threads = [threading.Thread(target=waits) for _ in range(count)]
-    with lock:
-        for thread in threads:
-            thread.start()
-        all_wait.wait()
-        result = look()
-    for thread in threads:
-        thread.join()
-    return result
+    found = []
+    worlds.threads(count, lambda: found.append(look()))
+    return found[0]
 
 
 def seconds():

@@ -20,7 +20,7 @@ from stackscope.glue.asyncio.futures import (
     is_done,
 )
 from stackscope.glue.asyncio.loops import handles_of, known_loops, known_tasks
-from stackscope.safe.objects import is_instance
+from stackscope.safe.objects import arguments_of_partial, function_of_partial, is_instance
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,9 +33,6 @@ SETS = ("set_result", "set_exc")
 
 MOST_INSIDE = 20
 """How many objects that call each other are looked through in one callback."""
-
-_partial_function = vars(functools.partial)["func"].__get__
-_partial_arguments = vars(functools.partial)["args"].__get__
 
 
 class Setters:
@@ -125,8 +122,8 @@ def _futures_in(*objects: object) -> Tuple[List[object], bool]:
             descriptor: Any = obj
             sets = sets or _sets(descriptor.__name__)
         elif cls is functools.partial:
-            todo.append(_partial_function(obj))
-            todo += _partial_arguments(obj)
+            todo.append(function_of_partial(obj))
+            todo += arguments_of_partial(obj)
         elif is_instance(obj, FUTURES) and not is_instance(obj, TASKS):
             found[id(obj)] = obj
     return list(found.values()), sets

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from stackscope.glue.describing import code_of, register_call, variable
+from stackscope.glue.describing import begin_anew, code_of, register_call, variable
 from stackscope.safe.objects import instance_attributes
 from stackscope.snapshot.waits import register_wait_in_c
 
@@ -37,8 +37,7 @@ def describe_join(frame: Frame, waiting: Waiting) -> None:
     process = variable(frame, "self")
     known = instance_attributes(process)
     pid, name = instance_attributes(known.get("_popen")).get("pid"), known.get("_name")
-    waiting.clear()
-    waiting.obj = waiting.lock = None
+    begin_anew(waiting)
     if type(pid) is int:
         waiting.processes = [pid]
         waiting.resource = f"process {pid} ({name})" if type(name) is str else f"process {pid}"
@@ -50,8 +49,7 @@ def describe_result(frame: Frame, waiting: Waiting) -> None:
     numbers = _numbers(pool.get("_pool"))
     if not numbers:  # the workers of a ThreadPool are threads
         return
-    waiting.clear()
-    waiting.obj = waiting.lock = None
+    begin_anew(waiting)
     waiting.processes = numbers
     noun = "process" if len(numbers) == 1 else "one of the processes"
     waiting.resource = f"{noun} {numbers_text(numbers)}"
@@ -69,8 +67,7 @@ def _numbers(workers: Any) -> List[int]:
 
 def describe_shared(frame: Frame, waiting: Waiting) -> None:
     """Something that other processes may have a part in."""
-    waiting.clear()
-    waiting.obj = waiting.lock = None
+    begin_anew(waiting)
     waiting.resource = "shared between processes"
 
 

@@ -13,7 +13,13 @@ from _thread import get_ident
 from collections import deque
 
 from stackscope.extraction.hooks import customize, unwrap_stackitem, yields_frames
-from stackscope.glue.describing import code_of, greenlet_with_number, register_call, variable
+from stackscope.glue.describing import (
+    begin_anew,
+    code_of,
+    greenlet_with_number,
+    register_call,
+    variable,
+)
 from stackscope.interpreter.frames.blocking import lock_awaited_in
 from stackscope.interpreter.running import (
     stacks_before,
@@ -155,8 +161,7 @@ def describe_join(frame: Frame, waiting: Waiting) -> None:
 
 def describe_shutdown(frame: Frame, waiting: Waiting) -> None:
     """The end of the main thread: the threads that the process waits for."""
-    waiting.clear()
-    waiting.obj = waiting.lock = None
+    begin_anew(waiting)
     main = getattr(threading, "_main_thread", None)
     threads = list(getattr(threading, "_active", {}).values())
     waiting.tasks = [

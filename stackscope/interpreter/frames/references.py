@@ -20,7 +20,7 @@ from stackscope.interpreter.facts import CO_ANY_GENERATOR, HAS_EXCEPTION_TABLE, 
 from stackscope.interpreter.frames import choosing
 from stackscope.interpreter.frames.base import FrameMoved
 from stackscope.interpreter.frames.variables import first_argument
-from stackscope.safe.objects import class_attribute, namespace_of
+from stackscope.safe.objects import class_attribute, function_of_partial
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ def _code_of(function: Any) -> Optional[CodeType]:
     """The code of a function, of that of a method, or of that in partial objects."""
     for _ in range(MOST_PARTIALS):
         if type(function) is functools.partial:
-            function = _function_of_partial(function)
+            function = function_of_partial(function)
     if type(function) is MethodType:
         function = function.__func__
     return function.__code__ if type(function) is FunctionType else None
@@ -191,5 +191,3 @@ def _code_of(function: Any) -> Optional[CodeType]:
 
 MOST_PARTIALS = 5
 """How many partial objects are looked through that are in each other."""
-
-_function_of_partial = namespace_of(functools.partial)["func"].__get__
