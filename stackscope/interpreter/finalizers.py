@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import weakref
+from itertools import compress
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 
 from stackscope.safe.objects import class_attribute
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, List
+    from typing import Dict, List, Sequence
 
-__all__ = ["Finalizers", "proxies_of"]
+__all__ = ["Finalizers", "proxies_of", "with_weak_references"]
 
 RESUMABLE = (AsyncGeneratorType, CoroutineType, GeneratorType)
 """The types of what the collector closes."""
@@ -32,6 +33,19 @@ class Finalizers:
             known = is_resumable or class_attribute(cls, "__del__") is not None
             self._known[id(cls)] = known
         return known
+
+    def among(self, objects: Sequence[object]) -> List[object]:
+        """Those of some objects that have a finalizer."""
+        types = list(map(type, objects))
+        for cls, obj in zip(types, objects):
+            if id(cls) not in self._known:
+                self.has(obj)
+        return list(compress(objects, map(self._known.__getitem__, map(id, types))))
+
+
+def with_weak_references(objects: Sequence[object]) -> List[object]:
+    """Those of some objects that are referred to weakly."""
+    return list(compress(objects, map(weakref.getweakrefcount, objects)))
 
 
 def proxies_of(obj: object) -> List[object]:

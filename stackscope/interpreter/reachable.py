@@ -20,51 +20,25 @@ between two of them, so that other threads go on meanwhile. Two things must neve
 
 from __future__ import annotations
 
-import sys
-import weakref
 from collections import Counter
-from itertools import compress, repeat
-from operator import is_not, not_, sub
-from types import TracebackType
+from itertools import compress
 
+from stackscope.interpreter.counting import BATCH, References, counts_of, references_of_nobody
 from stackscope.interpreter.facts import IS_CPYTHON, has_gil
-from stackscope.interpreter.finalizers import Finalizers, proxies_of
-from stackscope.interpreter.heap import (
-    all_but_tuples,
-    in_batches,
-    module_types,
-    referents,
-    subclasses,
-    tuples_among,
-)
+from stackscope.interpreter.finalizers import Finalizers, proxies_of, with_weak_references
+from stackscope.interpreter.heap import all_but_tuples, in_batches, referents
+from stackscope.interpreter.region import Region
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import (
-        Callable,
-        Dict,
-        Iterable,
-        List,
-        Mapping,
-        Optional,
-        Sequence,
-        Set,
-    )
+    from typing import List, Mapping, Sequence, Set
 
-    Progress = Optional[Callable[[float], object]]
+    from stackscope.interpreter.region import Progress
 
 __all__ = ["Reachable", "counts_references"]
 
-BATCH = 2_000
-"""Objects that are looked at by one call into C. Other threads wait for as long as that takes."""
-
-MOST_REFERENCES = 20_000
-"""References that are followed by one call into C."""
-
-SHARES = (0.0, 0.4, 0.5, 1.0)
-"""How far the work is done before and after counting, finding roots and following these."""
-
-_target_of: Callable[[object], object] = weakref.ref.__call__  # type: ignore[assignment]
+SHARES = (0.0, 0.4, 1.0)
+"""How far the work is done before and after finding roots, and following these."""
 
 
 def counts_references() -> bool:
@@ -72,18 +46,10 @@ def counts_references() -> bool:
     return IS_CPYTHON and has_gil()
 
 
-class Reachable:
-    """Follows references from the roots.
+class Reachable(Region):
+    """Follows references from the roots, among all objects of the process.
 
-    Args:
-        wanted: The ids of the objects that it is to be told of whether they are reached.
-        closed: The ids of the objects that aren't followed until `open` is called for them.
-        silent: The ids of the objects whose references to what is both wanted and closed don't
-            count.
-        passive: The types of what is not followed at all, because it is part of the search itself.
-        hidden: By the id of what is closed, such as the frame of a thread: the ids of what it
-            refers to beside what the collector tells, once for each reference.
-        progress: Called now and then with how much of the work is done, from 0 to 1.
+    For the arguments see `Region`.
     """
 
     def __init__(
@@ -95,45 +61,9 @@ class Reachable:
         hidden: Mapping[int, Sequence[int]],
         progress: Progress = None,
     ) -> None:
-        self._wanted = wanted
-        self._closed = closed
-        self._silent = silent
-        self._hidden = hidden
-        self._progress = progress
-        self._modules = module_types()
-        self._weak = set(map(id, subclasses(weakref.ref)))
-        self._passive = set(map(id, passive))
+        super().__init__(wanted, closed, silent, passive, hidden, progress)
         self._objects: List[object] = all_but_tuples()
-        self._left: Dict[int, object] = {}
-        """By their ids: the objects that haven't been reached. Those that aren't to be followed are
-        not among them, unless they are wanted."""
-        self._todo: List[object] = []
-        self._tracebacks: Optional[List[object]] = []
-        """Those that have been reached and are not followed so far; ``None`` once they are."""
-        self._reached: List[int] = []
         self._begin()
-
-    def open(self, objects: Iterable[object]) -> None:
-        """Have objects followed that were closed: what they are part of has turned out alive."""
-        for obj in objects:
-            self._closed.discard(id(obj))
-            self._todo.append(obj)
-            self._reach_some(self._hidden.get(id(obj), ()), is_silent=False)
-
-    def add_roots(self, objects: Sequence[object]) -> None:
-        """Take objects as reached that may be referred to by what is closed alone."""
-        self._reach(objects)
-
-    def follow(self) -> List[int]:
-        """Follow what is to be followed. Gives the ids of the wanted objects that were reached."""
-        done = 0
-        while self._todo and self._wanted:
-            batch, self._todo[-BATCH:] = self._todo[-BATCH:], []
-            self._follow(batch)
-            done += len(batch)
-            self._report(2, done)
-        reached, self._reached = self._reached, []
-        return reached
 
     def follow_what_may_come_back(self) -> List[int]:
         """Follow what isn't reached, but may run code all the same.
@@ -144,12 +74,10 @@ class Reachable:
         held = self._held()
         finalizers = Finalizers()
         for number, some in in_batches(list(self._left.values()), BATCH):
-            for obj in some:
-                if id(obj) not in held and finalizers.has(obj):
-                    self._reach([obj])
-            self._report(2, number)
+            self._reach([obj for obj in finalizers.among(some) if id(obj) not in held])
+            self._report(1, number)
         reached = self.follow()
-        with_proxy = [obj for obj in self._left.values() if proxies_of(obj)]
+        with_proxy = self._with_proxies()
         while True:
             found = [obj for obj in with_proxy if id(obj) in self._left and self._is_proxied(obj)]
             if not found:
@@ -157,14 +85,13 @@ class Reachable:
             self._reach(found)
             reached += self.follow()
 
-    def follow_tracebacks(self) -> List[int]:
-        """Follow tracebacks from now on: they have frames that have ended.
-
-        Who has an exception has what is in these, but hardly uses it.
-        """
-        self._todo += self._tracebacks or ()
-        self._tracebacks = None
-        return self.follow()
+    def _with_proxies(self) -> List[object]:
+        """The objects, not reached, that have a proxy."""
+        found: List[object] = []
+        for number, some in in_batches(list(self._left.values()), BATCH):
+            found += filter(proxies_of, with_weak_references(some))
+            self._report(1, number)
+        return found
 
     def _is_proxied(self, obj: object) -> bool:
         """Whether something alive has a proxy of an object."""
@@ -173,106 +100,58 @@ class Reachable:
     def close(self) -> None:
         """Let go of all objects. This one is among them, and would keep them otherwise."""
         self._objects.clear()
-        self._left.clear()
-        self._todo.clear()
-        self._tracebacks = None
+        super().close()
 
     # ------------------------------------------------------------------ roots
 
     def _begin(self) -> None:
         """Find the roots: what has more references than the objects explain."""
-        objects = self._objects
-        objects[:] = self._followed(objects)
-        self._add_tuples()
+        roots = self._roots()
         known = self._left
-        counts: Counter[int] = Counter()
-        for ids in self._hidden.values():
-            counts.update(ids)
-        batch: Sequence[object] = ()
-        refs: Sequence[object] = ()
-        for number, batch in in_batches(objects, BATCH):
-            for _, refs in in_batches(referents(batch, self._modules), MOST_REFERENCES):
-                counts.update(map(id, refs))
-            self._report(0, number)
-        refs = ()  # one more reference to each of them, which would make it a root
-        # What the same calls give for an object that nothing else has.
-        probe: List[object] = [[]]
-        spare = dict(zip(map(id, probe), probe))
-        most = _beyond(probe[:], [0])[0]
-        roots: List[object] = []
-        for number, batch in in_batches(objects, BATCH):
-            explained = map(counts.get, map(id, batch), repeat(0))
-            beyond = _beyond(batch, explained)
-            roots += compress(batch, map(most.__lt__, beyond))
-            self._report(1, number)
-        batch = ()
-        spare.clear()
         # What the collector can't tell of may be held by anybody.
         self._reached += [one for one in self._wanted if one not in known]
         self._wanted.intersection_update(known)
         for key in self._closed - self._wanted:
             known.pop(key, None)
-        for _, batch in in_batches(objects, BATCH):
+        batch: Sequence[object] = ()
+        for _, batch in in_batches(self._objects, BATCH):
             passive = map(self._passive.__contains__, map(id, map(type, batch)))
             for key in list(map(id, compress(batch, passive))):
                 known.pop(key, None)
         batch = ()
-        known.pop(id(objects), None)
+        known.pop(id(self._objects), None)
         self._reach(roots)
+
+    def _roots(self) -> List[object]:
+        """Take note of all objects by their ids, and tell which are referred to from elsewhere."""
+        objects = self._objects
+        objects[:] = self._followed(objects)
+        batch: Sequence[object] = ()
+        for _, batch in in_batches(objects, BATCH):
+            self._left.update(zip(map(id, batch), batch))
+        batch = ()
+        before = counts_of(objects)
+        references = References(self._modules, self._tell_counted)
+        new: List[object] = objects
+        tuples: List[object] = []
+        while new:
+            found = references.collect(new, 0.0, 0.8)
+            new = [one for key, one in found.items() if key not in self._left]
+            self._left.update(zip(map(id, new), new))
+            tuples += new
+            found.clear()
+        objects += tuples
+        tuples.clear()
+        told: Counter[int] = Counter()
+        for ids in self._hidden.values():
+            told.update(ids)
+        beyond = references.beyond(objects, before, told)
+        most = references_of_nobody(self._modules, 1)
+        return list(compress(objects, map(most.__lt__, beyond)))
 
     def _followed(self, objects: List[object]) -> List[object]:
         """All of the objects but their own list, which is there before it is filled."""
         return list(compress(objects, map(id(objects).__ne__, map(id, objects))))
-
-    def _add_tuples(self) -> None:
-        """Take note of all objects by their ids, and find the tuples through what has them."""
-        new = self._objects
-        known = self._left
-        tuples: List[object] = []
-        while new:
-            found: Dict[int, object] = {}
-            for number, batch in in_batches(new, BATCH):
-                known.update(zip(map(id, batch), batch))
-                found.update(tuples_among(referents(batch, self._modules)))
-                self._report(0, number // 2)
-            new = [one for key, one in found.items() if key not in known]
-            tuples += new
-        self._objects += tuples
-
-    # -------------------------------------------------------------- following
-
-    def _follow(self, batch: List[object]) -> None:
-        if self._tracebacks is not None:
-            are_followed = list(map(is_not, map(type, batch), repeat(TracebackType)))
-            self._tracebacks += compress(batch, map(not_, are_followed))
-            batch = list(compress(batch, are_followed))
-        silent = [obj for obj in batch if id(obj) in self._silent]
-        if silent:
-            batch = [obj for obj in batch if id(obj) not in self._silent]
-            self._reach(referents(silent, self._modules), is_silent=True)
-        self._reach(referents(batch, self._modules))
-        for obj in compress(batch, map(self._weak.__contains__, map(id, map(type, batch)))):
-            target = _target_of(obj)  # somebody may still ask for it
-            if target is not None and id(target) not in self._closed:
-                self._reach([target])
-
-    def _reach(self, objects: Sequence[object], *, is_silent: bool = False) -> None:
-        for _, batch in in_batches(objects, MOST_REFERENCES):
-            self._reach_some(map(id, batch), is_silent=is_silent)
-
-    def _reach_some(self, ids: Iterable[int], *, is_silent: bool) -> None:
-        left = self._left
-        hits = set(filter(left.__contains__, ids))
-        wanted = hits & self._wanted
-        if wanted:
-            if is_silent:
-                hits -= wanted & self._closed
-                wanted -= self._closed
-            self._wanted -= wanted
-            self._reached += wanted
-        self._todo += map(left.pop, hits - self._closed)
-        for key in hits & self._closed:
-            del left[key]
 
     # -------------------------------------------------------------- finalizers
 
@@ -289,17 +168,18 @@ class Reachable:
             hits = set(filter(left.__contains__, map(id, referents(batch, self._modules))))
             hits -= held
             held |= hits
-            self._report(2, len(held))
+            self._report(1, len(held))
             todo += map(left.__getitem__, hits)
         return held
+
+    def _tell_counted(self, share: float) -> None:
+        self._report(0, int(share * len(self._objects)))
+
+    def _tell_followed(self, done: int) -> None:
+        self._report(1, done)
 
     def _report(self, step: int, number: int) -> None:
         if self._progress is not None:
             first, last = SHARES[step : step + 2]
             share = min(number / (len(self._objects) + 1), 1.0)
             self._progress(first + (last - first) * share)
-
-
-def _beyond(batch: Sequence[object], explained: Iterable[int]) -> List[int]:
-    """How many references each object has beyond those that are explained, ours among them."""
-    return list(map(sub, map(sys.getrefcount, batch), explained))
