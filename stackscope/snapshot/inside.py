@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Entry = Tuple[Context, Node]
 
-__all__ = ["Inside", "contexts_in", "frames_in", "object_of"]
+__all__ = ["Inside", "contexts_in", "contexts_within", "frames_in", "object_of"]
 
 MODULES = ("anyio._core._synchronization", "asyncio.locks", "threading", "trio._sync")
 """Those that have a class ``Condition``, which is made of a lock."""
@@ -117,15 +117,20 @@ def contexts_in(stack: Stack) -> Iterator[Context]:
 
     The children of each may be replaced while it is looked at, but for those that are contexts.
     """
-    stacks = [stack]
-    while stacks:
-        contexts = [context for frame in stacks.pop().frames for context in frame.contexts]
-        while contexts:
-            context = contexts.pop()
-            yield context
-            if context.inner_stack is not None:
-                stacks.append(context.inner_stack)
-            contexts += [child for child in context.children if type(child) is Context]
+    for frame in stack.frames:
+        for context in frame.contexts:
+            yield from contexts_within(context)
+
+
+def contexts_within(context: Context) -> Iterator[Context]:
+    """A context and those inside of it, as `contexts_in` gives them."""
+    contexts = [context]
+    while contexts:
+        one = contexts.pop()
+        yield one
+        if one.inner_stack is not None:
+            contexts += [inner for frame in one.inner_stack.frames for inner in frame.contexts]
+        contexts += [child for child in one.children if type(child) is Context]
 
 
 def frames_in(stack: Stack) -> Iterator[Frame]:

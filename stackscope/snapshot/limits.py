@@ -6,9 +6,9 @@ from stackscope.interpreter.frames.blocking import may_give_up
 from stackscope.interpreter.frames.variables import local_value
 from stackscope.model.snapshot import TaskNode, ThreadNode
 from stackscope.safe.interruptions import attempt
-from stackscope.snapshot.inside import object_of
+from stackscope.snapshot.inside import contexts_within, object_of
 from stackscope.snapshot.user_code import is_runtime_frame
-from stackscope.snapshot.waking import limited_tasks
+from stackscope.snapshot.waking import limits_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def limited_nodes(nodes: Sequence[Node], by_object: Mapping[int, Node]) -> Set[i
     """The ids of the nodes whose wait has an end in time, or that something cancels then.
 
     A task that is cancelled cancels what it waits for, and what it has started in task groups. So
-    all these count as well.
+    all these count as well. A time limit within the block of a group doesn't end the group.
 
     Args:
         nodes: All nodes.
@@ -41,23 +41,52 @@ def limited_nodes(nodes: Sequence[Node], by_object: Mapping[int, Node]) -> Set[i
         if any(map(_ends, layers)):
             found.add(id(node))
         if any(layer.is_time_limit and _ends(layer) for layer in layers):
-            cancelled.append(node)
+            cancelled += _awaited_by(node, by_object)
         if isinstance(node, ThreadNode) and attempt(True, may_time_out, node):
             found.add(id(node))
     tasks = [object_of(node) for node in nodes if not isinstance(node, ThreadNode)]
-    cancelled += [by_object[id(task)] for task in limited_tasks(tasks) if id(task) in by_object]
+    for limit in limits_of(tasks):
+        limited = by_object.get(id(limit.task))
+        if limited is not None:
+            found.add(id(limited))
+            if limit.spreads:
+                cancelled += _children_inside(limited, limit.by)
+                cancelled += _awaited_by(limited, by_object)
+    return found | _all_cancelled(cancelled, by_object)
+
+
+def _all_cancelled(cancelled: List[Node], by_object: Mapping[int, Node]) -> Set[int]:
+    """The ids of nodes that are cancelled, and of what is cancelled with them."""
     seen: Dict[int, Node] = {}
     while cancelled:
         node = cancelled.pop()
-        if id(node) in seen:
-            continue
-        seen[id(node)] = node
-        if isinstance(node, TaskNode):
-            cancelled += node.children
-        if node.waiting is not None:
-            awaited = [task for layer in node.waiting.layers() for task in layer.tasks]
-            cancelled += [by_object[id(task)] for task in awaited if id(task) in by_object]
-    return found | set(seen)
+        if id(node) not in seen:
+            seen[id(node)] = node
+            cancelled += _children_inside(node, ())
+            cancelled += _awaited_by(node, by_object)
+    return set(seen)
+
+
+def _awaited_by(node: Node, by_object: Mapping[int, Node]) -> List[Node]:
+    """The tasks that something waits for."""
+    layers = [] if node.waiting is None else list(node.waiting.layers())
+    awaited = [task for layer in layers for task in layer.tasks]
+    return [by_object[id(task)] for task in awaited if id(task) in by_object]
+
+
+def _children_inside(node: Node, by: Sequence[object]) -> Sequence[Node]:
+    """What a task has started, but for groups around all of some context managers."""
+    if not isinstance(node, TaskNode):
+        return ()
+    limits = {id(one) for one in by}
+    outside: Set[int] = set()
+    for frame in node.stack.frames if limits and node.children else ():
+        for context in frame.contexts:
+            objects = {id(one.obj) for one in contexts_within(context)}
+            if not limits.isdisjoint(objects):
+                return [child for child in node.children if id(child.owner) not in outside]
+            outside |= objects
+    return node.children
 
 
 def _ends(layer: Waiting) -> bool:

@@ -25,7 +25,13 @@ from stackscope.snapshot.liveness import Liveness
 from stackscope.snapshot.needs import Either, Needs
 from stackscope.snapshot.stillness import Stillness
 from stackscope.snapshot.waits import ask_about
-from stackscope.snapshot.waking import belongings_of, silent_about, wakers_of_node
+from stackscope.snapshot.waking import (
+    belongings_of,
+    cancellers_of,
+    is_wrapped_scope,
+    silent_about,
+    wakers_of_node,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -93,10 +99,13 @@ def search(
         keys = wakers.get(id(node), ())
         for key in keys:
             by_waker.setdefault(key, []).append(node)
-        if id(task) in keys:
-            closed.update(keys)
+        cancellers = set(map(id, ask_about(cancellers_of, task) or ())).intersection(keys)
+        if cancellers or id(task) in keys:
+            closed.update(cancellers, [id(task)])
             silent.update(map(id, ask_about(silent_about, task) or ()))
-            silent.update(id(context.obj) for context in contexts_in(node.stack))
+            for context in contexts_in(node.stack):
+                if not is_wrapped_scope(context.obj):
+                    silent.add(id(context.obj))
     task = None
     stuck = [node for node in nodes if liveness.is_stuck(node)]
     closed.update(id(obj) for node in stuck for obj in _parts_of(node))

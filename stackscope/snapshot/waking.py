@@ -5,11 +5,14 @@ A task of which nobody has told what wakes it is taken as one that anything may 
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from stackscope.extraction.codes import code_dispatch
 from stackscope.extraction.registrations import single_dispatch
 from stackscope.interpreter.frames.blocking import RLOCK, UNKNOWN, lock_awaited_in
 from stackscope.model.snapshot import ThreadNode
 from stackscope.safe.interruptions import attempt
+from stackscope.safe.objects import is_instance
 from stackscope.snapshot.inside import object_of
 from stackscope.snapshot.threads import is_main
 from stackscope.snapshot.waits import ask_about
@@ -23,12 +26,16 @@ if TYPE_CHECKING:
     from stackscope.model.stacks import Frame
 
 __all__ = [
+    "Limit",
     "belongings_of",
+    "cancellers_of",
     "is_endless",
-    "limited_tasks",
+    "is_wrapped_scope",
     "limits_are_known",
+    "limits_of",
     "register_endless",
     "register_limits",
+    "register_wrapped_scope",
     "silent_about",
     "token_of",
     "turn_of",
@@ -70,11 +77,42 @@ def wakers_in(frame: Frame) -> Sequence[object]:
     return ()
 
 
+@single_dispatch
+def cancellers_of(task: Any) -> Sequence[object]:
+    """Hook: what cancels a task for whoever has it, such as cancel scopes that it is in.
+
+    Not those of its group, or that a library makes for each task: too many have these. Dispatches
+    on the type of ``task``.
+
+    Args:
+        task: A task that waits.
+    """
+    return ()
+
+
+_scope_types: List[type] = []
+
+
+def register_wrapped_scope(cls: type) -> None:
+    """Say of a type of context manager that it has what `cancellers_of` gives, to cancel by it.
+
+    Args:
+        cls: The type.
+    """
+    _scope_types.append(cls)
+
+
+def is_wrapped_scope(obj: object) -> bool:
+    """Whether whoever has an object may cancel by it what is within."""
+    return is_instance(obj, _scope_types)
+
+
 def wakers_of_node(node: Node) -> Sequence[object]:
     """What ends the wait of a node: for a thread, what its innermost frame waits for."""
     if not isinstance(node, ThreadNode):
-        found: Sequence[object] = ask_about(wakers_of, object_of(node)) or ()
-        return found
+        task = object_of(node)
+        found: Sequence[object] = ask_about(wakers_of, task) or ()
+        return [*found, *(ask_about(cancellers_of, task) or ())] if found else found
     innermost = node.stack.frames[-1]
     hook = wakers_in.for_code(innermost.pyframe.f_code)
     if hook is not None:
@@ -126,7 +164,8 @@ def token_of(task: Any) -> object:
 def silent_about(task: Any) -> Sequence[object]:
     """Hook: what knows a task for other reasons than to wake it, such as its nursery.
 
-    It is asked only if a task is its own waker. Dispatches on the type of ``task``.
+    It is asked only if a task is its own waker, or has something that cancels it. Dispatches on the
+    type of ``task``.
 
     Args:
         task: A task that waits.
@@ -134,22 +173,39 @@ def silent_about(task: Any) -> Sequence[object]:
     return ()
 
 
-_limits: List[Callable[[Sequence[object]], List[object]]] = []
+class Limit(NamedTuple):
+    """That a timer ends the wait of a task, or cancels it.
+
+    Attributes:
+        task: The task.
+        by: What the timer does it by, as far as that is known. If a context manager that the task
+            is in is among these, it isn't cancelled as a whole: what it has started outside of that
+            goes on.
+        spreads: Whether what it waits for and has started is cancelled with it. Not where a library
+            says of each task whether it is limited.
+    """
+
+    task: object
+    by: Sequence[object] = ()
+    spreads: bool = True
 
 
-def register_limits(find: Callable[[Sequence[object]], List[object]]) -> None:
+_limits: List[Callable[[Sequence[object]], List[Limit]]] = []
+
+
+def register_limits(find: Callable[[Sequence[object]], List[Limit]]) -> None:
     """Have the tasks found of which a timer ends the wait, or cancels it.
 
     Args:
-        find: Gets all tasks that wait, and gives those of them.
+        find: Gets all tasks that wait, and gives the limits of those that have one.
     """
     if find not in _limits:
         _limits.append(find)
 
 
-def limited_tasks(tasks: Sequence[object]) -> List[object]:
-    """The tasks of which a timer ends the wait, or cancels it."""
-    return [task for find in _limits for task in find(tasks)]
+def limits_of(tasks: Sequence[object]) -> List[Limit]:
+    """The limits of tasks of which a timer ends the wait, or cancels it."""
+    return [limit for find in _limits for limit in find(tasks)]
 
 
 @single_dispatch

@@ -33,6 +33,7 @@ MODULES = (
     "healthy.wakers_of_threads",
     "healthy.servers",
     "healthy.on_trio",
+    "healthy.on_anyio",
     "healthy.in_threads",
     "healthy.moving",
     "healthy.on_gevent",

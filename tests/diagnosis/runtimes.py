@@ -148,9 +148,13 @@ def run_trio(case, tell):
 async def in_anyio(case, tell, *, from_thread):
     import anyio
 
-    look = Look(case)
     async with anyio.create_task_group() as group:
+        if not case.findings:
+            looks = Looks(case, tell)
+            await case.function(group, looks)
+            tell(looks.result())
         await case.function(group)
+        look = Look(case)
         await anyio.wait_all_tasks_blocked()
         while await in_new_thread(look.again) if from_thread else look.again():
             await anyio.sleep(PAUSE)

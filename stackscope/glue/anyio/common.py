@@ -8,6 +8,7 @@ into the task that runs the call. What concerns the backends is in
 from __future__ import annotations
 
 import sys
+from types import CoroutineType
 
 from stackscope.extraction.extraction import threads_with_frames
 from stackscope.extraction.hooks import (
@@ -248,6 +249,20 @@ def describe_stop(frame: Frame, waiting: Waiting) -> None:
     waiting.clear()
     waiting.call = "BlockingPortal.stop()"
     waiting.obj = variable(frame, "self")
+
+
+# ------------------------------------------------------------ scopes of tasks
+
+
+def own_scope_of(coroutine: object) -> object:
+    """The cancel scope that anyio has put around a task, by its outermost coroutine (4.14+).
+
+    It is that of the `TaskHandle` which everybody gets who starts the task.
+    """
+    frame = coroutine.cr_frame if type(coroutine) is CoroutineType else None
+    if frame is None or frame.f_code.co_name != "_run_coro":
+        return None
+    return stored_attribute(local_value(frame, "self")[1], "_cancel_scope")
 
 
 # ------------------------------------------------------------- installation

@@ -7,6 +7,7 @@ waits in ``from_thread.run()`` into the task that runs the call.
 from __future__ import annotations
 
 import math
+from itertools import islice
 from types import FunctionType
 
 import anyio._backends._asyncio
@@ -18,17 +19,20 @@ from stackscope.glue.anyio.common import (
     describe_lock,
     describe_method,
     describe_semaphore,
+    own_scope_of,
     register_backend,
 )
 from stackscope.glue.asyncio.clocks import time_left_until
 from stackscope.glue.asyncio.futures import (
     TASKS,
+    coroutine_of,
     free_variables,
     internal,
     name_in_order,
 )
 from stackscope.glue.asyncio.loops import register_owner_finder, register_reason_cutter
 from stackscope.glue.asyncio.waits import peer_of
+from stackscope.glue.asyncio.waking import register_scope
 from stackscope.glue.describing import (
     Deadline,
     ScopeState,
@@ -50,16 +54,20 @@ from stackscope.safe.text import cut, safe_text
 from stackscope.snapshot.idle import register_idle
 from stackscope.snapshot.user_code import register_machinery
 from stackscope.snapshot.waits import describe_object
+from stackscope.snapshot.waking import Limit, cancellers_of, register_limits, silent_about
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Any, List, Optional, Tuple
+    from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
     from stackscope.model.stacks import Context, Frame
     from stackscope.model.waiting import Waiting
 
 backend: Any = anyio._backends._asyncio
+
+MOST_IN_SCOPE = 10
+"""How many tasks and scopes inside of a cancel scope are looked at."""
 
 # ------------------------------------------------------------ cancel scopes
 
@@ -101,6 +109,96 @@ def reason_in(message: str) -> Optional[str]:
 
 MESSAGES = ("Cancelled via cancel scope ", "Cancelled by cancel scope ")
 """How anyio's own messages begin (anyio/_backends/_asyncio.py, 4.16, and others since 4.0)."""
+
+
+def tasks_with_deadlines(tasks: Sequence[object]) -> List[Limit]:
+    """The tasks that a cancel scope around them cancels some day, or cancels already.
+
+    Each has the scopes of its own among these, and those around the group that it is in. What is
+    around a shielded scope doesn't concern it.
+    """
+    data = getattr(getattr(backend, "_task_states", None), "data", None)
+    outermost: Dict[int, object] = {}
+    found: List[Limit] = []
+    for reference, state in list(data.items()) if type(data) is dict else ():
+        scope = getattr(state, "cancel_scope", None)
+        limit = _outermost_limit(scope, outermost)
+        if limit is not None:
+            found.append(Limit(reference(), [limit]))
+    return found
+
+
+def _outermost_limit(scope: object, known: Dict[int, object]) -> object:
+    """The scope that cancels the most of what is inside of a scope; ``None`` if none does.
+
+    Args:
+        scope: The scope.
+        known: What this has given so far, by the ids of the scopes.
+    """
+    passed: List[object] = []
+    limit = None
+    for one in _scopes_from(scope):
+        if id(one) in known:
+            limit = known[id(one)]
+            break
+        passed.append(one)
+    for one in reversed(passed):
+        if limit is None and _cancels(one):
+            limit = one
+        known[id(one)] = limit
+    return limit
+
+
+def _scopes_from(scope: object) -> Iterator[Any]:
+    """The scopes that cancel what is inside of a scope, from this one outwards."""
+    while scope is not None:
+        yield scope
+        is_shielded = getattr(scope, "_shield", False)
+        scope = None if is_shielded else getattr(scope, "_parent_scope", None)
+
+
+def _cancels(scope: object) -> bool:
+    """Whether a scope cancels what is inside of it some day, or does so already."""
+    is_cancelled: bool = getattr(scope, "_cancel_called", False)
+    return is_cancelled or getattr(scope, "_deadline", math.inf) != math.inf
+
+
+def scopes_around(task: Any) -> List[object]:
+    """Who cancels a task has a cancel scope that it is in, or that is around its group.
+
+    Those of groups don't count: all who have started something in one have that. Nor those that
+    anyio puts around each task.
+    """
+    found: List[object] = []
+    inner_host = task
+    for scope in _scopes_from(getattr(_state_of(task), "cancel_scope", None)):
+        host = getattr(scope, "_host_task", None)
+        is_of_group = host is not inner_host or _has_tasks_of_others(scope, host)
+        if not is_of_group and own_scope_of(coroutine_of(host)) is not scope:
+            found.append(scope)
+        inner_host = host  # a task begins within the scope of its group
+    return found
+
+
+def _state_of(task: object) -> object:
+    """What anyio knows of a task, unless that may have an own way of comparing."""
+    return backend._task_states.get(task) if type(task) in TASKS else None
+
+
+def _has_tasks_of_others(scope: Any, host: object) -> bool:
+    """Whether a scope is that of a group with tasks in it, as far as the first ones show."""
+    some = list(islice(scope._child_scopes, MOST_IN_SCOPE))
+    tasks = [getattr(inner, "_host_task", None) for inner in some]
+    return any(task is not host for task in [*tasks, *islice(scope._tasks, MOST_IN_SCOPE)])
+
+
+def structure_around(task: Any) -> List[object]:
+    """What has scopes for other reasons than to cancel: the task's state, and other scopes."""
+    found: List[object] = [_state_of(task)]
+    for scope in scopes_around(task):
+        found += list(scope._child_scopes)  # type: ignore[attr-defined]
+        found.append(getattr(getattr(scope, "_parent_scope", None), "_child_scopes", None))
+    return found
 
 
 # -------------------------------------------------------------- task groups
@@ -295,6 +393,11 @@ WAITS = {
 def install() -> None:
     """Register what is known about anyio on asyncio."""
     register_backend(backend.CancelScope, state_of_scope, backend.TaskGroup, tasks_of, WORKER_RUN)
+    register_scope(backend.CancelScope)
+    register_limits(tasks_with_deadlines)
+    for task_type in set(TASKS):
+        cancellers_of.register(task_type, scopes_around)
+        silent_about.register(task_type, structure_around)
     register_owner_finder(find_task_group)
     register_reason_cutter(reason_in)
     elaborate_context.register(backend.TaskGroup, elaborate_task_group)

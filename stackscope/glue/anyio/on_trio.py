@@ -5,11 +5,18 @@ from __future__ import annotations
 import anyio._backends._trio
 
 from stackscope.extraction.hooks import elaborate_context
-from stackscope.glue.anyio.common import describe_end_of_group, describe_method, register_backend
+from stackscope.glue.anyio.common import (
+    describe_end_of_group,
+    describe_method,
+    own_scope_of,
+    register_backend,
+)
 from stackscope.glue.describing import code_of, hide_functions, register_call
 from stackscope.glue.trio import scopes
+from stackscope.glue.trio.waking import register_own_scope
 from stackscope.safe.objects import class_attribute, instance_attributes
 from stackscope.snapshot.user_code import register_machinery
+from stackscope.snapshot.waking import register_wrapped_scope
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,11 +54,19 @@ def tasks_of(group: object) -> List[Any]:
     return [] if nursery is None else list(nursery.child_tasks)
 
 
+def own_scope(task: Any) -> object:
+    """The cancel scope that anyio has put around a task."""
+    scope = own_scope_of(getattr(task, "coro", None))
+    return None if scope is None else original_scope(scope)
+
+
 def install() -> None:
     """Register what is known about anyio on trio."""
     owner = getattr(backend, "TrioBackend", backend)  # 4.0+
     caller = code_of(owner, "run_sync_in_worker_thread.wrapper")
     register_backend(backend.CancelScope, state_of_scope, backend.TaskGroup, tasks_of, caller)
+    register_wrapped_scope(backend.CancelScope)
+    register_own_scope(own_scope)
     elaborate_context.register(backend.TaskGroup, elaborate_task_group)
     for name in ("run_sync_in_worker_thread", "run_async_from_thread"):
         hide_functions(owner, [name, f"{name}.wrapper"])

@@ -12,6 +12,7 @@ from stackscope.interpreter.heap import instances, subclasses
 from stackscope.safe.interruptions import attempt
 from stackscope.safe.objects import instance_attributes
 from stackscope.snapshot.waking import (
+    Limit,
     belongings_of,
     limits_are_known,
     register_limits,
@@ -27,10 +28,10 @@ if TYPE_CHECKING:
 __all__ = ["install"]
 
 
-def greenlets_with_timeouts(tasks: Sequence[object]) -> List[object]:
+def greenlets_with_timeouts(tasks: Sequence[object]) -> List[Limit]:
     """The greenlets that a `gevent.Timeout` raises an exception in, unless it is closed before."""
     return [
-        greenlet
+        Limit(greenlet)
         for timeout in instances(subclasses(Timeout))
         for greenlet in [attempt(None, _greenlet_of, timeout)]
         if greenlet is not None

@@ -6,13 +6,17 @@ import math
 from typing import Any
 
 import trio
+import trio._core._parking_lot
 import trio._core._run
 
 from stackscope.glue.clocks import began_work
 from stackscope.glue.describing import code_of
 from stackscope.glue.trio.runners import runner_of_task
+from stackscope.safe.interruptions import attempt
 from stackscope.safe.objects import instance_attributes, is_instance
 from stackscope.snapshot.waking import (
+    Limit,
+    cancellers_of,
     register_endless,
     register_limits,
     silent_about,
@@ -23,24 +27,51 @@ from stackscope.snapshot.waking import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, Iterator, List, Sequence, Set
+    from typing import Callable, Dict, Iterator, List, Sequence, Set
 
-__all__ = ["install"]
+__all__ = ["install", "register_own_scope"]
 
 
-def task_and_scopes(task: Any) -> List[object]:
-    """Whoever calls ``reschedule(task)`` has the task; who cancels it has a cancel scope.
+_own_scopes: List[Callable[[Any], object]] = []
+"""What `register_own_scope` was told."""
 
-    That of a nursery doesn't count: all who have started something in it have that.
+
+def register_own_scope(find: Callable[[Any], object]) -> None:
+    """Have a library tell the cancel scope that it puts around each of its tasks.
+
+    Args:
+        find: Gets a task, and gives its scope; ``None`` if it has none.
     """
-    of_nurseries: Set[int] = set()
+    if find not in _own_scopes:
+        _own_scopes.append(find)
+
+
+def task_itself(task: Any) -> List[object]:
+    """Whoever calls ``reschedule(task)`` has the task."""
+    return [task]
+
+
+def scopes_around(task: Any) -> List[object]:
+    """Who cancels a task has a cancel scope that it is in, or that is around its nursery.
+
+    Those of nurseries don't count: all who have started something in one have that. Nor those that
+    a library puts around each task, nor what is outside of a shielded one.
+    """
+    excluded: Set[int] = set()
     inner = task
     while inner is not None:
-        of_nurseries.update(id(nursery.cancel_scope) for nursery in inner.child_nurseries)
+        excluded.update(id(nursery.cancel_scope) for nursery in inner.child_nurseries)
+        excluded.update(id(attempt(None, find, inner)) for find in _own_scopes)
         nursery = inner.parent_nursery
         inner = None if nursery is None else nursery.parent_task
-    scopes = [getattr(status, "_scope", None) for status in _statuses(task)]
-    return [task, *[one for one in scopes if one is not None and id(one) not in of_nurseries]]
+    found: List[object] = []
+    for status in _statuses(task):
+        scope = getattr(status, "_scope", None)
+        if scope is not None and id(scope) not in excluded:
+            found.append(scope)
+        if getattr(scope, "_shield", False):
+            break
+    return found
 
 
 def abort_function(task: Any) -> object:
@@ -48,9 +79,13 @@ def abort_function(task: Any) -> object:
     return getattr(task, "_abort_func", None)
 
 
+# Which lots to break when a task ends: one with a lock is a key there (0.29+). It wakes nobody.
+BREAKERS = getattr(trio._core._parking_lot, "GLOBAL_PARKING_LOT_BREAKER", None)
+
+
 def structure_around(task: Any) -> List[object]:
-    """What has a task as one of its run, of a nursery or of a cancel scope."""
-    found: List[object] = []
+    """What has a task as one of its run, of a nursery or a cancel scope, or as one with locks."""
+    found: List[object] = [BREAKERS]
     runner = runner_of_task(task)
     if runner is not None:
         found += (runner, runner.tasks)
@@ -70,10 +105,14 @@ def _statuses(task: Any) -> Iterator[Any]:
         status = getattr(status, "_parent", None)
 
 
-def tasks_with_deadlines(tasks: Sequence[Any]) -> List[object]:
-    """The tasks that a cancel scope around them cancels some day."""
+def tasks_with_deadlines(tasks: Sequence[Any]) -> List[Limit]:
+    """The tasks that a cancel scope around them cancels some day.
+
+    Each has the scopes of its own among these, and those around the nursery that it is in. What is
+    around a shielded scope doesn't concern it.
+    """
     known: Dict[int, bool] = {}
-    found: List[object] = []
+    found: List[Limit] = []
     for task in tasks:
         if not is_instance(task, (trio.lowlevel.Task,)):
             continue
@@ -85,18 +124,19 @@ def tasks_with_deadlines(tasks: Sequence[Any]) -> List[object]:
                 break
             passed.append(status)
             scope = getattr(status, "_scope", None)
-            if getattr(scope, "_deadline", math.inf) != math.inf:
-                is_limited = True
+            is_limited = getattr(scope, "_deadline", math.inf) != math.inf
+            if is_limited or getattr(scope, "_shield", False):
                 break
         known.update((id(status), is_limited) for status in passed)
         if is_limited:
-            found.append(task)
+            found.append(Limit(task, spreads=False))
     return found
 
 
 def install() -> None:
     """Register what concerns the end of waits."""
-    wakers_of.register(trio.lowlevel.Task, task_and_scopes)
+    wakers_of.register(trio.lowlevel.Task, task_itself)
+    cancellers_of.register(trio.lowlevel.Task, scopes_around)
     code = code_of(trio, "sleep_forever")
     if code is not None:
         register_endless(code)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
 import gc
 import sys
 import threading
@@ -181,6 +183,27 @@ async def a_time_limit_around_functions(look):
 
 
 @healthy(on=ASYNCIO, skip="no asyncio.timeout before 3.11" if sys.version_info < (3, 11) else None)
+async def a_time_limit_around_a_group(look):
+    """Its block isn't over yet, and another manager has entered the limit."""
+
+    @contextlib.asynccontextmanager
+    async def limited():
+        async with asyncio.timeout(1000):
+            yield
+
+    async def parent():
+        async with limited(), asyncio.TaskGroup() as group:
+            group.create_task(asyncio.Event().wait())
+            await asyncio.sleep(1000)
+
+    start(parent(), "parent")
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    look()
+    await look.beside()
+
+
+@healthy(on=ASYNCIO, skip="no asyncio.timeout before 3.11" if sys.version_info < (3, 11) else None)
 async def locks_in_opposite_order_within_a_time_limit(look):
     """One of them gives up some day, and then the other goes on."""
 
@@ -211,6 +234,22 @@ async def a_timer_that_cancels(look):
     task = start(waits(), "waits")
     asyncio.get_running_loop().call_later(1000, task.cancel)
     del task
+    await asyncio.sleep(0)
+    look()
+    await look.beside()
+
+
+@healthy(on=ASYNCIO)
+async def timers_that_call_functions_that_cancel(look):
+    async def waits():
+        await asyncio.get_running_loop().create_future()
+
+    def cancel(which):
+        which.cancel()
+
+    first, second = start(waits(), "first"), start(waits(), "second")
+    asyncio.get_running_loop().call_later(1000, lambda: first.cancel())
+    asyncio.get_running_loop().call_later(1000, functools.partial(cancel, which=second))
     await asyncio.sleep(0)
     look()
     await look.beside()

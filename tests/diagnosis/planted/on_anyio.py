@@ -133,3 +133,34 @@ async def a_worker_wants_the_lock_of_the_task_that_waits_for_it(group):
     lock = threading.Lock()
     group.start_soon(holds, name="holds")
     await settled()
+
+
+@planted(abandoned("lost", "@waits_beside_limits"), on=ANYIO)
+async def time_limits_of_others_in_its_group(group):
+    """They end what is in their own blocks, and not the group around these."""
+
+    async def lost():
+        await anyio.Event().wait()  # @waits_beside_limits
+
+    async def sleeps_within_limit():
+        with anyio.move_on_after(1000):
+            await anyio.sleep(1000)
+
+    async def parent():
+        async with anyio.create_task_group() as inner:
+            inner.start_soon(lost, name="lost")
+            inner.start_soon(sleeps_within_limit)
+            await sleeps_within_limit()
+
+    group.start_soon(parent)
+    await settled()
+
+
+@planted(abandoned("lost", "@waits_in_shield"), on=ANYIO)
+async def a_time_limit_that_a_shield_keeps_out(group):
+    async def lost():
+        with anyio.move_on_after(1000), anyio.CancelScope(shield=True):
+            await anyio.Event().wait()  # @waits_in_shield
+
+    group.start_soon(lost, name="lost")
+    await settled()

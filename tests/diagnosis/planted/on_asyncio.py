@@ -474,6 +474,26 @@ async def after_a_time_limit_that_is_over():
     await asyncio.sleep(0.02)
 
 
+@planted(
+    abandoned("lost", "@waits_in_group"),
+    on=ASYNCIO,
+    skip="asyncio has no TaskGroup before 3.11" if sys.version_info < (3, 11) else None,
+)
+async def a_time_limit_in_the_block_of_its_group():
+    """It ends what the block does, and not the group."""
+
+    async def lost():
+        await asyncio.Event().wait()  # @waits_in_group
+
+    async def parent():
+        async with asyncio.TaskGroup() as group:
+            group.create_task(lost(), name="lost")
+            async with asyncio.timeout(1000):
+                await asyncio.sleep(1000)
+
+    start(parent(), "parent")
+
+
 @planted(abandoned("waits", "@waits_with_a_child_that_is_done"), on=ASYNCIO)
 async def with_a_child_that_is_done():
     async def sets(event):

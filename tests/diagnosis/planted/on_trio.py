@@ -13,6 +13,10 @@ except ImportError:
     trio = None
 
 
+async def settled():
+    await trio.testing.wait_all_tasks_blocked(0.001)
+
+
 async def enters(first, second):
     async with first:  # @holds
         await trio.sleep(0.001)
@@ -79,6 +83,24 @@ async def events_of_each_others(nursery):
     a, b = trio.Event(), trio.Event()
     nursery.start_soon(waits_and_sets, a, b, name="first")
     nursery.start_soon(waits_and_sets, b, a, name="second")
+
+
+@planted(deadlock("holder waiter", "@holder_waits", "@waiter_wants"), on="trio", searched=True)
+async def a_lock_and_an_event_crossed(nursery):
+    """trio has a list of all who have locks, which wakes none of them."""
+
+    async def hold():
+        async with lock:
+            await event.wait()  # @holder_waits
+
+    async def wait():
+        async with lock:  # @waiter_wants
+            event.set()
+
+    lock, event = trio.Lock(), trio.Event()
+    nursery.start_soon(hold, name="holder")
+    await settled()
+    nursery.start_soon(wait, name="waiter")
 
 
 @planted(abandoned("waits", "@waits"), on="trio")
