@@ -224,10 +224,10 @@ def chain_lines(diagnosis: Diagnosis, node: Node) -> Iterator[Line]:
             return
         others = f", or {count(len(step.targets) - 1, 'other')}" if len(step.targets) > 1 else ""
         node = _worst(step.targets, {*stuck, *behind})
-        how = "which needs" if step.obj is None else "which has to come from"
-        likely = "" if step.certain else " as far as is known"
-        yield [("comment", f"{INDENT}{how}{likely}: "), _name(node), ("comment", others)]
-    yield [("alert", f"{INDENT}and so on, in a circle: "), _name(node)]
+        how = "which ends with" if step.obj is None else "which is up to"
+        likely = "" if step.certain else ", as far as is known"
+        yield [("comment", f"{INDENT}{how} "), _name(node), ("comment", f"{others}{likely}:")]
+    yield [("alert", f"{INDENT}and so on, in a circle back to "), _name(node)]
 
 
 def _next_edge(edges: Sequence[Edge], stuck: Container[int]) -> Optional[Edge]:
@@ -355,7 +355,10 @@ def title_of(finding: Finding) -> Line:
         if len(nodes) == 1:
             words = " waits, and nothing alive can end that"
             return [("text", title), _name(nodes[0]), ("text", words)]
-        return [("text", f"{title}{counted(nodes)} wait, and nothing alive can end that")]
+        who: Line = [("text", counted(nodes))]
+        if len(nodes) == 2:
+            who = [_name(nodes[0]), ("text", " and "), _name(nodes[1])]
+        return [("text", title), *who, ("text", " wait, and nothing alive can end that")]
     line = [("text", f"{likely}{'deadlock' if likely else 'Deadlock'}: ")]
     shown = nodes[:MOST_NODES]
     for index, node in enumerate([*shown, nodes[0]]):
@@ -449,7 +452,9 @@ def _had_by(node: Node) -> Iterator[Tuple[object, Frame, Context]]:
 def _reason(finding: Finding) -> str:
     """Why a finding is only likely."""
     if finding.reason == ONLY_USERS:
-        users = finding.users
+        users, nodes = finding.users, {id(node) for node in finding.nodes}
+        if len(users) > 1 and all(id(user) in nodes for user in users):
+            return "likely: as far as variables show, nobody else may end these waits"
         name = node_title(users[0]) if len(users) == 1 else counted(users)
         verb = "waits" if len(users) == 1 else "wait"
         return f"likely: as far as variables show, only {name} may end a wait, and {verb} in turn"

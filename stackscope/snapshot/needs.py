@@ -72,6 +72,7 @@ class Needs:
         edges: By the id of a vertex: what it waits for.
         proved: Those of the edges of nodes of which it is proved that nothing else ends the wait.
         host: By the id of a thread's node: the task that has this thread, and stands for it.
+        mains: The ids of the tasks' nodes with whose end their loops end, too.
         blocked_by: By the id of a task's node: the task that has the thread of its loop, and waits
             there. No timer ends a wait meanwhile.
     """
@@ -87,6 +88,7 @@ class Needs:
             name: found[0] for name, found in names.items() if len(found) == 1
         }
         self.host: Dict[int, Node] = {}
+        self.mains: Set[int] = set()
         self.blocked_by: Dict[int, Node] = {}
         self.edges: Dict[int, List[Vertex]] = {}
         self.proved: Dict[int, List[Vertex]] = {}
@@ -134,6 +136,7 @@ class Needs:
                     node = self.by_object.get(id(attempt(None, runs_until, frame)))
                     if node is not None:
                         self._edge(actor, node, is_proved=True)
+                        self.mains.add(id(node))
             if actor is not thread:
                 self.host[id(thread)] = actor
                 hosts.append((thread, actor, inside))
@@ -183,12 +186,12 @@ class Needs:
                 tasks = [self._vertex(task) for task in layer.tasks if id(task) not in described]
                 targets = [*tasks, *[self._of_part(part) for part in layer.parts]]
                 known: List[Vertex] = [target for target in targets if target is not None]
+                is_proved = bool(known) and not self._is_open(node)
                 if layer.needs_all or len(targets) == 1:
-                    is_proved = bool(known) and not self._is_open(node)
                     for target in known:
                         self._edge(actor, target, is_proved=is_proved)
                 elif len(known) == len(targets):
-                    self._edge(actor, self._either(known), is_proved=False)
+                    self._edge(actor, self._either(known), is_proved=is_proved)
                 break
 
     def _is_open(self, node: Node) -> bool:

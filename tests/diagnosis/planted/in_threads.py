@@ -62,6 +62,24 @@ def two_locks_by_acquire():
     start_pair(acquires, threading.Lock(), threading.Lock())
 
 
+@planted(deadlock("first second", "@gets_it", certain=False), on="threads", skip=tells_locks)
+def two_locks_by_a_function():
+    """Which function has called ``acquire()`` can't be told; which ones will release them can."""
+
+    def get(lock):
+        lock.acquire()  # @gets_it
+
+    def gets(met, first, second):
+        get(first)
+        met.wait()
+        get(second)
+        second.release()
+        first.release()
+
+    LOCKS.extend([threading.Lock(), threading.Lock()])
+    start_pair(gets, *LOCKS)
+
+
 @planted(deadlock("one two three", "@enters"), on="threads", skip=tells_locks)
 def three_locks():
     met = threading.Barrier(3)
@@ -120,6 +138,7 @@ def joins_a_child_that_wants_the_lock():
     start_thread(parent, name="parent")
 
 
+LOCKS = []
 POOLS = []
 
 
@@ -137,9 +156,12 @@ def a_pool_that_waits_for_itself():
 
 @planted(deadlock("pool_0 pool_1", "@both_wait"), on="threads")
 def a_pool_of_two_that_waits_for_itself():
+    """For any of several calls, none of which can begin."""
+
     def outer():
         met.wait()
-        return pool.submit(int).result()  # @both_wait
+        calls = [pool.submit(int) for _ in range(30)]
+        return next(concurrent.futures.as_completed(calls))  # @both_wait
 
     met = threading.Barrier(2)
     pool = concurrent.futures.ThreadPoolExecutor(2, "pool")
@@ -193,12 +215,16 @@ def a_full_queue_whose_consumer_has_returned():
     start_thread(produce, items, name="producer")
 
 
-@planted(abandoned("waits", "@waits_for_barrier"), on="threads")
+@planted(abandoned("first second", "@waits_for_barrier"), on="threads")
 def a_barrier_that_nobody_else_reaches():
-    def waits():
-        threading.Barrier(2).wait()  # @waits_for_barrier
+    """Who waits at it can't be the one that others wait for."""
 
-    start_thread(waits, name="waits")
+    def waits(barrier):
+        barrier.wait()  # @waits_for_barrier
+
+    barrier = threading.Barrier(3)
+    start_thread(waits, barrier, name="first")
+    start_thread(waits, barrier, name="second")
 
 
 @planted(deadlock("first second", "@waits_for_other"), on="threads", searched=True)
