@@ -504,14 +504,13 @@ def _what_to_do(heart: _Heart) -> Iterator[str]:
 
 def _places_of(node: Node, heart: _Heart, places: Optional[Places]) -> Line:
     """Where one took what another one waits for, and where it waits: ``a.py:3, then a.py:5``."""
-    line: Line = []
     taken = heart.taken_by(node)
-    if taken is not None:
-        line += at_place(taken[1], _line_of(*taken[1:]), places)
-    for frame in _frames_waiting(node):
-        if line:
-            line.append(("comment", ", then "))
-        line += at_place(frame, frame.lineno, places)
+    found = [] if taken is None else [at_place(taken[1], _line_of(*taken[1:]), places)]
+    found += [at_place(frame, frame.lineno, places) for frame in _frames_waiting(node)]
+    line: Line = found[0] if found else []
+    for before, place in zip(found, found[1:]):
+        if place != before:
+            line = [*line, ("comment", ", then "), *place]
     return line
 
 

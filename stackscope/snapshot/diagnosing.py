@@ -136,7 +136,7 @@ class _Patient:
         liveness.begin(
             node
             for node in nodes_among(needs.vertices)
-            if not _is_decidable(node)
+            if not (_is_decidable(node) or id(node) in needs.blocked_by)
             or not (
                 self._proved_edges_of(node)
                 or id(node) in wakers
@@ -360,7 +360,7 @@ class _Patient:
                     if id(vertex) not in seen and id(vertex) in some:
                         seen.add(id(vertex))
                         todo.append(vertex)
-                        if not isinstance(vertex, Either):
+                        if not isinstance(vertex, Either) and not _is_of_thread(vertex):
                             finding.behind.append(vertex)
 
     def _reason(self, part: Sequence[Vertex]) -> str:
@@ -437,6 +437,11 @@ def _is_decidable(node: Node) -> bool:
     if isinstance(node, ItemNode):
         return bool(ask_about(limits_are_known, node.item))
     return True
+
+
+def _is_of_thread(node: Node) -> bool:
+    """Whether something is what its thread runs, of which that is told."""
+    return isinstance(node, ItemNode) and node.state == "running elsewhere"
 
 
 def _may_be_lost(node: Node) -> bool:
