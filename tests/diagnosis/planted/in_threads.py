@@ -10,6 +10,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import functools
+import importlib
 import io
 import queue
 import sys
@@ -80,6 +81,13 @@ def two_locks_by_a_function():
     start_pair(gets, *LOCKS)
 
 
+@planted(deadlock("importer other", "hanging_import/joining.py:14"), on="threads", skip=tells_locks)
+def a_module_that_joins_a_thread_that_imports_it():
+    """Whoever imports a module has a lock of it."""
+    name = "tests.helpers.hanging_import.joining"
+    start_thread(importlib.import_module, name, name="importer")
+
+
 @planted(deadlock("one two three", "@enters"), on="threads", skip=tells_locks)
 def three_locks():
     met = threading.Barrier(3)
@@ -109,6 +117,16 @@ def one_semaphore_twice():
 
     semaphore = threading.Semaphore(1)
     start_thread(twice, name="itself")
+
+
+@planted(
+    deadlock("first second", "each has one of these", "@holds", "@enters", certain=None),
+    on="threads",
+    skip=tells_locks,
+)
+def one_semaphore_for_two_that_need_it_twice():
+    semaphore = threading.BoundedSemaphore(2)
+    start_pair(enters, semaphore, semaphore)
 
 
 @planted(deadlock("first second", "@joins"), on="threads", skip=tells_locks)
@@ -154,7 +172,7 @@ def a_pool_that_waits_for_itself():
     pool.submit(outer)
 
 
-@planted(deadlock("pool_0 pool_1", "@both_wait"), on="threads")
+@planted(deadlock("pool_0 pool_1", "@both_wait", "use another pool"), on="threads")
 def a_pool_of_two_that_waits_for_itself():
     """For any of several calls, none of which can begin."""
 
