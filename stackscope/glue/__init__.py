@@ -59,6 +59,7 @@ BUILT_IN = {
     "eventlet.queue": "greenlets.eventlet",
     "fastapi.concurrency": "starlette",
     "gevent": "greenlets.gevent",
+    "gevent.pool": "greenlets.gevent",
     "gevent.threadpool": "greenlets.gevent",
     "greenback": "greenlets.greenback",
     "greenlet": "greenlets",

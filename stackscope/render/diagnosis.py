@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from stackscope.model.waiting import Waiting
     from stackscope.render.drawing import Line
 
-    Taken = Tuple[Node, Frame, Context]
+    Taken = Tuple[Node, Frame, int]
 
 __all__ = [
     "advice_text",
@@ -67,6 +67,9 @@ MOST_NODES = 10
 
 MOST_FINDINGS = 20
 """The most findings that are drawn; of more there is the number."""
+
+MOST_CALLS = 3
+"""The most calls that threads are in which are named if nothing is stuck."""
 
 MOST_PROCESSES = 4
 """The most processes that are named because they are waited for."""
@@ -162,8 +165,28 @@ def nothing_line(diagnosis: Diagnosis) -> Line:
     if threads:
         verb = "waits" if len(threads) == 1 else "wait"
         parts.append(f"{count(len(threads), 'thread')} {verb}")
+    parts += _calls_of_threads(diagnosis)
     words = ", ".join(parts)
     return [("text", f"Nothing is stuck: {words}." if words else "Nothing is stuck.")]
+
+
+def _calls_of_threads(diagnosis: Diagnosis) -> List[str]:
+    """In what calls threads are that wait for nobody in this process, as far as is known.
+
+    The threads of loops are told of by their tasks.
+    """
+    loops = {loop.thread for loop in diagnosis.snapshot.loops}
+    counts: Dict[str, int] = {}
+    for node in diagnosis.snapshot.threads:
+        if node.waiting is None and node.calls and node.name not in loops:
+            counts[node.calls] = counts.get(node.calls, 0) + 1
+    calls = sorted(counts, key=lambda call: -counts[call])
+    parts = [
+        f"{count(counts[call], 'thread')} {'is' if counts[call] == 1 else 'are'} in {call}"
+        for call in calls[:MOST_CALLS]
+    ]
+    left = sum(counts[call] for call in calls[MOST_CALLS:])
+    return [*parts, f"{count(left, 'thread')} in other calls"] if left else parts
 
 
 def _kind_of_wait(waiting: Optional[Waiting]) -> int:
@@ -224,10 +247,10 @@ def chain_lines(diagnosis: Diagnosis, node: Node) -> Iterator[Line]:
             return
         others = f", or {count(len(step.targets) - 1, 'other')}" if len(step.targets) > 1 else ""
         node = _worst(step.targets, {*stuck, *behind})
-        how = "which needs" if step.obj is None else "which has to come from"
-        likely = "" if step.certain else " as far as is known"
-        yield [("comment", f"{INDENT}{how}{likely}: "), _name(node), ("comment", others)]
-    yield [("alert", f"{INDENT}and so on, in a circle: "), _name(node)]
+        how = "which ends with" if step.obj is None else "which is up to"
+        likely = "" if step.certain else ", as far as is known"
+        yield [("comment", f"{INDENT}{how} "), _name(node), ("comment", f"{others}{likely}:")]
+    yield [("alert", f"{INDENT}and so on, in a circle back to "), _name(node)]
 
 
 def _next_edge(edges: Sequence[Edge], stuck: Container[int]) -> Optional[Edge]:
@@ -291,7 +314,7 @@ class _Heart:
         return None if thread is None else thread.waiting
 
     def taken_by(self, node: Node) -> Optional[Taken]:
-        """The context by which a node has what another one waits for, and its frame."""
+        """Who waits for what a node has by a context; the frame and the line that have taken it."""
         nodes = self.finding.nodes
         found: List[Tuple[int, Frame, Context]] = []
         for obj, frame, context in _had_by(node):
@@ -301,7 +324,7 @@ class _Heart:
         if not found:
             return None
         index, frame, context = min(found, key=lambda one: one[0])
-        return nodes[index], frame, context
+        return (nodes[index], *_of_user(node, frame, _line_of(frame, context)))
 
 
 def format_finding(finding: Finding) -> str:
@@ -355,7 +378,10 @@ def title_of(finding: Finding) -> Line:
         if len(nodes) == 1:
             words = " waits, and nothing alive can end that"
             return [("text", title), _name(nodes[0]), ("text", words)]
-        return [("text", f"{title}{counted(nodes)} wait, and nothing alive can end that")]
+        who: Line = [("text", counted(nodes))]
+        if len(nodes) == 2:
+            who = [_name(nodes[0]), ("text", " and "), _name(nodes[1])]
+        return [("text", title), *who, ("text", " wait, and nothing alive can end that")]
     line = [("text", f"{likely}{'deadlock' if likely else 'Deadlock'}: ")]
     shown = nodes[:MOST_NODES]
     for index, node in enumerate([*shown, nodes[0]]):
@@ -395,10 +421,22 @@ def _node_lines(node: Node, heart: _Heart) -> Iterator[Line]:
         yield [("comment", INDENT * 2), ("source", source)]
     taken = heart.taken_by(node)
     if taken is not None:
-        other, frame, context = taken
+        other, frame, lineno = taken
         whom = "itself" if other is node else f"what {_short(other)} waits for"
         words = f"has what it waits for {whom}" if other is node else f"has {whom}"
-        yield [("comment", f"{INDENT * 2}{words}, since "), *_at(frame, _line_of(frame, context))]
+        yield [("comment", f"{INDENT * 2}{words}, since "), *_at(frame, lineno)]
+
+
+def _of_user(node: Node, frame: Frame, lineno: int) -> Tuple[Frame, int]:
+    """The user's line that has led to one of a library; if there is none, the one it leads to."""
+    if not library_of(frame.pyframe):
+        return frame, lineno
+    frames = node.stack.frames
+    index = next((i for i, one in enumerate(frames) if one.pyframe is frame.pyframe), 0)
+    for other in (*reversed(frames[:index]), *frames[index:]):
+        if not other.hide and not library_of(other.pyframe):
+            return other, other.lineno
+    return frame, lineno
 
 
 def _short(node: Node) -> str:
@@ -449,7 +487,9 @@ def _had_by(node: Node) -> Iterator[Tuple[object, Frame, Context]]:
 def _reason(finding: Finding) -> str:
     """Why a finding is only likely."""
     if finding.reason == ONLY_USERS:
-        users = finding.users
+        users, nodes = finding.users, {id(node) for node in finding.nodes}
+        if len(users) > 1 and all(id(user) in nodes for user in users):
+            return "likely: as far as variables show, nobody else may end these waits"
         name = node_title(users[0]) if len(users) == 1 else counted(users)
         verb = "waits" if len(users) == 1 else "wait"
         return f"likely: as far as variables show, only {name} may end a wait, and {verb} in turn"
@@ -471,7 +511,7 @@ def advice_lines(finding: Finding, places: Optional[Places] = None) -> Iterator[
     title = "; ".join(_what_to_do(heart))
     yield [("header", f"Look at{f' ({title})' if title else ''}:")]
     seen: List[str] = []
-    for node in finding.nodes:
+    for node in _with_own_code(finding):
         line = _places_of(node, heart, places)
         text = "".join([part for _, part in line])
         if text and text not in seen:
@@ -482,6 +522,20 @@ def advice_lines(finding: Finding, places: Optional[Places] = None) -> Iterator[
             yield [("comment", INDENT), *line]
 
 
+def _with_own_code(finding: Finding) -> List[Node]:
+    """Those at the heart that run code of the user's; if none does, those behind them that do.
+
+    If a library starts a task, such as one for ``run_coroutine_threadsafe(queue.get(), loop)``,
+    there is nothing of the user's in it.
+    """
+    for nodes in (finding.nodes, finding.behind):
+        frames = [(node, innermost_user_frame(node.stack)) for node in nodes]
+        found = [node for node, frame in frames if frame and not library_of(frame.pyframe)]
+        if found:
+            return found
+    return finding.nodes
+
+
 def _what_to_do(heart: _Heart) -> Iterator[str]:
     """What would mend it, as far as the kind of the finding tells."""
     finding = heart.finding
@@ -489,24 +543,36 @@ def _what_to_do(heart: _Heart) -> Iterator[str]:
         yield "await something that doesn't block, or call it in a thread"
     elif finding.missing:
         yield f"nobody is left who calls {finding.missing}"
+    waits = [wait for wait in map(heart.wait_of, finding.nodes) if wait is not None]
+    if finding.kind == DEADLOCK and any(map(_waits_for_pool, waits)):
+        yield "what runs in a pool waits for calls that this pool can't begin: use another pool"
     taken = [heart.taken_by(node) for node in finding.nodes]
     if finding.kind == DEADLOCK and all(one is not None for one in taken):
         if len(taken) == 1:
             yield "it has what it waits for"
+        elif len({id(wait.lock) for wait in waits}) == 1:
+            yield "each has one of these, and waits for another one"
         else:
             yield "take them in the same order everywhere"
 
 
+def _waits_for_pool(waiting: Waiting) -> bool:
+    """Whether something waits for what a pool has not begun with."""
+    layers = list(waiting.layers())
+    return any(layer.ahead for layer in layers) or any(
+        _waits_for_pool(part) for layer in layers for part in layer.parts
+    )
+
+
 def _places_of(node: Node, heart: _Heart, places: Optional[Places]) -> Line:
     """Where one took what another one waits for, and where it waits: ``a.py:3, then a.py:5``."""
-    line: Line = []
     taken = heart.taken_by(node)
-    if taken is not None:
-        line += at_place(taken[1], _line_of(*taken[1:]), places)
-    for frame in _frames_waiting(node):
-        if line:
-            line.append(("comment", ", then "))
-        line += at_place(frame, frame.lineno, places)
+    found = [] if taken is None else [at_place(*taken[1:], places)]
+    found += [at_place(frame, frame.lineno, places) for frame in _frames_waiting(node)]
+    line: Line = found[0] if found else []
+    for before, place in zip(found, found[1:]):
+        if place != before:
+            line = [*line, ("comment", ", then "), *place]
     return line
 
 

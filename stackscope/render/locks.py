@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from stackscope.model.saved import type_name_of
-from stackscope.model.snapshot import TaskNode, ThreadNode, nodes_of
+from stackscope.model.snapshot import ThreadNode, nodes_of
 from stackscope.render.diagnosis import at_place, context_with, counted
-from stackscope.render.words import held_by_pieces
+from stackscope.render.words import held_by_pieces, object_of
 from stackscope.safe.text import safe_text
 
 TYPE_CHECKING = False
@@ -39,7 +39,7 @@ def lock_lines(snapshot: Snapshot) -> Iterator[Line]:
         snapshot: What there is, with the contexts of all frames.
     """
     nodes = list(nodes_of(snapshot))
-    indexes = {id(_holder_in(node)): index for index, node in enumerate(nodes)}
+    indexes = {id(object_of(node)): index for index, node in enumerate(nodes)}
     found: Dict[int, _Awaited] = {}
     for node in nodes:
         obj = _primitive_of(node)
@@ -64,11 +64,6 @@ def _primitive_of(node: Node) -> object:
     return None if is_other else waiting.obj
 
 
-def _holder_in(node: Node) -> object:
-    """The task or thread that a node tells about: those can have locks."""
-    return node.task if isinstance(node, TaskNode) else getattr(node, "thread", None)
-
-
 def _holders_for(node: Node) -> Sequence[object]:
     """Who has what a node waits for."""
     return () if node.waiting is None else node.waiting.holders
@@ -82,7 +77,8 @@ def _lines_of(one: _Awaited, having: Sequence[Node]) -> Iterator[Line]:
         line += [("comment", ": "), *[("comment", piece) for piece in held]]
     amounts = [amount for wait in waits[:1] for amount in wait.amounts]
     if amounts and amounts[0].total is not None:
-        words = f": {amounts[0].number} of {amounts[0].total:g} {amounts[0].noun}s"
+        noun = amounts[0].plural or f"{amounts[0].noun}s"
+        words = f": {amounts[0].number} of {amounts[0].total:g} {noun}"
         line.append(("comment", words))
     yield line
     for node in having:

@@ -24,6 +24,7 @@ from stackscope.model.snapshot import ItemNode, TaskNode, ThreadNode, nodes_of
 from stackscope.safe.interruptions import attempt
 from stackscope.snapshot.blocked import blocked_loops
 from stackscope.snapshot.circles import in_order, nodes_among, parts_among
+from stackscope.snapshot.holding import is_for_one
 from stackscope.snapshot.idle import is_idle_worker
 from stackscope.snapshot.limits import limited_nodes
 from stackscope.snapshot.liveness import Liveness
@@ -31,7 +32,7 @@ from stackscope.snapshot.needs import Either, Needs
 from stackscope.snapshot.search import search
 from stackscope.snapshot.stillness import Stillness, is_alive
 from stackscope.snapshot.threads import owner_has_ended
-from stackscope.snapshot.users import Users, find_users, missing_call
+from stackscope.snapshot.users import Users, find_users, has_name, missing_call
 from stackscope.snapshot.waits import ask_about
 from stackscope.snapshot.waking import is_endless, limits_are_known, wakers_of_node
 
@@ -135,7 +136,7 @@ class _Patient:
         liveness.begin(
             node
             for node in nodes_among(needs.vertices)
-            if not _is_decidable(node)
+            if not (_is_decidable(node) or id(node) in needs.blocked_by)
             or not (
                 self._proved_edges_of(node)
                 or id(node) in wakers
@@ -192,9 +193,13 @@ class _Patient:
         return () if host is None else (host,)
 
     def _add_users(self, waiting: Sequence[Node]) -> None:
-        """Take note of who may end waits, where somebody who does needs the one that waits."""
+        """Take note of who may end waits, where somebody who does needs the one that waits.
+
+        Who waits for a lock doesn't only give a signal: it may need that of another such one.
+        """
         above = nodes_among(self._above(waiting, is_end_enough=False))
-        first = self._users_among(waiting, above)
+        locking = [node for node in waiting if node.waiting and is_for_one(node.waiting.lock)]
+        first = {**self._users_among(waiting, above), **self._users_among(locking, locking)}
         concerned = [node for node in waiting if id(node) in first]
         self._note_helpers(self._users_among(concerned, self.nodes))
 
@@ -330,13 +335,15 @@ class _Patient:
     def _is_meant_to_wait(self, node: Node) -> bool:
         """Whether something waits on purpose until it is cancelled.
 
-        So do main tasks that await a future of their own: ``await asyncio.Future()``.
+        So do main tasks that await a future of their own, or something that they have given no
+        name: ``await asyncio.Future()``, ``await asyncio.Event().wait()``.
         """
         if is_endless(node):
             return True
-        is_of_users = node.waiting is not None and node.waiting.awaiting is not None
-        needed_by = self.needed_by.get(id(node), ())
-        return is_of_users and any(isinstance(one, ThreadNode) for one in needed_by)
+        waiting = node.waiting
+        if waiting is None or id(node) not in self.needs.mains:
+            return False
+        return waiting.awaiting is not None or not attempt(True, has_name, node)
 
     def _add_behind(self, findings: Sequence[Finding], stuck: Sequence[Vertex]) -> None:
         """Tell of each finding what only waits behind it; of the first one, if of several."""
@@ -353,7 +360,7 @@ class _Patient:
                     if id(vertex) not in seen and id(vertex) in some:
                         seen.add(id(vertex))
                         todo.append(vertex)
-                        if not isinstance(vertex, Either):
+                        if not isinstance(vertex, Either) and not _is_of_thread(vertex):
                             finding.behind.append(vertex)
 
     def _reason(self, part: Sequence[Vertex]) -> str:
@@ -430,6 +437,11 @@ def _is_decidable(node: Node) -> bool:
     if isinstance(node, ItemNode):
         return bool(ask_about(limits_are_known, node.item))
     return True
+
+
+def _is_of_thread(node: Node) -> bool:
+    """Whether something is what its thread runs, of which that is told."""
+    return isinstance(node, ItemNode) and node.state == "running elsewhere"
 
 
 def _may_be_lost(node: Node) -> bool:

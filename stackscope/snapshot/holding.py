@@ -58,7 +58,7 @@ EXITS = ("__exit__", "__aexit__")
 TURNS = frozenset(["BoundedSemaphore", "Condition", "Lock", "Queue", "Semaphore", "SimpleQueue"])
 """The classes of what a pool makes others wait in for their turn."""
 
-FOR_ONE = frozenset(["Lock", "RLock", "StrictFIFOLock", "lock"])
+FOR_ONE = frozenset(["Lock", "RLock", "StrictFIFOLock", "_ModuleLock", "lock"])
 """The classes of what has a single holder: if that is known, it need not be searched for."""
 
 MOST_POOLS = 2

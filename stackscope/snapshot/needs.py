@@ -9,7 +9,8 @@ what waits for each other in it, `stackscope.snapshot.liveness` what can't go on
 from __future__ import annotations
 
 from stackscope.extraction.codes import code_dispatch
-from stackscope.model.snapshot import TaskNode, ThreadNode
+from stackscope.interpreter.frames.blocking import is_of_threads
+from stackscope.model.snapshot import ItemNode, TaskNode, ThreadNode
 from stackscope.safe.interruptions import attempt
 from stackscope.safe.objects import stored_attribute
 from stackscope.safe.text import class_name
@@ -72,8 +73,9 @@ class Needs:
         edges: By the id of a vertex: what it waits for.
         proved: Those of the edges of nodes of which it is proved that nothing else ends the wait.
         host: By the id of a thread's node: the task that has this thread, and stands for it.
+        mains: The ids of the tasks' nodes with whose end their loops end, too.
         blocked_by: By the id of a task's node: the task that has the thread of its loop, and waits
-            there. No timer ends a wait meanwhile.
+            there. Of that of a greenlet: its thread, if that waits. No timer ends a wait meanwhile.
     """
 
     def __init__(self, nodes: Sequence[Node], loops: Sequence[LoopNode]) -> None:
@@ -87,6 +89,7 @@ class Needs:
             name: found[0] for name, found in names.items() if len(found) == 1
         }
         self.host: Dict[int, Node] = {}
+        self.mains: Set[int] = set()
         self.blocked_by: Dict[int, Node] = {}
         self.edges: Dict[int, List[Vertex]] = {}
         self.proved: Dict[int, List[Vertex]] = {}
@@ -94,6 +97,7 @@ class Needs:
         self._lists: Dict[int, Either] = {}
         self._open: Dict[int, Tuple[object, bool]] = {}
         self._add_hosts(loops)
+        self._add_blocked_items(nodes)
         for node in nodes:
             self._add(node)
 
@@ -134,6 +138,7 @@ class Needs:
                     node = self.by_object.get(id(attempt(None, runs_until, frame)))
                     if node is not None:
                         self._edge(actor, node, is_proved=True)
+                        self.mains.add(id(node))
             if actor is not thread:
                 self.host[id(thread)] = actor
                 hosts.append((thread, actor, inside))
@@ -144,6 +149,22 @@ class Needs:
                     if other is not node and other.state not in ("running", "starting"):
                         self._edge(other, node, is_proved=True)
                         self.blocked_by[id(other)] = node
+
+    def _add_blocked_items(self, nodes: Sequence[Node]) -> None:
+        """Find the greenlets or the like that can't be switched to: their thread waits itself."""
+        items: Dict[str, List[ItemNode]] = {}
+        for node in nodes:
+            if isinstance(node, ItemNode) and node.thread is not None:
+                items.setdefault(node.thread, []).append(node)
+        for name, found in items.items():
+            thread = self.by_name.get(name)
+            if thread is None or thread.waiting is None or id(thread) in self.host:
+                continue
+            is_of_one = any(item.state == "running elsewhere" for item in found)
+            if is_of_one or is_of_threads(thread.waiting.lock):
+                for item in found:
+                    self._edge(item, thread, is_proved=True)
+                    self.blocked_by[id(item)] = thread
 
     def _add(self, node: Node) -> None:
         """A vertex with its edges."""
@@ -183,12 +204,12 @@ class Needs:
                 tasks = [self._vertex(task) for task in layer.tasks if id(task) not in described]
                 targets = [*tasks, *[self._of_part(part) for part in layer.parts]]
                 known: List[Vertex] = [target for target in targets if target is not None]
+                is_proved = bool(known) and not self._is_open(node)
                 if layer.needs_all or len(targets) == 1:
-                    is_proved = bool(known) and not self._is_open(node)
                     for target in known:
                         self._edge(actor, target, is_proved=is_proved)
                 elif len(known) == len(targets):
-                    self._edge(actor, self._either(known), is_proved=False)
+                    self._edge(actor, self._either(known), is_proved=is_proved)
                 break
 
     def _is_open(self, node: Node) -> bool:

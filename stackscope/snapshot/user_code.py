@@ -371,8 +371,11 @@ def _is_of_debugger(frame: FrameType) -> bool:
 
 # ----------------------------------------------------------------------- calls
 
-ENTRANCES = ("__aenter__", "__aiter__", "__anext__", "__await__")
-"""Methods that only lead to the call that is worth naming."""
+ENTRANCES = (
+    *("__aenter__", "__aiter__", "__anext__", "__await__"),
+    *("_call_with_frames_removed", "_find_and_load", "_handle_fromlist"),
+)
+"""Methods and functions that only lead to the call that is worth naming."""
 
 
 def calls_below_user(stack: Stack, is_known: Callable[[Frame], bool]) -> List[Frame]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from stackscope.interpreter.frames.variables import first_argument, local_values
 from stackscope.model.saved import SavedObject
 from stackscope.safe.interruptions import attempt
-from stackscope.safe.objects import instance_attributes, mro_of, stored_attribute
+from stackscope.safe.objects import class_attribute, instance_attributes, mro_of, stored_attribute
 from stackscope.snapshot.inside import frames_in
 from stackscope.snapshot.user_code import is_runtime_frame
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from stackscope.model.snapshot import Node
     from stackscope.model.stacks import Frame
 
-__all__ = ["Users", "find_users", "missing_call"]
+__all__ = ["Users", "find_users", "has_name", "missing_call"]
 
 MOST_ATTRIBUTES = 50
 """The most attributes of an object in a variable that are looked at."""
@@ -45,6 +45,7 @@ ENDS_OF_TYPE: Dict[str, FrozenSet[str]] = {
     "AsyncResult": frozenset(["set", "set_exception"]),
     "Event": SETS,
     "Semaphore": SETS,
+    "lock": frozenset(["release"]),
 }
 """The same by the type of what is waited for, where the method that waits has no frame."""
 
@@ -63,6 +64,8 @@ MISSING_OF_TYPE = {
     "Condition": "notify()",
     "Event": "set()",
     "Future": "set_result()",
+    "RLock": "release()",
+    "lock": "release()",
 }
 """The same by the type of what is waited for, where the method has the same name for several."""
 
@@ -76,6 +79,17 @@ def missing_call(node: Node) -> str:
         if cls.__name__ in MISSING_OF_TYPE:
             return MISSING_OF_TYPE[cls.__name__]
     return MISSING.get(_method_of(node, obj), "")
+
+
+def has_name(node: Node) -> bool:
+    """Whether the user's code has a name for what a node waits for.
+
+    If not, the expression that waits for it has made it: ``await asyncio.Event().wait()``.
+    """
+    obj = None if node.waiting is None else node.waiting.obj
+    wanted = {} if obj is None else {id(obj): [_Wanted(node, obj, frozenset())]}
+    frames = [frame for frame in frames_in(node.stack) if not is_runtime_frame(frame.pyframe)]
+    return obj is None or any(_objects_in(frame, wanted) for frame in frames)
 
 
 class _Wanted:
@@ -133,13 +147,27 @@ def find_users(waiting: Sequence[Node], others: Iterable[Node]) -> Dict[int, Use
                 names.update(frame.pyframe.f_code.co_names)
         for key, had in seen.items():
             for one in wanted[key]:
-                if one.node is not other and (one.ends & names or _is_other_end(had.by, one)):
+                if _waits_alike(other, one):
+                    continue
+                if one.ends & names or _is_other_end(had.by, one):
                     users = found.setdefault(id(one.node), Users())
                     if not any(other is node for node in users.all[-1:]):
                         users.all.append(other)
                     if had.is_near and not any(other is node for node in users.near[-1:]):
                         users.near.append(other)
     return found
+
+
+def _waits_alike(other: Node, wanted: _Wanted) -> bool:
+    """Whether something waits for the same in the same way, and so for the same others.
+
+    Only who waits for a lock may have it as well: one of a semaphore, say.
+    """
+    mine, its = wanted.node.waiting, other.waiting
+    if wanted.node is other or mine is None or its is None or mine.lock is not None:
+        return wanted.node is other
+    obj = mine.obj
+    return its.obj is obj and _method_of(other, obj) == _method_of(wanted.node, obj)
 
 
 class _Had:
@@ -186,7 +214,9 @@ def _method_of(node: Node, obj: object) -> str:
     """The name of the innermost method of an object that a stack is in."""
     for frame in reversed(node.stack.frames):
         if first_argument(frame.pyframe)[1] is obj:
-            return frame.pyframe.f_code.co_name
+            name: str = frame.pyframe.f_code.co_name
+            if class_attribute(type(obj), name) is not None:  # else a function
+                return name
     return ""
 
 

@@ -7,6 +7,7 @@ import contextlib
 import gc
 import json
 import signal
+import socket
 import sys
 import threading
 import time
@@ -15,6 +16,7 @@ import weakref
 import pytest
 
 import stackscope
+from stackscope.interpreter.frames.blocking import tells_locks
 from stackscope.interpreter.reachable import counts_references
 
 searches = pytest.mark.skipif(not counts_references(), reason="references aren't counted")
@@ -99,6 +101,25 @@ def test_what_somebody_ends(start):
     diagnosis = diagnosed(start)
     assert diagnosis.findings == []
     assert str(diagnosis).startswith("Nothing is stuck: ")
+
+
+@pytest.mark.skipif(not tells_locks(), reason="there is no telling what a thread calls")
+def test_calls_that_wait_for_the_world():
+    def receives():
+        here.recv(1)
+
+    here, there = socket.socketpair()
+    thread = threading.Thread(target=receives)
+    thread.start()
+    told = ""
+    until = time.monotonic() + 20
+    while "1 thread is in socket.recv()" not in told and time.monotonic() < until:
+        told = str(stackscope.diagnose(deep=False))
+    there.send(b"x")
+    thread.join()
+    here.close()
+    there.close()
+    assert "1 thread is in socket.recv()" in told
 
 
 class Looked(Exception):

@@ -5,6 +5,7 @@
 `finder`         all greenlets of the process
 `gevent`         gevent's greenlets, and its monkey patches
 `gevent_waits`   what gevent's greenlets wait for
+`gevent_pools`   the same for those that wait for a pool or a group of greenlets
 `gevent_waking`  which greenlets a timer wakes or kills
 `eventlet`       eventlet's greenlets, and what they wait for
 `greenback`      tasks that await from synchronous code, by running in a greenlet

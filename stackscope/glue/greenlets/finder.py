@@ -125,10 +125,14 @@ def owner_of(item: Any, threads: Mapping[int, int]) -> object:
 
 
 def name_of(item: Any, innermost: Optional[FrameType]) -> str:
-    """What to call a greenlet: by its thread, if it is one; by its class; by its function."""
+    """What to call a greenlet: by its thread, if it is one; by its class; by its function.
+
+    A name that somebody has given it, as ``Greenlet.name`` of gevent, comes before its class.
+    """
     thread_name = instance_attributes(_thread_of(item)).get("_name")
-    if type(thread_name) is str:
-        return thread_name
+    for name in (thread_name, instance_attributes(item).get("name")):
+        if type(name) is str:
+            return name
     if parent_of(item) is None:
         return "main greenlet"
     if not any(type(item) is cls for cls in _plain):

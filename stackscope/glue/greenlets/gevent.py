@@ -12,7 +12,7 @@ from types import BuiltinFunctionType
 
 from stackscope.extraction.extraction import looked_up_once
 from stackscope.glue.describing import class_of, hide_functions, register_greenlet_finder
-from stackscope.glue.greenlets import gevent_waits, gevent_waking
+from stackscope.glue.greenlets import gevent_pools, gevent_waits, gevent_waking
 from stackscope.glue.greenlets.finder import register_folded, register_plain, register_thread_reader
 from stackscope.glue.greenlets.greenlet import all_greenlets, main_of, register_thread_teller
 from stackscope.interpreter.running import register_stacks
@@ -94,6 +94,7 @@ def thread_of_greenlet(item: Any) -> object:
 def install() -> None:
     """Register what is known about gevent."""
     gevent_waits.install()
+    gevent_pools.install()
     gevent_waking.install()
     register_stacks(number_in_threading=number_in_threading)
     register_greenlet_finder(greenlet_in_place_of_thread)

@@ -6,6 +6,7 @@
 `exceptions`          exceptions and tracebacks
 `contextlib`          ``@contextmanager`` objects and exit stacks
 `contextvars`         ``Context.run()``
+`importing`           modules that another thread is importing
 `threading`           threads
 `queues`              what threads wait for in queues
 `concurrent_futures`  calls in thread pools
@@ -19,7 +20,7 @@ The package itself is installed always; the others when their modules have been 
 
 from __future__ import annotations
 
-from stackscope.glue.stdlib import builtins, by_hand, exceptions, machinery
+from stackscope.glue.stdlib import builtins, by_hand, exceptions, importing, machinery
 
 __all__ = ["install"]
 
@@ -29,4 +30,5 @@ def install() -> None:
     builtins.install()
     by_hand.install()
     exceptions.install()
+    importing.install()
     machinery.install()

@@ -346,7 +346,7 @@ def _describe_futures(frame: Frame, waiting: Waiting) -> None:
         waiting.parts = [describe_object(one) for one in left[:MOST_PARTS]]
 
 
-MOST_PARTS = 20
+MOST_PARTS = 100
 """How many of the futures that something waits for at once are described."""
 
 

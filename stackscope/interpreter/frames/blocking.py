@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     Look = Callable[[FrameType, Moment, Mapping[int, object]], Optional[object]]
 
 __all__ = [
+    "is_of_threads",
     "lock_awaited_in",
     "may_give_up",
     "object_entered_in",
@@ -53,6 +54,11 @@ _ACQUIRES = ("acquire", "acquire_lock", "__enter__", "_acquire_restore")
 
 _ENTERS = ("SETUP_WITH", "BEFORE_WITH")
 """The operations that call ``__enter__``, up to 3.13; then it is called like anything else."""
+
+
+def is_of_threads(lock: object) -> bool:
+    """Whether a lock makes a whole thread wait: one of `threading` that isn't written in Python."""
+    return type(lock) is LOCK or type(lock) is RLOCK
 
 
 def tells_locks() -> bool:

@@ -180,11 +180,30 @@ async def fastapi_under_load(look):
 def a_main_task_that_runs_forever(look):
     """``await asyncio.Future()`` is how many a program says that its servers go on for ever."""
 
+    async def waits():
+        await asyncio.get_running_loop().create_future()
+
+    serve_with(look, waits)
+
+
+@healthy(on="beside")
+def a_main_task_that_waits_for_an_event_without_a_name(look):
+    """``await asyncio.Event().wait()`` says so, too, as in the documentation of Tornado."""
+
+    async def waits():
+        await asyncio.Event().wait()
+
+    serve_with(look, waits)
+
+
+def serve_with(look, waits):
+    """Run a server whose main task does nothing but wait; look at it from another thread."""
+
     async def main():
         server, _ = await start_echo()
         async with server:
             asyncio.get_running_loop().call_soon(serving.set)
-            await asyncio.get_running_loop().create_future()
+            await waits()
 
     def looks():
         serving.wait()

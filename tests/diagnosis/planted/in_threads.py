@@ -10,6 +10,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import functools
+import importlib
 import io
 import queue
 import sys
@@ -62,6 +63,31 @@ def two_locks_by_acquire():
     start_pair(acquires, threading.Lock(), threading.Lock())
 
 
+@planted(deadlock("first second", "@gets_it", certain=False), on="threads", skip=tells_locks)
+def two_locks_by_a_function():
+    """Which function has called ``acquire()`` can't be told; which ones will release them can."""
+
+    def get(lock):
+        lock.acquire()  # @gets_it
+
+    def gets(met, first, second):
+        get(first)
+        met.wait()
+        get(second)
+        second.release()
+        first.release()
+
+    LOCKS.extend([threading.Lock(), threading.Lock()])
+    start_pair(gets, *LOCKS)
+
+
+@planted(deadlock("importer other", "hanging_import/joining.py:14"), on="threads", skip=tells_locks)
+def a_module_that_joins_a_thread_that_imports_it():
+    """Whoever imports a module has a lock of it."""
+    name = "tests.helpers.hanging_import.joining"
+    start_thread(importlib.import_module, name, name="importer")
+
+
 @planted(deadlock("one two three", "@enters"), on="threads", skip=tells_locks)
 def three_locks():
     met = threading.Barrier(3)
@@ -93,6 +119,16 @@ def one_semaphore_twice():
     start_thread(twice, name="itself")
 
 
+@planted(
+    deadlock("first second", "each has one of these", "@holds", "@enters", certain=None),
+    on="threads",
+    skip=tells_locks,
+)
+def one_semaphore_for_two_that_need_it_twice():
+    semaphore = threading.BoundedSemaphore(2)
+    start_pair(enters, semaphore, semaphore)
+
+
 @planted(deadlock("first second", "@joins"), on="threads", skip=tells_locks)
 def threads_that_join_each_other():
     def joins(other):
@@ -120,6 +156,7 @@ def joins_a_child_that_wants_the_lock():
     start_thread(parent, name="parent")
 
 
+LOCKS = []
 POOLS = []
 
 
@@ -135,11 +172,14 @@ def a_pool_that_waits_for_itself():
     pool.submit(outer)
 
 
-@planted(deadlock("pool_0 pool_1", "@both_wait"), on="threads")
+@planted(deadlock("pool_0 pool_1", "@both_wait", "use another pool"), on="threads")
 def a_pool_of_two_that_waits_for_itself():
+    """For any of several calls, none of which can begin."""
+
     def outer():
         met.wait()
-        return pool.submit(int).result()  # @both_wait
+        calls = [pool.submit(int) for _ in range(30)]
+        return next(concurrent.futures.as_completed(calls))  # @both_wait
 
     met = threading.Barrier(2)
     pool = concurrent.futures.ThreadPoolExecutor(2, "pool")
@@ -193,12 +233,16 @@ def a_full_queue_whose_consumer_has_returned():
     start_thread(produce, items, name="producer")
 
 
-@planted(abandoned("waits", "@waits_for_barrier"), on="threads")
+@planted(abandoned("first second", "@waits_for_barrier"), on="threads")
 def a_barrier_that_nobody_else_reaches():
-    def waits():
-        threading.Barrier(2).wait()  # @waits_for_barrier
+    """Who waits at it can't be the one that others wait for."""
 
-    start_thread(waits, name="waits")
+    def waits(barrier):
+        barrier.wait()  # @waits_for_barrier
+
+    barrier = threading.Barrier(3)
+    start_thread(waits, barrier, name="first")
+    start_thread(waits, barrier, name="second")
 
 
 @planted(deadlock("first second", "@waits_for_other"), on="threads", searched=True)

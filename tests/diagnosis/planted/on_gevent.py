@@ -6,25 +6,22 @@ the main greenlet looks, so that others may be stuck.
 
 from __future__ import annotations
 
-import types
+import importlib.util
+import threading
 
 from tests.diagnosis.cases import abandoned, deadlock, planted
+
+needs_gevent = None if importlib.util.find_spec("gevent") else "gevent is not installed"
 
 KEPT = []
 
 
 def spawn(function, *args, name):
-    """Start a greenlet; it is named after its function."""
+    """Start a greenlet with a name."""
     import gevent
 
-    if isinstance(function, types.FunctionType):
-        function = types.FunctionType(
-            function.__code__.replace(co_name=name),
-            function.__globals__,
-            name,
-            closure=function.__closure__,
-        )
     greenlet = gevent.spawn(function, *args)
+    greenlet.name = name
     KEPT.append(greenlet)
     return greenlet
 
@@ -142,3 +139,57 @@ def a_semaphore_nobody_has():
 
     spawn(acquires, Semaphore(0), name="acquires")
     settle()
+
+
+@planted(deadlock("one two", "@spawns_in_its_pool"), on="gevent")
+def a_pool_full_of_its_own_waiters():
+    import gevent.pool
+
+    def outer():
+        gevent.sleep(0)
+        pool.spawn(int).get()  # @spawns_in_its_pool
+
+    pool = gevent.pool.Pool(2)
+    for name in ("one", "two"):
+        pool.spawn(outer).name = name
+    settle()
+
+
+@planted(
+    deadlock("joins wants", "@joins_group", "@wants_lock_of_parent", certain=None), on="gevent"
+)
+def a_group_whose_child_wants_the_lock():
+    import gevent.lock
+    import gevent.pool
+
+    def wants():
+        with lock:  # @wants_lock_of_parent
+            pass
+
+    def joins():
+        with lock:
+            group.spawn(wants).name = "wants"
+            group.join()  # @joins_group
+
+    lock, group = gevent.lock.BoundedSemaphore(1), gevent.pool.Group()
+    spawn(joins, name="joins")
+    settle()
+
+
+@planted(deadlock("MainThread holds", "@blocks_the_hub"), on="beside", skip=needs_gevent)
+def a_lock_that_blocks_the_hub():
+    """It isn't one of gevent's: who has it can't go on, as its thread waits for it."""
+    import gevent
+
+    def holds():
+        with lock:
+            gevent.sleep(0.001)
+
+    def wants():
+        with lock:  # @blocks_the_hub
+            pass
+
+    lock = threading.Lock()
+    spawn(holds, name="holds")
+    spawn(wants, name="wants")
+    gevent.sleep(1)

@@ -55,7 +55,8 @@ class TestWhy:
         session = scripted("why third", "why nobody", "c")
         run_stuck(session)
         assert "(third) waits for Lock.acquire()" in session.replies[0]
-        assert "in a circle: " in session.replies[0]
+        assert re.search(r"^  which is up to task \d+ \(\w+\):$", session.replies[0], re.MULTILINE)
+        assert "in a circle back to task" in session.replies[0]
         assert "nobody" in session.replies[1]
 
     def test_tasks_say_who_is_stuck(self, scripted):
