@@ -47,6 +47,7 @@ def limited_nodes(nodes: Sequence[Node], by_object: Mapping[int, Node]) -> Set[i
     tasks = [object_of(node) for node in nodes if not isinstance(node, ThreadNode)]
     cancelled += [by_object[id(task)] for task in limited_tasks(tasks) if id(task) in by_object]
     seen: Dict[int, Node] = {}
+    seen_lists: Set[int] = set()
     while cancelled:
         node = cancelled.pop()
         if id(node) in seen:
@@ -55,8 +56,10 @@ def limited_nodes(nodes: Sequence[Node], by_object: Mapping[int, Node]) -> Set[i
         if isinstance(node, TaskNode):
             cancelled += node.children
         if node.waiting is not None:
-            awaited = [task for layer in node.waiting.layers() for task in layer.tasks]
-            cancelled += [by_object[id(task)] for task in awaited if id(task) in by_object]
+            for layer in node.waiting.layers():
+                if id(layer.tasks) not in seen_lists:  # many may wait for the same ones
+                    seen_lists.add(id(layer.tasks))
+                    cancelled += [by_object[id(one)] for one in layer.tasks if id(one) in by_object]
     return found | set(seen)
 
 
