@@ -162,6 +162,21 @@ class Nested:
         self.drawn: Sequence[object] = drawn
 
 
+class Deeper(Nested):
+    """A block of one line, of which there are many: it is drawn without ado.
+
+    Args:
+        guides: What goes before it.
+        line: The line.
+    """
+
+    __slots__ = ("line",)
+
+    def __init__(self, guides: Tuple[str, str], line: Line) -> None:
+        super().__init__(guides, iter((line,)))
+        self.line: Line = line
+
+
 Block = Iterator[Union[Line, Nested]]
 
 
@@ -188,6 +203,12 @@ class _Level:
         self.stack = stack
         self.depth = depth
         self.base = base
+
+    def before(self, guides: Tuple[str, str], sign: str) -> str:
+        """What goes before a line that stands deeper."""
+        if self.base is None and len(self.rest) + len(guides[0]) <= WIDEST:
+            return self.first + guides[0]
+        return self.deeper(iter(()), guides, 0, sign).first
 
     def deeper(self, block: Block, guides: Tuple[str, str], stack: int, sign: str) -> _Level:
         """The level of a block inside of this one."""
@@ -216,6 +237,10 @@ def draw(block: Block, layout: Layout) -> Iterator[Line]:
             continue
         if not isinstance(part, Nested):
             yield [("guide", level.first), *part] if level.first else part
+            level.first = level.rest
+            continue
+        if type(part) is Deeper:
+            yield [("guide", level.before(part.guides, layout.guides.level)), *part.line]
             level.first = level.rest
             continue
         inner = part.block

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from stackscope.model.saved import type_name_of
 from stackscope.render.words import node_title
 from stackscope.snapshot.user_code import innermost_user_frame
@@ -62,12 +64,12 @@ def _parts(
 ) -> Tuple[List[Tuple[Node, str]], Dict[int, Node], List[Tuple[Edge, str, str]], int]:
     """The nodes and their names, those at the hearts of findings, the edges, and how many more."""
     stuck = {id(node): node for finding in diagnosis.findings for node in finding.nodes}
-    pairs = [(edge, target) for edge in diagnosis.graph.edges for target in edge.targets]
-    pairs.sort(key=lambda pair: id(pair[0].node) not in stuck)
-    shown = pairs[:MOST_EDGES]
+    every = sorted(diagnosis.graph.edges, key=lambda edge: id(edge.node) not in stuck)
+    pairs = ((edge, target) for edge in every for target in edge.targets)
+    shown = list(islice(pairs, MOST_EDGES))
     known = dict(_named([*stuck.values(), *[one for e, t in shown for one in (e.node, t)]]))
     edges = [(edge, known[id(edge.node)][1], known[id(one)][1]) for edge, one in shown]
-    return list(known.values()), stuck, edges, len(pairs) - len(shown)
+    return list(known.values()), stuck, edges, sum(len(edge.targets) for edge in every) - len(shown)
 
 
 def _named(nodes: List[Node]) -> Iterator[Tuple[int, Tuple[Node, str]]]:

@@ -116,6 +116,9 @@ SIMPLE_FIELDS = (
 )
 """The fields of a wait that are written as they are."""
 
+MOST_HERE = 10
+"""The most objects that a field of a wait lists itself. Longer lists are written once."""
+
 TIMES = ("age", "busy", "idle", "last_ran")
 """The fields of a task that say when something was."""
 
@@ -188,6 +191,7 @@ class _Writer:
         self.tasks: List[Entry] = []
         self.threads: List[Entry] = []
         self.items: List[Entry] = []
+        self.lists: List[List[int]] = []
         self.indexes: Dict[Tuple[object, ...], int] = {}
         self.frames: Dict[int, int] = {}
         self.nodes: Dict[int, Entry] = {}
@@ -208,7 +212,8 @@ class _Writer:
             for name in ("tasks", "threads", "items", "stacks", "contexts", "codes", "objects")
         }
         # Lone surrogates are escaped, so that any encoding can take the text.
-        document = {"schema": SCHEMA, **contents, **tables}
+        lists = {"lists": self.lists} if self.lists else {}
+        document = {"schema": SCHEMA, **contents, **tables, **lists}
         return json.dumps(document, indent=indent, allow_nan=False)
 
     # ---------------------------------------------------------- snapshots
@@ -428,9 +433,9 @@ class _Writer:
             deadline=_number(waiting.deadline),
             object=self.about(waiting.obj),
             lock=self.about(waiting.lock),
-            tasks=list(map(self.about, waiting.tasks)),
-            holders=[self.about(one, has_number=True) for one in waiting.holders],
-            workers=list(map(self.about, waiting.workers)),
+            **self.several("tasks", waiting.tasks),
+            **self.several("holders", waiting.holders, has_number=True),
+            **self.several("workers", waiting.workers),
             amounts=list(map(self.amount, waiting.amounts)),
             other_end=None if waiting.other_end is None else self.amount(waiting.other_end),
             ahead=None if waiting.ahead is None else self.amount(waiting.ahead),
@@ -442,6 +447,18 @@ class _Writer:
             del entry["needs_all"]
             return _without_defaults(entry)
         return {**_without_defaults(entry), "needs_all": False}
+
+    def several(self, name: str, objects: List[Any], *, has_number: bool = False) -> Entry:
+        """A field of objects; if these are many, others may have them in common."""
+        if len(objects) <= MOST_HERE:
+            return {name: [self.about(one, has_number=has_number) for one in objects]}
+        key = ("list", id(objects), has_number)
+        index = self.indexes.get(key)
+        if index is None:
+            self.kept.append(objects)
+            index = self.indexes[key] = len(self.lists)
+            self.lists.append([self.about(one, has_number=has_number) for one in objects])
+        return {f"{name}_list": index}
 
     def amount(self, amount: Amount) -> Entry:
         """A number of things."""
@@ -702,6 +719,9 @@ class _Reader:
         document = self.document
         try:
             self.objects = list(map(self.new_object, document["objects"]))
+            self.lists: List[List[object]] = [
+                [self.objects[index] for index in indexes] for indexes in document.get("lists", ())
+            ]
             self.codes = list(map(self.new_code, document["codes"]))
             self.contexts = list(map(self.new_context, document["contexts"]))
             self.stacks = [Stack(None, []) for _ in document["stacks"]]
@@ -754,7 +774,8 @@ class _Reader:
             )
             for one in entry["edges"]
         ]
-        nodes = {id(one): one for edge in edges for one in (edge.node, *edge.targets)}
+        nodes = {id(edge.node): edge.node for edge in edges}
+        nodes.update((id(one), one) for group in targets for one in group)
         graph = Graph(list(nodes.values()), edges)
         findings = list(map(self.finding, entry["findings"]))
         return Diagnosis(findings, graph, snapshot, entry["is_deep"])
@@ -1010,4 +1031,6 @@ class _Reader:
 
     def several(self, entry: Entry, name: str) -> List[object]:
         """The objects that a field refers to."""
+        if f"{name}_list" in entry:
+            return self.lists[entry[f"{name}_list"]]
         return [self.objects[index] for index in entry.get(name, ())]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from stackscope.model.saved import type_name_of
 from stackscope.model.snapshot import ThreadNode, nodes_of
 from stackscope.render.diagnosis import at_place, context_with, counted
-from stackscope.render.words import held_by_pieces, object_of
+from stackscope.render.words import held_by_pieces, holders_of, object_of
 from stackscope.safe.text import safe_text
 
 TYPE_CHECKING = False
@@ -46,7 +46,7 @@ def lock_lines(snapshot: Snapshot) -> Iterator[Line]:
         if obj is not None:
             found.setdefault(id(obj), _Awaited(obj)).waiters.append(node)
     for one in sorted(found.values(), key=lambda one: -len(one.waiters)):
-        holders = {id(holder) for node in one.waiters for holder in _holders_for(node)}
+        holders = holders_of([node.waiting for node in one.waiters if node.waiting is not None])
         having = sorted(indexes[key] for key in holders if key in indexes)
         yield from _lines_of(one, [nodes[index] for index in having])
     if not found:
@@ -62,11 +62,6 @@ def _primitive_of(node: Node) -> object:
         return waiting.lock
     is_other = waiting.resource or waiting.tasks or waiting.thread or waiting.awaiting
     return None if is_other else waiting.obj
-
-
-def _holders_for(node: Node) -> Sequence[object]:
-    """Who has what a node waits for."""
-    return () if node.waiting is None else node.waiting.holders
 
 
 def _lines_of(one: _Awaited, having: Sequence[Node]) -> Iterator[Line]:

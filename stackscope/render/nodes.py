@@ -32,7 +32,7 @@ from stackscope.safe.text import (
 )
 
 if TYPE_CHECKING:
-    from typing import Dict, Iterator, List, Optional, Union
+    from typing import Dict, Iterator, List, Optional, Tuple, Union
 
 ERROR_TITLE = "Error while extracting stack:"
 UNKNOWN_CHILD = "<unidentified child>"
@@ -75,6 +75,28 @@ class View:
         self.show_hidden = show_hidden
         self.repr_limit = repr_limit
         self.sources: Sources = Sources()
+        self._lines: Dict[Tuple[int, int], str] = {}
+        self._with_lines: Dict[Tuple[int, int, int, Optional[str]], str] = {}
+        self.places: Dict[Tuple[int, Optional[str]], Tuple[str, Optional[str], str]] = {}
+        """By the id of a function's code and its module: the names of it, of that and of the file.
+        They are the same for all its frames."""
+
+    def line(self, frame: FrameType, lineno: int) -> str:
+        """A source line of a frame."""
+        key = id(frame.f_code), lineno
+        text = self._lines.get(key)
+        if text is None:
+            text = self._lines[key] = safe_line(self.sources.line(frame, lineno))
+        return text
+
+    def with_line(self, frame: FrameType, lineno: int, index: int, varname: Optional[str]) -> str:
+        """The part of a ``with`` statement that is about one item; see `Sources.with_line`."""
+        key = id(frame.f_code), lineno, index, varname
+        text = self._with_lines.get(key)
+        if text is None:
+            line = self.sources.with_line(frame, lineno, index, varname)
+            text = self._with_lines[key] = safe_line(line)
+        return text
 
     def repr(self, obj: object) -> str:
         """The guarded representation of ``obj``."""
@@ -138,21 +160,32 @@ class FrameNode:
         name = self.frame.clsname
         return None if name is None else safe_text(name)
 
+    def place(self) -> Tuple[str, Optional[str], str]:
+        """The names of the function, of its module and of its file."""
+        frame = self.frame
+        module = frame.modname
+        key = id(frame.pyframe.f_code), module
+        found = self.view.places.get(key)
+        if found is None:
+            shown = safe_text(module) if module else None
+            found = safe_text(frame.funcname), shown, safe_text(file_of(frame))
+            self.view.places[key] = found
+        return found
+
     @property
     def funcname(self) -> str:
         """The name of the function."""
-        return safe_text(self.frame.funcname)
+        return self.place()[0]
 
     @property
     def modname(self) -> Optional[str]:
         """The name of the module, if it has one."""
-        name = self.frame.modname
-        return safe_text(name) if name else None
+        return self.place()[1]
 
     @property
     def filename(self) -> str:
         """The path of the source file, or what a front end calls it."""
-        return safe_text(file_of(self.frame))
+        return self.place()[2]
 
     @property
     def lineno(self) -> int:
@@ -169,7 +202,7 @@ class FrameNode:
         frame = self.frame
         if frame.hide_line or (frame.contexts and frame.contexts[-1].is_exiting):
             return ""
-        return safe_line(self.view.sources.line(frame.pyframe, frame.lineno))
+        return self.view.line(frame.pyframe, frame.lineno)
 
     def contexts(self) -> Iterator[ContextNode]:
         """The contexts to show, outermost first."""
@@ -217,10 +250,9 @@ class ContextNode:
         context = self.context
         if self.frame is None or context.start_line is None:
             return ""
-        line = self.view.sources.with_line(
+        return self.view.with_line(
             self.frame.pyframe, context.start_line, self.index, context.varname
         )
-        return safe_line(line)
 
     @property
     def description(self) -> str:
@@ -259,6 +291,11 @@ class ContextNode:
         """The stack inside the context manager."""
         stack = self.context.inner_stack
         return None if stack is None else StackNode(stack, self.view)
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether nothing is inside of it."""
+        return self.context.inner_stack is None and not self.context.children
 
     def children(self) -> Iterator[Union[ContextNode, StackNode]]:
         """Its child contexts to show, and the stacks of its child tasks."""

@@ -16,6 +16,7 @@ from stackscope.render.threads import thread_lines
 from stackscope.render.words import (
     circle_pieces,
     count,
+    holders_of,
     joined,
     loop_title,
     number_ranges,
@@ -89,9 +90,7 @@ def _of_libraries(loop: LoopNode, stuck: Stuck) -> Dict[int, TaskNode]:
     If there are no others, all need one.
     """
     nodes = list(loop.walk())
-    held = {
-        id(holder) for node in nodes if node.waiting is not None for holder in node.waiting.holders
-    }
+    held = holders_of([node.waiting for node in nodes if node.waiting is not None])
     found = {
         id(node): node
         for node in nodes

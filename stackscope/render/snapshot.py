@@ -283,6 +283,8 @@ class Drawing:
         places = snapshot.places
         self.looked_at: Set[str] = {library_here() if places is None else places.library} - {""}
         self.owners: Dict[int, TaskNode] = {}
+        self.awaited_of: Dict[int, Dict[int, TaskNode]] = {}
+        self.elsewhere_words: Dict[int, Line] = {}
         self.kept: Optional[Frame] = None
         self.first_at: Dict[Tuple[object, ...], TaskNode] = {}
         self.first_with: Dict[Tuple[object, ...], TaskNode] = {}
@@ -471,23 +473,43 @@ class Drawing:
         """What a task waits for, beside the tasks that its title names and those drawn below it."""
         if node.waiting is None or not node.waiting.tasks:
             return
-        here = {id(child) for child in node.children}
-        known = [self.view.nodes.get(id(task)) for task in node.waiting.tasks]
-        others = [one for one in known if one is not None and id(one) not in here]
         named = {id(task) for task in tasks_named_in(node.waiting)}
-        others = [one for one in others if id(one.task) not in named]
-        others.sort(key=lambda one: one.number)  # some of asyncio's functions take a set
+        named.update([id(child.task) for child in node.children])
+        known = self.awaited(node.waiting.tasks)
+        if named.isdisjoint(known):  # so it often is for all that wait for the same
+            words = self.elsewhere_words.get(id(node.waiting.tasks))
+            if words is None:
+                words = self.names_of(list(known.values()), len(node.waiting.tasks))
+                self.elsewhere_words[id(node.waiting.tasks)] = words
+        else:
+            others = [one for key, one in known.items() if key not in named]
+            words = self.names_of(others, len(node.waiting.tasks))
+        if words:
+            yield [("guide", self.guides.context[0]), *words]
+
+    def awaited(self, tasks: List[object]) -> Dict[int, TaskNode]:
+        """The nodes of some tasks, by the ids of these. Many waits may have one list of them."""
+        found = self.awaited_of.get(id(tasks))
+        if found is None:
+            nodes = self.view.nodes
+            found = {id(task): nodes[id(task)] for task in tasks if id(task) in nodes}
+            self.awaited_of[id(tasks)] = found
+        return found
+
+    @staticmethod
+    def names_of(others: List[TaskNode], total: int) -> Line:
+        """The words about tasks that are drawn elsewhere, of so many that are waited for."""
         if not others:
-            return
-        also = "also for " if len(others) < len(known) else "for "
-        line: Line = [("guide", self.guides.context[0]), ("note", also)]
+            return []
+        others.sort(key=lambda one: one.number)  # some of asyncio's functions take a set
+        line: Line = [("note", "also for " if len(others) < total else "for ")]
         if len(others) <= MOST_NAMES:
             for index, one in enumerate(others):
                 comma = [("note", ", ")] if index else []
                 line += [*comma, ("note", Link(task_title(one), one.task))]
         else:
             line.append(("note", f"tasks {number_ranges(one.number for one in others)}"))
-        yield [*line, ("note", ", drawn elsewhere")]
+        return [*line, ("note", ", drawn elsewhere")]
 
     # ------------------------------------------------------------- frames
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import List, Tuple
 
-from stackscope.render.drawing import FLAT, Block, Layout, Line, Nested, draw, plain
+from stackscope.render.drawing import FLAT, Block, Deeper, Layout, Line, Nested, draw, plain
 from stackscope.render.nodes import UNKNOWN_MODULE, ContextNode, FrameNode, StackNode, View
 
 TYPE_CHECKING = False
@@ -50,6 +50,9 @@ def frame_block(node: FrameNode, layout: Layout) -> Block:
     guides = layout.guides
     yield frame_title(node)
     for context in node.contexts():
+        if context.is_alone:  # as most are
+            yield Deeper(guides.context, context_title(context))
+            continue
         yield Nested(guides.context, _context_without_children(context, layout))
         yield from _children(context, guides.child_in_frame, layout)
     source = node.source
@@ -59,12 +62,13 @@ def frame_block(node: FrameNode, layout: Layout) -> Block:
 
 def frame_title(node: FrameNode) -> Line:
     """The line that says which function a frame executes, and where."""
+    funcname, modname, filename = node.place()
     line = [
-        ("func", node.funcname),
+        ("func", funcname),
         ("text", " in "),
-        ("module", node.modname or UNKNOWN_MODULE),
+        ("module", modname or UNKNOWN_MODULE),
         ("text", " at "),
-        ("path", node.filename),
+        ("path", filename),
         ("text", ":"),
         ("lineno", str(node.lineno)),
     ]
@@ -89,21 +93,19 @@ def context_title(node: ContextNode) -> Line:
     """The line that says what a context is: its source, and in a comment its name and type."""
     source = node.source
     line = [("source", source) if source else ("description", node.description)]
-    comment = _context_comment(node)
-    return [*line, ("comment", "  # "), *comment] if comment else line
-
-
-def _context_comment(node: ContextNode) -> Line:
-    comment = []
     varname, typename, lineno = node.varname, node.typename, node.lineno
+    before = "  # "
     if varname is not None:
-        comment.append(("name", varname))
+        line += [("comment", before), ("name", varname)]
+        before = ""
     if typename is not None:
-        comment += [("comment", ": "), ("type", typename)]
+        line += [("comment", before + ": "), ("type", typename)]
+        before = ""
     if lineno is not None:
-        comment += [("comment", " (line " if comment else "(line "), ("lineno", str(lineno))]
-        comment.append(("comment", ", past)" if node.is_past else ")"))
-    return comment
+        before = before or " "
+        end = ", past)" if node.is_past else ")"
+        line += [("comment", before + "(line "), ("lineno", str(lineno)), ("comment", end)]
+    return line
 
 
 def _children(node: ContextNode, guides: Tuple[str, str], layout: Layout) -> Block:

@@ -9,6 +9,7 @@ from stackscope.render.tasks import MOST_SIBLINGS as MOST_ROWS
 from stackscope.render.words import (
     StateParts,
     groups_of_alike,
+    ids_of_holders,
     number_range,
     place_parts,
     state_parts,
@@ -98,7 +99,7 @@ def thread_key(node: ThreadNode) -> Tuple[object, ...]:
     waiting = node.waiting
     awaited: Tuple[object, ...] = ()
     if waiting is not None:
-        awaited = (waiting.text, *map(id, waiting.holders))
+        awaited = (waiting.text, *ids_of_holders(waiting))
     return (False, node.is_daemon, node.calls, node.was_here, awaited, *frames)
 
 

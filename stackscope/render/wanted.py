@@ -8,10 +8,11 @@ from stackscope.render.words import count, node_title, object_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, Iterable, List, Sequence, Set
+    from typing import Dict, Iterable, List, Sequence, Set, Tuple
 
     from stackscope.model.snapshot import Node
     from stackscope.model.stacks import Context
+    from stackscope.model.waiting import Waiting
     from stackscope.render.drawing import Line
 
 __all__ = ["Wanted"]
@@ -31,20 +32,32 @@ class Wanted:
     """
 
     def __init__(self, nodes: Iterable[Node]) -> None:
-        self._by_holder: Dict[int, List[Node]] = {}
+        self._groups: Dict[int, Tuple[List[object], List[Node]]] = {}
+        """By the id of a list of holders: that, and those that wait for what they have."""
+        self._by_holder: Dict[int, List[int]] = {}
         self._by_lock: Dict[int, List[Node]] = {}
         self._likely: Set[int] = set()
+        self._words: Dict[Tuple[int, ...], str] = {}
         for node in nodes:
             if node.waiting is None:
                 continue
-            holders = set(map(id, node.waiting.holders))
-            for holder in holders:
-                self._by_holder.setdefault(holder, []).append(node)
-            if node.waiting.holders_are_likely:
-                self._likely |= holders
+            if node.waiting.holders:
+                self._add(node, node.waiting)
             locks = {id(one.lock) for one in node.waiting.layers() if one.lock is not None}
             for lock in locks:
                 self._by_lock.setdefault(lock, []).append(node)
+
+    def _add(self, node: Node, waiting: Waiting) -> None:
+        """Take note of who has what a node waits for."""
+        key = id(waiting.holders)
+        if key not in self._groups:
+            self._groups[key] = waiting.holders, []
+            holders = set(map(id, waiting.holders))
+            for holder in holders:
+                self._by_holder.setdefault(holder, []).append(key)
+            if waiting.holders_are_likely:
+                self._likely |= holders
+        self._groups[key][1].append(node)
 
     @property
     def holders(self) -> Set[int]:
@@ -53,17 +66,19 @@ class Wanted:
 
     def held(self, nodes: Sequence[Node]) -> Line:
         """What is added to the title of nodes: how many wait for what they hold."""
-        waiters = self._waiters(nodes)
-        if not waiters:
+        keys = self._keys(nodes)
+        if not keys:
             return []
+        if keys not in self._words:  # what many hold may be wanted by many
+            self._words[keys] = _count(self._waiters(keys))
         is_likely = any(id(object_of(node)) in self._likely for node in nodes)
         verb = "probably holds" if is_likely else "holds"
         who = "it" if len(nodes) == 1 else "one of them"
-        return [("alert", f", {_count(waiters)} for what {who} {verb}")]
+        return [("alert", f", {self._words[keys]} for what {who} {verb}")]
 
     def names(self, nodes: Sequence[Node]) -> Line:
         """The names of those that wait for what nodes hold."""
-        waiters = self._waiters(nodes)
+        waiters = self._waiters(self._keys(nodes))
         line: Line = []
         for node in waiters[:MOST_NAMED]:
             comma = [("note", ", ")] if line else []
@@ -78,11 +93,13 @@ class Wanted:
             return []
         return [("alert", f", {_count(waiters)} for it")]
 
-    def _waiters(self, nodes: Sequence[Node]) -> List[Node]:
-        found = [
-            (id(one), one) for node in nodes for one in self._by_holder.get(id(object_of(node)), [])
-        ]
-        return list(dict(found).values())
+    def _keys(self, nodes: Sequence[Node]) -> Tuple[int, ...]:
+        """What stands for those that wait for what nodes hold."""
+        keys = [key for node in nodes for key in self._by_holder.get(id(object_of(node)), ())]
+        return tuple(dict.fromkeys(keys))
+
+    def _waiters(self, keys: Sequence[int]) -> List[Node]:
+        return [node for key in keys for node in self._groups[key][1]]
 
 
 def _count(nodes: Sequence[Node]) -> str:

@@ -26,7 +26,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import (
         Callable,
-        Container,
         Dict,
         FrozenSet,
         Iterable,
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
         List,
         Optional,
         Sequence,
+        Set,
         Tuple,
         TypeVar,
         Union,
@@ -50,6 +50,9 @@ if TYPE_CHECKING:
 MOST_HOLDERS = 3
 """The most holders of one lock that are named."""
 
+MOST_LABELLED = 30
+"""The most holders of which the first few by their names are looked for."""
+
 MOST_NOTES = 5
 """The most tasks that failed, and coroutines to begin, that are named of one loop."""
 
@@ -61,6 +64,9 @@ LONGEST_LINE = 80
 
 LONGEST_NAME = 60
 """Characters that are shown of a name where it is not the main thing."""
+
+MOST_COMPARED = 10
+"""The most holders of a lock by which greenlets that wait for it are compared."""
 
 MOST_RANGES = 10
 """The most ranges of numbers that are shown."""
@@ -581,9 +587,9 @@ def _in_brief(waits: Sequence[Waiting]) -> str:
 
 def sentence_in_brief(waits: Sequence[Waiting]) -> str:
     """The same of tasks or the like that are alike, with the names of those who hold them up."""
-    holders = unique([holder for wait in waits for holder in wait.holders])
-    labels = [task_label(holder) for holder in holders]
-    if len(holders) > 1 and None not in labels:
+    holders = list(holders_of(waits).values())
+    labels = [task_label(holder) for holder in holders[:MOST_LABELLED]]
+    if 1 < len(holders) <= MOST_LABELLED and None not in labels:
         by_id = {id(one): (label or "")[len("task ") :] for one, label in zip(holders, labels)}
         held_by = _held_by(waits, lambda holder: by_id[id(holder)], lambda name: name, "tasks ")
     else:
@@ -680,13 +686,18 @@ def _counted_pieces(texts: Sequence[str], total: int) -> List[str]:
     for text in texts:
         if text:
             counts[text] = counts.get(text, 0) + 1
+    return _most_usual_pieces(counts, total)
+
+
+def _most_usual_pieces(counts: Dict[str, int], total: int, besides: int = 0) -> List[str]:
+    """The same of texts that are counted, with how many more there are that have no text here."""
     by_count = sorted(counts, key=lambda text: (-counts[text], natural_order(text)))
     pieces: List[str] = []
     for text in by_count[:MOST_HOLDERS]:
         times = "" if counts[text] == total else f" ({counts[text]}×)"
         pieces += [*([", "] if pieces else []), text, *([times] if times else [])]
-    more = _and_more(by_count)
-    return [*pieces, more] if more else pieces
+    left = len(by_count) - MOST_HOLDERS + besides
+    return [*pieces, f" and {left} more"] if left > 0 else pieces
 
 
 def _detail_without_holders(waiting: Waiting, *, is_one: bool = True) -> str:
@@ -743,6 +754,8 @@ def _items_of(waiting: Waiting) -> str:
 
 
 def _numbers_of_items(waiting: Waiting) -> Dict[int, object]:
+    if not waiting.tasks or number_of_item(waiting.tasks[0]) is None:
+        return {}  # all of them are of one library
     found = {number_of_item(one): one for one in waiting.tasks}
     return {number: one for number, one in found.items() if number is not None}
 
@@ -803,24 +816,43 @@ def _held_by_pieces(
     noun: str = "",
 ) -> List[str]:
     """The same in pieces, of which each name is a `Link`."""
-    labels: Dict[int, str] = {}
-    surely: List[str] = []
-    probably: List[str] = []
-    for wait in waits:
-        found = probably if wait.holders_are_likely else surely
-        for holder in wait.holders:
-            if id(holder) not in labels:
-                labels[id(holder)] = Link(label(holder), holder)
-            found.append(labels[id(holder)])
-        if not wait.holders:
-            names = [cut(safe_text(name), LONGEST_NAME) for name in wait.holder_names]
-            found += map(label_of_name, names)
     pieces: List[str] = []
-    for names, words in ((surely, "held by "), (probably, "probably held by ")):
-        if names:
+    for are_likely, words in ((False, "held by "), (True, "probably held by ")):
+        some = [wait for wait in waits if wait.holders_are_likely == are_likely]
+        counted = _counted_holders(some)
+        if len(counted) > MOST_LABELLED:
+            counted.sort(key=lambda pair: -pair[1])
+        counts: Dict[str, int] = {}
+        for holder, times in counted[:MOST_LABELLED]:
+            link = Link(label(holder), holder)
+            counts[link] = counts.get(link, 0) + times
+        for name in [name for wait in some if not wait.holders for name in wait.holder_names]:
+            text = label_of_name(cut(safe_text(name), LONGEST_NAME))
+            counts[text] = counts.get(text, 0) + 1
+        if counts:
             begin = f"{', ' if pieces else ''}{words}{noun}"
-            pieces += [begin, *_counted_pieces(names, len(waits))]
+            besides = max(len(counted) - MOST_LABELLED, 0)
+            pieces += [begin, *_most_usual_pieces(counts, len(waits), besides)]
     return pieces
+
+
+def holders_of(waits: Iterable[Waiting]) -> Dict[int, object]:
+    """Those who have what is waited for, by their ids. Waits for the same have one list of them."""
+    lists = {id(wait.holders): wait.holders for wait in waits}
+    return {id(holder): holder for holders in lists.values() for holder in holders}
+
+
+def _counted_holders(waits: Sequence[Waiting]) -> List[Tuple[object, int]]:
+    """The same, with how many of the waits are for what each of them has."""
+    times: Dict[int, int] = {}
+    for wait in waits:
+        times[id(wait.holders)] = times.get(id(wait.holders), 0) + 1
+    lists = {id(wait.holders): wait.holders for wait in waits}
+    found: Dict[int, Tuple[object, int]] = {}
+    for key, holders in lists.items():
+        for holder in holders:
+            found[id(holder)] = holder, times[key] + found.get(id(holder), (None, 0))[1]
+    return list(found.values())
 
 
 def held_by_pieces(waits: Sequence[Waiting]) -> List[str]:
@@ -832,11 +864,6 @@ def _label(obj: object) -> str:
     """What a holder is called in a sentence."""
     found = task_label(obj) or thread_label(obj) or item_label(obj)
     return f"a {type_name_of(obj)}" if found is None else found
-
-
-def _and_more(holders: Sequence[object]) -> str:
-    left = len(holders) - MOST_HOLDERS
-    return f" and {left} more" if left > 0 else ""
 
 
 def _times(waiting: Waiting) -> List[float]:
@@ -876,29 +903,69 @@ def alike_keys(nodes: Iterable[TaskNode]) -> Dict[int, int]:
     known: Dict[Tuple[object, ...], int] = {}
     keys: Dict[int, int] = {}
     every = list(nodes)
-    tasks = {id(node.task) for node in every}
+    awaited = _Awaited(every)
     for node in reversed(every):  # children come after their parents
         frames = tuple([(id(f.pyframe.f_code), f.lineno) for f in node.stack.frames])
         below = tuple(sorted({keys.get(id(child), -1) for child in node.children}))
         text = "" if node.waiting is None else node.waiting.text
         seen = (node.is_only_above, node.was_here)
-        key = (node.state, frames, below, text, _awaited_elsewhere(node, tasks), seen)
+        key = (node.state, frames, below, text, awaited.elsewhere(node), seen)
         keys[id(node)] = known.setdefault(key, len(known))
     return keys
 
 
-def _awaited_elsewhere(node: TaskNode, tasks: Container[int]) -> FrozenSet[int]:
-    """The ids of the tasks that one waits for, but for those that are drawn below it.
+class _Awaited:
+    """Which tasks others wait for.
 
     Args:
-        node: The task that waits.
-        tasks: The ids of all tasks of its loop.
+        nodes: All nodes of a loop.
     """
-    if node.waiting is None:
-        return frozenset()
-    awaited = {id(task) for layer in node.waiting.layers() for task in layer.tasks}
-    awaited.difference_update([id(child.task) for child in node.children])
-    return frozenset([task for task in awaited if task in tasks])
+
+    def __init__(self, nodes: Sequence[TaskNode]) -> None:
+        self.tasks: Set[int] = {id(node.task) for node in nodes}
+        self.counts: Dict[int, int] = {}
+        """How many waits have a list in common, by its id."""
+        self.known: Dict[Tuple[int, ...], Tuple[int, FrozenSet[int]]] = {}
+        self.numbers: Dict[FrozenSet[int], int] = {}
+        for node in nodes:
+            for layer in () if node.waiting is None else node.waiting.layers():
+                self.counts[id(layer.tasks)] = self.counts.get(id(layer.tasks), 0) + 1
+
+    def elsewhere(self, node: TaskNode) -> Tuple[object, ...]:
+        """Equal for those that wait for the same tasks, but for those drawn below them.
+
+        Args:
+            node: The task that waits.
+        """
+        if node.waiting is None:
+            return ()
+        lists = [layer.tasks for layer in node.waiting.layers() if layer.tasks]
+        number, awaited = self._all_of(lists)
+        below = awaited.intersection([id(child.task) for child in node.children])
+        if not below:
+            return (number,)
+        if len(below) < len(awaited) and all(self.counts[id(tasks)] > 1 for tasks in lists):
+            return (number, below)  # what is left would be as long for each that waits for them
+        return (self._number_of(awaited - below),)
+
+    def _all_of(self, lists: Sequence[List[object]]) -> Tuple[int, FrozenSet[int]]:
+        """The tasks in some lists, with a number that stands for them."""
+        key = tuple(map(id, lists))
+        if key not in self.known:
+            found = {id(task) for tasks in lists for task in tasks}
+            awaited = frozenset(found & self.tasks)
+            self.known[key] = self._number_of(awaited), awaited
+        return self.known[key]
+
+    def _number_of(self, awaited: FrozenSet[int]) -> int:
+        return self.numbers.setdefault(awaited, len(self.numbers))
+
+
+def ids_of_holders(waiting: Waiting) -> List[int]:
+    """Equal for waits for what the same ones have."""
+    if len(waiting.holders) > MOST_COMPARED:
+        return [id(waiting.holders)]  # those who wait for the same lock have one list of them
+    return list(map(id, waiting.holders))
 
 
 def item_key(node: ItemNode) -> Tuple[object, ...]:
@@ -911,7 +978,7 @@ def item_key(node: ItemNode) -> Tuple[object, ...]:
     if waiting is None:
         awaited: Tuple[object, ...] = ()
     else:
-        held = [id(holder) for holder in waiting.holders]
+        held = ids_of_holders(waiting)
         awaited = (waiting.text, id(waiting.lock), *held, *map(id, waiting.tasks))
     seen = (node.is_only_above, node.was_here, id(node) if node.children else 0)
     return (node.state, node.thread, tuple(frames), awaited, *seen)

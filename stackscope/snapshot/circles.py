@@ -7,7 +7,7 @@ be reached from each other. All of that is linear in the number of waits.
 from __future__ import annotations
 
 from stackscope.snapshot.liveness import Liveness
-from stackscope.snapshot.needs import Either, Needs
+from stackscope.snapshot.needs import All, Either, Needs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,20 +79,38 @@ def in_order(part: List[Vertex], edges_of: Edges) -> List[Node]:
 
     All of them, where one of several would be enough for somebody: they all matter then.
     """
-    if any(isinstance(one, Either) and len(one.members) > 1 for one in part):
+    if any(_is_choice(one) for one in part):
         return nodes_among(part)
     inside = {id(vertex) for vertex in part}
     first = part[0]
     before: Dict[int, Vertex] = {}
     todo = [first]
     for vertex in todo:
-        for other in _edges_among(inside, vertex, edges_of):
+        for other in _next_among(inside, vertex, edges_of):
             if other is first:
                 return nodes_among(_way_back(vertex, first, before))
             if id(other) not in before:
                 before[id(other)] = vertex
                 todo.append(other)
     return nodes_among(part)
+
+
+def _is_choice(vertex: Vertex) -> bool:
+    """Whether one of several is enough for a vertex."""
+    return isinstance(vertex, Either) and not isinstance(vertex, All) and len(vertex.members) > 1
+
+
+def _next_among(inside: Set[int], vertex: Vertex, edges_of: Edges) -> Iterator[Vertex]:
+    """What a vertex waits for, those looked up that an `All` stands for: it is no step by itself.
+
+    Each `All` is looked into once: who comes later finds nothing new there.
+    """
+    for other in _edges_among(inside, vertex, edges_of):
+        if not isinstance(other, All):
+            yield other
+        else:
+            inside.discard(id(other))
+            yield from _edges_among(inside, other, edges_of)
 
 
 def nodes_among(vertices: Iterable[Vertex]) -> List[Node]:

@@ -28,7 +28,7 @@ from stackscope.snapshot.holding import is_for_one
 from stackscope.snapshot.idle import is_idle_worker
 from stackscope.snapshot.limits import limited_nodes
 from stackscope.snapshot.liveness import Liveness
-from stackscope.snapshot.needs import Either, Needs
+from stackscope.snapshot.needs import All, Either, Needs
 from stackscope.snapshot.search import search
 from stackscope.snapshot.stillness import Stillness, is_alive
 from stackscope.snapshot.threads import owner_has_ended
@@ -409,15 +409,16 @@ class _Patient:
             for vertex in self.nearest_edges_of(node):
                 if isinstance(vertex, Either):
                     targets = shared.setdefault(id(vertex), nodes_among(vertex.members))
-                    obj = _used(node, vertex)
-                    edges.append(Edge(node, targets, False, obj, id(vertex) in proved))
+                    obj = None if isinstance(vertex, All) else _used(node, vertex)
+                    is_all = isinstance(vertex, All)
+                    edges.append(Edge(node, targets, is_all, obj, id(vertex) in proved))
                 else:
                     ends.append(vertex)
             if ends:
                 edges.append(Edge(node, ends, certain=id(ends[0]) in proved))
         concerned = {id(one): one for edge in edges for one in [edge.node]}
-        lists = [*shared.values(), *[edge.targets for edge in edges if edge.needs_all]]
-        concerned.update((id(one), one) for targets in lists for one in targets)
+        lists = {id(edge.targets): edge.targets for edge in edges}
+        concerned.update((id(one), one) for targets in lists.values() for one in targets)
         return Graph(list(concerned.values()), edges)
 
 

@@ -91,6 +91,7 @@ class Holding:
         self.kin: Dict[Tuple[int, int], Dict[int, List[object]]] = {}
         self.acquired: Dict[int, Tuple[CodeType, Held]] = {}
         self.keep: List[object] = []  # what is known by its id
+        self.order: Optional[Dict[int, int]] = None
         self.borrowers: Optional[Borrowers] = None
 
     def name_holders(self) -> None:
@@ -159,9 +160,20 @@ class Holding:
         """Who is inside of it, or else who is likely to have it."""
         known = self.known.get(id(obj))
         if known is None:
-            known = self.known[id(obj)] = self._find_holders(obj)
+            holders, are_likely = self._find_holders(obj)
+            known = self.known[id(obj)] = self._in_order(holders), are_likely
             self.keep.append(obj)
         return ([], False) if surely and known[1] else known
+
+    def _in_order(self, holders: List[object]) -> List[object]:
+        """Holders in the order in which tasks and the like are numbered."""
+        if len(holders) > 1:
+            if self.order is None:
+                nodes = sorted(self.nodes, key=lambda node: node.number)
+                self.order = {id(object_of(node)): index for index, node in enumerate(nodes)}
+            order = self.order
+            holders = sorted(holders, key=lambda holder: order.get(id(holder), len(order)))
+        return holders
 
     def _find_holders(self, lock: object) -> Found:
         owner = thread_that_has(lock)

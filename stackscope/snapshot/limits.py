@@ -13,7 +13,7 @@ from stackscope.snapshot.waking import limits_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Dict, List, Mapping, Sequence, Set
+    from typing import Dict, List, Mapping, Optional, Sequence, Set
 
     from stackscope.model.snapshot import Node
     from stackscope.model.waiting import Waiting
@@ -58,20 +58,27 @@ def limited_nodes(nodes: Sequence[Node], by_object: Mapping[int, Node]) -> Set[i
 def _all_cancelled(cancelled: List[Node], by_object: Mapping[int, Node]) -> Set[int]:
     """The ids of nodes that are cancelled, and of what is cancelled with them."""
     seen: Dict[int, Node] = {}
+    seen_lists: Set[int] = set()
     while cancelled:
         node = cancelled.pop()
         if id(node) not in seen:
             seen[id(node)] = node
             cancelled += _children_inside(node, ())
-            cancelled += _awaited_by(node, by_object)
+            cancelled += _awaited_by(node, by_object, seen_lists)
     return set(seen)
 
 
-def _awaited_by(node: Node, by_object: Mapping[int, Node]) -> List[Node]:
-    """The tasks that something waits for."""
-    layers = [] if node.waiting is None else list(node.waiting.layers())
-    awaited = [task for layer in layers for task in layer.tasks]
-    return [by_object[id(task)] for task in awaited if id(task) in by_object]
+def _awaited_by(
+    node: Node, by_object: Mapping[int, Node], seen_lists: Optional[Set[int]] = None
+) -> List[Node]:
+    """The tasks that something waits for, but for lists of them that were given before."""
+    found: List[Node] = []
+    seen_lists = set() if seen_lists is None else seen_lists
+    for layer in () if node.waiting is None else node.waiting.layers():
+        if id(layer.tasks) not in seen_lists:  # many may wait for the same ones
+            seen_lists.add(id(layer.tasks))
+            found += [by_object[id(task)] for task in layer.tasks if id(task) in by_object]
+    return found
 
 
 def _children_inside(node: Node, by: Sequence[object]) -> Sequence[Node]:

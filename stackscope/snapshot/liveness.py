@@ -1,12 +1,13 @@
 """What can go on, and what can't: a fixed point over who needs whom.
 
-A vertex is live if all that it needs is live, and an `Either` if one of its members is. What is
+A vertex is live if all that it needs is live, and an `Either` if one of its members is, unless it
+is an `All`. What is
 live from the start is said by who asks; the rest is stuck. See docs/why.rst for the whole method.
 """
 
 from __future__ import annotations
 
-from stackscope.snapshot.needs import Either
+from stackscope.snapshot.needs import All, Either
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Liveness:
             found.append(vertex)
             for other in self._needed_by.get(id(vertex), ()):
                 self._left[id(other)] -= 1
-                if isinstance(other, Either) or not self._left[id(other)]:
+                if not self._left[id(other)] or _is_any_enough(other):
                     free.append(other)
         return found
 
@@ -63,3 +64,7 @@ class Liveness:
     def stuck(self) -> List[Vertex]:
         """The vertices that nothing has made live so far, in their order."""
         return list(self._stuck.values())
+
+
+def _is_any_enough(vertex: Vertex) -> bool:
+    return isinstance(vertex, Either) and not isinstance(vertex, All)

@@ -1,9 +1,10 @@
 """Who needs whom to go on: the graph of all waits, of tasks, threads and greenlets.
 
-What waits for several things that all have to happen has an edge to each; what needs only one of
-several, as one of the holders of a semaphore that lets go of it, has an edge to an `Either` which
-stands for these. All of that is linear in the number of waits. `stackscope.snapshot.circles` finds
-what waits for each other in it, `stackscope.snapshot.liveness` what can't go on for any reason.
+What waits for several things that all have to happen has an edge to an `All`, which stands for
+these; what needs only one of several, as one of the holders of a semaphore that lets go of it, has
+one to an `Either`. Those that wait for the same have that in common. All of that is linear in the
+number of waits. `stackscope.snapshot.circles` finds what waits for each other in it,
+`stackscope.snapshot.liveness` what can't go on for any reason.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     Vertex = Union[Node, "Either"]
 
-__all__ = ["Either", "Needs", "runs_until"]
+__all__ = ["All", "Either", "Needs", "runs_until"]
 
 
 @code_dispatch(lambda frame: frame.pyframe.f_code)
@@ -59,6 +60,12 @@ class Either:
         self.members: List[Vertex] = members
         self.obj: object = obj
         self.is_certain: bool = is_certain
+
+
+class All(Either):
+    """What several wait for together, if all of these have to end."""
+
+    __slots__ = ()
 
 
 class Needs:
@@ -95,6 +102,8 @@ class Needs:
         self.proved: Dict[int, List[Vertex]] = {}
         self.vertices: List[Vertex] = []
         self._lists: Dict[int, Either] = {}
+        self._workers: Dict[int, Optional[Vertex]] = {}
+        self._targets: Dict[Tuple[int, int, bool], Tuple[int, List[Vertex]]] = {}
         self._open: Dict[int, Tuple[object, bool]] = {}
         self._add_hosts(loops)
         self._add_blocked_items(nodes)
@@ -200,35 +209,54 @@ class Needs:
         """The edges to tasks that have to finish, and to what is waited for beside these."""
         for layer in layers:
             if layer.tasks or layer.parts:
-                described = {id(part.obj) for part in layer.parts}
-                tasks = [self._vertex(task) for task in layer.tasks if id(task) not in described]
-                targets = [*tasks, *[self._of_part(part) for part in layer.parts]]
-                known: List[Vertex] = [target for target in targets if target is not None]
-                is_proved = bool(known) and not self._is_open(node)
-                if layer.needs_all or len(targets) == 1:
-                    for target in known:
+                count, targets = self._targets_of(layer)
+                is_proved = bool(targets) and not self._is_open(node)
+                if layer.needs_all or count == 1:
+                    for target in targets:
                         self._edge(actor, target, is_proved=is_proved)
-                elif len(known) == len(targets):
-                    self._edge(actor, self._either(known), is_proved=is_proved)
+                elif len(targets) == count:
+                    self._edge(actor, self._either(targets), is_proved=is_proved)
                 break
+
+    def _targets_of(self, layer: Waiting) -> Tuple[int, List[Vertex]]:
+        """How many a wait is for, and those of them that are known.
+
+        Those that wait for all of the same have one list of them in common, and so one `All`.
+        """
+        key = (id(layer.tasks), id(layer.parts) if layer.parts else 0, layer.needs_all)
+        found = self._targets.get(key)
+        if found is None:
+            described = {id(part.obj) for part in layer.parts}
+            tasks = [self._vertex(task) for task in layer.tasks if id(task) not in described]
+            targets = [*tasks, *[self._of_part(part) for part in layer.parts]]
+            known: List[Vertex] = [target for target in targets if target is not None]
+            if layer.needs_all and len(known) > 1:
+                known = [self._stand_in(All(known, is_certain=True))]
+            found = self._targets[key] = (len(targets), known)
+        return found
 
     def _is_open(self, node: Node) -> bool:
         """Whether a future is among what a node waits for that anybody may give a result."""
         leaf = node.stack.leaf
-        todo = [] if leaf is None else [leaf]
-        seen: Set[int] = set()
+        todo: List[Tuple[object, object]] = [] if leaf is None else [(leaf, None)]
+        ways: Dict[int, Tuple[object, object]] = {}
         while todo:
-            future = todo.pop()
-            if id(future) in seen:
+            future, behind_it = todo.pop()
+            if id(future) in ways:
                 continue
-            seen.add(id(future))
+            ways[id(future)] = future, behind_it
             known = self._open.get(id(future))
             if known is None:
-                known = self._open[id(future)] = (future, bool(ask_about(is_open, future)))
-                todo += ask_about(finished_by, future) or ()
+                known = future, bool(ask_about(is_open, future))
+                if not known[1]:
+                    todo += [(one, future) for one in ask_about(finished_by, future) or ()]
             if known[1]:
-                self._open[id(leaf)] = (leaf, True)
+                while future is not None:  # all on the way to it wait for it as well
+                    future, behind_it = ways[id(future)]
+                    self._open[id(future)] = future, True
+                    future = behind_it
                 return True
+        self._open.update((key, (future, False)) for key, (future, _) in ways.items())
         return False
 
     def _of_part(self, part: Waiting) -> Optional[Vertex]:
@@ -242,11 +270,13 @@ class Needs:
 
     def _of_workers(self, workers: List[object]) -> Optional[Vertex]:
         """Any of the workers of a pool may begin with a call, once it is done with its own one."""
-        found = [self._vertex(worker) for worker in workers]
-        known: List[Vertex] = [one for one in found if one is not None]
-        if len(known) < len(found):
-            return None
-        return known[0] if len(known) == 1 else self._either(known)
+        if id(workers) not in self._workers:
+            found = [self._vertex(worker) for worker in workers]
+            known: List[Vertex] = [one for one in found if one is not None]
+            is_whole = len(known) == len(found)
+            several = self._either(known) if is_whole and len(known) > 1 else None
+            self._workers[id(workers)] = several or (known[0] if is_whole else None)
+        return self._workers[id(workers)]
 
     def _holders(self, waiting: Waiting) -> Either:
         """Who has a lock: those who wait for it have one list in common."""
@@ -261,9 +291,12 @@ class Needs:
         return known
 
     def _either(self, members: List[Vertex]) -> Either:
-        either = Either(members)
+        return self._stand_in(Either(members))
+
+    def _stand_in(self, either: Either) -> Either:
+        """A vertex for several others."""
         self.vertices.append(either)
-        self.edges[id(either)] = members
+        self.edges[id(either)] = either.members
         return either
 
     def _vertex(self, obj: object) -> Optional[Node]:

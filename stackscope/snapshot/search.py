@@ -22,7 +22,7 @@ from stackscope.model.waiting import Amount, Waiting
 from stackscope.snapshot.hidden import Hidden, frames_of
 from stackscope.snapshot.inside import contexts_in, object_of
 from stackscope.snapshot.liveness import Liveness
-from stackscope.snapshot.needs import Either, Needs
+from stackscope.snapshot.needs import All, Either, Needs
 from stackscope.snapshot.stillness import Stillness
 from stackscope.snapshot.waits import ask_about
 from stackscope.snapshot.waking import (
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 __all__ = ["search"]
 
 OURS = (
+    All,
     Amount,
     Context,
     Diagnosis,

@@ -120,8 +120,12 @@ def tasks_behind(futures: Iterable[object]) -> List[object]:
 
     Returns:
         What `finished_by` leads to in the end, each of it once. All of this takes linear time
-        for the futures of a snapshot, however they are nested.
+        for the futures of a snapshot, however they are nested. The list for a single future is the
+        same whenever it is asked for: it must not be changed.
     """
+    futures = list(futures)
+    if len(futures) == 1:
+        return _behind(futures[0])
     found: Dict[int, object] = {}
     for future in futures:
         for one in _behind(future):

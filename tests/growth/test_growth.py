@@ -25,6 +25,8 @@ SNAPSHOTS = {
     "waited for by all": (worlds.in_asyncio(worlds.waited_for_by_all), 100),
     "chained": (worlds.in_asyncio(worlds.chained), 100),
     "behind a lock": (worlds.in_asyncio(worlds.behind_a_lock), 100),
+    "behind a semaphore": (worlds.in_asyncio(worlds.behind_a_semaphore), 100),
+    "in a queue of threads": (worlds.in_a_queue_of_threads, 20),
     "in a circle": (worlds.in_asyncio(worlds.in_a_circle), 120),
     "in circles": (worlds.in_asyncio(worlds.in_circles), 80),
     "in a group": (worlds.in_asyncio(worlds.in_a_group), 120),
@@ -48,7 +50,7 @@ STACKS = {
 }
 """Programs that make one stack."""
 
-FEW = ["different", "chained", "gathered", "in a circle"]
+FEW = ["different", "chained", "gathered", "awaited by all", "in a circle"]
 """The programs that the tests take."""
 
 NEEDS_GROUPS = {"in a group", "nested"}
@@ -57,9 +59,6 @@ NEEDS_GROUPS = {"in a group", "nested"}
 KNOWN = {"chained": {"to_json", "to_json of diagnosis"}}
 """What is known to grow too fast, and isn't looked at."""
 
-SQUARES = {"awaited by all": "as many edges as tasks times tasks, of which all else is made"}
-"""What is known to grow with a square whatever is done, and why."""
-
 
 def taken(table):
     """Those of a table that are run, as parameters."""
@@ -67,8 +66,6 @@ def taken(table):
     for name, (world, size) in table.items():
         missing = name in NEEDS_GROUPS and sys.version_info < (3, 11)
         marks = [pytest.mark.skipif(missing, reason="asyncio has no TaskGroup before 3.11")]
-        if name in SQUARES:
-            marks.append(pytest.mark.xfail(reason=SQUARES[name]))
         if ALL or name in FEW or table is STACKS:
             size = size if ALL else size // 2
             found.append(pytest.param(world, size, KNOWN.get(name, set()), id=name, marks=marks))

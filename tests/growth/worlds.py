@@ -6,6 +6,7 @@ Those that make one stack give what it is extracted from; the others are looked 
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import sys
 import threading
@@ -99,6 +100,37 @@ def behind_a_lock(size, wait):
             await wait()
 
     return started(*(one() for _ in range(size)))
+
+
+def behind_a_semaphore(size, wait):
+    """Half of them have it, the others wait for it."""
+    semaphore = asyncio.BoundedSemaphore(size // 2)
+
+    async def one():
+        async with semaphore:
+            await wait()
+
+    return started(*(one() for _ in range(size)))
+
+
+def in_a_queue_of_threads(size, look):
+    """Tasks that wait for calls which a pool of as many threads as there are tasks hasn't begun."""
+    number = size // 2
+
+    async def main():
+        end = threading.Event()
+        loop = asyncio.get_running_loop()
+        with concurrent.futures.ThreadPoolExecutor(number) as pool:
+            calls = [loop.run_in_executor(pool, end.wait) for _ in range(2 * number)]
+            tasks = started(*map(awaits, calls))
+            await asyncio.sleep(0.05)
+            try:
+                return look()
+            finally:
+                end.set()
+                await asyncio.gather(*tasks)
+
+    return asyncio.run(main())
 
 
 def in_a_circle(size, wait):

@@ -7,7 +7,7 @@ import gc
 import sys
 from types import FunctionType, GetSetDescriptorType
 
-from stackscope.extraction.extraction import seconds_spent
+from stackscope.extraction.extraction import looked_up_once, seconds_spent
 from stackscope.glue.describing import Deadline
 from stackscope.glue.functions import is_in_c
 from stackscope.interpreter.facts import FREE_THREADED
@@ -170,6 +170,19 @@ def children_of(future: object) -> Optional[List[Any]]:
     return children if type(children) is list else None
 
 
+def _nothing_left() -> Dict[int, Tuple[object, List[Any]]]:
+    """What is known of those that are left, when an extraction begins."""
+    return {}
+
+
+def left_of(future: object, children: List[Any]) -> List[Any]:
+    """The children of a future of ``gather()`` that aren't done: the same list for all that ask."""
+    known = looked_up_once(_nothing_left)
+    if id(future) not in known:
+        known[id(future)] = future, [child for child in list(children) if not is_done(child)]
+    return known[id(future)][1]
+
+
 MOST_WRAPPERS = 100
 """How many futures around each other are looked through for the frames of a call."""
 
@@ -190,7 +203,7 @@ def frames_behind(future: object) -> List[Any]:
             inner, source = behind(future)
             inner = source if inner is None else inner
         else:
-            left = [child for child in children if not is_done(child)]
+            left = left_of(future, children)
             inner = left[0] if len(left) == 1 else None
         if inner is None or is_done(future):
             return []

@@ -19,6 +19,7 @@ from collections import deque
 from types import FunctionType, MemberDescriptorType
 
 from stackscope.extraction.contexts import contexts_active_in_frame
+from stackscope.extraction.extraction import looked_up_once
 from stackscope.glue.asyncio.clocks import time_left_until
 from stackscope.glue.asyncio.futures import (
     FUTURES,
@@ -28,6 +29,7 @@ from stackscope.glue.asyncio.futures import (
     free_variables,
     internal,
     is_done,
+    left_of,
 )
 from stackscope.glue.asyncio.loops import (
     coroutines_to_begin,
@@ -45,7 +47,7 @@ from stackscope.glue.describing import (
     socket_text,
     variable,
 )
-from stackscope.model.waiting import Amount
+from stackscope.model.waiting import Amount, Waiting
 from stackscope.safe.objects import class_attribute, instance_attributes, is_instance
 from stackscope.snapshot.waits import (
     awaited_object,
@@ -63,7 +65,6 @@ if TYPE_CHECKING:
 
     from stackscope.glue.describing import Describer
     from stackscope.model.stacks import Frame
-    from stackscope.model.waiting import Waiting
 
 _other_timers: List[type] = []
 """What `register_timer` was told."""
@@ -148,11 +149,7 @@ def describe_future(future: object, waiting: Waiting) -> None:
     """What ``gather()`` and ``shield()`` return, a call in a thread pool; any other future."""
     children = children_of(future)
     if children is not None:
-        left, total = pending(children)
-        waiting.call = f"gather() of {total}"
-        note_futures(waiting, left)
-        if len(left) < total:
-            waiting.amounts = [Amount(total - len(left), "done", plural="done")]
+        become(waiting, gathering_once(future, children))
         return
     inner, source = behind(future)
     if inner is not None:
@@ -167,6 +164,30 @@ def describe_future(future: object, waiting: Waiting) -> None:
         its_loop = internal(future, "_loop")
         if any(internal(task, "_loop") is its_loop for task in waiting.tasks):
             waiting.loop_thread = None  # it's no other loop
+
+
+def gathering_once(future: object, children: List[object]) -> Waiting:
+    """What waiting for a future of ``gather()`` means, found out once for all that wait for it."""
+    known = looked_up_once(_no_gatherings)
+    if id(future) not in known:
+        known[id(future)] = describe_gathering(future, children)
+    return known[id(future)]
+
+
+def _no_gatherings() -> Dict[int, Waiting]:
+    """What is known of the futures of ``gather()``, by their ids, when an extraction begins."""
+    return {}
+
+
+def describe_gathering(future: object, children: List[object]) -> Waiting:
+    """The future of ``gather()``: how many are left, and the tasks behind these."""
+    left, total = left_of(future, children), len(children)
+    waiting = Waiting(f"gather() of {total}", future)
+    if left:
+        note_tasks(waiting, tasks_behind([future]))
+    if len(left) < total:
+        waiting.amounts = [Amount(total - len(left), "done", plural="done")]
+    return waiting
 
 
 def become(waiting: Waiting, other: Waiting) -> None:
@@ -202,8 +223,13 @@ def note_futures(waiting: Waiting, futures: Sequence[object]) -> None:
         waiting: To be filled in.
         futures: Those that aren't done.
     """
-    waiting.tasks = tasks_behind(futures)
-    others = [one for one in waiting.tasks if not is_instance(one, TASKS)]
+    note_tasks(waiting, tasks_behind(futures))
+
+
+def note_tasks(waiting: Waiting, tasks: List[object]) -> None:
+    """Say of a wait which tasks are behind it, and what is known of futures among them."""
+    waiting.tasks = tasks
+    others = [one for one in tasks if not is_instance(one, TASKS)]
     parts = [describe_object(one) for one in others[:MOST_PARTS]]
     waiting.parts = [part for part in parts if is_told(part)]
 
@@ -212,7 +238,7 @@ def behind_future(future: object) -> List[object]:
     """What has to finish before a future of asyncio's has a result."""
     children = children_of(future)
     if children is not None:
-        return pending(children)[0]
+        return left_of(future, children)
     for one in behind(future):
         if one is not None:
             return [one]

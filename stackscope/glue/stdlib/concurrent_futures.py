@@ -119,6 +119,8 @@ class Pool:
         self.thread = thread
         self.busy: List[int] = []
         """The identifiers of the threads that are at work for it."""
+        self.workers: Optional[List[object]] = None
+        """These threads, once they were asked for: all calls in the queue have one list of them."""
         self.total = 0
 
 
@@ -281,7 +283,7 @@ def describe_executor_call(future: object, waiting: Waiting) -> None:
         waiting.call = f"a call for {f'thread {pool.thread}' if pool.thread else 'another thread'}"
         waiting.notes = ["not begun"]
         if pool.busy and len(pool.busy) == pool.total:
-            note_queue(waiting, pool.name, pool.busy)
+            note_queue(waiting, pool)
         return
     for describe in makers:
         if describe(future, waiting):
@@ -290,18 +292,19 @@ def describe_executor_call(future: object, waiting: Waiting) -> None:
         waiting.call = "a call in another thread"
 
 
-def note_queue(waiting: Waiting, pool: str, busy: Sequence[int]) -> None:
+def note_queue(waiting: Waiting, pool: Pool) -> None:
     """Say that a call has to wait until one of the workers of its pool is free.
 
     Args:
         waiting: To be filled in.
-        pool: The name of the pool.
-        busy: The identifiers of its threads.
+        pool: Its pool.
     """
-    waiting.pool = pool
-    waiting.ahead = Amount(len(busy), "busy worker")
-    threads = [thread_with_number(ident) for ident in busy]
-    waiting.workers = [thread for thread in threads if thread is not None]
+    waiting.pool = pool.name
+    waiting.ahead = Amount(len(pool.busy), "busy worker")
+    if pool.workers is None:
+        threads = [thread_with_number(ident) for ident in pool.busy]
+        pool.workers = [thread for thread in threads if thread is not None]
+    waiting.workers = pool.workers
 
 
 # ---------------------------------------------------------- what threads wait for
