@@ -20,6 +20,7 @@ from stackscope_pdb.facts import COUNTS_FRAMES, HAS_CONVENIENCE_VARIABLES, OWES_
 from stackscope_pdb.failures import attempt
 from stackscope_pdb.output.harmless import encodable
 from stackscope_pdb.program import turns
+from stackscope_pdb.program.patience import Patience
 from stackscope_pdb.program.turns import turn
 from stackscope_pdb.prompt import label
 
@@ -311,7 +312,8 @@ class Commands(TakesTurns, Watching, Breakpoints, Lines):
         from stackscope.render.threads import is_idle, thread_lines
         from stackscope_pdb.stop.snapshots import threads_with_waits
 
-        nodes, circles, findings = threads_with_waits()
+        with Patience(self) as patience:
+            nodes, circles, findings = threads_with_waits(patience.wants_more)
         shown = [node for node in nodes if node.is_here or not is_idle(node)]
         if len(shown) == 1:
             return
