@@ -181,7 +181,11 @@ def fill_context(context: Context) -> None:
 
 
 def extract_all(
-    *, with_contexts: bool = True, threads: bool = True, tasks: bool = True
+    *,
+    with_contexts: bool = True,
+    threads: bool = True,
+    tasks: bool = True,
+    progress: Optional[Callable[[float], object]] = None,
 ) -> Snapshot:
     """Find everything in the process that has a stack: event loops, tasks, threads, greenlets.
 
@@ -194,6 +198,9 @@ def extract_all(
         threads: Extract the stacks of all threads, and of what belongs to threads, such as
             greenlets.
         tasks: Look for event loops, and extract the stacks of their tasks.
+        progress: Called for each task, twice, with how much of the work is done, from 0 to 1. If it
+            returns ``False``, no further tasks are looked at, and the result has those found so
+            far. What a task does is ``"?"`` then, if it hasn't been found out.
 
     Returns:
         All that was found, each task once.
@@ -207,7 +214,7 @@ def extract_all(
     except TooEarly as exc:
         return _only_this_thread(exc, sys._getframe(1), with_contexts)
     make_ready()
-    snapshot: Snapshot = take(sys._getframe(1), with_contexts, threads, tasks)
+    snapshot: Snapshot = take(sys._getframe(1), with_contexts, threads, tasks, progress=progress)
     return snapshot
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from stackscope.extraction.extraction import Extraction
     from stackscope.model.snapshot import Node
+    from stackscope.snapshot.looking import Looking
     from stackscope.snapshot.runtimes import Asked
 
 __all__ = ["TaskTrees"]
@@ -31,8 +32,9 @@ class TaskTrees:
         inside: The contexts that are active for each object.
     """
 
-    def __init__(self, extraction: Extraction) -> None:
+    def __init__(self, extraction: Extraction, looking: Looking) -> None:
         self.extraction = extraction
+        self.looking = looking
         self.nodes: Dict[int, TaskNode] = {}
         self.runtimes: Dict[int, Asked] = {}
         self.current: Dict[int, object] = {}
@@ -47,7 +49,7 @@ class TaskTrees:
         current = runtime.current(loop)
         if current is not None:
             self.current[id(current)] = current
-        nodes = [self._node(runtime, task) for task in tasks]
+        nodes = [self._node(runtime, task) for task in self.looking.found(tasks)]
         parents: Dict[int, TaskNode] = {}
         for node in nodes:
             self._read_contexts(node, parents)

@@ -18,6 +18,7 @@ from stackscope.model.stacks import Stack
 from stackscope.safe.interruptions import attempt
 from stackscope.snapshot.circles import find_circles
 from stackscope.snapshot.holding import Holding
+from stackscope.snapshot.looking import Looking
 from stackscope.snapshot.numbers import item_numbers, task_numbers
 from stackscope.snapshot.owners import TaskTrees
 from stackscope.snapshot.runtimes import found_by, known_finders, make_runtimes, types_of
@@ -32,7 +33,7 @@ from stackscope.snapshot.waits import describe_thread, describe_wait
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Container, Dict, List, Optional, Sequence
+    from typing import Callable, Container, Dict, List, Optional, Sequence
 
     from stackscope.model.snapshot import Node
     from stackscope.snapshot.runtimes import Asked, FoundItem, RegisteredFinder
@@ -47,6 +48,7 @@ def take_snapshot(
     tasks: bool = True,
     *,
     interrupts: bool = False,
+    progress: Optional[Callable[[float], object]] = None,
 ) -> Snapshot:
     """`stackscope.extract_all` as if ``caller`` had called it, once the glue is ready.
 
@@ -56,28 +58,31 @@ def take_snapshot(
         threads: As for `extract_all`.
         tasks: As for `extract_all`.
         interrupts: Whether ``caller`` has been interrupted by a signal. Then it may be waiting.
+        progress: As for `extract_all`.
     """
     extraction = Extraction(with_contexts, False, caller)
-    arguments = (extraction, threads, tasks, interrupts)
+    arguments = (extraction, threads, tasks, interrupts, Looking(progress))
     snapshot: Snapshot = without_collections(extraction.complete, _take, *arguments)
     return snapshot
 
 
-def _take(extraction: Extraction, threads: bool, tasks: bool, interrupts: bool) -> Snapshot:
+def _take(
+    extraction: Extraction, threads: bool, tasks: bool, interrupts: bool, looking: Looking
+) -> Snapshot:
     runtimes = make_runtimes() if tasks else []
     types = [cls for runtime in runtimes for cls in runtime.types()]
     finders = known_finders() if threads else []
     for finder in finders:
         types += types_of(finder.types) if finder.asks_survey else []
     survey = Survey(types, extraction.caller)
-    trees = TaskTrees(extraction)
+    trees = TaskTrees(extraction, looking)
     loops = [
         _loop_node(trees, runtime, loop, survey)
         for runtime in runtimes
         for loop in runtime.loops(survey)
     ]
     times = Times()
-    for node in trees.nodes.values():
+    for node in looking.described(trees.nodes.values()):
         _describe(trees, node)
         attempt(None, times.add_to, node)
     for loop in loops:

@@ -11,8 +11,13 @@ if TYPE_CHECKING:
     from stackscope import Finding, Snapshot
 
 
-def filtered(snapshot: Snapshot, text: str) -> Snapshot:
+def filtered(snapshot: Snapshot, text: str, *, knows_stuck: bool = True) -> Snapshot:
     """What a filter finds.
+
+    Args:
+        snapshot: What there is.
+        text: The filter.
+        knows_stuck: Whether it can be found out what is stuck.
 
     Raises:
         CommandError: It can't be read.
@@ -20,7 +25,7 @@ def filtered(snapshot: Snapshot, text: str) -> Snapshot:
     import stackscope
 
     try:
-        return snapshot.filter(text, findings=_findings(snapshot))
+        return snapshot.filter(text, findings=_findings(snapshot) if knows_stuck else None)
     except stackscope.FilterError as exc:
         raise CommandError(str(exc)) from None
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from stackscope_pdb.commands.filtering import filtered, nothing_fits
 from stackscope_pdb.commands.picking import listed, pick
 from stackscope_pdb.commands.registry import CommandError, command
+from stackscope_pdb.program.patience import Patience, ShortPatience
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import List
+    from typing import List, Optional
 
-    from stackscope import TaskNode
+    from stackscope import Diagnosis, Snapshot, TaskNode
     from stackscope_pdb.stop.host import Host
+    from stackscope_pdb.stop.snapshots import Snapshots
 
 NO_TASK = "No task is alive in this process."
 
@@ -19,11 +21,12 @@ NO_TASK = "No task is alive in this process."
 def _complete_filter(debugger: Host, text: str) -> List[str]:
     from stackscope.render.matching import filter_completions
 
-    return filter_completions(debugger.session.snapshots.tasks(), text)
+    offered = debugger.session.snapshots.offered(ShortPatience().wants_more)
+    return filter_completions(offered, text)
 
 
 def _complete_task(debugger: Host, text: str) -> List[str]:
-    nodes = list(debugger.session.snapshots.tasks().tasks())
+    nodes = list(debugger.session.snapshots.offered(ShortPatience().wants_more).tasks())
     return [node.name for node in nodes] + [str(node.number) for node in nodes]
 
 
@@ -65,22 +68,35 @@ def tasks(debugger: Host, argument: str) -> None:
     and quotes keep "what has spaces" together. Ages are known once the
     program has called stackscope.clock.install().
     """
+    session = debugger.session
+    with Patience(debugger) as patience:
+        snapshot = session.snapshots.tasks_now(patience.wants_more)
+        is_whole = session.snapshots.is_whole
+        diagnosis = _diagnosis(debugger, patience) if is_whole else None
+    if is_whole and not any(snapshot.tasks()) and not snapshot.items:
+        debugger.message(NO_TASK)
+        return
+    _show_tasks(debugger, snapshot, argument, diagnosis)
+    if not is_whole:
+        debugger.message(patience.sentence(snapshot))
+    elif diagnosis is None:
+        debugger.message("Ctrl-C has ended it: what is stuck isn't marked.")
+
+
+def _show_tasks(
+    debugger: Host, snapshot: Snapshot, argument: str, diagnosis: Optional[Diagnosis]
+) -> None:
+    """Show what a filter finds. Without a diagnosis nothing is said of what is stuck."""
     from stackscope.render.diagnosis import stuck_line
     from stackscope.render.items import item_lines
     from stackscope.render.stuck import stuck_by
     from stackscope.render.tasks import task_lines
-    from stackscope.snapshot.diagnosing import diagnose_snapshot
 
     session = debugger.session
-    snapshot = session.snapshots.tasks_now()
-    if not any(snapshot.tasks()) and not snapshot.items:
-        debugger.message(NO_TASK)
-        return
     marked = session.focus.item if session.focus else session.snapshots.stopped_task()
-    diagnosis = diagnose_snapshot(snapshot, deep=False, at_once=True)
-    stuck = stuck_by(diagnosis.findings)
+    stuck = stuck_by(() if diagnosis is None else diagnosis.findings)
     if argument:
-        snapshot = filtered(snapshot, argument)
+        snapshot = filtered(snapshot, argument, knows_stuck=diagnosis is not None)
         if not snapshot.loops and not snapshot.items:
             debugger.message(nothing_fits(snapshot, "tasks"))
             return
@@ -90,10 +106,21 @@ def tasks(debugger: Host, argument: str) -> None:
         *task_lines(snapshot, marked, console, stuck=stuck),
         *item_lines(items, console, stuck=stuck),
     ]
-    last = None if argument else stuck_line(diagnosis)
+    last = None if argument or diagnosis is None else stuck_line(diagnosis)
     if last is not None:
         lines.append(last)
     debugger.show(lines, console)
+
+
+def _diagnosis(debugger: Host, patience: Patience) -> Optional[Diagnosis]:
+    """What is stuck; ``None`` if the user won't wait for that."""
+    if patience.is_enough:
+        return None
+    try:
+        patience.begin("Looking for what is stuck")
+        return debugger.session.snapshots.diagnosis()
+    except KeyboardInterrupt:
+        return None
 
 
 @command("move into the frames of a task", complete=_complete_task)
@@ -110,10 +137,31 @@ def task(debugger: Host, argument: str) -> None:
     """
     if not argument:
         raise CommandError("Which task? Give the number or the name that 'tasks' shows.")
-    nodes = list(debugger.session.snapshots.tasks_now().tasks())
+    _focus(debugger, _picked(debugger, argument))
+
+
+def _picked(debugger: Host, text: str) -> TaskNode:
+    """The task that is meant by a number or a name."""
+    snapshots = debugger.session.snapshots
+    with Patience(debugger) as patience:
+        snapshot = snapshots.tasks_now(patience.wants_more)
+    found = _numbered(snapshots, text)
+    if found is not None:
+        return found
+    if not snapshots.is_whole:
+        raise CommandError(f"{patience.sentence(snapshot)} None of them has the number {text!r}.")
+    nodes = list(snapshot.tasks())
     if not nodes:
         raise CommandError(NO_TASK)
-    _focus(debugger, pick(nodes, argument, "task"))
+    return pick(nodes, text, "task")
+
+
+def _numbered(snapshots: Snapshots, text: str) -> Optional[TaskNode]:
+    """The task of a number, unless that may be meant as a name."""
+    word = text[1:] if text.startswith("#") else text
+    found = snapshots.numbered(int(word)) if word.isdecimal() and len(word) < 10 else None
+    others = [node for node in snapshots.named(text) if node is not found]
+    return None if others else found
 
 
 def focus_task(debugger: Host, wanted: object) -> None:

@@ -6,6 +6,7 @@ from stackscope_pdb.commands.filtering import filtered, nothing_fits
 from stackscope_pdb.commands.picking import listed, pick
 from stackscope_pdb.commands.registry import CommandError, command
 from stackscope_pdb.program import turns
+from stackscope_pdb.program.patience import Patience
 from stackscope_pdb.stop.snapshots import extract_now, thread_nodes, threads_with_waits
 
 TYPE_CHECKING = False
@@ -51,7 +52,8 @@ def threads(debugger: Host, argument: str) -> None:
     from stackscope.render.stuck import stuck_by
     from stackscope.render.threads import thread_lines
 
-    nodes, circles, findings = threads_with_waits()
+    with Patience(debugger) as patience:
+        nodes, circles, findings = threads_with_waits(patience.wants_more)
     if argument:
         found = filtered(Snapshot([], nodes, cycles=circles), argument)
         nodes, circles = found.threads, found.cycles
@@ -65,6 +67,11 @@ def threads(debugger: Host, argument: str) -> None:
         nodes, marked, turns.waiting(), console, circles=circles, stuck=stuck_by(findings)
     )
     debugger.show(list(lines), console)
+    if patience.has_ended:
+        debugger.message(
+            "Incomplete: Ctrl-C has ended the look at all tasks, so more of them may have what "
+            "threads wait for, and what is stuck isn't marked."
+        )
 
 
 @command("move into the frames of a thread", complete=_complete_thread)

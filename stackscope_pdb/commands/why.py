@@ -6,6 +6,7 @@ import time
 
 from stackscope_pdb.commands.picking import pick
 from stackscope_pdb.commands.registry import CommandError, command
+from stackscope_pdb.program.patience import Patience, ShortPatience
 from stackscope_pdb.stop.snapshots import whole_snapshot
 
 TYPE_CHECKING = False
@@ -21,7 +22,7 @@ PATIENCE = 1.0
 
 
 def _complete_task(debugger: Host, text: str) -> List[str]:
-    nodes = list(debugger.session.snapshots.tasks().tasks())
+    nodes = list(debugger.session.snapshots.offered(ShortPatience().wants_more).tasks())
     return [node.name for node in nodes] + [str(node.number) for node in nodes]
 
 
@@ -45,7 +46,10 @@ def why(debugger: Host, argument: str) -> None:
     """
     from stackscope.render.diagnosis import chain_lines, summary_lines
 
-    snapshot = whole_snapshot()
+    with Patience(debugger) as patience:
+        snapshot = whole_snapshot(patience.wants_more)
+    if patience.has_ended:
+        raise CommandError(f"{patience.sentence(snapshot)} So what is stuck isn't known.")
     diagnosis = _diagnose(debugger, snapshot)
     if not argument:
         _show(debugger, summary_lines(diagnosis))
@@ -97,4 +101,8 @@ def locks(debugger: Host, argument: str) -> None:
 
     if argument:
         raise CommandError(f"'locks' takes no argument: {argument!r} is one.")
-    _show(debugger, lock_lines(whole_snapshot()))
+    with Patience(debugger) as patience:
+        snapshot = whole_snapshot(patience.wants_more)
+    _show(debugger, lock_lines(snapshot))
+    if patience.has_ended:
+        debugger.message(patience.sentence(snapshot))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from stackscope_pdb.failures import attempt
 from stackscope_pdb.stop.session import Session
 
@@ -25,6 +27,9 @@ class Basics(Base):
     allows_colors = True
     """Whether output may be coloured, if the terminal takes it."""
 
+    is_busy = False
+    """Whether it talks to the user, and so has its turn."""
+
     _has_quit = False
     """Whether the program ends."""
 
@@ -32,15 +37,11 @@ class Basics(Base):
     """The event of tracing that the program stopped at; ``"signal"`` if it was none, or ``"stop"``
     if the program called for it."""
 
-    _session: Optional[Session] = None
-
-    @property
+    @cached_property
     def session(self) -> Session:
         """The memory of the stop."""
         # Made at first use: the base class's __init__ may already stop, or forget a stop.
-        if self._session is None:
-            self._session = Session()
-        return self._session
+        return Session()
 
     @property
     def current_frame(self) -> FrameType:

@@ -66,11 +66,13 @@ class Lines(Basics):
 
     def _run_line(self, line: str) -> bool:
         self._passing = None
-        word = command_or_python.first_word(line)
+        word = line if line.isidentifier() else command_or_python.first_word(line)
         entry = registry.find(word)
         run: Callable[[str], Any] = super().onecmd
         if self.commands_defining or not hasattr(self, f"do_{word}"):
             pass
+        elif word == line:  # which is the command, whatever variables there are
+            run = run if entry is not None else super().onecmd
         elif attempt(TELLING, self, command_or_python.is_command, self, line) is False:
             # It only looks like a command.
             self.lastcmd = line.strip()

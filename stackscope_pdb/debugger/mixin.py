@@ -20,6 +20,7 @@ from stackscope_pdb.facts import COUNTS_FRAMES, HAS_CONVENIENCE_VARIABLES, OWES_
 from stackscope_pdb.failures import attempt
 from stackscope_pdb.output.harmless import encodable
 from stackscope_pdb.program import turns
+from stackscope_pdb.program.patience import Patience
 from stackscope_pdb.program.turns import turn
 from stackscope_pdb.prompt import label
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 
 MEMORY = "the memory of the stop"
+STICKY = "sticky code"
 """What may fail."""
 
 
@@ -62,16 +64,22 @@ class Commands(TakesTurns, Watching, Breakpoints, Lines):
     def interaction(self, frame: Optional[FrameType], tb_or_exc: Any) -> None:
         """Talk to the user, and forget the exception that it was about in the end."""
         __stackscope_exits_stay__ = True  # noqa: F841 (see stackscope.safe.interruptions)
+        if self.is_busy:
+            self._interaction_about(frame, tb_or_exc)
+            return
         with turn() as has_prompt:
-            if not has_prompt:
-                return
-            if frame is None:
-                leaf = attempt("what belongs to the group", self, self._leaf_instead, tb_or_exc)
-                tb_or_exc = tb_or_exc if leaf is None else leaf
-            try:
-                super().interaction(frame, tb_or_exc)
-            finally:
-                self.session.raised = None
+            if has_prompt:
+                self._interaction_about(frame, tb_or_exc)
+
+    def _interaction_about(self, frame: Optional[FrameType], tb_or_exc: Any) -> None:
+        __stackscope_exits_stay__ = True  # noqa: F841 (see stackscope.safe.interruptions)
+        if frame is None:
+            leaf = attempt("what belongs to the group", self, self._leaf_instead, tb_or_exc)
+            tb_or_exc = tb_or_exc if leaf is None else leaf
+        try:
+            super().interaction(frame, tb_or_exc)
+        finally:
+            self.session.raised = None
 
     def _leaf_instead(self, tb_or_exc: Any) -> Any:
         """What to open post-mortem debugging with: the only one in a group, instead of the group.
@@ -130,9 +138,10 @@ class Commands(TakesTurns, Watching, Breakpoints, Lines):
     def get_stack(self, f: Any, t: Optional[TracebackType]) -> Tuple[List[Entry], int]:
         """The frames of a stop, which are remembered for `unfocus`."""
         stack, index = super().get_stack(f, t)
-        outside = attempt("the greenlets outside", self, self._outside, f, stack) or []
-        stack, index = [*outside, *stack], index + len(outside)
-        attempt(MEMORY, self, lambda: self.session.arrive(stack, index, t))
+        if "greenlet" in sys.modules:
+            outside = attempt("the greenlets outside", self, self._outside, f, stack) or []
+            stack, index = [*outside, *stack], index + len(outside)
+        attempt(MEMORY, self, self.session.arrive, stack, index, t)
         return stack, index
 
     def _outside(self, f: Any, stack: List[Entry]) -> List[Entry]:
@@ -151,11 +160,8 @@ class Commands(TakesTurns, Watching, Breakpoints, Lines):
         if self.session.opens_at_user:
             self.session.opens_at_user = False
             attempt("what finds your code", self, self._go_to_user)
-        attempt(MEMORY, self, self._note_whether_place_is_owed)
-        return result
-
-    def _note_whether_place_is_owed(self) -> None:
         self.session.is_place_owed = OWES_PLACE and bool(self.cmdqueue)
+        return result
 
     def _go_to_user(self) -> None:
         """Begin a stop in the innermost frame of the user's."""
@@ -182,16 +188,14 @@ class Commands(TakesTurns, Watching, Breakpoints, Lines):
 
     def postcmd(self, stop: bool, line: str) -> bool:
         """Before the first line that the user types, say where the program stopped."""
-        if not stop and not self.cmdqueue:
+        if not stop and not self.cmdqueue and self.session.is_place_owed:
             attempt("the place in the code", self, self._show_owed_place)
         return super().postcmd(stop, line)
 
     def _show_owed_place(self) -> None:
-        session = self.session
-        if session.is_place_owed:
-            session.is_place_owed = False
-            if not session.is_shown:
-                self.print_stack_entry(self.stack[self.curindex])
+        self.session.is_place_owed = False
+        if not self.session.is_shown:
+            self.print_stack_entry(self.stack[self.curindex])
 
     def forget(self) -> None:
         """Let go of the stop."""
@@ -216,11 +220,12 @@ class Commands(TakesTurns, Watching, Breakpoints, Lines):
     def print_stack_entry(self, frame_lineno: Entry, *args: Any, **kwargs: Any) -> None:
         """Say where one is: by a line, or by the code around it if `sticky` is on."""
         self.session.is_shown = True
-        if not attempt("sticky code", self, self._draw_code, frame_lineno):
+        is_sticky = attempt(STICKY, self, settings.sticky_lines)
+        if not (is_sticky and attempt(STICKY, self, self._draw_code, frame_lineno)):
             super().print_stack_entry(frame_lineno, *args, **kwargs)
 
     def _draw_code(self, frame_lineno: Entry) -> bool:
-        if not settings.sticky_lines() or frame_lineno[0] is not self.curframe:
+        if frame_lineno[0] is not self.curframe:
             return False
         from stackscope_pdb.commands.sticky import draw
 
@@ -311,7 +316,8 @@ class Commands(TakesTurns, Watching, Breakpoints, Lines):
         from stackscope.render.threads import is_idle, thread_lines
         from stackscope_pdb.stop.snapshots import threads_with_waits
 
-        nodes, circles, findings = threads_with_waits()
+        with Patience(self) as patience:
+            nodes, circles, findings = threads_with_waits(patience.wants_more)
         shown = [node for node in nodes if node.is_here or not is_idle(node)]
         if len(shown) == 1:
             return

@@ -24,7 +24,7 @@ from stackscope_pdb.facts import HAS_BACKENDS, INTERACTS_LOCALLY, TAKES_EXCEPTIO
 from stackscope_pdb.failures import around, attempt, handle
 from stackscope_pdb.output.terminal import is_terminal
 from stackscope_pdb.program import turns
-from stackscope_pdb.program.depth import room_for_calls
+from stackscope_pdb.program.depth import is_room_scarce, room_for_calls
 from stackscope_pdb.program.doctests import is_swallowed, stdout_of_prompt, visible_stdout
 from stackscope_pdb.program.ending import is_quit
 from stackscope_pdb.program.finalizers import PassesFinalizers
@@ -85,7 +85,6 @@ class Pdb(  # type: ignore[misc,unused-ignore]
         colorize: Optional[bool] = None,
         **kwargs: Any,
     ) -> None:
-        self.is_busy: bool = False
         self._has_complained = False
         self.header: Optional[str] = None
         self._dirty_globals: List[Dict[str, Any]] = []
@@ -159,7 +158,14 @@ class Pdb(  # type: ignore[misc,unused-ignore]
             self.look_into(tb_or_exc)
             if not TAKES_EXCEPTIONS:
                 tb_or_exc = tb_or_exc.__traceback__
-        with around("room for calls", self, room_for_calls), turn() as has_prompt:
+        if attempt("room for calls", self, is_room_scarce):
+            with around("room for calls", self, room_for_calls):
+                self._interaction_in_turn(frame, tb_or_exc)
+        else:
+            self._interaction_in_turn(frame, tb_or_exc)
+
+    def _interaction_in_turn(self, frame: Optional[FrameType], tb_or_exc: Any) -> None:
+        with turn() as has_prompt:
             if not has_prompt:
                 self.end_without_prompt(frame)
                 return
@@ -172,7 +178,7 @@ class Pdb(  # type: ignore[misc,unused-ignore]
                 handle("the prompt", exc, self)
                 attempt("the standard debugger", self, self._stop_plainly, frame, tb_or_exc)
             finally:
-                self.is_busy = False
+                self.is_busy: bool = False
             ends = self.quitting and frame is not None and self._ends_program()
             if ends:  # by now, for the next thread must not get its turn any more
                 Pdb._has_quit = True
@@ -222,12 +228,23 @@ class Pdb(  # type: ignore[misc,unused-ignore]
 
     def _interaction(self, frame: Optional[FrameType], tb_or_exc: Any) -> None:
         attempt("Ctrl-C", self, give_interrupts_back)
-        attempt("the complaint about a style", self, self._complain_once)
-        attempt(STREAMS, self, self._follow_after_fork)
+        if not self._has_complained:
+            attempt("the complaint about a style", self, self._complain_once)
+        if self._process != os.getpid():
+            attempt(STREAMS, self, self._follow_after_fork)
         header, self.header = self.header, None
         if header is not None:
             self.message(header)
         at_terminal = is_terminal(self.stdin)
+        if at_terminal or is_swallowed() or may_draw():
+            self._interaction_at_terminal(frame, tb_or_exc, at_terminal)
+        else:
+            super().interaction(frame, tb_or_exc)
+
+    def _interaction_at_terminal(
+        self, frame: Optional[FrameType], tb_or_exc: Any, at_terminal: bool
+    ) -> None:
+        """Talk to the user where others may write, too."""
         alone = around("other processes", self, lambda: alone_at_terminal(self.stdin), at_terminal)
         visible = around(
             "output under doctest", self, lambda: stdout_of_prompt(self.stdout), is_swallowed()
@@ -245,9 +262,8 @@ class Pdb(  # type: ignore[misc,unused-ignore]
                 super().interaction(frame, tb_or_exc)
 
     def _follow_after_fork(self) -> None:
-        if self._process != os.getpid():
-            self._process = os.getpid()
-            self.follow_streams()
+        self._process = os.getpid()
+        self.follow_streams()
 
     def _stop_plainly(self, frame: Optional[FrameType], tb_or_exc: Any) -> None:
         """Stop in the standard debugger, for this one has failed."""
@@ -308,8 +324,6 @@ class Pdb(  # type: ignore[misc,unused-ignore]
                 return False
 
     def _complain_once(self) -> None:
-        if self._has_complained:
-            return
         self._has_complained = True
         for sentence in settings.complaints():
             self.refuse(sentence)

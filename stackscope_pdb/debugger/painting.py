@@ -6,7 +6,7 @@ What our own commands write is painted before, by `stackscope_pdb.output`.
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 
 from stackscope_pdb.failures import guarded
 from stackscope_pdb.output.harmless import encodable, harmless, one_line, without_colors
@@ -18,7 +18,7 @@ MARK = "\0" + os.urandom(8).hex()
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Any, ContextManager, Dict, Iterator, List, Optional, Sequence
+    from typing import Any, ContextManager, Dict, List, Optional, Sequence
 
     from stackscope_pdb.debugger.mixin import Commands as Base
 else:
@@ -38,9 +38,13 @@ class Paints(Base):
 
     def message(self, msg: object, *args: Any, **kwargs: Any) -> None:
         """Write a line without colours but our own. What could repaint the terminal is escaped."""
-        text = self._harmless(msg)
-        with self._alone():
+        is_ready = self.is_painting and type(msg) is str and msg.isascii()
+        text: Any = msg if is_ready else self._harmless(msg)
+        if self.session.drawn is None:
             super().message(text, *args, **kwargs)  # 3.15 has `end`
+            return
+        with self._alone():
+            super().message(text, *args, **kwargs)
         self._note_written(text)
 
     def error(self, msg: object) -> None:
@@ -70,23 +74,20 @@ class Paints(Base):
 
     def message_painted(self, msg: str) -> None:
         """Write text that has been made harmless and may have been coloured."""
-        with self._painting():
-            self.message(msg)
-
-    @contextmanager
-    def _painting(self) -> Iterator[None]:
-        """While what is written is such text."""
         before, self.is_painting = self.is_painting, True
         try:
-            yield
+            self.message(msg)
         finally:
             self.is_painting = before
 
     @guarded("the place in the code", pdb.Pdb.print_stack_entry)
     def print_stack_entry(self, *args: Any, **kwargs: Any) -> None:
         """Write an entry of the stack."""
-        with self._painting():
+        before, self.is_painting = self.is_painting, True
+        try:
             super().print_stack_entry(*args, **kwargs)
+        finally:
+            self.is_painting = before
 
     def format_stack_entry(self, frame_lineno: Any, lprefix: str = ": ") -> str:
         """An entry of the stack in the standard format, its source line coloured.
@@ -111,7 +112,9 @@ class Paints(Base):
         if not mark:
             return one_line(head)
         source = one_line(without_colors(source))
-        return one_line(head) + lprefix + self._highlighted([source])[0]
+        if self._plain is not self.stdout:
+            source = self._highlighted([source])[0]
+        return one_line(head) + lprefix + source
 
     @guarded("the listing", pdb.Pdb._print_lines)  # type: ignore[attr-defined]
     def _print_lines(
@@ -132,9 +135,8 @@ class Paints(Base):
             sources = self._colored_listing(lines, start, frame)
         else:
             sources = [harmless(without_colors(line)) for line in lines]
-        with self._painting():
-            for line in listing(sources, start, marks, colors=colors):
-                self.message(line)
+        for line in listing(sources, start, marks, colors=colors):
+            self.message_painted(line)
 
     def _colored_listing(
         self, lines: Sequence[str], start: int, frame: Optional[FrameType]

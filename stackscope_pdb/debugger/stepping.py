@@ -53,7 +53,8 @@ class Stepping(Basics):
     @property
     def is_post_mortem(self) -> bool:
         """Whether the frames belong to an exception, and not to a program that can go on."""
-        return not self.session.has_running_frames()
+        # At a line, the program has called us.
+        return not (self.session.is_at_line or self.session.has_running_frames())
 
     @property
     def is_tracing_wanted(self) -> bool:

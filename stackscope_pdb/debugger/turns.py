@@ -67,9 +67,12 @@ class TakesTurns(Basics):
 
     def _tell_of_threads(self) -> None:
         """Say whose prompt this is, if it was another's before, and how many threads wait."""
+        is_other_process = process_has_moved()
         has_moved, count = turns.has_moved(), len(turns.waiting())
+        if not (is_other_process or has_moved or count or self._count_told):
+            return
         words = []
-        if process_has_moved():
+        if is_other_process:
             words.append(f"This is process {os.getpid()} now, which {os.getppid()} has started.")
         if has_moved:
             words.append(f"This is thread {_name_of_this()} now.")

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Optional
 
+IS_PYPY = sys.implementation.name == "pypy"
+
 ROOM = 400
 """How many calls may be needed: those of a prompt, and of what draws a stack."""
 
@@ -23,7 +25,7 @@ class room_for_calls:  # noqa: N801  (nothing may be imported for it)
         """Raise the limit."""
         limit = sys.getrecursionlimit()
         self._limit: Optional[int] = None
-        if sys.implementation.name != "pypy" and _is_deeper_than(limit - ROOM) and _can_set(limit):
+        if is_room_scarce() and _can_set(limit):
             sys.setrecursionlimit(limit + ROOM)
             self._limit = limit
 
@@ -32,6 +34,11 @@ class room_for_calls:  # noqa: N801  (nothing may be imported for it)
         limit, self._limit = self._limit, None
         if limit is not None and sys.getrecursionlimit() == limit + ROOM:
             sys.setrecursionlimit(limit)
+
+
+def is_room_scarce() -> bool:
+    """Whether there is too little room below the limit."""
+    return not IS_PYPY and _is_deeper_than(sys.getrecursionlimit() - ROOM)
 
 
 def _is_deeper_than(depth: int) -> bool:

@@ -30,7 +30,7 @@ from stackscope_pdb.standard import pdb
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Any, Iterator, List, Optional
+    from typing import Any, Callable, Dict, Iterator, List, Optional
 
     from stackscope_pdb.debugger.mixin import Commands
 
@@ -152,7 +152,7 @@ class Interrupts(Base):
 
     def _show_tasks(self) -> None:
         """What the program waits for, if it has tasks."""
-        if next(self.session.snapshots.tasks().tasks(), None) is not None:
+        if self.session.snapshots.has_tasks():
             self.run_command("tasks", "")
 
 
@@ -257,6 +257,49 @@ def plain_interrupts() -> Iterator[None]:
             set_handler(signal.SIGINT, previous)
         elif _put_aside and _put_aside[0] is standard:
             _put_aside[0] = previous
+
+
+class OwnInterrupts:
+    """While a command runs, Ctrl-C calls a function, also at the prompt of another thread.
+
+    Args:
+        end: Ends the command as it should; gives whether it can. If it can't, a `KeyboardInterrupt`
+            is raised in the command.
+    """
+
+    _ends: Dict[int, Callable[[], bool]] = {}
+    """What ends the commands of threads, by the identifiers of these."""
+
+    def __init__(self, end: Callable[[], bool]) -> None:
+        self._end = end
+        self._ident = threading.get_ident()
+        self._before: Any = None
+
+    def __enter__(self) -> None:
+        handler = getsignal(signal.SIGINT)
+        if not _in_main_thread():
+            self._before = self._ends.get(self._ident)
+            self._ends[self._ident] = self._end
+        elif handler is signal.default_int_handler or _is_ours(handler):
+            self._before = set_handler(signal.SIGINT, self._on_signal)
+
+    def __exit__(self, *exc: object) -> None:
+        if not _in_main_thread():
+            self._ends.pop(self._ident, None)
+            if self._before is not None:
+                self._ends[self._ident] = self._before
+        elif self._before is not None and getsignal(signal.SIGINT) == self._on_signal:
+            set_handler(signal.SIGINT, self._before)
+
+    def _on_signal(self, _number: int, _frame: Optional[FrameType]) -> None:
+        if not self._end():
+            raise KeyboardInterrupt
+
+    @classmethod
+    def ends(cls, ident: int) -> bool:
+        """End the command of a thread, if it can be ended so."""
+        end = cls._ends.get(ident)
+        return end is not None and end()
 
 
 @contextmanager
@@ -388,6 +431,8 @@ def _change_interrupt_character(character: Optional[bytes]) -> Optional[bytes]:
 def _interrupt_command_in(ident: Optional[int]) -> None:
     """Ctrl-C came while a thread has the prompt: it is meant for the command that it runs."""
     if ident is not None and ident in InterruptKey._threads:
+        if OwnInterrupts.ends(ident):
+            return
         if ident not in InterruptKey._interrupted:
             InterruptKey._interrupted.append(ident)
         _raise_in(ident, KeyboardInterrupt)

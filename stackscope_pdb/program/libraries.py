@@ -5,6 +5,8 @@ The debugger's own frames are another matter: see `stackscope_pdb.program.machin
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from stackscope.snapshot.folding import library_here
 from stackscope.snapshot.user_code import library_of
 from stackscope_pdb import settings
@@ -13,7 +15,7 @@ from stackscope_pdb.program.machinery import DEBUGGERS
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Iterable
+    from typing import Collection, Iterable, Set
 
 OWN = (*DEBUGGERS, "stackscope", "stackscope_ipython")
 """What nobody wants to see, wherever the program stopped."""
@@ -31,9 +33,14 @@ class Passed:
 
     def __init__(self, *frames: FrameType, shown: Iterable[str] = ()) -> None:
         self._passes = settings.passes_libraries()
-        self._looked_at = {library_of(frame) for frame in frames}
-        self._looked_at.update([library_here(), *shown])
-        self._looked_at -= {"", *OWN}
+        self._shown = shown
+        self._libraries: Collection[str] = [library_of(frame) for frame in frames]
+
+    @cached_property
+    def _looked_at(self) -> Set[str]:
+        # Found out when the program comes to a library. Most lines are followed by one of the
+        # user's.
+        return {*self._libraries, library_here(), *self._shown} - {"", *OWN}
 
     def __call__(self, frame: FrameType) -> bool:
         """Whether a frame is passed over."""

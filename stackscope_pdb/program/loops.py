@@ -61,6 +61,8 @@ def current_task() -> object:
 def _trio_task() -> Any:
     """The task of trio that runs in this thread; ``False`` between two, ``None`` without a run."""
     trio: Any = sys.modules.get("trio.lowlevel")
+    if trio is None:
+        return None
     try:
         trio.current_trio_token()
     except (AttributeError, RuntimeError):

@@ -195,8 +195,9 @@ def _open_lock(stream: Any) -> Optional[int]:
 
 def process_has_moved() -> bool:
     """Whether the prompt before this one was in another process, as far as this one knows."""
-    before, _last_prompt["process"] = _last_prompt.get("process"), os.getpid()
-    return before not in (None, os.getpid())
+    before, now = _last_prompt.get("process"), os.getpid()
+    _last_prompt["process"] = now
+    return before not in (None, now)
 
 
 @contextmanager

@@ -72,7 +72,7 @@ class turn:  # noqa: N801  (as a function would be: a generator takes several ti
         try:
             if known is None:
                 _stopped.append(mine)
-            self._has_waited = _wait_for_turn(mine)
+            self._has_waited = _first() is not mine and _wait_for_turn(mine)
             if self._has_waited and not _has_ended:
                 time.sleep(A_MOMENT)
         except BaseException:

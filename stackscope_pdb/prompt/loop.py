@@ -87,19 +87,26 @@ class ReadsLines(Base):
 
     def cmdloop(self, intro: Any = None) -> None:
         """Read and run commands, with prompt_toolkit if that can be used."""
-        at_terminal = is_terminal(sys.stdin) or is_terminal(self.stdin)
-        in_order = around(THE_TERMINAL, self, keeps_terminal, at_terminal)
-        with in_order as guard, around(CTRL_C, self, interrupt_key, at_terminal) as key:
+        if not (is_terminal(self.stdin) or is_terminal(sys.stdin)):
+            self._loop_in_order(intro)
+            return
+        in_order = around(THE_TERMINAL, self, keeps_terminal)
+        with in_order as guard, around(CTRL_C, self, interrupt_key) as key:
             outer = self._guard, self._key
             self._guard, self._key = guard, key
             try:
-                self._read_and_run(intro)
-            except KeyboardInterrupt:
-                self.session.pasted = ""
-                raise
+                self._loop_in_order(intro)
             finally:
-                self._end_reading()
                 self._guard, self._key = outer
+
+    def _loop_in_order(self, intro: Any) -> None:
+        try:
+            self._read_and_run(intro)
+        except KeyboardInterrupt:
+            self.session.pasted = ""
+            raise
+        finally:
+            self._end_reading()
 
     def _read_and_run(self, intro: Any) -> None:
         if not _is_open(self.stdin):
@@ -186,7 +193,8 @@ class ReadsLines(Base):
     def preloop(self) -> None:
         """Get ready to read the first line."""
         super().preloop()
-        attempt("pasted lines", self, self._take_pasted)
+        if self.session.pasted:
+            attempt("pasted lines", self, self._take_pasted)
         self._is_typed = not self.cmdqueue
         if not self.cmdqueue:
             self._begin_reading()
@@ -272,7 +280,7 @@ class ReadsLines(Base):
     def postcmd(self, stop: bool, line: str) -> bool:
         """Get ready to read the next line."""
         stop = super().postcmd(stop, line)
-        if not stop:
+        if not stop and self.session.pasted:
             attempt("pasted lines", self, self._take_pasted)
         self._is_typed = not self.cmdqueue
         if not stop and not self.cmdqueue:
@@ -352,11 +360,12 @@ class ReadsLines(Base):
             return "EOF"
 
     def _cmdloop(self) -> None:
-        are_plain = attempt(CTRL_C, self, are_interrupts_plain)
-        with around(CTRL_C, self, plain_interrupts, not are_plain):
+        if attempt(CTRL_C, self, are_interrupts_plain):
             super()._cmdloop()
-        if not are_plain:
-            attempt(CTRL_C, self, forget_interrupts)
+            return
+        with around(CTRL_C, self, plain_interrupts):
+            super()._cmdloop()
+        attempt(CTRL_C, self, forget_interrupts)
 
 
 def _take_pasted_as_typed() -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextvars
 import functools
+import os
 import signal
 import sys
 import threading
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from stackscope_pdb.stop.host import Host
 
 TASK_NAME = "prompt of stackscope_pdb"
+
+MOST_IN_MENU = 1_000
+"""How many completions are shown. All begin with the same as those that aren't."""
 
 COLORS = "colours of what is typed"
 COMPLETION = "completion"
@@ -201,10 +205,24 @@ def _completer(debugger: Host) -> Any:
             text = document.text_before_cursor
             found = attempt(COMPLETION, debugger, completion.completions, debugger, text)
             if found is not None:
-                for name in found[1]:
-                    yield Completion(name, start_position=found[0] - len(text))
+                start, names = found
+                for name in in_menu(names, text[start:]):
+                    yield Completion(name, start_position=start - len(text))
 
     return OurCompleter()
+
+
+def in_menu(names: List[str], typed: str) -> List[str]:
+    """What a menu of completions shows, which takes long for a hundred thousand.
+
+    Args:
+        names: All of them. Each begins with what is typed.
+        typed: What they complete.
+    """
+    if len(names) <= MOST_IN_MENU:
+        return names
+    common = os.path.commonprefix(names)  # noqa: RUF071  (they are no paths)
+    return names[:MOST_IN_MENU] if common == typed else [common]
 
 
 def _history(debugger: Host, path: Optional[str]) -> Any:

@@ -11,17 +11,31 @@ import inspect
 import sys
 import time
 from contextlib import contextmanager
+from functools import cached_property
 
 from stackscope_pdb.stop.greenlets import frames_inward
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Dict, Iterator, List, Optional, Sequence, Tuple, Union
+    from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
-    from stackscope import Finding, Frame, ItemNode, LoopNode, Snapshot, Stack, TaskNode, ThreadNode
+    from stackscope import (
+        Diagnosis,
+        Finding,
+        Frame,
+        ItemNode,
+        LoopNode,
+        Snapshot,
+        Stack,
+        TaskNode,
+        ThreadNode,
+        Waiting,
+    )
 
     Node = Union[TaskNode, ThreadNode, ItemNode]
+    Progress = Optional[Callable[[float], object]]
+    WantsMore = Optional[Callable[[float], bool]]
 
 CALLED = "stop_in_call"
 """The method that opens our prompt in the frame that has called for it: its argument ``frame``."""
@@ -53,6 +67,97 @@ def is_loop_of_prompt(loop: object) -> bool:
     return any(loop is one for one in _loops_of_prompts)
 
 
+class Look:
+    """Notes whether a look has come to its end.
+
+    Args:
+        wants_more: Called with how much of it is done, from 0 to 1; false ends it.
+
+    Attributes:
+        progress: The same for `stackscope.extract_all`.
+        has_ended: Whether it has ended early.
+    """
+
+    def __init__(self, wants_more: WantsMore) -> None:
+        self.has_ended = False
+        self._wants_more = wants_more
+        self.progress: Progress = None if wants_more is None else self._goes_on
+
+    def _goes_on(self, share: float) -> bool:
+        if self._wants_more is not None and not self._wants_more(share):
+            self.has_ended = True
+        return not self.has_ended
+
+
+class _Known:
+    """A snapshot, and what is looked up in it more than once.
+
+    Attributes:
+        snapshot: The snapshot.
+        is_whole: Whether it has all tasks.
+    """
+
+    def __init__(self, snapshot: Snapshot, *, is_whole: bool) -> None:
+        self.snapshot = snapshot
+        self.is_whole = is_whole
+        self.nodes: List[TaskNode] = list(snapshot.tasks())
+        self._seen_at = time.monotonic()
+
+    @cached_property
+    def by_id(self) -> Dict[int, TaskNode]:
+        return {id(node.task): node for node in self.nodes}
+
+    @cached_property
+    def loops(self) -> Dict[int, LoopNode]:
+        """The loop of each task, by the id of the task."""
+        return {id(node.task): loop for loop in self.snapshot.loops for node in loop.walk()}
+
+    @cached_property
+    def by_number(self) -> Dict[int, TaskNode]:
+        return {node.number: node for node in self.nodes}
+
+    @cached_property
+    def by_name(self) -> Dict[str, List[TaskNode]]:
+        found: Dict[str, List[TaskNode]] = {}
+        for node in self.nodes:  # a name may be of a class that has its own __hash__()
+            found.setdefault(str.__str__(node.name), []).append(node)
+        return found
+
+    @cached_property
+    def diagnosis(self) -> Diagnosis:
+        """What is stuck, as far as the waits alone show it."""
+        from stackscope.snapshot.diagnosing import diagnose_snapshot
+
+        return diagnose_snapshot(self.snapshot, deep=False, at_once=True)
+
+    @cached_property
+    def stopped_task(self) -> object:
+        """See `Snapshots.stopped_task`."""
+        here = [loop for loop in self.snapshot.loops if loop.is_here]
+        running = [node for loop in here for node in loop.walk() if node.state == "running"]
+        # A task may run another event loop, of which a task has stopped.
+        by_frame = {
+            id(node.stack.frames[0].pyframe): node.task for node in running if node.stack.frames
+        }
+        inward = list(map(id, frames_inward(sys._getframe())))  # our own frame among them
+        found = [by_frame[key] for key in inward if key in by_frame]
+        return found[-1] if found else running[0].task if running else None
+
+    @cached_property
+    def _timed(self) -> List[Waiting]:
+        """The waits that end at some time."""
+        waits = [node.waiting for node in self.nodes if node.waiting is not None]
+        return [one for wait in waits for one in wait.layers() if one.seconds_left is not None]
+
+    def let_times_run(self) -> None:
+        """Have less time left for all waits: a loop may stand still, but its clock doesn't."""
+        now = time.monotonic()
+        passed, self._seen_at = now - self._seen_at, now
+        for wait in self._timed:
+            if wait.seconds_left is not None:
+                wait.seconds_left -= passed
+
+
 class Snapshots:
     """What a stop knows about the tasks of the process.
 
@@ -63,62 +168,100 @@ class Snapshots:
 
     def __init__(self) -> None:
         self.drops: int = 0
-        self._snapshot: Optional[Snapshot] = None
-        self._by_id: Optional[Dict[int, TaskNode]] = None
-        self._times_seen_at = 0.0
+        self._known: Optional[_Known] = None
 
     def drop(self) -> None:
         """Forget it, since the program goes on, or has run some code."""
         self.drops += 1
-        self._snapshot = self._by_id = None
+        self._known = None
 
     def tasks(self) -> Snapshot:
         """All tasks, with their contexts, and so with who holds the locks that they wait for."""
-        now = time.monotonic()
-        if self._snapshot is None:
-            self._snapshot = _take()
-        else:
-            _let_times_run(self._snapshot, now - self._times_seen_at)
-        self._times_seen_at = now
-        return self._snapshot
+        return self._whole().snapshot
 
-    def tasks_now(self) -> Snapshot:
-        """The same, looked up anew if some of them go on meanwhile."""
-        if self._snapshot is not None and any(map(goes_on, self._snapshot.loops)):
+    def tasks_now(self, wants_more: WantsMore = None) -> Snapshot:
+        """The same, looked up anew if some of them go on meanwhile.
+
+        Args:
+            wants_more: Called with how much of the look is done. When it gives false, those that
+                were found have to do.
+        """
+        known = self._known
+        if known is not None and any(map(goes_on, known.snapshot.loops)):
             self.drop()
-        return self.tasks()
+        if self._known is None or not self._known.is_whole:
+            self._look(wants_more)
+        return self._part().snapshot
+
+    def offered(self, wants_more: WantsMore) -> Snapshot:
+        """Those that are known, or can be found while more are wanted."""
+        if self._known is None:
+            self._look(wants_more)
+        return self._part().snapshot
+
+    def has_tasks(self) -> bool:
+        """Whether there is any task."""
+        if self._known is None:
+            self._look(lambda share: share <= 0)
+        return bool(self._part().nodes)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the last look has come to its end."""
+        return self._known is None or self._known.is_whole
+
+    def _look(self, wants_more: WantsMore) -> None:
+        self._known = None  # there need not be two at the same time
+        look = Look(wants_more)
+        snapshot = _take(look.progress)
+        self._known = _Known(snapshot, is_whole=not look.has_ended)
+
+    def _whole(self) -> _Known:
+        if self._known is None or not self._known.is_whole:
+            self._look(None)
+        return self._part()
+
+    def _part(self) -> _Known:
+        assert self._known is not None
+        self._known.let_times_run()
+        return self._known
+
+    def diagnosis(self) -> Diagnosis:
+        """What is stuck, as far as the waits alone show it."""
+        return self._whole().diagnosis
+
+    def numbered(self, number: int) -> Optional[TaskNode]:
+        """The task with a number, if the last look has found one."""
+        known = self._known
+        return None if known is None else known.by_number.get(number)
+
+    def named(self, name: str) -> List[TaskNode]:
+        """Those with a name that the last look has found."""
+        return [] if self._known is None else self._known.by_name.get(name, [])
 
     def find(self, obj: object) -> Optional[TaskNode]:
         """What is known about ``obj``, if it is a task that isn't done."""
         from stackscope import extract
         from stackscope.snapshot.runtimes import is_task
 
-        if self._snapshot is None:
+        if self._known is None:
             extract(None)  # so that glue is ready, which knows what is a task
         if not is_task(obj):
             return None
-        if self._by_id is None:
-            self._by_id = {id(node.task): node for node in self.tasks().tasks()}
-        return self._by_id.get(id(obj))
+        return self._containing(obj).by_id.get(id(obj))
+
+    def _containing(self, task: object) -> _Known:
+        """What is known of a task, though not all tasks may be known."""
+        known = self._known
+        return known if known is not None and id(task) in known.by_id else self._whole()
 
     def stopped_task(self) -> object:
-        """The task that the program stopped in, if it did in one."""
-        here = [loop for loop in self.tasks().loops if loop.is_here]
-        running = [node for loop in here for node in loop.walk() if node.state == "running"]
-        # A task may run another event loop, of which a task has stopped.
-        by_frame = {
-            id(node.stack.frames[0].pyframe): node.task for node in running if node.stack.frames
-        }
-        inward = list(map(id, frames_inward(sys._getframe())))  # our own frame among them
-        found = [by_frame[key] for key in inward if key in by_frame]
-        return found[-1] if found else running[0].task if running else None
+        """The task that the program stopped in, if it did in one, and that has been looked at."""
+        return self._part().stopped_task if self._known is not None else self._whole().stopped_task
 
     def loop_of(self, task: object) -> Optional[LoopNode]:
         """The loop of a task."""
-        for loop in self.tasks().loops:
-            if any(node.task is task for node in loop.walk()):
-                return loop
-        return None
+        return self._containing(task).loops.get(id(task))
 
     def task_of_frame(self, frame: Optional[FrameType]) -> Optional[Tuple[LoopNode, TaskNode]]:
         """The task that will run a suspended frame on, with its loop, if there is one."""
@@ -132,7 +275,8 @@ class Snapshots:
         """The time of the look, as a person reads it."""
         from stackscope.render.words import time_of_day
 
-        return time_of_day(self.tasks().taken_at)
+        taken_at = (self._known or self._whole()).snapshot.taken_at
+        return time_of_day(taken_at)
 
 
 def goes_on(loop: LoopNode) -> bool:
@@ -140,26 +284,21 @@ def goes_on(loop: LoopNode) -> bool:
     return loop.is_running and not loop.is_here
 
 
-def _let_times_run(snapshot: Snapshot, seconds: float) -> None:
-    """Have less time left for all waits: a loop stands still at a stop, but its clock doesn't."""
-    for node in snapshot.tasks():
-        if node.waiting is not None:
-            for wait in node.waiting.layers():
-                if wait.seconds_left is not None:
-                    wait.seconds_left -= seconds
-
-
-def _take() -> Snapshot:
-    snapshot = whole_snapshot()  # circles of tasks may lead through threads
+def _take(progress: Progress = None) -> Snapshot:
+    snapshot = whole_snapshot(progress)  # circles of tasks may lead through threads
     snapshot.threads = []  # there is a command of its own for these
     return snapshot
 
 
-def whole_snapshot() -> Snapshot:
-    """All tasks and threads as they are now, without the debugger's own loops and frames."""
+def whole_snapshot(progress: Progress = None) -> Snapshot:
+    """All tasks and threads as they are now, without the debugger's own loops and frames.
+
+    Args:
+        progress: As for `stackscope.extract_all`.
+    """
     from stackscope import extract_all
 
-    snapshot = extract_all()
+    snapshot = extract_all(progress=progress)
     snapshot.loops = [loop for loop in snapshot.loops if not is_loop_of_prompt(loop.loop)]
     for thread in snapshot.threads:
         leave_out_debugger(thread.stack)
@@ -176,33 +315,37 @@ def _ends_in_call(stack: Stack) -> bool:
 
 def thread_nodes() -> List[ThreadNode]:
     """All threads as they are now."""
-    return _threads_now(with_holders=False).threads
+    from stackscope import extract_all
+
+    snapshot = extract_all(with_contexts=False, tasks=False)
+    # Others may be stopped, too; and what runs is called from here, and would keep itself alive.
+    for node in snapshot.threads:
+        leave_out_debugger(node.stack)
+    return snapshot.threads
 
 
-def threads_with_waits() -> Tuple[List[ThreadNode], List[List[Node]], List[Finding]]:
+def threads_with_waits(
+    wants_more: WantsMore = None,
+) -> Tuple[List[ThreadNode], List[List[Node]], List[Finding]]:
     """All threads as they are now, with who holds what they wait for.
+
+    Args:
+        wants_more: As for `Snapshots.tasks_now`. If not all tasks have been looked at, nothing is
+            known to be stuck.
 
     Returns:
         The threads, the circles of those that wait for each other, and what is stuck.
     """
     from stackscope.snapshot.diagnosing import diagnose_snapshot
 
-    snapshot = _threads_now(with_holders=True)
+    look = Look(wants_more)
+    snapshot = whole_snapshot(look.progress)
     known = set(map(id, snapshot.threads))
     circles = [circle for circle in snapshot.cycles if any(id(node) in known for node in circle)]
+    if look.has_ended:
+        return snapshot.threads, circles, []
     diagnosis = diagnose_snapshot(snapshot, deep=False, at_once=True)
     return snapshot.threads, circles, diagnosis.findings
-
-
-def _threads_now(*, with_holders: bool) -> Snapshot:
-    from stackscope import extract_all
-
-    snapshot = extract_all(with_contexts=with_holders, tasks=with_holders)
-    # Others may be stopped, too; and what runs is called from here, and would keep itself alive.
-    nodes: List[Node] = [*snapshot.threads, *snapshot.tasks()]
-    for node in nodes:
-        leave_out_debugger(node.stack)
-    return snapshot
 
 
 def extract_now(item: object) -> Stack:

@@ -164,7 +164,7 @@ def test_what_a_recursive_debugger_runs_is_no_prompt():
 
 
 def test_the_prompt_opens_even_if_tasks_can_not_be_looked_up(monkeypatch):
-    def fail():
+    def fail(progress):
         raise ImportError("no such luck")
 
     monkeypatch.setattr(failures, "_told", set())

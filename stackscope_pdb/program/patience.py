@@ -1,0 +1,118 @@
+"""A look at all tasks, which the user need not wait for to its end.
+
+Where there are a hundred thousand, it takes some seconds. Then a terminal shows how far it has
+come, and Ctrl-C ends it: what was found until then is shown. A second one gives up the command.
+"""
+
+from __future__ import annotations
+
+import time
+
+from stackscope_pdb.failures import attempt
+from stackscope_pdb.output.terminal import is_terminal
+from stackscope_pdb.program.interrupts import OwnInterrupts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from stackscope import Snapshot
+    from stackscope_pdb.stop.host import Host
+
+SECONDS_IN_SILENCE = 1.0
+"""How long a person waits without asking what is going on."""
+
+SECONDS_BETWEEN_LINES = 0.25
+
+SECONDS_OF_TAB = 1.0
+"""How long Tab looks at tasks. It offers what was found by then."""
+
+TASKS_BETWEEN_LOOKS = 64
+"""How many tasks may pass without a look at the clock."""
+
+HINT = "Ctrl-C shows what was found so far"
+
+
+class Patience:
+    """To be entered for a command that looks at all tasks.
+
+    Attributes:
+        is_enough: Whether the user has had enough.
+        has_ended: Whether a look has ended early for that.
+    """
+
+    def __init__(self, debugger: Host) -> None:
+        self.is_enough = self.has_ended = False
+        self._is_looking = True
+        self._debugger = debugger
+        self._silent_until = time.monotonic() + SECONDS_IN_SILENCE
+        self._has_told = False
+        self._calls = 0
+        self._width = 0
+        self._interrupts = OwnInterrupts(self._end)
+
+    def __enter__(self) -> Patience:
+        self._interrupts.__enter__()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._interrupts.__exit__()
+        self._write_over("")
+
+    def wants_more(self, share: float) -> bool:
+        """Whether to go on with a look of which so much is done."""
+        self._calls += 1
+        if self._calls % TASKS_BETWEEN_LOOKS == 0:
+            self._tell(f"Looking at all tasks: {share:.0%} ({HINT})")
+        if self.is_enough:
+            self.has_ended = True
+        return not self.is_enough
+
+    def begin(self, words: str) -> None:
+        """The look is done, and something begins that a `KeyboardInterrupt` ends."""
+        self._is_looking = False
+        self._tell(f"{words} (Ctrl-C leaves that out)")
+
+    def sentence(self, snapshot: Snapshot) -> str:
+        """Says how far a look has come that has ended early."""
+        count = sum(node.state != "?" for node in snapshot.tasks())
+        return f"Incomplete: Ctrl-C has ended the look after {count:,} task{'s' * (count != 1)}."
+
+    def _tell(self, line: str) -> None:
+        now = time.monotonic()
+        if now > self._silent_until:
+            self._silent_until = now + SECONDS_BETWEEN_LINES
+            attempt("what tells how far a look has come", self._debugger, self._show, line)
+
+    def _show(self, line: str) -> None:
+        if is_terminal(self._debugger.stdout):
+            self._write_over(line)
+        elif not self._has_told:
+            self._debugger.message(f"Looking at all tasks takes a while: {HINT}.")
+        self._has_told = True
+
+    def _write_over(self, line: str) -> None:
+        """Write a line of a terminal over the one that was written last."""
+        if not line and not self._width:
+            return
+        line = line[: max(self._debugger.console.width - 1, 1)]
+        stream = self._debugger.stdout
+        stream.write(f"\r{' ' * self._width}\r{line}")
+        stream.flush()
+        self._width = len(line)
+
+    def _end(self) -> bool:
+        """Ctrl-C was typed. Gives whether that is seen to."""
+        is_first, self.is_enough = not self.is_enough, True
+        return is_first and self._is_looking
+
+
+class ShortPatience:
+    """The same for Tab, which writes nothing, and doesn't look for long."""
+
+    def __init__(self) -> None:
+        self._calls = 0
+        self._end = time.monotonic() + SECONDS_OF_TAB
+
+    def wants_more(self, _share: float) -> bool:
+        """Whether to go on."""
+        self._calls += 1
+        return self._calls % TASKS_BETWEEN_LOOKS != 0 or time.monotonic() < self._end

@@ -1,0 +1,231 @@
+"""Looks at many tasks: how far they have come is shown, and Ctrl-C ends them."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import signal
+import threading
+
+import pytest
+
+from stackscope_pdb import Pdb
+from stackscope_pdb.program import patience
+from stackscope_pdb.prompt.completion import completions
+from stackscope_pdb.prompt.toolkit import MOST_IN_MENU, in_menu
+
+COUNT = 300
+"""More tasks than pass between two looks at the clock."""
+
+
+class Screen(io.StringIO):
+    """What is written, by a user who types Ctrl-C when he reads a text."""
+
+    def __init__(self, presses_at=None, times=1, is_terminal=False):
+        super().__init__()
+        self.left = times if presses_at else 0
+        self.presses_at = presses_at
+        self.is_terminal = is_terminal
+
+    def isatty(self):
+        return self.is_terminal
+
+    def write(self, text):
+        count = super().write(text)
+        if self.left and self.presses_at in text:
+            self.left -= 1
+            signal.raise_signal(signal.SIGINT)
+        return count
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    monkeypatch.setattr(patience, "SECONDS_IN_SILENCE", -1)
+    monkeypatch.setattr(patience, "SECONDS_BETWEEN_LINES", 0)
+
+
+def typed(screen, *lines, stop=None):
+    """The replies to lines at a stop in a program with many tasks."""
+    stdin = io.StringIO("".join(f"{line}\n" for line in (*lines, "c")))
+    debugger = Pdb(stdin=stdin, stdout=screen, readrc=False)
+    debugger.use_rawinput = False
+
+    async def worker(gate):
+        await gate.wait()
+
+    async def program():
+        gate = asyncio.Event()
+        tasks = [asyncio.ensure_future(worker(gate)) for _ in range(COUNT)]
+        for number, task in enumerate(tasks):
+            task.set_name(f"worker-{number}")
+        await asyncio.sleep(0)
+        if stop is None:
+            debugger.set_trace()
+        else:
+            stop(debugger)
+        gate.set()
+        await asyncio.gather(*tasks)
+
+    asyncio.run(program())
+    return screen.getvalue().split("(stackscope_pdb) ")[1:-1]
+
+
+LOOKING = "Looking at all tasks"
+
+
+def test_a_short_look_says_nothing():
+    (reply,) = typed(Screen(), "tasks")
+    assert LOOKING not in reply
+    assert "Incomplete" not in reply
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_terminal_shows_how_far_a_look_has_come_and_takes_it_away():
+    (reply,) = typed(Screen(is_terminal=True), "tasks")
+    lines = [part for part in reply.split("\r") if LOOKING in part]
+    assert len(lines) > 2
+    shares = [int(line.partition("%")[0].split()[-1]) for line in lines]
+    assert shares == sorted(shares)
+    assert shares[0] < 50 < shares[-1]
+    assert reply.rpartition("\r")[0].endswith(" ")
+    assert f"{COUNT + 1} tasks" in reply
+
+
+@pytest.mark.usefixtures("impatient")
+def test_what_is_no_terminal_is_told_once():
+    (reply,) = typed(Screen(), "tasks")
+    assert reply.count(LOOKING) == 1
+    assert "\r" not in reply
+
+
+@pytest.mark.usefixtures("impatient")
+def test_ctrl_c_shows_what_was_found_and_says_so():
+    incomplete, again = typed(Screen(LOOKING), "tasks", "tasks")
+    assert "Incomplete: Ctrl-C has ended the look after" in incomplete
+    assert f"{COUNT + 1} tasks" not in incomplete
+    assert "worker-" in incomplete
+    assert "KeyboardInterrupt" not in incomplete
+    assert f"{COUNT + 1} tasks" in again
+    assert "Incomplete" not in again
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        ("locks", "Incomplete"),
+        ("why", "So what is stuck isn't known"),
+        ("threads", "Incomplete"),
+        ("tasks stuck", "Incomplete"),
+        ("task nobody", "Incomplete"),
+    ],
+)
+def test_every_command_that_looks_at_all_tasks_ends_so(command, sentence):
+    (reply,) = typed(Screen(LOOKING), command)
+    assert sentence in reply
+    assert "KeyboardInterrupt" not in reply
+    assert "No living task" not in reply
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_task_that_was_found_can_be_looked_at_after_that():
+    found = []
+
+    def stop(debugger):
+        postcmd = debugger.postcmd
+
+        def then(ends, line):
+            if line == "tasks":
+                found.extend(debugger.session.snapshots.offered(None).tasks())
+                debugger.cmdqueue.append(f"task {found[-1].number}")
+            return postcmd(ends, line)
+
+        debugger.postcmd = then
+        debugger.set_trace()
+
+    screen = Screen(LOOKING)
+    typed(screen, "tasks", stop=stop)
+    assert f"task {found[-1].number} {found[-1].name}" in screen.getvalue()
+    assert screen.getvalue().count("Incomplete") == 1
+
+
+@pytest.mark.usefixtures("impatient")
+def test_ctrl_c_later_leaves_out_what_is_stuck_only():
+    (reply,) = typed(Screen("Looking for what is stuck", is_terminal=True), "tasks")
+    assert f"{COUNT + 1} tasks" in reply
+    assert "what is stuck isn't marked" in reply
+    assert "Incomplete" not in reply
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_second_ctrl_c_gives_up_the_command():
+    class Hasty(Screen):
+        def write(self, text):
+            if LOOKING in text:
+                signal.raise_signal(signal.SIGINT)
+            return super().write(text)
+
+    (reply,) = typed(Hasty(LOOKING), "tasks")
+    assert "--KeyboardInterrupt--" in reply
+    assert f"{COUNT + 1} tasks" not in reply
+
+
+@pytest.mark.usefixtures("impatient")
+def test_ctrl_c_is_as_before_after_a_command():
+    handlers = []
+
+    def stop(debugger):
+        debugger.message = lambda text: handlers.append(signal.getsignal(signal.SIGINT))
+        debugger.set_trace()
+
+    typed(Screen(LOOKING), "tasks", "p 1", stop=stop)
+    assert handlers[-1] is signal.default_int_handler
+
+
+@pytest.mark.usefixtures("impatient")
+def test_the_prompt_of_a_thread_hears_of_ctrl_c_by_the_main_one():
+    from stackscope_pdb.program.interrupts import OwnInterrupts
+
+    replies = []
+
+    class Threads(Screen):
+        def write(self, text):
+            if LOOKING in text:
+                replies.append(OwnInterrupts.ends(threading.get_ident()))
+            return super().write(text)
+
+    def run():
+        replies.extend(typed(Threads(), "tasks"))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert replies[0] is True
+    assert "Incomplete" in replies[1]
+    assert not OwnInterrupts._ends
+
+
+def test_tab_looks_for_a_short_time_and_offers_what_it_has_found(monkeypatch):
+    monkeypatch.setattr(patience, "SECONDS_OF_TAB", 0)
+    offered = []
+
+    def stop(debugger):
+        preloop = debugger.preloop
+
+        def tab():
+            preloop()
+            offered.append(completions(debugger, "task worker-")[1])
+
+        debugger.preloop = tab
+        debugger.set_trace()
+
+    (reply,) = typed(Screen(), "tasks", stop=stop)
+    assert 0 < len(offered[0]) < COUNT
+    assert f"{COUNT + 1} tasks" in reply
+
+
+def test_a_menu_of_very_many_is_cut_but_not_what_they_have_in_common():
+    names = [f"worker-{number:05}" for number in range(MOST_IN_MENU * 3)]
+    assert in_menu(names, "worker-0") == names[:MOST_IN_MENU]
+    assert in_menu(names, "wor") == ["worker-0"]
+    assert in_menu(names[:5], "wor") == names[:5]
