@@ -70,12 +70,12 @@ class Paints(Base):
 
     def message_painted(self, msg: str) -> None:
         """Write text that has been made harmless and may have been coloured."""
-        with self._painting():
+        with self.painting():
             self.message(msg)
 
     @contextmanager
-    def _painting(self) -> Iterator[None]:
-        """While what is written is such text."""
+    def painting(self) -> Iterator[None]:
+        """While what is written has been made harmless, and may have been coloured."""
         before, self.is_painting = self.is_painting, True
         try:
             yield
@@ -85,7 +85,7 @@ class Paints(Base):
     @guarded("the place in the code", pdb.Pdb.print_stack_entry)
     def print_stack_entry(self, *args: Any, **kwargs: Any) -> None:
         """Write an entry of the stack."""
-        with self._painting():
+        with self.painting():
             super().print_stack_entry(*args, **kwargs)
 
     def format_stack_entry(self, frame_lineno: Any, lprefix: str = ": ") -> str:
@@ -132,7 +132,7 @@ class Paints(Base):
             sources = self._colored_listing(lines, start, frame)
         else:
             sources = [harmless(without_colors(line)) for line in lines]
-        with self._painting():
+        with self.painting():
             for line in listing(sources, start, marks, colors=colors):
                 self.message(line)
 
