@@ -41,6 +41,10 @@ OWES_PLACE = not hasattr(pdb.Pdb, "execRcLines") and not hasattr(
 Seen in the last releases of 3.11 and 3.12, and on PyPy 3.11.
 """
 
+GUARDS_REPRS = hasattr(pdb.Pdb, "_safe_repr")  # 3.11+
+"""``args``, ``retval`` and ``display`` say so if a ``__repr__`` fails, which is asked for by
+``_safe_repr``."""
+
 HAS_CONVENIENCE_VARIABLES = hasattr(pdb.Pdb, "set_convenience_variable")  # 3.12+
 
 ONE_TASK_PER_THREAD = sys.version_info >= (3, 14)

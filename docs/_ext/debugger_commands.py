@@ -15,6 +15,7 @@ from docutils import nodes
 from docutils.parsers.rst import Directive
 
 import stackscope_pdb.commands
+from stackscope_pdb import Pdb
 from stackscope_pdb.commands.registry import commands, groups
 
 TYPED = re.compile(r"(?<!\w)'([^']+)'(?!\w)|(?<!\S)--?[a-z]\S*(?<![,.])|\b[A-Z_]{8,}=\w+")
@@ -53,9 +54,10 @@ class DebuggerCommands(Directive):
         taken = {name for entry in commands() for name in entry.names}
         texts = {}
         taken.add("EOF")
-        for name, function in inspect.getmembers(pdb.Pdb, inspect.isfunction):
-            if name.startswith("do_") and name[3:] not in taken and function.__doc__:
-                texts.setdefault(inspect.cleandoc(function.__doc__), name)
+        for name, _ in inspect.getmembers(pdb.Pdb, inspect.isfunction):
+            help_text = getattr(Pdb, name).__doc__  # ours says what else it can do
+            if name.startswith("do_") and name[3:] not in taken and help_text:
+                texts.setdefault(inspect.cleandoc(help_text), name)
         for text in texts:
             usage, _, rest = text.partition("\n\n")
             first = usage.splitlines()[0]

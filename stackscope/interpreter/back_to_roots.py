@@ -47,7 +47,7 @@ if TYPE_CHECKING:
         Tuple,
     )
 
-    from stackscope.interpreter.reachable import Progress
+    from stackscope.interpreter.region import Progress
 
 
 __all__ = ["BackToRoots"]

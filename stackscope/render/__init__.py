@@ -20,7 +20,8 @@
 `words`       what tasks, loops and waits are called, everywhere
 `stuck`       who is marked as stuck
 `style`       the kinds of spans that a line is made of, and their colours: one table
-`stream`      what a terminal or file takes: colours, characters, columns
+`stream`      what a terminal or file takes: colours, characters, lines
+`cells`       how many columns of a terminal a text takes
 `errors`      the errors of extractions
 `front_ends`  what front ends tell: names of files, and whether they show HTML
 `source`      source lines, and the parts of a ``with`` statement on several of them

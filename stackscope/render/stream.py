@@ -8,6 +8,8 @@ import stat
 import sys
 import time
 
+from stackscope.render.cells import beginning, end, width_of
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Iterator, List, Mapping, Optional, Tuple
@@ -125,49 +127,6 @@ def width_of_terminal(stream: object) -> int:
         return os.get_terminal_size(stream.fileno()).columns or WIDTH_WITHOUT_TERMINAL  # type: ignore[attr-defined]
     except (AttributeError, ValueError, OSError):  # no file, or none that is a terminal
         return WIDTH_WITHOUT_TERMINAL
-
-
-def width_of(text: str) -> int:
-    """How many columns a text takes: wide characters take two, combining ones none."""
-    if text.isascii():
-        return len(text)
-    return sum(map(_columns_of, text))
-
-
-def _columns_of(character: str) -> int:
-    import unicodedata
-
-    if unicodedata.category(character) in ("Mn", "Me", "Cf"):  # accents, joiners, variants
-        return 0
-    if "\u1160" <= character <= "\u11ff":  # the middle and the end of a Hangul syllable
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
-
-
-def beginning(text: str, width: int) -> str:
-    """As much of the beginning of ``text`` as takes no more than ``width`` columns."""
-    for index, character in enumerate(text):
-        width -= _columns_of(character)
-        if width < 0:
-            return text[:index]
-    return text
-
-
-def end(text: str, width: int) -> str:
-    """As much of the end of ``text`` as takes no more than ``width`` columns."""
-    for index in range(len(text) - 1, -1, -1):
-        width -= _columns_of(text[index])
-        if width < 0:
-            return without_accents_at_start(text[index + 1 :])
-    return text
-
-
-def without_accents_at_start(text: str) -> str:
-    """``text`` without what belongs to a character before it."""
-    index = 0
-    while index < len(text) and not _columns_of(text[index]):
-        index += 1
-    return text[index:]
 
 
 def padded(text: str, width: int) -> str:

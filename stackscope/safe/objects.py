@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MISSING",
+    "arguments_of_exception",
     "arguments_of_partial",
     "cause_of",
     "class_attribute",
@@ -60,6 +61,10 @@ function_of_partial: Callable[[object], object] = namespace_of(functools.partial
 arguments_of_partial: Callable[[object], Tuple[Any, ...]]
 arguments_of_partial = namespace_of(functools.partial)["args"].__get__
 """What it passes to that in front, by position."""
+
+arguments_of_exception: Callable[[BaseException], Tuple[object, ...]]
+arguments_of_exception = BaseException.__dict__["args"].__get__
+"""``exc.args``."""
 
 traceback_of: Callable[[BaseException], Optional[TracebackType]]
 traceback_of = BaseException.__dict__["__traceback__"].__get__

@@ -14,7 +14,13 @@ from itertools import islice
 from types import BuiltinFunctionType, BuiltinMethodType, FunctionType, MethodType, ModuleType
 
 from stackscope.safe.interruptions import interrupts
-from stackscope.safe.objects import class_attribute, exceptions_in_group, mro_of, namespace_of
+from stackscope.safe.objects import (
+    arguments_of_exception,
+    class_attribute,
+    exceptions_in_group,
+    mro_of,
+    namespace_of,
+)
 from stackscope.safe.scoped import Scoped
 
 TYPE_CHECKING = False
@@ -46,7 +52,6 @@ SHORTEST_LIMIT = 200
 ELLIPSIS = "..."
 
 _type_name: Callable[[type], str] = type.__dict__["__name__"].__get__
-_arguments: Callable[[BaseException], Tuple[object, ...]] = BaseException.__dict__["args"].__get__
 _exact: Callable[[str], str] = str.__str__  # also of a subclass with methods of its own
 
 
@@ -199,7 +204,7 @@ def describe_exception(exc: BaseException, limit: int = REPR_LIMIT) -> str:
     """``ClassName: message`` on one line, bounded and guarded as `safe_repr` is."""
     name = class_name(exc)
     if not may_run_reprs():
-        arguments = ", ".join([safe_repr(value) for value in _arguments(exc)])
+        arguments = ", ".join([safe_repr(value) for value in arguments_of_exception(exc)])
         return f"{name}: {cut(arguments, limit)}" if arguments else name
     try:
         message = cut(safe_text(str_of_exception(exc, limit + 1)), limit)
@@ -212,7 +217,7 @@ def describe_exception(exc: BaseException, limit: int = REPR_LIMIT) -> str:
 
 def exception_in_brief(exc: BaseException, limit: int = REPR_LIMIT) -> str:
     """``ClassName: message``, without running any code of the exception's."""
-    arguments = _arguments(exc)
+    arguments = arguments_of_exception(exc)
     is_plain = class_attribute(type(exc), "__str__") is BaseException.__str__
     if is_plain and len(arguments) == 1 and type(arguments[0]) is str:
         return f"{class_name(exc)}: {cut(safe_text(arguments[0]), limit)}"
@@ -222,7 +227,7 @@ def exception_in_brief(exc: BaseException, limit: int = REPR_LIMIT) -> str:
 def _arguments_shown(exc: BaseException) -> Optional[Sequence[object]]:
     """What the ``repr`` of an exception shows; ``None`` if its class has one of its own."""
     shown: object = class_attribute(type(exc), "__repr__")
-    arguments = _arguments(exc)
+    arguments = arguments_of_exception(exc)
     if shown is _REPR_OF_EXCEPTIONS:
         return arguments
     members = exceptions_in_group(exc)

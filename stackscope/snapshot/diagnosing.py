@@ -40,7 +40,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Dict, Iterable, List, Sequence, Set, Tuple
 
-    from stackscope.interpreter.reachable import Progress
+    from stackscope.interpreter.region import Progress
     from stackscope.model.snapshot import Node, Snapshot
     from stackscope.snapshot.needs import Vertex
 

@@ -37,7 +37,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Set, Union
 
-    from stackscope.interpreter.reachable import Progress
+    from stackscope.interpreter.region import Progress
     from stackscope.model.snapshot import Node
     from stackscope.snapshot.needs import Vertex
 

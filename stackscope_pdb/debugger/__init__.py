@@ -10,6 +10,7 @@
 `watching`     stopping for an exception that is raised, or a value that changes
 `stepping`     going on, and what the commands that do so mean in a suspended frame
 `lines`        running a line: a command, or Python in the current frame
+`values`       `p`, `pp`, `args` and the like: showing values
 `painting`     what the standard debugger writes, harmless and in colours
 =============  ========================================================================
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import cached_property
 
 from stackscope_pdb.failures import attempt
@@ -10,7 +11,7 @@ from stackscope_pdb.stop.session import Session
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Any, MutableMapping, Optional, Sequence
+    from typing import Any, ContextManager, MutableMapping, Optional, Sequence
 
     from stackscope.render.drawing import Line
     from stackscope_pdb.output.console import Console
@@ -76,6 +77,15 @@ class Basics(Base):
     def message_painted(self, msg: str) -> None:
         """Write text that has been made harmless and may have been coloured."""
         self.message(msg)
+
+    def painting(self) -> ContextManager[None]:
+        """While what is written has been made harmless, and may have been coloured."""
+        return nullcontext()
+
+    def _tell(self, exc: BaseException) -> None:
+        from stackscope_pdb.output.tracebacks import one_line_of
+
+        self.error(one_line_of(exc))
 
     def refuse(self, sentence: str) -> None:
         """Say why something can't be done."""

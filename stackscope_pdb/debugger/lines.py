@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from stackscope_pdb.commands import registry
 from stackscope_pdb.debugger.basics import Basics
+from stackscope_pdb.debugger.values import without_option
 from stackscope_pdb.failures import attempt, handle, show_traceback
 from stackscope_pdb.program.assignments import CO_OPTIMIZED, Watch
 from stackscope_pdb.prompt import command_or_python
@@ -101,7 +102,7 @@ class Lines(Basics):
             return None
         if "await" in line or "async" in line:
             word, argument, _ = self.parseline(line)
-            awaited = self._awaited(argument or "")
+            awaited = self._awaited(without_option(argument or ""))
             if awaited is not None and word in CAN_AWAIT:
                 self.lastcmd = line.strip()
                 return self._show_awaited(f"do_{word}", argument or "", awaited)
@@ -193,11 +194,6 @@ class Lines(Basics):
                 self._tell(exc)
         return None
 
-    def _tell(self, exc: BaseException) -> None:
-        from stackscope_pdb.output.tracebacks import one_line_of
-
-        self.error(one_line_of(exc))
-
     @contextmanager
     def as_program_sees_it(self) -> Iterator[None]:
         """While a line runs, let its input and output be the debugger's."""
@@ -285,28 +281,6 @@ class Lines(Basics):
         except BaseException as exc:
             self._tell(exc)
             raise
-
-    if not hasattr(pdb.Pdb, "_msg_val_func"):  # 3.8, which says nothing if the repr fails
-
-        def do_p(self, arg: str) -> None:
-            self._show_value(arg, repr)
-
-        def do_pp(self, arg: str) -> None:
-            import pprint
-
-            self._show_value(arg, pprint.pformat)
-
-        do_p.__doc__, do_pp.__doc__ = pdb.Pdb.do_p.__doc__, pdb.Pdb.do_pp.__doc__
-
-        def _show_value(self, expression: str, text_of: Callable[[object], str]) -> None:
-            try:
-                value = self._getval(expression)
-            except BaseException:  # it has been shown
-                return
-            try:
-                self.message(text_of(value))
-            except BaseException as exc:
-                self._tell(exc)
 
     def _evaluated(self, expression: str) -> Any:
         from stackscope_pdb.program import evaluating

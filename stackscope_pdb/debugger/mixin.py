@@ -15,6 +15,7 @@ from stackscope_pdb.debugger import stepping
 from stackscope_pdb.debugger.breakpoints import Breakpoints
 from stackscope_pdb.debugger.lines import Lines
 from stackscope_pdb.debugger.turns import TakesTurns
+from stackscope_pdb.debugger.values import FormatsByRepr, ShowsValues
 from stackscope_pdb.debugger.watching import Watching
 from stackscope_pdb.facts import COUNTS_FRAMES, HAS_CONVENIENCE_VARIABLES, OWES_PLACE
 from stackscope_pdb.failures import attempt
@@ -40,7 +41,7 @@ STICKY = "sticky code"
 """What may fail."""
 
 
-class Commands(TakesTurns, Watching, Breakpoints, Lines):
+class Commands(TakesTurns, Watching, Breakpoints, ShowsValues, Lines, FormatsByRepr):
     """Our commands, and what the standard ones need to work in focused frames."""
 
     counts_frames = COUNTS_FRAMES

@@ -6,7 +6,7 @@ What our own commands write is painted before, by `stackscope_pdb.output`.
 from __future__ import annotations
 
 import os
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 
 from stackscope_pdb.failures import guarded
 from stackscope_pdb.output.harmless import encodable, harmless, one_line, without_colors
@@ -18,7 +18,7 @@ MARK = "\0" + os.urandom(8).hex()
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Any, ContextManager, Dict, List, Optional, Sequence
+    from typing import Any, ContextManager, Dict, Iterator, List, Optional, Sequence
 
     from stackscope_pdb.debugger.mixin import Commands as Base
 else:
@@ -77,6 +77,15 @@ class Paints(Base):
         before, self.is_painting = self.is_painting, True
         try:
             self.message(msg)
+        finally:
+            self.is_painting = before
+
+    @contextmanager
+    def painting(self) -> Iterator[None]:
+        """While what is written has been made harmless, and may have been coloured."""
+        before, self.is_painting = self.is_painting, True
+        try:
+            yield
         finally:
             self.is_painting = before
 

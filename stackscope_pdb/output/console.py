@@ -6,6 +6,8 @@ They are cut to the width first and coloured afterwards, so an escape sequence i
 
 from __future__ import annotations
 
+import os
+
 from stackscope.render.drawing import ASCII, UNICODE, Layout
 from stackscope.render.stream import (
     can_encode,
@@ -26,6 +28,10 @@ if TYPE_CHECKING:
     from stackscope.render.drawing import Guides, Line
 
 
+LINES_WITHOUT_SIZE = 24
+"""The lines of a terminal that doesn't say how many it has."""
+
+
 class Console:
     """The place where a debugger writes.
 
@@ -39,6 +45,7 @@ class Console:
         self.colors: bool = colors and wants_color(stream)
         self.is_terminal: bool = is_terminal(stream)
         self.width: int = width_of_terminal(stream)
+        self.rows: int = rows_of_terminal(stream)
         self.ascii_only: bool = not can_encode(encoding_of(stream))
 
     @property
@@ -78,6 +85,23 @@ class Console:
         """The lines as one text, without a final line end."""
         return "\n".join(self._texts(lines))
 
+    def uncut(self, lines: Iterable[Line]) -> str:
+        """The lines as one text, however long they are, and without a final line end."""
+        return "\n".join([encodable(self._uncut(line), self.stream) for line in lines])
+
+    def _uncut(self, line: Line) -> str:
+        if not self.colors:
+            return "".join([part for _, part in line])
+        return "".join([self._with_margins(kind, part) for kind, part in line])
+
+    def _with_margins(self, kind: str, text: str) -> str:
+        """A coloured span, whose spaces at both ends are left alone."""
+        body = text.strip()
+        if not body:
+            return text
+        before, _, after = text.partition(body)
+        return before + self._colored([(kind, body)]) + after
+
     def _texts(self, lines: Iterable[Line]) -> Iterator[str]:
         for line in lines:
             short = cut_line(line, self.width, self.ellipsis)
@@ -92,3 +116,16 @@ class Console:
             source = highlight(text) if kind == "source" else None
             parts.append(source if source is not None else styled([(kind, text)]))
         return "".join(parts)
+
+
+def rows_of_terminal(stream: object) -> int:
+    """How many lines a terminal has; 0 if a stream is none."""
+    if not is_terminal(stream):
+        return 0
+    lines = os.environ.get("LINES", "")
+    if lines.isdecimal() and int(lines) > 0:
+        return int(lines)
+    try:
+        return os.get_terminal_size(stream.fileno()).lines or LINES_WITHOUT_SIZE  # type: ignore[attr-defined]
+    except (AttributeError, ValueError, OSError):
+        return LINES_WITHOUT_SIZE

@@ -175,13 +175,12 @@ def rows_of(lines: Iterable[str], columns: int) -> int:
 
 
 def _rows_of_line(line: str, columns: int) -> int:
-    from stackscope.render.stream import width_of
+    from stackscope.render.cells import clusters
 
     if line.isascii():
         return max(1, -(-len(line) // columns))
     rows, column = 1, 0
-    for char in line:  # a wide one isn't split at the end of a row
-        width = width_of(char)
+    for _, width in clusters(line):  # a wide one isn't split at the end of a row
         if column + width > columns:
             rows, column = rows + 1, 0
         column += width

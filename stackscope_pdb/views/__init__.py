@@ -10,5 +10,7 @@ Nothing here prints, and nothing here knows a debugger.
 `exceptions`  the exceptions that belong to one
 `referrers`   what refers to an object, in words
 `code`        source code as listings show it
+`values`      what is shown of a value, as a tree of short texts
+`pretty`      values as lines, no more than there are rows for
 ============  ===============================================================
 """
