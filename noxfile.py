@@ -66,9 +66,18 @@ def growth(session: nox.Session) -> None:
     session.run("python", "-m", "pytest", *tests, env={"STACKSCOPE_ALL_ROWS": "1"})
 
 
+@nox.session(python=["3.8", "3.12", "3.15"], default=False)
+def properties(session: nox.Session) -> None:
+    """Try what holds for all inputs with many new ones; the tests take some, always the same."""
+    session.install("-e", ".[all]", "hypothesis", *PYTEST, env=COMPILED)
+    tests = session.posargs or ["tests/properties", "-n", "2"]
+    session.run("python", "-m", "pytest", *tests, env={"STACKSCOPE_ALL_ROWS": "1"})
+
+
 WITHOUT_GIL = [
     # The extra `test` without gevent, greenback, greenlet and uvloop, which can't be had there.
-    *("anyio", "async_generator", "coverage", "ipdb", "pexpect", "pyte", "pytest>=7.4"),
+    *("anyio", "async_generator", "coverage", "hypothesis<6.150", "ipdb", "pexpect", "pyte"),
+    "pytest>=7.4",
     *("pytest-asyncio", "pytest-rerunfailures", "pytest-trio", "pytest-xdist"),
     *("remote-pdb", "trio>=0.22"),
 ]
