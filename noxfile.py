@@ -66,11 +66,12 @@ def growth(session: nox.Session) -> None:
     session.run("python", "-m", "pytest", *tests, env={"STACKSCOPE_ALL_ROWS": "1"})
 
 
-@nox.session(python=["3.8", "3.12", "3.15"], default=False)
-def properties(session: nox.Session) -> None:
-    """Try what holds for all inputs with many new ones; the tests take some, always the same."""
-    session.install("-e", ".[all]", "hypothesis", *PYTEST, env=COMPILED)
-    tests = session.posargs or ["tests/properties", "-n", "2"]
+@nox.session(python=CPYTHONS, default=False)
+def all_rows(session: nox.Session) -> None:
+    """Try all that the tests take a part of: inputs, sizes of programs, pairs of versions."""
+    session.install("-e", ".[all,test]", env=COMPILED)
+    parts = ["tests/properties", "tests/remote", "tests/render/test_many.py"]
+    tests = session.posargs or [*parts, "-n", "2"]
     session.run("python", "-m", "pytest", *tests, env={"STACKSCOPE_ALL_ROWS": "1"})
 
 
