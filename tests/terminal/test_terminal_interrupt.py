@@ -364,6 +364,7 @@ else:
 print("not reached")
 """
 
+
 # More kinds are in tests/pdb/program/test_quitting.py, without a terminal.
 @pytest.mark.parametrize("kind", ["gather", "anyio-asyncio", "anyio-trio", "trio"])
 def test_quit_is_quiet(terminal, kind):
