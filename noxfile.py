@@ -66,9 +66,19 @@ def growth(session: nox.Session) -> None:
     session.run("python", "-m", "pytest", *tests, env={"STACKSCOPE_ALL_ROWS": "1"})
 
 
+@nox.session(python=CPYTHONS, default=False)
+def all_rows(session: nox.Session) -> None:
+    """Try all that the tests take a part of: inputs, sizes of programs, pairs of versions."""
+    session.install("-e", ".[all,test]", env=COMPILED)
+    parts = ["tests/properties", "tests/remote", "tests/render/test_many.py"]
+    tests = session.posargs or [*parts, "-n", "2"]
+    session.run("python", "-m", "pytest", *tests, env={"STACKSCOPE_ALL_ROWS": "1"})
+
+
 WITHOUT_GIL = [
     # The extra `test` without gevent, greenback, greenlet and uvloop, which can't be had there.
-    *("anyio", "async_generator", "coverage", "ipdb", "pexpect", "pyte", "pytest>=7.4"),
+    *("anyio", "async_generator", "coverage", "hypothesis<6.150", "ipdb", "pexpect", "pyte"),
+    "pytest>=7.4",
     *("pytest-asyncio", "pytest-rerunfailures", "pytest-trio", "pytest-xdist"),
     *("remote-pdb", "trio>=0.22"),
 ]

@@ -138,7 +138,7 @@ def write_snapshot(snapshot: Snapshot, capture_locals: bool, indent: Optional[in
 def write_diagnosis(diagnosis: Diagnosis, capture_locals: bool, indent: Optional[int]) -> str:
     """See `Diagnosis.to_json`."""
     writer = _Writer(capture_locals)
-    content = {"snapshot": writer.snapshot(diagnosis.snapshot)}
+    content = {"snapshot": writer.snapshot(diagnosis.snapshot, _nodes_in(diagnosis))}
     content["diagnosis"] = writer.diagnosis(diagnosis)
     return writer.documents(content, indent)
 
@@ -147,6 +147,16 @@ def write_stack(stack: Stack, capture_locals: bool, indent: Optional[int]) -> st
     """See `Stack.to_json`."""
     writer = _Writer(capture_locals)
     return writer.document("stack", writer.stack(stack), indent)
+
+
+def _nodes_in(diagnosis: Diagnosis) -> List[Node]:
+    """The nodes that a diagnosis speaks of. If its snapshot was filtered, they may not be there."""
+    edges = diagnosis.graph.edges
+    groups = [[edge.node for edge in edges]]
+    groups += {id(edge.targets): edge.targets for edge in edges}.values()  # many have one in common
+    for finding in diagnosis.findings:
+        groups += [finding.nodes, finding.behind, finding.users, [*finding.threads]]
+    return [node for group in groups for node in group]
 
 
 def _without_defaults(entry: Entry) -> Entry:
@@ -218,17 +228,17 @@ class _Writer:
 
     # ---------------------------------------------------------- snapshots
 
-    def snapshot(self, snapshot: Snapshot) -> Entry:
-        """A snapshot, with all its nodes."""
+    def snapshot(self, snapshot: Snapshot, others: Sequence[Node] = ()) -> Entry:
+        """A snapshot, with all its nodes, and with others that are spoken of."""
         places = snapshot.places
         if places is None:
             places = Places(known_folders(), library_here())
         # A filter may have left those in a circle nowhere else.
-        circles = [node for circle in snapshot.cycles for node in circle]
-        tasks = [*snapshot.tasks(), *[one for one in circles if isinstance(one, TaskNode)]]
-        threads = [*snapshot.threads, *[one for one in circles if isinstance(one, ThreadNode)]]
-        items = [node for top in snapshot.items for node in top.walk()]
-        items += [one for one in circles if isinstance(one, ItemNode)]
+        others = [*[node for circle in snapshot.cycles for node in circle], *others]
+        tasks = [node for loop in snapshot.loops for node in loop.tasks]
+        tasks += [one for one in others if isinstance(one, TaskNode)]
+        threads = [*snapshot.threads, *[one for one in others if isinstance(one, ThreadNode)]]
+        items = [*snapshot.items, *[one for one in others if isinstance(one, ItemNode)]]
         for task in self.enter("task", self.tasks, tasks):
             self.task(task)
         for thread in self.enter("thread", self.threads, threads):
@@ -254,18 +264,22 @@ class _Writer:
             **_without_defaults(rest),
         }
 
-    def enter(self, kind: str, table: List[Entry], nodes: Iterable[T]) -> List[T]:
-        """Give each node its place in the table, so that others can refer to it.
+    def enter(self, kind: str, table: List[Entry], tops: Sequence[T]) -> List[T]:
+        """Give nodes and all below them their places in the table: others may refer to them.
 
         Returns:
             The nodes, each of them once. They have no entries before all have their places.
         """
         entered = []
-        for node in nodes:
+        todo = list(reversed(tops))
+        while todo:
+            node = todo.pop()
             if id(node) not in self.nodes:
                 self.nodes[id(node)] = {kind: len(table)}
                 table.append({})
                 entered.append(node)
+                if not isinstance(node, ThreadNode):
+                    todo.extend(reversed(node.children))
         return entered
 
     def entry_of(self, node: Node, kind: str, table: List[Entry]) -> Entry:
@@ -699,6 +713,21 @@ def sizes_below(below: Sequence[Sequence[int]]) -> Optional[List[int]]:
     return sizes
 
 
+def check_children(contexts: Sequence[Entry]) -> None:
+    """Check that contexts can be drawn. Stacks inside themselves can be: see `why_omitted`.
+
+    Raises:
+        ValueError: A walk through what they are responsible for would have no end, or hardly one.
+    """
+    children = [entry.get("children", ()) for entry in contexts]
+    below = [[one["context"] for one in some if "context" in one] for some in children]
+    sizes = sizes_below(below)
+    if sizes is None:
+        raise broken("a context is below itself")
+    if max(sizes, default=0) > MOST_PLACES * (len(contexts) + 1):
+        raise broken("contexts are in too many places")
+
+
 class _Reader:
     """Makes records of the entries of one document, of which the form has been checked.
 
@@ -729,6 +758,7 @@ class _Reader:
                 self.fill_stack(stack, entry)
             for context, entry in zip(self.contexts, document["contexts"]):
                 self.fill_context(context, entry)
+            check_children(document["contexts"])
             return make(document)
         except IndexError:
             raise broken("an entry refers to another one that isn't there") from None

@@ -16,10 +16,9 @@ import time
 
 from tests.diagnosis.looking import Look
 from tests.diagnosis.starting import KEPT
+from tests.helpers.rows import ALL_ROWS
 
-ALL_ROWS = bool(os.environ.get("STACKSCOPE_ALL_ROWS"))
-
-ENOUGH = float(os.environ.get("STACKSCOPE_LOOKS", 8 if ALL_ROWS else 2))
+ENOUGH = float(os.environ.get("STACKSCOPE_LOOKS", 8 if ALL_ROWS else 1))
 """For how many seconds a healthy program is looked at; after that it goes on without that."""
 
 PAUSE = 0.05

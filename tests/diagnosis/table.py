@@ -13,7 +13,7 @@ import sys
 import pytest
 
 from tests.diagnosis import cases
-from tests.diagnosis.runtimes import ALL_ROWS
+from tests.helpers.rows import ALL_ROWS
 
 cases.load_all()
 

@@ -5,7 +5,6 @@ The tests take some of the programs, and few of each thing; ``nox -s growth`` ta
 
 from __future__ import annotations
 
-import os
 import sys
 
 import pytest
@@ -13,8 +12,7 @@ import pytest
 from tests.growth import worlds
 from tests.growth.measuring import what_grows_too_fast
 from tests.growth.operations import with_a_snapshot, with_a_stack
-
-ALL = bool(os.environ.get("STACKSCOPE_ALL_ROWS"))
+from tests.helpers.rows import ALL_ROWS
 
 SNAPSHOTS = {
     "alike": (worlds.in_asyncio(worlds.alike), 200),
@@ -66,8 +64,8 @@ def taken(table):
     for name, (world, size) in table.items():
         missing = name in NEEDS_GROUPS and sys.version_info < (3, 11)
         marks = [pytest.mark.skipif(missing, reason="asyncio has no TaskGroup before 3.11")]
-        if ALL or name in FEW or table is STACKS:
-            size = size if ALL else size // 2
+        if ALL_ROWS or name in FEW or table is STACKS:
+            size = size if ALL_ROWS else size // 2
             found.append(pytest.param(world, size, KNOWN.get(name, set()), id=name, marks=marks))
     return found
 

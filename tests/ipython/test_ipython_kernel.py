@@ -44,11 +44,34 @@ loop's own thread for a callback (tornado/platform/asyncio.py, ``add_callback``)
 
 
 @pytest.fixture
-def kernel(tmp_path):
+def own_kernel(tmp_path):
+    """A kernel for one test alone, which changes more of it than variables."""
     opened = start_kernel(tmp_path, ROOT)
     opened.run("%load_ext stackscope_ipython")
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="module")
+def kernel_for_all(tmp_path_factory):
+    opened = start_kernel(tmp_path_factory.mktemp("kernel"), ROOT)
+    yield opened
+    opened.close()
+
+
+BEGIN_ANEW = """
+for _task in [globals().get("task"), *globals().get("tasks", ())]:
+    if _task is not None: _task.cancel()
+get_ipython().reset(new_session=True)
+"""
+
+
+@pytest.fixture
+def kernel(kernel_for_all):
+    """A kernel without variables or tasks of a program; its first cell has loaded our extension."""
+    assert kernel_for_all.run(BEGIN_ANEW).status == "ok"
+    kernel_for_all.run("%load_ext stackscope_ipython")
+    return kernel_for_all
 
 
 @pytest.fixture(scope="module")
@@ -270,27 +293,27 @@ def test_after_an_interrupted_cell_without_the_magic(kernel):
     assert "naps in __main__ at In [4]:4" in kernel.run("%stackscope --last").text
 
 
-def test_a_watch_goes_on_beside_cells_and_marks_what_has_changed(kernel):
-    kernel.run(PROGRAM)
-    first = kernel.run("%stackscope --watch 0.2")
+def test_a_watch_goes_on_beside_cells_and_marks_what_has_changed(own_kernel):
+    own_kernel.run(PROGRAM)
+    first = own_kernel.run("%stackscope --watch 0.2")
     assert "Seen at " in first.text
     assert "held by" in first.text
-    kernel.later(lambda text: "since" in text and "no change" in text)
-    kernel.run("tasks[0].cancel(); tasks.append(asyncio.ensure_future(asyncio.sleep(1000)))")
-    text = kernel.later(lambda text: "gone" in text)
+    own_kernel.later(lambda text: "since" in text and "no change" in text)
+    own_kernel.run("tasks[0].cancel(); tasks.append(asyncio.ensure_future(asyncio.sleep(1000)))")
+    text = own_kernel.later(lambda text: "gone" in text)
     assert "1 new (+)" in text
     assert "gone: " in text
     assert row(text, "+ ").startswith("+ ")
     # while a cell runs
-    kernel.begin("def stands():\n    time.sleep(2)\nstands()")
-    kernel.later(lambda text: "stands:2 In [" in text)
-    kernel.later(lambda text: "gone: " in text)
-    kernel.begin("%stackscope --stop")
-    kernel.later(lambda text: text.endswith("Ended."))
-    kernel.later(lambda text: "1 watch ended." in text)
-    assert "0 watches ended." in kernel.run("%stackscope --stop").text
+    own_kernel.begin("def stands():\n    time.sleep(2)\nstands()")
+    own_kernel.later(lambda text: "stands:2 In [" in text)
+    own_kernel.later(lambda text: "gone: " in text)
+    own_kernel.begin("%stackscope --stop")
+    own_kernel.later(lambda text: text.endswith("Ended."))
+    own_kernel.later(lambda text: "1 watch ended." in text)
+    assert "0 watches ended." in own_kernel.run("%stackscope --stop").text
     names = "[one.name for one in threading.enumerate() if 'stackscope' in one.name]"
-    assert kernel.run(names).results == ["[]"]
+    assert own_kernel.run(names).results == ["[]"]
 
 
 def test_completion(busy):
@@ -341,27 +364,27 @@ await asyncio.sleep(0.3)
     assert "waiting for each other" in answer.html[0]
 
 
-def test_unloading_ends_all(kernel):
+def test_unloading_ends_all(own_kernel):
     state = (
         "get_ipython().input_transformers_cleanup, get_ipython().ast_transformers,"
         "get_ipython().events.callbacks['post_run_cell'], get_ipython().Completer.custom_matchers,"
         "[one.name for one in threading.enumerate() if 'stackscope' in one.name]"
     )
-    kernel.run("import threading")
-    kernel.run("%unload_ext stackscope_ipython")
-    before = kernel.run(state).results
-    kernel.run("%load_ext stackscope_ipython")
-    kernel.run("%load_ext stackscope_ipython")
-    assert kernel.run(state).results != before
-    kernel.run("%stackscope --watch 0.2")
-    kernel.run("%unload_ext stackscope_ipython")
-    assert kernel.run(state).results == before
-    assert "%stackscope` not found" in kernel.run("%stackscope").text
-    assert "--no-contexts" not in kernel.complete("%stackscope --no-")[0]
+    own_kernel.run("import threading")
+    own_kernel.run("%unload_ext stackscope_ipython")
+    before = own_kernel.run(state).results
+    own_kernel.run("%load_ext stackscope_ipython")
+    own_kernel.run("%load_ext stackscope_ipython")
+    assert own_kernel.run(state).results != before
+    own_kernel.run("%stackscope --watch 0.2")
+    own_kernel.run("%unload_ext stackscope_ipython")
+    assert own_kernel.run(state).results == before
+    assert "%stackscope` not found" in own_kernel.run("%stackscope").text
+    assert "--no-contexts" not in own_kernel.complete("%stackscope --no-")[0]
 
 
-def test_a_loop_of_another_thread_and_nested_loops(kernel):
-    kernel.run(
+def test_a_loop_of_another_thread_and_nested_loops(own_kernel):
+    own_kernel.run(
         """
 import asyncio, threading
 other = asyncio.new_event_loop()
@@ -372,28 +395,28 @@ async def far():
 future = asyncio.run_coroutine_threadsafe(far(), other)
 """
     )
-    text = kernel.run("%stackscope").text
+    text = own_kernel.run("%stackscope").text
     assert "asyncio loop in of-loop, running" in text
     assert "far:" in text
     for expression in ("other", "thread", "future"):
-        answer = kernel.run(f"%stackscope {expression}")
+        answer = own_kernel.run(f"%stackscope {expression}")
         assert answer.status == "ok", answer.text
         assert answer.text
     pytest.importorskip("nest_asyncio")
-    kernel.run("import nest_asyncio; nest_asyncio.apply()")
+    own_kernel.run("import nest_asyncio; nest_asyncio.apply()")
     code = (
         "async def inner():\n    get_ipython().run_line_magic('stackscope', '')\n"
         "asyncio.get_event_loop().run_until_complete(inner())"
     )
-    text = kernel.run(code).text
+    text = own_kernel.run(code).text
     assert "inner:2 In [" in text
     assert "of-loop" in text
 
 
-def test_a_kernel_that_shuts_down_while_it_is_watched(kernel):
-    kernel.run("%stackscope --watch 0.05")
-    kernel.client.shutdown()
+def test_a_kernel_that_shuts_down_while_it_is_watched(own_kernel):
+    own_kernel.run("%stackscope --watch 0.05")
+    own_kernel.client.shutdown()
     deadline = time.monotonic() + 60
-    while kernel.manager.is_alive():
+    while own_kernel.manager.is_alive():
         assert time.monotonic() < deadline
         time.sleep(0.1)

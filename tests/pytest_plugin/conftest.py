@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from tests.helpers.repository import ROOT
+from tests.helpers.terminals import close_when_ended, start
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[=>]|\x1b\][^\x07]*\x07")
 OURS = {"PYTHONBREAKPOINT": "stackscope_pdb.set_trace"}
@@ -109,24 +110,10 @@ class Terminal:
     PROMPT = "(stackscope_pdb) "
 
     def __init__(self, folder, arguments, environ):
-        import warnings
-
-        import pexpect
-
         env = {**os.environ, "TERM": "dumb", "INPUTRC": os.devnull, **environ}
         quiet = [f"-W=ignore:{name}" for name in ("The configuration option", "unclosed")]
-        with warnings.catch_warnings():
-            # pexpect forks; 3.12 and later mind if another thread is running meanwhile
-            warnings.simplefilter("ignore", DeprecationWarning)
-            self.child = pexpect.spawn(
-                sys.executable,
-                ["-m", "pytest", "-p", "no:cacheprovider", *quiet, *arguments],
-                cwd=str(folder),
-                env=env,
-                encoding="utf-8",
-                dimensions=(60, 120),
-                timeout=60,
-            )
+        words = ["-m", "pytest", "-p", "no:cacheprovider", *quiet, *arguments]
+        self.child = start(words, folder, env, 120, 60)
 
     def expect_prompt(self):
         """Wait for the prompt, and give what came before it."""
@@ -144,7 +131,7 @@ class Terminal:
 
         self.child.sendline(line)
         self.child.expect(pexpect.EOF)
-        self.child.close()
+        close_when_ended(self.child)
         return self.plain(self.child.before)
 
     @staticmethod
@@ -160,11 +147,11 @@ def terminal(pytester):
     pytest.importorskip("pexpect")
     opened = []
 
-    def start(source, *arguments, **environ):
+    def start_pytest(source, *arguments, **environ):
         pytester.makepyfile(test_module=source)
         opened.append(Terminal(pytester.path, arguments, environ))
         return opened[-1]
 
-    yield start
+    yield start_pytest
     for one in opened:
         one.child.close(force=True)

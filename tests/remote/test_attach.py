@@ -20,7 +20,14 @@ from stackscope.remote.attach import attach
 from stackscope.remote.calling import AttachError, TimeIsUp
 from stackscope.remote.processes import Process
 from tests.helpers.repository import ROOT
-from tests.remote.asking import command, interpreters, needs_gdb, needs_way_in
+from tests.helpers.rows import ALL_ROWS
+from tests.remote.asking import (
+    HAS_REMOTE_EXEC,
+    command,
+    interpreters,
+    needs_gdb,
+    needs_way_in,
+)
 
 pytestmark = needs_way_in
 
@@ -165,8 +172,9 @@ def test_one_that_has_not_imported_threading(tmp_path):
 # -------------------------------------------------------------------------------- failures
 
 
-@pytest.mark.parametrize("waits", [True, False])
-@pytest.mark.parametrize("name", ["keeps_interpreter", "keeps_interpreter_in_thread"])
+@pytest.mark.parametrize(
+    ("name", "waits"), [("keeps_interpreter", True), ("keeps_interpreter_in_thread", False)]
+)
 def test_a_second_one_after_the_time_is_up(program, name, waits, monkeypatch):
     """C code keeps the interpreter to itself. It waits for something, or is taken not to."""
     monkeypatch.setattr(attaching, "SECONDS_TO_RETRY", 0.5)
@@ -339,8 +347,22 @@ def test_in_a_container(tmp_path):
 # ------------------------------------------------------------------------------------- gdb
 
 
+def other_versions():
+    """The versions that are found here: the oldest, the newest, and the one after this one.
+
+    So all versions together try each, and all with ``STACKSCOPE_ALL_ROWS`` set.
+    """
+    found = sorted(interpreters(), key=lambda version: int(version.partition(".")[2]))
+    later = [one for one in found if int(one.partition(".")[2]) > sys.version_info[1]]
+    return found if ALL_ROWS else sorted({*found[:1], *found[-1:], *later[:1]})
+
+
+# Up to 3.13 it is the only way, and what was tried above was tried with it.
+BY_GDB = ["idle", "computing", "threads", "busy_thread"] if HAS_REMOTE_EXEC else ["threads"]
+
+
 @needs_gdb
-@pytest.mark.parametrize("name", ["idle", "computing", "threads", "busy_thread"])
+@pytest.mark.parametrize("name", BY_GDB)
 def test_by_gdb(program, name, monkeypatch):
     """From 3.14 on it is the second choice, for a main thread that waits for a lock, say."""
     monkeypatch.setattr(attaching, "_ways", lambda process: [attaching._by_gdb])
@@ -393,7 +415,7 @@ def test_without_machine_code(program, monkeypatch):
 
 
 @needs_gdb
-@pytest.mark.parametrize("version", sorted(interpreters()))
+@pytest.mark.parametrize("version", other_versions())
 def test_another_version(program, version):
     """Whoever asks may run another one."""
     process = program("threads", python=interpreters()[version])

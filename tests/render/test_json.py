@@ -490,6 +490,62 @@ def test_tasks_below_themselves():
         Snapshot.from_json(json.dumps(document))
 
 
+@pytest.mark.parametrize(
+    ("children", "why"),
+    [
+        ([[0]], "a context is below itself"),
+        ([[1], [2], [0]], "a context is below itself"),
+        ([*[[n + 1] * 2 for n in range(40)], []], "contexts are in too many places"),
+    ],
+)
+def test_contexts_whose_drawing_would_have_no_end(children, why):
+    document = {
+        "schema": "stackscope/1",
+        "stack": 0,
+        "stacks": [{"frames": [{"id": 0, "code": 0, "line": 1, "contexts": [0]}]}],
+        "codes": [{"file": "a.py", "function": "f", "rank": 0, "lines": {}}],
+        "contexts": [
+            {"state": "held", "children": [{"context": index} for index in some]}
+            for some in children
+        ],
+        **{name: [] for name in ("tasks", "threads", "items", "objects")},
+    }
+    with pytest.raises(ValueError, match=why):
+        Stack.from_json(json.dumps(document))
+    document["contexts"][0]["children"] = []
+    document["contexts"] = document["contexts"][:1]
+    assert "with" in str(Stack.from_json(json.dumps(document)))
+
+
+def test_a_diagnosis_tells_of_what_a_filter_has_left_out():
+    async def main():
+        locks, ready = [asyncio.Lock(), asyncio.Lock()], asyncio.Event()
+        orders = [locks, locks[::-1]]
+        tasks = [asyncio.create_task(crossed(*order, ready)) for order in orders]
+        await asyncio.sleep(0)
+        ready.set()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        diagnosis = stackscope.diagnose()
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        return diagnosis
+
+    async def crossed(first, second, ready):
+        async with first:
+            await ready.wait()
+            async with second:
+                pass
+
+    diagnosis = asyncio.run(main())
+    assert [finding.kind for finding in diagnosis.findings] == ["deadlock"]
+    diagnosis.snapshot = diagnosis.snapshot.filter("name:MainThread")
+    read = stackscope.Diagnosis.from_json(diagnosis.to_json())
+    assert [len(finding.nodes) for finding in read.findings] == [2]
+    assert str(read) == str(diagnosis)
+
+
 def test_what_is_written_is_valid():
     """The schema is one, and says of what is written what our own check makes of it."""
     jsonschema = pytest.importorskip("jsonschema")

@@ -1,4 +1,4 @@
-"""10,000 tasks: what is drawn, written and read of them is right, bounded, and soon there."""
+"""Thousands of tasks: what is drawn, written and read of them is right, bounded, and soon there."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ import pytest
 
 from stackscope import Snapshot, extract_all
 from tests.helpers.many import coroutines
+from tests.helpers.rows import ALL_ROWS
 from tests.render.test_html import checked
 from tests.render.test_json import schema
 
-TASKS = 10_000
+TASKS = 10_000 if ALL_ROWS else 3_000
 
 
 def in_asyncio(jobs, look):

@@ -98,9 +98,12 @@ def seconds():
     return min(times)
 
 
-@pytest.mark.parametrize("start", [alike, gathered, chained, lost, locked])
-def test_it_grows_with_the_tasks_and_no_faster(start):
-    few, many = (in_asyncio(start, count, seconds) for count in (40, 160))
+# To follow each of the lost ones through the heap takes longer than all else.
+@pytest.mark.parametrize(
+    "start, count", [(alike, 40), (gathered, 40), (chained, 40), (lost, 10), (locked, 40)]
+)
+def test_it_grows_with_the_tasks_and_no_faster(start, count):
+    few, many = (in_asyncio(start, number, seconds) for number in (count, 4 * count))
     assert many < MOST_GROWTH * few
 
 
@@ -143,8 +146,7 @@ def test_progress_is_told_at_short_intervals(calls, monkeypatch, many_objects):
 @pytest.mark.skipif(not hasattr(time, "pthread_getcpuclockid"), reason="no clock of a thread")
 def test_no_step_keeps_other_threads_from_running_for_long(many_objects):
     """So much of this thread's time goes by between two moments of another one."""
-    stretches = [longest_stretch() for _ in range(2)]
-    assert min(stretches) < 0.1
+    assert any(longest_stretch() < 0.1 for _ in range(3))  # a busy machine may take it away
 
 
 def longest_stretch():

@@ -6,11 +6,11 @@ import os
 import re
 import sys
 import time
-import warnings
 
 import pytest
 
 from tests.helpers.repository import ROOT
+from tests.helpers.terminals import close_when_ended, start
 
 pexpect = pytest.importorskip("pexpect")
 
@@ -44,18 +44,7 @@ class Terminal:
         env["STACKSCOPE_PDB_PROMPT"] = "readline"  # tests of the other prompt say so
         env.update(environ)
         self.draws_anew = sys.implementation.name == "pypy" and env["TERM"] != "dumb"
-        with warnings.catch_warnings():
-            # pexpect forks; 3.12 and later mind if another thread is running meanwhile
-            warnings.simplefilter("ignore", DeprecationWarning)
-            self.child = pexpect.spawn(
-                sys.executable,
-                arguments,
-                cwd=str(folder),
-                env=env,
-                encoding="utf-8",
-                dimensions=(rows, columns),
-                timeout=60,
-            )
+        self.child = start(arguments, folder, env, columns, rows)
 
     def expect_prompt(self, name=""):
         """Wait for the prompt that names ``name``; what came before it, without escapes."""
@@ -104,7 +93,7 @@ class Terminal:
     def rest(self):
         """What the program prints until its end."""
         self.child.expect(pexpect.EOF)
-        self.child.close()
+        close_when_ended(self.child)
         return ESCAPES.sub("", self.child.before).replace("\r", "")
 
     def close(self):
@@ -183,11 +172,11 @@ def screen(terminal):
     pytest.importorskip("prompt_toolkit")
     pytest.importorskip("pyte")
 
-    def start(source, *arguments, **kwargs):
+    def start_app(source, *arguments, **kwargs):
         kwargs.setdefault("STACKSCOPE_PDB_PROMPT", "prompt_toolkit")
         return Screen(terminal(source, *arguments, **kwargs))
 
-    return start
+    return start_app
 
 
 @pytest.fixture
@@ -195,11 +184,11 @@ def terminal(tmp_path):
     """Starts ``python ARGUMENTS`` in a terminal, in the folder of a program."""
     opened = []
 
-    def start(source, *arguments, **kwargs):
+    def start_app(source, *arguments, **kwargs):
         (tmp_path / "app.py").write_text(source, encoding="utf-8")
         opened.append(Terminal(list(arguments), tmp_path, **kwargs))
         return opened[-1]
 
-    yield start
+    yield start_app
     for one in opened:
         one.close()

@@ -359,28 +359,14 @@ else:
     import asyncio
     sleep = asyncio.sleep
     async def main():
-        loop = asyncio.get_running_loop()
-        if KIND == "callback":
-            loop.call_soon(lambda: breakpoint())
-            await child(0)
-        elif KIND == "taskgroup":
-            async with asyncio.TaskGroup() as group:
-                for number in range(2):
-                    group.create_task(child(number))
-        elif KIND == "background":
-            kept = [asyncio.ensure_future(child(number)) for number in range(2)]
-            await sleep(100)
-        else:
-            await asyncio.gather(child(0), child(1))
+        await asyncio.gather(child(0), child(1))
     asyncio.run(main())
 print("not reached")
 """
 
-KINDS = ["gather", "background", "callback", "anyio-asyncio", "anyio-trio", "trio"]
-KINDS += ["taskgroup"] if sys.version_info >= (3, 11) else []
 
-
-@pytest.mark.parametrize("kind", KINDS)
+# More kinds are in tests/pdb/program/test_quitting.py, without a terminal.
+@pytest.mark.parametrize("kind", ["gather", "anyio-asyncio", "anyio-trio", "trio"])
 def test_quit_is_quiet(terminal, kind):
     session = terminal(QUIT, "app.py", kind, PYTHONBREAKPOINT="stackscope_pdb.set_trace")
     session.expect_prompt()
