@@ -23,7 +23,7 @@ def debug(words: Sequence[str]) -> int:
         cli: Any = importlib.import_module("stackscope_pdb.entry.cli")
     except ImportError as exc:
         raise CommandError(f"The debugger can't be imported: {exc}.") from None
-    cli.main(words)
+    cli.main(words, prog="stackscope debug")
     return FINE
 
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 __all__ = ["diff"]
 
 DESCRIPTION = """\
-Tell what is different between two snapshots of one process, saved as JSON: what
-stands at the same lines, what has moved, what is new and what is gone.
+Compare two snapshots of one process, saved as JSON: which tasks and threads are
+at the same lines, which have moved, which are new, and which are gone.
 """
 
 
@@ -22,8 +22,8 @@ def diff(words: Sequence[str]) -> int:
     """Do ``stackscope diff``. Gives the exit status."""
     parser = parser_of("stackscope diff", DESCRIPTION)
     parser.add_argument("earlier", metavar="A", help="the earlier file")
-    parser.add_argument("later", metavar="B", help="the later one")
-    parser.add_argument("--filter", metavar="TEXT", help="tell of what this filter finds")
+    parser.add_argument("later", metavar="B", help="the later file")
+    parser.add_argument("--filter", metavar="TEXT", help="compare only what matches")
     options = parser.parse_args(words)
     earlier, later = (
         filtered(load_snapshot(path), options.filter) for path in (options.earlier, options.later)

@@ -33,16 +33,16 @@ if TYPE_CHECKING:
 __all__ = ["dump", "show_found", "why"]
 
 DESCRIPTION = """\
-Tell what a running process is doing: its tasks, threads and greenlets, what
-each of them waits for, who holds that, and where it stands.
+Show what a running process is doing: its tasks, threads and greenlets, which
+line each one is at, what it waits for, and who holds that.
 
-The process needs no preparation, and goes on as if nothing had happened. It may
-run another version of Python than this command. Before 3.14 it takes gdb.
+The process needs no preparation, and continues as before. It may run a
+different version of Python. Before Python 3.14, gdb has to be installed.
 """
 
 WHY = """\
-Tell why a running process is stuck: which tasks and threads can never go on,
-and what to look at. The exit status is 1 if there are any.
+Say why a running process is stuck: which tasks and threads can never continue,
+and which lines to look at. The exit status is 1 if there are any.
 """
 
 
@@ -51,17 +51,17 @@ def dump(words: Sequence[str]) -> int:
     parser = parser_of("stackscope dump", DESCRIPTION)
     _add_process(parser)
     add_formats(parser)
-    parser.add_argument("--json", metavar="FILE", help="write JSON instead (- is stdout)")
+    parser.add_argument("--json", metavar="FILE", help="write JSON instead (- for stdout)")
     parser.add_argument(
         "--watch",
         type=seconds,
         metavar="SECONDS",
-        help="look again and again, and tell what has changed, until Ctrl-C",
+        help="repeat this often, and show what has changed, until Ctrl-C",
     )
     parser.add_argument(
         "--signal",
         metavar="SIG",
-        help="only send this signal, for which the process has called stackscope.register()",
+        help="only send this signal, which the process has given to stackscope.register()",
     )
     options = parser.parse_args(words)
     if options.signal is not None:
@@ -90,7 +90,7 @@ def _add_process(parser: Any) -> None:
         type=seconds,
         default=10.0,
         metavar="SECONDS",
-        help="how long to wait for the process to answer (10)",
+        help="how long to wait for an answer (default: 10)",
     )
 
 

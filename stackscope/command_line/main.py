@@ -18,27 +18,27 @@ if TYPE_CHECKING:
 __all__ = ["COMMANDS", "main"]
 
 COMMANDS = {
-    "dump": ("dump", "dump", "what a running process is doing"),
-    "why": ("dump", "why", "why a running process is stuck"),
-    "show": ("show", "show", "show a snapshot that was saved as JSON"),
-    "diff": ("diff", "diff", "what is different between two saved snapshots"),
-    "run": ("run", "run", "run a program that tells what it does when it hangs"),
-    "debug": ("debug", "debug", "run a program under the debugger, or debug a running one"),
+    "dump": ("dump", "dump", "show what a running process is doing"),
+    "why": ("dump", "why", "say why a running process is stuck"),
+    "show": ("show", "show", "show a snapshot saved as JSON"),
+    "diff": ("diff", "diff", "compare two saved snapshots"),
+    "run": ("run", "run", "run a program, and show what it is doing when it hangs"),
+    "debug": ("debug", "debug", "run a program under the debugger, or attach to a running one"),
 }
 """The commands: the module, the prefix of its functions there, and what it does."""
 
 DESCRIPTION = """\
-What a running Python program is doing, how it got there and why it is stuck.
+Show what a running Python program is doing, and why it is stuck.
 """
 
 EPILOG = """\
-"stackscope COMMAND --help" tells about one of them.
+"stackscope COMMAND --help" describes one command.
 
 exit status:
-  0    all is well
-  1    "why" or "--why" has found something stuck
-  2    wrong use
-  3    it could not be done: no such process, no permission, no such file
+  0    nothing is wrong
+  1    "why" or "--why" found something that is stuck
+  2    the command line is wrong
+  3    it failed: no such process, no permission, no such file
   130  interrupted by Ctrl-C
 """
 
@@ -101,7 +101,7 @@ def _parser() -> ArgumentParser:
         EPILOG,
         usage="stackscope [-h] [--version] COMMAND …",
     )
-    parser.add_argument("--version", action="store_true", help="say which version this is")
+    parser.add_argument("--version", action="store_true", help="show the version and exit")
     import argparse
 
     parser.add_argument("command", nargs="?", help=argparse.SUPPRESS)

@@ -28,21 +28,24 @@ def parser_of(
 
 def add_formats(parser: ArgumentParser) -> None:
     """Add the options that say what to show, and where to."""
-    parser.add_argument("--why", action="store_true", help="first say what is stuck, and why")
-    parser.add_argument("--filter", metavar="TEXT", help="show what this filter finds")
-    parser.add_argument("--html", metavar="FILE", help="write a page instead (- is stdout)")
-    parser.add_argument("--stacks", action="store_true", help="leave out nothing from the stacks")
+    parser.add_argument("--why", action="store_true", help="begin with what is stuck, and why")
+    parser.add_argument("--filter", metavar="TEXT", help="show only what matches")
+    parser.add_argument("--html", metavar="FILE", help="write an HTML page instead (- for stdout)")
+    parser.add_argument("--stacks", action="store_true", help="show all frames and whole paths")
 
 
 def seconds(text: str) -> float:
     """A time that has been typed.
 
     Raises:
-        ValueError: It is none.
+        ArgumentTypeError: It is not a time.
     """
-    number = float(text)
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0
     if not 0 < number <= 1e6:
-        raise ValueError
+        raise _not_what_it_takes(f"a number of seconds is expected, not {text!r}")
     return number
 
 
@@ -50,12 +53,21 @@ def number_of_process(text: str) -> int:
     """A PID that has been typed.
 
     Raises:
-        ValueError: It is none.
+        ArgumentTypeError: It is not a PID.
     """
-    number = int(text)
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
     if not 0 < number < 1 << 31:
-        raise ValueError
+        raise _not_what_it_takes(f"the number of a process is expected, not {text!r}")
     return number
+
+
+def _not_what_it_takes(message: str) -> Exception:
+    import argparse
+
+    return argparse.ArgumentTypeError(message)
 
 
 def split(words: Sequence[str], with_value: Container[str]) -> Tuple[List[str], List[str]]:

@@ -23,9 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 DESCRIPTION = """\
-Run a Python program, a file or with -m a module, that writes to stderr what it
-is doing: on a signal, after a time, or when it hangs. It ends as it would by
-itself.
+Run a Python program: a file, or a module with -m. On a signal, after a time, or
+when it hangs, it writes to stderr what it is doing. Nothing else is changed.
 """
 
 USAGE = """\
@@ -59,13 +58,13 @@ def run(words: Sequence[str]) -> NoReturn:
 def _parse(words: Sequence[str]) -> Tuple[Namespace, List[str]]:
     parser = parser_of("stackscope run", DESCRIPTION, usage=USAGE)
     parser.add_argument("-m", dest="module", metavar="MODULE", help="run a module or package")
-    parser.add_argument("--on-signal", metavar="SIG", help="tell whenever this signal comes")
-    parser.add_argument("--after", type=seconds, metavar="SECONDS", help="tell after this time")
+    parser.add_argument("--on-signal", metavar="SIG", help="write it whenever this signal comes")
+    parser.add_argument("--after", type=seconds, metavar="SECONDS", help="write it after this time")
     parser.add_argument(
         "--on-hang",
         type=seconds,
         metavar="SECONDS",
-        help="look every so many seconds, and tell what is stuck",
+        help="look this often, and write what is stuck",
     )
     own, rest = split(words, WITH_VALUE)
     options = parser.parse_args(own)

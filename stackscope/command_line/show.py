@@ -17,16 +17,18 @@ if TYPE_CHECKING:
 __all__ = ["load_snapshot", "show"]
 
 DESCRIPTION = """\
-Show a snapshot that was saved as JSON: by "stackscope dump --json", or by
-Snapshot.to_json(). What is stuck is found by who waits for whom alone, unless
-the file says more, as one does that "stackscope dump --why --json" has written.
+Show a snapshot that was saved as JSON, by "stackscope dump --json" or by
+Snapshot.to_json().
+
+A file from "stackscope dump --why --json" says what is stuck. For other files,
+--why looks only at who waits for whom.
 """
 
 
 def show(words: Sequence[str]) -> int:
     """Do ``stackscope show``. Gives the exit status."""
     parser = parser_of("stackscope show", DESCRIPTION)
-    parser.add_argument("file", metavar="FILE", help="the file (- is stdin)")
+    parser.add_argument("file", metavar="FILE", help="the file (- for stdin)")
     add_formats(parser)
     options = parser.parse_args(words)
     data = read_file(options.file)

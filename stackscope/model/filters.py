@@ -202,7 +202,7 @@ class Filter:
             self._fail("Something is missing here: a word, or a key such as name:worker.")
         for word in ("and", "or"):
             if self._next_is(word):
-                self._fail(f"'{word}' stands between two others: quote it to look for it.", begin)
+                self._fail(f"'{word}' stands between two others. To find it, quote it.", begin)
         if self.text[begin] == "(":
             return self._in_parentheses()
         if self._next_is("stuck"):
@@ -246,8 +246,8 @@ class Filter:
             key = found.group(1).lower()
             if key not in KEYS:
                 self._fail(
-                    f"{found.group()!r} is no key, and these are: {KEYS_TEXT}; quote it to look"
-                    " for it as it is."
+                    f"{found.group()!r} is not a key. The keys are {KEYS_TEXT}. To find the"
+                    " text itself, quote it."
                 )
             self._position = found.end()
         return _text_term(key, self._pattern(key))

@@ -39,6 +39,10 @@ else:
         def __init__(self, factory):
             self.factory = factory
 
+        def __repr__(self):  # in signatures, as `help` and the reference show them
+            factory = self.factory
+            return repr(factory()) if isinstance(factory, type) else f"{factory.__name__}()"
+
     class late:  # noqa: N801
         """The default of a field: ``None``, or what `make_late` has said, once it is asked for."""
 

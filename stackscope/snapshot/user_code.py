@@ -17,6 +17,7 @@ import sys
 from types import ModuleType
 
 from stackscope.model.saved import saved_frame
+from stackscope.safe.interruptions import attempt
 from stackscope.safe.objects import module_of
 
 TYPE_CHECKING = False
@@ -210,7 +211,9 @@ def rank_of_file(name: str) -> int:
 
 def _is_script_of_library(name: str) -> bool:
     """Whether a file is a command that was installed with a library, such as ``bin/pytest``."""
-    folder, file = os.path.split(name)
+    # ``.venv/bin/pytest``, typed like this, is relative in the code, too.
+    here = "" if os.path.isabs(name) else attempt("", os.getcwd)
+    folder, file = os.path.split(os.path.normpath(os.path.join(here, name)))
     if file == "__main__.py":  # in an .exe, on Windows
         folder, file = os.path.split(folder)
     return folder in _folders_of_scripts() and not file.endswith(".py")

@@ -19,14 +19,14 @@ MOST_REFERRERS = 30
 """The most referrers that `track` lists."""
 
 
-@command("what an object is; also 'EXPRESSION?' and '??'", complete=complete_expression)
+@command("describe an object; so does EXPRESSION?", complete=complete_expression)
 def about(debugger: Host, argument: str) -> None:
     """about EXPRESSION
 
     Show the type of an object, its value, its signature if it can be
     called, where it was defined, and the beginning of its
-    documentation. 'EXPRESSION?' does the same, 'EXPRESSION??' shows
-    the source as well, and 'COMMAND?' the help of a command.
+    documentation. 'EXPRESSION?' does the same, 'EXPRESSION??' also
+    shows the source, and 'COMMAND?' shows the help of a command.
     """
     if not argument:
         raise CommandError("What do you want to know about? Give an expression.")
@@ -39,9 +39,9 @@ def about(debugger: Host, argument: str) -> None:
 def track(debugger: Host, argument: str) -> None:
     """track EXPRESSION
 
-    List what keeps an object alive: the variables, attributes, items of
-    lists and dictionaries, and closures that refer to it. What the
-    debugger itself has of it is left out.
+    List what keeps an object alive: the variables, attributes, closures,
+    and items of lists and dictionaries that refer to it. References from
+    the debugger itself are left out.
     """
     if not argument:
         raise CommandError("Track what? Give an expression.")

@@ -21,16 +21,17 @@ def _complete(debugger: Host, _text: str) -> List[str]:
     return list(by_number(_numbered(debugger)))
 
 
-@command("context managers active in this frame; move into one", complete=_complete)
+@command("this frame's context managers; go into one", complete=_complete)
 def ctx(debugger: Host, argument: str) -> None:
     """ctx [PATH]
 
-    Show the context managers that are active in the current frame: its
-    'with' and 'async with' blocks, what is inside of each one, and the
-    tasks that it owns. Each has a number, such as 2 or 2.1.
+    Show the active context managers of the current frame: its 'with' and
+    'async with' blocks, what is inside each of them, and the tasks that
+    each owns. Each has a number, such as 2 or 2.1.
 
-    With such a number, move into that context: into the frames of its
-    @contextmanager function, or to the child task. 'unfocus' leads back.
+    With such a number, move into that context manager: into the frames
+    of its @contextmanager function, or to the child task. 'unfocus' goes
+    back.
 
     In the frames of an exception, show the blocks that were open when it
     passed. Their context managers have been left since.

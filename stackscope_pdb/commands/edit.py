@@ -19,8 +19,8 @@ def edit(debugger: Host, argument: str) -> None:
     """edit [FILE:LINE]
 
     Open the file of the current frame in your editor, at the current
-    line, or FILE at LINE. The editor is what $VISUAL or $EDITOR says.
-    What you change there has no effect on code that is loaded already.
+    line, or FILE at LINE. $VISUAL or $EDITOR names the editor. Your
+    changes have no effect on code that is already loaded.
     """
     import subprocess
 

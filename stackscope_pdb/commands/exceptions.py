@@ -26,16 +26,16 @@ def _complete(debugger: Host, _text: str) -> List[str]:
     return [str(n) for n, entry in enumerate(raised.entries()) if entry.traceback is not None]
 
 
-@command("exceptions that belong to this one; go to one", complete=_complete)
+@command("related exceptions; go to one", complete=_complete)
 def exceptions(debugger: Host, argument: str) -> None:
     """exceptions [NUMBER]
 
-    In post-mortem debugging, show all exceptions that belong to the
-    current one: those it was raised from or during, and below an
-    exception group those in it. Each has a number.
+    In post-mortem debugging, show all exceptions related to the current
+    one: those that it was raised from or during, and the members of
+    exception groups. Each has a number.
 
-    With a number, show that exception, and go to the innermost of its
-    frames that is yours.
+    With a number, show that exception, and go to its innermost frame in
+    your code.
     """
     word = single(argument.split(), "number")
     raised = debugger.raised

@@ -27,7 +27,7 @@ def _complete_where(_debugger: Host, text: str) -> List[str]:
 
 
 @command(
-    "the stack, with contexts if wanted",
+    "the stack, with context managers if wanted",
     aliases=("w", "bt"),
     options=tuple(WHERE_OPTIONS),
     complete=_complete_where,
@@ -36,21 +36,22 @@ def where(debugger: Host, argument: str) -> None:
     """where [--contexts] [--hidden] [N]
 
     Show the stack with numbered frames, the current one marked by '>'.
-    'frame NUMBER' goes to one of them. 'w' and 'bt' are short for it.
+    'frame NUMBER' goes to one of them. 'w' and 'bt' are aliases.
 
-    With --contexts, or -c, show every frame's active context managers.
+    With --contexts, or -c, also show the active context managers of each
+    frame.
 
-    Frames of libraries, of event loops and of the debugger are folded,
-    and so are those marked as hidden, and the middle of a very deep
-    stack. A line in their place says how many. --hidden shows them.
-    Frames in a row that are at the same line are shown once.
+    Frames of libraries, event loops and the debugger are folded, and so
+    are frames marked as hidden, and the middle of a very deep stack. A
+    line says how many there are; --hidden shows them. Successive frames
+    at the same line are shown once.
 
     A library's frame is shown if you are in that library, and with
     --contexts if it holds a context manager of yours. See 'skip'.
 
-    From Python 3.14 on, N limits the frames: 0 is the current one, 3
-    are the three most recent ones, -3 the three oldest ones. In older
-    versions it does nothing, as in pdb.
+    On Python 3.14 and later, N limits the frames: 0 shows the current
+    one, 3 the three most recent ones, -3 the three oldest ones. On older
+    versions it has no effect, as in pdb.
     """
     options, rest = options_and_rest(argument, WHERE_OPTIONS)
     word = single(rest, "number of frames")
@@ -200,21 +201,22 @@ def _complete_skip(_debugger: Host, _text: str) -> List[str]:
     return ["on", "off"]
 
 
-@command("whether code of libraries is passed over", complete=_complete_skip)
+@command("whether 'step' and others skip libraries", complete=_complete_skip)
 def skip(debugger: Host, argument: str) -> None:
     """skip [on | off]
 
-    Pass over the code of libraries, installed ones and the standard one
-    alike. That is the default. While it is on, 'step' goes on until it
-    comes to a line of yours, 'where' folds the frames of libraries, and
-    'up' and 'down' skip them.
+    Skip the code of libraries, installed ones and the standard library
+    alike. This is the default. While it is on, 'step' continues to the
+    next line of yours, 'where' folds the frames of libraries, and 'up'
+    and 'down' skip them.
 
-    A breakpoint in a library, or a call of breakpoint() there, stops
-    all the same. The library that you are in, by a stop or by 'frame
-    NUMBER', and the one whose folder you work in count as yours.
+    Breakpoints in a library, and calls of breakpoint() there, still
+    stop. The library that you are in, by a stop or by 'frame NUMBER',
+    and the one in whose folder you work count as yours.
 
-    Without an argument, say which it is. STACKSCOPE_PDB_SKIP=0 in the
-    environment begins with 'off', and so does 'skip off' in '.pdbrc'.
+    Without an argument, say whether it is on. To begin with 'off', set
+    STACKSCOPE_PDB_SKIP=0 in the environment, or put 'skip off' into
+    '.pdbrc'.
     """
     word = single(argument.split(), "word")
     if word is not None:

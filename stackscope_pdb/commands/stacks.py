@@ -20,13 +20,13 @@ def complete_expression(debugger: Host, text: str) -> List[str]:
     return expression_completions(debugger, text)
 
 
-@command("move into the frames of any object that has some", complete=complete_expression)
+@command("move into the frames of any object", complete=complete_expression)
 def stack(debugger: Host, argument: str) -> None:
     """stack EXPRESSION
 
     Move into the frames of a coroutine, a generator, a task, a thread,
-    an exception, a traceback, or anything else that stackscope knows
-    the frames of. 'unfocus' leads back.
+    an exception, a traceback, or any other object whose frames are
+    known. 'unfocus' goes back.
     """
     if not argument:
         raise CommandError("The stack of what? Give an expression; 'where' shows where you are.")

@@ -22,18 +22,18 @@ def _complete_sticky(_debugger: Host, _text: str) -> List[str]:
     return ["on", "off"]
 
 
-@command("draw the code around the current line at each stop", complete=_complete_sticky)
+@command("draw the code around the line at each stop", complete=_complete_sticky)
 def sticky(debugger: Host, argument: str) -> None:
     """sticky [on | off | LINES]
 
     From now on, draw the code around the current line at each stop,
-    and when you go to another frame. Breakpoints are marked by 'B'. In
-    a terminal, the previous drawing is taken off the screen; what the
-    program prints stays. LINES sets how many lines are drawn; the
-    default is STACKSCOPE_PDB_CONTEXT, or 15.
+    and when you go to another frame. 'B' marks breakpoints. In a
+    terminal, the new drawing replaces the previous one; what the program
+    prints stays. LINES is the number of lines to draw. The default is
+    STACKSCOPE_PDB_CONTEXT, or 15.
 
-    Without an argument, switch it on or off. STACKSCOPE_PDB_STICKY=1 in
-    the environment begins with 'on', and so does 'sticky on' in
+    Without an argument, switch it on or off. To begin with 'on', set
+    STACKSCOPE_PDB_STICKY=1 in the environment, or put 'sticky on' into
     '.pdbrc'.
     """
     count = _wanted(single(argument.split(), "number of lines"))

@@ -34,24 +34,24 @@ def _complete_task(debugger: Host, text: str) -> List[str]:
 def tasks(debugger: Host, argument: str) -> None:
     """tasks [FILTER]
 
-    Show all tasks in the process, those of asyncio, trio and other known
-    libraries, as one tree: each with its number, its name, the innermost
-    line of your code that it is at, and what it waits for: for how long,
-    and who holds the lock, where that can be known. A task stands under
-    the 'async with' of the task group or nursery that owns it.
+    Show all tasks of asyncio, trio and other known libraries as a tree.
+    Each row has the task's number, its name, what it waits for, and the
+    innermost line of your code that it is at. If it is known, the row
+    also says for how long it waits, and who holds the lock. A task is
+    listed below the 'async with' of its task group or nursery.
 
     More than five tasks with the same stack become one row.
 
-    A '!' marks what is stuck, as far as the waits alone show it, and
-    the last line names it. 'why' looks deeper.
+    A '!' marks what is stuck, as far as the waits alone show it; the
+    last line sums it up. 'why' looks deeper.
 
-    Greenlets follow in a table of their own. One in which a task runs
-    its code is a part of that task.
+    Greenlets follow in a table of their own. A greenlet that runs the
+    code of a task belongs to that task.
 
     With FILTER, show only the tasks and greenlets that match, and those
     above them, marked 'no match':
 
-      WORD          is in the name, the state or a place, in any case
+      WORD          is in the name, the state or the place; case is ignored
       name:WORD     is in the name, or in what the task is about
       state:WORD    is in what it does: running, ready, waiting …
       in:WORD       is in the name of a function that it is in
@@ -61,12 +61,12 @@ def tasks(debugger: Host, argument: str) -> None:
       held-by:N     task or thread N has the lock that it waits for
       library:WORD  is in the library of its loop, or of a function
       age>30        is older than 30 seconds; so do <, >=, <=, 5m, 1h
-      stuck         is known to be stuck
+      stuck         is stuck, as far as that is known
 
-    Several words must all match. 'and', 'or', 'not' and parentheses
-    combine them. name:=WORD is the whole name, a * stands for anything,
-    and quotes keep "what has spaces" together. Ages are known once the
-    program has called stackscope.clock.install().
+    All words must match. Combine them with 'and', 'or', 'not' and
+    parentheses. name:=WORD matches the whole name, * matches anything,
+    and quotes keep "words with spaces" together. Ages are known once
+    the program has called stackscope.clock.install().
     """
     session = debugger.session
     with Patience(debugger) as patience:
@@ -129,11 +129,11 @@ def task(debugger: Host, argument: str) -> None:
 
     Move into a task: 'where', 'up', 'down', 'ctx', 'list', 'll', 'p',
     'pp', 'args', 'display' and 'interact' then work in its suspended
-    frames, and the prompt shows its name. 'unfocus' leads back.
+    frames, and the prompt shows its name. 'unfocus' goes back.
 
-    NUMBER is the one that 'tasks' shows. If a task's name is a number,
-    '#3' is the number 3. A part of a name is enough if only one task has
-    it, and so is the name of a function that only one task is in.
+    'tasks' shows the numbers. If a task's name is itself a number, write
+    '#3' for number 3. Part of a name is enough if it fits only one task,
+    and so is the name of a function that only one task is in.
     """
     if not argument:
         raise CommandError("Which task? Give the number or the name that 'tasks' shows.")

@@ -33,17 +33,16 @@ def _complete_thread(_debugger: Host, _text: str) -> List[str]:
 def threads(debugger: Host, argument: str) -> None:
     """threads [FILTER]
 
-    Show all threads of the process, each with its number, its name, the
-    innermost line of your code that it is at, and what it does there.
-    If it waits for a lock, that says which thread has it, or which
-    task, where that can be known.
+    Show all threads of the process. Each row has the thread's number,
+    its name, what it does, and the innermost line of your code that it
+    is at. If it waits for a lock, the row says who holds that, if known.
 
-    Other threads go on while the prompt waits, until they stop, too.
+    Other threads continue while the prompt waits, until they stop, too.
     Those marked 'stopped, waiting' get the prompt next, in the order of
-    their stops, as soon as this one goes on.
+    their stops, once this thread continues.
 
     More than five threads with the same stack become one row. A '!'
-    marks what is stuck, as far as the waits alone show that.
+    marks what is stuck, as far as the waits alone show it.
 
     With FILTER, show only the threads that match. 'help tasks' describes
     filters.
@@ -79,12 +78,12 @@ def thread(debugger: Host, argument: str) -> None:
     """thread NUMBER | NAME
 
     Move into the frames of a thread, as they are at this moment. The
-    thread itself goes on, unless it is stopped, too; repeat the command
-    to see where it is then. 'unfocus' leads back.
+    thread itself continues, unless it is stopped, too. Repeat the
+    command to see where it is by then. 'unfocus' goes back.
 
-    NUMBER is the one that 'threads' shows. If a thread's name is a
-    number, '#3' is the number 3. A part of a name is enough if only one
-    thread has it, and so is the name of a function that only one is in.
+    'threads' shows the numbers. If a thread's name is itself a number,
+    write '#3' for number 3. Part of a name is enough if it fits only one
+    thread, and so is the name of a function that only one is in.
     """
     if not argument:
         raise CommandError("Which thread? Give the number or the name that 'threads' shows.")

@@ -37,22 +37,24 @@ def _complete_watch(debugger: Host, text: str) -> List[str]:
 
 @command("stop where an exception is raised", complete=_complete_exception)
 def catch(debugger: Host, argument: str) -> None:
-    """catch [EXCEPTION ... | off [EXCEPTION ...]]
+    """catch [off] [EXCEPTION ...]
 
-    From now on, stop where an exception of this class, or one derived
-    from it, is raised, also if the program handles it: 'catch KeyError',
-    'catch app.Error, OSError'. Without arguments, list them. 'catch off'
-    ends it, for all or for those named.
+    From now on, stop where an exception of this class or of a subclass
+    is raised, even if the program handles it: 'catch KeyError', 'catch
+    app.Error, OSError'. Without an argument, list these classes. 'catch
+    off' ends it, for all classes or for those named.
 
     The program stops once, in the frame that raises, and not again in
-    those that the exception passes. What a library raises stops it where
-    that reaches your code, if it does; 'down' leads to where it was
-    raised. After 'skip off' it stops there. StopIteration and the like
-    count only if they are named. All threads are watched, with their
-    tasks; before Python 3.12 only the thread that was stopped, and those
-    that begin later. A class that doesn't exist yet is known by its
-    name. Before Python 3.12 the program runs slower meanwhile. In
-    IPython and pytest it ends with the cell or the test.
+    the frames that the exception passes. If a library raises it, the
+    program stops where it reaches your code, if it does; 'down' goes to
+    where it was raised. After 'skip off' it stops there. StopIteration
+    and similar exceptions count only if they are named. A class that
+    doesn't exist yet is recognized by its name.
+
+    All threads are watched, with their tasks. Before Python 3.12, only
+    the stopped thread and those started later are watched, and the
+    program runs slower. In IPython and pytest, this ends with the cell
+    or the test.
     """
     if debugger.is_post_mortem:
         raise CommandError("'catch' needs a program that goes on, and this one has ended.")
@@ -162,19 +164,19 @@ def _value(debugger: Host, name: str) -> Any:
     return _MISSING
 
 
-@command("stop when the value of an expression changes", complete=_complete_watch)
+@command("stop when an expression's value changes", complete=_complete_watch)
 def watch(debugger: Host, argument: str) -> None:
-    """watch [EXPRESSION | off [EXPRESSION]]
+    """watch [off] [EXPRESSION]
 
     From now on, stop when the value of EXPRESSION changes, and show both
     values. It is evaluated in the current frame, before each line, until
-    the frame ends. Without arguments, list what is watched.
-    'watch off' ends it, for all or for one expression.
+    the frame ends. Without an argument, list what is watched. 'watch
+    off' ends it, for all expressions or for one.
 
-    Two values are the same if their types are, and their repr() up to
-    10,000 characters, and the lengths of lists, dicts and the like. So a
-    change inside of a list is noticed. If an object's repr() doesn't
-    show its attributes, watch those: 'watch x.count'.
+    Two values are equal if they have the same type, the same repr() up
+    to 10,000 characters, and the same length if they are containers. So
+    a change inside a list is noticed. If an object's repr() doesn't show
+    its attributes, watch these: 'watch x.count'.
     """
     watched = debugger.watched
     word, _, rest = argument.partition(" ")

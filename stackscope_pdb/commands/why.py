@@ -26,23 +26,23 @@ def _complete_task(debugger: Host, text: str) -> List[str]:
     return [node.name for node in nodes] + [str(node.number) for node in nodes]
 
 
-@command("what is stuck, and who is to blame", complete=_complete_task)
+@command("what is stuck, and which lines to look at", complete=_complete_task)
 def why(debugger: Host, argument: str) -> None:
     """why [NUMBER | NAME]
 
-    Show what can never go on by itself: tasks, threads and greenlets
-    that wait for each other in a circle (deadlock), or for what nothing
-    alive can end (abandoned), and event loops whose thread stands in a
-    call that blocks. Each finding names the lines to look at, and how
-    many only wait behind it. A finding that isn't called likely is
-    proved: such a wait ends only if it is cancelled, or fails.
+    Show what can never continue by itself: tasks, threads and greenlets
+    that wait for each other (deadlock), or for something that nothing
+    alive can end (abandoned); and event loops whose thread is in a
+    blocking call. Each finding names the lines to look at, and says how
+    many others only wait behind it. Unless it is called likely, it is
+    proved: the wait can only be cancelled, or fail.
 
     If the waits alone don't decide it, all objects of the process are
-    searched, which takes some seconds per million objects. Ctrl-C skips
+    searched. That takes a few seconds per million objects. Ctrl-C skips
     the search.
 
-    With the number or name of a task that 'tasks' shows: the chain from
-    that task to what could end its wait.
+    With a task's number or name, show the chain from that task to what
+    could end its wait.
     """
     from stackscope.render.diagnosis import chain_lines, summary_lines
 
@@ -89,13 +89,12 @@ def _diagnose(debugger: Host, snapshot: Snapshot) -> Diagnosis:
         return diagnose(snapshot, deep=False)
 
 
-@command("who has what others wait for")
+@command("who holds what others wait for")
 def locks(debugger: Host, argument: str) -> None:
     """locks
 
-    Show each lock, semaphore, queue, event or the like that a task,
-    thread or greenlet waits for: who has it, since which line, and who
-    waits.
+    Show each lock, semaphore, queue or event that a task, thread or
+    greenlet waits for: who holds it, since which line, and who waits.
     """
     from stackscope.render.locks import lock_lines
 

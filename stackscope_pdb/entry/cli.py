@@ -29,13 +29,15 @@ if TYPE_CHECKING:
 
     from stackscope.command_line.programs import Target
 
-DESCRIPTION = """\
-Debug a Python program: a file, or with -m a module or package. Or, from Python
-3.14 on, one that runs already: with -p the process of that number.
+PROG = "python -m stackscope_pdb"
 
-Commands come from .pdbrc files in the home folder and in the current one, then
-from -c, then from you. To let the program run until it raises an exception, use
-"-c continue"; up to line 20, "-c 'until 20'".
+DESCRIPTION = """\
+Debug a Python program: a file, or a module or package with -m. On Python 3.14
+and later, -p attaches to a running process.
+
+Commands are read from the .pdbrc files in your home folder and in the current
+one, then from -c, then from you. "-c continue" lets the program run until it
+raises an exception, "-c 'until 20'" until line 20.
 """
 
 
@@ -50,8 +52,12 @@ def _print_exception(exc: BaseException) -> None:
     sys.stderr.flush()
 
 
-def parse(arguments: Sequence[str]) -> Namespace:
+def parse(arguments: Sequence[str], prog: str = PROG) -> Namespace:
     """Read the command line.
+
+    Args:
+        arguments: What was typed.
+        prog: What is to be typed before it.
 
     Returns:
         What it says: ``command``, the debugger commands; ``pid``, the process, or ``None``;
@@ -60,7 +66,7 @@ def parse(arguments: Sequence[str]) -> Namespace:
     import argparse
 
     parser = argparse.ArgumentParser(
-        prog="python -m stackscope_pdb",
+        prog=prog,
         usage="%(prog)s [-h] [--version] [-c COMMAND]...\n"
         "           (-m MODULE | FILE) [ARGS]...\n"
         "       %(prog)s [-c COMMAND]... -p PID",
@@ -68,14 +74,14 @@ def parse(arguments: Sequence[str]) -> Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="store_true", help="say which version this is")
+    parser.add_argument("--version", action="store_true", help="show the version and exit")
     parser.add_argument(
         "-c",
         "--command",
         action="append",
         default=[],
         metavar="COMMAND",
-        help="a debugger command to run at first, as if it stood in a .pdbrc",
+        help="a debugger command to run first, as from a .pdbrc; may be repeated",
     )
     parser.add_argument("-m", dest="module", metavar="MODULE", help="debug a module or package")
     parser.add_argument("-p", "--pid", type=int, metavar="PID", help="attach to a running process")
@@ -89,7 +95,7 @@ def parse(arguments: Sequence[str]) -> Namespace:
     options.is_module = options.module is not None
     options.program = [options.module, *program] if options.is_module else program
     if options.pid is not None and options.program:
-        parser.error(f"-p takes a process and no program: {options.program[0]!r} is too much")
+        parser.error(f"-p takes a process and no program: remove {options.program[0]!r}")
     if options.pid is not None or options.program:
         return options
     if own:
@@ -98,13 +104,14 @@ def parse(arguments: Sequence[str]) -> Namespace:
     sys.exit(2)
 
 
-def main(arguments: Optional[Sequence[str]] = None) -> None:
+def main(arguments: Optional[Sequence[str]] = None, *, prog: str = PROG) -> None:
     """Run the program that the command line names.
 
     Args:
         arguments: The command line; that of the process by default.
+        prog: How the command is called in its help.
     """
-    options = parse(sys.argv[1:] if arguments is None else arguments)
+    options = parse(sys.argv[1:] if arguments is None else arguments, prog)
     if options.pid is not None:
         _attach(options.pid, options.command)
         return

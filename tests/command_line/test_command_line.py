@@ -76,10 +76,11 @@ def test_version():
         (["dumb"], "there is no command 'dumb': choose dump, why,"),
         (["dump"], "PID"),
         (["dump", "-1"], "PID"),
-        (["dump", "x"], "invalid"),
-        (["dump", "1", "--watch", "0"], "--watch"),
+        (["dump", "x"], "the number of a process is expected, not 'x'"),
+        (["why", "0"], "the number of a process is expected, not '0'"),
+        (["dump", "1", "--watch", "0"], "--watch: a number of seconds is expected, not '0'"),
         (["run"], "the program to run is missing"),
-        (["run", "--on-hang", "soon", "x.py"], "--on-hang"),
+        (["run", "--on-hang", "soon", "x.py"], "a number of seconds is expected, not 'soon'"),
     ],
 )
 def test_wrong_use(words, said):
@@ -92,6 +93,12 @@ def test_nothing_is_wrong_use():
     found = command()
     assert found.returncode == 2
     assert found.stdout.startswith("usage: stackscope")
+
+
+def test_the_help_of_debug_says_what_to_type():
+    found = command("debug", "--help")
+    assert found.stdout.startswith("usage: stackscope debug [-h]")
+    assert "python -m" not in found.stdout
 
 
 def test_debug_is_the_debugger():

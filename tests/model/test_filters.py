@@ -129,7 +129,7 @@ def test_the_least_that_an_age_may_be():
     [
         ("", 0, "A filter says what to show"),
         ("  ", 2, "A filter says what to show"),
-        ("a nam:b", 2, "'nam:' is no key, and these are: name:, state:, "),
+        ("a nam:b", 2, "'nam:' is not a key. The keys are name:, state:, "),
         ("name:", 5, "'name:' needs a text behind it"),
         ("name: a", 5, "'name:' needs a text behind it"),
         ("name:''", 5, "'name:' needs a text behind it"),

@@ -105,6 +105,9 @@ def test_a_late_field_has_a_default():
     fields = {field.name: field for field in dataclasses.fields(stackscope.Context)}
     assert fields["description"].default is None
     assert inspect.signature(stackscope.Context).parameters["description"].default is None
+    shown = str(inspect.signature(stackscope.Snapshot))
+    assert "items: 'List[ItemNode]' = []" in shown
+    assert "taken_at: 'float' = time()" in shown
 
 
 @pytest.mark.parametrize("words", [None, "stored"])

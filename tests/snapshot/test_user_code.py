@@ -6,6 +6,8 @@ import asyncio
 import os
 import sys
 
+import pytest
+
 from stackscope.api import extract_all
 from stackscope.snapshot.user_code import (
     innermost_user_frame,
@@ -13,6 +15,7 @@ from stackscope.snapshot.user_code import (
     is_runtime_frame,
     library_of,
     library_of_file,
+    rank_of_file,
 )
 from tests.snapshot.programs import main_with
 
@@ -60,6 +63,24 @@ def test_commands_that_were_installed_with_a_library():
     assert library_of_file(os.path.join(folder, "pytest.exe", "__main__.py")) == "pytest"
     assert library_of_file(os.path.join(folder, "app.py")) == ""
     assert library_of_file(os.path.join(folder, "more", "pytest")) == ""
+
+
+def test_a_command_that_was_called_by_a_relative_path(tmp_path, monkeypatch):
+    script = os.path.join(os.path.dirname(sys.executable), "some-command")
+    monkeypatch.chdir(os.path.dirname(os.path.dirname(sys.executable)))
+    library_of_file.cache_clear()
+    rank_of_file.cache_clear()
+    assert library_of_file(os.path.relpath(script)) == "some-command"
+    assert library_of_file(os.path.join("..", "..", "some-command")) == ""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the current folder can't be removed there")
+def test_a_relative_path_when_the_current_folder_is_gone(tmp_path, monkeypatch):
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    assert library_of_file("in-a-folder-that-is-gone.py") == ""
 
 
 def test_what_the_user_calls_like_a_module_of_machinery_is_none(tmp_path):

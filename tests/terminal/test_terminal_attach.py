@@ -250,7 +250,7 @@ def test_no_process_to_attach_to(process):
     [
         (["-p"], 2, "expected one argument"),
         (["-p", "x"], 2, "invalid int value: 'x'"),
-        (["-p", "1", "app.py"], 2, "-p takes a process and no program: 'app.py' is too much"),
+        (["-p", "1", "app.py"], 2, "-p takes a process and no program: remove 'app.py'"),
         (["-p", "99999999"], 1, "Error: "),
     ],
 )

@@ -70,7 +70,7 @@ class TestAbout:
     def test_a_command_has_help_unless_a_variable_is_called_so(self, scripted):
         session = scripted("tasks?", "!tasks = 3", "tasks?", "c")
         stop(session)
-        assert "Show all tasks in the process" in session.replies[0]
+        assert "Show all tasks of asyncio, trio" in session.replies[0]
         assert "Type:       int" in session.replies[2]
 
     @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def test_keys_and_numbers(scripted):
 def test_a_wrong_one_is_told_in_a_sentence(scripted, command):
     session = scripted(f"{command} nam:x", f"{command} (x", "c")
     run(session)
-    assert session.replies[0].startswith("*** 'nam:' is no key, and these are: name:, ")
+    assert session.replies[0].startswith("*** 'nam:' is not a key. The keys are name:, ")
     assert session.replies[1] == "*** A '(' has no ')': close it, or put it in quotes."
 
 

@@ -29,6 +29,12 @@ class TestHelp:
         grouped = [module for _, modules in registry.GROUPS for module in modules]
         assert {entry.module for entry in registry.commands()} == set(grouped)
 
+    def test_all_help_fits_a_terminal_of_80_columns(self):
+        texts = [entry.help for entry in registry.commands()]
+        assert len(texts) > 15
+        for line in [*registry.overview(), *"\n".join(texts).splitlines()]:
+            assert len(line) <= 80, line
+
     def test_ours_come_first(self, scripted):
         session = scripted("help", "c")
         session.stop()
