@@ -39,7 +39,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Dict, Iterable, List, Sequence, Set, Tuple
 
-    from stackscope.interpreter.reachable import Progress
+    from stackscope.interpreter.region import Progress
     from stackscope.model.snapshot import Node, Snapshot
     from stackscope.snapshot.needs import Vertex
 
@@ -150,7 +150,8 @@ class _Patient:
         self.but_for_tracebacks = []
         if self.undecided:
             wakers = {id(one): wakers[id(one)] for one in self.undecided}
-            self.but_for_tracebacks = search(liveness, wakers, self.nodes, progress)
+            ours = [self.snapshot, self.stillness, self.needs, self.extraction, liveness]
+            self.but_for_tracebacks = search(liveness, wakers, self.nodes, ours, progress)
         return liveness.stuck()
 
     def _wakers(self) -> Dict[int, List[int]]:
