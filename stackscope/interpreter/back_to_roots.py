@@ -66,6 +66,9 @@ CALLS_TO_TRY = 10
 MOST_REFERENCES = 1_000_000
 """The same for references of what refers to the objects."""
 
+MOST_FOR_EACH_NEAR = 10
+"""So many more for each object that is near: there may be as many that refer to one of them."""
+
 DEEPEST_TUPLES = 3
 """How many tuples inside of each other are followed; what is deeper is taken as alive."""
 
@@ -115,6 +118,7 @@ class BackToRoots:
         self.has_given_up = False
         self._near: Mapping[int, object] = {} if near is None else near
         self._ours = ours
+        self._most_references = MOST_REFERENCES + MOST_FOR_EACH_NEAR * len(self._near)
         self._closed = closed
         self._silent = silent
         self._passive = set(map(id, passive))
@@ -250,7 +254,7 @@ class BackToRoots:
         self._add_weak(batch)
         self._take_as_live(list(compress(batch, self._beyond(batch, counts))))
         left = MOST_CALLS - self._calls
-        self.has_given_up |= left <= 0 or self._references > MOST_REFERENCES
+        self.has_given_up |= left <= 0 or self._references > self._most_references
         if self._calls >= CALLS_TO_TRY and len(self._wanted) > left * AT_ONCE:
             self.has_given_up = True  # nothing that they have in common has made them live
         if self._progress is not None:
