@@ -19,6 +19,7 @@ from itertools import compress, repeat
 from operator import sub
 from types import TracebackType
 
+from stackscope.interpreter.facts import TASKS_TELL_ALL
 from stackscope.interpreter.finalizers import Finalizers, proxies_of
 from stackscope.interpreter.heap import (
     frozen_objects,
@@ -36,6 +37,7 @@ from stackscope.safe.objects import is_instance
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import (
+        AbstractSet,
         Dict,
         Iterable,
         Iterator,
@@ -64,11 +66,17 @@ CALLS_TO_TRY = 10
 MOST_REFERENCES = 1_000_000
 """The same for references of what refers to the objects."""
 
+MOST_FOR_EACH_NEAR = 10
+"""So many more for each object that is near: there may be as many that refer to one of them."""
+
 DEEPEST_TUPLES = 3
 """How many tuples inside of each other are followed; what is deeper is taken as alive."""
 
 REFERENCES_AT_ONCE = 20_000
 """References that are looked at by one call into C."""
+
+SOURCES_AT_ONCE = 2_000
+"""Objects that are asked for their references in one call into C."""
 
 REFERENCES_OF_A_CALL = 20
 """So many references take as long as to ask for them."""
@@ -87,6 +95,10 @@ class BackToRoots:
             count.
         passive: The types of what leads nowhere, because it is part of the search itself.
         progress: Called now and then with how much of the work is done, from 0 to 1.
+        near: By their ids: objects of which whoever asks finds out by itself whether they are
+            alive, and which of the wanted ones they lead to then. That this has them is no
+            reference of the program.
+        ours: The ids of those of these that are part of the search.
 
     Attributes:
         has_given_up: Whether it would take longer than to follow the whole heap.
@@ -100,8 +112,13 @@ class BackToRoots:
         silent: Set[int],
         passive: Sequence[type],
         progress: Progress = None,
+        near: Optional[Mapping[int, object]] = None,
+        ours: AbstractSet[int] = frozenset(),
     ) -> None:
         self.has_given_up = False
+        self._near: Mapping[int, object] = {} if near is None else near
+        self._ours = ours
+        self._most_references = MOST_REFERENCES + MOST_FOR_EACH_NEAR * len(self._near)
         self._closed = closed
         self._silent = silent
         self._passive = set(map(id, passive))
@@ -115,9 +132,11 @@ class BackToRoots:
         """By the id of an object: the ids of those of them that it refers to."""
         self._hidden: Dict[int, List[int]] = {}
         """By the id of an object: the ids of the tasks that refer to it."""
-        for task in tasks:
+        for task in () if TASKS_TELL_ALL else tasks:
             for key in map(id, referents([task], self._modules)):
                 self._hidden.setdefault(key, []).append(id(task))
+        self._held_by_closed: Set[int] = set()
+        """The ids of those that something closed refers to."""
         self._proxies: Optional[List[Tuple[object, Set[int]]]] = []
         """Those that were found and are not followed so far, with what they lead to; ``None`` once
         they are."""
@@ -138,13 +157,29 @@ class BackToRoots:
 
     def open(self, objects: Iterable[object]) -> None:
         """Say that something is alive."""
-        for obj in objects:
-            self._closed.discard(id(obj))
-            self._take_as_live([id(obj)])
+        opened = list(objects)
+        live = list(map(id, opened))
+        self._closed.difference_update(live)
+        silent = [obj for obj in opened if id(obj) in self._silent]
+        for obj in silent:
+            live += self._that_count(obj, self._known_among(referents([obj], self._modules)))
+        if silent:
+            opened = [obj for obj in opened if id(obj) not in self._silent]
+        for _, batch in in_batches(opened, SOURCES_AT_ONCE):
+            live += self._known_among(referents(batch, self._modules))
+        self._take_as_live(live)
+
+    def take_as_live(self, keys: Iterable[int]) -> None:
+        """Say by the ids of objects that they are alive."""
+        self._take_as_live(keys)
 
     def add_roots(self, objects: Sequence[object]) -> None:
         """Take objects as reached that may be referred to by what is closed alone."""
         self._take_as_live(map(id, objects))
+
+    def is_wanted(self) -> bool:
+        """Whether there is anything left of which it is to be told."""
+        return bool(self._wanted)
 
     def follow(self) -> List[int]:
         """Go back from all that isn't known to be alive.
@@ -152,16 +187,26 @@ class BackToRoots:
         Returns:
             The ids of the wanted objects that were reached since this was asked before.
         """
-        while self._wanted and not self.has_given_up:
-            batch: List[int] = []
-            while self._todo and len(batch) < AT_ONCE:
-                key = self._todo.pop()
-                if key not in self._done and not self._is_settled(key):
-                    self._done.add(key)
-                    batch.append(key)
-            if not batch:
-                break
+        while self.go_on():
+            pass
+        return self.reached()
+
+    def go_on(self) -> bool:
+        """Go back from some that aren't known to be alive. Gives whether there were any."""
+        if not self._wanted or self.has_given_up:
+            return False
+        batch: List[int] = []
+        while self._todo and len(batch) < AT_ONCE:
+            key = self._todo.pop()
+            if key not in self._done and not self._is_settled(key):
+                self._done.add(key)
+                batch.append(key)
+        if batch:
             self._go_back_from(batch)
+        return bool(batch)
+
+    def reached(self) -> List[int]:
+        """The ids of the wanted objects that were reached since this was asked before."""
         reached, self._reached = self._reached, []
         return reached
 
@@ -209,7 +254,7 @@ class BackToRoots:
         self._add_weak(batch)
         self._take_as_live(list(compress(batch, self._beyond(batch, counts))))
         left = MOST_CALLS - self._calls
-        self.has_given_up |= left <= 0 or self._references > MOST_REFERENCES
+        self.has_given_up |= left <= 0 or self._references > self._most_references
         if self._calls >= CALLS_TO_TRY and len(self._wanted) > left * AT_ONCE:
             self.has_given_up = True  # nothing that they have in common has made them live
         if self._progress is not None:
@@ -227,9 +272,8 @@ class BackToRoots:
         """
         self._calls += 1
         others, tuples = referrers_but_tuples(self._these(batch))
-        for source in others:
-            if source is not self._objects:
-                self._add_source(source, batch, counts)
+        counts.update(filter(self._near.__contains__, batch))
+        self._add_sources(others, batch, counts)
         self._add_hidden(batch, counts, set(map(id, others)))
         return tuples
 
@@ -255,7 +299,7 @@ class BackToRoots:
         self._calls += depth + 1
         found: Dict[int, object] = {}
         new = holders_of_tuples(self._these(batch), depth)
-        new = [one for one in new if one is not self._objects]
+        new = [one for one in new if one is not self._objects and one is not self._near]
         for _ in range(depth):
             inside: Dict[int, object] = {}
             for _, part in in_batches(new, AT_ONCE):
@@ -268,6 +312,51 @@ class BackToRoots:
         for one in some:
             self._add_source(one, batch, counts)
         return set(found)
+
+    def _add_sources(
+        self, sources: Sequence[object], batch: Sequence[int], counts: Counter[int]
+    ) -> None:
+        """Take note of what some objects refer to."""
+        are_near = self._all_wanted.issuperset(batch)
+        closed: List[object] = []
+        passive: List[object] = []
+        for source in sources:
+            if source is self._objects or source is self._near:
+                continue
+            if id(type(source)) in self._passive or id(source) in self._ours:
+                passive.append(source)
+            elif id(source) in self._closed or (are_near and self._is_near(id(source))):
+                closed.append(source)
+            else:
+                self._add_source(source, batch, counts)
+        self._count(passive, batch, counts)
+        self._held_by_closed.update(self._count(closed, batch, counts))
+
+    def _is_near(self, key: int) -> bool:
+        """Whether it is found out elsewhere which of the wanted ones an object leads to."""
+        return key in self._near and key not in self._all_wanted
+
+    def _count(
+        self, sources: Sequence[object], batch: Sequence[int], counts: Counter[int]
+    ) -> Set[int]:
+        """Count the references from what leads nowhere, as long as it isn't opened.
+
+        Returns:
+            The ids of the objects that it refers to.
+        """
+        found: Set[int] = set()
+        asked = set(batch)
+        for _, some in in_batches(sources, SOURCES_AT_ONCE):
+            for _, part in in_batches(referents(some, self._modules), REFERENCES_AT_ONCE):
+                hits = self._known_among(part)
+                counts.update(filter(asked.__contains__, hits))
+                found.update(hits)
+                self._references += len(part)
+        return found
+
+    def _known_among(self, objects: Sequence[object]) -> List[int]:
+        """The ids of those of some objects that lead to the wanted ones, or are these."""
+        return list(filter(self._objects.__contains__, map(id, objects)))
 
     def _add_source(self, source: object, batch: Sequence[int], counts: Counter[int]) -> None:
         """Take note of what an object refers to."""
@@ -316,10 +405,15 @@ class BackToRoots:
         key = id(source)
         if not targets:
             return
+        is_known = (
+            type(source) not in weakref.ProxyTypes
+            and self._is_near(key)
+            and targets <= self._all_wanted
+        )
         self._leads.setdefault(key, set()).update(targets)
         if key in self._live:
             self._take_as_live(targets)
-        elif key not in self._closed and key not in self._done:
+        elif key not in self._closed and key not in self._done and not is_known:
             self._objects[key] = source
             self._todo.append(key)
 
@@ -370,8 +464,8 @@ class BackToRoots:
 
     def _held(self) -> Set[int]:
         """The ids of the objects that something closed leads to."""
-        held: Set[int] = set()
-        todo = [key for key in self._refers if key in self._closed]
+        held = set(self._held_by_closed)
+        todo = [*held, *[key for key in self._refers if key in self._closed]]
         while todo:
             new = self._refers.get(todo.pop(), set()) - held
             held |= new

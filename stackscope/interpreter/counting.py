@@ -45,25 +45,34 @@ class References:
         self._kept: List[List[object]] = []
         """What has been found to be referred to, once for each reference."""
 
-    def collect(self, sources: Sequence[object], start: float, end: float) -> Dict[int, object]:
+    def collect(self, sources: Sequence[object], start: float, end: float) -> None:
         """Keep all that some objects refer to, until `beyond` is asked for.
 
         Args:
             sources: The objects.
             start: How much of the work is done before, from 0 to 1.
             end: How much of it is done then.
+        """
+        for number, batch in in_batches(sources, BATCH):
+            self._kept.append(referents(batch, self._modules))
+            self._report(start + (end - start) * number / len(sources))
 
-        Returns:
-            The tuples among it, by their ids.
+    def tuples(self, first: int) -> Dict[int, object]:
+        """The tuples among what is kept, by their ids.
+
+        Args:
+            first: How many batches of it are left out.
         """
         tuples: Dict[int, object] = {}
-        for number, batch in in_batches(sources, BATCH):
-            refs = referents(batch, self._modules)
-            self._kept.append(refs)
+        for refs in self._kept[first:]:
             for _, part in in_batches(refs, MOST_REFERENCES):
                 tuples.update(tuples_among(part))
-            self._report(start + (end - start) * number / len(sources))
+            self._report(0.8)
         return tuples
+
+    def __len__(self) -> int:
+        """How many batches are kept."""
+        return len(self._kept)
 
     def beyond(
         self, objects: Sequence[object], before: Sequence[int], told: Mapping[int, int]

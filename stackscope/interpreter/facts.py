@@ -136,6 +136,11 @@ INSTANCES_REFER_TO_TYPE = IS_CPYTHON and VERSION >= (3, 9)
 """The collector sees that instances refer to their classes (``subtype_traverse`` in
 Objects/typeobject.c)."""
 
+TASKS_TELL_ALL = VERSION >= (3, 12)
+"""The collector sees all that a task of asyncio refers to. Before, it is not told of the callbacks
+once it has found what it looks for (``TaskObj_traverse`` in Modules/_asynciomodule.c drops what
+``FutureObj_traverse`` returns)."""
+
 
 class InspectionWarning(RuntimeWarning):
     """Warns that something about the interpreter kept us from looking as closely as we could."""

@@ -135,7 +135,9 @@ class Reachable(Region):
         new: List[object] = objects
         tuples: List[object] = []
         while new:
-            found = references.collect(new, 0.0, 0.8)
+            first = len(references)
+            references.collect(new, 0.0, 0.8)
+            found = references.tuples(first)
             new = [one for key, one in found.items() if key not in self._left]
             self._left.update(zip(map(id, new), new))
             tuples += new

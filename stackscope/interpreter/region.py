@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
     Progress = Optional[Callable[[float], object]]
 
-__all__ = ["Region"]
+__all__ = ["Region", "target_of"]
 
-_target_of: Callable[[object], object] = weakref.ref.__call__  # type: ignore[assignment]
+target_of: Callable[[object], object] = weakref.ref.__call__  # type: ignore[assignment]
+"""What a weak reference stands for; ``None`` if that is gone."""
 
 
 class Region:
@@ -76,6 +77,10 @@ class Region:
         """Take objects as reached that may be referred to by what is closed alone."""
         self._reach(objects)
 
+    def is_wanted(self) -> bool:
+        """Whether there is anything left of which it is to be told."""
+        return bool(self._wanted)
+
     def follow(self) -> List[int]:
         """Follow what is to be followed. Gives the ids of the wanted objects that were reached."""
         done = 0
@@ -118,7 +123,7 @@ class Region:
             self._reach(referents(silent, self._modules), is_silent=True)
         self._reach(referents(batch, self._modules))
         for obj in compress(batch, map(self._weak.__contains__, map(id, map(type, batch)))):
-            target = _target_of(obj)  # somebody may still ask for it
+            target = target_of(obj)  # somebody may still ask for it
             if target is not None and id(target) not in self._closed:
                 self._reach([target])
 

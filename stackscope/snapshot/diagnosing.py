@@ -151,7 +151,8 @@ class _Patient:
         self.but_for_tracebacks = []
         if self.undecided:
             wakers = {id(one): wakers[id(one)] for one in self.undecided}
-            self.but_for_tracebacks = search(liveness, wakers, self.nodes, progress)
+            ours = [self.snapshot, self.stillness, self.needs, self.extraction, liveness]
+            self.but_for_tracebacks = search(liveness, wakers, self.nodes, ours, progress)
         return liveness.stuck()
 
     def _wakers(self) -> Dict[int, List[int]]:

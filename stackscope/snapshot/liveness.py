@@ -7,6 +7,8 @@ live from the start is said by who asks; the rest is stuck. See docs/why.rst for
 
 from __future__ import annotations
 
+from copy import copy
+
 from stackscope.snapshot.needs import All, Either
 
 TYPE_CHECKING = False
@@ -37,6 +39,12 @@ class Liveness:
             self._left[id(vertex)] = len(edges)
             for other in edges:
                 self._needed_by.setdefault(id(other), []).append(vertex)
+
+    def copy(self) -> Liveness:
+        """Another one, for which something else may be taken as live."""
+        other = copy(self)
+        other._left, other._stuck = dict(self._left), dict(self._stuck)
+        return other
 
     def begin(self, vertices: Iterable[Vertex]) -> List[Vertex]:
         """Take some vertices as live, and so those that need no others.
