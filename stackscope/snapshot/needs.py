@@ -238,6 +238,8 @@ class Needs:
     def _is_open(self, node: Node) -> bool:
         """Whether a future is among what a node waits for that anybody may give a result."""
         leaf = node.stack.leaf
+        if isinstance(node, ThreadNode) and node.stack.frames[-1].origin is not None:
+            leaf = None  # that is what a task awaits which does something for the thread
         todo: List[Tuple[object, object]] = [] if leaf is None else [(leaf, None)]
         ways: Dict[int, Tuple[object, object]] = {}
         while todo:

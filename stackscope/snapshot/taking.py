@@ -16,6 +16,7 @@ from stackscope.interpreter.running import this_thread
 from stackscope.model.snapshot import FailedTask, ItemNode, LoopNode, Snapshot, TaskNode
 from stackscope.model.stacks import Stack
 from stackscope.safe.interruptions import attempt
+from stackscope.snapshot.asking import Asking
 from stackscope.snapshot.circles import find_circles
 from stackscope.snapshot.holding import Holding
 from stackscope.snapshot.looking import Looking
@@ -91,9 +92,12 @@ def _take(
     items = _items(extraction, finders, survey, trees)
     others: List[Node] = [*found_threads, *[node for top in items for node in top.walk()]]
     trees.add_others(others)
+    asking = Asking(trees.nodes.values() if found_threads else ())
     for thread in found_threads:
         if interrupts or not thread.is_here:
             thread.waiting = attempt(None, describe_thread, thread.stack, trees.inside.objects)
+        if thread.waiting is None and not thread.is_here:
+            thread.waiting = attempt(None, asking.describe, thread)
         if thread.waiting is None and not thread.is_here:
             thread.calls = attempt("", _call_in, thread.stack)
     nodes = [*trees.nodes.values(), *others]

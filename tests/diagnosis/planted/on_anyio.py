@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 
 from tests.diagnosis.cases import ANYIO, CPYTHON, abandoned, deadlock, planted
@@ -163,4 +164,38 @@ async def a_time_limit_that_a_shield_keeps_out(group):
             await anyio.Event().wait()  # @waits_in_shield
 
     group.start_soon(lost, name="lost")
+    await settled()
+
+
+@planted(
+    deadlock(
+        "holder other", "@asked_waits", "@other_sets", certain=None, may_have=["asked", "pool"]
+    ),
+    on=ANYIO,
+    searched=True,
+)
+async def a_worker_asks_the_loop_for_what_another_task_would_do(group):
+    """On trio, the task that waits for the worker does it; on asyncio, a new one."""
+
+    async def asked():
+        if anyio.get_current_task().name != "holder":
+            asyncio.current_task().set_name("asked")
+        await event.wait()  # @asked_waits
+
+    def asks():
+        threading.current_thread().name = "pool"
+        anyio.from_thread.run(asked)
+
+    async def hold():
+        async with lock:
+            await anyio.to_thread.run_sync(asks)
+
+    async def other():
+        async with lock:  # @other_sets
+            event.set()
+
+    lock, event = anyio.Lock(), anyio.Event()
+    group.start_soon(hold, name="holder")
+    await settled()
+    group.start_soon(other, name="other")
     await settled()
