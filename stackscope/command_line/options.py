@@ -38,11 +38,16 @@ def seconds(text: str) -> float:
     """A time that has been typed.
 
     Raises:
-        ValueError: It is none.
+        argparse.ArgumentTypeError: It is none.
     """
-    number = float(text)
+    from argparse import ArgumentTypeError
+
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0
     if not 0 < number <= 1e6:
-        raise ValueError
+        raise ArgumentTypeError(f"not a number of seconds: {text!r}")
     return number
 
 
@@ -50,11 +55,13 @@ def number_of_process(text: str) -> int:
     """A PID that has been typed.
 
     Raises:
-        ValueError: It is none.
+        argparse.ArgumentTypeError: It is none.
     """
-    number = int(text)
+    from argparse import ArgumentTypeError
+
+    number = int(text) if text.isdecimal() else 0
     if not 0 < number < 1 << 31:
-        raise ValueError
+        raise ArgumentTypeError(f"not the number of a process: {text!r}")
     return number
 
 

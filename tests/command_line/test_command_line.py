@@ -76,7 +76,7 @@ def test_version():
         (["dumb"], "there is no command 'dumb': choose dump, why,"),
         (["dump"], "PID"),
         (["dump", "-1"], "PID"),
-        (["dump", "x"], "invalid"),
+        (["dump", "x"], "not the number of a process"),
         (["dump", "1", "--watch", "0"], "--watch"),
         (["run"], "the program to run is missing"),
         (["run", "--on-hang", "soon", "x.py"], "--on-hang"),

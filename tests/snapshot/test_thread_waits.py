@@ -69,6 +69,17 @@ class Locks:
         acquire(True, 60)
         self.held["Lock"].release()
 
+    def acquire_by_type(self):
+        lock = self.held["Lock"]
+        acquire = type(lock).acquire
+        acquire(lock)
+        lock.release()
+
+    def acquire_variable(self):
+        lock = self.held["RLock"]
+        lock.acquire()
+        lock.release()
+
     def enter_bare(self):
         with self.bare:
             pass
@@ -96,6 +107,8 @@ def found():
     locks.start("acquires", locks.acquire)
     locks.start("acquires for a time", locks.acquire, timeout=60)
     locks.start("acquires by a method", locks.acquire_positional)
+    locks.start("acquires by its type", locks.acquire_by_type)
+    locks.start("acquires in a variable", locks.acquire_variable)
     locks.start("enters bare", locks.enter_bare)
     locks.start("gets", locks.queue.get)
     locks.start("joins", locks.threads["holder"].join)
@@ -122,6 +135,8 @@ def found():
         ("acquires", "Lock.acquire()"),
         ("acquires for a time", "Lock.acquire()"),
         ("acquires by a method", "Lock.acquire()"),
+        ("acquires by its type", "Lock.acquire()"),
+        ("acquires in a variable", "RLock.acquire()"),
     ],
 )
 def test_a_lock_that_a_thread_has(found, name, call):
