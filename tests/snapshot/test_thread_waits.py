@@ -33,6 +33,7 @@ class Locks:
             "of a task": threading.Lock(),
         }
         self.bare = threading.Lock()
+        self.owned = threading.RLock()
         self.queue = queue.Queue()
         self.threads = {}
 
@@ -41,7 +42,9 @@ class Locks:
             for name in ("RLock", "Semaphore"):
                 stack.enter_context(self.held[name])
             with self.held["Lock"], self.held["Condition"]:
+                self.owned.acquire()
                 self.go_on.wait()
+                self.owned.release()
 
     def hold_in_a_task(self):
         async def main():
@@ -76,7 +79,7 @@ class Locks:
         lock.release()
 
     def acquire_variable(self):
-        lock = self.held["RLock"]
+        lock = self.owned
         lock.acquire()
         lock.release()
 
