@@ -55,10 +55,7 @@ def number_of_process(text: str) -> int:
     Raises:
         ArgumentTypeError: It is not a PID.
     """
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
+    number = int(text) if text.isdecimal() else 0
     if not 0 < number < 1 << 31:
         raise _not_what_it_takes(f"the number of a process is expected, not {text!r}")
     return number

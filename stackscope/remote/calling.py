@@ -204,6 +204,8 @@ def run_file(pid: int, path: str) -> None:
     except PermissionError:
         raise no_permission(pid) from None
     except (RuntimeError, OSError) as exc:
+        if not Process(pid).is_alive:
+            raise AttachError(f"Process {pid} has ended.") from None
         version = ".".join(map(str, sys.version_info[:2]))
         raise AttachError(
             f"Process {pid} can't be attached to. It must run Python {version}, as this one here "

@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 from html import escape
 
-from stackscope.model.diagnosis import Diagnosis
+from stackscope.model.diagnosis import Diagnosis, Finding
 from stackscope.model.snapshot import (
     ItemNode,
     LoopNode,
@@ -754,7 +754,8 @@ def html_of(
     max_bytes: int = MOST_BYTES,
 ) -> str:
     """See `Snapshot.to_html`."""
-    options = _options(show_contexts, show_hidden_frames, max_alike, fold, short_paths)
+    findings = shown.findings if isinstance(shown, Diagnosis) else ()
+    options = _options(show_contexts, show_hidden_frames, max_alike, fold, short_paths, findings)
     layout = Layout()
     layout.guides = HTML
     view = _HtmlView(show_contexts, show_hidden_frames)
@@ -777,7 +778,7 @@ def html_of(
     if writer.is_cut:
         tree += f'<div class="ss-line">{_what_is_missing(nodes, drawing, writer)}</div>'
     if full:
-        index = _index(writer, drawing.wanted, room - writer.size)
+        index = _index(writer, drawing, room - writer.size)
         return html_page(title, alerts, index, tree, _legend())
     return f'<div class="stackscope">{style}{alerts}{tree}</div>'
 
@@ -788,6 +789,7 @@ def _options(
     max_alike: Optional[int] = 5,
     fold: bool = True,
     short_paths: bool = True,
+    findings: Sequence[Finding] = (),
 ) -> Options:
     return Options(
         ascii_only=False,
@@ -799,6 +801,7 @@ def _options(
         fold=fold,
         short_paths=short_paths,
         width=120,
+        findings=findings,
     )
 
 
@@ -894,13 +897,13 @@ def _legend() -> str:
     return f"Context managers: {marks}"
 
 
-def _index(writer: _Writer, wanted: Wanted, room: float) -> str:
+def _index(writer: _Writer, drawing: _HtmlDrawing, room: float) -> str:
     """A table of all that can be found in a tree, as far as there is room for it."""
     if not writer.rows:
         return ""
     parts: List[str] = []
     for group in writer.rows:
-        row = _row(group, writer, wanted)
+        row = _row(group, writer, drawing)
         room -= len(row.encode())
         if room < 0:
             left = len(writer.rows) - len(parts)
@@ -918,7 +921,7 @@ def _index(writer: _Writer, wanted: Wanted, room: float) -> str:
     )
 
 
-def _row(group: Sequence[Node], writer: _Writer, wanted: Wanted) -> str:
+def _row(group: Sequence[Node], writer: _Writer, drawing: _HtmlDrawing) -> str:
     node = group[0]
     kind = kind_of(node) + "s" * (len(group) > 1)
     numbers = [one.number for one in group if one.number]
@@ -932,9 +935,9 @@ def _row(group: Sequence[Node], writer: _Writer, wanted: Wanted) -> str:
     waits = [one.waiting for one in group if one.waiting is not None]
     pieces = [f"{state.state}: ", *wait_pieces(waits)] if waits else [str(state)]
     cells: List[Line] = [
-        [("number", Link(cut(title, LONGEST_NAME), object_of(node)))],
+        [*drawing.mark(group), ("number", Link(cut(title, LONGEST_NAME), object_of(node)))],
         [("taskname", name)],
-        [*[("text", piece) for piece in pieces], *wanted.held(group)],
+        [*[("text", piece) for piece in pieces], *drawing.wanted.held(group)],
         [("place", cut(place_text(innermost_user_frame(node.stack)), LONGEST_NAME))],
     ]
     return f"<tr>{''.join([f'<td>{writer.html(cell)}</td>' for cell in cells])}</tr>"

@@ -149,6 +149,10 @@ def cut_line(line: List[Tuple[str, str]], width: int, ellipsis: str) -> List[Tup
     return [*short, ("note", ellipsis)]
 
 
+LONGEST_WORD = 40
+"""The most characters of a name with spaces in it that no line ends in."""
+
+
 def wrapped(line: List[Tuple[str, str]], width: int) -> Iterator[List[Tuple[str, str]]]:
     """A line of spans as several, none wider than ``width`` columns if its words allow that.
 
@@ -165,7 +169,8 @@ def wrapped(line: List[Tuple[str, str]], width: int) -> Iterator[List[Tuple[str,
     for word in _words(line):
         text = "".join([part for _, part in word])
         if not is_blank and text.strip() and used + width_of(text.rstrip()) > width:
-            yield current
+            kind, last = current[-1]
+            yield [*current[:-1], (kind, last.rstrip())]
             current, used = [*margin], len(margin[0][1])
         current += word
         used += width_of(text)
@@ -174,10 +179,14 @@ def wrapped(line: List[Tuple[str, str]], width: int) -> Iterator[List[Tuple[str,
 
 
 def _words(line: List[Tuple[str, str]]) -> Iterator[List[Tuple[str, str]]]:
-    """The words of a line, each with the spaces behind it. Several spans may make one word."""
+    """The words of a line, each with the spaces behind it. Several spans may make one word.
+
+    What somebody is called, such as ``task 3 (a name)``, is one, unless it is long.
+    """
     word: List[Tuple[str, str]] = []
     for kind, text in line:
-        for part in re.findall(r"\S+\s*|\s+", text):
+        is_name = kind == "root" and len(text) <= LONGEST_WORD
+        for part in [text] if is_name else re.findall(r"\S+\s*|\s+", text):
             word.append((kind, part))
             if part[-1:].isspace():
                 yield word

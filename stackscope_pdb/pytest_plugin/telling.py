@@ -63,7 +63,8 @@ class Teller:
         options = self._options()
         diagnosis = self._diagnose(snapshot)
         first = diagnosis.format(**options) if diagnosis.findings else []
-        return [*first, *["\n"][: len(first)], *snapshot.format(**options)]
+        everything = snapshot.format(findings=diagnosis.findings, **options)
+        return [*first, *["\n"][: len(first)], *everything]
 
     def changes(self, earlier: Snapshot, later: Snapshot) -> List[str]:
         """What is different in a later snapshot."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 from stackscope.interpreter.facts import has_gil
+from stackscope.interpreter.frames.blocking import tells_locks
 from tests.pytest_plugin.conftest import ALONE, KINDS, TELLS_WHEN_TOLD, kinds, module_of_kinds, run
 
 pytest_plugins = ["pytester"]
@@ -50,6 +52,21 @@ def test_quick():
     pass
 """
 
+STUCK = """
+def test_stuck(was_told):
+    import threading
+
+    def twice():
+        with lock:
+            with lock:
+                pass
+
+    lock = threading.Lock()
+    threading.Thread(target=twice, name="twice", daemon=True).start()
+    while not was_told():
+        time.sleep(0.05)
+"""
+
 COUNTS = """
 import threading
 threads_before = threading.enumerate()
@@ -83,7 +100,7 @@ def told(out, name, seconds):
 def test_tests_that_hang_are_shown_and_go_on(pytester):
     pytester.makeconftest(TELLS_WHEN_TOLD)
     pytester.makepyfile(
-        test_module=LEASE + module_of_kinds(HANGS, kinds(), "was_told") + SLOW_FIXTURES
+        test_module=LEASE + module_of_kinds(HANGS, kinds(), "was_told") + SLOW_FIXTURES + STUCK
     )
     result = run(pytester, "--stackscope-timeout", "0.1")
     out = result.stdout.str()
@@ -101,11 +118,14 @@ def test_tests_that_hang_are_shown_and_go_on(pytester):
         assert "captured words" not in shown
     for name in ("fixture", "teardown"):
         assert MAIN_STACK[name] in told(out, f"test_module.py::test_{name}", "0.1")
-    assert out.count("+++ stackscope: ") == len(kinds()) + 2  # the quick one is not told of
+    shown = told(out, "test_module.py::test_stuck", "0.1")
+    assert ("Deadlock: thread " in shown) == tells_locks()
+    assert bool(re.search(r"^. ! thread \d+ twice", shown, re.MULTILINE)) == tells_locks()
+    assert out.count("+++ stackscope: ") == len(kinds()) + 3  # the quick one is not told of
     # nothing else has changed: the tests end as they would have, and their output is there
     assert out.count("Captured stdout call") == len(kinds())
     assert out.count("\ncaptured words\n") == len(kinds())
-    result.assert_outcomes(failed=len(kinds()), passed=3)
+    result.assert_outcomes(failed=len(kinds()), passed=4)
 
 
 def test_without_the_extras_and_with_output_that_takes_no_signs(pytester, monkeypatch):

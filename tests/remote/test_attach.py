@@ -17,7 +17,7 @@ from stackscope import Snapshot
 from stackscope.remote import attach as attaching
 from stackscope.remote import gdb
 from stackscope.remote.attach import attach
-from stackscope.remote.calling import AttachError, TimeIsUp
+from stackscope.remote.calling import AttachError, TimeIsUp, run_file
 from stackscope.remote.processes import Process
 from tests.helpers.repository import ROOT
 from tests.helpers.rows import ALL_ROWS
@@ -211,6 +211,16 @@ def test_it_ends_meanwhile(program):
     connection.close()
     with pytest.raises(AttachError, match=f"There is no process {process.pid}"):
         attach(process.pid)
+
+
+@pytest.mark.skipif(not HAS_REMOTE_EXEC, reason="there is no sys.remote_exec")
+def test_it_ends_before_it_is_attached_to(program):
+    process = program("idle")
+    process.kill()
+    while Process(process.pid).is_alive:  # it stays there until it is waited for
+        time.sleep(0.01)
+    with pytest.raises(AttachError, match=rf"Process {process.pid} has ended\."):
+        run_file(process.pid, os.devnull)
 
 
 def test_it_ends_while_it_is_asked(program):

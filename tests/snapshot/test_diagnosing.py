@@ -263,6 +263,7 @@ def test_html():
     assert page.startswith("<!DOCTYPE html>")
     assert "Deadlock: " in page
     assert "1 finding" in page
+    assert page.count('class="ss-alert">! </span>') == 4  # two in the index, two in the tree
 
 
 def test_dot_and_mermaid():

@@ -33,6 +33,7 @@ class Locks:
             "of a task": threading.Lock(),
         }
         self.bare = threading.Lock()
+        self.owned = threading.RLock()
         self.queue = queue.Queue()
         self.threads = {}
 
@@ -41,7 +42,9 @@ class Locks:
             for name in ("RLock", "Semaphore"):
                 stack.enter_context(self.held[name])
             with self.held["Lock"], self.held["Condition"]:
+                self.owned.acquire()
                 self.go_on.wait()
+                self.owned.release()
 
     def hold_in_a_task(self):
         async def main():
@@ -68,6 +71,17 @@ class Locks:
         acquire = self.held["Lock"].acquire
         acquire(True, 60)
         self.held["Lock"].release()
+
+    def acquire_by_type(self):
+        lock = self.held["Lock"]
+        acquire = type(lock).acquire
+        acquire(lock)
+        lock.release()
+
+    def acquire_variable(self):
+        lock = self.owned
+        lock.acquire()
+        lock.release()
 
     def enter_bare(self):
         with self.bare:
@@ -96,6 +110,8 @@ def found():
     locks.start("acquires", locks.acquire)
     locks.start("acquires for a time", locks.acquire, timeout=60)
     locks.start("acquires by a method", locks.acquire_positional)
+    locks.start("acquires by its type", locks.acquire_by_type)
+    locks.start("acquires in a variable", locks.acquire_variable)
     locks.start("enters bare", locks.enter_bare)
     locks.start("gets", locks.queue.get)
     locks.start("joins", locks.threads["holder"].join)
@@ -122,6 +138,8 @@ def found():
         ("acquires", "Lock.acquire()"),
         ("acquires for a time", "Lock.acquire()"),
         ("acquires by a method", "Lock.acquire()"),
+        ("acquires by its type", "Lock.acquire()"),
+        ("acquires in a variable", "RLock.acquire()"),
     ],
 )
 def test_a_lock_that_a_thread_has(found, name, call):

@@ -145,20 +145,23 @@ def _waits(name: str, receiver: object) -> bool:
 def _receiver(frame: FrameType, moment: Moment, site: Site, known: Mapping[int, object]) -> object:
     """What a method that acquires something is called of; ``None`` for other calls."""
     first = len(analyze_whole(frame.f_code).names)
-    types = _types()
-    for slot in range(first + site.intact, first + site.depth):
+    types, end = _types(), first + site.depth
+    for slot in range(first + site.intact, end):
         _, method = moment.peek(slot, types)
         if is_instance(method, (BuiltinMethodType,)):
             receiver = method.__self__  # type: ignore[attr-defined]
             return receiver if _waits(method.__name__, receiver) else None  # type: ignore[attr-defined]
         if type(method) is MethodDescriptorType:
-            if slot + 1 == first + site.depth:
+            place = slot + 1
+            if place + 1 < end and not moment.addresses(place + 1)[place]:
+                place += 1  # from 3.13 on a NULL is between a function and its arguments
+            if place >= end:
                 return None
-            _, receiver = moment.peek(slot + 1, types)
+            _, receiver = moment.peek(place, types)
             if not _waits(method.__name__, receiver):
                 return None
             if receiver is None and any(method.__objclass__ is cls for cls in (LOCK, RLOCK)):
-                address = moment.addresses(slot + 2)[slot + 1]
+                address = moment.addresses(place + 1)[place]
                 lock = known.get(address)
                 return _named_in(frame, address) if lock is None else lock
             return receiver
@@ -175,7 +178,7 @@ def _named_in(frame: FrameType, address: int) -> object:
     for value in [*local_values(frame).values(), *named]:
         attributes = instance_attributes(value)
         for one in (value, *[attributes.get(name) for name in names]):
-            if id(one) == address and type(one) is LOCK:
+            if id(one) == address and is_of_threads(one):
                 return one
     return UNKNOWN
 
