@@ -34,10 +34,20 @@ else:
     class new:  # noqa: N801
         """The default of a field: what ``factory`` gives, a new one for each record."""
 
-        __slots__ = ("factory",)
+        __slots__ = ("factory", "name")
 
         def __init__(self, factory):
             self.factory = factory
+
+        def __set_name__(self, owner, name):
+            self.name = name
+
+        def __get__(self, instance, owner=None):
+            # Only in a sparse record: others have all their fields from the start.
+            if instance is None:
+                return self
+            vars(instance)[self.name] = value = self.factory()
+            return value
 
     class late:  # noqa: N801
         """The default of a field: ``None``, or what `make_late` has said, once it is asked for."""
@@ -77,18 +87,22 @@ else:
 
             cls = self.owner
             cls.__init__  # noqa: B018  (written now, while the defaults are there to be read)
-            for name, value in list(vars(cls).items()):
-                if type(value) is new:
-                    setattr(cls, name, dataclasses.field(default_factory=value.factory))
+            made = {name: value for name, value in vars(cls).items() if type(value) is new}
+            for name, value in made.items():
+                setattr(cls, name, dataclasses.field(default_factory=value.factory))
             # Replaces this very attribute. What `record` has made (`__init__`, `__eq__` …) is kept.
             dataclasses.dataclass(cls)
+            if "_is_sparse" in vars(cls):
+                for name, value in made.items():
+                    setattr(cls, name, value)
             return vars(cls)["__dataclass_fields__"]
 
     def record(cls):
         """Make a dataclass of ``cls``.
 
         The fields are its annotations. A class attribute ``_stored_as`` may say of some of them
-        which expression is stored, in place of the argument itself.
+        which expression is stored, in place of the argument itself. With ``_is_sparse``, a record
+        stores nothing of what is as by default, and makes `new` values when they are asked for.
         """
         cls.__match_args__ = tuple(cls.__annotations__)
         cls.__init__ = _InitOnDemand(cls)
@@ -106,7 +120,17 @@ else:
         cls.__repr__ = brief
         return cls
 
+    def _write_sparse_init(cls):
+        defaults = {f"no_{name}": vars(cls)[name] for name in cls.__match_args__}
+        lines = [
+            f"    if {name} is not no_{name}:\n        self.{name} = {name}\n"
+            for name in cls.__match_args__
+        ]
+        return _compiled_init(cls, "".join(lines), tuple(defaults.values()), defaults)
+
     def _write_init(cls):
+        if "_is_sparse" in vars(cls):
+            return _write_sparse_init(cls)
         names = cls.__match_args__
         namespace = vars(cls)
         stored_as = namespace.get("_stored_as", {})
@@ -124,11 +148,14 @@ else:
                     factories[f"new_{name}"] = default
                     value = f"new_{name}.factory() if {name} is new_{name} else {name}"
             body.append(f"    self.{name} = {value}\n")
-        source = f"def __init__(self, {', '.join(names)}):\n{''.join(body)}"
-        space = {"__name__": cls.__module__, **factories}
+        return _compiled_init(cls, "".join(body), tuple(defaults), factories)
+
+    def _compiled_init(cls, body, defaults, names):
+        source = f"def __init__(self, {', '.join(cls.__match_args__)}):\n{body}"
+        space = {"__name__": cls.__module__, **names}
         exec(source, space)  # noqa: S102
         init = space["__init__"]
-        init.__defaults__ = tuple(defaults)
+        init.__defaults__ = defaults
         init.__qualname__ = f"{cls.__qualname__}.__init__"
         init.__annotations__ = {**cls.__annotations__, "return": None}
         return init
