@@ -11,7 +11,17 @@ from __future__ import annotations
 
 from stackscope.safe.objects import mro_of, namespace_of
 
-__all__ = ["brief_record", "changed", "late", "make_late", "new", "record", "record_repr", "taken"]
+__all__ = [
+    "brief_record",
+    "changed",
+    "copy_late",
+    "late",
+    "make_late",
+    "new",
+    "record",
+    "record_repr",
+    "taken",
+]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -186,6 +196,15 @@ def make_late(record: object, name: str, make: Callable[[], Any]) -> None:
     """
     vars(record).pop(name, None)
     vars(record)[_LATE + name] = make
+
+
+def copy_late(source: object, target: object, name: str) -> None:
+    """Give a record the value of a `late` field of another one, made only when it is asked for."""
+    make = vars(source).get(_LATE + name)
+    if make is None:
+        setattr(target, name, getattr(source, name))
+    else:
+        make_late(target, name, make)
 
 
 def taken(record: object, name: str) -> Callable[[], Any]:
