@@ -118,7 +118,7 @@ def _contexts(
         start, end = plan.named
         named = list(map(id, held[start - shift : end - shift]))
     contexts = []
-    for slot, self_slot, exit_name, has_target, is_async, varname, start_line in plan.places:
+    for slot, self_slot, exit_name, has_target, is_async, varname, line, find_line in plan.places:
         item = held[slot - shift]
         if self_slot:
             manager = held[self_slot - shift]
@@ -137,7 +137,10 @@ def _contexts(
         context.obj = manager
         context.is_async = is_async
         context.varname = varname
-        context.start_line = start_line
+        if find_line is None:
+            context.start_line = line
+        else:
+            context._late_start_line = find_line  # type: ignore[attr-defined]  # `make_late`
         contexts.append(context)
     return contexts
 

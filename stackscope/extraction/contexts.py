@@ -26,6 +26,7 @@ from stackscope.interpreter.frames.methods import (
 from stackscope.interpreter.frames.variables import first_argument, local_value, name_of_local
 from stackscope.interpreter.running import find_running
 from stackscope.interpreter.same_code import same_code
+from stackscope.model.records import make_late
 from stackscope.model.stacks import Context
 from stackscope.safe.objects import MISSING, class_attribute
 
@@ -126,7 +127,11 @@ def contexts_at_rest(
         context.obj = manager
         context.is_async = block.is_async
         context.varname = varname
-        context.start_line = block.start_line
+        if block.keywords is None:
+            context.start_line = block.line
+        else:
+            # `make_late`, but faster
+            context._late_start_line = block.find_start_line  # type: ignore[attr-defined]
         contexts.append(context)
     return contexts
 
@@ -198,7 +203,17 @@ def _running_callee(
 
 
 def _context(block: Block, manager: object, is_exiting: bool) -> Context:
-    return Context(manager, block.is_async, is_exiting, block.varname, block.start_line)
+    context = Context(manager, block.is_async, is_exiting, block.varname)
+    note_start_line(context, block)
+    return context
+
+
+def note_start_line(context: Context, block: Block) -> None:
+    """Say where the statement of a context begins. If the source tells that, it is read later."""
+    if block.keywords is None:
+        context.start_line = block.line
+    else:
+        make_late(context, "start_line", block.find_start_line)
 
 
 def _managers(moment: Moment, site: Site, stack: int) -> List[Tuple[bool, object]]:

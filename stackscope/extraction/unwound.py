@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from types import BuiltinFunctionType, FrameType, FunctionType, ModuleType
 
+from stackscope.extraction.contexts import note_start_line
 from stackscope.interpreter.bytecode import analyze
 from stackscope.interpreter.frames import local_value
 from stackscope.model.stacks import Context
@@ -46,7 +47,8 @@ def contexts_open_at(frame: FrameType, lasti: int, left: bool) -> List[Context]:
 
 def _past(frame: FrameType, block: Block, keeper: Optional[Keeper], is_exiting: bool) -> Context:
     varname, manager = (block.varname, None) if keeper is None else _manager(frame, block, keeper)
-    context = Context(manager, block.is_async, is_exiting, varname, block.start_line)
+    context = Context(manager, block.is_async, is_exiting, varname)
+    note_start_line(context, block)
     context.is_past = True
     return context
 

@@ -11,7 +11,17 @@ from __future__ import annotations
 
 from stackscope.safe.objects import mro_of, namespace_of
 
-__all__ = ["brief_record", "changed", "late", "make_late", "new", "record", "record_repr", "taken"]
+__all__ = [
+    "brief_record",
+    "changed",
+    "copy_late",
+    "late",
+    "make_late",
+    "new",
+    "record",
+    "record_repr",
+    "taken",
+]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +44,7 @@ else:
     class new:  # noqa: N801
         """The default of a field: what ``factory`` gives, a new one for each record."""
 
-        __slots__ = ("factory",)
+        __slots__ = ("factory", "name")
 
         def __init__(self, factory):
             self.factory = factory
@@ -42,6 +52,16 @@ else:
         def __repr__(self):  # in signatures, as `help` and the reference show them
             factory = self.factory
             return repr(factory()) if isinstance(factory, type) else f"{factory.__name__}()"
+
+        def __set_name__(self, owner, name):
+            self.name = name
+
+        def __get__(self, instance, owner=None):
+            # Only in a sparse record: others have all their fields from the start.
+            if instance is None:
+                return self
+            vars(instance)[self.name] = value = self.factory()
+            return value
 
     class late:  # noqa: N801
         """The default of a field: ``None``, or what `make_late` has said, once it is asked for."""
@@ -81,18 +101,22 @@ else:
 
             cls = self.owner
             cls.__init__  # noqa: B018  (written now, while the defaults are there to be read)
-            for name, value in list(vars(cls).items()):
-                if type(value) is new:
-                    setattr(cls, name, dataclasses.field(default_factory=value.factory))
+            made = {name: value for name, value in vars(cls).items() if type(value) is new}
+            for name, value in made.items():
+                setattr(cls, name, dataclasses.field(default_factory=value.factory))
             # Replaces this very attribute. What `record` has made (`__init__`, `__eq__` …) is kept.
             dataclasses.dataclass(cls)
+            if "_is_sparse" in vars(cls):
+                for name, value in made.items():
+                    setattr(cls, name, value)
             return vars(cls)["__dataclass_fields__"]
 
     def record(cls):
         """Make a dataclass of ``cls``.
 
         The fields are its annotations. A class attribute ``_stored_as`` may say of some of them
-        which expression is stored, in place of the argument itself.
+        which expression is stored, in place of the argument itself. With ``_is_sparse``, a record
+        stores nothing of what is as by default, and makes `new` values when they are asked for.
         """
         cls.__match_args__ = tuple(cls.__annotations__)
         cls.__init__ = _InitOnDemand(cls)
@@ -110,7 +134,17 @@ else:
         cls.__repr__ = brief
         return cls
 
+    def _write_sparse_init(cls):
+        defaults = {f"no_{name}": vars(cls)[name] for name in cls.__match_args__}
+        lines = [
+            f"    if {name} is not no_{name}:\n        self.{name} = {name}\n"
+            for name in cls.__match_args__
+        ]
+        return _compiled_init(cls, "".join(lines), tuple(defaults.values()), defaults)
+
     def _write_init(cls):
+        if "_is_sparse" in vars(cls):
+            return _write_sparse_init(cls)
         names = cls.__match_args__
         namespace = vars(cls)
         stored_as = namespace.get("_stored_as", {})
@@ -128,11 +162,14 @@ else:
                     factories[f"new_{name}"] = default
                     value = f"new_{name}.factory() if {name} is new_{name} else {name}"
             body.append(f"    self.{name} = {value}\n")
-        source = f"def __init__(self, {', '.join(names)}):\n{''.join(body)}"
-        space = {"__name__": cls.__module__, **factories}
+        return _compiled_init(cls, "".join(body), tuple(defaults), factories)
+
+    def _compiled_init(cls, body, defaults, names):
+        source = f"def __init__(self, {', '.join(cls.__match_args__)}):\n{body}"
+        space = {"__name__": cls.__module__, **names}
         exec(source, space)  # noqa: S102
         init = space["__init__"]
-        init.__defaults__ = tuple(defaults)
+        init.__defaults__ = defaults
         init.__qualname__ = f"{cls.__qualname__}.__init__"
         init.__annotations__ = {**cls.__annotations__, "return": None}
         return init
@@ -163,6 +200,15 @@ def make_late(record: object, name: str, make: Callable[[], Any]) -> None:
     """
     vars(record).pop(name, None)
     vars(record)[_LATE + name] = make
+
+
+def copy_late(source: object, target: object, name: str) -> None:
+    """Give a record the value of a `late` field of another one, made only when it is asked for."""
+    make = vars(source).get(_LATE + name)
+    if make is None:
+        setattr(target, name, getattr(source, name))
+    else:
+        make_late(target, name, make)
 
 
 def taken(record: object, name: str) -> Callable[[], Any]:

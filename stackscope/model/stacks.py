@@ -373,7 +373,7 @@ class Context:
     is_async: bool
     is_exiting: bool = False
     varname: Optional[str] = None
-    start_line: Optional[int] = None
+    start_line: Optional[int] = late()
     description: Optional[str] = late()
     inner_stack: Optional[Stack] = None
     children: Children = ()

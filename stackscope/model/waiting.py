@@ -78,6 +78,7 @@ class Waiting:
             entered what this one is about to enter.
     """
 
+    _is_sparse = True  # there are as many as tasks, and most fields are as by default
     call: str = ""
     obj: object = None
     tasks: List[object] = new(list)
@@ -137,15 +138,20 @@ class Waiting:
 
     def clear(self) -> None:
         """For hooks: forget the details of the calls below, but not what is waited for."""
-        self.seconds_left = self.deadline = self.place = self.count = None
-        self.other_end = self.resource = self.thread = self.thread_number = self.inner = None
-        self.is_wrapper = self.is_time_limit = False
-        self.function = self.pool = self.ahead = self.loop_thread = self.awaiting = None
-        self.amounts, self.notes, self.parts, self.workers = [], [], [], []
-        self.processes = []
+        fields = vars(self)
+        for name in _OF_CALLS:
+            fields.pop(name, None)
 
     def wrap(self) -> None:
         """For hooks: make what the calls below have told the ``inner`` wait of what comes now."""
         inner = Waiting(**vars(self))
         self.clear()
         self.call, self.inner = "", inner
+
+
+_OF_CALLS = (
+    *("ahead", "amounts", "awaiting", "count", "deadline", "function", "inner", "is_time_limit"),
+    *("is_wrapper", "loop_thread", "notes", "other_end", "parts", "place", "pool", "processes"),
+    *("resource", "seconds_left", "thread", "thread_number", "workers"),
+)
+"""What `Waiting.clear` forgets."""

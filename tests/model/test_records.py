@@ -49,6 +49,38 @@ def test_what_is_asked_for_first_makes_no_difference(before):
     assert int(process.stdout) > 10
 
 
+# ------------------------------------------------------------------- sparse records
+
+
+def test_a_sparse_record_stores_only_what_is_not_as_by_default():
+    waiting = stackscope.Waiting("call()", needs_all=True, place=2)
+    assert vars(waiting) == {"call": "call()", "place": 2}
+    assert (waiting.needs_all, waiting.count, waiting.clock) == (True, None, "loop")
+    waiting.notes.append("cancelled")
+    assert waiting.notes == ["cancelled"]
+    assert waiting == stackscope.Waiting("call()", place=2, notes=["cancelled"])
+    assert waiting != stackscope.Waiting("call()", place=2)
+
+
+def test_what_it_does_not_store_can_be_replaced_and_listed():
+    waiting = dataclasses.replace(stackscope.Waiting("call()", place=2), place=3)
+    assert dataclasses.asdict(waiting) == {
+        **dataclasses.asdict(stackscope.Waiting("call()")),
+        "place": 3,
+    }
+    assert stackscope.Waiting().notes is not stackscope.Waiting().notes
+
+
+def test_what_is_known_of_the_calls_below_can_be_forgotten():
+    waiting = stackscope.Waiting("call()", "an object", [1], seconds_left=2.0, notes=["a note"])
+    waiting.clear()
+    assert waiting == stackscope.Waiting("call()", "an object", [1])
+    waiting.notes, waiting.is_wrapper = ["another"], True
+    waiting.wrap()
+    inner = stackscope.Waiting("call()", "an object", [1], notes=["another"], is_wrapper=True)
+    assert waiting == stackscope.Waiting("", "an object", [1], inner=inner)
+
+
 # --------------------------------------------------------- values that are made late
 
 

@@ -192,7 +192,9 @@ def describe_gathering(future: object, children: List[object]) -> Waiting:
 
 def become(waiting: Waiting, other: Waiting) -> None:
     """Make a wait what another one is."""
-    vars(waiting).update(vars(other))
+    fields = vars(waiting)
+    fields.clear()
+    fields.update(vars(other))
 
 
 def is_told(waiting: Waiting) -> bool:

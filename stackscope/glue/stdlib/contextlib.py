@@ -24,7 +24,7 @@ from types import (
 from stackscope.extraction.extraction import child_stack, current_extraction
 from stackscope.extraction.hooks import elaborate_context, unwrap_context, unwrap_context_generator
 from stackscope.interpreter.same_code import same_code
-from stackscope.model.records import make_late, taken
+from stackscope.model.records import copy_late, make_late, taken
 from stackscope.model.stacks import Context
 from stackscope.safe.objects import class_attribute, instance_attributes
 from stackscope.safe.text import argument_texts, name_of, safe_repr
@@ -116,7 +116,8 @@ def elaborate_exit_stack(stack: Any, context: Context) -> None:
     calls: Dict[int, Call] = {}
     for is_sync, callback in list(entries):
         call = _call_that_added(callback, is_sync)
-        child = Context(call[1], not is_sync, False, f"{name}[{len(children)}]", context.start_line)
+        child = Context(call[1], not is_sync, False, f"{name}[{len(children)}]")
+        copy_late(context, child, "start_line")
         calls[id(child)] = call
         children.append(child)
     context.children = children

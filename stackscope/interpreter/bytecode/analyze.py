@@ -10,7 +10,7 @@ from typing import Any, Dict, Optional, Tuple
 from stackscope.interpreter.bytecode.blocks import NO_BLOCKS, CodeAnalysis
 from stackscope.interpreter.bytecode.flow import Flow, Generation
 from stackscope.interpreter.bytecode.instructions import Decoder
-from stackscope.interpreter.bytecode.lines import correct_start_lines, lines_at
+from stackscope.interpreter.bytecode.lines import KeywordLines, lines_at
 from stackscope.interpreter.bytecode.sites import Sites
 from stackscope.interpreter.bytecode.targets import describe
 from stackscope.interpreter.facts import (
@@ -19,6 +19,7 @@ from stackscope.interpreter.facts import (
     FINALLY_IS_SUBROUTINE,
     HAS_EXCEPTION_TABLE,
     IS_PYPY,
+    ITEMS_HIDE_KEYWORD,
     LOADS_SPECIAL,
     slot_names,
 )
@@ -108,11 +109,14 @@ def _run(code: CodeType, namespace: Optional[Dict[str, Any]]) -> CodeAnalysis:
     flow.run()
     blocks = sorted(flow.blocks.values(), key=lambda block: block.opener)
     for block, line in zip(blocks, lines_at(code, [block.opener for block in blocks])):
-        block.start_line = line
+        block.line = line
         if 0 <= block.body < decoder.units.size:
             target = describe(decoder.instructions(block.body))
             block.varname, block.has_target = target
-    correct_start_lines(code, blocks, namespace)
+    if ITEMS_HIDE_KEYWORD and blocks:
+        keywords = KeywordLines(code, [block.line for block in blocks], namespace)
+        for block in blocks:
+            block.keywords = keywords
     names = slot_names(code)
     has_cells = code.co_cellvars or code.co_freevars
     is_plain = bool(code.co_flags & CO_OPTIMIZED) and not has_cells

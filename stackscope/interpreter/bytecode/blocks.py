@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from stackscope.interpreter.facts import NULLS_ABOVE_AWAITED
+
+if TYPE_CHECKING:
+    from stackscope.interpreter.bytecode.lines import KeywordLines
 
 
 class Block:
@@ -13,7 +16,8 @@ class Block:
     Attributes:
         opener: offset of the instruction that fetches the exit method.
         is_async: whether it belongs to an ``async with``.
-        start_line: line of the ``with`` keyword, or `None` if the code has no lines.
+        line: line of the item; `None` if the code has no lines.
+        keywords: what finds the ``with`` keyword of the item, where that may stand on another line.
         varname: the ``as`` target in normal form, `None` if there is none (see
             `has_target`) or if it can't be written back.
         has_target: whether there is an ``as`` clause.
@@ -26,7 +30,8 @@ class Block:
         "opener",
         "is_async",
         "exit_name",
-        "start_line",
+        "line",
+        "keywords",
         "varname",
         "has_target",
         "handler",
@@ -38,7 +43,8 @@ class Block:
         self.opener: int = opener
         self.is_async: bool = is_async
         self.exit_name = "__aexit__" if is_async else "__exit__"
-        self.start_line: Optional[int] = None
+        self.line: Optional[int] = None
+        self.keywords: Optional[KeywordLines] = None
         self.varname: Optional[str] = None
         self.has_target: bool = False
         self.handler: int = -1
@@ -46,9 +52,20 @@ class Block:
         # Offset of the first instruction after the enter method has returned.
         self.body: int = -1
 
+    @property
+    def start_line(self) -> Optional[int]:
+        """The line of the ``with`` keyword. The source is read for it, where need be."""
+        return self.find_start_line()
+
+    def find_start_line(self) -> Optional[int]:
+        """The same."""
+        if self.line is None or self.keywords is None:
+            return self.line
+        return self.keywords.of_item(self.line)
+
     def __repr__(self) -> str:
         kind = "async with" if self.is_async else "with"
-        return f"<{kind} block at {self.opener}, line {self.start_line}, as {self.varname}>"
+        return f"<{kind} block at {self.opener}, line {self.line}, as {self.varname}>"
 
 
 class Live(NamedTuple):
@@ -137,7 +154,8 @@ class Place(NamedTuple):
         has_target: as for the block.
         is_async: as for the block.
         varname: as for the block.
-        start_line: as for the block.
+        line: as for the block.
+        find_start_line: that of the block, if its line isn't that of its keyword; else `None`.
     """
 
     slot: int
@@ -146,7 +164,8 @@ class Place(NamedTuple):
     has_target: bool
     is_async: bool
     varname: Optional[str]
-    start_line: Optional[int]
+    line: Optional[int]
+    find_start_line: Optional[Callable[[], Optional[int]]]
 
 
 class Plan:
@@ -234,7 +253,8 @@ class CodeAnalysis:
                     block.has_target,
                     block.is_async,
                     block.varname,
-                    block.start_line,
+                    block.line,
+                    None if block.keywords is None else block.find_start_line,
                 )
             )
         named = (-slots, above - depth) if site.nameless else None

@@ -13,10 +13,9 @@ import re
 import sys
 from bisect import bisect_left, bisect_right
 from types import CodeType
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence, Set
 
-from stackscope.interpreter.bytecode.blocks import Block
-from stackscope.interpreter.facts import HAS_LINE_RANGES, ITEMS_HIDE_KEYWORD
+from stackscope.interpreter.facts import HAS_LINE_RANGES
 from stackscope.safe.files import lines_of_file
 from stackscope.safe.interruptions import interrupts
 
@@ -40,46 +39,75 @@ def lines_at(code: CodeType, offsets: Sequence[int]) -> List[Optional[int]]:
     return [starts[bisect_right(known, offset) - 1][1] for offset in offsets]
 
 
-def correct_start_lines(
-    code: CodeType,
-    blocks: List[Block],
-    namespace: Optional[Dict[str, Any]] = None,
-) -> None:
-    """Move the `start_line` of blocks from their item to their keyword.
+class KeywordLines:
+    """Finds the lines of the ``with`` keywords of a code object. Has no reference to that.
+
+    The source is read when the first one is asked for: that is when something is drawn.
 
     Args:
-        code: the code that the blocks belong to.
-        blocks: its blocks.
-        namespace: the globals of its module.
+        code: The code.
+        items: The lines of its items.
+        namespace: The globals of its module.
     """
-    if not ITEMS_HIDE_KEYWORD or not blocks:
-        return
-    try:
+
+    __slots__ = ("_filename", "_first", "_found", "_items", "_last", "_zipped")
+
+    def __init__(
+        self,
+        code: CodeType,
+        items: Sequence[Optional[int]],
+        namespace: Optional[Dict[str, Any]] = None,
+    ) -> None:
+        self._filename: str = code.co_filename
+        self._first: int = max(code.co_firstlineno, 1)
+        self._items: Set[int] = {line for line in items if line is not None}
+        self._last: int = max(self._items, default=0)
+        self._zipped: Optional[Dict[str, Any]] = None
+        if namespace is not None and _is_zipped(namespace):
+            names = ("__name__", "__spec__", "__loader__")  # what linecache asks for
+            self._zipped = {name: dict.get(namespace, name) for name in names}
+        self._found: Optional[Dict[int, int]] = None
+
+    def of_item(self, line: int) -> int:
+        """The line of the keyword of the item on a line; that line, without source."""
+        if self._found is None:
+            try:
+                found = self._find(self._read())
+            except Exception as exc:
+                # The interpreter is shutting down, or a loader's get_source() has raised. What may
+                # go well at another time is not remembered.
+                if interrupts(exc):
+                    raise
+                if issubclass(type(exc), (RecursionError, MemoryError)):
+                    return line
+                found = {}
+            self._found = found
+        return self._found.get(line, line)
+
+    def _read(self) -> Sequence[object]:
         import linecache
 
-        lines = lines_of_file(code.co_filename)
+        lines = lines_of_file(self._filename)
         if lines is None:
-            lines = linecache.getlines(code.co_filename)
-        if not lines and namespace is not None and _is_zipped(namespace):
-            lines = linecache.getlines(code.co_filename, namespace)
-    except Exception as exc:
-        # The interpreter is shutting down, or a loader's get_source() has raised. What may go well
-        # at another time is not remembered.
-        if issubclass(type(exc), (RecursionError, MemoryError)) or interrupts(exc):
-            raise
-        return
-    keywords: Optional[List[int]] = None
-    for block in blocks:
-        line = block.start_line
-        if line is None or not 0 < line <= len(lines) or type(lines[line - 1]) is not str:
-            continue
-        if _KEYWORD_FIRST(lines[line - 1]):  # nothing of its own line stands before it
-            continue
-        if keywords is None:
-            keywords = _keyword_lines(lines, code.co_firstlineno, blocks)
-        above = bisect_left(keywords, line)
-        if above:
-            block.start_line = keywords[above - 1]
+            lines = linecache.getlines(self._filename)
+        if not lines and self._zipped is not None:
+            lines = linecache.getlines(self._filename, self._zipped)
+        return lines
+
+    def _find(self, lines: Sequence[object]) -> Dict[int, int]:
+        """The lines of the keywords that stand on others than their items."""
+        keywords: Optional[List[int]] = None
+        found: Dict[int, int] = {}
+        for line in self._items:
+            text = lines[line - 1] if 0 < line <= len(lines) else None
+            if type(text) is not str or _KEYWORD_FIRST(text):
+                continue  # nothing of its own line stands before it
+            if keywords is None:
+                keywords = _keyword_lines(lines, self._first, self._last)
+            above = bisect_left(keywords, line)
+            if above:
+                found[line] = keywords[above - 1]
+        return found
 
 
 def _is_zipped(namespace: Dict[str, Any]) -> bool:
@@ -89,12 +117,10 @@ def _is_zipped(namespace: Dict[str, Any]) -> bool:
     return zipimport is not None and type(loader) is zipimport.zipimporter
 
 
-def _keyword_lines(lines: Sequence[str], first: int, blocks: List[Block]) -> List[int]:
-    """Lines with a ``with`` keyword, from line ``first`` to the last item."""
+def _keyword_lines(lines: Sequence[object], first: int, last: int) -> List[int]:
+    """Lines with a ``with`` keyword, from line ``first`` to line ``last``."""
     import tokenize
 
-    last = max(block.start_line or 0 for block in blocks)
-    first = max(first, 1)
     # The cache of source lines may hold anything.
     source = iter([line if type(line) is str else "\n" for line in lines[first - 1 : last]])
     found: List[int] = []
