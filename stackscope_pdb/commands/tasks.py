@@ -42,6 +42,9 @@ def tasks(debugger: Host, argument: str) -> None:
 
     More than five tasks with the same stack become one row.
 
+    If there are very many, the terminal shows how far the look at them
+    has come. Ctrl-C shows those found so far; a second one gives up.
+
     A '!' marks what is stuck, as far as the waits alone show it; the
     last line sums it up. 'why' looks deeper.
 

@@ -123,16 +123,19 @@ class Pdb(  # type: ignore[misc,unused-ignore]
 
     def _why_no_prompt(self) -> Optional[str]:
         """Why nothing can be asked here, if that is so."""
-        return why_not() if self._follows_streams[0] and self._mode != "cli" else None
+        if not self._follows_streams[0] or self._mode == "cli":
+            return None
+        # Where both are followed, that has been done just now.
+        return why_not(self.stdin if self._follows_streams[1] else streams_of_prompt()[0])
 
     def set_trace(self, frame: Optional[FrameType] = None, **kwargs: Any) -> None:
         """Stop in ``frame``, by default in the caller."""
+        attempt(STREAMS, self, self.follow_streams)
         reason = self._why_no_prompt()
         if reason is not None:
             print(reason, file=sys.stderr, flush=True)
         if self._has_quit or reason is not None:
             return
-        attempt(STREAMS, self, self.follow_streams)
         frame = frame or sys._getframe().f_back
         try:
             attempt("what mentions other tracers", self, self.mention_tracer)

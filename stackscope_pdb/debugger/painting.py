@@ -164,12 +164,12 @@ class Paints(Base):
         sources = [harmless(without_colors(source)) for source in sources]
         if self._plain is self.stdout:
             return sources
-        from stackscope_pdb.output.highlight import highlight, wants_highlighting
+        from stackscope_pdb.output.highlight import highlight_line, wants_highlighting
 
         if not wants_highlighting(self.stdout, allowed=self.allows_colors):
             self._plain = self.stdout
             return sources
-        return [highlight(source.rstrip("\n")) or source for source in sources]
+        return [highlight_line(source.rstrip("\n")) or source for source in sources]
 
 
 def _surely_harmless(text: str) -> str:

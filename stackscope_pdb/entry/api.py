@@ -57,13 +57,20 @@ def _debugger(header: Optional[str]) -> Any:
     found: Optional[Pdb] = getattr(_last, "debugger", None)
     if found is None or not found.can_stop_again():
         found = _last.debugger = Pdb(mode="inline")
-    found.follow_streams()
     found.header = header
     return found
 
 
+def _debugger_for_event() -> Any:
+    """The debugger of a thread for something that it hasn't asked to stop for."""
+    found = _debugger(None)
+    if debugger_maker() is None:
+        found.follow_streams()  # as `set_trace` does
+    return found
+
+
 # pyright takes what is assigned for a method.
-Pdb.makes_debugger = staticmethod(lambda: _debugger(None))  # pyright: ignore[reportAttributeAccessIssue]
+Pdb.makes_debugger = staticmethod(_debugger_for_event)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def adopt(debugger: Optional[Pdb]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 
 from stackscope.render.style import TOKENS
 from stackscope_pdb.failures import attempt
@@ -16,7 +17,7 @@ from stackscope_pdb.output.terminal import is_terminal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Optional, Sequence, Tuple
+    from typing import Callable, Iterable, Optional, Sequence, Tuple
 
     from pygments.formatter import Formatter
     from pygments.lexer import Lexer
@@ -34,6 +35,23 @@ def highlight(source: str) -> Optional[str]:
     # A lexer or style may be one that someone has registered.
     found: Optional[str] = attempt("colours", None, render, source)
     return found
+
+
+def highlight_line(source: str) -> Optional[str]:
+    """The same for a line, without importing all of Pygments if the line is simple."""
+    if "pygments.lexers.python" in sys.modules or os.environ.get(STYLE_VARIABLE):
+        return highlight(source)
+    from stackscope_pdb.output import plain_lines
+
+    found = colored(plain_lines.tokens(source)) if has_pygments() else None
+    return highlight(source) if found is None else found
+
+
+def colored(tokens: Optional[Iterable[Tuple[str, str]]]) -> Optional[str]:
+    """Tokens, with what Pygments calls them, in the colours of the terminal."""
+    if tokens is None:
+        return None
+    return "".join([_sixteen(kind, text) for kind, text in tokens])
 
 
 @functools.lru_cache(maxsize=16)
@@ -81,7 +99,7 @@ def _renderer() -> Optional[Callable[[str], str]]:
     style = os.environ.get(STYLE_VARIABLE)
     if style:
         return _renderer_of_style(style, lexer)
-    return lambda source: "".join([_sixteen(str(kind), text) for kind, text in lex(source, lexer)])
+    return lambda source: colored((str(kind), text) for kind, text in lex(source, lexer)) or ""
 
 
 def _renderer_of_style(style: str, lexer: Lexer) -> Optional[Callable[[str], str]]:
@@ -115,7 +133,11 @@ def wants_highlighting(stream: object, *, allowed: bool) -> bool:
         return False
     from stackscope.render.stream import wants_color
 
-    return wants_color(stream) and _renderer() is not None
+    return wants_color(stream) and _can_highlight()
+
+
+def _can_highlight() -> bool:
+    return _renderer() is not None if os.environ.get(STYLE_VARIABLE) else has_pygments()
 
 
 def _is_surely_plain(stream: object) -> bool:

@@ -6,7 +6,6 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import FrameType
     from typing import Optional
 
 IS_PYPY = sys.implementation.name == "pypy"
@@ -42,10 +41,13 @@ def is_room_scarce() -> bool:
 
 
 def _is_deeper_than(depth: int) -> bool:
-    frame: Optional[FrameType] = sys._getframe()
-    while frame is not None and depth > 0:
-        frame, depth = frame.f_back, depth - 1
-    return frame is not None
+    if depth <= 0:
+        return True
+    try:
+        sys._getframe(depth)
+    except ValueError:  # there are fewer calls
+        return False
+    return True
 
 
 def _can_set(limit: int, deeper: int = 5) -> bool:

@@ -52,9 +52,12 @@ def streams_of_prompt() -> Tuple[Any, Any]:
     return source, target
 
 
-def why_not() -> Optional[str]:
-    """Why this process can't prompt, if that is so: a child without input and without terminal."""
-    source = streams_of_prompt()[0]
+def why_not(source: Any) -> Optional[str]:
+    """Why this process can't prompt, if that is so: a child without input and without terminal.
+
+    Args:
+        source: Where it would read lines.
+    """
     if is_terminal(source) or (source is not None and not _is_nothing(source)) or not _is_child():
         return None
     number = os.getpid()

@@ -507,3 +507,46 @@ def test_without_a_terminal_signals_are_the_programs(tmp_path):
     ).stdout
     assert "by its own handler" in shown
     assert "interrupted" not in shown
+
+
+MANY = textwrap.dedent(
+    """
+    import asyncio, threading, time
+    from stackscope_pdb.program import patience
+
+    patience.SECONDS_IN_SILENCE = -1
+    told = patience.Patience._show
+
+    def wait_for_user(self, line):
+        told(self, line)
+        while not self.is_enough:
+            time.sleep(0.01)
+
+    patience.Patience._show = wait_for_user
+
+    async def main():
+        workers = [asyncio.ensure_future(asyncio.sleep(1000)) for _ in range(200)]
+        await asyncio.sleep(0)
+        {stop}
+
+    asyncio.run(main())
+    """
+)
+
+
+@pytest.mark.parametrize("kind", ["prompt_toolkit", "readline"])
+@pytest.mark.parametrize(
+    "stop", ["breakpoint()", "await asyncio.get_running_loop().run_in_executor(None, breakpoint)"]
+)
+def test_ctrl_c_ends_a_look_at_all_tasks(terminal, kind, stop):
+    source = MANY.replace("{stop}", stop)
+    session = terminal(source, *UNDER, STACKSCOPE_PDB_PROMPT=kind)
+    child = session.child
+    child.expect_exact("(stackscope_pdb)")
+    session.enter("tasks")
+    child.expect_exact("Looking at all tasks")
+    child.sendintr()
+    child.expect_exact("Incomplete: Ctrl-C has ended the look after")
+    assert "KeyboardInterrupt" not in child.before
+    child.expect_exact("(stackscope_pdb)")
+    assert "KeyboardInterrupt" not in child.before
