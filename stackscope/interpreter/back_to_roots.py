@@ -101,7 +101,7 @@ class BackToRoots:
         passive: Sequence[type],
         progress: Progress = None,
     ) -> None:
-        self.has_given_up = False
+        self.has_given_up: bool = False
         self._closed = closed
         self._silent = silent
         self._passive = set(map(id, passive))
@@ -209,7 +209,8 @@ class BackToRoots:
         self._add_weak(batch)
         self._take_as_live(list(compress(batch, self._beyond(batch, counts))))
         left = MOST_CALLS - self._calls
-        self.has_given_up |= left <= 0 or self._references > MOST_REFERENCES
+        if left <= 0 or self._references > MOST_REFERENCES:
+            self.has_given_up = True
         if self._calls >= CALLS_TO_TRY and len(self._wanted) > left * AT_ONCE:
             self.has_given_up = True  # nothing that they have in common has made them live
         if self._progress is not None:

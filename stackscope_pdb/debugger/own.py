@@ -115,6 +115,8 @@ class Pdb(  # type: ignore[misc,unused-ignore]
     def follow_streams(self) -> None:
         """Use the streams that are right for a prompt now, unless others were given."""
         if self._follows_streams == (True, True) and self._mode != "cli":
+            self.stdin: Any
+            self.stdout: Any
             self.stdin, self.stdout = streams_of_prompt()
             return
         if self._follows_streams[0]:
@@ -199,7 +201,9 @@ class Pdb(  # type: ignore[misc,unused-ignore]
         trace = quit_program(frame, event)
         if trace is not None:
             self.__dict__["trace_dispatch"] = trace
-            self.quitting = event == "signal"  # else the standard debugger raises its exception
+            self.quitting: bool = (
+                event == "signal"
+            )  # else the standard debugger raises its exception
 
     def user_call(self, frame: FrameType, argument_list: Any) -> None:
         """A function is called, or a generator resumed."""
@@ -280,7 +284,8 @@ class Pdb(  # type: ignore[misc,unused-ignore]
         return super().do_quit(arg)
 
     do_quit.__doc__ = pdb.Pdb.do_quit.__doc__
-    do_q = do_exit = do_quit
+    do_q: Any = do_quit
+    do_exit: Any = do_quit
 
     def do_EOF(self, arg: str) -> Any:  # noqa: N802  (the standard debugger's name)
         ends: Any = True

@@ -150,7 +150,8 @@ class ShowsValues(Basics):
     do_args.__doc__ = pdb.Pdb.do_args.__doc__
     do_retval.__doc__ = pdb.Pdb.do_retval.__doc__
     do_display.__doc__ = pdb.Pdb.do_display.__doc__
-    do_a, do_rv = do_args, do_retval
+    do_a: Any = do_args
+    do_rv: Any = do_retval
 
     def preloop(self) -> None:
         """Show what has changed of the expressions on display (up to 3.12)."""

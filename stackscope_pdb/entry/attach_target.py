@@ -26,7 +26,17 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
 
-Standard: Any = getattr(pdb, "_PdbServer", object)
+    class Standard(pdb.Pdb):
+        """The standard debugger for the other process, as far as it is used here."""
+
+        _owns_sockfile: bool
+        _sockfile: Any
+
+        def detach(self) -> None:
+            """Say good-bye to the other end."""
+
+else:
+    Standard = getattr(pdb, "_PdbServer", object)
 
 
 class _Stream:
@@ -56,7 +66,8 @@ class AttachedPdb(Pdb, Standard):  # type: ignore[misc,unused-ignore]
         **kwargs: As for the class that it inherits from.
     """
 
-    makes_debugger = None  # another one would talk to the terminal of the program
+    # Another one would talk to the terminal of the program.
+    makes_debugger: Optional[Callable[[], Any]] = None
 
     def __init__(
         self,

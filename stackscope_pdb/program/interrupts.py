@@ -78,7 +78,8 @@ class Interrupts(Base):
         return goes_on
 
     do_continue.__doc__ = pdb.Pdb.do_continue.__doc__
-    do_c = do_cont = do_continue
+    do_c: Any = do_continue
+    do_cont: Any = do_continue
 
     def sigint_handler(self, signum: Any, frame: Optional[FrameType]) -> None:
         """Open the prompt at once; the standard debugger waits for the next line of Python."""

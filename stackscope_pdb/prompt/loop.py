@@ -103,7 +103,7 @@ class ReadsLines(Base):
 
     def _read_and_run(self, intro: Any) -> None:
         if not _is_open(self.stdin):
-            self.stdin = io.StringIO()  # the first thing that is read is its end
+            self.stdin: Any = io.StringIO()  # the first thing that is read is its end
         if not self._has_toolkit():
             if not self.use_rawinput:
                 super().cmdloop(intro)
