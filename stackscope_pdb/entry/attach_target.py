@@ -96,11 +96,17 @@ class AttachedPdb(Pdb, Standard):  # type: ignore[misc,unused-ignore]
         console = Console(stream)
         console.colors = terminal["colors"]
         console.width = terminal["width"]
+        console.rows = terminal["rows"]
         return console
 
     def cmdloop(self, intro: Any = None) -> None:
         """Get commands from the other end."""
         Standard.cmdloop(self, intro)
+
+    def do_interact(self, arg: str) -> Any:
+        return Standard.do_interact(self, arg)
+
+    do_interact.__doc__ = Pdb.do_interact.__doc__
 
     def detach(self) -> None:
         """Let go of the process, which goes on."""

@@ -136,7 +136,7 @@ class Interrupts(Base):
         with turns.turn():
             attempt("what ends tracing", self, self.stop_tracing)
             self.reset()
-            self.botframe: FrameType = _outermost(frame)
+            self.botframe: Optional[FrameType] = _outermost(frame)
             self.message(sentence)
             attempt("the tasks", self, self._show_tasks)
             attempt("the threads", self, self.show_busy_threads)
