@@ -123,9 +123,12 @@ def types(session: nox.Session) -> None:
 
 @nox.session(python=tools_python())
 def pyright(session: nox.Session) -> None:
-    """Check the types by pyright."""
+    """Check the types by pyright, and that none is missing."""
     session.install("pyright[nodejs]", "-e", ".[all,test]")
-    session.run("pyright", env={"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"})
+    env = {"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}
+    session.run("pyright", env=env)
+    for package in ["stackscope", "stackscope_pdb", "stackscope_ipython"]:
+        session.run("pyright", "--verifytypes", package, "--ignoreexternal", env=env)
 
 
 @nox.session(python=tools_python())

@@ -27,9 +27,6 @@ TAKES_EXCEPTIONS = sys.version_info >= (3, 13)
 """``Pdb.interaction`` takes an exception, and ``exceptions`` lists those that it was raised
 from."""
 
-INTERACTS_LOCALLY = sys.version_info >= (3, 13)
-"""``exit()`` at the prompt of ``interact`` ends that prompt, and not the program."""
-
 COUNTS_FRAMES = sys.version_info >= (3, 14)
 """``where N`` shows N frames."""
 

@@ -53,7 +53,7 @@ class Mailbox:
     def __init__(self, pid: int, folder: str, signals: Iterable[int] = ()) -> None:
         self.pid = pid
         self.folder = folder
-        self.signals = sorted(signals)
+        self.signals: List[int] = sorted(signals)
         self._taken_at: Optional[float] = None
 
     # ------------------------------------------------------------ who is asked

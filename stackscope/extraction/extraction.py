@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from types import CodeType
     from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple, TypeVar
 
+    from stackscope.extraction.lookups import Lookups
     from stackscope.model.stacks import Context
 
     R = TypeVar("R")
@@ -183,7 +184,7 @@ class Extraction:
         self.suspended: List[Iterator[None]] = []
         """What `fill_apart` made for stacks with errors. Closing them now would give them a
         caller."""
-        self.lookups = current_lookups()
+        self.lookups: Lookups = current_lookups()
         self.unsettled: Dict[int, Tuple[Optional[Callable[[Any], Any]], type]] = {}
         """How items are unwrapped whose class may yet change that, by its id."""
         self.read_chain: Optional[ChainReader] = (

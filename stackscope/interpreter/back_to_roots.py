@@ -115,7 +115,7 @@ class BackToRoots:
         near: Optional[Mapping[int, object]] = None,
         ours: AbstractSet[int] = frozenset(),
     ) -> None:
-        self.has_given_up = False
+        self.has_given_up: bool = False
         self._near: Mapping[int, object] = {} if near is None else near
         self._ours = ours
         self._most_references = MOST_REFERENCES + MOST_FOR_EACH_NEAR * len(self._near)
@@ -254,7 +254,8 @@ class BackToRoots:
         self._add_weak(batch)
         self._take_as_live(list(compress(batch, self._beyond(batch, counts))))
         left = MOST_CALLS - self._calls
-        self.has_given_up |= left <= 0 or self._references > self._most_references
+        if left <= 0 or self._references > self._most_references:
+            self.has_given_up = True
         if self._calls >= CALLS_TO_TRY and len(self._wanted) > left * AT_ONCE:
             self.has_given_up = True  # nothing that they have in common has made them live
         if self._progress is not None:

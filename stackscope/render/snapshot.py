@@ -86,6 +86,7 @@ if TYPE_CHECKING:
     from stackscope.model.snapshot import Finding, ItemNode, Node
     from stackscope.model.stacks import Stack
     from stackscope.render.drawing import Block, Guides, Line
+    from stackscope.render.stuck import Stuck
 
     N = TypeVar("N", TaskNode, ThreadNode, ItemNode)
 
@@ -149,7 +150,7 @@ class Options:
         self.short_paths = short_paths
         self.width = width
         self.color = color
-        self.stuck = stuck_by(findings)
+        self.stuck: Stuck = stuck_by(findings)
 
 
 class TaskView(View):

@@ -155,8 +155,10 @@ class Breakpoints(Basics):
         found = self.locations(before + text)
         return [one[len(before) :] for one in found if one.startswith(before + text)]
 
-    complete_b = complete_tbreak = complete_break
-    complete_cl = complete_clear = complete_break
+    complete_b: Any = complete_break
+    complete_tbreak: Any = complete_break
+    complete_cl: Any = complete_break
+    complete_clear: Any = complete_break
 
     def locations(self, text: str) -> List[str]:
         """The locations that begin with a text, and what they may begin with."""

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from typing import Any, Dict, List, Optional, Tuple
 
     from stackscope import Frame
+    from stackscope_pdb.program.libraries import Passed
     from stackscope_pdb.stop.focus import Entry, Focus
     from stackscope_pdb.stop.raised import Raised
     from stackscope_pdb.stop.returning import Return
@@ -215,7 +216,7 @@ class Commands(TakesTurns, Watching, Breakpoints, ShowsValues, Lines, FormatsByR
     def reset(self) -> None:
         """Get ready to trace."""
         self.__dict__.pop("trace_dispatch", None)
-        self.passed = None
+        self.passed: Optional[Passed] = None
         super().reset()
 
     def print_stack_entry(self, frame_lineno: Entry, *args: Any, **kwargs: Any) -> None:

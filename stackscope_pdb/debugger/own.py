@@ -20,7 +20,7 @@ import threading
 from stackscope_pdb import settings
 from stackscope_pdb.debugger.mixin import Commands
 from stackscope_pdb.debugger.painting import Paints
-from stackscope_pdb.facts import HAS_BACKENDS, INTERACTS_LOCALLY, TAKES_EXCEPTIONS
+from stackscope_pdb.facts import HAS_BACKENDS, TAKES_EXCEPTIONS
 from stackscope_pdb.failures import around, attempt, handle
 from stackscope_pdb.output.terminal import is_terminal
 from stackscope_pdb.program import turns
@@ -114,6 +114,8 @@ class Pdb(  # type: ignore[misc,unused-ignore]
     def follow_streams(self) -> None:
         """Use the streams that are right for a prompt now, unless others were given."""
         if self._follows_streams == (True, True) and self._mode != "cli":
+            self.stdin: Any
+            self.stdout: Any
             self.stdin, self.stdout = streams_of_prompt()
             return
         if self._follows_streams[0]:
@@ -208,7 +210,9 @@ class Pdb(  # type: ignore[misc,unused-ignore]
         trace = quit_program(frame, event)
         if trace is not None:
             self.__dict__["trace_dispatch"] = trace
-            self.quitting = event == "signal"  # else the standard debugger raises its exception
+            self.quitting: bool = (
+                event == "signal"
+            )  # else the standard debugger raises its exception
 
     def user_call(self, frame: FrameType, argument_list: Any) -> None:
         """A function is called, or a generator resumed."""
@@ -299,7 +303,8 @@ class Pdb(  # type: ignore[misc,unused-ignore]
         return super().do_quit(arg)
 
     do_quit.__doc__ = pdb.Pdb.do_quit.__doc__
-    do_q = do_exit = do_quit
+    do_q: Any = do_quit
+    do_exit: Any = do_quit
 
     def do_EOF(self, arg: str) -> Any:  # noqa: N802  (the standard debugger's name)
         ends: Any = True
@@ -430,14 +435,18 @@ class Pdb(  # type: ignore[misc,unused-ignore]
     # ------------------------------------------------------------------ other prompts
 
     def do_interact(self, arg: str) -> Any:
-        if INTERACTS_LOCALLY:
-            return super().do_interact(arg)
-        from stackscope_pdb.prompt.interactive import leaving_returns
+        """interact
 
-        with leaving_returns():
-            return super().do_interact(arg)
+        Start an interactive interpreter in which all names of the current
+        scope are known. It works on copies of the variables: what is
+        assigned there doesn't change those of the program, and is
+        forgotten in the end. Ctrl-D or exit() goes back to the debugger.
+        """
+        from stackscope_pdb.prompt.interactive import Interpreter
 
-    do_interact.__doc__ = pdb.Pdb.do_interact.__doc__
+        namespace = {**self.current_frame.f_globals, **self.frame_locals()}
+        with self.python_reader(namespace) as read:
+            Interpreter(self, namespace, read).run()
 
     def _create_recursive_debugger(self) -> Pdb:
         return type(self)(self.completekey, self.stdin, self.stdout)

@@ -73,7 +73,8 @@ class Stepping(Basics):
         if not self.breaks:
             if outermost is not None:
                 outermost.f_trace = None  # the base class does so with all others
-            self.botframe = self.stopframe = None
+            self.botframe: Optional[FrameType] = None
+            self.stopframe: Optional[FrameType] = None
             self.displaying.clear()
             # The trace function is about to return itself, which would leave it set on the current
             # frame. Up to 3.9 that freezes the frame's f_lineno (PyFrame_GetLineNumber in

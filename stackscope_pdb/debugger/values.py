@@ -95,14 +95,26 @@ class ShowsValues(Basics):
             self._show_value(obj, "p", "")
 
     def _show_value(self, value: object, command: str, expression: str) -> None:
-        rows = self._rows()
-        found = self._found(value, command, rows)
+        self.show_value(value, f"{command} {WHOLE} {_short(expression)}", command)
+
+    def show_value(self, value: object, whole: str, command: str = "p") -> None:
+        """Show a value, and if something of it is left out, say what shows all of it.
+
+        Args:
+            value: The value.
+            whole: What shows all of it.
+            command: The command that shows it, ``p`` or ``pp``.
+
+        Raises:
+            BaseException: Whatever its ``repr`` raises.
+        """
+        found = self._found(value, command, self._rows())
         if found is None:
             self.message(_standard(value, command))
             return
         self.message_painted(self._text_of(found))
         if not found.is_all:
-            self._say_how(f"{command} {WHOLE} {_short(expression)}")
+            self._say_how(whole)
 
     def _rows(self) -> int:
         rows = self.console.rows
@@ -150,7 +162,8 @@ class ShowsValues(Basics):
     do_args.__doc__ = pdb.Pdb.do_args.__doc__
     do_retval.__doc__ = pdb.Pdb.do_retval.__doc__
     do_display.__doc__ = pdb.Pdb.do_display.__doc__
-    do_a, do_rv = do_args, do_retval
+    do_a: Any = do_args
+    do_rv: Any = do_retval
 
     def preloop(self) -> None:
         """Show what has changed of the expressions on display (up to 3.12)."""

@@ -120,8 +120,9 @@ class Watching(Stopping):
     def _trace_on(self, frame: FrameType) -> None:
         self.__dict__.pop("trace_dispatch", None)
         frames = list(outward(frame))
-        self.botframe = frames[-1]
-        self.stopframe, self.stoplineno = frames[-1], -1
+        self.botframe: Optional[FrameType] = frames[-1]
+        self.stopframe: Optional[FrameType] = frames[-1]
+        self.stoplineno: int = -1
         assert self.watched is not None
         for one in frames:
             one.f_trace = self._trace_exceptions if self.watched.caught else None

@@ -228,6 +228,7 @@ def terminal() -> Dict[str, Any]:
         "encoding": getattr(sys.stdout, "encoding", None) or "utf-8",
         "is_terminal": console.is_terminal,
         "width": console.width,
+        "rows": console.rows,
     }
 
 

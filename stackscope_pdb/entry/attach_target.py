@@ -26,7 +26,17 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
 
-Standard: Any = getattr(pdb, "_PdbServer", object)
+    class Standard(pdb.Pdb):
+        """The standard debugger for the other process, as far as it is used here."""
+
+        _owns_sockfile: bool
+        _sockfile: Any
+
+        def detach(self) -> None:
+            """Say good-bye to the other end."""
+
+else:
+    Standard = getattr(pdb, "_PdbServer", object)
 
 
 class _Stream:
@@ -56,7 +66,8 @@ class AttachedPdb(Pdb, Standard):  # type: ignore[misc,unused-ignore]
         **kwargs: As for the class that it inherits from.
     """
 
-    makes_debugger = None  # another one would talk to the terminal of the program
+    # Another one would talk to the terminal of the program.
+    makes_debugger: Optional[Callable[[], Any]] = None
 
     def __init__(
         self,
@@ -85,11 +96,17 @@ class AttachedPdb(Pdb, Standard):  # type: ignore[misc,unused-ignore]
         console = Console(stream)
         console.colors = terminal["colors"]
         console.width = terminal["width"]
+        console.rows = terminal["rows"]
         return console
 
     def cmdloop(self, intro: Any = None) -> None:
         """Get commands from the other end."""
         Standard.cmdloop(self, intro)
+
+    def do_interact(self, arg: str) -> Any:
+        return Standard.do_interact(self, arg)
+
+    do_interact.__doc__ = Pdb.do_interact.__doc__
 
     def detach(self) -> None:
         """Let go of the process, which goes on."""

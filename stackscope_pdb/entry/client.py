@@ -16,9 +16,32 @@ from stackscope_pdb.standard import pdb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, List
+    from typing import Any, List, Optional
 
-Standard: Any = getattr(pdb, "_PdbClient", object)
+    class Standard:
+        """The standard client, as far as it is used here."""
+
+        state: str
+        pdb_commands: Any
+
+        def __init__(self, *args: Any) -> None: ...
+
+        def process_payload(self, payload: Any) -> None:
+            """Do what the other end says."""
+
+        def complete(self, text: str, state: int) -> Optional[str]:
+            """One of the completions."""
+            raise NotImplementedError
+
+        def cmdloop(self) -> None:
+            """Talk to the user."""
+
+        def read_input(self, prompt: str, multiline_block: bool) -> str:
+            """Read a line."""
+            raise NotImplementedError
+
+else:
+    Standard = getattr(pdb, "_PdbClient", object)
 
 _CODE = r"(?:[0-4]|2[2-4]|[34]8;5;\d{1,3}|[34][0-79]|9[0-7]|10[0-7])"
 _COLORS = re.compile(rf"(\x1b\[(?:{_CODE}(?:;{_CODE})*)?m)")

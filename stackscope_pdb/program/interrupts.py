@@ -78,7 +78,8 @@ class Interrupts(Base):
         return goes_on
 
     do_continue.__doc__ = pdb.Pdb.do_continue.__doc__
-    do_c = do_cont = do_continue
+    do_c: Any = do_continue
+    do_cont: Any = do_continue
 
     def sigint_handler(self, signum: Any, frame: Optional[FrameType]) -> None:
         """Open the prompt at once; the standard debugger waits for the next line of Python."""
@@ -135,7 +136,7 @@ class Interrupts(Base):
         with turns.turn():
             attempt("what ends tracing", self, self.stop_tracing)
             self.reset()
-            self.botframe: FrameType = _outermost(frame)
+            self.botframe: Optional[FrameType] = _outermost(frame)
             self.message(sentence)
             attempt("the tasks", self, self._show_tasks)
             attempt("the threads", self, self.show_busy_threads)

@@ -23,7 +23,7 @@ from stackscope_pdb.prompt import command_or_python
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Set, Tuple
+    from typing import Any, Dict, List, Mapping, Sequence, Set, Tuple
 
     from stackscope_pdb.stop.host import Host
 
@@ -50,7 +50,7 @@ def completions(debugger: Host, text: str) -> Tuple[int, List[str]]:
     if first or not text.strip():
         word = first.group(1) if first else ""
         start = len(text) - len(word)
-        names = [*_command_names(debugger), *_names(debugger)] if word else _own_names()
+        names = [*_command_names(debugger), *_names(_scopes(debugger))] if word else _own_names()
         return start, _fitting(names, word)
     word = command_or_python.first_word(text)
     entry = registry.find(word) if "\n" not in text else None
@@ -89,6 +89,16 @@ def expression_completions(debugger: Host, text: str) -> List[str]:
 
 def python_completions(debugger: Host, text: str) -> Tuple[int, List[str]]:
     """The Python names that may stand at the end of ``text``, and where they begin."""
+    return completions_in(_scopes(debugger), text)
+
+
+def completions_in(scopes: Sequence[Mapping[str, Any]], text: str) -> Tuple[int, List[str]]:
+    """The Python names that may stand at the end of ``text``, and where they begin.
+
+    Args:
+        scopes: What is in scope, the nearest first; none if nothing is.
+        text: The line up to the cursor.
+    """
     match = _TAIL.search(text)
     start = match.start() if match else len(text)
     expression = text[start:]
@@ -96,9 +106,9 @@ def python_completions(debugger: Host, text: str) -> Tuple[int, List[str]]:
         return len(text), []  # an attribute of a call's result, or of an item
     *path, last = [part.strip() for part in expression.split(".")]
     if not path:
-        return start, _fitting([*_names(debugger)], last)
+        return start, _fitting(_names(scopes), last)
     try:
-        found = static_names(_object_at(debugger, path))
+        found = static_names(_object_at(scopes, path))
     except NeedsCode:
         return len(text), []
     if not last.startswith("_"):
@@ -120,24 +130,29 @@ def _command_names(debugger: Host) -> List[str]:
     return sorted([*names, *getattr(debugger, "aliases", {})])
 
 
-def _names(debugger: Host) -> List[str]:
+def _scopes(debugger: Host) -> Sequence[Mapping[str, Any]]:
+    if not debugger.curframe:
+        return ()
+    return debugger.frame_locals(), debugger.current_frame.f_globals
+
+
+def _names(scopes: Sequence[Mapping[str, Any]]) -> List[str]:
     """All names that are in scope, and keywords."""
     import builtins
     import keyword
 
-    if not debugger.curframe:
+    if not scopes:
         return []
-    near = [*debugger.frame_locals(), *debugger.current_frame.f_globals]
+    near = [name for scope in scopes for name in scope]
     return sorted({name for name in near if isinstance(name, str)}) + sorted(
         [*vars(builtins), *keyword.kwlist]
     )
 
 
-def _object_at(debugger: Host, path: List[str]) -> Any:
+def _object_at(scopes: Sequence[Mapping[str, Any]], path: List[str]) -> Any:
     import builtins
 
-    places: List[Any] = [debugger.frame_locals(), debugger.current_frame.f_globals, vars(builtins)]
-    for place in places:
+    for place in (*scopes, vars(builtins)):
         if path[0] in place:
             found = place[path[0]]
             break

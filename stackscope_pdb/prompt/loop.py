@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import os
 import sys
+from contextlib import contextmanager
 
 from stackscope_pdb import settings
 from stackscope_pdb.failures import around, attempt, guarded, handle
@@ -22,7 +24,7 @@ from stackscope_pdb.prompt.label import MORE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, ContextManager, Optional
+    from typing import Any, Callable, ContextManager, Dict, Iterator, Optional
 
     from stackscope_pdb.debugger.mixin import Commands as Base
     from stackscope_pdb.prompt.ending import Guard
@@ -110,7 +112,7 @@ class ReadsLines(Base):
 
     def _read_and_run(self, intro: Any) -> None:
         if not _is_open(self.stdin):
-            self.stdin = io.StringIO()  # the first thing that is read is its end
+            self.stdin: Any = io.StringIO()  # the first thing that is read is its end
         if not self._has_toolkit():
             if not self.use_rawinput:
                 super().cmdloop(intro)
@@ -359,6 +361,50 @@ class ReadsLines(Base):
         except EOFError:
             return "EOF"
 
+    @contextmanager
+    def python_reader(self, namespace: Dict[str, Any]) -> Iterator[Callable[[str], str]]:
+        """What reads lines of Python, given the prompt.
+
+        Args:
+            namespace: The variables, whose names are completed.
+        """
+        before, self._uses_readline = self._uses_readline, False
+        session = attempt(READER, self, self._python_session, namespace)
+        completes = session is None and before
+        try:
+            with around("completion", self, lambda: _completing(namespace), completes):
+                yield functools.partial(self._read_python, session)
+        finally:
+            self._uses_readline = before
+
+    def _python_session(self, namespace: Dict[str, Any]) -> Any:
+        if not self._has_toolkit():
+            return None
+        from stackscope_pdb.prompt import toolkit
+
+        return toolkit.python_session(self, namespace)
+
+    def _read_python(self, session: Any, prompt: str) -> str:
+        self._begin_reading()
+        try:
+            if session is not None:
+                from stackscope_pdb.prompt import toolkit
+
+                return toolkit.read_line(self, prompt, session)
+            line = input(prompt)
+        finally:
+            self._end_reading()
+        if self._key is not None and INTERRUPT in line:
+            raise KeyboardInterrupt
+        if is_terminal(sys.stdin):
+            attempt(HISTORY, self, self._note_python, line)
+        return line
+
+    def _note_python(self, line: str) -> None:
+        from stackscope_pdb.prompt import history
+
+        history.note(settings.history_file(), line)
+
     def _cmdloop(self) -> None:
         if attempt(CTRL_C, self, are_interrupts_plain):
             super()._cmdloop()
@@ -366,6 +412,12 @@ class ReadsLines(Base):
         with around(CTRL_C, self, plain_interrupts):
             super()._cmdloop()
         attempt(CTRL_C, self, forget_interrupts)
+
+
+def _completing(namespace: Dict[str, Any]) -> ContextManager[None]:
+    from stackscope_pdb.prompt.interactive import completing
+
+    return completing(namespace)
 
 
 def _take_pasted_as_typed() -> None:

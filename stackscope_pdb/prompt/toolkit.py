@@ -20,13 +20,24 @@ from contextlib import contextmanager, nullcontext
 from stackscope_pdb import settings
 from stackscope_pdb.facts import ONE_TASK_PER_THREAD
 from stackscope_pdb.failures import around, attempt, told_later
+from stackscope_pdb.output import highlight
 from stackscope_pdb.output.highlight import PROMPT_STYLE
 from stackscope_pdb.prompt import command_or_python, history
 from stackscope_pdb.stop.snapshots import loop_of_prompt
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, AsyncGenerator, ContextManager, Iterator, List, Optional
+    from typing import (
+        Any,
+        AsyncGenerator,
+        Callable,
+        ContextManager,
+        Iterator,
+        List,
+        Mapping,
+        Optional,
+        Tuple,
+    )
 
     from stackscope_pdb.stop.host import Host
 
@@ -41,19 +52,25 @@ HISTORY = "the history"
 """What may fail."""
 
 
-def read_line(debugger: Host, prompt: str) -> str:
+def read_line(debugger: Host, prompt: str, session: Any = None) -> str:
     """Read a line, or several that belong together.
+
+    Args:
+        debugger: The debugger.
+        prompt: The prompt.
+        session: What `python_session` has made, if no command is to be read.
 
     Raises:
         EOFError: Ctrl-D was typed.
         KeyboardInterrupt: Ctrl-C was typed.
     """
     # An empty context, for prompt_toolkit keeps it, and with it what the program has set there.
-    return contextvars.Context().run(_read_line, debugger, prompt)
+    return contextvars.Context().run(_read_line, debugger, prompt, session)
 
 
-def _read_line(debugger: Host, prompt: str) -> str:
-    session = _session(debugger)
+def _read_line(debugger: Host, prompt: str, session: Any) -> str:
+    if session is None:
+        session = _session(debugger)
     with told_later(debugger), _own_loop() as loop, _prints_above(debugger, loop, session.app):
         loop.set_exception_handler(lambda _loop, context: _give_up(session.app, context))
         try:
@@ -124,9 +141,86 @@ def _new_session(
     history_file: Optional[str],
     has_rprompt: bool,
 ) -> Any:
+    from prompt_toolkit.filters import Condition
+
+    session: Any = _plain_session(
+        debugger,
+        stdin,
+        stdout,
+        has_colors,
+        is_vi,
+        history_file,
+        completer=_completer(debugger),
+        rprompt=_rprompt(debugger) if has_rprompt else None,
+        lexer=attempt(COLORS, debugger, _lexer, debugger) if has_colors else None,
+        multiline=Condition(
+            lambda: (
+                "\n" in session.default_buffer.text
+                or _goes_on(debugger, session.default_buffer.text)
+            )
+        ),
+        prompt_continuation="... ",
+        key_bindings=_bindings(debugger),
+    )
+    return session
+
+
+def python_session(debugger: Host, namespace: Mapping[str, Any]) -> Any:
+    """What reads lines of Python, for `read_line`.
+
+    Args:
+        debugger: The debugger.
+        namespace: The variables.
+    """
+    from stackscope_pdb.prompt import completion
+
+    has_colors = debugger.console.colors
+    is_python = has_colors and highlight.has_pygments()
+
+    def complete(text: str) -> Tuple[int, List[str]]:
+        return completion.completions_in([namespace], text)
+
+    return _plain_session(
+        debugger,
+        debugger.stdin,
+        debugger.stdout,
+        has_colors,
+        settings.wants_vi_keys(),
+        settings.history_file(),
+        completer=_completer(debugger, complete),
+        lexer=attempt(COLORS, debugger, _python_lexer) if is_python else None,
+        key_bindings=_python_bindings(),
+    )
+
+
+def _python_bindings() -> Any:
+    from prompt_toolkit.key_binding import KeyBindings
+
+    bindings = KeyBindings()
+
+    @bindings.add("tab")
+    def _complete(event: Any) -> None:
+        buffer = event.current_buffer
+        if buffer.document.current_line_before_cursor.strip():
+            complete_at_once(buffer)
+        else:
+            buffer.insert_text("    ")
+
+    return bindings
+
+
+def _plain_session(
+    debugger: Host,
+    stdin: Any,
+    stdout: Any,
+    has_colors: bool,
+    is_vi: bool,
+    history_file: Optional[str],
+    **others: Any,
+) -> Any:
+    """A session with what all of them have in common."""
     from prompt_toolkit import PromptSession
     from prompt_toolkit.enums import EditingMode
-    from prompt_toolkit.filters import Condition
     from prompt_toolkit.input import create_input
     from prompt_toolkit.output import ColorDepth, create_output
     from prompt_toolkit.styles import Style
@@ -137,27 +231,17 @@ def _new_session(
     session: Any = PromptSession(
         input=create_input(stdin),
         output=output,
-        completer=_completer(debugger),
         complete_while_typing=False,
         history=_history(debugger, history_file),
         # Without colours they would look like what is typed.
         auto_suggest=_suggestions(debugger, history_file) if has_colors else None,
-        rprompt=_rprompt(debugger) if has_rprompt else None,
-        lexer=attempt(COLORS, debugger, _lexer, debugger) if has_colors else None,
         style=Style.from_dict(PROMPT_STYLE),
         include_default_pygments_style=False,
         color_depth=None if has_colors else ColorDepth.DEPTH_1_BIT,
         editing_mode=EditingMode.VI if is_vi else EditingMode.EMACS,
-        multiline=Condition(
-            lambda: (
-                "\n" in session.default_buffer.text
-                or _goes_on(debugger, session.default_buffer.text)
-            )
-        ),
-        prompt_continuation="... ",
-        key_bindings=_bindings(debugger),
         enable_suspend=True,
         reserve_space_for_menu=6,
+        **others,
     )
     # Else it would give what stops meanwhile in another thread a standard debugger.
     session.app._enable_breakpointhook = nullcontext
@@ -195,7 +279,15 @@ def _block_goes_on(app: Any) -> bool:
     return coming[0].data in (" ", "\t")
 
 
-def _completer(debugger: Host) -> Any:
+def _completer(
+    debugger: Host, complete: Optional[Callable[[str], Tuple[int, List[str]]]] = None
+) -> Any:
+    """What finds completions.
+
+    Args:
+        debugger: The debugger.
+        complete: Gives them, and where they begin; by default those of a command.
+    """
     from prompt_toolkit.completion import Completer, Completion
 
     class OurCompleter(Completer):
@@ -203,7 +295,10 @@ def _completer(debugger: Host) -> Any:
             from stackscope_pdb.prompt import completion
 
             text = document.text_before_cursor
-            found = attempt(COMPLETION, debugger, completion.completions, debugger, text)
+            if complete is not None:
+                found = attempt(COMPLETION, debugger, complete, text)
+            else:
+                found = attempt(COMPLETION, debugger, completion.completions, debugger, text)
             if found is not None:
                 start, names = found
                 for name in in_menu(names, text[start:]):
@@ -280,8 +375,6 @@ def _rprompt(debugger: Host) -> Any:
 
 def _lexer(debugger: Host) -> Any:
     """Colours for what is typed: a command's name stands out, Python looks as in listings."""
-    from stackscope_pdb.output import highlight
-
     if not highlight.has_pygments():
         return None
     from prompt_toolkit.lexers import SimpleLexer

@@ -151,5 +151,8 @@ if TYPE_CHECKING:
             """While a line runs, let its input and output be the debugger's."""
             raise NotImplementedError
 
+        def show_value(self, value: object, whole: str, command: str = "p") -> None:
+            """Show a value, and if something of it is left out, say what shows all of it."""
+
         def displayhook(self, obj: object) -> None:
             """Show the value of an expression."""

@@ -79,6 +79,7 @@ def shown(value: object, width: int, rows: int, ellipsis: str, first: int = 0) -
         BaseException: Whatever the ``repr`` of the value itself raises.
     """
     tree = tree_of(value)
+    lines: List[Line] = []
     for bounds in TIGHTER:
         layout = _Layout(bounds, width, ellipsis)
         lines = layout.lines(tree, 0, 0, first)

@@ -54,8 +54,8 @@ class Leaf:
     def __init__(
         self, text: str, length: int = -1, literal: Union[str, bytes, bytearray, None] = None
     ) -> None:
-        self.text = text
-        self.literal = literal
+        self.text: str = text
+        self.literal: Union[str, bytes, bytearray, None] = literal
         self.length: int = len(self._whole) if length < 0 else length
 
     @property
@@ -108,11 +108,11 @@ class Branch:
     def __init__(
         self, opening: str, closing: str, items: List[Item], rest: int, trailing: str = ""
     ) -> None:
-        self.opening = opening
-        self.closing = closing
-        self.items = items
-        self.rest = rest
-        self.trailing = trailing
+        self.opening: str = opening
+        self.closing: str = closing
+        self.items: List[Item] = items
+        self.rest: int = rest
+        self.trailing: str = trailing
 
 
 def tree_of(value: object) -> Node:
