@@ -54,7 +54,7 @@ def main():
                 print(f"NOT NOTICED {path}:{line}: {what}", flush=True)
             else:
                 print(f"noticed {path}:{line}: {what}", flush=True)
-    print(f"{path}: {survivors} of {len(chosen)} changes were not noticed; {len(places)} can be made")
+    print(f"{path}: {survivors} of {len(chosen)} changes were not noticed, of {len(places)} in all")
 
 
 def parsed():
