@@ -106,3 +106,59 @@ def test_a_dump_takes_colors_but_no_findings():
             stackscope.dump_after(1000, file=file, findings=())
         stackscope.dump_after(1000, file=file, color=True)
         stackscope.cancel_dump_after()
+
+
+@pytest.mark.parametrize("width", [30, 60, 80])
+def test_a_diagnosis_is_no_wider_than_asked(found, width):
+    """A word may be too long for it, too."""
+    node = found.findings[0].nodes[0]
+    node.name, before = "x" * 100, node.name
+    try:
+        lines = found.format(width=width)
+    finally:
+        node.name = before
+    assert max(len(line.rstrip("\n")) for line in lines) <= width
+    assert any("x…" in line for line in lines)
+
+
+@pytest.mark.parametrize("count", [1, 20, 21, 23])
+def test_of_many_findings_the_first_ones_are_drawn(found, count):
+    many = stackscope.Diagnosis(found.findings * count, found.graph, found.snapshot)
+    text = str(many)
+    assert text.count("first") == min(count, 20) * str(found).count("first")
+    left = {21: "1 more finding\n", 23: "3 more findings\n"}
+    assert text.endswith(left.get(count, ""))
+    assert ("more finding" in text) is (count in left)
+
+
+@pytest.mark.parametrize("count", [2, 10, 12])
+def test_of_many_at_the_heart_the_first_ones_have_lines(found, count):
+    nodes = found.findings[0].behind[:1] * count
+    finding = stackscope.Finding("deadlock", certain=True, nodes=nodes)
+    shown = str(stackscope.Diagnosis([finding], found.graph, found.snapshot))
+    lines = re.findall(r"^  task \d+ \(behind-\d\) waits", shown, re.MULTILINE)
+    assert len(lines) == min(count, 10)
+    assert (re.search(r"^  .*\b2 more", shown, re.MULTILINE) is not None) is (count == 12)
+
+
+def test_what_those_wait_for_that_are_not_stuck():
+    """The most frequent kind comes first, and of two that are as frequent the one that ends."""
+
+    async def main():
+        gate, future = asyncio.Event(), asyncio.get_running_loop().create_future()
+        lock = asyncio.Lock()
+        await lock.acquire()
+        waits = [asyncio.sleep(100), gate.wait(), gate.wait(), gate.wait(), lock.acquire()]
+        tasks = [asyncio.ensure_future(one) for one in [*waits, asyncio.wait_for(future, 100)]]
+        await asyncio.sleep(0.01)
+        text = str(stackscope.Diagnosis([], stackscope.Graph(), stackscope.extract_all()))
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return text
+
+    text = asyncio.run(main())
+    assert text.startswith(
+        "Nothing is stuck: 3 tasks wait for events or conditions, 2 for timers, "
+    )
+    assert "1 for a lock" in text
