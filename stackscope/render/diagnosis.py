@@ -227,7 +227,10 @@ def chain_lines(diagnosis: Diagnosis, node: Node) -> Iterator[Line]:
         how = "which needs" if step.obj is None else "which has to come from"
         likely = "" if step.certain else " as far as is known"
         yield [("comment", f"{INDENT}{how}{likely}: "), _name(node), ("comment", others)]
-    yield [("alert", f"{INDENT}and so on, in a circle: "), _name(node)]
+    if id(node) in seen:
+        yield [("alert", f"{INDENT}and so on, in a circle: "), _name(node)]
+    else:
+        yield [("comment", f"{INDENT}and so on, from "), _name(node)]
 
 
 def _next_edge(edges: Sequence[Edge], stuck: Container[int]) -> Optional[Edge]:

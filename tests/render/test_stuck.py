@@ -9,6 +9,7 @@ import re
 import pytest
 
 import stackscope
+from stackscope.render.diagnosis import LONGEST_CHAIN, chain_lines
 from stackscope.render.style import PALETTE
 
 ESCAPE = re.compile(r"\x1b\[[\d;]*m")
@@ -162,3 +163,37 @@ def test_what_those_wait_for_that_are_not_stuck():
         "Nothing is stuck: 3 tasks wait for events or conditions, 2 for timers, "
     )
     assert "1 for a lock" in text
+
+
+@pytest.mark.parametrize("count", [3, 29, 30, 45])
+def test_a_long_chain_is_no_circle(count):
+    """From a task through those that await each other, to one that sleeps."""
+
+    async def awaits(task):
+        await task
+
+    async def main():
+        tasks = [asyncio.create_task(asyncio.sleep(100), name="sleeper")]
+        for number in range(count - 1):
+            tasks.append(asyncio.create_task(awaits(tasks[-1]), name=f"waits-{number}"))
+        await asyncio.sleep(0.01)
+        diagnosis = stackscope.diagnose(deep=False)
+        [last] = [node for node in diagnosis.snapshot.tasks() if node.task is tasks[-1]]
+        lines = ["".join(text for _, text in line) for line in chain_lines(diagnosis, last)]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return lines
+
+    lines = asyncio.run(main())
+    assert not any("circle" in line for line in lines)
+    if count <= LONGEST_CHAIN:
+        assert lines[-1] == "  which a timer ends"
+    else:
+        assert lines[-1].startswith("  and so on, from task ")
+        assert f"(waits-{count - LONGEST_CHAIN - 2})" in lines[-1]
+
+
+def test_a_chain_that_leads_to_a_circle(found):
+    chain = chain_lines(found, found.findings[0].behind[0])
+    assert list(chain)[-1][0] == ("alert", "  and so on, in a circle: ")
