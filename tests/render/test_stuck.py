@@ -139,6 +139,7 @@ def test_of_many_at_the_heart_the_first_ones_have_lines(found, count):
     shown = str(stackscope.Diagnosis([finding], found.graph, found.snapshot))
     lines = re.findall(r"^  task \d+ \(behind-\d\) waits", shown, re.MULTILINE)
     assert len(lines) == min(count, 10)
+    assert shown.count("\n    async with first:\n") == min(count, 10)
     assert (re.search(r"^  2 tasks .*more$", shown, re.MULTILINE) is not None) is (count == 12)
 
 
