@@ -198,3 +198,24 @@ def test_a_long_chain_is_no_circle(count):
 def test_a_chain_that_leads_to_a_circle(found):
     chain = chain_lines(found, found.findings[0].behind[0])
     assert list(chain)[-1][0] == ("alert", "  and so on, in a circle: ")
+
+
+WHOLE = """\
+Deadlock: task N (first) > task N (second) > task N (first)
+  task N (first) waits for Lock.acquire(): N waiter, held by task N (second), at test_stuck.py:21 in takes
+    async with second:
+    has what task N waits for, since test_stuck.py:19 in takes
+  task N (second) waits for Lock.acquire(): Nst of N waiters, held by task N (first), at test_stuck.py:21 in takes
+    async with second:
+    has what task N waits for, since test_stuck.py:19 in takes
+  N tasks (N-N) only wait behind them
+  Look at (take them in the same order everywhere):
+    test_stuck.py:19, then test_stuck.py:21
+"""  # noqa: E501
+
+
+def test_the_whole_text(found):
+    """But for the numbers of tasks, and what stands before the names of files."""
+    text = "".join(found.format(width=300))
+    text = re.sub(r"\S*(test_stuck\.py)", r"\1", text)
+    assert re.sub(r"(?<!py:)\b\d+", "N", text) == WHOLE
