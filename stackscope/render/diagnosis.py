@@ -250,7 +250,10 @@ def chain_lines(diagnosis: Diagnosis, node: Node) -> Iterator[Line]:
         how = "which ends with" if step.obj is None else "which is up to"
         likely = "" if step.certain else ", as far as is known"
         yield [("comment", f"{INDENT}{how} "), _name(node), ("comment", f"{others}{likely}:")]
-    yield [("alert", f"{INDENT}and so on, in a circle back to "), _name(node)]
+    if id(node) in seen:
+        yield [("alert", f"{INDENT}and so on, in a circle back to "), _name(node)]
+    else:
+        yield [("comment", f"{INDENT}and so on, from "), _name(node)]
 
 
 def _next_edge(edges: Sequence[Edge], stuck: Container[int]) -> Optional[Edge]:

@@ -271,7 +271,7 @@ class _Writer:
             The nodes, each of them once. They have no entries before all have their places.
         """
         entered = []
-        todo = list(reversed(tops))
+        todo: List[Any] = list(reversed(tops))
         while todo:
             node = todo.pop()
             if id(node) not in self.nodes:

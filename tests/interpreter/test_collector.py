@@ -166,6 +166,9 @@ def test_a_child_that_is_forked_meanwhile():
         begun.set()
         assert end.wait(60)
 
+    gc.set_threshold(600, 11, 12)
+    without_collections(int)
+    gc.set_threshold(500, 11, 12)  # the last one counts
     thread = threading.Thread(target=without_collections, args=(work,))
     thread.start()
     assert begun.wait(60)

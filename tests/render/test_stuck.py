@@ -9,6 +9,7 @@ import re
 import pytest
 
 import stackscope
+from stackscope.render.diagnosis import LONGEST_CHAIN, chain_lines
 from stackscope.render.style import PALETTE
 
 ESCAPE = re.compile(r"\x1b\[[\d;]*m")
@@ -106,3 +107,115 @@ def test_a_dump_takes_colors_but_no_findings():
             stackscope.dump_after(1000, file=file, findings=())
         stackscope.dump_after(1000, file=file, color=True)
         stackscope.cancel_dump_after()
+
+
+@pytest.mark.parametrize("width", [30, 60, 80])
+def test_a_diagnosis_is_no_wider_than_asked(found, width):
+    """A word may be too long for it, too."""
+    node = found.findings[0].nodes[0]
+    node.name, before = "x" * 100, node.name
+    try:
+        lines = found.format(width=width)
+    finally:
+        node.name = before
+    assert max(len(line.rstrip("\n")) for line in lines) <= width
+    assert any("x…" in line for line in lines)
+
+
+@pytest.mark.parametrize("count", [1, 20, 21, 23])
+def test_of_many_findings_the_first_ones_are_drawn(found, count):
+    many = stackscope.Diagnosis(found.findings * count, found.graph, found.snapshot)
+    text = str(many)
+    assert text.count("first") == min(count, 20) * str(found).count("first")
+    left = {21: "1 more finding\n", 23: "3 more findings\n"}
+    assert text.endswith(left.get(count, ""))
+    assert ("more finding" in text) is (count in left)
+
+
+@pytest.mark.parametrize("count", [2, 10, 12])
+def test_of_many_at_the_heart_the_first_ones_have_lines(found, count):
+    nodes = found.findings[0].behind[:1] * count
+    finding = stackscope.Finding("deadlock", certain=True, nodes=nodes)
+    shown = str(stackscope.Diagnosis([finding], found.graph, found.snapshot))
+    lines = re.findall(r"^  task \d+ \(behind-\d\) waits", shown, re.MULTILINE)
+    assert len(lines) == min(count, 10)
+    assert shown.count("\n    async with first:\n") == min(count, 10)
+    assert (re.search(r"^  2 tasks .*more$", shown, re.MULTILINE) is not None) is (count == 12)
+
+
+def test_what_those_wait_for_that_are_not_stuck():
+    """The most frequent kind comes first, and of two that are as frequent the one that ends."""
+
+    async def main():
+        gate, future = asyncio.Event(), asyncio.get_running_loop().create_future()
+        lock = asyncio.Lock()
+        await lock.acquire()
+        waits = [asyncio.sleep(100), gate.wait(), gate.wait(), gate.wait(), lock.acquire()]
+        tasks = [asyncio.ensure_future(one) for one in [*waits, asyncio.wait_for(future, 100)]]
+        await asyncio.sleep(0.01)
+        text = str(stackscope.Diagnosis([], stackscope.Graph(), stackscope.extract_all()))
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return text
+
+    text = asyncio.run(main())
+    assert text.startswith(
+        "Nothing is stuck: 3 tasks wait for events or conditions, 2 for timers, "
+    )
+    assert "1 for a lock" in text
+
+
+@pytest.mark.parametrize("count", [3, 29, 30, 45])
+def test_a_long_chain_is_no_circle(count):
+    """From a task through those that await each other, to one that sleeps."""
+
+    async def awaits(task):
+        await task
+
+    async def main():
+        tasks = [asyncio.create_task(asyncio.sleep(100), name="sleeper")]
+        for number in range(count - 1):
+            tasks.append(asyncio.create_task(awaits(tasks[-1]), name=f"waits-{number}"))
+        await asyncio.sleep(0.01)
+        diagnosis = stackscope.diagnose(deep=False)
+        [last] = [node for node in diagnosis.snapshot.tasks() if node.task is tasks[-1]]
+        lines = ["".join(text for _, text in line) for line in chain_lines(diagnosis, last)]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return lines
+
+    lines = asyncio.run(main())
+    assert not any("circle" in line for line in lines)
+    if count <= LONGEST_CHAIN:
+        assert lines[-1] == "  which a timer ends"
+    else:
+        assert lines[-1].startswith("  and so on, from task ")
+        assert f"(waits-{count - LONGEST_CHAIN - 2})" in lines[-1]
+
+
+def test_a_chain_that_leads_to_a_circle(found):
+    chain = chain_lines(found, found.findings[0].behind[0])
+    assert list(chain)[-1][0] == ("alert", "  and so on, in a circle: ")
+
+
+WHOLE = """\
+Deadlock: task N (first) > task N (second) > task N (first)
+  task N (first) waits for Lock.acquire(): N waiter, held by task N (second), at test_stuck.py:21 in takes
+    async with second:
+    has what task N waits for, since test_stuck.py:19 in takes
+  task N (second) waits for Lock.acquire(): Nst of N waiters, held by task N (first), at test_stuck.py:21 in takes
+    async with second:
+    has what task N waits for, since test_stuck.py:19 in takes
+  N tasks (N-N) only wait behind them
+  Look at (take them in the same order everywhere):
+    test_stuck.py:19, then test_stuck.py:21
+"""  # noqa: E501
+
+
+def test_the_whole_text(found):
+    """But for the numbers of tasks, and what stands before the names of files."""
+    text = "".join(found.format(width=300))
+    text = re.sub(r"\S*(test_stuck\.py)", r"\1", text)
+    assert re.sub(r"(?<!py:)\b\d+", "N", text) == WHOLE
