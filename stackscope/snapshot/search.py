@@ -32,7 +32,7 @@ from stackscope.snapshot.waking import belongings_of, silent_about, wakers_of_no
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Set, Union
+    from typing import Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Set
 
     from stackscope.interpreter.region import Progress, Region
     from stackscope.model.snapshot import Node
@@ -185,9 +185,7 @@ class _Search:
     def _wakers_of(self, nodes: Sequence[Node]) -> Set[int]:
         """The ids of what wakes some nodes."""
         some = set(map(id, nodes))
-        return {
-            key for key, woken in self.by_waker.items() if not some.isdisjoint(map(id, woken))
-        }
+        return {key for key, woken in self.by_waker.items() if not some.isdisjoint(map(id, woken))}
 
     def _spread(self, heap: Region) -> List[Vertex]:
         """Make live what one of the ways to search the heap reaches, and what that leads to."""
