@@ -95,9 +95,9 @@ class BackToRoots:
             count.
         passive: The types of what leads nowhere, because it is part of the search itself.
         progress: Called now and then with how much of the work is done, from 0 to 1.
-        near: By their ids: objects of which whoever asks finds out by itself whether they are
-            alive, and which of the wanted ones they lead to then. That this has them is no
-            reference of the program.
+        near: Objects that whoever asks has by their ids. That is no reference of the program.
+        held: The ids of those of these that something closed leads to. Whoever asks finds out by
+            itself whether they are alive, and which of the wanted ones they lead to then.
         ours: The ids of those of these that are part of the search.
 
     Attributes:
@@ -113,10 +113,12 @@ class BackToRoots:
         passive: Sequence[type],
         progress: Progress = None,
         near: Optional[Mapping[int, object]] = None,
+        held: AbstractSet[int] = frozenset(),
         ours: AbstractSet[int] = frozenset(),
     ) -> None:
         self.has_given_up: bool = False
         self._near: Mapping[int, object] = {} if near is None else near
+        self._held_nearby = held
         self._ours = ours
         self._most_references = MOST_REFERENCES + MOST_FOR_EACH_NEAR * len(self._near)
         self._closed = closed
@@ -335,7 +337,7 @@ class BackToRoots:
 
     def _is_near(self, key: int) -> bool:
         """Whether it is found out elsewhere which of the wanted ones an object leads to."""
-        return key in self._near and key not in self._all_wanted
+        return key in self._held_nearby and key in self._near and key not in self._all_wanted
 
     def _count(
         self, sources: Sequence[object], batch: Sequence[int], counts: Counter[int]

@@ -26,7 +26,7 @@ from stackscope.interpreter.counting import (
     counts_of,
     references_of_nobody,
 )
-from stackscope.interpreter.finalizers import proxies_of, with_weak_references
+from stackscope.interpreter.finalizers import Finalizers, proxies_of, with_weak_references
 from stackscope.interpreter.heap import (
     frozen_objects,
     in_batches,
@@ -98,6 +98,8 @@ class Nearby(Region):
         """How much of the work is done."""
         self._possible: Set[int] = set()
         """The ids of what may be referred to from elsewhere."""
+        self._held: Set[int] = set()
+        """The ids of what the first of the objects lead to: something that waits has it."""
         self._ours: Set[int] = set()
         """The ids of the containers in which the search has something."""
 
@@ -114,14 +116,18 @@ class Nearby(Region):
             find: Gives wanted objects by their ids.
             ours: What has references to such objects, but is part of the search itself.
         """
-        self._share = 0.0
+        begun = set(map(id, seeds))
         self._look_from(seeds)
-        missing = self._wanted - self._left.keys()
+        self._held = set(self._left)
+        missing = self._wanted - self._held
         if missing:
             self._look_from(list(find(missing)))
         self._reached += self._wanted - self._left.keys()
         self._wanted.intersection_update(self._left)
-        self._possible = self._find_possible(ours)
+        alone = (self._left.keys() - self._held) | (self._wanted & begun)
+        finalizers = Finalizers()
+        self._possible = {key for key in alone if finalizers.has(self._left[key])}
+        self._possible |= self._find_possible(ours)
 
     def copy_if_all_is_alive(self, closed: Set[int]) -> Region:
         """Another region of the same objects, in which all is alive that may be.
@@ -157,6 +163,7 @@ class Nearby(Region):
             self._types,
             self._tell_gone_back,
             self._left,
+            self._held,
             self._ours,
         )
 
@@ -189,7 +196,8 @@ class Nearby(Region):
     def follow_what_may_come_back(self) -> List[int]:
         """Follow what isn't reached, but may run code all the same.
 
-        Nothing near to a task is garbage: what the task has doesn't run code while it waits.
+        Of what is near that is only what was found by itself: what a task has doesn't run code
+        while it waits.
         """
         if self._back is None or not self._wanted:
             return []

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import compress
+from operator import not_
 
 from stackscope.interpreter.counting import BATCH, References, counts_of, references_of_nobody
 from stackscope.interpreter.facts import IS_CPYTHON, has_gil
@@ -66,11 +67,7 @@ class Reachable(Region):
         self._begin()
 
     def follow_what_may_come_back(self) -> List[int]:
-        """Follow what isn't reached, but may run code all the same.
-
-        That are the finalizers of garbage that the collector hasn't found as yet, and whatever has
-        an object through a proxy, which doesn't tell of what it stands for.
-        """
+        """Follow what isn't reached, but may run code all the same, see `Region`."""
         held = self._held()
         finalizers = Finalizers()
         for number, some in in_batches(list(self._left.values()), BATCH):
@@ -152,8 +149,9 @@ class Reachable(Region):
         return list(compress(objects, map(most.__lt__, beyond)))
 
     def _followed(self, objects: List[object]) -> List[object]:
-        """All of the objects but their own list, which is there before it is filled."""
-        return list(compress(objects, map(id(objects).__ne__, map(id, objects))))
+        """All of the objects but what they are kept in, which is there before it is filled."""
+        ours = {id(objects), id(self._left)}
+        return list(compress(objects, map(not_, map(ours.__contains__, map(id, objects)))))
 
     # -------------------------------------------------------------- finalizers
 

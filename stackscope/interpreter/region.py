@@ -92,6 +92,14 @@ class Region:
         reached, self._reached = self._reached, []
         return reached
 
+    def follow_what_may_come_back(self) -> List[int]:
+        """Follow what isn't reached, but may run code all the same.
+
+        That are the finalizers of garbage that the collector hasn't found as yet, and whatever has
+        an object through a proxy, which doesn't tell of what it stands for.
+        """
+        return []
+
     def follow_tracebacks(self) -> List[int]:
         """Follow tracebacks from now on: they have frames that have ended.
 

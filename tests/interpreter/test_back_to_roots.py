@@ -159,11 +159,16 @@ class Heap:
         self.objects.clear()
 
 
+def opened_by_told(keeper):
+    """Some of what is closed, of what isn't wanted."""
+    return [one for one in keeper.other[::2] if not any(one is each for each in keeper.one)]
+
+
 def told(search, keeper):
     """The ids of the wanted objects that are reached, and of those reached once some are opened."""
     try:
         stages = [search.follow()]
-        search.open(one for one in keeper.other[::2] if not any(one is each for each in keeper.one))
+        search.open(opened_by_told(keeper))
         stages.append(search.follow())
         stages.append(search.follow_what_may_come_back())
         stages.append(search.follow_tracebacks())

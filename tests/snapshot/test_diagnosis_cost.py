@@ -123,10 +123,17 @@ def many_objects():
     return [[number] for number in range(40_000)]
 
 
-@pytest.mark.parametrize("calls", [back_to_roots.MOST_CALLS, 1])
-def test_progress_is_told_at_short_intervals(calls, monkeypatch, many_objects):
+@pytest.mark.parametrize(
+    ("start", "calls"),
+    [
+        pytest.param(lost, back_to_roots.MOST_CALLS, id="what is near decides it"),
+        pytest.param(alike, back_to_roots.MOST_CALLS, id="back from what is near"),
+        pytest.param(alike, 1, id="the whole heap"),
+    ],
+)
+def test_progress_is_told_at_short_intervals(start, calls, monkeypatch, many_objects):
     """By the processor's time of this thread: a busy machine only adds to others."""
-    monkeypatch.setattr(back_to_roots, "MOST_CALLS", calls)  # 1: the whole heap is followed
+    monkeypatch.setattr(back_to_roots, "MOST_CALLS", calls)
     moments = []
 
     def look():
@@ -141,8 +148,8 @@ def test_progress_is_told_at_short_intervals(calls, monkeypatch, many_objects):
             super().append(share)
 
     told = Told()
-    (finding,) = in_asyncio(lost, 1, look).findings
-    assert finding.certain
+    found = in_asyncio(start, 1, look).findings
+    assert [one.certain for one in found] == ([True] if start is lost else [])
     assert all(0 <= share <= 1 for share in told)
     steps = [after - before for before, after in zip(moments, moments[1:])]
     assert max(steps) < 0.5

@@ -1,0 +1,87 @@
+"""What is near to some objects tells of them what the whole heap tells."""
+
+from __future__ import annotations
+
+import gc
+
+import pytest
+
+from stackscope.interpreter import back_to_roots
+from stackscope.interpreter.nearby import Nearby
+from stackscope.interpreter.reachable import Reachable, counts_references
+from tests.interpreter.test_back_to_roots import Heap, Passive, opened_by_told, told
+
+pytestmark = pytest.mark.skipif(not counts_references(), reason="references aren't counted")
+
+HEAPS = 12
+"""How many heaps are tried; many more by hand: `differences(range(10000))`."""
+
+
+def looked_around(keeper, silent):
+    """What is near to what is closed; the keeper is part of the search."""
+    closed = set(map(id, keeper.other))
+    near = Nearby(set(map(id, keeper.one)), closed, silent, (Passive,), {})
+    near.look_around(
+        [one for one in keeper.other if type(one) is not Passive],
+        lambda keys: (one for one in keeper.one if id(one) in keys),
+        [keeper],
+    )
+    return near
+
+
+def surely_lost(keeper, silent, opened=()):
+    """The ids of what can't be reached even if all is alive that may be, and what is opened."""
+    near = looked_around(keeper, silent)
+    lost = set(map(id, keeper.one)) - set(near.follow())
+    if_alive = near.copy_if_all_is_alive(set(map(id, keeper.other)))
+    try:
+        if_alive.open(opened)
+        return lost - set(if_alive.follow())
+    finally:
+        if_alive.close()
+        near.close()
+
+
+def all_tell(seed):
+    """What is near tells of a heap, what is lost by that, and what the whole heap tells."""
+    gc.collect()
+    gc.disable()  # or the garbage of one way were gone for the other
+    try:
+        keeper = Passive()
+        heap = Heap(seed)
+        heap.only_in(keeper)
+        lost = surely_lost(keeper, heap.silent, opened_by_told(keeper))
+        near = looked_around(keeper, heap.silent)
+        near.go_back(set(map(id, keeper.one)), ())
+        first = told(near, keeper)
+        wanted, closed = set(map(id, keeper.one)), set(map(id, keeper.other))
+        return first, lost, told(Reachable(wanted, closed, heap.silent, (Passive,), {}), keeper)
+    finally:
+        gc.enable()
+
+
+def differences(seeds):
+    """The seeds of the heaps of which something else is told, or something reached called lost."""
+    return [
+        seed
+        for seed in seeds
+        for near, lost, whole in [all_tell(seed)]
+        if near != whole or lost & set().union(*whole)
+    ]
+
+
+def test_what_is_near_tells_the_same(monkeypatch):
+    monkeypatch.setattr(back_to_roots, "MOST_CALLS", 1000)
+    assert differences(range(HEAPS)) == []
+
+
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_what_nobody_else_has_is_lost(is_kept):
+    """A task is a list here, and waits for what is in a dictionary that it has."""
+    keeper = Passive()
+    keeper.one = [[]]
+    keeper.other = [[{"future": keeper.one[0]}]]
+    kept = keeper.other[0][0] if is_kept else None
+    lost = surely_lost(keeper, set())
+    assert lost == (set() if is_kept else set(map(id, keeper.one)))
+    del kept
