@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 
 from tests.diagnosis.cases import CPYTHON, abandoned, deadlock, planted
@@ -87,7 +88,12 @@ async def events_of_each_others(nursery):
 
 @planted(deadlock("holder waiter", "@holder_waits", "@waiter_wants"), on="trio", searched=True)
 async def a_lock_and_an_event_crossed(nursery):
-    """trio has a list of all who have locks, which wakes none of them."""
+    """trio has a dictionary of all who have locks, which wakes none of them.
+
+    What is frozen is taken as alive, and here that is (see `tests.diagnosis.process`).
+    """
+    if hasattr(gc, "unfreeze"):
+        gc.unfreeze()
 
     async def hold():
         async with lock:
