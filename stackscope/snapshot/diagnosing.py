@@ -223,6 +223,19 @@ class _Patient:
                 users.near = self._standing_for(users.near, later)
         return {key: users for key, users in known.items() if users.all}
 
+    def _users_ahead(self, waiting: Sequence[Node], others: Sequence[Node]) -> Dict[int, Users]:
+        """Those of some nodes that would end waits after their own ones, as their code shows.
+
+        That may be after the one that waits has ended, too: that is what is wrong then.
+        """
+        known = find_users(waiting, others, ahead=True) if waiting else {}
+        for node in waiting:
+            if id(node) in known:
+                users = known[id(node)]
+                users.all = self._standing_for(users.all, {id(node)})
+                users.near = self._standing_for(users.near, {id(node)})
+        return {key: users for key, users in known.items() if users.all}
+
     def _standing_for(self, nodes: Sequence[Node], later: Set[int]) -> List[Node]:
         """What stands for some nodes, but for those that need the one that waits."""
         found = [self.needs.host.get(id(node), node) for node in nodes]
@@ -278,7 +291,10 @@ class _Patient:
         if is_searched:
             some = nodes_among(stuck)
             lost = [node for node in some if not self.needs.edges_of(node)]
-            self._note_helpers(self._users_among(lost, some))
+            ahead = self._users_ahead(lost, some)
+            self._note_helpers(ahead)
+            rest = [node for node in lost if id(node) not in ahead]
+            self._note_helpers(self._users_among(rest, some))
         known = {id(vertex) for vertex in stuck}
         stuck += [one for key, one in self.nearest.items() if key in known and id(one) not in known]
         found = [

@@ -6,6 +6,10 @@ doesn't help the one that waits for an item. Nor does who needs the one that wai
 
 from __future__ import annotations
 
+from collections import deque
+from types import FunctionType
+
+from stackscope.interpreter.bytecode.ahead import attributes_ahead
 from stackscope.interpreter.frames.variables import first_argument, local_values
 from stackscope.model.saved import SavedObject
 from stackscope.safe.interruptions import attempt
@@ -15,7 +19,7 @@ from stackscope.snapshot.user_code import is_runtime_frame
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, FrozenSet, Iterable, Iterator, List, Sequence, Set
+    from typing import Any, Dict, FrozenSet, Iterable, Iterator, List, Sequence, Set, Tuple
 
     from stackscope.model.snapshot import Node
     from stackscope.model.stacks import Frame
@@ -26,8 +30,10 @@ MOST_ATTRIBUTES = 50
 """The most attributes of an object in a variable that are looked at."""
 
 SENDS = frozenset(["aclose", "close", "put", "put_nowait", "send", "send_nowait"])
-RECEIVES = frozenset(["get", "get_nowait", "receive", "receive_nowait"])
-SETS = frozenset(["abort", "notify", "notify_all", "release", "set", "wait"])
+RECEIVES = frozenset(["__anext__", "get", "get_nowait", "receive", "receive_nowait"])
+SETS = frozenset(
+    ["abort", "notify", "notify_all", "release", "release_on_behalf_of", "set", "wait"]
+)
 
 ENDS: Dict[str, FrozenSet[str]] = {
     "get": SENDS,
@@ -38,12 +44,15 @@ ENDS: Dict[str, FrozenSet[str]] = {
     "wait": SETS,
     "wait_for": SETS,
     "acquire": SETS,
+    "acquire_on_behalf_of": SETS,
 }
 """By the method that waits: those that may end the wait."""
 
 ENDS_OF_TYPE: Dict[str, FrozenSet[str]] = {
     "AsyncResult": frozenset(["set", "set_exception"]),
+    "Barrier": frozenset(["abort", "wait"]),
     "Event": SETS,
+    "Future": frozenset(["set_exception", "set_result"]),
     "Semaphore": SETS,
     "lock": frozenset(["release"]),
 }
@@ -124,32 +133,42 @@ class Users:
         self.near: List[Node] = []
 
 
-def find_users(waiting: Sequence[Node], others: Iterable[Node]) -> Dict[int, Users]:
+def find_users(
+    waiting: Sequence[Node], others: Iterable[Node], *, ahead: bool = False
+) -> Dict[int, Users]:
     """By the id of a node that waits: who else has what it waits for, and may end the wait.
 
     Args:
         waiting: The nodes that wait.
         others: All nodes.
+        ahead: Only those who would end it after their own wait, themselves or by a method of what
+            has it. That is to be asked only of what surely can't go on: what isn't seen, such as
+            functions that are called, may end waits, too.
     """
     wanted: Dict[int, List[_Wanted]] = {}
     for node in waiting:
         for one in attempt([], _wanted_by, node):
             wanted.setdefault(id(one.obj), []).append(one)
     found: Dict[int, Users] = {}
+    known_names: Dict[Tuple[int, int], Iterable[str]] = {}
     for other in others if wanted else ():
         seen: Dict[int, _Had] = {}
         names: Set[str] = set()
+        verdicts: Dict[Tuple[int, FrozenSet[str]], bool] = {}
         for frame in frames_in(other.stack):
-            for key, had in attempt({}, _objects_in, frame, wanted).items():
+            for key, had in attempt({}, _objects_in, frame, wanted, ahead).items():
                 known = seen.setdefault(key, had)
                 known.is_near = known.is_near or had.is_near
             if not is_runtime_frame(frame.pyframe):
-                names.update(frame.pyframe.f_code.co_names)
+                names.update(_names_in(frame, ahead, known_names))
         for key, had in seen.items():
             for one in wanted[key]:
                 if _waits_alike(other, one):
                     continue
-                if one.ends & names or _is_other_end(had.by, one):
+                may_end = verdicts.get((key, one.ends))
+                if may_end is None:
+                    may_end = verdicts[key, one.ends] = _may_end(had.by, one, names, ahead)
+                if may_end:
                     users = found.setdefault(id(one.node), Users())
                     if not any(other is node for node in users.all[-1:]):
                         users.all.append(other)
@@ -168,6 +187,38 @@ def _waits_alike(other: Node, wanted: _Wanted) -> bool:
         return wanted.node is other
     obj = mine.obj
     return its.obj is obj and _method_of(other, obj) == _method_of(wanted.node, obj)
+
+
+def _names_in(
+    frame: Frame, ahead: bool, known: Dict[Tuple[int, int], Iterable[str]]
+) -> Iterable[str]:
+    """The names in the code of a frame, or in what it may still execute of that."""
+    code, lasti = frame.pyframe.f_code, frame.pyframe.f_lasti
+    if not ahead:
+        return code.co_names
+    names = known.get((id(code), lasti))
+    if names is None:
+        names = known[id(code), lasti] = attempt(frozenset(), attributes_ahead, code, lasti)
+    return names
+
+
+def _may_end(by: object, wanted: _Wanted, names: Set[str], ahead: bool) -> bool:
+    """Whether code with some names ends a wait for what an object is, or has.
+
+    Args:
+        by: The object.
+        wanted: What is waited for.
+        names: The names.
+        ahead: Whether it is enough that a method of the object with such a name does it, and needed
+            that somebody does.
+    """
+    if wanted.ends & names:
+        return True
+    if not ahead:
+        return _is_other_end(by, wanted)
+    methods = [class_attribute(type(by), name) for name in names]
+    codes = [method.__code__ for method in methods if type(method) is FunctionType]
+    return any(not wanted.ends.isdisjoint(code.co_names) for code in codes)
 
 
 class _Had:
@@ -220,8 +271,14 @@ def _method_of(node: Node, obj: object) -> str:
     return ""
 
 
-def _objects_in(frame: Frame, wanted: Dict[int, List[_Wanted]]) -> Dict[int, _Had]:
-    """By the ids of what is wanted: what of it a frame has."""
+def _objects_in(frame: Frame, wanted: Dict[int, List[_Wanted]], deep: bool) -> Dict[int, _Had]:
+    """By the ids of what is wanted: what of it a frame has.
+
+    Args:
+        frame: The frame.
+        wanted: What is wanted, by id.
+        deep: Whether to look into what an object in a variable has, as lists and channels.
+    """
     found: Dict[int, _Had] = {}
     code_names = frame.pyframe.f_code.co_names
     for value in list(local_values(frame.pyframe).values()):
@@ -230,7 +287,19 @@ def _objects_in(frame: Frame, wanted: Dict[int, List[_Wanted]]) -> Dict[int, _Ha
         for name, one in list(instance_attributes(value).items())[:MOST_ATTRIBUTES]:
             if id(one) in wanted and id(one) not in found:
                 found[id(one)] = _Had(value, name in code_names)
+            for inside in _inside(one) if deep else ():
+                if id(inside) in wanted and id(inside) not in found:
+                    found[id(inside)] = _Had(value, name in code_names)
         state = stored_attribute(value, "_state")
         if state is not None and id(state) in wanted:
             found[id(state)] = _Had(value, True)
     return found
+
+
+def _inside(container: Any) -> Sequence[object]:
+    """The first elements of a list or the like, values of a dictionary; the state of a channel."""
+    if type(container) is dict:
+        return list(container.values())[:MOST_ATTRIBUTES]
+    if any(type(container) is cls for cls in (list, set, deque, tuple)):
+        return list(container)[:MOST_ATTRIBUTES]
+    return [stored_attribute(container, "_state")]

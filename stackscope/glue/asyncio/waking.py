@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["install", "register_scope"]
 
-DEEPEST = 5
+DEEPEST = 6
 """How many objects there may be between a timer and the task that it cancels."""
 
 MOST_LOOKED_AT = 200

@@ -118,10 +118,10 @@ async def a_thread_that_waits_for_a_lost_task():
             KEPT.append(one)
 
 
-@planted(abandoned("two", "@lost_of_one"), on="threads", behind=1)
+@planted(deadlock("one two", "@joins_two", "@lost_of_one"), on="threads")
 def joins_who_waits_for_an_event_of_it():
     def one(event, other):
-        other.join()  # two would have to end before
+        other.join()  # @joins_two
         event.set()
 
     def two(event):

@@ -343,6 +343,87 @@ async def a_lock_and_an_event_crossed():
     start(wait(), "waiter")
 
 
+@planted(deadlock("parent child", "@waits_for_parent", "@gathers_child"), on=ASYNCIO, searched=True)
+async def an_event_that_is_set_after_who_waits_for_it():
+    async def child(event):
+        await event.wait()  # @waits_for_parent
+
+    async def parent():
+        event = asyncio.Event()
+        await asyncio.gather(start(child(event), "child"))  # @gathers_child
+        event.set()
+
+    start(parent(), "parent")
+
+
+class Connection:
+    """Answers are futures in a dictionary; its lock is released by another method."""
+
+    def __init__(self):
+        self.lock = asyncio.Lock()
+        self.pending = {}
+
+    async def begin(self):
+        await self.lock.acquire()  # @begins
+
+    def end(self):
+        self.lock.release()
+
+    async def ask(self):
+        async with self.lock:
+            self.pending[1] = asyncio.get_running_loop().create_future()
+            await self.pending[1]  # @asks
+
+    async def answer(self):
+        async with self.lock:  # @answers
+            self.pending.pop(1).set_result(None)
+
+
+@planted(deadlock("asks answers", "@asks", "@answers"), on=ASYNCIO, searched=True)
+async def an_answer_behind_the_lock_of_who_asks():
+    connection = Connection()
+    start(connection.ask(), "asks")
+    await asyncio.sleep(0)
+    start(connection.answer(), "answers")
+
+
+@planted(deadlock("first second", "@begins"), on=ASYNCIO, searched=True)
+async def two_locks_by_methods_of_their_owners():
+    async def begins(one, other):
+        await one.begin()
+        await asyncio.sleep(0)
+        await other.begin()
+        other.end()
+        one.end()
+
+    a, b = Connection(), Connection()
+    start(begins(a, b), "first")
+    start(begins(b, a), "second")
+
+
+@planted(
+    deadlock("first third", "@first_arrives", "@third_wants"),
+    on=ASYNCIO,
+    behind=1,
+    skip="asyncio has no Barrier before 3.11" if sys.version_info < (3, 11) else None,
+    searched=True,
+)
+async def a_barrier_whose_last_party_wants_the_lock_of_another():
+    async def first():
+        async with lock:
+            await barrier.wait()  # @first_arrives
+
+    async def third():
+        async with lock:  # @third_wants
+            await barrier.wait()
+
+    lock, barrier = asyncio.Lock(), asyncio.Barrier(3)
+    start(first(), "first")
+    start(barrier.wait(), "second")
+    await asyncio.sleep(0)
+    start(third(), "third")
+
+
 class Service:
     """What a callback of a server would have."""
 

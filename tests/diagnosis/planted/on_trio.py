@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 
 from tests.diagnosis.cases import CPYTHON, abandoned, deadlock, planted
@@ -87,7 +88,12 @@ async def events_of_each_others(nursery):
 
 @planted(deadlock("holder waiter", "@holder_waits", "@waiter_wants"), on="trio", searched=True)
 async def a_lock_and_an_event_crossed(nursery):
-    """trio has a list of all who have locks, which wakes none of them."""
+    """trio has a dictionary of all who have locks, which wakes none of them.
+
+    What is frozen is taken as alive, and here that is (see `tests.diagnosis.process`).
+    """
+    if hasattr(gc, "unfreeze"):
+        gc.unfreeze()
 
     async def hold():
         async with lock:
@@ -158,6 +164,41 @@ async def the_sender_is_kept_by_who_waits_for_the_receiver(nursery):
     sender, receiver = trio.open_memory_channel(1)
     nursery.start_soon(receives, receiver, name="receiver")
     nursery.start_soon(keeps, sender, name="keeper")
+
+
+@planted(deadlock("parent child", "@child_sends"), on="trio", searched=True)
+async def receives_after_the_nursery_of_the_sender(nursery):
+    async def sends(channel):
+        async with channel:
+            await channel.send("item")  # @child_sends
+
+    async def parent():
+        sender, receiver = trio.open_memory_channel(0)
+        async with trio.open_nursery() as inner:
+            inner.start_soon(sends, sender, name="child")
+        async for _ in receiver:
+            pass
+
+    nursery.start_soon(parent, name="parent")
+
+
+@planted(
+    deadlock("borrower waiter", "@borrower_waits", "@waits_for_token"), on="trio", searched=True
+)
+async def a_token_that_is_borrowed_on_behalf_of_something(nursery):
+    async def borrows():
+        await limiter.acquire_on_behalf_of("something")
+        await event.wait()  # @borrower_waits
+        limiter.release_on_behalf_of("something")
+
+    async def waits():
+        async with limiter:  # @waits_for_token
+            event.set()
+
+    limiter, event = trio.CapacityLimiter(1), trio.Event()
+    nursery.start_soon(borrows, name="borrower")
+    await settled()
+    nursery.start_soon(waits, name="waiter")
 
 
 @planted(abandoned("keeper", "@waits_forever"), on="trio", behind=1)
