@@ -25,7 +25,7 @@ from stackscope.snapshot.liveness import Liveness
 from stackscope.snapshot.needs import Either, Needs
 from stackscope.snapshot.stillness import Stillness
 from stackscope.snapshot.waits import ask_about
-from stackscope.snapshot.waking import belongings_of, silent_about, wakers_of_node
+from stackscope.snapshot.waking import belongings_of, companions_of, silent_about, wakers_of_node
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -156,7 +156,9 @@ def _spread(
     try:
         for node in nodes:
             if liveness.is_stuck(node):
-                heap.add_roots(ask_about(belongings_of, object_of(node)) or ())
+                obj = object_of(node)
+                for one in (obj, *(ask_about(companions_of, obj) or ())):
+                    heap.add_roots(ask_about(belongings_of, one) or ())
         heap.open(obj for node in nodes if not liveness.is_stuck(node) for obj in _parts_of(node))
         while done < len(steps):
             if steps[done] == heap.follow_tracebacks and but_for_tracebacks is None:
@@ -176,6 +178,7 @@ def _parts_of(node: Node) -> Iterator[object]:
     obj = object_of(node)
     if obj is not None:
         yield obj
+        yield from ask_about(companions_of, obj) or ()
     if isinstance(node, ThreadNode) and not node.is_here:
         yield from frames_of(node)
     for frame in node.stack.frames:

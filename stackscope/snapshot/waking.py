@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "belongings_of",
+    "companions_of",
     "is_endless",
     "limited_tasks",
     "limits_are_known",
@@ -91,6 +92,18 @@ def belongings_of(item: Any) -> Sequence[object]:
 
     Args:
         item: A task, a thread or a greenlet.
+    """
+    return ()
+
+
+@single_dispatch
+def companions_of(item: Any) -> Sequence[object]:
+    """Hook: what stands for an item, such as the ``Thread`` that a greenlet takes the place of.
+
+    Who has that has only its `belongings_of`. Dispatches on the type of ``item``.
+
+    Args:
+        item: A greenlet or the like.
     """
     return ()
 
