@@ -31,6 +31,7 @@ from stackscope.snapshot.waits import ask_about
 from stackscope.snapshot.waking import (
     belongings_of,
     cancellers_of,
+    companions_of,
     is_wrapped_scope,
     silent_about,
     wakers_of_node,
@@ -132,7 +133,7 @@ class _Search:
         waiting = [node for node in self.stuck if node.waiting is not None]
         self.hidden = Hidden([node for node in waiting if not isinstance(node, TaskNode)])
         self.with_belongings = [
-            node for node in self.stuck if ask_about(belongings_of, object_of(node))
+            node for node in self.stuck if any(True for _ in _belongings_of(node))
         ]
 
     def _add_wakers(self, node: Node, keys: Sequence[int]) -> None:
@@ -216,7 +217,7 @@ class _Search:
         done = 0
         for node in self.with_belongings:
             if liveness.is_stuck(node):
-                heap.add_roots(ask_about(belongings_of, object_of(node)) or ())
+                heap.add_roots(list(_belongings_of(node)))
         heap.open(self._parts([one for one in self.nodes if not liveness.is_stuck(one)]))
         while done < len(steps):
             if done == LAST and but_for_tracebacks is None:
@@ -250,11 +251,19 @@ def _objects_among(keys: Set[int], nodes: Sequence[Node]) -> Iterator[object]:
                 yield obj
 
 
+def _belongings_of(node: Node) -> Iterator[object]:
+    """What anybody has who has a task or the like, or what stands for it."""
+    obj = object_of(node)
+    for one in (obj, *(ask_about(companions_of, obj) or ())):
+        yield from ask_about(belongings_of, one) or ()
+
+
 def _parts_of(node: Node) -> Iterator[object]:
     """A task or the like with its frames, and what these run."""
     obj = object_of(node)
     if obj is not None:
         yield obj
+        yield from ask_about(companions_of, obj) or ()
     if isinstance(node, ThreadNode) and not node.is_here:
         yield from frames_of(node)
     for frame in node.stack.frames:

@@ -98,7 +98,7 @@ def has_name(node: Node) -> bool:
     obj = None if node.waiting is None else node.waiting.obj
     wanted = {} if obj is None else {id(obj): [_Wanted(node, obj, frozenset())]}
     frames = [frame for frame in frames_in(node.stack) if not is_runtime_frame(frame.pyframe)]
-    return obj is None or any(_objects_in(frame, wanted) for frame in frames)
+    return obj is None or any(_objects_in(frame, wanted, False) for frame in frames)
 
 
 class _Wanted:

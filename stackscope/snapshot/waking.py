@@ -29,6 +29,7 @@ __all__ = [
     "Limit",
     "belongings_of",
     "cancellers_of",
+    "companions_of",
     "is_endless",
     "is_wrapped_scope",
     "limits_are_known",
@@ -129,6 +130,18 @@ def belongings_of(item: Any) -> Sequence[object]:
 
     Args:
         item: A task, a thread or a greenlet.
+    """
+    return ()
+
+
+@single_dispatch
+def companions_of(item: Any) -> Sequence[object]:
+    """Hook: what stands for an item, such as the ``Thread`` that a greenlet takes the place of.
+
+    Who has that has only its `belongings_of`. Dispatches on the type of ``item``.
+
+    Args:
+        item: A greenlet or the like.
     """
     return ()
 

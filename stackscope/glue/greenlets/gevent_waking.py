@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from types import FunctionType, GetSetDescriptorType
 
 from gevent import Greenlet, Timeout  # type: ignore[import-untyped,unused-ignore]
@@ -14,6 +15,7 @@ from stackscope.safe.objects import instance_attributes
 from stackscope.snapshot.waking import (
     Limit,
     belongings_of,
+    companions_of,
     limits_are_known,
     register_limits,
     untold_references,
@@ -65,6 +67,12 @@ def attributes_of_greenlet(greenlet: object) -> List[object]:
     return [value for name, value in known.items() if name != "_run"]
 
 
+def thread_of_greenlet(greenlet: object) -> List[object]:
+    """The ``Thread`` that the monkey patches have a greenlet run; it knows its function."""
+    thread = getattr(sys.modules.get("threading"), "_active", {}).get(id(greenlet))
+    return [] if thread is None else [thread]
+
+
 def references_of_greenlet(greenlet: Any) -> List[object]:
     """The attributes of a greenlet that has begun: the collector passes it by.
 
@@ -94,5 +102,6 @@ def install() -> None:
     limits_are_known.register(Greenlet, is_known)
     wakers_of.register(Greenlet, wakers_of_greenlet)
     belongings_of.register(Greenlet, attributes_of_greenlet)
+    companions_of.register(Greenlet, thread_of_greenlet)
     if type(Greenlet.__dict__.get("args")) is GetSetDescriptorType:  # it is compiled
         untold_references.register(Greenlet, references_of_greenlet)

@@ -8,18 +8,21 @@ from __future__ import annotations
 import sys
 
 from stackscope.extraction.extraction import looked_up_once, threads_with_frames
-from stackscope.glue.describing import code_of, hide_functions, register_maker
+from stackscope.glue.describing import code_of, hide_functions, register_maker, variable
 from stackscope.glue.stdlib import processes
 from stackscope.glue.stdlib.processes import numbers_text
 from stackscope.interpreter.frames import local_value
 from stackscope.model.waiting import Amount
 from stackscope.safe.objects import instance_attributes
+from stackscope.snapshot.holding import is_for_one
+from stackscope.snapshot.waits import describe_call, register_wait_in_c
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType, FrameType
     from typing import Dict, List, Tuple
 
+    from stackscope.model.stacks import Frame
     from stackscope.model.waiting import Waiting
 
 PLUMBING = (
@@ -125,9 +128,28 @@ def describe_process_call(future: object, waiting: Waiting) -> bool:
     return True
 
 
+# ------------------------------------------------------------------- locks
+
+
+def describe_lock(frame: Frame, waiting: Waiting) -> None:
+    """A ``with`` of a lock or semaphore. Who has a semaphore may be in other processes, in part."""
+    waiting.clear()
+    waiting.obj = variable(frame, "self")
+    waiting.lock = waiting.obj if is_for_one(waiting.obj) else None
+
+
+def _install_locks(module: object) -> None:
+    """Register what concerns the module with the locks, if it is imported."""
+    code = code_of(module, "SemLock.__enter__")
+    if code is not None:
+        describe_call.register(code, describe_lock)
+        register_wait_in_c(code)
+
+
 def install() -> None:
     """Register what is known about the modules that are imported so far."""
     processes.install()
+    _install_locks(sys.modules.get("multiprocessing.synchronize"))
     for module, cls, name in PLUMBING:
         hide_functions(sys.modules.get(module), [f"{cls}.{name}" if cls else name])
     for path in MANAGERS:

@@ -12,6 +12,7 @@ import contextlib
 import functools
 import importlib
 import io
+import multiprocessing
 import queue
 import sys
 import threading
@@ -49,6 +50,11 @@ def two_locks():
 @planted(deadlock("first second", "@enters", "@holds"), on="threads", skip=tells_locks)
 def two_locks_that_know_their_owner():
     start_pair(enters, threading.RLock(), threading.RLock())
+
+
+@planted(deadlock("first second", "@enters", "@holds"), on="threads")
+def two_locks_of_multiprocessing():
+    start_pair(enters, multiprocessing.Lock(), multiprocessing.Lock())
 
 
 @planted(deadlock("first second", "@acquires", certain=None), on="threads", skip=tells_locks)

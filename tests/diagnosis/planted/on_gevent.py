@@ -193,3 +193,16 @@ def a_lock_that_blocks_the_hub():
     spawn(holds, name="holds")
     spawn(wants, name="wants")
     gevent.sleep(1)
+
+
+@planted(abandoned("waits", "@waits_in_patched_thread"), on="gevent")
+def an_event_in_a_thread_that_is_a_greenlet():
+    """The ``Thread`` is known to all, and knows what its function has been given."""
+    from gevent import monkey
+
+    def waits(event):
+        event.wait()  # @waits_in_patched_thread
+
+    monkey.patch_thread()
+    threading.Thread(target=waits, args=(threading.Event(),), name="waits").start()
+    settle()
