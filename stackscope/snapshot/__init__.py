@@ -2,6 +2,7 @@
 
 ============  ======================================================================
 `taking`      takes a snapshot
+`looking`     how far that has come, and whether it is enough
 `survey`      what can be seen of the process, looked at once for all who ask
 `runtimes`    the libraries that have tasks, as glue tells of them
 `owners`      the tasks of all loops as trees

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from functools import cached_property
 
 from stackscope_pdb.failures import attempt
 from stackscope_pdb.stop.session import Session
@@ -38,11 +37,15 @@ class Basics(Base):
     """The event of tracing that the program stopped at; ``"signal"`` if it was none, or ``"stop"``
     if the program called for it."""
 
-    @cached_property
+    _session: Optional[Session] = None
+
+    @property
     def session(self) -> Session:
         """The memory of the stop."""
         # Made at first use: the base class's __init__ may already stop, or forget a stop.
-        return Session()
+        if self._session is None:
+            self._session = Session()
+        return self._session
 
     @property
     def current_frame(self) -> FrameType:

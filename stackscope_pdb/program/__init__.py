@@ -3,6 +3,7 @@
 =============  ==================================================================
 `turns`        one prompt at a time, also if several threads stop
 `interrupts`   Ctrl-C, and other reasons to stop at once
+`patience`     looks at very many tasks, which Ctrl-C ends
 `sources`      where functions begin, by their source
 `watched`      which exceptions and values that is about
 `monitor`      noticing them by `sys.monitoring`

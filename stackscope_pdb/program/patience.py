@@ -44,7 +44,6 @@ class Patience:
         self._is_looking = True
         self._debugger = debugger
         self._silent_until = time.monotonic() + SECONDS_IN_SILENCE
-        self._has_told = False
         self._calls = 0
         self._width = 0
         self._interrupts = OwnInterrupts(self._end)
@@ -85,9 +84,6 @@ class Patience:
     def _show(self, line: str) -> None:
         if is_terminal(self._debugger.stdout):
             self._write_over(line)
-        elif not self._has_told:
-            self._debugger.message(f"Looking at all tasks takes a while: {HINT}.")
-        self._has_told = True
 
     def _write_over(self, line: str) -> None:
         """Write a line of a terminal over the one that was written last."""
