@@ -29,6 +29,17 @@ class TestHelp:
         grouped = [module for _, modules in registry.GROUPS for module in modules]
         assert {entry.module for entry in registry.commands()} == set(grouped)
 
+    @pytest.mark.parametrize("width", [80, 60, 200])
+    def test_lines_are_as_wide_as_the_terminal(self, scripted, monkeypatch, width):
+        monkeypatch.setenv("COLUMNS", str(width))
+        session = scripted("help stackscope", "c")
+        session.stop()
+        lines = session.replies[0].splitlines()
+        assert max(map(len, lines)) <= width
+        assert all(
+            any(line.startswith(f"  {entry.usage}") for line in lines) for entry in commands()
+        )
+
     def test_ours_come_first(self, scripted):
         session = scripted("help", "c")
         session.stop()
