@@ -41,6 +41,10 @@ NAMES_8 = {"Name": "name", "VName": "vName", "ExcName": "excName", "LinenoEm": "
 """The names of 8.x where they are others than the same in small letters."""
 
 
+ROWS_OF_NOTEBOOK = 40
+"""How many lines of a notebook somebody sees at once."""
+
+
 class ThemedConsole(Console):
     """A console that paints in the colours of the shell.
 
@@ -52,10 +56,9 @@ class ThemedConsole(Console):
     def __init__(self, shell: InteractiveShell, stream: object = None) -> None:
         name = str(getattr(shell, "colors", "")).lower()
         super().__init__(sys.stdout if stream is None else stream, colors=name != "nocolor")
-        if (
-            hasattr(shell, "kernel") and name != "nocolor"
-        ):  # a notebook is no terminal, but has colours
-            self.colors: bool = _not_forbidden()
+        if hasattr(shell, "kernel"):  # a notebook is no terminal, but is read by a person
+            self.rows: int = ROWS_OF_NOTEBOOK
+            self.colors: bool = name != "nocolor" and _not_forbidden()
         self._paint = _painter(name) if self.colors else None
         self._source = _source_painter(name) if self.colors else None
 

@@ -183,13 +183,30 @@ def complete(host: Host, name: str, text: str, line: str, begidx: int) -> List[s
     return [item[len(before) :] for item in found if item.startswith(before + text)]
 
 
-def overview() -> Iterator[str]:
-    """All commands with what they do, a line each, below the titles of their groups."""
-    width = max(len(entry.usage) for entry in commands())
+WIDEST_USAGE = 30
+"""Where a usage is longer, what the command does stands on a line of its own."""
+
+
+def overview(width: int) -> Iterator[str]:
+    """All commands with what they do, below the titles of their groups.
+
+    Args:
+        width: The columns of a line.
+    """
+    import textwrap
+
+    usages = [entry.usage for entry in commands() if len(entry.usage) <= WIDEST_USAGE]
+    margin = max(map(len, usages)) + 4
     for title, entries in groups():
         yield f"{title}:"
         for entry in entries:
-            yield f"  {entry.usage.ljust(width)}  {entry.brief}"
+            usage = f"  {entry.usage}"
+            if len(usage) + 2 > margin:
+                yield usage
+                usage = ""
+            first, *rest = textwrap.wrap(entry.brief, max(width - margin, 20))
+            yield usage.ljust(margin) + first
+            yield from [" " * margin + line for line in rest]
 
 
 def install(cls: type) -> None:

@@ -349,7 +349,7 @@ class Commands(TakesTurns, Watching, Breakpoints, ShowsValues, Lines, FormatsByR
     def help_stackscope(self) -> None:
         """Say which commands this debugger adds."""
         self.message("Commands beyond those of pdb ('help COMMAND' describes one):")
-        for line in registry.overview():
+        for line in registry.overview(self.console.width):
             self.message(line)
         from stackscope_pdb.output import highlight
 

@@ -93,6 +93,19 @@ class Kernel:
         answer.status = reply["content"]["status"]
         return answer
 
+    def ask(self, code, *lines):
+        """Run a cell that reads these lines, and give what it has shown until its end."""
+        answer, left = Answer(), list(lines)
+        reply = self.client.execute_interactive(
+            code,
+            timeout=100,
+            allow_stdin=True,
+            output_hook=answer.take,
+            stdin_hook=lambda _message: self.client.input(left.pop(0)),
+        )
+        answer.status = reply["content"]["status"]
+        return answer
+
     def begin(self, code):
         """Run a cell, and don't wait for its end."""
         self.client.execute(code)

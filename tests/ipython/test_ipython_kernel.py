@@ -420,3 +420,19 @@ def test_a_kernel_that_shuts_down_while_it_is_watched(own_kernel):
     while own_kernel.manager.is_alive():
         assert time.monotonic() < deadline
         time.sleep(0.1)
+
+
+def test_the_debugger_bounds_values(kernel):
+    kernel.run(
+        "%load_ext stackscope_ipython\n"
+        "def fails(zero):\n"
+        "    big = list(range(1_000_000))\n"
+        "    return 1 / zero"
+    )
+    kernel.run("fails(0)")
+    text = kernel.ask("%debug", "p big", "big", "pp big", "p 40 + 2", "args", "q").text
+    assert text.count("… 999,900 more") == 3
+    assert text.count("'p --whole big' shows all of it.") == 1
+    assert text.count("'p --whole EXPRESSION' shows all of it.") == 1
+    assert "\n42\n" in text
+    assert "\nzero = 0\n" in text

@@ -46,7 +46,6 @@ def type_(seen, line, answer):
     seen.wait(lambda text: text.rstrip().endswith(f"{answer}\n>>>"))
 
 
-@pytest.mark.skipif(sys.implementation.name == "pypy", reason="its readline completes by itself")
 def test_completion_without_running_code(seen):
     seen.child.send("user.nic\t")
     seen.wait("user.nickname")
@@ -69,8 +68,11 @@ def test_what_is_typed_there(seen, tmp_path):
     type_(seen, "f()", "4")
     seen.child.send("1 +\r")
     seen.wait(lambda text: "SyntaxError" in text and text.rstrip().endswith(">>>"))
-    seen.child.send("\x1b[A\x1b[A")  # the line before the last one
-    seen.wait(lambda text: text.rstrip().endswith(">>> f()"))
+    if sys.implementation.name != "pypy":  # whose readline drops a key right after an error
+        seen.child.send("\x1b[A")
+        seen.wait(lambda text: text.rstrip().endswith(">>> 1 +"))
+        seen.child.send("\x1b[A")
+        seen.wait(lambda text: text.rstrip().endswith(">>> f()"))
     seen.child.send("\x15\x04")
     seen.wait_for_prompt()
     assert "*exit from pdb interact command*" in seen.text

@@ -32,8 +32,18 @@ class TestHelp:
     def test_all_help_fits_a_terminal_of_80_columns(self):
         texts = [entry.help for entry in registry.commands()]
         assert len(texts) > 15
-        for line in [*registry.overview(), *"\n".join(texts).splitlines()]:
+        for line in [*registry.overview(80), *"\n".join(texts).splitlines()]:
             assert len(line) <= 80, line
+
+    @pytest.mark.parametrize("width", [80, 60, 200])
+    def test_lines_are_as_wide_as_the_terminal(self, scripted, monkeypatch, width):
+        monkeypatch.setenv("COLUMNS", str(width))
+        session = scripted("help stackscope", "c")
+        session.stop()
+        lines = session.replies[0].splitlines()
+        assert max(map(len, lines)) <= width
+        for entry in registry.commands():
+            assert any(line.startswith(f"  {entry.usage}") for line in lines)
 
     def test_ours_come_first(self, scripted):
         session = scripted("help", "c")
