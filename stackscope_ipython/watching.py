@@ -257,4 +257,4 @@ def _fitting(lines: List[str], ellipsis: str) -> List[str]:
     most = max(rows, LEAST_ROWS) - 3
     if len(lines) <= most:
         return lines
-    return [*lines[:most], f"{ellipsis} {len(lines) - most} more lines"]
+    return [*lines[:most], f"{ellipsis} {count(len(lines) - most, 'more line')}"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 
 from stackscope.model.saved import type_name_of
-from stackscope.render.words import node_title
+from stackscope.render.words import count, node_title
 from stackscope.snapshot.user_code import innermost_user_frame
 
 TYPE_CHECKING = False
@@ -37,7 +37,7 @@ def dot_of(diagnosis: Diagnosis) -> str:
         style += [] if edge.needs_all else ['arrowhead="onormal"']
         lines.append(f"  {source} -> {target}{f' [{chr(44).join(style)}]' if style else ''};")
     if left:
-        lines.append(f'  more [label="{left} more edges", shape=plaintext];')
+        lines.append(f'  more [label="{count(left, "more edge")}", shape=plaintext];')
     return "\n".join([*lines, "}", ""])
 
 
@@ -51,7 +51,7 @@ def mermaid_of(diagnosis: Diagnosis) -> str:
         what = f'|"{_what(edge)}"|' if _what(edge) else ""
         lines.append(f"  {source} {arrow}{what} {target}")
     if left:
-        lines.append(f'  more["{left} more edges"]')
+        lines.append(f'  more["{count(left, "more edge")}"]')
     hearts = [name for node, name in names if id(node) in stuck]
     if hearts:
         lines.append("  classDef stuck stroke:#c00000,stroke-width:2px")

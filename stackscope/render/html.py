@@ -738,7 +738,7 @@ def _text_lines(shown: Shown) -> List[str]:
     else:
         lines = shown.format()
     if len(lines) > MOST_LINES:
-        lines[MOST_LINES:] = [f"{HTML.more}{len(lines) - MOST_LINES} more lines"]
+        lines[MOST_LINES:] = [HTML.more + count(len(lines) - MOST_LINES, "more line")]
     return [line.rstrip("\n") for line in lines]
 
 
@@ -907,7 +907,8 @@ def _index(writer: _Writer, drawing: _HtmlDrawing, room: float) -> str:
         room -= len(row.encode())
         if room < 0:
             left = len(writer.rows) - len(parts)
-            parts.append(f'<tr><td></td><td colspan="3">{HTML.more}{left} more rows</td></tr>')
+            words = HTML.more + count(left, "more row")
+            parts.append(f'<tr><td></td><td colspan="3">{words}</td></tr>')
             break
         parts.append(row)
     shown = " open" if len(parts) <= MOST_INDEXED_OPEN else ""

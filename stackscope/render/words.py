@@ -110,7 +110,7 @@ def _runs(numbers: Iterable[int]) -> List[str]:
 def number_ranges(numbers: Iterable[int]) -> str:
     """``2-5, 8, 11``."""
     texts = _runs(numbers)
-    more = [f"{len(texts) - MOST_RANGES} more ranges"] if len(texts) > MOST_RANGES else []
+    more = [count(len(texts) - MOST_RANGES, "more range")] if len(texts) > MOST_RANGES else []
     return ", ".join(texts[:MOST_RANGES] + more)
 
 
@@ -490,14 +490,17 @@ def loop_notes(loop: LoopNode) -> List[Line]:
         # Where there is no room, it is the message that gives way.
         notes.append([("text", words), ("note", "".join(message))])
     if len(loop.failed) > MOST_NOTES:
-        notes.append([("note", f"{len(loop.failed) - MOST_NOTES} more tasks have failed")])
+        left = len(loop.failed) - MOST_NOTES
+        words = count(left, "more task has", "more tasks have")
+        notes.append([("note", f"{words} failed")])
     notes += [
         [("note", f"not begun: coroutine {_coroutine_name(one)}")]
         for one in loop.to_begin[:MOST_NOTES]
     ]
     if len(loop.to_begin) > MOST_NOTES:
         left = len(loop.to_begin) - MOST_NOTES
-        notes.append([("note", f"{left} more coroutines are not begun")])
+        words = count(left, "more coroutine is", "more coroutines are")
+        notes.append([("note", f"{words} not begun")])
     return notes
 
 

@@ -113,6 +113,7 @@ def _place(definition: object) -> str:
 def _documentation(value: object) -> Iterator[str]:
     import inspect
 
+    from stackscope.render.words import count
     from stackscope.safe.text import safe_lines
 
     text = inspect.getdoc(value)
@@ -123,4 +124,4 @@ def _documentation(value: object) -> Iterator[str]:
     for line in lines[:DOC_LINES]:
         yield f"  {line}".rstrip()
     if len(lines) > DOC_LINES:
-        yield f"  … {len(lines) - DOC_LINES} more lines: p help(…) shows them"
+        yield f"  … {count(len(lines) - DOC_LINES, 'more line')}: p help(…) shows them"

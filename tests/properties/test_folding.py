@@ -61,9 +61,10 @@ def test_groups_have_all_in_the_order_of_the_first_ones(keys, most_alone):
 def test_ranges_of_numbers_name_each_once(numbers):
     *pieces, last = number_ranges(numbers).split(", ")
     read, more = [], 0
-    if last.endswith(" more ranges"):
+    if " more range" in last:
         assert len(pieces) == MOST_RANGES
         more = int(last.partition(" ")[0])
+        assert last == ("1 more range" if more == 1 else f"{more} more ranges")
     else:
         pieces += filter(None, [last])
     for piece in pieces:

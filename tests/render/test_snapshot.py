@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+import stackscope
 from stackscope import extract_all
 from stackscope.interpreter.facts import has_gil
 from tests.helpers.repository import ROOT
@@ -534,3 +535,38 @@ def test_golden(tmp_path):
     if os.environ.get("STACKSCOPE_UPDATE_GOLDEN"):
         golden.write_text(text, encoding="utf-8")
     assert text == golden.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [(5, ""), (6, "1 more {} is not begun"), (8, "3 more {}s are not begun")],
+)
+def test_how_many_more_coroutines_are_not_begun(count, words):
+    async def never_begun():
+        pass
+
+    coroutines = [never_begun() for _ in range(count)]
+    loop = stackscope.LoopNode(None, "asyncio", None, False, False, [], to_begin=coroutines)
+    shown = stackscope.Snapshot([loop], [])
+    for one in (shown, stackscope.Snapshot.from_json(shown.to_json())):
+        text = str(one)
+        assert text.count("not begun: coroutine ") == 5
+        assert ("more coroutine" in text) is bool(words)
+        assert words.format("coroutine") in text
+    for coroutine in coroutines:
+        coroutine.close()
+
+
+@pytest.mark.parametrize(
+    ("count", "words"), [(5, ""), (6, "1 more task has failed"), (8, "3 more tasks have failed")]
+)
+def test_how_many_more_tasks_have_failed(count, words):
+    failed = [
+        stackscope.FailedTask(None, number, f"task-{number}", ValueError("words"))
+        for number in range(count)
+    ]
+    loop = stackscope.LoopNode(None, "asyncio", None, False, False, [], failed=failed)
+    text = str(stackscope.Snapshot([loop], []))
+    assert text.count("ValueError: words") == 5
+    assert ("more task" in text) is bool(words)
+    assert words in text
