@@ -205,7 +205,7 @@ def _signal_number(signum: object) -> int:
     if not isinstance(signum, int) or isinstance(signum, bool):
         raise TypeError(f"signum must be a signal such as signal.SIGTERM, not {signum!r}")
     if signum not in signal.valid_signals():
-        raise ValueError(f"{signum} is no signal: see signal.valid_signals()")
+        raise ValueError(f"{signum} is not a signal: see signal.valid_signals()")
     if _signal_name(signum) in CRASHES:
         raise ValueError(
             f"{_signal_name(signum)} means a crash, where no Python code can run: "
@@ -690,4 +690,4 @@ def _check(options: Mapping[str, Any]) -> None:
     known = Snapshot.format.__kwdefaults__ or {}
     for name in options:
         if name not in known or name in GIVEN:
-            raise TypeError(f"{name} is no option of a dump: see Snapshot.format()")
+            raise TypeError(f"{name} is not an option of a dump: see Snapshot.format()")
