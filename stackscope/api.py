@@ -38,16 +38,17 @@ def extract(
     """Extract the stack of anything that has one.
 
     Args:
-        stackitem: A coroutine, generator, async generator or what it returns to be awaited; a
-            thread; a task; a greenlet; a frame, traceback or exception; a `StackSlice`; or anything
-            that a hook can unwrap. What nothing can unwrap is the leaf of a stack without frames.
+        stackitem: A coroutine, generator or async generator, or what this returns to be awaited; a
+            thread, task or greenlet; a frame, traceback or exception; a `StackSlice`; or anything
+            that a hook can unwrap. Any other object is returned as the leaf of a stack without
+            frames.
         with_contexts: Find the context managers that are active in each frame.
         recurse_child_tasks: Also extract the stacks of child tasks, such as those in a nursery that
             is among the context managers.
 
     Returns:
-        The stack. Whatever goes wrong in finding it is in its ``error``, and what was found before
-        is kept.
+        The stack. If something goes wrong, the exception is in its ``error``, and what was found
+        before is kept.
 
     Example:
         >>> def count():
@@ -108,7 +109,7 @@ def extract_until(
     Raises:
         RuntimeError: The frame ``limit`` has not called ``inner_frame``, neither directly nor
             indirectly.
-        TypeError: ``limit`` is neither a frame nor an integer, or ``inner_frame`` is no frame.
+        TypeError: ``limit`` is neither a frame nor an integer, or ``inner_frame`` isn't a frame.
     """
     if not isinstance(inner_frame, FrameType):
         raise TypeError(f"'inner_frame' argument must be a frame, not {type(inner_frame)}")
@@ -189,8 +190,8 @@ def extract_all(
 ) -> Snapshot:
     """Find everything in the process that has a stack: event loops, tasks, threads, greenlets.
 
-    Can be called from any thread. Other threads may go on running meanwhile; a task that lives all
-    the time is among those found.
+    Can be called from any thread. Other threads may keep running meanwhile. Each task that is alive
+    during the whole call is found.
 
     Args:
         with_contexts: Find the context managers that are active in each frame. Without them, who
@@ -224,19 +225,19 @@ def diagnose(
     deep: bool = True,
     progress: Optional[Callable[[float], object]] = None,
 ) -> Diagnosis:
-    """Find out what can never go on by itself, and why.
+    """Find out what can never continue by itself, and why.
 
-    Can be called from any thread. Other threads may go on meanwhile: what moves is not told of.
+    Can be called from any thread. Other threads may keep running; what moves is not reported.
     See :doc:`why` for how it is done, and what it can't know.
 
     Args:
         snapshot: What to look at; ``None`` takes a snapshot now. One that was read from a file is
             judged by its graph of waits alone.
         deep: Where the graph of waits can't decide, search the heap for whoever could end a wait.
-            That takes as long as some collections; for a million objects some seconds if much
-            waits for different things. It needs CPython with its global interpreter lock.
-        progress: Called now and then during the search, with how much of it is done, from 0 to 1.
-            It may raise an exception to end it.
+            That takes as long as a few garbage collections, or a few seconds per million objects
+            if much waits for different things. It needs CPython with the GIL.
+        progress: Called from time to time during the search, with how much of it is done, from 0
+            to 1. It may raise an exception to end the search.
 
     Returns:
         The findings, the most serious first; none for a healthy program.

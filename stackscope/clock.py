@@ -1,8 +1,8 @@
-"""Ages of tasks: when each was made and where, how long it has run, and when it ran last.
+"""Ages of tasks: when and where each was created, how long it has run, and when it last ran.
 
-Nothing of that is known unless it is recorded, which costs a little for each task and each of its
-steps. So it is up to you: call `install()`, best before the first task is made. Snapshots then have
-it in `stackscope.TaskNode`, and drawings, dumps, filters and the debugger show it.
+Recording this costs a little for each task and each of its steps, so it is off by default. Call
+`install()` to switch it on, best before the first task is created. Then `stackscope.TaskNode` has
+it, and drawings, dumps, filters and the debugger show it.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ __all__ = ["install", "is_installed", "uninstall"]
 def install() -> None:
     """Record the times of tasks from now on, in all event loops and runs of all threads.
 
-    Doing it twice is harmless. Of tasks that are there already it is found when they ran last, but
-    not how old they are. trio and uvloop have to be imported before; after importing one of them
-    later, call it again.
+    Calling it twice is harmless. For tasks that exist already, it is recorded when they last ran,
+    but their age stays unknown. Import trio and uvloop before; if you import one of them later,
+    call this again.
 
     Example:
         >>> import asyncio
@@ -39,9 +39,9 @@ def install() -> None:
 
 
 def uninstall() -> None:
-    """Record nothing more, and forget what was recorded.
+    """Stop recording, and forget what was recorded.
 
-    All is as it was before `install`, also in loops that run on. Doing it twice is harmless.
+    Everything is as it was before `install`, even in running loops. Calling it twice is harmless.
     """
     stop_recording()
 

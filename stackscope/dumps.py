@@ -87,31 +87,30 @@ _is_ignored_at_exit = False
 
 
 def register(signum: int, file: File = None, chain: bool = False, **options: Any) -> None:
-    """From now on, write down what the whole program is doing whenever a signal comes.
+    """From now on, write what the whole program is doing whenever a signal comes.
 
-    That is what ``print(stackscope.extract_all())`` shows, but without ``repr`` of the program's
-    own objects; above it stands what `diagnose` finds by the waits alone, if anything is stuck. The
-    program goes on afterwards. To be called in the main thread, where Python runs
-    signal handlers.
+    The dump is what ``print(stackscope.extract_all())`` shows, but calls no ``repr`` of the
+    program's own objects. If anything is stuck, it begins with what `diagnose` finds by the waits
+    alone. Then the program continues. Call this in the main thread, where Python runs signal
+    handlers.
 
-    On Linux, ``stackscope dump PID`` and ``stackscope why PID`` use such a signal, too, unless it
-    is one to ``chain``, and get an answer of their own. A file that only this user can read says
-    so.
+    On Linux, ``stackscope dump PID`` and ``stackscope why PID`` also use this signal, unless
+    ``chain`` is true, and get their own answer. A file that only this user can read tells them.
 
     Args:
         signum: The signal, such as ``signal.SIGUSR1``. Registering one again replaces ``file``,
             ``chain`` and the options.
-        file: An open file, or a file descriptor; ``sys.stderr`` by default, or that of the process,
-            if the program has put something there that has no descriptor. It is kept open, also if
-            the program closes it.
-        chain: Also do what was done on the signal before, afterwards. What isn't written within
-            half a minute is lost then; else the program goes on meanwhile.
+        file: An open file, or a file descriptor. The default is ``sys.stderr``, or the stderr of
+            the process if ``sys.stderr`` has no descriptor. It is kept open even if the program
+            closes it.
+        chain: Afterwards, also do what the signal did before. Then what isn't written within half a
+            minute is lost; without ``chain``, the program continues while the rest is written.
         options: Those of `Snapshot.format`, such as ``whole=True``. ``width`` is that of the
             terminal by default, where there is one.
 
     Raises:
         RuntimeError: This isn't the main thread.
-        TypeError: ``signum`` is no number, ``file`` no file, or an option is unknown.
+        TypeError: ``signum`` isn't a number, ``file`` isn't a file, or an option is unknown.
         ValueError: The signal can't be handled; the file has no descriptor.
 
     Example:
@@ -160,7 +159,7 @@ def unregister(signum: int) -> bool:
 
     Raises:
         RuntimeError: This isn't the main thread.
-        TypeError, ValueError: ``signum`` is no signal.
+        TypeError, ValueError: ``signum`` isn't a signal.
     """
     number = _signal_number(signum)
     registration = _registered.get(number)
@@ -205,7 +204,7 @@ def _signal_number(signum: object) -> int:
     if not isinstance(signum, int) or isinstance(signum, bool):
         raise TypeError(f"signum must be a signal such as signal.SIGTERM, not {signum!r}")
     if signum not in signal.valid_signals():
-        raise ValueError(f"{signum} is no signal: see signal.valid_signals()")
+        raise ValueError(f"{signum} is not a signal: see signal.valid_signals()")
     if _signal_name(signum) in CRASHES:
         raise ValueError(
             f"{_signal_name(signum)} means a crash, where no Python code can run: "
@@ -465,22 +464,21 @@ def dump_after(
     exit: bool = False,  # noqa: A002 (the name that faulthandler has given it)
     **options: Any,
 ) -> None:
-    """Write down what the whole program is doing when some time has passed.
+    """Write what the whole program is doing when some time has passed.
 
-    The program goes on meanwhile and afterwards. A thread of its own does it, so it doesn't matter
-    what the other threads wait for. Calling this again starts anew. A child process made by
-    ``os.fork`` has no such thread.
+    The program continues. A separate thread does this, so it doesn't matter what the other threads
+    wait for. Calling this again restarts the time. A child process made by ``os.fork`` has no such
+    thread.
 
     Args:
         seconds: The time.
         repeat: Do it again and again, at intervals of ``seconds``.
         file: As for `register`.
-        exit: End the process afterwards, at once and without any cleaning up, with the exit status
-            1.
+        exit: End the process after the dump, at once and without clean-up, with exit status 1.
         options: As for `register`.
 
     Raises:
-        TypeError: ``seconds`` is no number, ``file`` no file, or an option is unknown.
+        TypeError: ``seconds`` isn't a number, ``file`` isn't a file, or an option is unknown.
         ValueError: ``seconds`` is out of range; the file has no descriptor.
 
     Example:
@@ -690,4 +688,4 @@ def _check(options: Mapping[str, Any]) -> None:
     known = Snapshot.format.__kwdefaults__ or {}
     for name in options:
         if name not in known or name in GIVEN:
-            raise TypeError(f"{name} is no option of a dump: see Snapshot.format()")
+            raise TypeError(f"{name} is not an option of a dump: see Snapshot.format()")

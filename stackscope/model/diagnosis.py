@@ -77,13 +77,13 @@ class Graph:
 
 @brief_record
 class Finding:
-    """Something that can't go on by itself.
+    """Something that can't continue by itself.
 
     Args:
-        kind: ``"deadlock"``: what waits for each other in a circle; ``"abandoned"``: nothing that
-            is alive can end the wait; ``"blocked loop"``: the thread of an event loop stands in a
+        kind: ``"deadlock"``: tasks, threads or greenlets wait for each other; ``"abandoned"``:
+            nothing alive can end the wait; ``"blocked loop"``: the thread of an event loop is in a
             call that blocks it.
-        certain: Whether that is proved. Such a wait ends only if it is cancelled, or fails.
+        certain: Whether this is proved. Then the wait ends only if it is cancelled, or fails.
         nodes: The tasks, threads and greenlets at its heart.
         behind: Those that only wait behind these.
         users: If it isn't certain: those that have what is waited for, and wait themselves.

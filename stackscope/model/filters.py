@@ -231,7 +231,7 @@ class Filter:
         if found is None:
             wrong = _BEGINS_AGE.match(self.text, begin)
             if wrong is not None:
-                self._fail(f"{wrong.group()!r} is no age: write age>30, age<=5m or age>1h.")
+                self._fail(f"{wrong.group()!r} is not an age: write age>30, age<=5m or age>1h.")
             return None
         self.asks_age = begin if self.asks_age is None else self.asks_age
         self._position = found.end()
@@ -262,7 +262,7 @@ class Filter:
             if found is None:
                 break
             if found.group(4):
-                self._fail(f"A {found.group(4)} has no end: write it a second time.")
+                self._fail(f"A {found.group(4)} is not closed: write it a second time.")
             self._position = found.end()
             plain = found.group(3)
             first, *others = plain.split("*") if plain else [found.group(1) or found.group(2) or ""]

@@ -139,7 +139,7 @@ class CodeLine:
 
 @brief_record
 class FailedTask:
-    """A task that has ended with an exception that nobody has asked for as yet.
+    """A task that has ended with an exception that nobody has retrieved yet.
 
     Args:
         task: The task object.
@@ -337,7 +337,7 @@ class Snapshot:
 
         Args:
             text: The filter, such as ``"state:waiting in:transfer"``: see :doc:`filters`.
-            findings: What a diagnosis has found, for ``stuck``. Without it, stuck is what stands in
+            findings: What a diagnosis has found, for ``stuck``. Without it, stuck is what is in
                 a circle of those that wait for each other.
 
         Raises:
@@ -417,12 +417,12 @@ class Snapshot:
             ascii_only: Draw with ASCII characters only.
             show_contexts: Show the context managers that are active in each frame.
             show_hidden_frames: Also show the frames and contexts marked with ``hide``.
-            max_alike: If more tasks than that have the same owner and stand at the same lines, only
+            max_alike: If more tasks than this have the same owner and are at the same lines, only
                 one of them is drawn, with the numbers of the others. The same goes for threads.
                 ``None`` draws all.
             overview: Begin with what each task and thread does and waits for, and where.
             stacks: Draw the stacks.
-            fold: Leave out what tells little: the frames of installed libraries and of the standard
+            fold: Leave out what says little: the frames of installed libraries and of the standard
                 one, unless they hold a context manager of the user's; all but the first of equal
                 frames in a row; frames that are drawn as a task's; workers of pools that wait for
                 work. A line says how many frames there are.

@@ -41,8 +41,8 @@ class Waiting:
             unknown.
         tasks: The tasks that have to finish first, as far as they are known, and the futures of
             which no more is known. Futures that stand for others, as those of ``gather()`` and
-            ``shield()`` do, are looked through. Those that wait for the same future have one list
-            in common, as they have of ``holders`` and ``workers``: replace it, but don't change it.
+            ``shield()`` do, are followed. Those that wait for the same future have one list in
+            common, as they have of ``holders`` and ``workers``: replace it, but don't change it.
         needs_all: Whether all of ``tasks`` have to finish; else the first one to finish ends the
             wait.
         lock: What somebody else has to let go of, if it is a lock, a semaphore or the like.

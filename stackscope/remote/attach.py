@@ -183,7 +183,7 @@ class Connection:
             except ValueError:
                 message = None
             if not isinstance(message, dict):
-                raise AttachError(f"Process {self.pid} has sent something else than was asked for.")
+                raise AttachError(f"Process {self.pid} has sent an unexpected answer.")
             if message.get("type") == kind:
                 return message
             if message.get("type") == "progress" and self._progress is not None:
@@ -220,7 +220,7 @@ class Connection:
         if isinstance(exc, socket.timeout):
             return AttachError(
                 f"Process {self.pid} has said nothing for {SECONDS_OF_SILENCE:g} seconds. It is "
-                "very busy, or its thread that was to answer waits for an import of the program's."
+                "very busy, or the thread that answers waits for an import in the program."
             )
         if not Process(self.pid).is_alive:
             return AttachError(f"Process {self.pid} has ended.")
@@ -285,7 +285,7 @@ def _check_state(process: Process) -> None:
         raise AttachError(f"Process {process.pid} has ended.")
     if process.state == "T":
         raise AttachError(
-            f"Process {process.pid} is stopped. Let it go on first: kill -CONT {process.pid}"
+            f"Process {process.pid} is stopped. Continue it first: kill -CONT {process.pid}"
         )
     deadline = time.monotonic() + SECONDS_FOR_TRACER
     while process.tracer and time.monotonic() < deadline:
@@ -365,8 +365,7 @@ def _by_gdb(process: Process, seconds: float) -> List[socket.socket]:
 def _no_answer(process: Process, seconds: float) -> TimeIsUp:
     return TimeIsUp(
         f"Process {process.pid} has not answered for {seconds:g} seconds: most likely it runs a "
-        "function in C that gives the interpreter to no other thread. It will find nothing to do "
-        "when it gets to it."
+        "function in C that doesn't release the GIL. Once it does, the request has no effect."
     )
 
 
@@ -378,8 +377,8 @@ def _script(place: Meeting) -> str:
 def _no_way(process: Process) -> AttachError:
     if process.runs_pypy:
         return AttachError(
-            f"Process {process.pid} runs PyPy, which lets nobody in: have the program call "
-            "stackscope.register() beforehand."
+            f"Process {process.pid} runs PyPy, which can't be attached to: have the program "
+            "call stackscope.register() first."
         )
     version = process.version
     what = "the version of it is unknown" if version is None else "it is {}.{}".format(*version)

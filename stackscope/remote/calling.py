@@ -208,8 +208,8 @@ def run_file(pid: int, path: str) -> None:
             raise AttachError(f"Process {pid} has ended.") from None
         version = ".".join(map(str, sys.version_info[:2]))
         raise AttachError(
-            f"Process {pid} can't be attached to. It must run Python {version}, as this one here "
-            f"does, with remote debugging not turned off. ({exc})"
+            f"Process {pid} can't be attached to. It must run Python {version}, like this "
+            f"one, and remote debugging must not be turned off. ({exc})"
         ) from None
 
 
@@ -249,8 +249,8 @@ def accept(
                 raise TimeIsUp(
                     f"Process {pid} has not answered for {seconds:g} seconds. Its main thread runs "
                     "no Python code: most likely it waits for a lock, for another thread or for "
-                    "input, or is inside of C code, or at the prompt of another debugger. Nothing "
-                    "was changed there."
+                    "input, or is in C code or at the prompt of another debugger. Nothing was "
+                    "changed there."
                 )
             try:
                 connection = place.accept(min(PATIENCE, left))

@@ -138,9 +138,9 @@ class Process:
 def why_no_tracing(process: Process) -> str:
     """Why a process may not be traced by us, and what would help."""
     if not sys.platform.startswith("linux"):
-        return "On macOS it takes root, and a Python that Apple has not signed."
+        return "On macOS this needs root, and a Python that Apple has not signed."
     if _user_of(process.pid) not in (None, os.geteuid()) and os.geteuid() != 0:
-        return "It is another user's: run this as that user, or as root."
+        return "It belongs to another user: run this as that user, or as root."
     scope = _ptrace_scope()
     if scope == 1:
         return (
@@ -152,8 +152,8 @@ def why_no_tracing(process: Process) -> str:
             "run this as root." if scope == 2 else "it forbids that to everybody until a reboot."
         )
     return (
-        "It must be yours and may not have changed its rights; in a container it takes the "
-        "capability SYS_PTRACE (docker run --cap-add SYS_PTRACE)."
+        "It must be yours, and must not have changed its rights. In a container, the capability "
+        "SYS_PTRACE is needed (docker run --cap-add SYS_PTRACE)."
     )
 
 

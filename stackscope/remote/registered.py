@@ -140,7 +140,7 @@ def ask_by_signal(process: Process, seconds: float) -> List[socket.socket]:
             raise TimeIsUp(
                 f"Process {pid} has not answered its signal {signal.Signals(number).name} for "
                 f"{seconds:g} seconds: its main thread runs no Python code, so most likely it is "
-                "inside of C code."
+                "in C code."
             ) from None
         finally:
             request.withdraw()

@@ -57,12 +57,12 @@ def catch(debugger: Host, argument: str) -> None:
     or the test.
     """
     if debugger.is_post_mortem:
-        raise CommandError("'catch' needs a program that goes on, and this one has ended.")
+        raise CommandError("'catch' needs a running program, and this one has ended.")
     names = argument.replace(",", " ").strip("() ").split()
     watched = debugger.watched
     if not names:
         listed = ", ".join(one.name for one in watched.caught) if watched is not None else ""
-        debugger.message(listed or "No exception is waited for. 'catch EXCEPTION' does that.")
+        debugger.message(listed or "No exception is caught. Use 'catch EXCEPTION'.")
     elif names[0] == "off":
         _catch_no_more(debugger, names[1:])
     else:
@@ -184,7 +184,7 @@ def watch(debugger: Host, argument: str) -> None:
         for one in watched.watches if watched is not None else ():
             debugger.message(f"{one.expression} in {one.code.co_name}: {one.shown}")
         if watched is None or not watched.watches:
-            debugger.message("Nothing is watched. 'watch EXPRESSION' does that.")
+            debugger.message("Nothing is watched. Use 'watch EXPRESSION'.")
     elif word == "off":
         _watch_no_more(debugger, rest.strip())
     else:
@@ -197,10 +197,10 @@ def _watch(debugger: Host, expression: str) -> None:
     focus = debugger.session.focus
     if focus is not None and focus.kind in ("thread", "ended"):
         raise CommandError(
-            "Only frames of the thread that stopped can be watched. 'unfocus' leads there."
+            "Only frames of the thread that stopped can be watched. 'unfocus' goes there."
         )
     if not debugger.session.is_live(debugger.current_frame):
-        raise CommandError("'watch' needs a frame that goes on, and this one has ended.")
+        raise CommandError("'watch' needs a frame that still runs, and this one has ended.")
     try:
         made = Watch(expression, debugger.current_frame, debugger.frame_locals())
     except (SyntaxError, ValueError) as exc:

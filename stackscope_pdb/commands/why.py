@@ -80,12 +80,12 @@ def _diagnose(debugger: Host, snapshot: Snapshot) -> Diagnosis:
     def report(share: float) -> None:
         if not told and time.monotonic() - begun > PATIENCE:
             told.append(share)
-            debugger.message("Searching all objects of the process; Ctrl-C leaves that out …")
+            debugger.message("Searching all objects of the process; Ctrl-C skips this …")
 
     try:
         return diagnose(snapshot, progress=report)
     except KeyboardInterrupt:
-        debugger.message("The search was left out: more may be stuck than this.")
+        debugger.message("The search was skipped: more may be stuck.")
         return diagnose(snapshot, deep=False)
 
 

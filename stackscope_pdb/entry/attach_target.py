@@ -237,7 +237,7 @@ def connect(
     pdb.Pdb._last_pdb_instance = debugger  # type: ignore[attr-defined,unused-ignore]
     adopt(debugger)
     debugger.rcLines.extend(commands)
-    debugger.stop_at_once(frame, "Attached. ('continue' lets it run, 'quit' leaves it alone)")
+    debugger.stop_at_once(frame, "Attached. ('continue' lets it run, 'quit' detaches)")
 
 
 def _raise_interrupts(connection: socket.socket) -> None:

@@ -125,7 +125,7 @@ class Client(Standard):  # type: ignore[misc,unused-ignore]
             return super().read_input(prompt, multiline_block)
 
     def _end_of_talk(self) -> None:
-        print("*** The process doesn't speak as a debugger does, so the connection was closed.")
+        print("*** The process doesn't answer like a debugger, so the connection was closed.")
         self.write_failed = True
 
     def _shown(self, text: str) -> str:

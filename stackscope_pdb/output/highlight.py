@@ -73,7 +73,7 @@ def complaint() -> Optional[str]:
         return None
     if not has_pygments():
         return f"{STYLE_VARIABLE}={style} needs Pygments: {INSTALL}"
-    return f"{STYLE_VARIABLE}={style} names no style that Pygments knows, so there are no colours."
+    return f"{STYLE_VARIABLE}={style} is not a style of Pygments, so there are no colours."
 
 
 def has_pygments() -> bool:

@@ -129,7 +129,7 @@ STEPS = [
     ("frame x", "'x' is not the number of a frame."),
     ("ctx", "No context manager is active in main."),
     ("ctx 1", "There is no context 1: none is active in this frame."),
-    ("catch", "No exception is waited for."),
+    ("catch", "No exception is caught."),
     ("tasks", "asyncio loop in MainThread, stopped: 12 tasks"),
     ("tasks", "6 × pool-0 … pool-5"),
     ("tasks", ", running (seen at "),
@@ -197,7 +197,7 @@ STEPS = [
     ("thread MainThread", "The program stopped in thread 1 (MainThread) itself.", ""),
     ("thread a-worker", "-> opened.wait()", "a-worker"),
     ("p note", "'as it was'"),
-    ("watch note", "Only frames of the thread that stopped can be watched. 'unfocus' leads there."),
+    ("watch note", "Only frames of the thread that stopped can be watched. 'unfocus' goes there."),
     ("note = 'changed'", ""),
     ("where", "which goes on meanwhile:"),
     ("next", "it goes on at its own pace, and only the thread that stopped can be stepped."),
@@ -271,10 +271,10 @@ NOT_IN_ONE_SESSION = {
         "3.11 and 3.12 only: tests/pdb/program/test_assignments.py"
     ),
     "can't be read:": "of objects whose hooks fail",
-    "'catch' needs a program that goes on, and this one has ended.": (
+    "'catch' needs a running program, and this one has ended.": (
         "tests/pdb/commands/test_watching.py"
     ),
-    "'watch' needs a frame that goes on, and this one has ended.": (
+    "'watch' needs a frame that still runs, and this one has ended.": (
         "tests/pdb/commands/test_watching.py"
     ),
     "the program isn't running any more.": "tests of post-mortem debugging",
