@@ -11,6 +11,7 @@
 `holding`     who holds what others wait for
 `entered`     what exit stacks have entered that are in variables and attributes
 `lent`        who has what a pool has lent, such as connections
+`asking`      threads that wait for what a task does for them
 `wait_graph`  which tasks await which others
 `needs`       who needs whom to go on: the graph of all waits
 `liveness`    what can go on by that, and what can't

@@ -15,6 +15,7 @@ lives. What holds at an instruction is found out when it is asked for.
 `exceptiontable`  3.11 and later
 `pypy`            PyPy 3.11
 `acquires`        what a function has acquired and not released
+`ahead`           what a function may still get from objects after an instruction
 `instructions`    code objects as bare bytecode, or as records of the same shape everywhere
 `targets`         assignment targets, written back from the instructions that assign
 `keepers`         which variable still holds a manager when its block is over
