@@ -156,9 +156,7 @@ def _spread(
     try:
         for node in nodes:
             if liveness.is_stuck(node):
-                obj = object_of(node)
-                for one in (obj, *(ask_about(companions_of, obj) or ())):
-                    heap.add_roots(ask_about(belongings_of, one) or ())
+                heap.add_roots(_belongings(node))
         heap.open(obj for node in nodes if not liveness.is_stuck(node) for obj in _parts_of(node))
         while done < len(steps):
             if steps[done] == heap.follow_tracebacks and but_for_tracebacks is None:
@@ -171,6 +169,13 @@ def _spread(
     finally:
         heap.close()
     return but_for_tracebacks or []
+
+
+def _belongings(node: Node) -> List[object]:
+    """What anybody has who has a task or the like, which no variable of the caller keeps."""
+    obj = object_of(node)
+    found = [ask_about(belongings_of, one) for one in (obj, *(ask_about(companions_of, obj) or ()))]
+    return [belonging for each in found for belonging in each or ()]
 
 
 def _parts_of(node: Node) -> Iterator[object]:
