@@ -217,7 +217,7 @@ class _Search:
         done = 0
         for node in self.with_belongings:
             if liveness.is_stuck(node):
-                heap.add_roots(list(_belongings_of(node)))
+                heap.add_roots(_belongings(node))
         heap.open(self._parts([one for one in self.nodes if not liveness.is_stuck(one)]))
         while done < len(steps):
             if done == LAST and but_for_tracebacks is None:
@@ -251,11 +251,11 @@ def _objects_among(keys: Set[int], nodes: Sequence[Node]) -> Iterator[object]:
                 yield obj
 
 
-def _belongings_of(node: Node) -> Iterator[object]:
-    """What anybody has who has a task or the like, or what stands for it."""
+def _belongings(node: Node) -> List[object]:
+    """What anybody has who has a task or the like, which no variable of the caller keeps."""
     obj = object_of(node)
-    for one in (obj, *(ask_about(companions_of, obj) or ())):
-        yield from ask_about(belongings_of, one) or ()
+    found = [ask_about(belongings_of, one) for one in (obj, *(ask_about(companions_of, obj) or ()))]
+    return [belonging for each in found for belonging in each or ()]
 
 
 def _parts_of(node: Node) -> Iterator[object]:
