@@ -132,9 +132,7 @@ class _Search:
         # The frames of a thread that runs a loop go on, whatever the task that it is for waits for.
         waiting = [node for node in self.stuck if node.waiting is not None]
         self.hidden = Hidden([node for node in waiting if not isinstance(node, TaskNode)])
-        self.with_belongings = [
-            node for node in self.stuck if any(True for _ in _belongings_of(node))
-        ]
+        self.with_belongings = [node for node in self.stuck if _belongings(node)]
 
     def _add_wakers(self, node: Node, keys: Sequence[int]) -> None:
         for key in keys:

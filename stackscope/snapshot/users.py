@@ -19,7 +19,18 @@ from stackscope.snapshot.user_code import is_runtime_frame
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, FrozenSet, Iterable, Iterator, List, Sequence, Set, Tuple
+    from typing import (
+        Any,
+        Container,
+        Dict,
+        FrozenSet,
+        Iterable,
+        Iterator,
+        List,
+        Sequence,
+        Set,
+        Tuple,
+    )
 
     from stackscope.model.snapshot import Node
     from stackscope.model.stacks import Frame
@@ -96,7 +107,7 @@ def has_name(node: Node) -> bool:
     If not, the expression that waits for it has made it: ``await asyncio.Event().wait()``.
     """
     obj = None if node.waiting is None else node.waiting.obj
-    wanted = {} if obj is None else {id(obj): [_Wanted(node, obj, frozenset())]}
+    wanted = set() if obj is None else {id(obj)}
     frames = [frame for frame in frames_in(node.stack) if not is_runtime_frame(frame.pyframe)]
     return obj is None or any(_objects_in(frame, wanted, False) for frame in frames)
 
@@ -108,14 +119,22 @@ class _Wanted:
         node: What waits.
         obj: The object.
         ends: The methods that may end the wait.
+        method: The one that waits.
+
+    Attributes:
+        way: How it is waited for: the id of what the node awaits itself, the method, and whether
+            that is a lock.
     """
 
-    __slots__ = ("ends", "node", "obj")
+    __slots__ = ("ends", "node", "obj", "way")
 
-    def __init__(self, node: Node, obj: object, ends: FrozenSet[str]) -> None:
+    def __init__(self, node: Node, obj: object, ends: FrozenSet[str], method: str = "") -> None:
         self.node = node
         self.obj = obj
         self.ends = ends
+        waiting = node.waiting
+        itself, lock = (None, None) if waiting is None else (waiting.obj, waiting.lock)
+        self.way: Tuple[int, str, bool] = id(itself), method, lock is not None
 
 
 class Users:
@@ -132,6 +151,13 @@ class Users:
         self.all: List[Node] = []
         self.near: List[Node] = []
 
+    def add(self, node: Node, had: _Had) -> None:
+        """Add a node, once if that is done several times in a row."""
+        if not any(node is one for one in self.all[-1:]):
+            self.all.append(node)
+        if had.is_near and not any(node is one for one in self.near[-1:]):
+            self.near.append(node)
+
 
 def find_users(
     waiting: Sequence[Node], others: Iterable[Node], *, ahead: bool = False
@@ -145,16 +171,12 @@ def find_users(
             has it. That is to be asked only of what surely can't go on: what isn't seen, such as
             functions that are called, may end waits, too.
     """
-    wanted: Dict[int, List[_Wanted]] = {}
-    for node in waiting:
-        for one in attempt([], _wanted_by, node):
-            wanted.setdefault(id(one.obj), []).append(one)
+    wanted = _grouped(waiting)
     found: Dict[int, Users] = {}
     known_names: Dict[Tuple[int, int], Iterable[str]] = {}
     for other in others if wanted else ():
         seen: Dict[int, _Had] = {}
         names: Set[str] = set()
-        verdicts: Dict[Tuple[int, FrozenSet[str]], bool] = {}
         for frame in frames_in(other.stack):
             for key, had in attempt({}, _objects_in, frame, wanted, ahead).items():
                 known = seen.setdefault(key, had)
@@ -162,18 +184,22 @@ def find_users(
             if not is_runtime_frame(frame.pyframe):
                 names.update(_names_in(frame, ahead, known_names))
         for key, had in seen.items():
-            for one in wanted[key]:
-                if _waits_alike(other, one):
-                    continue
-                may_end = verdicts.get((key, one.ends))
-                if may_end is None:
-                    may_end = verdicts[key, one.ends] = _may_end(had.by, one, names, ahead)
-                if may_end:
-                    users = found.setdefault(id(one.node), Users())
-                    if not any(other is node for node in users.all[-1:]):
-                        users.all.append(other)
-                    if had.is_near and not any(other is node for node in users.near[-1:]):
-                        users.near.append(other)
+            for alike in wanted[key].values():
+                first = alike[0]
+                if not _waits_alike(other, first) and _may_end(had.by, first, names, ahead):
+                    for one in alike:
+                        if one.node is not other:
+                            found.setdefault(id(one.node), Users()).add(other, had)
+    return found
+
+
+def _grouped(waiting: Sequence[Node]) -> Dict[int, Dict[object, List[_Wanted]]]:
+    """By the ids of what is waited for: those that wait for it, in lists of those that do alike."""
+    found: Dict[int, Dict[object, List[_Wanted]]] = {}
+    for node in waiting:
+        for one in attempt([], _wanted_by, node):
+            alike = found.setdefault(id(one.obj), {})
+            alike.setdefault((one.ends, one.way), []).append(one)
     return found
 
 
@@ -183,10 +209,9 @@ def _waits_alike(other: Node, wanted: _Wanted) -> bool:
     Only who waits for a lock may have it as well: one of a semaphore, say.
     """
     mine, its = wanted.node.waiting, other.waiting
-    if wanted.node is other or mine is None or its is None or mine.lock is not None:
-        return wanted.node is other
-    obj = mine.obj
-    return its.obj is obj and _method_of(other, obj) == _method_of(wanted.node, obj)
+    if mine is None or its is None or mine.lock is not None:
+        return False
+    return its.obj is mine.obj and _method_of(other, mine.obj) == wanted.way[1]
 
 
 def _names_in(
@@ -248,11 +273,12 @@ def _wanted_by(node: Node) -> Iterator[_Wanted]:
     obj = None if node.waiting is None else node.waiting.obj
     if obj is None or type(obj) is SavedObject:
         return
-    ends = ENDS.get(_method_of(node, obj)) or _ends_of_type(obj)
-    yield _Wanted(node, obj, ends)
+    method = _method_of(node, obj)
+    ends = ENDS.get(method) or _ends_of_type(obj)
+    yield _Wanted(node, obj, ends, method)
     state = stored_attribute(obj, "_state")
     if state is not None and type(state) is not str:
-        yield _Wanted(node, state, ends)
+        yield _Wanted(node, state, ends, method)
 
 
 def _ends_of_type(obj: object) -> FrozenSet[str]:
@@ -271,12 +297,12 @@ def _method_of(node: Node, obj: object) -> str:
     return ""
 
 
-def _objects_in(frame: Frame, wanted: Dict[int, List[_Wanted]], deep: bool) -> Dict[int, _Had]:
+def _objects_in(frame: Frame, wanted: Container[int], deep: bool) -> Dict[int, _Had]:
     """By the ids of what is wanted: what of it a frame has.
 
     Args:
         frame: The frame.
-        wanted: What is wanted, by id.
+        wanted: The ids of what is wanted.
         deep: Whether to look into what an object in a variable has, as lists and channels.
     """
     found: Dict[int, _Had] = {}
