@@ -150,7 +150,7 @@ class Nearby(Region):
             wanted: The ids of the objects that are still wanted.
             tasks: See `BackToRoots`.
         """
-        self._wanted &= wanted
+        self._wanted.intersection_update(wanted)
         if self._hidden:  # only the other way is told of these
             self.has_given_up = True
             return
