@@ -324,8 +324,8 @@ def test_dump_after_anew_and_cancelled(file):
     [
         (lambda f: stackscope.register("SIGUSR1"), TypeError, "must be a signal such as"),
         (lambda f: stackscope.register(True), TypeError, "must be a signal such as"),
-        (lambda f: stackscope.register(12345), ValueError, "12345 is no signal"),
-        (lambda f: stackscope.register(0), ValueError, "0 is no signal"),
+        (lambda f: stackscope.register(12345), ValueError, "12345 is not a signal"),
+        (lambda f: stackscope.register(0), ValueError, "0 is not a signal"),
         (lambda f: stackscope.register(signal.SIGSEGV), ValueError, "use faulthandler.enable"),
         (lambda f: stackscope.register(SIGNAL, io.StringIO()), ValueError, "no file descriptor"),
         (lambda f: stackscope.register(SIGNAL, "dump.txt"), TypeError, "not 'dump.txt'"),
@@ -396,7 +396,7 @@ def test_options(file):
     stackscope.dump_after(0.001, file=file, overview=False)
     until(lambda: dumps_in(text_of(file)) == 3)
     for call in (stackscope.register, stackscope.dump_after):
-        with pytest.raises(TypeError, match="wholly is no option of a dump"):
+        with pytest.raises(TypeError, match="wholly is not an option of a dump"):
             call(SIGNAL, file=file, wholly=True)
 
 

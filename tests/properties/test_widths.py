@@ -81,7 +81,8 @@ def test_a_line_that_is_wrapped_loses_nothing(line, width):
     margin = " " * (len(text_of(line)) - len(text_of(line).lstrip(" ")) + 4)
     first, *others = map(text_of, found)
     assert all(one.startswith(margin) for one in others)
-    assert "".join([first, *[one[len(margin) :] for one in others]]) == text_of(line)
+    assert " ".join([first, *others]).split() == text_of(line).split()
+    assert not any(one.endswith(" ") for one in [first, *others][:-1])
     for one in map(text_of, found):
         if width_of(one.rstrip()) > width:  # one word is longer than that
             assert len(one.split()) == 1

@@ -103,7 +103,7 @@ def test_no_escapes_of_others(found):
 
 def test_a_dump_takes_colors_but_no_findings():
     with open(os.devnull, "w") as file:
-        with pytest.raises(TypeError, match="findings is no option of a dump"):
+        with pytest.raises(TypeError, match="findings is not an option of a dump"):
             stackscope.dump_after(1000, file=file, findings=())
         stackscope.dump_after(1000, file=file, color=True)
         stackscope.cancel_dump_after()
@@ -197,7 +197,7 @@ def test_a_long_chain_is_no_circle(count):
 
 def test_a_chain_that_leads_to_a_circle(found):
     chain = chain_lines(found, found.findings[0].behind[0])
-    assert list(chain)[-1][0] == ("alert", "  and so on, in a circle: ")
+    assert list(chain)[-1][0] == ("alert", "  and so on, in a circle back to ")
 
 
 WHOLE = """\

@@ -279,6 +279,8 @@ NOT_IN_ONE_SESSION = {
     ),
     "the program isn't running any more.": "tests of post-mortem debugging",
     "failed:": "of objects whose methods fail",
+    "So what is stuck isn't known.": "tests/pdb/program/test_patience.py",
+    "None of them has the number": "tests/pdb/program/test_patience.py",
     "it has ended.": "it would have to end between two commands",
 }
 
