@@ -174,6 +174,7 @@ def test_breakpoint_debug_run_and_pdb(shell):
     offered = [word for word in text.split() if word.startswith("Task-")]
     assert len(offered) == 2
     session.child.send("\x15")
+    session.wait(lambda text: name not in text)  # or else that may be drawn later
 
     session.cell += 1
     text = session.run("c", lambda text: text.endswith(f"In [{session.cell}]:"))

@@ -190,6 +190,7 @@ def test_completion(shell):
     shell.child.send("\x15%stackscope toge\t")
     shell.wait(lambda text: text.endswith("%stackscope together"))
     shell.child.send("\x15")
+    shell.wait(lambda text: "together" not in text)  # or else that may be drawn later
     shell.run("%unload_ext stackscope_ipython")
     assert "not found" in shell.run("%stackscope")
 

@@ -53,7 +53,10 @@ def test_completion_without_running_code(seen):
     seen.wait(lambda text: text.rstrip().endswith("'ann'\n>>>"))
     seen.child.send("fact\t * 2\r")
     seen.wait(lambda text: "\n6\n" in text)
-    seen.child.send("user.nar\t\t\x15")  # Ctrl-U takes the line away
+    seen.child.send("user.nar\t\t")
+    seen.wait("user.narrow")
+    seen.child.send("\x15")  # Ctrl-U takes the line away
+    seen.wait(">>>")
     type_(seen, "1 + 1", "2")
     assert "nobody may ask" not in seen.text
 
