@@ -12,7 +12,6 @@ goes back from there.
 from __future__ import annotations
 
 import gc
-from collections import Counter
 from copy import copy
 from itertools import chain, compress, filterfalse
 from operator import not_
@@ -89,9 +88,10 @@ class Nearby(Region):
         passive: Sequence[type],
         hidden: Mapping[int, Sequence[int]],
         progress: Progress = None,
+        explained: Optional[Mapping[int, int]] = None,
     ) -> None:
-        super().__init__(wanted, closed, silent, passive, hidden, progress)
-        self.has_given_up = False
+        super().__init__(wanted, closed, silent, passive, hidden, progress, explained)
+        self.has_given_up: bool = False
         self._types = passive
         self._back: Optional[BackToRoots] = None
         self._share = 0.0
@@ -151,7 +151,7 @@ class Nearby(Region):
             tasks: See `BackToRoots`.
         """
         self._wanted.intersection_update(wanted)
-        if self._hidden:  # only the other way is told of these
+        if self._explained:  # only the other way is told of these
             self.has_given_up = True
             return
         some = map(self._left.__getitem__, self._to_ask_about())
@@ -257,10 +257,7 @@ class Nearby(Region):
         references = References(self._modules, self._tell_counted)
         references.collect(list(passive.values()), 0.0, 0.4)
         references.collect(objects, 0.4, 0.8)
-        told: Counter[int] = Counter()
-        for ids in self._hidden.values():
-            told.update(ids)
-        beyond = references.beyond(objects, before, told)
+        beyond = references.beyond(objects, before, self._explained)
         most = references_of_nobody(self._modules, 1)
         found = set(compress(map(id, objects), map(most.__lt__, beyond)))
         found -= self._closed - self._wanted

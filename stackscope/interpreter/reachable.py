@@ -20,7 +20,6 @@ between two of them, so that other threads go on meanwhile. Two things must neve
 
 from __future__ import annotations
 
-from collections import Counter
 from itertools import compress
 from operator import not_
 
@@ -32,7 +31,7 @@ from stackscope.interpreter.region import Region
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import List, Mapping, Sequence, Set
+    from typing import List, Mapping, Optional, Sequence, Set
 
     from stackscope.interpreter.region import Progress
 
@@ -61,8 +60,9 @@ class Reachable(Region):
         passive: Sequence[type],
         hidden: Mapping[int, Sequence[int]],
         progress: Progress = None,
+        explained: Optional[Mapping[int, int]] = None,
     ) -> None:
-        super().__init__(wanted, closed, silent, passive, hidden, progress)
+        super().__init__(wanted, closed, silent, passive, hidden, progress, explained)
         self._objects: List[object] = all_but_tuples()
         self._begin()
 
@@ -141,10 +141,7 @@ class Reachable(Region):
             found.clear()
         objects += tuples
         tuples.clear()
-        told: Counter[int] = Counter()
-        for ids in self._hidden.values():
-            told.update(ids)
-        beyond = references.beyond(objects, before, told)
+        beyond = references.beyond(objects, before, self._explained)
         most = references_of_nobody(self._modules, 1)
         return list(compress(objects, map(most.__lt__, beyond)))
 

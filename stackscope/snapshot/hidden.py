@@ -6,11 +6,12 @@ somebody unknown, and as alive, if it weren't told here.
 
 from __future__ import annotations
 
+from collections import Counter
 from types import BuiltinMethodType, MethodType
 
 from stackscope.interpreter.frames.references import exit_is_on_stack, is_entering, references_of
 from stackscope.interpreter.frames.variables import first_argument, local_values
-from stackscope.interpreter.heap import referrers_of
+from stackscope.interpreter.heap import module_types, referents, referrers_of
 from stackscope.interpreter.running import own_frames
 from stackscope.model.snapshot import ThreadNode
 from stackscope.safe.interruptions import attempt
@@ -22,7 +23,7 @@ from stackscope.snapshot.waking import untold_references
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Any, Dict, List, Optional, Sequence, Tuple
+    from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
     from stackscope.model.snapshot import Node
 
@@ -38,13 +39,16 @@ class Hidden:
     Attributes:
         references: By the id of a frame or greenlet: the ids of what it refers to, once for each
             reference.
+        told_too_often: By the id of an object: how many references to it the collector tells that
+            don't count.
         tuples: The tuples among these and the variables, which nobody else may have.
     """
 
-    __slots__ = ("references", "tuples")
+    __slots__ = ("references", "told_too_often", "tuples")
 
     def __init__(self, nodes: Sequence[Node]) -> None:
         self.references: Dict[int, List[int]] = {}
+        self.told_too_often: Dict[int, int] = {}
         self.tuples: List[object] = []
         entering: List[Tuple[int, object]] = []
         for node in nodes:
@@ -54,11 +58,15 @@ class Hidden:
 
     def _add(self, node: Node, entering: List[Tuple[int, object]]) -> None:
         item = object_of(node)
+        frames = frames_of(node)
+        told = Counter(map(id, referents([item], module_types())))
+        if any(id(frame.f_code) in told for frame in frames):
+            self._add_told(frames, told)
+            return
         untold = ask_about(untold_references, item)
         if untold:
             self.references[id(item)] = list(map(id, untold))
             self.tuples += [one for one in untold if type(one) is tuple]
-        frames = frames_of(node)
         for frame, callee in zip(frames, [*frames[1:], None]):
             self.references[id(frame)] = attempt([], references_of, frame, callee)
             self.tuples += attempt([], _tuples_in, frame)
@@ -66,6 +74,27 @@ class Hidden:
                 manager = _manager(node, callee)
                 if manager is not None:
                     entering.append((id(frame), manager))
+
+    def _add_told(self, frames: Sequence[FrameType], told: Mapping[int, int]) -> None:
+        """Take note of what the collector tells too often of a greenlet that it goes through.
+
+        From 3.15 on it does so, and is told of borrowed references on the stacks as of others
+        (``_PyGC_VisitStackRef`` in Python/gc.c leaves them out for itself alone).
+        """
+        counts: Counter[int] = Counter()
+        for frame, callee in zip(frames, [*frames[1:], None]):
+            counts.update(attempt([], references_of, frame, callee))
+        for key, count in counts.items():
+            if told[key] > count:
+                self.told_too_often[key] = self.told_too_often.get(key, 0) + told[key] - count
+
+    def explained(self) -> Dict[int, int]:
+        """By the id of an object: how many references to it this explains, beside the collector."""
+        found: Counter[int] = Counter()
+        for ids in self.references.values():
+            found.update(ids)
+        found.subtract(self.told_too_often)
+        return found
 
     def _add_methods(self, entering: Sequence[Tuple[int, object]]) -> None:
         """The bound methods that ``with`` has made, if there is no other of the same manager."""

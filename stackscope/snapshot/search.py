@@ -154,10 +154,11 @@ class _Search:
         if found is not None:
             return found
         part = _part(self.progress, SHARE_OF_NEARBY, 1.0)
-        hidden = self.hidden.references
+        hidden, explained = self.hidden.references, self.hidden.explained()
         is_stuck = self.liveness.is_stuck
         wanted = {key for key, some in self.by_waker.items() if any(map(is_stuck, some))}
-        return self._spread(Reachable(wanted, self.closed, self.silent, OURS, hidden, part))
+        heap = Reachable(wanted, self.closed, self.silent, OURS, hidden, part, explained)
+        return self._spread(heap)
 
     def _nearby(
         self, wanted: Set[int], ours: Sequence[object], progress: Progress
@@ -167,7 +168,8 @@ class _Search:
         self.closed.update(map(id, seeds))
         if len(self.nodes) < SHARE_OF_STUCK * len(self.stuck):
             seeds += self._parts([one for one in self.nodes if not self.liveness.is_stuck(one)])
-        near = Nearby(wanted, self.closed, self.silent, OURS, self.hidden.references, progress)
+        hidden, explained = self.hidden.references, self.hidden.explained()
+        near = Nearby(wanted, self.closed, self.silent, OURS, hidden, progress, explained)
         try:
             near.look_around(seeds, lambda keys: _objects_among(keys, self.stuck), ours)
             self._follow(near, self.liveness, [near.follow])

@@ -257,8 +257,8 @@ class _Had:
     __slots__ = ("by", "is_near")
 
     def __init__(self, by: object, is_near: bool) -> None:
-        self.by = by
-        self.is_near = is_near
+        self.by: object = by
+        self.is_near: bool = is_near
 
 
 def _is_other_end(holder: object, wanted: _Wanted) -> bool:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextvars
 import functools
-import os
 import signal
 import sys
 import threading
@@ -316,7 +315,9 @@ def in_menu(names: List[str], typed: str) -> List[str]:
     """
     if len(names) <= MOST_IN_MENU:
         return names
-    common = os.path.commonprefix(names)  # noqa: RUF071  (they are no paths)
+    first, last = min(names), max(names)
+    pairs = enumerate(zip(first, last))
+    common = first[: next((place for place, (a, b) in pairs if a != b), len(first))]
     return names[:MOST_IN_MENU] if common == typed else [common]
 
 

@@ -84,7 +84,7 @@ def test_completions_that_are_no_names(monkeypatch):
     "nonsense", [b"[1]\n", b"7\n", b'{"message": 3, "type": "info"}\n', b"\xff\xfe\n"]
 )
 def test_nonsense(talk, nonsense):
-    assert "doesn't speak as a debugger does" in talk(nonsense, message("never shown"))
+    assert "doesn't answer like a debugger" in talk(nonsense, message("never shown"))
     assert "never shown" not in talk(nonsense, message("never shown"))
 
 
