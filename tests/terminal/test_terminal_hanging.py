@@ -43,7 +43,8 @@ def comparable(lines):
 def without_numbers(lines):
     """The same without the numbers of tasks, sorted."""
     text = "\n".join(comparable(lines)).replace("!", " ")
-    return sorted(re.sub(r"\b[0-9][0-9, -]*", "", line).strip() for line in text.split("\n"))
+    lines = re.sub(r"\b[0-9][0-9, -]*", "", text).split("\n")
+    return sorted(" ".join(line.split()) for line in lines)
 
 
 LATER = (
