@@ -40,7 +40,8 @@ class Patience:
     """
 
     def __init__(self, debugger: Host) -> None:
-        self.is_enough = self.has_ended = False
+        self.is_enough: bool = False
+        self.has_ended: bool = False
         self._is_looking = True
         self._debugger = debugger
         self._silent_until = time.monotonic() + SECONDS_IN_SILENCE

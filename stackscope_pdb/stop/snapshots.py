@@ -79,7 +79,7 @@ class Look:
     """
 
     def __init__(self, wants_more: WantsMore) -> None:
-        self.has_ended = False
+        self.has_ended: bool = False
         self._wants_more = wants_more
         self.progress: Progress = None if wants_more is None else self._goes_on
 
