@@ -88,9 +88,9 @@ class Nearby(Region):
         passive: Sequence[type],
         hidden: Mapping[int, Sequence[int]],
         progress: Progress = None,
-        explained: Optional[Mapping[int, int]] = None,
+        told_too_often: Optional[Mapping[int, int]] = None,
     ) -> None:
-        super().__init__(wanted, closed, silent, passive, hidden, progress, explained)
+        super().__init__(wanted, closed, silent, passive, hidden, progress, told_too_often)
         self.has_given_up: bool = False
         self._types = passive
         self._back: Optional[BackToRoots] = None

@@ -60,9 +60,9 @@ class Reachable(Region):
         passive: Sequence[type],
         hidden: Mapping[int, Sequence[int]],
         progress: Progress = None,
-        explained: Optional[Mapping[int, int]] = None,
+        told_too_often: Optional[Mapping[int, int]] = None,
     ) -> None:
-        super().__init__(wanted, closed, silent, passive, hidden, progress, explained)
+        super().__init__(wanted, closed, silent, passive, hidden, progress, told_too_often)
         self._objects: List[object] = all_but_tuples()
         self._begin()
 

@@ -40,8 +40,8 @@ class Region:
         hidden: By the id of what is closed, such as the frame of a thread: the ids of what it
             refers to beside what the collector tells, once for each reference.
         progress: Called now and then with how much of the work is done, from 0 to 1.
-        explained: By the id of an object: how many references to it are explained beside those
-            that the collector tells; negative if it tells too many. Default: those of ``hidden``.
+        told_too_often: By the id of an object: how many of the references to it that the collector
+            tells are none.
     """
 
     def __init__(
@@ -52,15 +52,16 @@ class Region:
         passive: Sequence[type],
         hidden: Mapping[int, Sequence[int]],
         progress: Progress = None,
-        explained: Optional[Mapping[int, int]] = None,
+        told_too_often: Optional[Mapping[int, int]] = None,
     ) -> None:
         self._wanted = wanted
         self._closed = closed
         self._silent = silent
         self._hidden = hidden
-        if explained is None:
-            explained = Counter(chain.from_iterable(hidden.values()))
-        self._explained = explained
+        self._explained: Counter[int] = Counter(chain.from_iterable(hidden.values()))
+        """By the id of an object: how many references to it are explained beside those that the
+        collector tells; negative if it tells too many."""
+        self._explained.subtract(told_too_often or {})
         self._progress = progress
         self._modules = module_types()
         self._weak = set(map(id, subclasses(weakref.ref)))

@@ -23,7 +23,7 @@ from stackscope.snapshot.waking import untold_references
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+    from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
 
     from stackscope.model.snapshot import Node
 
@@ -51,15 +51,16 @@ class Hidden:
         self.told_too_often: Dict[int, int] = {}
         self.tuples: List[object] = []
         entering: List[Tuple[int, object]] = []
+        modules = module_types()
         for node in nodes:
-            self._add(node, entering)
+            self._add(node, modules, entering)
         if entering:
             self._add_methods(entering)
 
-    def _add(self, node: Node, entering: List[Tuple[int, object]]) -> None:
+    def _add(self, node: Node, modules: Set[int], entering: List[Tuple[int, object]]) -> None:
         item = object_of(node)
         frames = frames_of(node)
-        told = Counter(map(id, referents([item], module_types())))
+        told = Counter(map(id, referents([item], modules)))
         if any(id(frame.f_code) in told for frame in frames):
             self._add_told(frames, told)
             return
@@ -67,7 +68,7 @@ class Hidden:
         if untold:
             self.references[id(item)] = list(map(id, untold))
             self.tuples += [one for one in untold if type(one) is tuple]
-        for frame, callee in zip(frames, [*frames[1:], None]):
+        for frame, callee in _with_callees(frames):
             self.references[id(frame)] = attempt([], references_of, frame, callee)
             self.tuples += attempt([], _tuples_in, frame)
             if is_entering(frame):
@@ -82,19 +83,11 @@ class Hidden:
         (``_PyGC_VisitStackRef`` in Python/gc.c leaves them out for itself alone).
         """
         counts: Counter[int] = Counter()
-        for frame, callee in zip(frames, [*frames[1:], None]):
+        for frame, callee in _with_callees(frames):
             counts.update(attempt([], references_of, frame, callee))
         for key, count in counts.items():
             if told[key] > count:
                 self.told_too_often[key] = self.told_too_often.get(key, 0) + told[key] - count
-
-    def explained(self) -> Dict[int, int]:
-        """By the id of an object: how many references to it this explains, beside the collector."""
-        found: Counter[int] = Counter()
-        for ids in self.references.values():
-            found.update(ids)
-        found.subtract(self.told_too_often)
-        return found
 
     def _add_methods(self, entering: Sequence[Tuple[int, object]]) -> None:
         """The bound methods that ``with`` has made, if there is no other of the same manager."""
@@ -124,6 +117,13 @@ def _function_of(method: Any) -> object:
     if type(method) is MethodType:
         return method.__func__
     return class_attribute(type(method.__self__), method.__name__)
+
+
+def _with_callees(
+    frames: Sequence[FrameType],
+) -> Iterable[Tuple[FrameType, Optional[FrameType]]]:
+    """Each of some frames with the one that it has called, if that is among them."""
+    return zip(frames, [*frames[1:], None])
 
 
 def frames_of(node: Node) -> List[FrameType]:

@@ -13,7 +13,7 @@ from stackscope.snapshot.waking import limits_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Dict, List, Mapping, Optional, Sequence, Set
+    from typing import Dict, List, Mapping, Sequence, Set
 
     from stackscope.model.snapshot import Node
     from stackscope.model.waiting import Waiting
@@ -36,12 +36,13 @@ def limited_nodes(nodes: Sequence[Node], by_object: Mapping[int, Node]) -> Set[i
     """
     found: Set[int] = set()
     cancelled: List[Node] = []
+    seen_lists: Set[int] = set()
     for node in nodes:
         layers = [] if node.waiting is None else list(node.waiting.layers())
         if any(map(_ends, layers)):
             found.add(id(node))
         if any(layer.is_time_limit and _ends(layer) for layer in layers):
-            cancelled += _awaited_by(node, by_object)
+            cancelled += _awaited_by(node, by_object, seen_lists)
         if isinstance(node, ThreadNode) and attempt(True, may_time_out, node):
             found.add(id(node))
     tasks = [object_of(node) for node in nodes if not isinstance(node, ThreadNode)]
@@ -51,14 +52,15 @@ def limited_nodes(nodes: Sequence[Node], by_object: Mapping[int, Node]) -> Set[i
             found.add(id(limited))
             if limit.spreads:
                 cancelled += _children_inside(limited, limit.by)
-                cancelled += _awaited_by(limited, by_object)
-    return found | _all_cancelled(cancelled, by_object)
+                cancelled += _awaited_by(limited, by_object, seen_lists)
+    return found | _all_cancelled(cancelled, by_object, seen_lists)
 
 
-def _all_cancelled(cancelled: List[Node], by_object: Mapping[int, Node]) -> Set[int]:
+def _all_cancelled(
+    cancelled: List[Node], by_object: Mapping[int, Node], seen_lists: Set[int]
+) -> Set[int]:
     """The ids of nodes that are cancelled, and of what is cancelled with them."""
     seen: Dict[int, Node] = {}
-    seen_lists: Set[int] = set()
     while cancelled:
         node = cancelled.pop()
         if id(node) not in seen:
@@ -68,12 +70,9 @@ def _all_cancelled(cancelled: List[Node], by_object: Mapping[int, Node]) -> Set[
     return set(seen)
 
 
-def _awaited_by(
-    node: Node, by_object: Mapping[int, Node], seen_lists: Optional[Set[int]] = None
-) -> List[Node]:
+def _awaited_by(node: Node, by_object: Mapping[int, Node], seen_lists: Set[int]) -> List[Node]:
     """The tasks that something waits for, but for lists of them that were given before."""
     found: List[Node] = []
-    seen_lists = set() if seen_lists is None else seen_lists
     for layer in () if node.waiting is None else node.waiting.layers():
         if id(layer.tasks) not in seen_lists:  # many may wait for the same ones
             seen_lists.add(id(layer.tasks))

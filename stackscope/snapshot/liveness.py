@@ -1,8 +1,8 @@
 """What can go on, and what can't: a fixed point over who needs whom.
 
 A vertex is live if all that it needs is live, and an `Either` if one of its members is, unless it
-is an `All`. What is
-live from the start is said by who asks; the rest is stuck. See docs/why.rst for the whole method.
+is an `All`. What is live from the start is said by who asks; the rest is stuck. See docs/why.rst
+for the whole method.
 """
 
 from __future__ import annotations

@@ -154,22 +154,22 @@ class _Search:
         if found is not None:
             return found
         part = _part(self.progress, SHARE_OF_NEARBY, 1.0)
-        hidden, explained = self.hidden.references, self.hidden.explained()
         is_stuck = self.liveness.is_stuck
         wanted = {key for key, some in self.by_waker.items() if any(map(is_stuck, some))}
-        heap = Reachable(wanted, self.closed, self.silent, OURS, hidden, part, explained)
+        hidden, too_often = self.hidden.references, self.hidden.told_too_often
+        heap = Reachable(wanted, self.closed, self.silent, OURS, hidden, part, too_often)
         return self._spread(heap)
 
     def _nearby(
         self, wanted: Set[int], ours: Sequence[object], progress: Progress
     ) -> Optional[List[Vertex]]:
         """Look at what is near to them first; ``None`` if that doesn't decide it."""
-        seeds = list(self._parts(self.stuck))
+        seeds = list(_parts_of_all(self.stuck))
         self.closed.update(map(id, seeds))
         if len(self.nodes) < SHARE_OF_STUCK * len(self.stuck):
-            seeds += self._parts([one for one in self.nodes if not self.liveness.is_stuck(one)])
-        hidden, explained = self.hidden.references, self.hidden.explained()
-        near = Nearby(wanted, self.closed, self.silent, OURS, hidden, progress, explained)
+            seeds += _parts_of_all([one for one in self.nodes if not self.liveness.is_stuck(one)])
+        hidden, too_often = self.hidden.references, self.hidden.told_too_often
+        near = Nearby(wanted, self.closed, self.silent, OURS, hidden, progress, too_often)
         try:
             near.look_around(seeds, lambda keys: _objects_among(keys, self.stuck), ours)
             self._follow(near, self.liveness, [near.follow])
@@ -218,7 +218,7 @@ class _Search:
         for node in self.with_belongings:
             if liveness.is_stuck(node):
                 heap.add_roots(_belongings(node))
-        heap.open(self._parts([one for one in self.nodes if not liveness.is_stuck(one)]))
+        heap.open(_parts_of_all([one for one in self.nodes if not liveness.is_stuck(one)]))
         while done < len(steps):
             if done == LAST and but_for_tracebacks is None:
                 but_for_tracebacks = liveness.stuck()
@@ -226,13 +226,9 @@ class _Search:
             live = liveness.begin(reached)
             if not heap.is_wanted():
                 break
-            heap.open(self._parts(nodes_among(live)))
+            heap.open(_parts_of_all(nodes_among(live)))
             done = 0 if live else done + 1
         return liveness.stuck() if but_for_tracebacks is None else but_for_tracebacks
-
-    def _parts(self, nodes: Sequence[Node]) -> Iterator[object]:
-        """The parts of some nodes."""
-        return chain.from_iterable(map(_parts_of, nodes))
 
 
 def _part(progress: Progress, first: float, last: float) -> Progress:
@@ -256,6 +252,11 @@ def _belongings(node: Node) -> List[object]:
     obj = object_of(node)
     found = [ask_about(belongings_of, one) for one in (obj, *(ask_about(companions_of, obj) or ()))]
     return [belonging for each in found for belonging in each or ()]
+
+
+def _parts_of_all(nodes: Sequence[Node]) -> Iterator[object]:
+    """The parts of some nodes."""
+    return chain.from_iterable(map(_parts_of, nodes))
 
 
 def _parts_of(node: Node) -> Iterator[object]:

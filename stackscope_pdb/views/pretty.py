@@ -169,7 +169,7 @@ class _Layout:
         line: Line = [("source", _harmless(text))]
         if rest:
             self.is_all = False
-            line.append(("note", f" {self.ellipsis} {rest:,} more {leaf.unit}{'s' * (rest != 1)}"))
+            line.append(("note", f" {self.ellipsis} {_count(rest, f'more {leaf.unit}')}"))
         return line
 
     def _items(self, branch: Branch, depth: int) -> Tuple[List[Item], int]:

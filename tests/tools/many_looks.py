@@ -189,17 +189,22 @@ async def work_in_tasks(tools, start, looks):
         start(contends, number)
     for function in [produces] * 3 + [consumes] * 3 + [begins_children] * 4:
         start(function)
+    await look_from_both_sides(looks, tools.sleep)
+    return next(steps)
+
+
+async def look_from_both_sides(looks, sleep):
+    """Look until the looks are over, in turn from here and from another thread."""
     for number in itertools.count():
         if looks.is_over:
-            return next(steps)
-        await tools.sleep(SHORT)
+            return
+        await sleep(SHORT)
         if number % 2:
             looks.look()
         else:
             thread = looks.look_in_thread()
             while thread.is_alive():
-                await tools.sleep(SHORT)
-    return None
+                await sleep(SHORT)
 
 
 async def in_asyncio(looks):
@@ -362,19 +367,6 @@ def ask_in_threads(port, paths, looks, steps):
         threading.Thread(target=asks, args=(path,), daemon=True).start()
 
 
-async def look_from_both_sides(looks):
-    for number in itertools.count():
-        if looks.is_over:
-            return
-        await asyncio.sleep(SHORT)
-        if number % 2:
-            looks.look()
-        else:
-            thread = looks.look_in_thread()
-            while thread.is_alive():
-                await asyncio.sleep(SHORT)
-
-
 def run_aiohttp(looks):
     from aiohttp import web
 
@@ -395,7 +387,7 @@ def run_aiohttp(looks):
         listening = socket.create_server(("127.0.0.1", 0))
         await web.SockSite(runner, listening).start()
         ask_in_threads(listening.getsockname()[1], ["/"] * 6, looks, steps)
-        await look_from_both_sides(looks)
+        await look_from_both_sides(looks, asyncio.sleep)
 
     asyncio.run(main())
     return next(steps)
@@ -425,7 +417,7 @@ def run_fastapi(looks):
         server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
         serving = asyncio.ensure_future(server.serve(sockets=[listening]))
         ask_in_threads(listening.getsockname()[1], ["/async", "/thread"] * 3, looks, steps)
-        await look_from_both_sides(looks)
+        await look_from_both_sides(looks, asyncio.sleep)
         server.should_exit = True
         await serving
 
