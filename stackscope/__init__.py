@@ -1,8 +1,8 @@
 """What a running Python program is doing: its stacks, with the active context managers.
 
-    >>> import stackscope
+    >>> import os, stackscope
     >>> def numbers():
-    ...     with open(__file__) as file:
+    ...     with open(os.devnull) as file:
     ...         yield 1
     >>> generator = numbers()
     >>> next(generator)
@@ -69,7 +69,7 @@ if TYPE_CHECKING:
     from stackscope.model.difference import Difference
     from stackscope.model.filters import FilterError
     from stackscope.model.waiting import Amount, Waiting
-    from stackscope.snapshot.lent import lent_by, lent_in
+    from stackscope.snapshot.lent import Lent, lent_by, lent_in
     from stackscope.snapshot.runtimes import (
         FoundItem,
         Runtime,
@@ -105,6 +105,7 @@ __all__ = [
     "InspectionWarning",
     "ItemNode",
     "Leaf",
+    "Lent",
     "LoopNode",
     "Runtime",
     "Snapshot",
@@ -165,6 +166,7 @@ _LATER = {
     "Graph": "model.diagnosis",
     "Amount": "model.waiting",
     "Waiting": "model.waiting",
+    "Lent": "snapshot.lent",
     "lent_by": "snapshot.lent",
     "lent_in": "snapshot.lent",
     "FoundItem": "snapshot.runtimes",

@@ -38,17 +38,16 @@ def extract(
     """Extract the stack of anything that has one.
 
     Args:
-        stackitem: A coroutine, generator or async generator, or what this returns to be awaited; a
-            thread, task or greenlet; a frame, traceback or exception; a `StackSlice`; or anything
-            that a hook can unwrap. Any other object is returned as the leaf of a stack without
-            frames.
+        stackitem: A coroutine, generator or async generator, or an awaitable of one; a thread, task
+            or greenlet; a frame, traceback or exception; a `StackSlice`; or anything that a hook
+            can unwrap. Any other object is returned as the leaf of a stack without frames.
         with_contexts: Find the context managers that are active in each frame.
-        recurse_child_tasks: Also extract the stacks of child tasks, such as those in a nursery that
-            is among the context managers.
+        recurse_child_tasks: Also extract the stacks of child tasks, such as the tasks of a nursery
+            that is among the context managers.
 
     Returns:
-        The stack. If something goes wrong, the exception is in its ``error``, and what was found
-        before is kept.
+        The stack. If something goes wrong, its ``error`` is the exception, and it has the frames
+        that were found before.
 
     Example:
         >>> def count():
@@ -70,7 +69,7 @@ def extract_since(
     with_contexts: bool = True,
     recurse_child_tasks: bool = False,
 ) -> Stack:
-    """Extract a frame that is running, and all that it is now calling.
+    """Extract a running frame and what it is calling now.
 
     Args:
         outer_frame: The outermost frame; ``None`` for that of the current thread.
@@ -78,11 +77,16 @@ def extract_since(
         recurse_child_tasks: As for `extract`.
 
     Returns:
-        The stack from ``outer_frame`` to the caller of this function, or to wherever the thread is
-        that ``outer_frame`` is running on.
+        The stack from ``outer_frame`` in to the caller of this function. If ``outer_frame`` runs in
+        another thread, the stack goes in to the innermost frame of that thread.
 
     Raises:
         TypeError: ``outer_frame`` is neither a frame nor ``None``.
+
+    Example:
+        >>> import sys
+        >>> [frame.funcname for frame in extract_since(sys._getframe())]
+        ['<module>']
     """
     if outer_frame is not None and not isinstance(outer_frame, FrameType):
         raise TypeError(f"'outer_frame' argument must be a frame or None, not {type(outer_frame)}")
@@ -102,14 +106,24 @@ def extract_until(
 
     Args:
         inner_frame: The innermost frame.
-        limit: At most how many frames, counted from ``inner_frame``, or the frame to start at.
+        limit: The most frames to take, counted from ``inner_frame``; or the outermost frame.
+            ``None`` takes all.
         with_contexts: As for `extract`.
         recurse_child_tasks: As for `extract`.
 
+    Returns:
+        The stack, which ends in ``inner_frame``.
+
     Raises:
-        RuntimeError: The frame ``limit`` has not called ``inner_frame``, neither directly nor
-            indirectly.
+        RuntimeError: ``limit`` is a frame that didn't call ``inner_frame``, directly or indirectly.
         TypeError: ``limit`` is neither a frame nor an integer, or ``inner_frame`` isn't a frame.
+
+    Example:
+        >>> import sys
+        >>> def inner():
+        ...     return extract_until(sys._getframe(), limit=2)
+        >>> [frame.funcname for frame in inner()]
+        ['<module>', 'inner']
     """
     if not isinstance(inner_frame, FrameType):
         raise TypeError(f"'inner_frame' argument must be a frame, not {type(inner_frame)}")
@@ -136,9 +150,18 @@ def extract_outermost(
         with_contexts: As for `extract`.
         recurse_child_tasks: As for `extract`.
 
+    Returns:
+        The frame.
+
     Raises:
-        Exception: What was raised in looking for the frame, if there is none.
-        RuntimeError: There is no frame.
+        RuntimeError: The item has no frame.
+        Exception: The error that kept the frame from being found.
+
+    Example:
+        >>> def count():
+        ...     yield 1
+        >>> extract_outermost(count()).funcname
+        'count'
     """
     make_ready()
     extraction = Extraction(with_contexts, recurse_child_tasks, sys._getframe(1))
@@ -146,31 +169,61 @@ def extract_outermost(
 
 
 def extract_child(stackitem: StackItem, *, for_task: bool) -> Stack:
-    """Extract a stack that is part of another one. To be called in hooks.
+    """For hooks: extract a stack that is part of another one, with the same options.
 
     Args:
         stackitem: As for `extract`.
-        for_task: Whether it is the stack of a child task. If these were not asked for, the result
-            has nothing but its ``root``.
+        for_task: Whether it is the stack of a child task. Unless the caller of `extract` has asked
+            for child tasks, such a stack has only its ``root``.
 
     Returns:
-        The stack, with the options that the stack around it is extracted with. It is filled in
-        later if a lot of stacks contain each other, and remains empty if it would contain itself.
+        The stack. It is filled in later if stacks are deeply nested. It stays empty if it would
+        contain itself.
 
     Raises:
         RuntimeError: No hook is running.
+
+    Example:
+        >>> class Pool:
+        ...     def __init__(self, *jobs):
+        ...         self.jobs = jobs
+        ...     def __enter__(self):
+        ...         return self
+        ...     def __exit__(self, *exc):
+        ...         pass
+        >>> @elaborate_context.register(Pool)
+        ... def show_jobs(pool, context):
+        ...     context.children = [extract_child(job, for_task=True) for job in pool.jobs]
+        >>> def work():
+        ...     with Pool(n for n in range(3)) as pool:
+        ...         yield
+        >>> working = work()
+        >>> next(working)
+        >>> [context] = extract(working, recurse_child_tasks=True).frames[0].contexts
+        >>> [stack.frames[0].funcname for stack in context.children]
+        ['<genexpr>']
+        >>> working.close()
     """
     return child_stack(stackitem, for_task)
 
 
 def fill_context(context: Context) -> None:
-    """Run the context hooks on a context, so that it looks as those that `extract` finds.
+    """Run the context hooks on a context, as `extract` does for those that it finds.
 
     Args:
-        context: The context, to be changed.
+        context: The context. It is changed.
 
     Raises:
-        Exception: Whatever a hook raises.
+        Exception: What a hook has raised.
+
+    Example:
+        >>> import contextlib, os
+        >>> with contextlib.ExitStack() as stack:
+        ...     file = stack.enter_context(open(os.devnull))
+        ...     context = Context(stack, False)
+        ...     fill_context(context)
+        >>> [child.obj is file for child in context.children]
+        [True]
     """
     extraction = current_extraction()
     if extraction is not None:
@@ -190,21 +243,21 @@ def extract_all(
 ) -> Snapshot:
     """Find everything in the process that has a stack: event loops, tasks, threads, greenlets.
 
-    Can be called from any thread. Other threads may keep running meanwhile. Each task that is alive
-    during the whole call is found.
+    It can be called in any thread. Other threads keep running. Each task that is alive during the
+    whole call is found.
 
     Args:
-        with_contexts: Find the context managers that are active in each frame. Without them, who
-            holds a lock isn't found either.
+        with_contexts: Find the context managers that are active in each frame. Without them, the
+            holders of locks aren't found either.
         threads: Extract the stacks of all threads, and of what belongs to threads, such as
             greenlets.
         tasks: Look for event loops, and extract the stacks of their tasks.
-        progress: Called for each task, twice, with how much of the work is done, from 0 to 1. If it
-            returns ``False``, no further tasks are looked at, and the result has those found so
-            far. What a task does is ``"?"`` then, if it hasn't been found out.
+        progress: Called twice for each task, with the part of the work that is done, from 0 to 1.
+            If it returns ``False``, the search ends. The result has the tasks that were found so
+            far; a task that wasn't looked at has the state ``"?"``.
 
     Returns:
-        All that was found, each task once.
+        What was found, each task once.
 
     Example:
         >>> for node in extract_all().tasks():
@@ -227,20 +280,20 @@ def diagnose(
 ) -> Diagnosis:
     """Find out what can never continue by itself, and why.
 
-    Can be called from any thread. Other threads may keep running; what moves is not reported.
-    See :doc:`why` for how it is done, and what it can't know.
+    It can be called in any thread. Other threads keep running; what goes on isn't reported. How it
+    works, and what it can't know, is described on the page "why" of the documentation.
 
     Args:
-        snapshot: What to look at; ``None`` takes a snapshot now. One that was read from a file is
-            judged by its graph of waits alone.
-        deep: Where the graph of waits can't decide, search the heap for whoever could end a wait.
-            That takes as long as a few garbage collections, or a few seconds per million objects
-            if much waits for different things. It needs CPython with the GIL.
-        progress: Called from time to time during the search, with how much of it is done, from 0
-            to 1. It may raise an exception to end the search.
+        snapshot: What to look at; ``None`` takes a snapshot. If a snapshot was read from a file,
+            only its graph of waits is used.
+        deep: Search the heap for whoever can end a wait, where the graph of waits can't decide.
+            This takes as long as a few garbage collections, or a few seconds per million objects if
+            there are many different waits. It needs CPython with the GIL.
+        progress: Called now and then during the search, with the part of it that is done, from 0 to
+            1. It may raise an exception to end the search.
 
     Returns:
-        The findings, the most serious first; none for a healthy program.
+        The findings, the most serious first.
 
     Example:
         >>> diagnosis = stackscope.diagnose()

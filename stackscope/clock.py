@@ -1,8 +1,8 @@
 """Ages of tasks: when and where each was created, how long it has run, and when it last ran.
 
 Recording this costs a little for each task and each of its steps, so it is off by default. Call
-`install()` to switch it on, best before the first task is created. Then `stackscope.TaskNode` has
-it, and drawings, dumps, filters and the debugger show it.
+`install` before the first task is created. Then `stackscope.TaskNode` has the times, and drawings,
+dumps, filters and the debugger show them.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ __all__ = ["install", "is_installed", "uninstall"]
 
 
 def install() -> None:
-    """Record the times of tasks from now on, in all event loops and runs of all threads.
+    """Record the times of tasks from now on, in the event loops of all threads.
 
-    Calling it twice is harmless. For tasks that exist already, it is recorded when they last ran,
-    but their age stays unknown. Import trio and uvloop before; if you import one of them later,
-    call this again.
+    Of tasks that exist already, it is recorded when they last ran; their ages stay unknown. Import
+    trio and uvloop first; if you import one of them later, call this again. Calling it twice is
+    harmless.
 
     Example:
         >>> import asyncio
@@ -39,7 +39,7 @@ def install() -> None:
 
 
 def uninstall() -> None:
-    """Stop recording, and forget what was recorded.
+    """Stop recording, and forget what was recorded. See the example of `install`.
 
     Everything is as it was before `install`, even in running loops. Calling it twice is harmless.
     """
@@ -47,5 +47,10 @@ def uninstall() -> None:
 
 
 def is_installed() -> bool:
-    """Whether the times of tasks are recorded."""
+    """Whether the times of tasks are recorded.
+
+    Example:
+        >>> stackscope.clock.is_installed()
+        False
+    """
     return is_recording()

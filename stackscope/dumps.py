@@ -87,31 +87,33 @@ _is_ignored_at_exit = False
 
 
 def register(signum: int, file: File = None, chain: bool = False, **options: Any) -> None:
-    """From now on, write what the whole program is doing whenever a signal comes.
+    """Write a dump each time a signal comes: what the whole program is doing.
 
-    The dump is what ``print(stackscope.extract_all())`` shows, but calls no ``repr`` of the
-    program's own objects. If anything is stuck, it begins with what `diagnose` finds by the waits
-    alone. Then the program continues. Call this in the main thread, where Python runs signal
+    The dump is what ``print(stackscope.extract_all())`` shows, but no ``__repr__`` of the program
+    is called. If anything is stuck, the dump begins with what `diagnose` finds without a search of
+    the heap. Then the program continues. Call this in the main thread, where Python runs signal
     handlers.
 
-    On Linux, ``stackscope dump PID`` and ``stackscope why PID`` also use this signal, unless
-    ``chain`` is true, and get their own answer. A file that only this user can read tells them.
+    On Linux, the commands ``stackscope dump PID`` and ``stackscope why PID`` also use this signal,
+    unless ``chain`` is true. They find it in a file that only the same user can read, and receive
+    the answer themselves.
 
     Args:
-        signum: The signal, such as ``signal.SIGUSR1``. Registering one again replaces ``file``,
+        signum: The signal, such as ``signal.SIGUSR1``. Registering it again replaces ``file``,
             ``chain`` and the options.
         file: An open file, or a file descriptor. The default is ``sys.stderr``, or the stderr of
-            the process if ``sys.stderr`` has no descriptor. It is kept open even if the program
+            the process if ``sys.stderr`` has no descriptor. It stays open even if the program
             closes it.
-        chain: Afterwards, also do what the signal did before. Then what isn't written within half a
-            minute is lost; without ``chain``, the program continues while the rest is written.
-        options: Those of `Snapshot.format`, such as ``whole=True``. ``width`` is that of the
-            terminal by default, where there is one.
+        chain: Afterwards, also do what the signal did before. What can't be written within 30
+            seconds is then lost. Without ``chain``, the program continues while the rest is
+            written.
+        options: Those of `Snapshot.format`, such as ``whole=True``. The default of ``width`` is the
+            width of the terminal, if there is one.
 
     Raises:
         RuntimeError: This isn't the main thread.
         TypeError: ``signum`` isn't a number, ``file`` isn't a file, or an option is unknown.
-        ValueError: The signal can't be handled; the file has no descriptor.
+        ValueError: The signal can't be handled, or the file has no descriptor.
 
     Example:
         >>> import signal
@@ -147,9 +149,9 @@ def register(signum: int, file: File = None, chain: bool = False, **options: Any
 
 
 def unregister(signum: int) -> bool:
-    """Undo `register`: from now on the signal does what it did before.
+    """Undo `register`: the signal does again what it did before. See the example of `register`.
 
-    If somebody else has set a handler since then, that is left alone.
+    A handler that was set since then stays.
 
     Args:
         signum: The signal.
@@ -159,7 +161,8 @@ def unregister(signum: int) -> bool:
 
     Raises:
         RuntimeError: This isn't the main thread.
-        TypeError, ValueError: ``signum`` isn't a signal.
+        TypeError: ``signum`` isn't a number.
+        ValueError: ``signum`` isn't a signal.
     """
     number = _signal_number(signum)
     registration = _registered.get(number)
@@ -464,22 +467,22 @@ def dump_after(
     exit: bool = False,  # noqa: A002 (the name that faulthandler has given it)
     **options: Any,
 ) -> None:
-    """Write what the whole program is doing when some time has passed.
+    """Write a dump after some time: what the whole program is doing.
 
-    The program continues. A separate thread does this, so it doesn't matter what the other threads
-    wait for. Calling this again restarts the time. A child process made by ``os.fork`` has no such
-    thread.
+    Then the program continues. The dump is written by a separate thread, so it doesn't matter what
+    other threads wait for. Calling this again starts the time anew. A child process made by
+    ``os.fork`` writes no dump.
 
     Args:
-        seconds: The time.
-        repeat: Do it again and again, at intervals of ``seconds``.
+        seconds: The time in seconds.
+        repeat: Write another dump each time ``seconds`` have passed.
         file: As for `register`.
-        exit: End the process after the dump, at once and without clean-up, with exit status 1.
+        exit: After the dump, end the process at once, without clean-up, with exit status 1.
         options: As for `register`.
 
     Raises:
         TypeError: ``seconds`` isn't a number, ``file`` isn't a file, or an option is unknown.
-        ValueError: ``seconds`` is out of range; the file has no descriptor.
+        ValueError: ``seconds`` is out of range, or the file has no descriptor.
 
     Example:
         >>> stackscope.dump_after(60)
@@ -500,7 +503,7 @@ def dump_after(
 
 
 def cancel_dump_after() -> None:
-    """Undo `dump_after`, if its time hasn't come yet or it is to repeat."""
+    """Undo `dump_after`: write no more dumps. See the example of `dump_after`."""
     global _watch
     watch, _watch = _watch, None
     if watch is not None:

@@ -1,4 +1,4 @@
-"""The parts that `extract` is made of, for tools and glue that need them one by one."""
+"""The parts that `extract` consists of, for tools and glue that need a single one."""
 
 from __future__ import annotations
 
@@ -60,14 +60,22 @@ __all__ = [
 
 
 def analyze_with_blocks(code: CodeType) -> Dict[int, Context]:
-    """All ``with`` and ``async with`` items of a code object.
+    """Find all ``with`` and ``async with`` items of a code object.
 
     Args:
-        code: the code object; those nested in it are not looked at.
+        code: The code object. Code objects nested in it are left out.
 
     Returns:
-        By the bytecode offset of the handler that calls the block's exit method on an exception: a
-        `Context` with `is_async`, `varname` and `start_line`; its `obj` is `None`.
+        A `Context` for each item, with ``is_async``, ``varname`` and ``start_line``; its ``obj`` is
+        ``None``. The keys are the bytecode offsets of the exception handlers that call the exit
+        methods.
+
+    Example:
+        >>> def read(path):
+        ...     with open(path) as file:
+        ...         return file.read()
+        >>> [block.varname for block in analyze_with_blocks(read.__code__).values()]
+        ['file']
     """
     return {
         block.handler: Context(None, block.is_async, False, block.varname, block.start_line)
@@ -76,17 +84,17 @@ def analyze_with_blocks(code: CodeType) -> Dict[int, Context]:
 
 
 def with_blocks_open_at(code: CodeType, lasti: int) -> Dict[int, Context]:
-    """The ``with`` and ``async with`` items of a code object open at an instruction.
+    """Find the ``with`` and ``async with`` items that are open at an instruction.
 
-    That is all that remains to be known of a frame that has ended, as those of a traceback have.
+    Of a frame that has ended, such as those of a traceback, nothing more can be known.
 
     Args:
-        code: the code object.
-        lasti: the bytecode offset of the instruction, such as ``tb_lasti`` of a traceback.
+        code: The code object.
+        lasti: The bytecode offset of the instruction, such as ``tb_lasti`` of a traceback.
 
     Returns:
-        The same as `analyze_with_blocks`, as far as it is open, outermost first. A block that is
-        just being left comes last, with `is_exiting`.
+        The open ones of `analyze_with_blocks`, outermost first. A block that is being left comes
+        last, marked with ``is_exiting``.
 
     Example:
         >>> import os
@@ -115,24 +123,35 @@ def with_blocks_open_at(code: CodeType, lasti: int) -> Dict[int, Context]:
 
 @dataclass
 class FrameDetails:
-    """What a frame holds besides its variables.
+    """What a frame holds besides its variables. `inspect_frame` makes it.
 
-    Attributes:
-        blocks: exception handlers in force, outermost first.
-        stack: the value stack, bottom first, without local variables; `None` for NULL and for what
-            is no object. Of a running frame, what the present instruction works on is left out. Up
-            to 3.10, and up to 3.13 if it calls a function in C, nothing tells how much of a running
-            frame's stack an exception has taken down: what is shown then is what the collector
-            knows to be alive, and `None` for the rest, such as numbers and strings.
+    Args:
+        blocks: The exception handlers in force, outermost first.
+        stack: The value stack, bottom first, without local variables. ``None`` stands for NULL and
+            for what isn't an object. In a running frame, the operands of the current instruction
+            are left out. Up to Python 3.10, and up to 3.13 if the frame calls a function in C, an
+            exception may have popped values without a trace: then only objects are shown that the
+            garbage collector knows to be alive, and ``None`` for others, such as numbers and
+            strings.
+
+    Example:
+        >>> def count():
+        ...     for n in range(3):
+        ...         yield n
+        >>> counter = count()
+        >>> next(counter)
+        0
+        >>> [type(value).__name__ for value in inspect_frame(counter.gi_frame).stack][:1]
+        ['range_iterator']
     """
 
     @dataclass(frozen=True)
     class FinallyBlock:
         """An exception handler that is in force.
 
-        Attributes:
-            handler: its bytecode offset.
-            level: the depth that the value stack is cut to before it runs.
+        Args:
+            handler: Its bytecode offset.
+            level: The depth that the value stack is cut to before it runs.
         """
 
         handler: int
@@ -144,11 +163,11 @@ class FrameDetails:
 
 @dataclass(frozen=True)
 class ExitingContext:
-    """A block whose exit method is running.
+    """A block whose exit method is running. `currently_exiting_context` finds it.
 
-    Attributes:
-        is_async: whether it belongs to an ``async with``.
-        cleanup_offset: the offset of its handler, the key of `analyze_with_blocks`.
+    Args:
+        is_async: Whether it belongs to an ``async with``.
+        cleanup_offset: The bytecode offset of its handler: a key of `analyze_with_blocks`.
     """
 
     is_async: bool
@@ -156,14 +175,26 @@ class ExitingContext:
 
 
 def inspect_frame(frame: FrameType) -> FrameDetails:
-    """The exception handlers in force in a frame, and its value stack.
+    """Read the exception handlers in force in a frame, and its value stack.
 
     Args:
-        frame: a running or suspended frame. One that has ended gives empty details.
+        frame: A running or suspended frame.
+
+    Returns:
+        The details; empty ones if the frame has ended.
 
     Raises:
-        RuntimeError: frames of this interpreter can't be read, or the frame runs in another thread
-            and did not hold still.
+        RuntimeError: The frames of this interpreter can't be read, or the frame runs in another
+            thread, too fast to be read.
+
+    Example:
+        >>> def count():
+        ...     yield 1
+        >>> counter = count()
+        >>> next(counter)
+        1
+        >>> inspect_frame(counter.gi_frame).stack
+        []
     """
     exact = reader()
     if exact is None:
@@ -189,10 +220,23 @@ def inspect_frame(frame: FrameType) -> FrameDetails:
 
 
 def currently_exiting_context(frame: FrameType) -> Optional[ExitingContext]:
-    """The block of ``frame`` whose exit method has been called and has not returned.
+    """Find the block of a frame whose exit method is running.
 
     Args:
-        frame: a running or suspended frame.
+        frame: A running or suspended frame.
+
+    Returns:
+        The block; ``None`` if there is none.
+
+    Example:
+        >>> class Manager:
+        ...     def __enter__(self):
+        ...         pass
+        ...     def __exit__(self, *exc):
+        ...         print(currently_exiting_context(sys._getframe(1)).is_async)
+        >>> with Manager():
+        ...     pass
+        False
     """
     sites: Sequence[Site] = analyze(frame.f_code).at(frame.f_lasti)
     for site in sites:
@@ -205,15 +249,15 @@ def currently_exiting_context(frame: FrameType) -> Optional[ExitingContext]:
 def describe_assignment_target(
     instructions: Sequence[dis.Instruction], start_index: int
 ) -> Optional[str]:
-    """The assignment target that a run of instructions stores to.
+    """Describe the assignment target that instructions store to.
 
     Args:
-        instructions: from `dis.get_instructions`.
-        start_index: index of the first instruction after the value has been computed.
+        instructions: The instructions, from `dis.get_instructions`.
+        start_index: The index of the first instruction after the value has been computed.
 
     Returns:
-        The target in normal form, e.g. ``"(a, b.c)"``, or `None` if there is none or it can't be
-        written back.
+        The target in normal form, such as ``"(a, b.c)"``; ``None`` if there is none, or if it can't
+        be written as source.
 
     Example:
         >>> code = compile("a.b = 1", "", "exec")

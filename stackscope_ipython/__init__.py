@@ -1,9 +1,9 @@
 """What a running program does, in IPython and Jupyter: ``%load_ext stackscope_ipython``.
 
-From then on there is the magic ``%stackscope``, and the debugger that ``%debug``, ``%pdb on``,
-``%run -d`` and ``breakpoint()`` open has the commands of `stackscope_pdb`.
+This adds the magic ``%stackscope``. The debugger that ``%debug``, ``%pdb on``, ``%run -d`` and
+``breakpoint()`` start gets the commands of `stackscope_pdb`.
 
-IPython is imported when the extension is loaded, and not before.
+IPython is imported when the extension is loaded.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ __all__ = ["load_ipython_extension", "unload_ipython_extension"]
 
 
 def load_ipython_extension(ipython: InteractiveShell) -> None:
-    """Register the magic, and give the shell's debugger our commands. Doing it twice is harmless.
+    """Register the magic ``%stackscope``, and add our commands to the debugger of the shell.
 
-    Called by ``%load_ext stackscope_ipython``.
+    ``%load_ext stackscope_ipython`` calls it. Calling it twice is harmless. The page "ipython" of
+    the documentation shows what it adds.
 
     Args:
         ipython: The running shell.
@@ -30,7 +31,9 @@ def load_ipython_extension(ipython: InteractiveShell) -> None:
 
 
 def unload_ipython_extension(ipython: InteractiveShell) -> None:
-    """Undo `load_ipython_extension`. Called by ``%unload_ext stackscope_ipython``.
+    """Undo `load_ipython_extension`. ``%unload_ext stackscope_ipython`` calls it.
+
+    The page "ipython" of the documentation shows what it removes.
 
     Args:
         ipython: The running shell.

@@ -5,11 +5,11 @@ Use it like `pdb`::
     PYTHONBREAKPOINT=stackscope_pdb.set_trace python app.py
     python -m stackscope_pdb app.py
 
-or by ``stackscope_pdb.set_trace()`` in the program. All commands of `pdb` work, and these beside
-them: ``where --contexts``, ``ctx``, ``tasks``, ``task``, ``unfocus``, ``frame``. ``help
-stackscope`` at the prompt says more.
+or by ``stackscope_pdb.set_trace()`` in the program. All commands of `pdb` work. Others are new,
+such as ``tasks``, ``task``, ``threads``, ``why``, ``ctx`` and ``where --contexts``: type ``help``
+at the prompt.
 
-Importing this package costs nothing; the debugger is loaded when it is first used.
+The debugger itself is imported when it is first used.
 """
 
 from __future__ import annotations

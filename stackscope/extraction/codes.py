@@ -68,11 +68,13 @@ def get_code(thing: object, *nested_names: str) -> types.CodeType:
     """Find the code object that runs when ``thing`` is called.
 
     Args:
-        thing: A code object, function, method, ``classmethod``, ``staticmethod`` or partial, or
-            anything that leads to one by ``__wrapped__``, as what `functools.wraps` has decorated
-            does.
-        nested_names: The path from there to a function or class defined inside: the name of
+        thing: A code object, function, method, ``classmethod``, ``staticmethod`` or partial; or
+            anything whose ``__wrapped__`` leads to one of these.
+        nested_names: The path to a function or class defined inside ``thing``: the name of
             something that ``thing`` defines, then of something that this defines, and so on.
+
+    Returns:
+        The code object.
 
     Raises:
         TypeError: There is no code object behind ``thing``.
@@ -135,6 +137,12 @@ class IdentityDict(_IdentityMapping[K, V]):
 
     Args:
         pairs: The initial items, as (key, value).
+
+    Example:
+        >>> one, other = [], []
+        >>> names = IdentityDict([(one, "one")])
+        >>> one in names, other in names
+        (True, False)
     """
 
     __slots__ = ("_items",)
@@ -172,7 +180,10 @@ class IdentityDict(_IdentityMapping[K, V]):
         return (key for key, value in reversed(list(self._items.values())))
 
     def popitem(self) -> Tuple[K, V]:
-        """Remove the item that was added last, and give it as (key, value).
+        """Remove the item that was added last.
+
+        Returns:
+            The item, as (key, value).
 
         Raises:
             KeyError: The mapping is empty.
@@ -254,18 +265,19 @@ class CodeDispatch(_ReturnsR[R]):
         def register(self, target: object, n1: str, n2: str, name_or_impl: Impl, /) -> Impl: ...
 
     def register(self, target: object, *names: Any) -> Any:
-        """Set the implementation for the code object of ``target``, replacing the one before.
+        """Set the implementation for the code object of ``target``. It replaces an earlier one.
 
         Args:
             target: Anything that `get_code` takes.
             names: The path to a function inside ``target``, and then the implementation. Without an
-                implementation this is a decorator for one.
+                implementation, this is a decorator.
 
         Returns:
             The implementation, unchanged.
 
         Raises:
-            TypeError, ValueError: From `get_code`.
+            TypeError: There is no code object behind ``target``.
+            ValueError: Nothing is defined by a name of ``names``.
         """
         if not names or isinstance(names[-1], str):
             code = get_code(target, *names)
@@ -320,11 +332,14 @@ def code_dispatch(
 ) -> Callable[[Callable[..., R]], CodeDispatch[R]]:
     """Make a decorator for functions that dispatch on a code object.
 
-    It is to code objects what `functools.singledispatch` is to types: the decorated function is
-    what is called by default, and its ``register()`` adds implementations.
+    It does for code objects what `functools.singledispatch` does for types: the decorated function
+    is the default, and its ``register()`` adds implementations.
 
     Args:
-        code_from_arg: Finds the code object that belongs to the function's first argument.
+        code_from_arg: Returns the code object that belongs to the first argument.
+
+    Returns:
+        The decorator.
 
     Example:
         >>> @code_dispatch(get_code)

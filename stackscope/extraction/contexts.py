@@ -49,14 +49,17 @@ def contexts_active_in_frame(
     method. No hook runs: `Context.obj` is the manager itself.
 
     Args:
-        frame: the frame. It may be running, in this thread or another one, or suspended.
-        origin: the generator, coroutine or async generator that the frame belongs to; needed only
-            where frames are not read exactly (see `set_trickery_enabled`).
-        next_inner: the frame that ``frame`` is calling. It leads to a manager whose exit method is
-            running.
+        frame: The frame. It may be suspended, or running in this thread or another one.
+        origin: The generator, coroutine or async generator that the frame belongs to. It is needed
+            only where frames aren't read exactly: see `set_trickery_enabled`.
+        next_inner: The frame that ``frame`` is calling. If an exit method is running, its manager
+            is found there.
+
+    Returns:
+        The contexts.
 
     Raises:
-        RuntimeError: the frame runs in another thread and did not hold still.
+        RuntimeError: The frame runs in another thread, too fast to be read.
 
     Example:
         >>> import sys, threading

@@ -123,12 +123,19 @@ def find_no_contexts(*args: object) -> List[Context]:
 
 
 class Extraction:
-    """What is common to all the stacks that one call of ``extract()`` leads to.
+    """One call of `extract`, with all the stacks that it leads to.
 
     Args:
         with_contexts: Find the context managers of each frame.
         recurse_child_tasks: Also extract the stacks of child tasks.
-        caller: The frame that called ``extract()``, where the current thread's stack ends.
+        caller: The frame that has called `extract`. The stack of the current thread ends there.
+
+    Example:
+        >>> def count():
+        ...     yield 1
+        >>> extraction = Extraction(True, False, sys._getframe())
+        >>> len(extraction.complete(extraction.stack, count()))
+        1
     """
 
     __slots__ = (
@@ -195,7 +202,15 @@ class Extraction:
         """Does the same for the stack of this thread."""
 
     def complete(self, work: Callable[..., R], *args: Any) -> R:
-        """Do ``work`` as the current extraction of this thread, with all that it puts off."""
+        """Do some work as the current extraction of this thread, and then what it has postponed.
+
+        Args:
+            work: A function, such as `stack`.
+            args: Its arguments.
+
+        Returns:
+            What ``work`` returns.
+        """
         if self.recurse_child_tasks:  # these may be all tasks of the program
             return without_collections(_current.during, self, self._complete, work, args)  # type: ignore[no-any-return]
         return _current.during(self, self._complete, work, args)  # type: ignore[no-any-return]
@@ -213,11 +228,22 @@ class Extraction:
             del result  # see `without_our_frames`
 
     def postpone(self, work: Callable[..., None], *args: Any) -> None:
-        """Put off ``work`` until the levels above are complete."""
+        """Do some work later, when the levels above are complete.
+
+        Args:
+            work: A function.
+            args: Its arguments.
+        """
         self.later.append((work, args, self.chain))
 
     def resume(self, work: Callable[..., None], args: Tuple[Any, ...], chain: Chain) -> None:
-        """Do what `postpone` has put off."""
+        """Do what was postponed. An exception goes to the stack that the work belongs to.
+
+        Args:
+            work: A function.
+            args: Its arguments.
+            chain: The `chain` at the time when it was postponed.
+        """
         self.chain = chain
         try:
             work(*args)
@@ -233,7 +259,14 @@ class Extraction:
     # ------------------------------------------------------------- stacks
 
     def stack(self, item: Any) -> Stack:
-        """The stack of ``item``."""
+        """Extract the stack of an item.
+
+        Args:
+            item: The stack item.
+
+        Returns:
+            The stack.
+        """
         stack = new_stack(item)
         try:
             self.fill_stack(stack, item)
@@ -242,7 +275,15 @@ class Extraction:
             del stack
 
     def child(self, item: Any, for_task: bool) -> Stack:
-        """The stack of ``item`` as a part of another stack."""
+        """Extract a stack that is a part of another one: see `extract_child`.
+
+        Args:
+            item: The stack item.
+            for_task: Whether it is the stack of a child task.
+
+        Returns:
+            The stack, which may be filled in later.
+        """
         if (for_task and not self.recurse_child_tasks) or self.is_under_construction(item):
             return new_stack(item)
         stack = new_stack(item)
@@ -256,21 +297,35 @@ class Extraction:
         return stack
 
     def fill_apart(self, stack: Stack, item: Any) -> Iterator[None]:
-        """Fill in a stack inside another one, so that errors lead to no more than that one.
+        """Fill in a stack inside another one, so that an error doesn't keep the outer one alive.
 
         The traceback of an error keeps its frames and all their callers. Without this, these would
         be the frames of hooks and walks that hold the stack around it, which holds the error. But a
         generator that is suspended has no caller.
+
+        Args:
+            stack: The stack.
+            item: Its stack item.
+
+        Returns:
+            A generator. Its first step fills in the stack.
         """
         self.fill_stack(stack, item)
         del stack, item
         yield
 
     def first_frame(self, item: Any) -> Frame:
-        """The first frame of ``item``.
+        """Extract the first frame of an item.
+
+        Args:
+            item: The stack item.
+
+        Returns:
+            The frame.
 
         Raises:
-            Exception: From unwrapping; ``RuntimeError`` if that leads to no frame.
+            RuntimeError: The item has no frame.
+            Exception: What was raised when the item was unwrapped.
         """
         stack = new_stack(item)
         try:
@@ -286,7 +341,14 @@ class Extraction:
             del stack
 
     def is_under_construction(self, item: object) -> bool:
-        """Whether ``item`` is the root of a stack around this one, or the manager of a context."""
+        """Whether an item is the root of a stack around this one, or the manager of a context there.
+
+        Args:
+            item: The stack item, or the context manager.
+
+        Returns:
+            ``True`` if it is.
+        """
         self._follow(self.chain)
         return id(item) in self.on_path
 
@@ -311,6 +373,13 @@ class Extraction:
             counts[id(step[0])] = counts.get(id(step[0]), 0) + 1
 
     def fill_stack(self, stack: Stack, item: Any, only_first: bool = False) -> None:
+        """Find the frames of a stack. An exception goes to its ``error``.
+
+        Args:
+            stack: The stack.
+            item: Its stack item.
+            only_first: Stop at the first frame.
+        """
         chain = self.chain
         self.chain = (item, stack, chain, 0 if chain is None else chain[3] + 1)
         self.depth += 1
@@ -326,10 +395,14 @@ class Extraction:
     # ----------------------------------------------------------- contexts
 
     def fill(self, context: Context) -> None:
-        """Run the context hooks on ``context``.
+        """Run the context hooks on a context.
+
+        Args:
+            context: The context. It is changed.
 
         Raises:
-            Exception: Whatever a hook raises.
+            Exception: What a hook has raised.
+            RuntimeError: `unwrap_context` doesn't come to an end.
         """
         first = manager = context.obj
         for _ in range(UNWRAP_LIMIT + 1):
@@ -353,15 +426,17 @@ class Extraction:
     def fill_children(
         self, owner: object, children: Sequence[Context], finish: Callable[[Context], None]
     ) -> None:
-        """Run the context hooks on the children of a context, and then ``finish`` on each.
+        """Run the context hooks on the children of a context, and call ``finish`` on each.
+
+        Deeply nested ones are postponed.
 
         Args:
-            owner: The manager that they belong to.
+            owner: The manager that the children belong to.
             children: The children.
-            finish: Called for each child when its hooks have run, also if these have raised.
+            finish: Called with each child after its hooks, even if these have raised an exception.
 
         Raises:
-            Exception: What the hooks have raised, as one.
+            Exception: What the hooks have raised; a group, if it is more than one exception.
         """
         if self.depth < DEPTH_LIMIT:
             self.fill_all(owner, children, finish)
@@ -371,6 +446,16 @@ class Extraction:
     def fill_all(
         self, owner: object, children: Sequence[Context], finish: Callable[[Context], None]
     ) -> None:
+        """Do what `fill_children` does, at once.
+
+        Args:
+            owner: As for `fill_children`.
+            children: As for `fill_children`.
+            finish: As for `fill_children`.
+
+        Raises:
+            Exception: As for `fill_children`.
+        """
         errors = []
         chain = self.chain
         stack, depth = (None, 0) if chain is None else (chain[1], chain[3] + 1)
@@ -393,9 +478,14 @@ class Extraction:
             del errors, chain, stack
 
     def context_hooks(self, cls: type) -> Optional[ContextHooks]:
-        """The implementations to call for managers of a class.
+        """Find the context hooks for managers of a class.
 
-        ``None`` if there are only the default ones.
+        Args:
+            cls: The class.
+
+        Returns:
+            The implementations of `elaborate_context` and `unwrap_context`, each of which may be
+            ``None``; ``None`` if there is neither.
         """
         lookups = self.lookups
         known = lookups.managers.get(id(cls), MISSING)
@@ -412,7 +502,14 @@ class Extraction:
     # --------------------------------------------------- items and frames
 
     def unwrapper(self, cls: type) -> Optional[Callable[[Any], Any]]:
-        """The implementation of `unwrap_stackitem` for a class; ``None`` for the default one."""
+        """Find the implementation of `unwrap_stackitem` for a class.
+
+        Args:
+            cls: The class.
+
+        Returns:
+            The implementation; ``None`` if it is the default one.
+        """
         lookups = self.lookups
         known = lookups.unwrappers.get(id(cls), MISSING)
         if known is not MISSING:
@@ -429,12 +526,26 @@ class Extraction:
         return found
 
     def unwraps_as_usual(self, cls: type) -> bool:
-        """Whether nobody has said otherwise how items of a class are unwrapped."""
+        """Whether items of a class are unwrapped as usual: no hook was registered for them.
+
+        Args:
+            cls: The class.
+
+        Returns:
+            ``True`` if they are.
+        """
         usual = _usual_unwrappers.get(cls)
         return usual is not None and self.unwrapper(cls) is usual
 
     def elaborator(self, code: CodeType) -> Tuple[Optional[FrameHook]]:
-        """The implementation of `elaborate_frame`, if it would do anything, in a tuple."""
+        """Find the implementation of `elaborate_frame` for a code object.
+
+        Args:
+            code: The code object.
+
+        Returns:
+            The implementation in a tuple; ``None`` in a tuple if it would do nothing.
+        """
         hook = elaborate_frame.for_code(code)
         if hook is None and may_hide_itself(code):
             hook = elaborate_frame.default
@@ -464,7 +575,12 @@ def set_iterator_unwrapper(unwrap: Callable[[Any], Any]) -> None:
 
 
 def current_extraction() -> Optional[Extraction]:
-    """The extraction that is going on in this thread, if any."""
+    """For hooks: the extraction that is going on in this thread; ``None`` if there is none.
+
+    Example:
+        >>> current_extraction() is None
+        True
+    """
     return _current.get()
 
 
@@ -486,9 +602,18 @@ def looked_up_once(look: Callable[[], R]) -> R:
 
 
 def threads_with_frames() -> Iterator[Tuple[int, List[FrameType]]]:
-    """The identifier of each thread, and its frames, outermost first. For hooks.
+    """For hooks: the identifier of each thread with its frames, outermost first.
 
-    The frames of this thread end where `extract` was called.
+    The frames of this thread end at the caller of `extract`.
+
+    Returns:
+        An iterator of pairs.
+
+    Example:
+        >>> import threading
+        >>> frames = dict(threads_with_frames())[threading.get_ident()]
+        >>> frames[-1].f_code.co_name
+        '<module>'
     """
     here = this_thread()
     for ident in list(sys._current_frames()):
@@ -496,7 +621,8 @@ def threads_with_frames() -> Iterator[Tuple[int, List[FrameType]]]:
             yield ident, thread_stack(ident)
         else:
             extraction = current_extraction()
-            yield ident, callers(sys._getframe() if extraction is None else extraction.caller)
+            own = sys._getframe()
+            yield ident, callers((own.f_back or own) if extraction is None else extraction.caller)
 
 
 def child_stack(item: Any, for_task: bool) -> Stack:

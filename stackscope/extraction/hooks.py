@@ -38,22 +38,21 @@ __all__ = [
 HIDING_VARIABLE = "__tracebackhide__"
 
 PRUNE: Tuple[()] = ()
-"""Returned by a hook to leave out what comes below a frame, or a context."""
+"""A hook returns this to leave out what comes below a frame, or to hide a context."""
 
 
 @single_dispatch
 def unwrap_stackitem(item: Any) -> Any:
-    """Hook: take one step from a stack item towards the frames behind it.
+    """Hook: take one step from a stack item towards its frames.
 
     Dispatches on the type of ``item``.
 
     Args:
-        item: What may have a stack.
+        item: The stack item.
 
     Returns:
-        Another stack item, or a sequence of them, outermost first (``None`` among them is skipped);
-        an iterator made with `yields_frames`; or ``None`` if the item has no stack. It is then a
-        leaf.
+        Another stack item; a sequence of them, outermost first, in which ``None`` is skipped; or an
+        iterator made with `yields_frames`. ``None`` if the item has no stack: it is then the leaf.
 
     Example:
         >>> class Job:
@@ -82,10 +81,16 @@ class FrameIterator:
 
 
 def yields_frames(function: YieldsItems) -> YieldsItems:
-    """Decorate a generator function so that it can be an implementation of `unwrap_stackitem`.
+    """Decorator for generator functions that implement `unwrap_stackitem`.
 
-    What it yields, frames or other stack items, is taken one by one, and is kept if it raises
-    later.
+    The function yields frames or other stack items. What it has yielded is kept if it raises an
+    exception afterwards.
+
+    Args:
+        function: The generator function.
+
+    Returns:
+        A function that returns an iterator, which isn't taken for a stack item.
 
     Example:
         >>> @unwrap_stackitem.register(list)
@@ -108,18 +113,28 @@ def _frame_code(frame: Frame) -> CodeType:
 
 @function_dispatch(_frame_code)
 def elaborate_frame(frame: Frame, next_inner: Any) -> Any:
-    """Hook: change a frame, and what comes below it.
+    """Hook: change a frame, or what comes below it.
 
-    Dispatches on the code object of the frame; see `customize` for a shorthand. By default, hides a
-    frame that has a local variable ``__tracebackhide__`` with a true value.
+    Dispatches on the code object of the frame; `customize` is a shorthand. By default, a frame is
+    hidden if its local variable ``__tracebackhide__`` is true.
 
     Args:
-        frame: The frame, with its contexts filled in. May be changed.
-        next_inner: The next `Frame`, not yet elaborated; else the leaf; else ``None``.
+        frame: The frame, with its contexts filled in. The hook may change it.
+        next_inner: The next `Frame`, before its own hook has run. At the end of the stack, the leaf
+            or ``None``.
 
     Returns:
-        ``None`` to go on; a stack item, or a sequence of them, to have instead of what comes below;
-        a sequence ending in ``next_inner`` to insert the others before it; or `PRUNE`.
+        ``None`` to change nothing below; a stack item, or a sequence of them, to replace what comes
+        below; a sequence that ends in ``next_inner`` to insert the others before it; or `PRUNE`.
+
+    Example:
+        >>> def retry():
+        ...     yield
+        >>> @elaborate_frame.register(retry)
+        ... def hide_retry(frame, next_inner):
+        ...     frame.hide = True
+        >>> extract(retry()).frames[0].hide
+        True
     """
     if may_hide_itself(frame.pyframe.f_code):
         from stackscope.interpreter.frames.variables import local_value
@@ -152,33 +167,74 @@ def _is_true(value: object) -> bool:
 
 @single_dispatch
 def unwrap_context(manager: Any, context: Context) -> Any:
-    """Hook: look through a context manager that does its work by another one.
+    """Hook: look through a context manager that wraps another one.
 
     Dispatches on the type of ``manager``.
 
     Args:
         manager: The context manager.
-        context: The context that it manages. May be changed.
+        context: Its context. The hook may change it.
 
     Returns:
         The manager inside, which becomes ``context.obj``; ``None`` if there is none; or `PRUNE` to
         hide the context.
+
+    Example:
+        >>> import threading
+        >>> class Guard:
+        ...     def __init__(self, lock):
+        ...         self.lock = lock
+        ...     def __enter__(self):
+        ...         self.lock.acquire()
+        ...     def __exit__(self, *exc):
+        ...         self.lock.release()
+        >>> @unwrap_context.register(Guard)
+        ... def lock_in(guard, context):
+        ...     return guard.lock
+        >>> def work(lock):
+        ...     with Guard(lock):
+        ...         yield
+        >>> lock = threading.Lock()
+        >>> working = work(lock)
+        >>> next(working)
+        >>> extract(working).frames[0].contexts[0].obj is lock
+        True
+        >>> working.close()
     """
     return None
 
 
 @function_dispatch(_frame_code)
 def unwrap_context_generator(frame: Frame, context: Context) -> Any:
-    """Hook: `unwrap_context` for the managers made by one ``@contextmanager`` function.
+    """Hook: as `unwrap_context`, for the managers made by a ``@contextmanager`` function.
 
-    Dispatches on the code object of that function.
+    Dispatches on the code object of the function.
 
     Args:
-        frame: The frame of the generator that the function has made.
-        context: The context that it manages. May be changed.
+        frame: The frame of the function's generator.
+        context: The context of the manager. The hook may change it.
 
     Returns:
-        As `unwrap_context`.
+        As for `unwrap_context`.
+
+    Example:
+        >>> import contextlib, threading
+        >>> @contextlib.contextmanager
+        ... def guard(lock):
+        ...     with lock:
+        ...         yield
+        >>> @unwrap_context_generator.register(guard)
+        ... def lock_in(frame, context):
+        ...     return frame.contexts[0].obj
+        >>> def work(lock):
+        ...     with guard(lock):
+        ...         yield
+        >>> lock = threading.Lock()
+        >>> working = work(lock)
+        >>> next(working)
+        >>> extract(working).frames[0].contexts[0].obj is lock
+        True
+        >>> working.close()
     """
     return None
 
@@ -187,12 +243,31 @@ def unwrap_context_generator(frame: Frame, context: Context) -> Any:
 def elaborate_context(manager: Any, context: Context) -> None:
     """Hook: fill in the details of a context, such as its description and children.
 
-    Dispatches on the type of ``manager``. Called for the manager that was entered and for each one
-    that `unwrap_context` finds inside.
+    Dispatches on the type of ``manager``. It is called for the manager that was entered, and for
+    each one that `unwrap_context` finds inside.
 
     Args:
         manager: The context manager.
-        context: The context that it manages, to be changed.
+        context: Its context. The hook changes it.
+
+    Example:
+        >>> class Transaction:
+        ...     number = 7
+        ...     def __enter__(self):
+        ...         return self
+        ...     def __exit__(self, *exc):
+        ...         pass
+        >>> @elaborate_context.register(Transaction)
+        ... def describe_transaction(transaction, context):
+        ...     context.description = f"transaction {transaction.number}"
+        >>> def work():
+        ...     with Transaction():
+        ...         yield
+        >>> working = work()
+        >>> next(working)
+        >>> extract(working).frames[0].contexts[0].description
+        'transaction 7'
+        >>> working.close()
     """
 
 
@@ -227,22 +302,23 @@ def customize(
     prune: bool = False,
     elaborate: Optional[Elaborator] = None,
 ) -> Any:
-    """Say how the frames of a function are shown: a shorthand for `elaborate_frame`.
+    """Choose how the frames of a function are shown: a shorthand for `elaborate_frame`.
 
     Args:
-        target: The function, or anything that `get_code` takes. Without it, this is a decorator
-            that returns its argument unchanged.
-        inner_names: The path to a function defined inside ``target``, as for `get_code`.
+        target: The function, or anything that `lowlevel.get_code` takes. Without it, `customize` is
+            a decorator that returns its argument unchanged.
+        inner_names: The path to a function defined inside ``target``, as for `lowlevel.get_code`.
         hide: Mark its frames with ``hide``.
         hide_line: Mark its frames with ``hide_line``.
-        prune: Leave out what its frames call, unless ``elaborate`` says otherwise.
-        elaborate: Called as `elaborate_frame` for its frames.
+        prune: Leave out what its frames call, unless ``elaborate`` returns something else.
+        elaborate: A hook for its frames, called as `elaborate_frame` is.
 
     Returns:
         ``target``, or a decorator.
 
     Raises:
-        TypeError, ValueError: From `get_code`.
+        TypeError: There is no code object behind ``target``.
+        ValueError: Nothing is defined by a name of ``inner_names``.
 
     Example:
         >>> @customize(hide=True)

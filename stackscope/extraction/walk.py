@@ -60,13 +60,23 @@ _PUT_BACK = object()
 
 
 class Leaf:
-    """An item that isn't to be unwrapped further.
-
-    Hooks return it to stop at something that could be.
+    """A stack item that isn't unwrapped, though it could be. Hooks return it.
 
     Args:
-        item: The item.
-        error: What its unwrapping has raised.
+        item: The item, which becomes the leaf of the stack.
+        error: The exception that its unwrapping has raised; ``None`` if there is none.
+
+    Example:
+        >>> class Reply:
+        ...     def __init__(self, source):
+        ...         self.source = source
+        >>> @unwrap_stackitem.register(Reply)
+        ... def source_of(reply):
+        ...     return Leaf(reply.source)
+        >>> source = (n for n in range(3))
+        >>> stack = extract(Reply(source))
+        >>> stack.leaf is source, len(stack)
+        (True, 0)
     """
 
     __slots__ = ("error", "item")
@@ -82,8 +92,19 @@ class Past:
     Args:
         pyframe: The frame.
         lineno: The line.
-        lasti: The offset of the instruction.
+        lasti: The offset of the instruction, in bytes.
         left: Whether the exception is known to have left the frame.
+
+    Example:
+        >>> def fail():
+        ...     raise KeyError
+        >>> try:
+        ...     fail()
+        ... except KeyError as exc:
+        ...     entry = exc.__traceback__.tb_next
+        >>> past = Past(entry.tb_frame, entry.tb_lineno, entry.tb_lasti, True)
+        >>> [frame.is_past for frame in extract(past)]
+        [True]
     """
 
     __slots__ = ("lasti", "left", "lineno", "pyframe")
@@ -95,7 +116,14 @@ class Past:
         self.left: bool = left
 
     def frame(self, with_contexts: bool) -> Frame:
-        """The frame, with the contexts of then."""
+        """The frame, with the contexts that were active when the exception passed.
+
+        Args:
+            with_contexts: As for `extract`.
+
+        Returns:
+            The frame, marked with ``is_past``.
+        """
         frame = Frame(self.pyframe, self.lineno, None, [])
         frame.is_past = True
         if with_contexts:

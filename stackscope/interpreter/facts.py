@@ -143,4 +143,9 @@ once it has found what it looks for (``TaskObj_traverse`` in Modules/_asynciomod
 
 
 class InspectionWarning(RuntimeWarning):
-    """Warns that something about the interpreter kept us from looking as closely as we could."""
+    """A warning: this interpreter doesn't allow some details to be found.
+
+    Example:
+        >>> import warnings
+        >>> warnings.filterwarnings("ignore", category=stackscope.InspectionWarning)
+    """

@@ -37,14 +37,16 @@ LIKELY_HOLDERS, ONLY_USERS, ONLY_TRACEBACKS, NOT_SEARCHED, MAY_HAVE_MOVED = (
 
 @brief_record
 class Edge:
-    """Whom something waits for, and for what.
+    """A wait: who waits for whom.
+
+    The page "why" of the documentation explains the graph.
 
     Args:
-        node: What waits.
-        targets: Those that may end the wait.
-        needs_all: Whether all of them have to; else any of them is enough.
-        obj: What they have, or use: a lock, a queue. ``None`` if it is their own end that is waited
-            for.
+        node: The task, thread or greenlet that waits.
+        targets: Those that can end the wait.
+        needs_all: Whether all of them are needed. Otherwise any one of them is enough.
+        obj: What the targets hold or use, such as a lock or a queue. ``None`` if the targets
+            themselves have to end.
         certain: Whether it is proved that nobody else can end the wait.
     """
 
@@ -62,10 +64,12 @@ class Edge:
 class Graph:
     """Who waits for whom.
 
+    The page "why" of the documentation explains the graph.
+
     Args:
         nodes: The tasks, threads and greenlets that wait for others, or that others wait for.
-        edges: Whom each of them waits for. Something that waits for two things, such as a lock and
-            the thread that its loop runs in, has two edges, and needs both.
+        edges: Whom each of them waits for. If a node waits for two things, such as a lock and the
+            thread of its loop, it has two edges and needs both.
     """
 
     nodes: List[Node] = new(list)
@@ -81,24 +85,42 @@ class Finding:
 
     Args:
         kind: ``"deadlock"``: tasks, threads or greenlets wait for each other; ``"abandoned"``:
-            nothing alive can end the wait; ``"blocked loop"``: the thread of an event loop is in a
-            call that blocks it.
-        certain: Whether this is proved. Then the wait ends only if it is cancelled, or fails.
-        nodes: The tasks, threads and greenlets at its heart.
-        behind: Those that only wait behind these.
-        users: If it isn't certain: those that have what is waited for, and wait themselves.
-        reason: Why it is only likely: ``"only users"``: all that have what is waited for, as far as
-            their variables show, wait for it in turn; ``"likely holders"``: it isn't proved that
-            nobody else has what they wait for; ``"only tracebacks"``: what they wait for can be
-            reached only through the traceback of an exception that somebody keeps, in frames that
-            have ended; ``"not searched"``: the heap wasn't searched for
-            others who could end the wait; ``"may have moved"``: a thread stood at the same place
-            whenever it was looked at, but nothing proves that it hasn't run in between. Empty if
-            it is certain.
-        threads: The threads that tasks among ``nodes`` run in, and are stuck with.
-        missing: The method that nobody calls, where something is abandoned: ``"task_done()"``.
+            nothing alive can end the wait; ``"blocked loop"``: a call blocks the thread of an event
+            loop.
+        certain: Whether this is proved. Then the wait ends only if it is cancelled or fails.
+        nodes: The tasks, threads and greenlets that are stuck.
+        behind: Those that wait for ``nodes``, directly or indirectly.
+        users: If it isn't certain: those that have the object that is waited for, and wait, too.
+        reason: Why it is only likely; empty if it is certain. ``"only users"``: all who have the
+            object in their variables wait themselves; ``"likely holders"``: others might hold the
+            object, too; ``"only tracebacks"``: the object can be reached only through the traceback
+            of an exception that is still kept, in frames that have ended; ``"not searched"``: the
+            heap wasn't searched for others who could end the wait; ``"may have moved"``: a thread
+            was at the same place each time, but may have run in between.
+        threads: The threads that tasks among ``nodes`` run in, and that are stuck, too.
+        missing: The method that nobody calls, if the kind is ``"abandoned"``: ``"task_done()"``.
         call: The call that blocks a loop: ``"time.sleep()"``.
-        seconds: For how long it has done so, at least, if that is known.
+        seconds: For at least how many seconds it has blocked the loop; ``None`` if that isn't
+            known.
+
+    Example:
+        >>> import asyncio
+        >>> async def take(first, second):
+        ...     async with first:
+        ...         await asyncio.sleep(0)
+        ...         async with second:
+        ...             pass
+        >>> async def main():
+        ...     one, two = asyncio.Lock(), asyncio.Lock()
+        ...     tasks = [asyncio.ensure_future(take(*pair)) for pair in [(one, two), (two, one)]]
+        ...     await asyncio.sleep(0.01)
+        ...     found = stackscope.diagnose().findings
+        ...     for task in tasks:
+        ...         task.cancel()
+        ...     return found
+        >>> [finding] = asyncio.run(main())
+        >>> finding.kind, finding.certain, len(finding.nodes)
+        ('deadlock', True, 2)
     """
 
     kind: str
@@ -114,14 +136,14 @@ class Finding:
 
     @property
     def text(self) -> str:
-        """What is the matter, in a sentence or two."""
+        """What is wrong, in one or two sentences."""
         from stackscope.render.diagnosis import finding_text
 
         return finding_text(self)
 
     @property
     def advice(self) -> str:
-        """What to look at: files, lines, and what is missing there; empty if that is unknown."""
+        """What to look at: files, lines, and what is missing there; empty if that isn't known."""
         from stackscope.render.diagnosis import advice_text
 
         return advice_text(self)
@@ -140,13 +162,18 @@ class Finding:
 class Diagnosis:
     """What `stackscope.diagnose` has found.
 
-    It keeps the objects that it is about alive: drop it when you are done.
+    A diagnosis keeps the objects that it describes alive: drop it when you are done.
 
     Args:
-        findings: What is stuck, the most serious first; empty for a healthy program.
+        findings: What is stuck, the most serious first; empty if nothing is.
         graph: Who waits for whom.
-        snapshot: What was looked at.
+        snapshot: The snapshot that was looked at.
         is_deep: Whether the heap was searched where the graph couldn't decide.
+
+    Example:
+        >>> diagnosis = stackscope.diagnose()
+        >>> diagnosis.findings
+        []
     """
 
     findings: List[Finding]
@@ -168,13 +195,13 @@ class Diagnosis:
         width: int = 120,
         color: bool = False,
     ) -> List[str]:
-        """Draw the findings, or say that nothing is stuck, and what is waited for.
+        """Draw the findings. If there are none, say so, and say what is waited for.
 
         Args:
             ascii_only: Draw with ASCII characters only.
-            short_paths: Write paths relative to the current folder, to the home folder, or to the
-                folder of libraries.
-            width: How many columns a line should take. What is wrong is never cut.
+            short_paths: Write paths relative to the current folder, the home folder, or the folder
+                of libraries.
+            width: How many columns a line should take. The findings are never cut.
             color: Use colours, by ANSI escape sequences.
 
         Returns:
@@ -196,6 +223,9 @@ class Diagnosis:
         Args:
             full: As for `Snapshot.to_html`.
             max_bytes: As for `Snapshot.to_html`.
+
+        Returns:
+            The text.
         """
         return html_of(self, full=full, max_bytes=max_bytes)
 
@@ -203,11 +233,14 @@ class Diagnosis:
     _repr_pretty_ = pretty
 
     def to_json(self, *, capture_locals: bool = False, indent: Optional[int] = None) -> str:
-        """The diagnosis and its snapshot as JSON, by the schema of `Snapshot.to_json`.
+        """The diagnosis and its snapshot as JSON, in the schema of `Snapshot.to_json`.
 
         Args:
             capture_locals: As for `Snapshot.to_json`.
             indent: As for `Snapshot.to_json`.
+
+        Returns:
+            The text, in ASCII only.
         """
         from stackscope.render.json import write_diagnosis
 
@@ -215,20 +248,23 @@ class Diagnosis:
 
     @classmethod
     def from_json(cls, text: Union[str, bytes]) -> Diagnosis:
-        """Read a diagnosis that `to_json` has written, in any process.
+        """Read a diagnosis that `to_json` has written, in this process or another one.
 
         Args:
-            text: What `to_json` has returned, or that in UTF-8.
+            text: What `to_json` has returned, as a string or in UTF-8.
+
+        Returns:
+            The diagnosis.
 
         Raises:
-            ValueError: It is something else, or was written by a version with another schema.
+            ValueError: The text is something else, or was written with another schema.
         """
         from stackscope.render.json import read_diagnosis
 
         return read_diagnosis(text)
 
     def to_dot(self) -> str:
-        """The graph in the language of Graphviz: what is stuck is red, what is likely is dashed."""
+        """The graph in the language of Graphviz. What is stuck is red, what is likely is dashed."""
         from stackscope.render.graphs import dot_of
 
         return dot_of(self)

@@ -19,12 +19,22 @@ class Difference:
 
     Args:
         earlier: The earlier snapshot.
-        later: The later one.
-        same: Those that stand at the same lines, as they were found later. That they have not moved
-            meanwhile doesn't follow: they may have come back.
-        moved: Those that stand somewhere else, as they were found earlier and later.
+        later: The later snapshot.
+        same: Those at the same lines, as nodes of the later snapshot. They may have moved in
+            between and come back.
+        moved: Those at other lines, as pairs of the earlier and the later node.
         gone: Those that are not there any more.
         new: Those that were not there earlier.
+
+    Example:
+        >>> import threading
+        >>> earlier, end = extract_all(), threading.Event()
+        >>> thread = threading.Thread(target=end.wait, name="helper")
+        >>> thread.start()
+        >>> [node.name for node in earlier.diff(extract_all()).new]
+        ['helper']
+        >>> end.set()
+        >>> thread.join()
     """
 
     earlier: Snapshot
@@ -36,7 +46,7 @@ class Difference:
 
     @property
     def seconds(self) -> float:
-        """The time between the two."""
+        """The seconds between the two snapshots."""
         return self.later.taken_at - self.earlier.taken_at
 
     def __repr__(self) -> str:
@@ -51,7 +61,7 @@ class Difference:
     def format(
         self, *, ascii_only: bool = False, color: bool = False, width: int = 120
     ) -> List[str]:
-        """Draw it: how many there are of each, and where they stand; those that are alike as one.
+        """Draw the difference: how many there are of each kind, and where. Equal ones are grouped.
 
         Args:
             ascii_only: Draw with ASCII characters only.

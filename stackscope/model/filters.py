@@ -54,7 +54,7 @@ class FilterError(ValueError):
 
     Args:
         message: One sentence.
-        position: Where in the text the trouble begins, counted from 0.
+        position: The index of the first wrong character in the filter.
 
     Example:
         >>> try:

@@ -2,7 +2,7 @@
 
 ``import dataclasses`` pulls in ``inspect``, ``ast`` and ``dis``: 8 to 20 ms, more than all the rest
 of this package. So `record` writes ``__init__`` itself, from the annotations, and hands the class
-to :func:`dataclasses.dataclass` only when somebody asks for ``__dataclass_fields__``, which is how
+to `dataclasses.dataclass` only when somebody asks for ``__dataclass_fields__``, which is how
 ``is_dataclass``, ``fields``, ``replace``, ``asdict``, ``pprint`` and a ``@dataclass`` subclass all
 recognize a dataclass.
 """

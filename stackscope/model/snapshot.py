@@ -49,33 +49,41 @@ class TaskNode:
 
     Args:
         task: The task object.
-        number: Its number in this process. No other task ever gets the same.
-        name: The name that its library knows it by.
-        state: ``"running"``, ``"starting"`` (it is starting another task eagerly, which runs inside
-            of it now; that one is the leaf of its stack), ``"ready"`` (it will run as soon as its
-            loop gets to it), ``"waiting"``, ``"cancelling"`` (a cancellation is on its way to it,
-            or it is cleaning up) or ``"done"``.
-        stack: Its stack. That of a task that runs in another thread may be out of date already. If
-            it has contexts, the stacks of the tasks that they own are among their children.
+        number: Its number in this process. No other task ever gets the same one.
+        name: The name that its library gives it.
+        state: ``"running"``; ``"ready"``: it runs as soon as its loop gets to it; ``"waiting"``;
+            ``"starting"``: it is starting another task eagerly, which runs inside it and is the
+            leaf of its stack; ``"cancelling"``: its cancellation was requested, or it is cleaning
+            up; ``"done"``.
+        stack: Its stack. If the task runs in another thread, its stack may be outdated. The stacks
+            of the tasks that a context owns are among the children of that context.
         owner: The task group or nursery that it was started in; ``None`` if nothing owns it.
-        children: The tasks that were started in this one's task groups or nurseries, and then those
-            that nothing owns and this one waits for or is starting.
-        waiting: What it waits for; ``None`` if it doesn't wait, or nothing is known about that.
-        is_awaited: Whether it stands below another task because that one waits for it, or is
-            starting it, and nothing owns it.
-        cancel_reason: Why it is being cancelled, as far as somebody has said so.
-        subject: What it is about, as far as its library says so: ``"GET /orders/7"``.
-        is_only_above: Whether a filter didn't find it, and it is there for those below it: see
-            `Snapshot.filter`.
-        was_here: Whether it stood at the same lines in an earlier snapshot, if it was compared with
-            one in which it already was: see `Snapshot.since`.
-        age: How many seconds ago it was made. For this and what follows, see `stackscope.clock`:
-            ``None`` if it isn't known.
-        busy: How many of these it has run.
-        idle: How many of these it hasn't.
-        last_ran: How many seconds ago it ran last; 0 if it is running.
-        created: Where it was made, the outermost call first: the last few lines, without those of
-            runtimes and of the standard library.
+        children: The tasks that were started in the task groups or nurseries of this one. Then the
+            tasks without an owner that this one waits for or is starting.
+        waiting: What it waits for; ``None`` if it doesn't wait, or if that isn't known.
+        is_awaited: Whether nothing owns it, and it is a child of another task because that one
+            waits for it or is starting it.
+        cancel_reason: Why it is being cancelled; ``None`` if nobody has given a reason.
+        subject: What it works on, if its library says so: ``"GET /orders/7"``.
+        is_only_above: Whether a filter didn't find it, and it is only there because a task below it
+            was found: see `Snapshot.filter`.
+        was_here: Whether it was at the same lines in an earlier snapshot: see `Snapshot.since`.
+            ``None`` if it wasn't compared with one, or wasn't in it.
+        age: How many seconds ago it was created. This and the fields below need `stackscope.clock`;
+            they are ``None`` if they aren't known.
+        busy: For how many seconds of its age it has run.
+        idle: For how many seconds of its age it hasn't.
+        last_ran: How many seconds ago it last ran; 0 if it is running.
+        created: Where it was created: the last few calls, outermost first, without those in
+            runtimes and in the standard library.
+
+    Example:
+        >>> import asyncio
+        >>> async def main():
+        ...     return next(extract_all().tasks())
+        >>> node = asyncio.run(main())
+        >>> node.state, node.stack.frames[0].funcname
+        ('running', 'main')
     """
 
     task: object
@@ -99,12 +107,12 @@ class TaskNode:
 
     @property
     def starts(self) -> object:
-        """The task that this one is starting eagerly, if it is doing so."""
+        """The task that this one is starting eagerly; ``None`` in all other states."""
         return self.stack.leaf if self.state == "starting" else None
 
     @property
     def waits_for(self) -> Optional[str]:
-        """What a task that isn't running waits for, in a few words; ``None`` if that is unknown."""
+        """What the task waits for, in a few words; ``None`` if it doesn't, or that is unknown."""
         return None if self.waiting is None else self.waiting.text
 
     def __repr__(self) -> str:
@@ -126,9 +134,11 @@ class TaskNode:
 class CodeLine:
     """A line of a function, without a frame.
 
+    `TaskNode.created` consists of such lines: see the page "clock" of the documentation.
+
     Args:
         filename: The file of its code.
-        lineno: The line.
+        lineno: The number of the line.
         funcname: The name of the function.
     """
 
@@ -141,10 +151,12 @@ class CodeLine:
 class FailedTask:
     """A task that has ended with an exception that nobody has retrieved yet.
 
+    The page "snapshot" of the documentation shows one.
+
     Args:
         task: The task object.
         number: Its number in this process.
-        name: The name that its library knows it by.
+        name: The name that its library gives it.
         error: The exception.
     """
 
@@ -159,25 +171,33 @@ class FailedTask:
 
 @brief_record
 class LoopNode:
-    """An event loop or a run, with its tasks.
+    """An event loop, such as an asyncio loop or a trio run, with its tasks.
 
     Args:
-        loop: The event loop, or what its library has for a run.
+        loop: The event loop, or the object that its library has for a run.
         library: The library: ``"asyncio"``, ``"trio"`` …
-        thread: The name of the thread that it is running in, as far as that can be found.
-        is_running: Whether it is running at all.
-        is_here: Whether it is running in the thread that took the snapshot, and so stands still.
+        thread: The name of the thread that it runs in; ``None`` if that isn't known.
+        is_running: Whether it is running.
+        is_here: Whether it runs in the thread that took the snapshot. Then it can't go on
+            meanwhile.
         tasks: The tasks that no other task owns or waits for.
-        noun: What its library calls such a thing: ``"asyncio loop"``, ``"trio run"`` …
-        failed: The tasks that have ended with an exception that nobody has asked for, as far as
-            they are known.
+        noun: What such a loop is called: ``"asyncio loop"``, ``"trio run"`` …
+        failed: The tasks that have ended with an exception that nobody has retrieved. From Python
+            3.14 on, only those are known that suspended tasks have in their variables.
         to_begin: The coroutines that another thread has given it, and that it hasn't begun.
-        seconds_late: For how long the first of its timers has been overdue when the snapshot was
-            begun. A loop that runs one task all the time gets to none; ``None`` if none is overdue,
-            and where that can't be known.
+        seconds_late: For how many seconds its first timer had been overdue when the snapshot
+            began: a loop that is busy with one task can't run its timers. ``None`` if no timer was
+            overdue, or if that isn't known.
         calls: The function written in C that its current task is calling, such as
             ``"time.sleep()"``; empty if that isn't known.
         left_out: How many tasks `Snapshot.filter` has left out.
+
+    Example:
+        >>> import asyncio
+        >>> async def main():
+        ...     return [loop.noun for loop in extract_all().loops if loop.is_here]
+        >>> asyncio.run(main())
+        ['asyncio loop']
     """
 
     loop: object
@@ -200,7 +220,7 @@ class LoopNode:
     _repr_pretty_ = pretty
 
     def walk(self) -> Iterator[TaskNode]:
-        """All tasks of the loop, each before its children."""
+        """All tasks of the loop, each before its children. Gives an iterator."""
         for node in self.tasks:
             yield from node.walk()
 
@@ -210,21 +230,25 @@ class ThreadNode:
     """One thread.
 
     Args:
-        thread: The ``Thread``; ``None`` for one that `threading` doesn't know.
-        number: Its number in this process. No other thread ever gets the same; 0 without a
+        thread: The ``Thread``; ``None`` if `threading` doesn't know it.
+        number: Its number in this process. No other thread ever gets the same one. 0 without a
             ``Thread``.
         name: Its name.
         is_here: Whether it is the thread that took the snapshot.
-        stack: Its stack. That of another thread may be out of date already.
-        ident: What ``threading.get_ident()`` gives in it.
+        stack: Its stack. If it is another thread, its stack may be outdated.
+        ident: Its identifier, as ``threading.get_ident()`` gives it.
         is_daemon: Whether the process ends without waiting for it.
-        waiting: What it waited for when it was looked at: a lock and who has that, an event, a
-            queue, a thread, the result of a call, or work, if it is an idle one of a pool. ``None``
-            if it waits for something else or doesn't. On PyPy and without the GIL there is no
-            telling whether it waits for a lock.
-        calls: The function that the user's innermost line is calling, if that is one of a library
-            or is written in C: ``"time.sleep()"``. Empty if that isn't known.
-        was_here: As that of a `TaskNode`.
+        waiting: What it waited for: a lock and its holder, an event, a queue, a thread, the result
+            of a call, or work if it is an idle worker of a pool. ``None`` if it doesn't wait, or
+            waits for something else. On PyPy and without the GIL, it can't be told whether it waits
+            for a lock.
+        calls: The function that the user's innermost line is calling, if it belongs to a library or
+            is written in C: ``"time.sleep()"``. Empty if that isn't known.
+        was_here: As for `TaskNode`.
+
+    Example:
+        >>> [node.name for node in extract_all().threads if node.is_here]
+        ['MainThread']
     """
 
     thread: Optional[threading.Thread]
@@ -247,20 +271,20 @@ class ThreadNode:
 
 @brief_record
 class ItemNode:
-    """Something else that has a stack, such as a greenlet.
+    """Something else that has a stack, such as a greenlet. `register_finder` has an example.
 
     Args:
         kind: What it is: ``"greenlet"``.
         item: The object.
-        number: Its number in this process, which nothing else of its kind ever gets.
+        number: Its number in this process. Nothing else of its kind ever gets the same one.
         name: What it is called.
-        state: What it does, in a word.
+        state: What it does, in one word: ``"suspended"``.
         stack: Its stack.
-        thread: The name of the thread that it lives in, if that is known.
-        children: Those of its kind that belong to it.
-        waiting: What it waits for; ``None`` if it doesn't wait, or nothing is known about that.
-        is_only_above: As that of a `TaskNode`.
-        was_here: As that of a `TaskNode`.
+        thread: The name of the thread that it belongs to; ``None`` if that isn't known.
+        children: The items of its kind that belong to it.
+        waiting: What it waits for; ``None`` if it doesn't wait, or if that isn't known.
+        is_only_above: As for `TaskNode`.
+        was_here: As for `TaskNode`.
     """
 
     kind: str
@@ -294,23 +318,28 @@ class ItemNode:
 class Snapshot:
     """What `extract_all` has found.
 
-    It keeps the objects that it is about alive: drop it when you are done.
+    A snapshot keeps the objects that it describes alive: drop it when you are done.
 
     Args:
-        loops: The event loops and runs; those of the calling thread come first.
-        threads: The threads; the calling one comes first.
+        loops: The event loops and runs. Those of the calling thread come first.
+        threads: The threads. The calling thread comes first.
         items: What else has a stack, such as greenlets.
         cycles: Tasks that wait for each other in a circle, each circle as a list. Threads and
-            greenlets may be among them; a task that its thread is stuck in stands for the thread.
-            What waits for itself is a circle of one.
+            greenlets may be among them. A task stands for its thread if the thread is stuck in it.
+            A task that waits for itself is a circle of one.
         taken_at: When it was taken, as ``time.time()`` gives it.
-        frozen: How many objects are kept from the garbage collector by ``gc.freeze()``. What is
-            found only by asking that, event loops that don't run and greenlets, may be missing if
-            it is among these.
-        places: Where the process was at home, if it was another one: see `from_json`.
-        filtered_by: The filter that has left out what isn't there; empty if there is none.
-        left_out: How many it has left out, by what these are: ``{"task": 3, "thread": 1}``.
-        compared_to: When the earlier snapshot was taken that it was compared with: see `since`.
+        frozen: How many objects ``gc.freeze()`` hides from the garbage collector. Event loops that
+            don't run and greenlets are found through the collector, so they may be missing.
+        places: The folders of the process, if the snapshot was read by `from_json`.
+        filtered_by: The filter that was applied; empty if there is none.
+        left_out: How much the filter has left out, by kind: ``{"task": 3, "thread": 1}``.
+        compared_to: When the earlier snapshot was taken that it was compared with, as
+            ``time.time()`` gives it: see `since`.
+
+    Example:
+        >>> snapshot = stackscope.extract_all()
+        >>> snapshot.threads[0].name
+        'MainThread'
     """
 
     loops: List[LoopNode]
@@ -330,18 +359,22 @@ class Snapshot:
             yield from loop.walk()
 
     def filter(self, text: str, *, findings: Optional[Iterable[Finding]] = None) -> Snapshot:
-        """What a filter finds, and the tasks above it, as a snapshot of their own.
+        """What a filter finds, and the tasks above that, as a new snapshot.
 
-        Numbers, holders and circles are those of the whole. Nothing of the program is run. It works
-        as well on a snapshot that was read by `from_json`.
+        Numbers, holders and circles stay those of the whole snapshot. No code of the program runs.
+        A snapshot that was read by `from_json` can be filtered, too.
 
         Args:
-            text: The filter, such as ``"state:waiting in:transfer"``: see :doc:`filters`.
-            findings: What a diagnosis has found, for ``stuck``. Without it, stuck is what is in
-                a circle of those that wait for each other.
+            text: The filter, such as ``"state:waiting in:transfer"``. Its language is described on
+                the page "filters" of the documentation.
+            findings: What a diagnosis has found: the word ``stuck`` finds that. Without it,
+                ``stuck`` finds only the circles of tasks that wait for each other.
+
+        Returns:
+            A new snapshot.
 
         Raises:
-            FilterError: The filter can't be read, or asks for ages where none is known. It is a
+            FilterError: The filter can't be read, or asks for ages that aren't known. It is a
                 ``ValueError``.
 
         Example:
@@ -356,12 +389,14 @@ class Snapshot:
     def since(self, earlier: Snapshot) -> Snapshot:
         """This snapshot, compared with an earlier one of the same process.
 
-        Of each task, thread and greenlet that was already there, the result says in ``was_here``
-        whether it stood at the same lines. That it has not moved meanwhile doesn't follow: it may
-        have come back.
+        Each task, thread and greenlet that was already there says in ``was_here`` whether it was at
+        the same lines. It may have moved in between and come back.
 
         Args:
-            earlier: The earlier one. Both may have been read by `from_json`.
+            earlier: The earlier snapshot. Both may have been read by `from_json`.
+
+        Returns:
+            A new snapshot with all that this one has.
 
         Example:
             >>> first = stackscope.extract_all()
@@ -377,7 +412,10 @@ class Snapshot:
         """What is different in a later snapshot of the same process.
 
         Args:
-            later: The later one. Both may have been read by `from_json`.
+            later: The later snapshot. Both may have been read by `from_json`.
+
+        Returns:
+            What is new, gone, moved, and the same.
 
         Example:
             >>> earlier = stackscope.extract_all()
@@ -417,21 +455,22 @@ class Snapshot:
             ascii_only: Draw with ASCII characters only.
             show_contexts: Show the context managers that are active in each frame.
             show_hidden_frames: Also show the frames and contexts marked with ``hide``.
-            max_alike: If more tasks than this have the same owner and are at the same lines, only
-                one of them is drawn, with the numbers of the others. The same goes for threads.
+            max_alike: If more tasks than this have the same owner and are at the same lines, draw
+                only one of them, with the numbers of the others. The same goes for threads.
                 ``None`` draws all.
-            overview: Begin with what each task and thread does and waits for, and where.
+            overview: Begin with a table: what each task and thread does and waits for, and where.
             stacks: Draw the stacks.
-            fold: Leave out what says little: the frames of installed libraries and of the standard
-                one, unless they hold a context manager of the user's; all but the first of equal
-                frames in a row; frames that are drawn as a task's; workers of pools that wait for
-                work. A line says how many frames there are.
-            short_paths: Write paths relative to the current folder, to the home folder, or to the
-                folder of libraries.
+            fold: Leave out the frames of libraries, unless they hold a context manager of the
+                user's; all but the first of several equal frames in a row; the frames of a thread
+                that are drawn for its task; and idle workers of pools. A line says how many frames
+                were left out.
+            short_paths: Write paths relative to the current folder, the home folder, or the folder
+                of libraries.
             width: How many columns the tables may take.
-            whole: Leave out nothing, whatever ``max_alike``, ``fold`` and ``short_paths`` say.
+            whole: Leave nothing out and shorten no paths: overrides ``max_alike``, ``fold`` and
+                ``short_paths``.
             color: Use colours, by ANSI escape sequences.
-            findings: What a diagnosis has found. Those that are stuck by it are marked by a ``!``.
+            findings: What a diagnosis has found. What is stuck is marked with ``!``.
 
         Returns:
             The lines, each ending in a newline.
@@ -470,21 +509,20 @@ class Snapshot:
     ) -> str:
         """Draw everything as HTML: a tree that can be folded.
 
-        Names of tasks, threads and greenlets that are waited for, or that hold a lock, lead to
-        where these are drawn. Source text has colours if Pygments is installed.
+        Where a task, thread or greenlet is awaited or holds a lock, its name links to where it is
+        drawn. Source text has colours if Pygments is installed.
 
         Args:
-            full: Make a page of its own, which needs nothing else: with an index, a search box, and
-                buttons that fold and unfold all. Else it is a ``<div>`` without scripts, to be put
-                into another page. Several of them on one page don't get in each other's way.
+            full: Make a complete page, with an index, a search box, and buttons that fold and
+                unfold everything. Otherwise it is a ``<div>`` without scripts for another page,
+                which may contain several of them.
             show_contexts: Show the context managers that are active in each frame.
             show_hidden_frames: Also show the frames and contexts marked with ``hide``.
             max_alike: As in `format`.
-            fold: Fold what `format` leaves out of a stack: the frames of libraries. They can be
-                unfolded.
+            fold: Fold the frames of libraries. The reader can unfold them.
             short_paths: As in `format`.
-            max_bytes: How many bytes it may take in UTF-8, of which the style sheet and the script
-                need about 12,000. A line at the end says what was left out for that.
+            max_bytes: How many bytes the text may take in UTF-8. The style sheet and the script
+                need about 12,000 of them. A line at the end says what didn't fit.
 
         Returns:
             The text.
@@ -509,15 +547,16 @@ class Snapshot:
     _repr_pretty_ = pretty
 
     def to_json(self, *, capture_locals: bool = False, indent: Optional[int] = None) -> str:
-        """The snapshot as JSON, by a documented schema, with all that a drawing of it needs.
+        """The snapshot as JSON, with everything that is needed to draw it.
+
+        The schema is described on the page "json" of the documentation.
 
         Args:
-            capture_locals: Write the representations of each frame's local variables, and of the
-                context managers.
-            indent: As in `json.dumps`: how far to indent; ``None`` writes a single line.
+            capture_locals: Include the representations of local variables and context managers.
+            indent: How many spaces to indent by, as in `json.dumps`; ``None`` writes one line.
 
         Returns:
-            The text, of ASCII characters only.
+            The text, in ASCII only.
 
         Example:
             >>> snapshot = stackscope.extract_all()
@@ -531,16 +570,19 @@ class Snapshot:
 
     @classmethod
     def from_json(cls, text: Union[str, bytes]) -> Snapshot:
-        """Read a snapshot that `to_json` has written, in any process.
+        """Read a snapshot that `to_json` has written, in this process or another one.
 
-        It is drawn as the original one is, with the same options. In place of frames, tasks and
-        other objects there is what is known of them.
+        It is drawn like the original. Frames, tasks and other objects are replaced by what is known
+        of them.
 
         Args:
-            text: What `to_json` has returned, or that in UTF-8.
+            text: What `to_json` has returned, as a string or in UTF-8.
+
+        Returns:
+            The snapshot.
 
         Raises:
-            ValueError: It is something else, or was written by a version with another schema.
+            ValueError: The text is something else, or was written with another schema.
         """
         from stackscope.render.json import read_snapshot
 
@@ -548,14 +590,17 @@ class Snapshot:
 
 
 def kind_of(node: Node) -> str:
-    """What a node tells of, in a word: ``"task"``, ``"thread"``, ``"greenlet"``."""
+    """What a node describes, in one word: ``"task"``, ``"thread"``, ``"greenlet"``."""
     if isinstance(node, TaskNode):
         return "task"
     return "thread" if isinstance(node, ThreadNode) else node.kind
 
 
 def key_of(node: Node) -> Tuple[str, int]:
-    """Who a node is, in whatever snapshot. A thread that has no number has an identifier."""
+    """What identifies a node in all snapshots of a process: its kind and its number.
+
+    A thread without a number is identified by its ``ident``.
+    """
     if isinstance(node, ThreadNode) and not node.number:
         return "ident", node.ident
     return kind_of(node), node.number

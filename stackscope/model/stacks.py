@@ -1,7 +1,6 @@
 """What an extraction gives: `Stack`, `Frame` and `Context`, and the stack item `StackSlice`.
 
-Plain data, and nothing that looks at an interpreter. How it is drawn is the business of
-`stackscope.render`, which is imported when the first string is asked for.
+They are plain data. `stackscope.render` draws them; it is imported when it is first needed.
 """
 
 from __future__ import annotations
@@ -57,23 +56,30 @@ def pretty(self: Any, printer: Any, cycle: bool) -> None:
 
 
 StackItem = object
-"""Placeholder in annotations for "anything that has a stack": a task, a coroutine, a thread …"""
+"""In annotations, anything that has a stack: a task, a coroutine, a thread …"""
 
 
 @record
 class Stack:
-    """The frames of one stack, outermost first, and what was found on the way.
+    """The frames of one stack.
 
-    Iterating over a stack gives its frames, and ``len(stack)`` is their number, hidden ones
-    included.
+    Iterating over a stack gives its frames, and ``len(stack)`` is their number. Both include hidden
+    frames.
 
     Args:
-        root: The object that was passed to ``extract()``; ``None`` for a piece of a running stack.
+        root: The object that was passed to `extract`; ``None`` for a part of a running stack.
         frames: The frames, outermost first.
         leaf: What remains below the last frame, such as the future that is awaited there. If
-            several things remain: a list of them.
-        error: The exception that extraction ran into, if it did. What was found before is in
-            ``frames``.
+            several things remain, a list of them.
+        error: The exception that ended the extraction early; ``None`` if there was none. What was
+            found before it is in ``frames``.
+
+    Example:
+        >>> def count():
+        ...     yield 1
+        >>> stack = extract(count())
+        >>> len(stack), stack.frames[0].funcname, stack.leaf, stack.error
+        (1, 'count', None, None)
     """
 
     root: object
@@ -104,8 +110,8 @@ class Stack:
             ascii_only: Draw with ASCII characters only.
             show_contexts: Show the context managers that are active in each frame.
             show_hidden_frames: Also show the frames and contexts marked with ``hide``.
-            whole: Draw all children of a context, and not only the first hundred, such as what an
-                exit stack holds and the tasks of a nursery.
+            whole: Draw all children of a context, such as the contents of an exit stack or the
+                tasks of a nursery, and not only the first hundred.
 
         Returns:
             The lines, each ending in a newline.
@@ -129,7 +135,7 @@ class Stack:
         short_paths: bool = True,
         max_bytes: int = 1_900_000,
     ) -> str:
-        """Draw the stack as HTML; parameters and result as in `Snapshot.to_html`.
+        """Draw the stack as HTML. Arguments and result are as in `Snapshot.to_html`.
 
         Example:
             >>> "<details" in stackscope.extract_since(None).to_html()
@@ -153,10 +159,10 @@ class Stack:
         """Write the stack in the style of `traceback`.
 
         Args:
-            show_contexts: Give the active context managers entries of their own.
+            show_contexts: Also write an entry for each active context manager.
 
         Returns:
-            Strings that end in a newline; as in `traceback`, some contain several lines.
+            Strings that end in a newline. As in `traceback`, some contain several lines.
         """
         from stackscope.render.stdlib import format_flat
 
@@ -169,28 +175,32 @@ class Stack:
         show_hidden_frames: bool = False,
         capture_locals: bool = False,
     ) -> traceback.StackSummary:
-        """The stack as the standard library describes one.
+        """The stack as a `traceback.StackSummary`.
 
         Args:
-            show_contexts: Give the active context managers entries of their own.
+            show_contexts: Also include an entry for each active context manager.
             show_hidden_frames: Also include what is marked with ``hide``.
-            capture_locals: Store the representation of each frame's local variables. Before Python
-                3.13 that may discard what a debugger has assigned in these frames.
+            capture_locals: Store the representations of local variables. Before Python 3.13, this
+                may discard what a debugger has assigned to variables of these frames.
+
+        Returns:
+            The summary.
         """
         from stackscope.render.stdlib import stack_summary
 
         return stack_summary(self, show_contexts, show_hidden_frames, capture_locals)
 
     def to_json(self, *, capture_locals: bool = False, indent: Optional[int] = None) -> str:
-        """The stack as JSON, by a documented schema, with all that a drawing of it needs.
+        """The stack as JSON, with everything that is needed to draw it.
+
+        The schema is described on the page "json" of the documentation.
 
         Args:
-            capture_locals: Write the representations of each frame's local variables, and of the
-                context managers.
-            indent: As in `json.dumps`: how far to indent; ``None`` writes a single line.
+            capture_locals: Include the representations of local variables and context managers.
+            indent: How many spaces to indent by, as in `json.dumps`; ``None`` writes one line.
 
         Returns:
-            The text, of ASCII characters only.
+            The text, in ASCII only.
 
         Example:
             >>> stack = stackscope.extract(stackscope.StackSlice(limit=1))
@@ -203,16 +213,19 @@ class Stack:
 
     @classmethod
     def from_json(cls, text: Union[str, bytes]) -> Stack:
-        """Read a stack that `to_json` has written, in any process.
+        """Read a stack that `to_json` has written, in this process or another one.
 
-        It is drawn as the original one is. In place of frames, tasks and other objects there is
-        what is known of them.
+        It is drawn like the original. Frames, tasks and other objects are replaced by what is known
+        of them.
 
         Args:
-            text: What `to_json` has returned, or that in UTF-8.
+            text: What `to_json` has returned, as a string or in UTF-8.
+
+        Returns:
+            The stack.
 
         Raises:
-            ValueError: It is something else, or was written by a version with another schema.
+            ValueError: The text is something else, or was written with another schema.
         """
         from stackscope.render.json import read_stack
 
@@ -225,16 +238,26 @@ class Frame:
 
     Args:
         pyframe: The interpreter's frame object.
-        lineno: The line that is executing; -1 reads it from the frame now. 0 if it has none.
-        origin: The innermost weak-referenceable generator, coroutine or async generator that was
-            looked into to find the frame.
+        lineno: The line that is executing; 0 if it has none. -1 reads it from the frame.
+        origin: The generator, coroutine or async generator that the frame was found in: the
+            innermost one that can have a weak reference.
         contexts: The active context managers, outermost first.
         hide: Leave the frame out when the stack is drawn.
         hide_line: Draw the frame without its source line.
 
     Attributes:
-        is_past: Whether it is an entry of a traceback rather than a frame as it is now. Hooks may
-            hide such a frame, but not change what comes below it. Not compared.
+        is_past: Whether it is an entry of a traceback rather than a frame as it is now. Hooks can
+            hide such a frame, but can't change what comes below it. Ignored in comparisons.
+
+    Example:
+        >>> def count():
+        ...     yield 1
+        >>> counter = count()
+        >>> next(counter)
+        1
+        >>> frame = extract(counter).frames[0]
+        >>> frame.funcname, frame.lineno - frame.pyframe.f_code.co_firstlineno
+        ('count', 1)
     """
 
     is_past = False
@@ -261,8 +284,8 @@ class Frame:
     def clsname(self) -> Optional[str]:
         """The qualified name of the class that the frame's method belongs to, if known.
 
-        That is the type of ``self``, or ``cls``, if the function's first parameter is so named and
-        is still bound; else ``None``.
+        If the first parameter is named ``self`` or ``cls`` and still has a value, that is the type
+        of ``self``, or ``cls`` itself. Otherwise it is ``None``.
         """
         code = self.pyframe.f_code
         if not code.co_argcount or code.co_varnames[0] not in ("self", "cls"):
@@ -293,9 +316,9 @@ class Frame:
 
     @property
     def linetext(self) -> str:
-        """The source line that is executing, stripped.
+        """The source line that is executing, without the space around it.
 
-        Empty if it is unknown, and if the frame is marked with ``hide_line``.
+        Empty if it isn't known, or if the frame is marked with ``hide_line``.
         """
         if self.hide_line:
             return ""
@@ -314,7 +337,7 @@ class Frame:
         show_hidden_frames: bool = False,
         whole: bool = False,
     ) -> List[str]:
-        """Draw the frame with its contexts; parameters and result as in `Stack.format`."""
+        """Draw the frame with its contexts. Arguments and result are as in `Stack.format`."""
         try:
             load("stackscope.render.stack")
         except TooEarly as exc:
@@ -327,7 +350,14 @@ class Frame:
     _repr_pretty_ = pretty
 
     def as_stdlib_summary(self, *, capture_locals: bool = False) -> traceback.FrameSummary:
-        """The frame as the standard library describes one; see `Stack.as_stdlib_summary`."""
+        """The frame as a `traceback.FrameSummary`, without its contexts.
+
+        Args:
+            capture_locals: As for `Stack.as_stdlib_summary`.
+
+        Returns:
+            The summary.
+        """
         from stackscope.render.stdlib import frame_summary
 
         return frame_summary(self, capture_locals)
@@ -335,10 +365,17 @@ class Frame:
     def as_stdlib_summary_with_contexts(
         self, *, show_hidden_frames: bool = False, capture_locals: bool = False
     ) -> Iterator[traceback.FrameSummary]:
-        """The entries for the frame's contexts, and then that for the frame itself.
+        """The entries for the contexts of the frame, then the entry for the frame itself.
 
-        Each context is followed by the frames inside it and by its child contexts. A frame whose
-        last context is exiting has no entry of its own, for it would be the same line once more.
+        Each context is followed by the frames inside it and by its child contexts. If the last
+        context is exiting, the frame has no entry: it would repeat the same line.
+
+        Args:
+            show_hidden_frames: As for `Stack.as_stdlib_summary`.
+            capture_locals: As for `Stack.as_stdlib_summary`.
+
+        Returns:
+            An iterator of summaries.
         """
         from stackscope.render.stdlib import frame_summaries
 
@@ -352,20 +389,34 @@ class Context:
     A context is active from the return of its enter method to the return of its exit method.
 
     Args:
-        obj: The context manager, or what a hook put there. ``None`` if it can't be found.
+        obj: The context manager, or what a hook has put in its place. ``None`` if it can't be
+            found.
         is_async: Whether it was entered by ``async with``.
         is_exiting: Whether its exit method is running.
         varname: The target of its ``as`` clause, or the name of a local variable that holds the
-            manager.
-        start_line: The line of the ``with`` keyword.
-        description: What it is, in the words of its library.
-        inner_stack: The stack inside the manager, such as that of a ``@contextmanager`` generator.
-        children: What it is responsible for: contexts (of an ``ExitStack``) and stacks of child
-            tasks.
-        hide: Leave it out when the stack is drawn.
+            manager; ``None`` if there is neither.
+        start_line: The line of the ``with`` keyword; ``None`` if that isn't known.
+        description: What it is, in the words of its library; ``None`` if no hook says that.
+        inner_stack: The stack inside the manager, such as that of the generator of a
+            ``@contextmanager``.
+        children: The contexts of an ``ExitStack``, or the stacks of child tasks.
+        hide: Leave the context out when the stack is drawn.
 
     Attributes:
-        is_past: Whether it was active when an exception passed, rather than now. Not compared.
+        is_past: Whether it was active when an exception passed, rather than now. Ignored in
+            comparisons.
+
+    Example:
+        >>> import os
+        >>> def read(path):
+        ...     with open(path) as file:
+        ...         yield file
+        >>> reading = read(os.devnull)
+        >>> file = next(reading)
+        >>> [context] = extract(reading).frames[0].contexts
+        >>> context.varname, context.obj is file
+        ('file', True)
+        >>> reading.close()
     """
 
     is_past = False
@@ -390,7 +441,7 @@ class Context:
         show_hidden_frames: bool = False,
         whole: bool = False,
     ) -> List[str]:
-        """Draw the context with what is inside it; parameters and result as in `Stack.format`."""
+        """Draw the context and what is inside it. Arguments and result are as in `Stack.format`."""
         try:
             load("stackscope.render.stack")
         except TooEarly as exc:
@@ -405,17 +456,20 @@ class Context:
 
 @record
 class StackSlice:
-    """Names some frames of a running stack, as an item to extract.
+    """A stack item: some frames of a running stack.
 
     With ``inner``: ``inner`` and its callers, out to ``outer``. With only ``outer``: ``outer`` and
-    all that it is now calling. With neither: the current thread, as far as the caller of
-    ``extract()``.
+    what it is calling now. With neither: the current thread, in to the caller of `extract`.
 
     Args:
         outer: The outermost frame.
         inner: The innermost frame.
-        limit: At most that many frames, counted from ``inner`` if that is given or both are
-            missing, else from ``outer``.
+        limit: The most frames to take, counted from ``outer`` if only that is given, otherwise from
+            the innermost frame. ``None`` takes all.
+
+    Example:
+        >>> [frame.funcname for frame in extract(StackSlice(limit=1))]
+        ['<module>']
     """
 
     outer: Optional[FrameType] = None

@@ -20,8 +20,12 @@ class Amount:
     Args:
         number: How many there are.
         noun: What they are, in the singular: ``"item"``.
-        total: How many there are, or may be, in all.
-        plural: The plural of ``noun``, if it is other than with an "s".
+        total: How many there can be; ``None`` if there is no limit, or it isn't known.
+        plural: The plural of ``noun``, if it isn't ``noun`` with an "s".
+
+    Example:
+        >>> print(Waiting("Queue.put()", amounts=[Amount(10, "item", 10)]))
+        Queue.put(): 10 of 10 items
     """
 
     number: int
@@ -32,50 +36,61 @@ class Amount:
 
 @record
 class Waiting:
-    """What something waits for.
+    """What a task, thread or greenlet waits for.
+
+    Hooks fill it in. ``None``, an empty string and an empty list mean that nothing is known.
 
     Args:
-        call: The call that waits, such as ``"Lock.acquire()"``; empty if it waits for something
+        call: The call that waits, such as ``"Lock.acquire()"``; empty if an object is awaited
             directly.
-        obj: What is waited on, such as a lock, a queue, a task or a future; ``None`` if that is
-            unknown.
-        tasks: The tasks that have to finish first, as far as they are known, and the futures of
-            which no more is known. Futures that stand for others, as those of ``gather()`` and
-            ``shield()`` do, are followed. Those that wait for the same future have one list in
-            common, as they have of ``holders`` and ``workers``: replace it, but don't change it.
-        needs_all: Whether all of ``tasks`` have to finish; else the first one to finish ends the
-            wait.
-        lock: What somebody else has to let go of, if it is a lock, a semaphore or the like.
-        holders: The tasks, threads and greenlets that have ``lock``, as far as they are known.
-        holder_names: The names of tasks that have it, where their library tells nothing else of
-            them.
-        seconds_left: The seconds until time is up; negative if that should have been before.
-        deadline: The time when it is up, by a clock of the program's own, which is not asked.
+        obj: The object that is waited for, such as a lock, a queue, a task or a future.
+        tasks: The tasks that have to finish first. Futures that stand for others, such as those of
+            ``gather()`` and ``shield()``, are followed; a future stands here itself if no more is
+            known of it. Several waits may share this list, ``holders`` and ``workers``: replace
+            these lists, but don't change them.
+        needs_all: Whether all of ``tasks`` have to finish. Otherwise the first one to finish ends
+            the wait.
+        lock: The lock, semaphore or the like that somebody else has to release.
+        holders: The tasks, threads and greenlets that hold ``lock``.
+        holder_names: The names of tasks that hold it, if their library tells only the names.
+        seconds_left: The seconds until the time is up; negative if it is overdue.
+        deadline: When the time is up, by a clock that the program itself has defined and that isn't
+            called, in the units of that clock.
         clock: Whose clock that is: ``"loop"``, ``"run"``.
-        place: The place in the line of those that wait for the same, counted from 1.
-        count: How many wait for the same, this one included.
+        place: The place in the line of waiters, counted from 1.
+        count: How many wait for the same object, this one included.
         amounts: Other numbers, such as how full a queue is.
-        other_end: How many there are at the other end of a channel, who may end the wait.
-        resource: What outside of the program it waits for: ``"127.0.0.1:8080"``, ``"process 71"``.
-        processes: The numbers of the processes that may end it, where these are children of this
-            one.
-        thread: The name of the thread that does what it waits for.
+        other_end: How many tasks are at the other end of a channel. They may end the wait.
+        resource: What it waits for outside the program: ``"127.0.0.1:8080"``, ``"process 71"``.
+        processes: The numbers of the child processes that may end the wait.
+        thread: The name of the thread that does the work.
         thread_number: The number of that thread, if others have the same name.
-        workers: The threads that do it, or that are busy with what comes before it in the queue of
-            a pool.
-        function: The function that such a thread is in, if that is one in C, which has no frame.
-        pool: The name of the pool that is to do it, and whose workers are all busy.
-        ahead: How many those are, as far as they are known.
-        loop_thread: The name of the thread of the other event loop that is to do it.
-        parts: What else it waits for at the same time, beside tasks: such as calls in threads.
-        awaiting: The frame that awaits ``obj``, if nothing is known about that.
-        notes: What else there is to say, in the words of its library: ``"cancelled"``.
-        inner: The wait that this one is made of, where that tells more.
-        is_wrapper: Whether this one only stands around ``inner``, which is all that matters.
-        is_time_limit: Whether this one only limits the time of ``inner``, as ``wait_for()`` does.
-        holders_are_likely: Whether it is only likely that ``holders`` have it: they have called its
-            ``acquire()``, and will call its ``release()``, as far as their code tells; or they have
-            entered what this one is about to enter.
+        workers: The threads that do the work, or that are busy with earlier work of the same pool.
+        function: The C function that such a thread is in. It has no frame.
+        pool: The name of the pool that is to do the work, if all its workers are busy.
+        ahead: How many workers are busy with earlier work of the pool.
+        loop_thread: The name of the thread of another event loop that is to do the work.
+        parts: What else it waits for at the same time, besides tasks, such as calls in threads.
+        awaiting: The frame that awaits ``obj``, if nothing else is known.
+        notes: Other remarks, in the words of the library: ``"cancelled"``.
+        inner: The wait inside this one, if it tells more.
+        is_wrapper: Whether this wait adds nothing to ``inner``.
+        is_time_limit: Whether this wait only limits the time of ``inner``, as ``wait_for()`` does.
+        holders_are_likely: Whether ``holders`` are not proved, only likely: their code has called
+            ``acquire()`` and will call ``release()``; or they are inside a block that this one is
+            about to enter.
+
+    Example:
+        >>> import asyncio
+        >>> async def main():
+        ...     event = asyncio.Event()
+        ...     task = asyncio.ensure_future(event.wait())
+        ...     await asyncio.sleep(0)
+        ...     waiting = describe_wait(extract(task))
+        ...     task.cancel()
+        ...     return waiting.call, waiting.obj is event, waiting.count
+        >>> asyncio.run(main())
+        ('Event.wait()', True, 1)
     """
 
     _is_sparse = True  # there are as many as tasks, and most fields are as by default
@@ -112,14 +127,14 @@ class Waiting:
 
     @property
     def text(self) -> str:
-        """The call that waits, or what is awaited, in a few words."""
+        """The call that waits or the object that is awaited, in a few words."""
         from stackscope.render.words import wait_in_brief
 
         return wait_in_brief(self)
 
     @property
     def detail(self) -> str:
-        """More about it, such as ``"2nd of 3 waiters"``; empty if nothing is known."""
+        """Details of the wait, such as ``"2nd of 3 waiters"``; empty if none are known."""
         from stackscope.render.words import wait_detail
 
         return wait_detail(self)
@@ -130,20 +145,20 @@ class Waiting:
         return wait_sentence(self)
 
     def layers(self) -> Iterator[Waiting]:
-        """This wait, and those inside of it."""
+        """This wait and those inside it, outermost first. Gives an iterator."""
         wait: Optional[Waiting] = self
         while wait is not None:
             yield wait
             wait = wait.inner
 
     def clear(self) -> None:
-        """For hooks: forget the details of the calls below, but not what is waited for."""
+        """For hooks: forget what inner calls have told, but keep the object and its holders."""
         fields = vars(self)
         for name in _OF_CALLS:
             fields.pop(name, None)
 
     def wrap(self) -> None:
-        """For hooks: make what the calls below have told the ``inner`` wait of what comes now."""
+        """For hooks: make what is known so far the ``inner`` wait, and begin an outer one."""
         inner = Waiting(**vars(self))
         self.clear()
         self.call, self.inner = "", inner

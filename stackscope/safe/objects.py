@@ -41,7 +41,7 @@ __all__ = [
 _BUILT_IN_GROUP: Any = getattr(builtins, "BaseExceptionGroup", None)  # 3.11+
 
 MISSING = object()
-"""Stands for "there is nothing", where ``None`` may be found."""
+"""Means that there is no value, where the value may be ``None``."""
 
 mro_of: Callable[[type], Tuple[type, ...]] = type.__dict__["__mro__"].__get__
 """``cls.__mro__``."""
@@ -84,12 +84,15 @@ suppresses_context = BaseException.__dict__["__suppress_context__"].__get__
 
 
 def class_attribute(cls: type, name: str, default: object = None) -> Any:
-    """What a class or one of its bases defines by a name, unbound: a function, say.
+    """Look up an attribute of a class or its bases, without running code of the program.
 
     Args:
         cls: The class.
-        name: The name.
-        default: What to give if none of them defines it.
+        name: The name of the attribute.
+        default: What to return if it isn't defined.
+
+    Returns:
+        The attribute as it is stored: a function, for example, and not a bound method.
 
     Example:
         >>> class Base:
@@ -106,13 +109,13 @@ def class_attribute(cls: type, name: str, default: object = None) -> Any:
 
 
 def instance_attributes(obj: object) -> Dict[str, Any]:
-    """The attributes that are stored in an object itself, whatever its class does with attributes.
+    """Read the attributes that are stored in an object, without running code of the program.
 
     Args:
         obj: Anything.
 
     Returns:
-        The object's own dictionary, which must not be changed; an empty one if it has none.
+        The dictionary of the object: don't change it. An empty one if it has none.
 
     Example:
         >>> class Job:
@@ -131,14 +134,14 @@ def instance_attributes(obj: object) -> Dict[str, Any]:
 
 
 def stored_attribute(obj: object, name: str) -> Any:
-    """An attribute that is stored in an object, in its dictionary or a slot.
+    """Read an attribute that is stored in an object, without running code of the program.
 
     Args:
         obj: Anything.
         name: The name of the attribute.
 
     Returns:
-        The value; ``None`` if there is none, or if it would have to be made by code.
+        The value from the dictionary of the object or from a slot; ``None`` if there is neither.
 
     Example:
         >>> class Job:
@@ -164,11 +167,18 @@ def stored_attribute(obj: object, name: str) -> Any:
 
 
 def is_instance(obj: object, classes: Sequence[type]) -> bool:
-    """``isinstance``, but without asking an object for its ``__class__``.
+    """The same as ``isinstance``, but without running code of the program.
 
     Args:
         obj: Anything.
-        classes: The classes, one of which is enough.
+        classes: The classes.
+
+    Returns:
+        Whether the type of the object is one of the classes, or derived from one.
+
+    Example:
+        >>> is_instance(True, [str, int])
+        True
     """
     cls = type(obj)
     for wanted in classes:
@@ -188,15 +198,15 @@ def module_of(frame: FrameType) -> Optional[str]:
 
 
 def exceptions_in_group(exception: BaseException) -> Tuple[BaseException, ...]:
-    """The exceptions in an exception group, read without running any of its code.
+    """Read the exceptions in an exception group, without running code of the program.
 
     Args:
-        exception: Any exception. Below Python 3.11, groups are those of the package
+        exception: Any exception. Before Python 3.11, groups are those of the package
             ``exceptiongroup``.
 
     Returns:
-        The members of the group itself, which may be groups in turn. None of an exception that is
-        no group.
+        The members of the group, which may be groups themselves. An empty tuple if ``exception``
+        isn't a group.
 
     Example:
         >>> group = ExceptionGroup("two of three failed", [OSError("full"), KeyError("name")])

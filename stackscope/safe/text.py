@@ -56,15 +56,32 @@ _exact: Callable[[str], str] = str.__str__  # also of a subclass with methods of
 
 
 def class_name(obj: object) -> str:
-    """The name of the type of ``obj``, found without running code of its metaclass."""
+    """The name of the type of an object, read without running code of the program.
+
+    Args:
+        obj: Anything.
+
+    Returns:
+        The name, as a printable line.
+
+    Example:
+        >>> class_name([])
+        'list'
+    """
     return safe_text(_type_name(type(obj)))
 
 
 def safe_text(text: str) -> str:
-    r"""One printable line: all that ``str.isprintable`` excludes is escaped, as ``repr`` does.
+    r"""Make one printable line: what ``str.isprintable`` excludes is escaped, as ``repr`` does.
 
-    That goes for control characters, newlines, terminal escapes, lone surrogates and marks that
+    This includes control characters, newlines, terminal escapes, lone surrogates and marks that
     change the direction of writing.
+
+    Args:
+        text: Any text.
+
+    Returns:
+        The line.
 
     Example:
         >>> print(safe_text("red: \x1b[31m"))
@@ -101,11 +118,11 @@ def safe_repr(obj: object, limit: int = REPR_LIMIT) -> str:
 
     Args:
         obj: Anything.
-        limit: How many characters to show at most, at least 200. An ellipsis comes on top.
+        limit: The most characters to show, before an ellipsis. Less than 200 counts as 200.
 
     Returns:
-        The representation, or ``<ClassName object at 0x… (repr raised ValueError)>``. In a list,
-        tuple, dictionary or set that is done for each element.
+        The representation, or ``<ClassName object at 0x… (repr raised ValueError)>``. The same is
+        done for each element of a list, tuple, dictionary or set.
 
     Example:
         >>> safe_repr([1, "two"])
@@ -122,14 +139,20 @@ def safe_repr(obj: object, limit: int = REPR_LIMIT) -> str:
 
 
 def set_reprs_enabled(enabled: bool) -> None:
-    """Choose whether the program's own ``__repr__`` methods may be called, in all threads.
+    """Choose whether ``__repr__`` methods of the program may be called, in all threads.
 
-    They are called when a stack is drawn. Without them there is ``<ClassName object at 0x…>``,
-    except for numbers, strings and other built-in types whose representation runs no code of the
-    program.
+    They are called when a stack is drawn. Without them, objects are shown as ``<ClassName object at
+    0x…>``, except for numbers, strings and other built-in types whose representation runs no code
+    of the program.
 
     Args:
-        enabled: `True` (as at the start) or `False`.
+        enabled: ``True``, the default, or ``False``.
+
+    Example:
+        >>> set_reprs_enabled(False)
+        >>> safe_repr([1, "two"])
+        "[1, 'two']"
+        >>> set_reprs_enabled(True)
     """
     global _reprs_enabled  # noqa: PLW0603
     _reprs_enabled = bool(enabled)

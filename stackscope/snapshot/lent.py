@@ -30,11 +30,11 @@ __all__ = ["Borrowers", "Lent", "is_lender", "lent_by", "lent_in"]
 
 
 class Lent(NamedTuple):
-    """A thing that a pool has lent.
+    """A thing that a pool has lent. Hooks return it: see the example of `lent_in`.
 
-    Attributes:
+    Args:
         thing: The thing, such as a connection.
-        pool: The pool, if the thing says which one that is.
+        pool: Its pool; ``None`` if the thing doesn't tell.
     """
 
     thing: object
@@ -43,14 +43,14 @@ class Lent(NamedTuple):
 
 @single_dispatch
 def lent_by(pool: Any) -> Iterable[object]:
-    """Hook: what a pool has lent. Dispatches on the type of ``pool``.
+    """Hook: list what a pool has lent. Dispatches on the type of ``pool``.
 
     Args:
-        pool: What somebody waits for, as the ``lock`` of a `Waiting`.
+        pool: The pool that somebody waits for: the ``lock`` of a `Waiting`.
 
     Returns:
-        The things that have not been given back yet, such as connections. None are needed where
-        `lent_in` tells of which pool each thing is.
+        The things that have not been given back yet, such as connections. It can be empty if
+        `lent_in` tells the pool of each thing.
 
     Example:
         >>> class Pool:
@@ -65,10 +65,10 @@ def lent_by(pool: Any) -> Iterable[object]:
 
 @single_dispatch
 def lent_in(value: Any) -> Iterable[Lent]:
-    """Hook: the things of a pool's that a value stands for. Dispatches on the type of ``value``.
+    """Hook: find the lent things that a value stands for. Dispatches on the type of ``value``.
 
     Args:
-        value: What a variable of a function has, or the object of a context.
+        value: The value of a variable, or the manager of a context.
 
     Returns:
         A `Lent` for each thing that is still lent.

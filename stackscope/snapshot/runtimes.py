@@ -35,80 +35,155 @@ __all__ = [
 
 
 class Runtime:
-    """A library that has tasks: to be derived from, and told to `register_runtime`.
+    """A library that has tasks. Derive a class from it, and pass that to `register_runtime`.
 
-    `loops` and `tasks` have to be there. Leaving out another one loses only the detail that it
-    gives, and so does an error in it, as a strange version of the library may cause. None of them
-    may change anything, take a lock, or run code of the program.
+    `loops` and `tasks` are required. Without another method, or if it raises an exception, only its
+    detail is missing. The methods must not change anything, take a lock, or run code of the
+    program. An object is created for each snapshot, so it may remember what it has found.
 
-    An object is made for each snapshot, and may remember what it has found so far.
+    The page "customizing" of the documentation builds one from an empty file.
     """
 
     def types(self) -> Sequence[type]:
-        """The types of loops that only the garbage collector knows; see `Survey.instances`."""
+        """The types of loops that have to be found by `Survey.instances`."""
         return ()
 
     def loops(self, survey: Survey) -> List[Any]:
-        """All event loops, runs or the like that are worth looking at.
+        """Find the event loops, runs or the like.
 
         Args:
             survey: What can be seen of the process.
+
+        Returns:
+            The loops, as objects of the library.
         """
         raise NotImplementedError
 
     def tasks(self, loop: Any) -> List[Any]:
-        """The tasks of a loop that are not done."""
+        """Find the tasks of a loop that aren't done.
+
+        Args:
+            loop: One of `loops`.
+
+        Returns:
+            The tasks, as objects of the library.
+        """
         raise NotImplementedError
 
     def thread(self, loop: Any, survey: Survey) -> Optional[int]:
-        """The identifier of the thread that a loop runs in, as `threading.get_ident` gives it."""
+        """Find the thread that a loop runs in.
+
+        Args:
+            loop: One of `loops`.
+            survey: What can be seen of the process.
+
+        Returns:
+            The identifier of the thread, as `threading.get_ident` gives it; ``None`` if it isn't
+            known.
+        """
         return None
 
     def is_running(self, loop: Any) -> bool:
-        """Whether a loop runs in any thread."""
+        """Find out whether a loop is running.
+
+        Args:
+            loop: One of `loops`.
+
+        Returns:
+            Whether it is running in any thread.
+        """
         return True
 
     def current(self, loop: Any) -> object:
-        """The task that a loop is running now, if any."""
+        """Find the task that a loop is running now.
+
+        Args:
+            loop: One of `loops`.
+
+        Returns:
+            The task; ``None`` if there is none.
+        """
         return None
 
     def failed(self, loop: Any) -> List[Tuple[object, BaseException]]:
-        """The tasks that have ended with an exception that nobody has asked for, with these."""
+        """Find the tasks that have ended with an exception that nobody has retrieved.
+
+        Args:
+            loop: One of `loops`.
+
+        Returns:
+            The tasks, each with its exception.
+        """
         return []
 
     def to_begin(self, loop: Any) -> List[object]:
-        """The coroutines that a loop has been given to begin, and of which it has no task yet."""
+        """Find the coroutines that a loop has to start, and for which it has no task yet.
+
+        Args:
+            loop: One of `loops`.
+
+        Returns:
+            The coroutines.
+        """
         return []
 
     def seconds_late(self, loop: Any) -> Optional[float]:
-        """For how long a loop hasn't got to what it should have done by now.
+        """Find out for how long the first timer of a loop has been overdue.
 
-        That is how much the first of its timers is overdue, which may be less than nothing. It is
-        ``None`` if it has no timer, or this isn't known.
+        Args:
+            loop: One of `loops`.
+
+        Returns:
+            The seconds, which are negative if the timer isn't due yet; ``None`` if there is no
+            timer, or if this isn't known.
         """
         return None
 
     def task_name(self, task: Any) -> str:
-        """The name of a task.
+        """Find the name of a task. It may also be asked outside a snapshot.
 
-        Its representation, if a library gives no names. It is also asked apart from a snapshot, of
-        an object that was made for nothing else.
+        Args:
+            task: The task.
+
+        Returns:
+            Its name; its representation, if the library has no names for tasks.
         """
         return safe_repr(task)
 
     def owner(self, task: Any) -> Tuple[object, object]:
-        """The task group or nursery that a task was started in, and the task that opened that.
+        """Find the task group or nursery that a task was started in.
 
-        It is asked only if no context of another task has this one among its children.
+        It is asked only for tasks that are not among the children of any context.
+
+        Args:
+            task: The task.
+
+        Returns:
+            The task group or nursery, and the task that has opened it. Both may be ``None``.
         """
         return None, None
 
     def state(self, task: Any, stack: Stack) -> str:
-        """The state of a task that is not the current one, as `TaskNode.state` has it."""
+        """Find the state of a task that isn't running.
+
+        Args:
+            task: The task.
+            stack: Its stack.
+
+        Returns:
+            The state, in one of the words of `TaskNode`.
+        """
         return "waiting"
 
     def cancel_reason(self, task: Any) -> Optional[str]:
-        """Why a task is being cancelled, as far as somebody has said so."""
+        """Find out why a task is being cancelled.
+
+        Args:
+            task: The task.
+
+        Returns:
+            The reason; ``None`` if nobody has given one.
+        """
         return None
 
 
@@ -132,15 +207,13 @@ _runtimes: Dict[str, RegisteredRuntime] = {}
 def register_runtime(
     name: str, noun: str, task_types: Sequence[type], factory: Callable[[], Runtime]
 ) -> None:
-    """Have `extract_all` show the tasks of a library.
+    """Let `extract_all` show the tasks of a library.
 
     Args:
-        name: The library, such as ``"trio"``. It replaces what was registered by the same name.
-        noun: What to call a loop of it: ``"trio run"``.
-        task_types: The types of its tasks. Instances of classes derived from them are tasks as
-            well.
-        factory: Makes what describes the library, once for each snapshot: a class derived from
-            `Runtime`.
+        name: The name of the library, such as ``"trio"``. A runtime with the same name is replaced.
+        noun: What to call its loops: ``"trio run"``.
+        task_types: The types of its tasks. Subclasses are included.
+        factory: A class derived from `Runtime`. It is called without arguments for each snapshot.
 
     Example:
         >>> class Job:
@@ -185,18 +258,20 @@ def name_of_task(obj: object) -> Optional[str]:
 
 
 class FoundItem:
-    """Something with a stack that is neither a task nor a thread, as a finder gives it.
+    """Something with a stack that is neither a task nor a thread. Finders return it.
+
+    `register_finder` has an example.
 
     Args:
         item: The stack item, such as a greenlet.
         name: What to call it.
-        state: What it does, in a word: ``"suspended"``.
-        owner: The item that it belongs to, or the identifier of the thread that it lives in, if
+        state: What it does, in one word: ``"suspended"``.
+        owner: The item that it belongs to, or the identifier of its thread; ``None`` if neither is
             known.
-        is_running: Whether it is running, so that its frames are those of its thread, or has none.
+        is_running: Whether it is running: its frames are those of its thread.
 
     Attributes:
-        called_by: The frame that goes on when one that is running ends, if that is known.
+        called_by: The frame that continues when a running item ends; ``None`` if that isn't known.
     """
 
     __slots__ = ("called_by", "is_running", "item", "name", "owner", "state")
@@ -246,14 +321,27 @@ def register_finder(
     *,
     asks_survey: bool = True,
 ) -> None:
-    """Have `extract_all` look for things that have stacks, beside tasks and threads.
+    """Let `extract_all` find other things that have stacks, besides tasks and threads.
 
     Args:
-        kind: What these are, in one word such as ``"greenlet"``. It replaces a finder of the same
-            kind.
-        types: Gives their types, whose instances ``find`` may ask the survey for.
-        find: Finds them.
-        asks_survey: Whether it does. That the survey searches for them takes long.
+        kind: What they are, in one word: ``"greenlet"``. A finder of the same kind is replaced.
+        types: Returns their types. ``find`` can ask the survey for instances of these.
+        find: Returns the items.
+        asks_survey: Whether ``find`` asks the survey for instances. Searching for them takes time.
+
+    Example:
+        >>> class Fiber:
+        ...     def __init__(self, generator):
+        ...         self.generator = generator
+        >>> @unwrap_stackitem.register(Fiber)
+        ... def unwrap_fiber(fiber):
+        ...     return fiber.generator
+        >>> def find_fibers(survey):
+        ...     return [FoundItem(each, "a fiber", "suspended") for each in survey.instances([Fiber])]
+        >>> register_finder("fiber", lambda: [Fiber], find_fibers)
+        >>> fiber = Fiber(n for n in range(3))
+        >>> [node.name for node in extract_all().items if node.kind == "fiber"]
+        ['a fiber']
     """
     _finders[kind] = RegisteredFinder(kind, types, find, asks_survey)
 

@@ -28,15 +28,16 @@ def _code_of_frame(frame: Frame) -> CodeType:
 
 @code_dispatch(_code_of_frame)
 def describe_subject(frame: Frame) -> Optional[str]:
-    """Hook: say what a task is about that executes a function. Dispatches on the function's code.
+    """Hook: say what a task works on, by a function that it executes.
 
-    It is shown where the task's name is otherwise, unless somebody has chosen that.
+    Dispatches on the code object of the function. The result is shown instead of the task's name,
+    unless somebody has set that name.
 
     Args:
         frame: The frame of the function.
 
     Returns:
-        A few words, such as ``"GET /orders/7"``; ``None`` if that isn't known.
+        A few words, such as ``"GET /orders/7"``; ``None`` if it isn't known.
 
     Example:
         >>> async def serve(order):

@@ -18,19 +18,17 @@ __all__ = ["Survey", "unique"]
 
 
 class Survey:
-    """What can be seen of the whole process.
+    """What can be seen of the whole process. `extract_all` makes one for each snapshot.
 
-    `extract_all` makes one for each snapshot, and glue gets it.
+    The page "customizing" of the documentation shows how glue uses it.
+
+    Args:
+        types: The types whose instances can be asked for.
+        caller: The frame where the stack of this thread ends.
     """
 
     def __init__(self, types: Iterable[type], caller: Optional[FrameType] = None) -> None:
-        """Make ready to look.
-
-        Args:
-            types: The types of which all instances are wanted.
-            caller: The frame where the stack of this thread ends. Ours are left out: they would
-                lead back here.
-        """
+        # Our own frames are left out: they would lead back here.
         self._threads = list(sys._current_frames())
         self._caller = caller
         self._types = list(types)
@@ -38,7 +36,14 @@ class Survey:
         self._by_code: Optional[Dict[Hashable, List[Tuple[int, FrameType]]]] = None
 
     def calls(self, function: object) -> List[Tuple[int, FrameType]]:
-        """The frames of all running calls of a Python function, with their threads' identifiers."""
+        """Find all running calls of a Python function.
+
+        Args:
+            function: The function.
+
+        Returns:
+            For each call, the identifier of its thread and its frame.
+        """
         if self._by_code is None:
             self._by_code = {}
             here = this_thread()
@@ -50,15 +55,25 @@ class Survey:
         return [] if code is None else self._by_code.get(code_key(code), [])
 
     def first_arguments(self, function: object) -> List[Tuple[int, Any]]:
-        """The first arguments of a function's running calls, with their threads' identifiers."""
+        """Find the first arguments of all running calls of a Python function.
+
+        Args:
+            function: The function.
+
+        Returns:
+            For each call, the identifier of its thread and the argument.
+        """
         found = [(ident, first_argument(frame)) for ident, frame in self.calls(function)]
         return [(ident, value) for ident, (is_bound, value) in found if is_bound]
 
     def instances(self, types: Sequence[type]) -> List[object]:
-        """The objects of exactly these types, as far as the garbage collector knows them.
+        """Find objects of these types, without subclasses, through the garbage collector.
 
         Args:
-            types: Some of those that `Runtime.types` or the ``types`` of a finder have given.
+            types: Some of the types that `Runtime.types` or the ``types`` of a finder has returned.
+
+        Returns:
+            The objects.
         """
         if self._instances is None:
             self._instances = {}

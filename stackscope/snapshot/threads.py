@@ -97,14 +97,18 @@ def _age(node: ThreadNode) -> Tuple[float, List[Tuple[int, str]]]:
 
 
 def name_of_thread(ident: int) -> Optional[str]:
-    """For hooks: what a thread is called.
+    """For hooks: find the name of a thread.
 
     Args:
-        ident: The number by which `sys._current_frames` knows it.
+        ident: The identifier of the thread, as `threading.get_ident` gives it.
 
     Returns:
-        Its name; ``None`` if nobody has given it one, as for a thread that `threading` doesn't
-        know.
+        Its name; ``None`` if `threading` doesn't know the thread.
+
+    Example:
+        >>> import threading
+        >>> name_of_thread(threading.get_ident())
+        'MainThread'
     """
     thread = _thread(ident)
     return None if thread is None else name_in_threading(thread)

@@ -70,12 +70,11 @@ library."""
 
 
 def register_machinery(module: str, functions: Optional[Iterable[str]] = None) -> None:
-    """Fold frames that only run other code and are never the cause of a problem.
+    """Fold the frames of functions that only run other code.
 
     Args:
-        module: The module that the functions are in. A package whose modules are all machinery is
-            written with a star: ``"ipykernel.*"``.
-        functions: The names of the functions; all of the module if it is left out.
+        module: The module of the functions; with a star, a whole package: ``"ipykernel.*"``.
+        functions: The names of the functions; ``None`` for all functions of the module.
 
     Example:
         >>> register_machinery("crew.dispatcher", ["run_forever", "step"])
@@ -105,15 +104,19 @@ def register_standard_machinery(modules: Iterable[str]) -> None:
 
 
 def register_runtime_package(package: str) -> None:
-    """Say of a package that its frames tell no more about a task than those of asyncio do.
+    """Treat the frames of a package like those of asyncio: they don't tell where a task is.
 
-    Then a task is not said to stand in it, but in the frame that has called it.
+    The place that is shown for a task is then the frame that has called the package.
 
     Args:
-        package: Its name, or that of a module. It has been imported already.
+        package: The name of the package or module. It must have been imported.
+
+    Raises:
+        KeyError: It has not been imported.
 
     Example:
-        >>> register_runtime_package("crew")
+        >>> import queue
+        >>> register_runtime_package("queue")
     """
     namespace = vars(sys.modules[package])
     folders = namespace.get("__path__")

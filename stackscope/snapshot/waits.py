@@ -59,15 +59,25 @@ found all the same."""
 
 @single_dispatch
 def awaited_object(item: Any) -> object:
-    """Hook: what a stack item such as a task waits for, if its stack has no leaf.
+    """Hook: find the object that a stack item waits for, if its stack has no leaf.
 
     Dispatches on the type of ``item``.
 
     Args:
-        item: The stack item.
+        item: The stack item, such as a task.
 
     Returns:
-        What it waits for; ``None`` if that is unknown.
+        The object; ``None`` if it isn't known.
+
+    Example:
+        >>> class Order:
+        ...     def __init__(self, reply):
+        ...         self.reply = reply
+        >>> @awaited_object.register(Order)
+        ... def reply_to(order):
+        ...     return order.reply
+        >>> describe_wait(extract(Order("the reply"))).obj
+        'the reply'
     """
     return None
 
@@ -167,11 +177,11 @@ def _behind(future: object) -> List[object]:
 
 @single_dispatch
 def describe_leaf(leaf: Any, waiting: Waiting) -> None:
-    """Hook: say what waiting for an object means. Dispatches on the type of ``leaf``.
+    """Hook: describe the wait for an object. Dispatches on the type of ``leaf``.
 
     Args:
-        leaf: The object.
-        waiting: To be filled in; its ``obj`` is the object.
+        leaf: The object at the end of a stack.
+        waiting: The description, with ``leaf`` as its ``obj``. The hook fills it in.
 
     Example:
         >>> class Ticket:
@@ -190,17 +200,17 @@ def _code_of_frame(frame: Frame, waiting: object = None) -> CodeType:
 
 @function_dispatch(_code_of_frame)
 def describe_call(frame: Frame, waiting: Waiting) -> Optional[bool]:
-    """Hook: say what a function is waiting for. Dispatches on the code of the function.
+    """Hook: describe what a function waits for. Dispatches on the code object of the function.
 
-    The call is named by the function, unless the hook sets another ``waiting.call``.
+    The call is named after the function, unless the hook sets ``waiting.call``.
 
     Args:
         frame: The frame of the function.
-        waiting: What is known about the calls below it, to be changed: `Waiting.clear` forgets
-            that, and `Waiting.wrap` makes it the ``inner`` wait.
+        waiting: What is known from the calls below. The hook changes it: `Waiting.clear` forgets
+            the details, and `Waiting.wrap` makes it the ``inner`` wait.
 
     Returns:
-        ``False`` if there is nothing to say of this call, so that what is known stays as it is.
+        ``False`` to leave ``waiting`` as it was, without the name of this call.
 
     Example:
         >>> import types
@@ -224,13 +234,21 @@ def describe_call(frame: Frame, waiting: Waiting) -> Optional[bool]:
 
 
 def describe_object(leaf: object) -> Waiting:
-    """For hooks: what waiting for an object means, whoever waits.
+    """For hooks: describe the wait for an object, whoever waits.
 
     Args:
         leaf: The object, such as a future or a task.
 
     Returns:
-        What `describe_leaf` says of it: often the ``inner`` wait of another one.
+        The description by `describe_leaf`, for example for the ``inner`` wait of another one.
+
+    Example:
+        >>> import asyncio
+        >>> async def main():
+        ...     task = asyncio.current_task()
+        ...     return describe_object(task).tasks == [task]
+        >>> asyncio.run(main())
+        True
     """
     waiting = Waiting(obj=leaf)
     layers = _layers.get()
@@ -244,13 +262,13 @@ _layers: Scoped[int] = Scoped("layers of waits", 0)
 
 
 def describe_wait(stack: Stack) -> Optional[Waiting]:
-    """What a suspended stack waits for.
+    """Describe what a suspended stack waits for.
 
     Args:
         stack: The stack of a task, a coroutine or the like.
 
     Returns:
-        A description, or ``None`` if there is nothing that it waits for, or nothing is known.
+        The description; ``None`` if it doesn't wait, or if that isn't known.
 
     Example:
         >>> import asyncio

@@ -64,12 +64,16 @@ class Pdb(  # type: ignore[misc,unused-ignore]
 
     Args:
         completekey, stdin, stdout, skip, nosigint, readrc: As for `pdb.Pdb`.
-        mode: ``"inline"`` if the program started the debugger, ``"cli"`` for the opposite.
-        backend: ``"monitoring"`` or ``"settrace"``, on 3.14 and later. The default is the former,
-            with which a program runs at full speed between its stops, unless another debugger uses
-            it already.
-        colorize: ``False`` rules out colours. Else the usual switches and the terminal decide.
-        kwargs: Passed on.
+        mode: ``"inline"`` if the program started the debugger, ``"cli"`` if the debugger started
+            the program.
+        backend: ``"monitoring"`` or ``"settrace"``, on Python 3.14 and later. The default is
+            ``"monitoring"``, unless another debugger uses it: the program then runs at full speed
+            between its stops.
+        colorize: ``False`` for no colours. Otherwise the usual settings and the terminal decide.
+        kwargs: Passed on to `pdb.Pdb`.
+
+    Example:
+        >>> stackscope_pdb.Pdb(nosigint=True).set_trace()  # doctest: +SKIP
     """
 
     def __init__(

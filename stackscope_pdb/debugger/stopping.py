@@ -52,6 +52,7 @@ class Stopping(Stepping):
             self.session.calling = None
 
     def stop_in_call(self, frame: FrameType) -> None:
+        """Show the prompt within a call of `set_trace`, before Python 3.13."""
         self.session.calling, self.stop_event = frame, "stop"
         try:
             self.interaction(frame, None)

@@ -1,4 +1,4 @@
-"""The functions by which a program gets into the debugger, as `pdb` has them."""
+"""The functions that start the debugger, as in `pdb`."""
 
 from __future__ import annotations
 
@@ -23,11 +23,14 @@ next one."""
 
 
 def set_trace(*, header: Optional[str] = None, commands: Optional[Sequence[str]] = None) -> None:
-    """Stop in the calling frame.
+    """Stop in the calling frame, and show the prompt.
 
     Args:
         header: A line to print first.
         commands: Commands to run before the prompt appears.
+
+    Example:
+        >>> stackscope_pdb.set_trace(header="Look:", commands=["tasks", "q"])  # doctest: +SKIP
     """
     stop(sys._getframe().f_back, header, commands)
 
@@ -85,11 +88,14 @@ if HAS_ASYNC_STOPS:
     ) -> None:
         """Stop in the calling coroutine, so that ``await`` works at the prompt.
 
-        Python 3.14 and later.
+        It needs Python 3.14 or later.
 
         Args:
             header: A line to print first.
             commands: Commands to run before the prompt appears.
+
+        Example:
+            >>> await stackscope_pdb.set_trace_async()  # doctest: +SKIP
         """
         debugger: Any = _debugger(header)
         await debugger.set_trace_async(sys._getframe().f_back, commands=commands)
@@ -99,10 +105,17 @@ def post_mortem(tb_or_exc: Union[TracebackType, BaseException, None] = None) -> 
     """Look at the frames of an exception or a traceback.
 
     Args:
-        tb_or_exc: The exception, or its traceback. Without it, the exception that is being handled.
+        tb_or_exc: The exception, or its traceback. The default is the exception that is being
+            handled.
 
     Raises:
-        ValueError: There is none, or it has no traceback.
+        ValueError: There is no exception, or it has no traceback.
+
+    Example:
+        >>> try:
+        ...     {}["name"]
+        ... except KeyError:
+        ...     stackscope_pdb.post_mortem()  # doctest: +SKIP
     """
     subject: Union[TracebackType, BaseException, None] = tb_or_exc
     if subject is None:
@@ -120,10 +133,13 @@ def post_mortem(tb_or_exc: Union[TracebackType, BaseException, None] = None) -> 
 
 
 def pm() -> None:
-    """Look at the frames of the last exception that nobody caught, at an interactive prompt.
+    """Look at the frames of the last uncaught exception, at an interactive prompt.
 
     Raises:
-        ValueError: There was none.
+        ValueError: There was no exception.
+
+    Example:
+        >>> stackscope_pdb.pm()  # doctest: +SKIP
     """
     last = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
     traceback = getattr(sys, "last_traceback", None)
@@ -143,6 +159,9 @@ def run(
         statement: A string or code object, as for `exec`.
         globals: The global namespace; that of ``__main__`` by default.
         locals: The local namespace; ``globals`` by default.
+
+    Example:
+        >>> stackscope_pdb.run("main()")  # doctest: +SKIP
     """
     Pdb().run(statement, globals, locals)
 
@@ -152,12 +171,33 @@ def runeval(
     globals: Optional[Dict[str, Any]] = None,
     locals: Optional[Mapping[str, Any]] = None,
 ) -> Any:
-    """Evaluate an expression under the debugger, and return its value. Arguments as for `run`."""
+    """Evaluate an expression under the debugger, which stops before it.
+
+    Args:
+        expression: A string or code object, as for `eval`.
+        globals: As for `run`.
+        locals: As for `run`.
+
+    Returns:
+        The value of the expression.
+
+    Example:
+        >>> stackscope_pdb.runeval("main()")  # doctest: +SKIP
+    """
     return Pdb().runeval(expression, globals, locals)
 
 
 def runctx(statement: str, globals: Dict[str, Any], locals: Mapping[str, Any]) -> None:
-    """The same as `run`, as `pdb.runctx` is."""
+    """Run a statement under the debugger: the same as `run`, as in `pdb`.
+
+    Args:
+        statement: As for `run`.
+        globals: As for `run`.
+        locals: As for `run`.
+
+    Example:
+        >>> stackscope_pdb.runctx("main()", globals(), locals())  # doctest: +SKIP
+    """
     run(statement, globals, locals)
 
 
@@ -166,11 +206,14 @@ def runcall(func: Callable[..., T], *args: Any, **kwargs: Any) -> Optional[T]:
 
     Args:
         func: The function.
-        *args: Its arguments.
-        **kwargs: Its keyword arguments.
+        args: Its arguments.
+        kwargs: Its keyword arguments.
 
     Returns:
-        What the function returned.
+        What the function has returned; ``None`` if the debugger was quit.
+
+    Example:
+        >>> stackscope_pdb.runcall(divmod, 7, 2)  # doctest: +SKIP
     """
     result: Optional[T] = Pdb().runcall(func, *args, **kwargs)
     return result

@@ -40,10 +40,17 @@ _installed: Optional[_Installation] = None
 
 
 def install() -> None:
-    """Put our commands on `pdb.Pdb` itself: for ipdb, pdb++, remote-pdb and the like.
+    """Add our commands to `pdb.Pdb` itself: for ipdb, pdb++, remote-pdb and the like.
 
-    Debuggers that exist already have them at once. A subclass that has a command of the same name
-    keeps its own. Doing it twice is harmless. `uninstall` undoes it.
+    Debuggers that exist already get them at once. A subclass that has a command of the same name
+    keeps its own. Calling it twice is harmless. `uninstall` undoes it.
+
+    Example:
+        >>> import pdb
+        >>> stackscope_pdb.install()
+        >>> hasattr(pdb.Pdb, "do_tasks")
+        True
+        >>> stackscope_pdb.uninstall()
     """
     global _installed
     if _installed is not None:
@@ -61,7 +68,7 @@ def install() -> None:
 
 
 def uninstall() -> None:
-    """Undo `install`."""
+    """Undo `install`. See the example of `install`."""
     global _installed
     if _installed is None:
         return

@@ -66,6 +66,7 @@ class Tracing(Base):
             sys.settrace(None)
 
     def stop_tracing(self) -> None:
+        """Let the program run untraced, in this thread."""
         if HAS_BACKENDS:
             self.stop_trace()  # type: ignore[attr-defined,unused-ignore]
         else:

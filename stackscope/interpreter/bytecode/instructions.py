@@ -1,6 +1,6 @@
 """Code objects as plain instruction records, the same shape on every version.
 
-The only module that asks :mod:`dis` what the parts of an instruction mean; the passes above it see
+The only module that asks `dis` what the parts of an instruction mean; the passes above it see
 `Instruction` tuples and names of operations, or the bare `Units`.
 """
 

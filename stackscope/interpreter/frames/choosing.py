@@ -75,13 +75,17 @@ def set_trickery_enabled(enabled: Optional[bool]) -> None:
     """Choose how frames are read.
 
     Args:
-        enabled: `True`: exactly, from the interpreter's memory, or on PyPy from what its collector
-            tells. `False`: only through public interfaces that can't crash; then contexts of
-            suspended frames alone are found on CPython, without `varname` and `start_line`, and
-            none on PyPy. `None` (as at the start): decide by a self-test, at once.
+        enabled: ``True`` reads exactly: from the memory of the interpreter, or on PyPy from its
+            garbage collector. ``False`` uses only public interfaces, which can't crash: on CPython
+            this finds only the contexts of suspended frames, without ``varname`` and
+            ``start_line``; on PyPy none. ``None``, the default, decides by a self-test.
 
     Raises:
-        RuntimeError: ``enabled`` is `True` and this interpreter is not known.
+        RuntimeError: ``enabled`` is ``True``, and this interpreter isn't known.
+
+    Example:
+        >>> set_trickery_enabled(False)
+        >>> set_trickery_enabled(None)
     """
     global _reader, _decided
     if enabled is False:

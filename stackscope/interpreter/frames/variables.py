@@ -70,10 +70,25 @@ def _is_function(code: CodeType) -> bool:
 
 
 def local_value(frame: FrameType, name: str) -> Tuple[bool, object]:
-    """The value of a local variable of ``frame``, and whether there is one.
+    """Read a local variable of a frame, without running code of the program.
 
-    Runs no code of the program and leaves what a debugger has assigned alone. Free variables
-    count; globals don't, except at module level.
+    What a debugger has assigned to variables is left alone.
+
+    Args:
+        frame: The frame.
+        name: The name of a local or free variable; of a global one only at module level.
+
+    Returns:
+        Whether the variable has a value, and the value.
+
+    Example:
+        >>> def count():
+        ...     step = 7
+        ...     yield
+        >>> counter = count()
+        >>> next(counter)
+        >>> local_value(counter.gi_frame, "step")
+        (True, 7)
     """
     code = frame.f_code
     if not _is_function(code):
@@ -144,7 +159,23 @@ def _contents(code: CodeType, name: str, value: object) -> Tuple[bool, object]:
 
 
 def local_values(frame: FrameType) -> Dict[str, object]:
-    """All local variables of ``frame`` that have a value, in a dictionary of our own."""
+    """Read all local variables of a frame, as `local_value` does.
+
+    Args:
+        frame: The frame.
+
+    Returns:
+        A new dictionary with the variables that have a value.
+
+    Example:
+        >>> def count():
+        ...     step = 7
+        ...     yield
+        >>> counter = count()
+        >>> next(counter)
+        >>> local_values(counter.gi_frame)
+        {'step': 7}
+    """
     code = frame.f_code
     if not _is_function(code):
         namespace = _namespace(frame)
