@@ -129,20 +129,10 @@ class FrameDetails:
         blocks: The exception handlers in force, outermost first.
         stack: The value stack, bottom first, without local variables. ``None`` stands for NULL and
             for what isn't an object. In a running frame, the operands of the current instruction
-            are left out. Up to Python 3.10, and up to 3.13 if the frame calls a function in C, an
-            exception may have popped values without a trace: then only objects are shown that the
-            garbage collector knows to be alive, and ``None`` for others, such as numbers and
-            strings.
-
-    Example:
-        >>> def count():
-        ...     for n in range(3):
-        ...         yield n
-        >>> counter = count()
-        >>> next(counter)
-        0
-        >>> [type(value).__name__ for value in inspect_frame(counter.gi_frame).stack][:1]
-        ['range_iterator']
+            are left out. Up to Python 3.10, and up to 3.13 in a running frame that calls a function
+            in C, an exception may have popped values without a trace: then only objects are shown
+            that the garbage collector knows to be alive, and ``None`` for others, such as numbers
+            and strings.
     """
 
     @dataclass(frozen=True)

@@ -193,6 +193,8 @@ import stackscope, stackscope.clock, stackscope.lowlevel, stackscope_pdb
 from stackscope import *
 from stackscope.lowlevel import *
 from tests.test_docstrings import NAMES
+if sys.version_info < (3, 11):
+    from exceptiongroup import ExceptionGroup
 
 finder = doctest.DocTestFinder(recurse=False)
 runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
@@ -235,8 +237,21 @@ def base_names(cls):
         yield base.attr if isinstance(base, ast.Attribute) else base.id
 
 
-def is_overload(node):
-    return any("overload" in ast.dump(one) for one in node.decorator_list)
+def is_stub(node):
+    """Whether it has no body: a variant of a function's types, or a part of a protocol."""
+    *_, last = node.body
+    return isinstance(last, ast.Expr) and isinstance(last.value, ast.Constant)
+
+
+EFFECT = ["self", "flow", "ins", "state"]
+"""The arguments of what says how an instruction changes the stack. The instruction is its name."""
+
+
+def is_told_elsewhere(node):
+    """Whether the name says all, or the text is that of a command: its help."""
+    arguments = [one.arg for one in node.args.args]
+    is_magic = any("magic" in ast.dump(one) for one in node.decorator_list)
+    return arguments == EFFECT or node.name.startswith("do_") or is_magic
 
 
 def definitions(node, within=""):
@@ -270,7 +285,7 @@ def without_docstring():
     for path, name, node in all_of_them:
         if ast.get_docstring(node) or any(part.startswith("_") for part in name.split(".")):
             continue
-        if not is_class(node) and is_overload(node):
+        if not is_class(node) and (is_stub(node) or is_told_elsewhere(node)):
             continue
         cls, _, method = name.rpartition(".")
         if not (cls and is_told(cls, method)):
@@ -283,6 +298,29 @@ def is_class(node):
 
 def test_all_names_have_docstrings():
     assert list(without_docstring()) == []
+
+
+def constants():
+    """The public names that are neither functions nor classes."""
+    for module_name in PUBLIC:
+        module = importlib.import_module(module_name)
+        for name in module.__all__:
+            if f"{module_name}.{name}" not in NAMES and name != "__version__":
+                yield name
+
+
+@pytest.mark.parametrize("name", list(constants()))
+def test_constants_have_text_below(name):
+    """The reference shows it: a docstring would be that of the type."""
+    for tree in trees().values():
+        for node, following in zip(tree.body, tree.body[1:]):
+            if not isinstance(node, (ast.Assign, ast.AnnAssign)):
+                continue
+            targets = [node.target] if isinstance(node, ast.AnnAssign) else node.targets
+            if [getattr(one, "id", None) for one in targets] == [name]:
+                assert isinstance(following.value.value, str)
+                return
+    pytest.fail(f"nothing defines {name}")
 
 
 def docstrings():

@@ -224,12 +224,14 @@ class Subroutines(BlockStack):
 
     @staticmethod
     def in_finally(start: int, level: int, state: State, entries: Tuple[BlockEntry, ...]) -> State:
+        """The state at the beginning of a ``finally`` block."""
         inside = state.cut(level, (*entries, BlockEntry(IN_FINALLY, level)))
         inside.push(Mark(Role.FINALLY, start=start))
         return inside
 
     @staticmethod
     def returns(flow: Flow, body: FinallyBody, address: int, state: State) -> List[Successor]:
+        """Where a ``finally`` block continues; below it, if the address is negative."""
         if address < 0:
             address = flow.units.following(body.end)
         return [(address, state.copy())]

@@ -305,6 +305,7 @@ class Flow:
         return successors
 
     def change_depth(self, instruction: Instruction, state: State, jump: bool) -> None:
+        """Add or remove slots, as an instruction does that means nothing to us."""
         effect = stack_effect(instruction, jump)
         if effect < 0:
             state.drop(-effect)

@@ -79,6 +79,7 @@ class State:
         self.put(marks)
 
     def copy(self) -> State:
+        """A state like this one, which can be changed."""
         same = State.__new__(State)
         same.depth = self.depth
         same.marks = self.marks
@@ -101,15 +102,18 @@ class State:
         self.top: int = max(marks, default=-1)
 
     def push(self, *slots: Slot) -> None:
+        """Add slots on top."""
         for mark in slots:
             if mark is not None:
                 self.put({**self.marks, self.depth: mark})
             self.depth += 1
 
     def push_unmarked(self, count: int) -> None:
+        """Add slots on top that mean nothing."""
         self.depth += count
 
     def drop(self, count: int) -> None:
+        """Remove slots from the top."""
         self.depth = depth = max(self.depth - count, 0)
         if self.top >= depth:
             self.put({i: mark for i, mark in self.marks.items() if i < depth})
@@ -147,6 +151,7 @@ class State:
         self.depth += 1
 
     def shape(self) -> Tuple[object, ...]:
+        """What two states have in common that can be treated alike."""
         marks = frozenset((i, mark) for i, mark in self.marks.items() if mark.role in _SHAPE)
         return self.depth, self.entries, marks
 
@@ -157,6 +162,7 @@ class State:
         return self.marks is other.marks or self.shape() == other.shape()
 
     def equals(self, other: State) -> bool:
+        """Whether the other state has the same slots and entries."""
         return (
             self.depth == other.depth
             and (self.marks is other.marks or self.marks == other.marks)

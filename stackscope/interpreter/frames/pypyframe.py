@@ -250,6 +250,7 @@ class PyPyReader(Reader):
     def moment_of(
         code: CodeType, lasti: int, values: List[object], bound: Sequence[str]
     ) -> _Moment:
+        """The moment of a frame, from the values that the collector has told."""
         # The slot of an argument that is also a cell keeps the value that was passed.
         shadowed = frozenset(
             i for i, name in enumerate(code.co_varnames) if name in code.co_cellvars
