@@ -167,3 +167,81 @@ def test_the_tutorial_is_true():
             assert shown[0] in lines  # below a line that says that it takes long, if it does
         else:
             assert [comparable(line) for line in shown] == lines[: len(shown)], command
+
+
+# ------------------------------------------------------------------ how it works
+
+
+def how_it_works():
+    """The sections of the page, by their titles."""
+    page = (ROOT / "docs" / "how_it_works.rst").read_text(encoding="utf-8")
+    parts = re.split(r"^(.+)\n-{4,}\n", page, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2]))
+
+
+def layers():
+    """The packages and modules of the library that the table of layers names."""
+    page = (ROOT / "docs" / "how_it_works.rst").read_text(encoding="utf-8")
+    table = page[page.index("======") : page.rindex("======")]
+    return {
+        name
+        for row in table.splitlines()
+        if row.startswith("``")
+        for name in re.findall(r"``(\w+)``", row.split("   ")[0])
+    }
+
+
+def test_the_table_has_all_layers():
+    package = ROOT / "stackscope"
+    there = {path.stem for path in package.iterdir() if path.suffix == ".py"}
+    there |= {path.parent.name for path in package.glob("*/__init__.py")}
+    assert layers() == there - {"__init__", "__main__"}
+
+
+def test_each_layer_has_its_section():
+    titles = " ".join(how_it_works())
+    several = layers() - {"lowlevel"}  # the parts of others, one by one
+    assert [name for name in several if not re.search(rf"``{name}(\.py|/)", titles)] == []
+
+
+def named(pattern):
+    page = (ROOT / "docs" / "how_it_works.rst").read_text(encoding="utf-8")
+    return sorted(set(re.findall(pattern, page)))
+
+
+@pytest.mark.parametrize("name", named(r"``([\w./]+(?:\.py|/|\.yml|\.toml))``"))
+def test_files_that_are_named_exist(name):
+    """By their path, or by the end of it."""
+    folders = [ROOT, ROOT / "stackscope", ROOT / "stackscope_pdb"]
+    assert any((folder / name).exists() for folder in folders) or (
+        "/" not in name and list((ROOT / "stackscope").rglob(name))
+    )
+
+
+@pytest.mark.parametrize("name", named(r"``(tests/[\w./]+?(?:::\w+)?)``"))
+def test_tests_that_are_named_exist(name):
+    path, _, test = name.partition("::")
+    assert (ROOT / path).exists()
+    assert not test or f"def {test}(" in (ROOT / path).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", named(r"python -m (tests[\w.]+)"))
+def test_tools_that_are_named_exist(name):
+    folder = ROOT.joinpath(*name.split("."))
+    assert folder.with_suffix(".py").is_file() or (folder / "__main__.py").is_file()
+
+
+def test_names_of_the_checklist_exist():
+    checklist = how_it_works()["A new version of Python"]
+    names = set(re.findall(r"``(?:\w+\.)?(\w{5,})(?:\(\))?``", checklist))
+    assert len(names) > 20
+    code = "\n".join(
+        path.read_text(encoding="utf-8")
+        for folder in ("stackscope", "stackscope_pdb", "tests", ".ci")
+        for path in (ROOT / folder).rglob("*.py")
+        if path.name != "test_docs.py"
+    )
+    code += "".join(
+        (ROOT / name).read_text(encoding="utf-8") for name in ("noxfile.py", "pyproject.toml")
+    )
+    assert [name for name in sorted(names) if not re.search(rf"\b{name}\b", code)] == []

@@ -109,7 +109,7 @@ def parameters(thing):
 
 
 def raised_in(function):
-    """The exceptions that a function itself raises, each with the classes that it is derived from."""
+    """The exceptions that a function itself raises, each as the names of its class and bases."""
     namespace = {**vars(importlib.import_module("builtins")), **function.__globals__}
     for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(function)))):
         if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):

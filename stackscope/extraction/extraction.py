@@ -341,7 +341,7 @@ class Extraction:
             del stack
 
     def is_under_construction(self, item: object) -> bool:
-        """Whether an item is the root of a stack around this one, or the manager of a context there.
+        """Whether an item is the root of a stack around this one, or a context manager there.
 
         Args:
             item: The stack item, or the context manager.

@@ -337,7 +337,8 @@ def register_finder(
         ... def unwrap_fiber(fiber):
         ...     return fiber.generator
         >>> def find_fibers(survey):
-        ...     return [FoundItem(each, "a fiber", "suspended") for each in survey.instances([Fiber])]
+        ...     fibers = survey.instances([Fiber])
+        ...     return [FoundItem(fiber, "a fiber", "suspended") for fiber in fibers]
         >>> register_finder("fiber", lambda: [Fiber], find_fibers)
         >>> fiber = Fiber(n for n in range(3))
         >>> [node.name for node in extract_all().items if node.kind == "fiber"]
