@@ -659,7 +659,7 @@ def _dump(dump: _Dump, occasion: str) -> bool:
         # To ask that takes some calls, for which there is no room then.
         if type(exc) is not RecursionError and interrupts(exc):
             raise
-        lines = [f"stackscope could not find that out: {class_name(exc)}\n"]
+        lines = [f"stackscope could not find out: {class_name(exc)}\n"]
     return dump.write(lines)
 
 

@@ -41,10 +41,10 @@ def write_html(path: str, result: Any, **options: Any) -> str:
 
 def _check(result: object, kind: str) -> None:
     if type(result) is list:
-        raise Refused(f"A file of {kind} is about one stack: give one of the {len(result)}.")
+        raise Refused(f"A {kind} file has one stack: give one of these {len(result)}.")
     if not isinstance(result, (Snapshot, Stack)) and not hasattr(type(result), "to_json"):
         raise Refused(
-            f"{kind} is written of stacks and snapshots, not of a {type(result).__name__}."
+            f"{kind} can be written of stacks and snapshots, not of a {type(result).__name__}."
         )
 
 

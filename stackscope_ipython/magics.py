@@ -113,7 +113,7 @@ class StackscopeMagics(Magics):  # type: ignore[misc,unused-ignore]
         if name is None:
             return
         if not name.isidentifier():
-            raise Refused(f"-o needs the name of a variable: {name!r} is none.")
+            raise Refused(f"-o needs the name of a variable: {name!r} isn't one.")
         self.host.user_ns[name] = result
 
     def _write(self, request: Request, result: Any) -> bool:

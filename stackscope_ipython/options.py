@@ -66,20 +66,20 @@ OPTIONS = (
     ),
     Option(("--why",), "What is stuck, and why."),
     Option(
-        ("--filter",), 'Only the tasks and threads that fit, as in --filter "waits:lock".', "TEXT"
+        ("--filter",), 'Only the tasks and threads that match, as in --filter "waits:lock".', "TEXT"
     ),
     Option(
         ("--watch",),
-        "Look again every second, or every SECONDS, and mark what has changed; in a notebook "
-        "beside the cells that run, until --stop; in a terminal until Ctrl-C.",
+        "Look again every second, or every SECONDS, and mark what has changed. In a notebook, "
+        "other cells can run meanwhile, until --stop; in a terminal, until Ctrl-C.",
         "[SECONDS]",
         ("watch", DEFAULT_PAUSE),
     ),
-    Option(("--stop",), "End what --watch has begun."),
-    Option(("--contexts",), "Show context managers, which is the default.", where=BOTH),
+    Option(("--stop",), "End --watch."),
+    Option(("--contexts",), "Show context managers (the default).", where=BOTH),
     Option(
         ("--no-contexts",),
-        "Leave out the context managers, and so who holds what others wait for.",
+        "Leave out context managers. Holders of locks aren't known then.",
         sets=("contexts", False),
         where=BOTH,
     ),
@@ -92,18 +92,18 @@ OPTIONS = (
     Option(("--flat",), "Show the stack as a traceback, without a tree.", needs_stack=True),
     Option(("--ascii",), "Draw with ASCII characters only, as plain text.", where=BOTH),
     Option(("--json",), "Write JSON to a file, and show nothing.", "FILE"),
-    Option(("--html",), "Write a page of HTML to a file, and show nothing.", "FILE"),
-    Option(("-o", "--out"), "Keep the result under a name.", "NAME"),
-    Option(("--quiet",), "Show nothing, and only give the result."),
+    Option(("--html",), "Write an HTML page to a file, and show nothing.", "FILE"),
+    Option(("-o", "--out"), "Also assign the result to a variable.", "NAME"),
+    Option(("--quiet",), "Show nothing, only return the result."),
     Option(
         ("--after",),
-        "Show where everything is if the cell takes longer than that.",
+        "Show where everything is if the cell takes longer than this.",
         "SECONDS",
         where=CELL,
     ),
     Option(
         ("--every",),
-        f"From then on, show it again every SECONDS: {DEFAULT_EVERY:g} if nothing else is said.",
+        f"After that, show it again every SECONDS (default: {DEFAULT_EVERY:g}).",
         "SECONDS",
         where=CELL,
     ),
@@ -118,16 +118,17 @@ SUMMARY = {
     "line": """%stackscope [OPTIONS] [EXPR]
 
 Show what the program is doing. Without EXPR: all tasks, what each waits for
-and who holds that, circles of these, and the threads that aren't idle.
+and who holds that, tasks that wait for each other in a circle, and the
+threads that aren't idle.
 
 With EXPR, show its stack, with the context managers that are active in each
 frame. EXPR is a Python expression for a task, coroutine, generator, thread,
-frame, exception or event loop, for a list of such; or else the number or
-name of a task, or the function that it stands in. Where both are possible,
-Python's meaning counts: '#3' is always the number 3.
+frame, exception or event loop, or for a list of these. It can also be the
+number or name of a task, or the name of a function that only one task is
+in. If it is valid as both, it is the expression; '#3' is always task 3.
 
-'x = %stackscope EXPR' gives the Stack, and shows nothing; without EXPR it
-gives the Snapshot. '%%stackscope' runs a cell, and tells where it stands.
+'x = %stackscope EXPR' returns the Stack, and shows nothing; without EXPR it
+returns the Snapshot. '%%stackscope' runs a cell, and shows where it hangs.
 """,
     "cell": """%%stackscope [OPTIONS]
 
@@ -253,9 +254,9 @@ def _check(request: Request, where: str) -> None:
     """Refuse what can't be done together."""
     if where == "cell":
         if request.expression:
-            raise Refused(f"'%%stackscope' takes options only: {request.expression!r} is none.")
+            raise Refused(f"'%%stackscope' takes only options: {request.expression!r} isn't one.")
         if request.has("every") and not request.has("after"):
-            raise Refused("--every needs --after: it says how often to look from then on.")
+            raise Refused("--every needs --after: it says how often to look after that.")
         return
     whole = [name for name in ("last", "why", "watch", "stop") if request.has(name)]
     if len(whole) > 1 or (whole and request.expression):

@@ -53,7 +53,7 @@ def overview_lines(view: View, console: Console, changes: Changes) -> Iterator[L
 
 def _no_task(view: View) -> str:
     if view.filter is not None:
-        return f"No task fits the filter {view.filter!r}."
+        return f"No task matches the filter {view.filter!r}."
     return f"No task {'of yours ' if view.tasks else ''}is alive in this process."
 
 

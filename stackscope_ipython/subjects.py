@@ -76,11 +76,9 @@ class Subjects:
         members: Any = value.values() if type(value) is dict else value
         found = list(members)
         if not found:
-            raise Refused(f"Nothing is in {expression}: there is no stack to show.")
+            raise Refused(f"{expression} is empty: there is no stack to show.")
         if len(found) > MOST_ITEMS:
-            raise Refused(
-                f"{len(found)} things are in {expression}: give {MOST_ITEMS} of them at most."
-            )
+            raise Refused(f"{expression} has {len(found)} items: give at most {MOST_ITEMS}.")
         return [self._one(member) for member in found]
 
     def _one(self, value: object) -> Any:

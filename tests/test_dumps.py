@@ -222,7 +222,7 @@ def test_something_that_fails(file, monkeypatch):
     monkeypatch.setattr(dumps, "take_snapshot", lambda caller, interrupts: 1 / 0)
     signal.raise_signal(SIGNAL)
     lines = text_of(file).splitlines()
-    assert lines[2] == "stackscope could not find that out: ZeroDivisionError"
+    assert lines[2] == "stackscope could not find out: ZeroDivisionError"
 
 
 def test_near_the_recursion_limit(file):
@@ -329,8 +329,8 @@ def test_dump_after_anew_and_cancelled(file):
         (lambda f: stackscope.register(signal.SIGSEGV), ValueError, "use faulthandler.enable"),
         (lambda f: stackscope.register(SIGNAL, io.StringIO()), ValueError, "no file descriptor"),
         (lambda f: stackscope.register(SIGNAL, "dump.txt"), TypeError, "not 'dump.txt'"),
-        (lambda f: stackscope.register(SIGNAL, 54321), ValueError, "54321 is no open file"),
-        (lambda f: stackscope.register(SIGNAL, -1), ValueError, "-1 is no open file"),
+        (lambda f: stackscope.register(SIGNAL, 54321), ValueError, "54321 isn't an open file"),
+        (lambda f: stackscope.register(SIGNAL, -1), ValueError, "-1 isn't an open file"),
         (lambda f: stackscope.unregister(1.0), TypeError, "must be a signal such as"),
         (lambda f: stackscope.dump_after("1"), TypeError, "seconds must be a number, not '1'"),
         (lambda f: stackscope.dump_after(0), ValueError, "more than 0"),

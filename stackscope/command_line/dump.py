@@ -61,7 +61,7 @@ def dump(words: Sequence[str]) -> int:
     parser.add_argument(
         "--signal",
         metavar="SIG",
-        help="only send this signal, which the process has given to stackscope.register()",
+        help="ask only by this signal, which the program has passed to stackscope.register()",
     )
     options = parser.parse_args(words)
     if options.signal is not None:

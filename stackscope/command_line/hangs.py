@@ -62,7 +62,9 @@ class _Watch:
             try:
                 lines = without_reprs(self._look)
             except Exception as exc:
-                lines = [f"stackscope could not look what hangs: {describe_exception(exc)}\n"]
+                lines = [
+                    f"stackscope could not find out what is stuck: {describe_exception(exc)}\n"
+                ]
             if lines:
                 self._output.write(lines)
 

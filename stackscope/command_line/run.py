@@ -58,7 +58,7 @@ def run(words: Sequence[str]) -> NoReturn:
 def _parse(words: Sequence[str]) -> Tuple[Namespace, List[str]]:
     parser = parser_of("stackscope run", DESCRIPTION, usage=USAGE)
     parser.add_argument("-m", dest="module", metavar="MODULE", help="run a module or package")
-    parser.add_argument("--on-signal", metavar="SIG", help="write it whenever this signal comes")
+    parser.add_argument("--on-signal", metavar="SIG", help="write it each time this signal comes")
     parser.add_argument("--after", type=seconds, metavar="SECONDS", help="write it after this time")
     parser.add_argument(
         "--on-hang",

@@ -202,7 +202,10 @@ class Filter:
             self._fail("Something is missing here: a word, or a key such as name:worker.")
         for word in ("and", "or"):
             if self._next_is(word):
-                self._fail(f"'{word}' stands between two others. To find it, quote it.", begin)
+                self._fail(
+                    f"'{word}' belongs between two others. To find the word itself, quote it.",
+                    begin,
+                )
         if self.text[begin] == "(":
             return self._in_parentheses()
         if self._next_is("stuck"):
@@ -214,7 +217,7 @@ class Filter:
         begin = self._position
         self._depth += 1
         if self._depth > DEEPEST:
-            self._fail(f"Parentheses may stand {DEEPEST} deep: write it with fewer.")
+            self._fail(f"Parentheses can be nested {DEEPEST} deep: use fewer.")
         self._position += 1
         self._skip()
         term = self._either()
@@ -262,7 +265,7 @@ class Filter:
             if found is None:
                 break
             if found.group(4):
-                self._fail(f"A {found.group(4)} is not closed: write it a second time.")
+                self._fail(f"A {found.group(4)} is not closed: add the second one.")
             self._position = found.end()
             plain = found.group(3)
             first, *others = plain.split("*") if plain else [found.group(1) or found.group(2) or ""]

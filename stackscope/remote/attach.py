@@ -189,7 +189,7 @@ class Connection:
             if message.get("type") == "progress" and self._progress is not None:
                 self._progress([n for n in message.get("told", ()) if isinstance(n, (int, float))])
             elif message.get("type") == "error":
-                raise AttachError(f"Process {self.pid} could not do it: {message.get('text')}")
+                raise AttachError(f"Process {self.pid} could not answer: {message.get('text')}")
 
     def _receive_bytes(self, size: int) -> bytes:
         data = bytearray()

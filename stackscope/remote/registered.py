@@ -74,8 +74,8 @@ def send_signal(pid: int, name: str) -> None:
         raise AttachError(f"Process {pid} has ended.")
     if handles is None:
         raise AttachError(
-            f"Whether process {pid} has a handler for {name} isn't known here, and without one the "
-            f"signal would end it: if you are sure that it has, use kill -{number} {pid}."
+            f"It isn't known whether process {pid} has a handler for {name}, and without one the "
+            f"signal would end it. If you are sure that it has one, use kill -{number} {pid}."
         )
     if not handles:
         raise AttachError(

@@ -889,7 +889,7 @@ def _what_is_missing(nodes: Sequence[Node], drawing: Drawing, writer: _Writer) -
             kind = kind_of(node)
             missing[kind] = missing.get(kind, 0) + 1
     words = " and ".join([count(number, kind) for kind, number in missing.items()]) or "some lines"
-    return writer.span("alert", f"{HTML.more}left out, for want of room: {words}")
+    return writer.span("alert", f"{HTML.more}left out to save space: {words}")
 
 
 def _legend() -> str:

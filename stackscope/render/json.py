@@ -668,7 +668,7 @@ def _checked(text: Union[str, bytes], kind: str) -> Entry:
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as exc:
-        raise broken(f"it is no JSON ({exc})") from None
+        raise broken(f"it isn't JSON ({exc})") from None
     found = document.get("schema") if type(document) is dict else None
     if type(found) is not str or not found.startswith("stackscope/"):
         raise broken('it has no "schema" that begins with "stackscope/"')

@@ -108,7 +108,7 @@ class _Compiler:
 
         def check(value: Any) -> None:
             if type(value) not in types or (least is not None and value < least):
-                raise broken(f"{name} is no {kind} as the schema has it")
+                raise broken(f"{name} doesn't fit the schema, which has {kind} there")
 
         return check
 
@@ -143,7 +143,7 @@ class _Compiler:
 
         def check(value: Any) -> None:
             if type(value) is not list or len(value) < least:
-                raise broken(f"{name} is no list as the schema has it")
+                raise broken(f"{name} doesn't fit the schema, which has a list there")
             if most is not None and len(value) > most:
                 raise broken(f"{name} is too long a list")
             for one in value:
@@ -163,18 +163,18 @@ class _Compiler:
 
         def check(value: Any) -> None:
             if type(value) is not dict:
-                raise broken(f"{name} is no object")
+                raise broken(f"{name} isn't an object")
             for key in required:
                 if key not in value:
                     raise broken(f'a part of it, {name}, has no "{key}"')
             if exactly is not None and len(value) != exactly:
-                raise broken(f"{name} has not as many fields as it must have")
+                raise broken(f"{name} has the wrong number of fields")
             for key, one in value.items():
                 field = fields.get(key, other)
                 if is_name is not None and not is_name(key):
-                    raise broken(f"a key in {name} is no number")
+                    raise broken(f"a key in {name} isn't a number")
                 if field is None and others is False:
-                    raise broken(f"{name} has a field that it can't have")
+                    raise broken(f"{name} has a field that the schema doesn't know")
                 if field is not None:
                     field(one)
 

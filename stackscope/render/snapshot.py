@@ -314,7 +314,7 @@ class Drawing:
         if not snapshot.loops and not snapshot.threads and not snapshot.items:
             words = "No task is alive in this process."
             if snapshot.left_out:
-                words = f"Nothing fits the filter {safe_line(snapshot.filtered_by)}."
+                words = f"Nothing matches the filter {safe_line(snapshot.filtered_by)}."
             yield [("note", words)]
         yield from filter_line(snapshot)
 

@@ -380,5 +380,5 @@ def _descriptor(file: Any, name: str) -> int:
     try:
         os.fstat(fd)
     except (OSError, OverflowError):
-        raise ValueError(f"{fd} is no open file descriptor") from None
+        raise ValueError(f"{fd} isn't an open file descriptor") from None
     return int(fd)

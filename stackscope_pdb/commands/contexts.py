@@ -133,10 +133,10 @@ def _move_into(debugger: Host, node: NumberedContext) -> None:
         task = node.task
         if task is None:
             parts = ", ".join(child.number for child in node.below())
-            inside = f" Inside of it are {parts}." if parts else ""
+            inside = f" Inside it are {parts}." if parts else ""
             raise CommandError(
                 f"There is nothing to move into: context {node.number}, '{node.title}', "
-                f"is no @contextmanager and no task.{inside}"
+                f"is neither a @contextmanager nor a task.{inside}"
             )
         from stackscope_pdb.commands.tasks import focus_task
 

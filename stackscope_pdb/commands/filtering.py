@@ -45,4 +45,6 @@ def nothing_fits(snapshot: Snapshot, command: str) -> str:
         command: What shows all.
     """
     counts = [f"{n} {kind}{'s' * (n != 1)}" for kind, n in snapshot.left_out.items()]
-    return f"Nothing fits {snapshot.filtered_by!r}. {command!r} shows all {' and '.join(counts)}."
+    return (
+        f"Nothing matches {snapshot.filtered_by!r}. {command!r} shows all {' and '.join(counts)}."
+    )

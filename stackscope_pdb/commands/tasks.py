@@ -42,8 +42,8 @@ def tasks(debugger: Host, argument: str) -> None:
 
     More than five tasks with the same stack become one row.
 
-    If there are very many, the terminal shows how far the look at them
-    has come. Ctrl-C shows those found so far; a second one gives up.
+    If there are very many tasks, the terminal shows the progress.
+    Ctrl-C shows those found so far; a second one ends the command.
 
     A '!' marks what is stuck, as far as the waits alone show it; the
     last line sums it up. 'why' looks deeper.

@@ -68,8 +68,8 @@ def threads(debugger: Host, argument: str) -> None:
     debugger.show(list(lines), console)
     if patience.has_ended:
         debugger.message(
-            "Incomplete: Ctrl-C has ended the look at all tasks, so more of them may have what "
-            "threads wait for, and what is stuck isn't marked."
+            "Incomplete: Ctrl-C has ended the search for tasks. Holders of locks may be missing, "
+            "and what is stuck isn't marked."
         )
 
 

@@ -92,10 +92,10 @@ def _caught(debugger: Host, name: str) -> Caught:
     from stackscope_pdb.program.watched import Caught
 
     if not all(part.isidentifier() for part in name.split(".")):
-        raise CommandError(f"{name!r} is no name of an exception.")
+        raise CommandError(f"{name!r} isn't the name of an exception.")
     classes = _classes(debugger, name)
     if classes is None:
-        raise CommandError(f"{name} is no class of exceptions.")
+        raise CommandError(f"{name} isn't an exception class.")
     return Caught(name, classes)
 
 

@@ -172,7 +172,7 @@ class Lines(Basics):
             and command_or_python.is_assignment(line.lstrip("!"))
             and self._has_left(focus)
         ):
-            self.refuse(f"{focus.noun} has left this frame meanwhile, so nothing was assigned.")
+            self.refuse(f"{focus.noun} is no longer in this frame, so nothing was assigned.")
             return None
         host: Any = self
         with self.as_program_sees_it():
@@ -309,8 +309,8 @@ class Lines(Basics):
             lost = attempt(VARIABLES, self, watch.write_back) if watch is not None else ()
             if lost:
                 self.refuse(
-                    f"{', '.join(lost)} stayed as before: this version of Python has no way to "
-                    "change that variable of a frame so."
+                    f"{', '.join(lost)} stayed as before: this version of Python can't assign to "
+                    "that variable in this way."
                 )
 
 

@@ -53,18 +53,17 @@ class ShowsValues(Basics):
     def do_p(self, arg: str) -> Any:
         """p [--whole] expression
 
-        Print the value of the expression. What there is no room for on
-        the screen is left out, with a word on how much that is; with
-        --whole all of it is printed.
+        Print the value of the expression. What doesn't fit on the screen
+        is left out; a note says how much. --whole prints all.
         """
         return self._print(arg, "p", super().do_p)
 
     def do_pp(self, arg: str) -> Any:
         """pp [--whole] expression
 
-        Pretty-print the value of the expression. What there is no room
-        for on the screen is left out, with a word on how much that is;
-        with --whole all of it is printed.
+        Pretty-print the value of the expression. What doesn't fit on
+        the screen is left out; a note says how much. --whole
+        prints all.
         """
         return self._print(arg, "pp", super().do_pp)
 

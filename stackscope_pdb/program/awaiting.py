@@ -72,7 +72,7 @@ def why_not(debugger: Host) -> Optional[str]:
     if _has_portal():
         return None
     if getattr(debugger, "async_shim_frame", None) is not None:
-        return "'await' waits already, and this stop is in what runs meanwhile: use it after that."
+        return "Another 'await' is still waiting: use this one when that has ended."
     portal = "'await greenback.ensure_portal()' in this task before it stops"
     if HAS_ASYNC_STOPS:
         return (

@@ -111,17 +111,17 @@ class Interrupts(Base):
     def do_interrupt(self, arg: str) -> Optional[bool]:
         """interrupt
 
-        Go on, and let the program do what it does at Ctrl-C by itself,
-        where it has a handler of its own: a server, say, that ends its
-        requests first. It is for a program that Ctrl-C has stopped.
+        Continue, and let the program handle the Ctrl-C that has stopped
+        it. Use it if the program has its own handler, such as a server
+        that finishes its requests first.
 
-        'quit' ends the program, whether it has such a handler or not.
+        'quit' ends the program, whether it has a handler or not.
         """
         if self.stop_event != "signal":
             self.refuse("'interrupt' is for a program that Ctrl-C has stopped.")
             return None
         if not self._may_hand_on:
-            self.refuse("The program does nothing of its own at Ctrl-C. 'quit' ends it.")
+            self.refuse("The program has no handler for Ctrl-C. 'quit' ends it.")
             return None
         self._hands_on = True
         return self.do_continue("")

@@ -74,7 +74,7 @@ class Patience:
     def sentence(self, snapshot: Snapshot) -> str:
         """Says how far a look has come that has ended early."""
         count = sum(node.state != "?" for node in snapshot.tasks())
-        return f"Incomplete: Ctrl-C has ended the look after {count:,} task{'s' * (count != 1)}."
+        return f"Incomplete: Ctrl-C has ended the search after {count:,} task{'s' * (count != 1)}."
 
     def _tell(self, line: str) -> None:
         now = time.monotonic()

@@ -59,8 +59,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
         f"{MARKER}(seconds, *, fail=None, repeat=None): show what the test is doing when it takes "
-        "longer than that many seconds, fixtures included; fail it then; or look again every so "
-        "many seconds (stackscope)",
+        "longer than this, fixtures included; with fail=True, fail it then; with repeat, "
+        "show what has changed each time this many seconds have passed (stackscope)",
     )
     _let_pytest_make_debuggers(config)
     if limits_of_run(config).seconds:

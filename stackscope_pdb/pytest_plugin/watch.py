@@ -124,7 +124,7 @@ class Watch:
         except Exception as exc:
             from stackscope.safe.text import describe_exception
 
-            return None, [f"stackscope could not find that out: {describe_exception(exc)}\n"]
+            return None, [f"stackscope could not find out: {describe_exception(exc)}\n"]
 
     def _saved_and_drawn(self) -> Seen:
         snapshot = self._teller.look()

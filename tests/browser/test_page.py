@@ -224,6 +224,6 @@ def test_many_tasks_open_soon(pages, show, screenshot):
     page.screenshot()  # waits for the first paint
     loaded, painted = page.evaluate(TIMES)
     assert max(loaded, painted) < 10_000  # ms; it takes some 500 on a machine at rest
-    assert re.search(r"left out, for want of room: \d+ tasks", page.locator("#tree").inner_text())
+    assert re.search(r"left out to save space: \d+ tasks", page.locator("#tree").inner_text())
     page.locator("#search").fill("row_99")
     page.locator("#found:not(:empty)").wait_for()

@@ -156,7 +156,7 @@ def test_filters_and_files(busy, tmp_path):
     assert "holds:" in text
     assert "waits:" not in text
     assert (
-        "No task fits the filter 'nothing-like-it'."
+        "No task matches the filter 'nothing-like-it'."
         in busy.run("%stackscope --filter nothing-like-it").text
     )
     page, saved = tmp_path / "page.html", tmp_path / "saved.json"
@@ -179,14 +179,14 @@ def test_what_can_not_be_done_ends_in_a_sentence_and_nothing_is_lost(busy, tmp_p
         ("1 / 0", "ZeroDivisionError: division by zero"),
         ("1 +", "SyntaxError: "),
         ("17.5", "A float has no stack: 17.5"),
-        ("[]", "Nothing is in []"),
+        ("[]", "[] is empty"),
         ("--bogus", "There is no option --bogus. There are: --all, "),
         ("--json", "--json needs a value: --json FILE."),
         ("--watch --last", "Give either --last or --watch, not both."),
         ("--flat", "--flat is about a stack"),
         ("--json /nowhere/x", "Can't write /nowhere/x: No such file or directory."),
         (f"--html {tmp_path}", "Is a directory"),
-        ("--json x tasks", "A file of JSON is about one stack"),
+        ("--json x tasks", "A JSON file has one stack"),
         ("-o 17 tasks", "-o needs the name of a variable"),
         ("--why=1", "--why has no value."),
     ):

@@ -50,7 +50,7 @@ def test_a_line(line, expression, values):
         ("--after 0", "cell", "--after needs a number of seconds above 0."),
         ("--after nan", "cell", "--after needs a number of seconds above 0."),
         ("--every 1", "cell", "--every needs --after"),
-        ("task", "cell", "'%%stackscope' takes options only: 'task' is none."),
+        ("task", "cell", "'%%stackscope' takes only options: 'task' isn't one."),
         ("--html", "line", "--html needs a value: --html FILE."),
         ("--html --json", "line", "--html needs a value: --html FILE."),
         ("--all=1", "line", "--all has no value."),

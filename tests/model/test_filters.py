@@ -139,14 +139,14 @@ def test_the_least_that_an_age_may_be():
         ("()", 1, "Something is missing here"),
         ("not", 3, "Something is missing here"),
         ("a and", 5, "Something is missing here"),
-        ("a or or b", 5, "'or' stands between two others"),
-        ("and a", 0, "'and' stands between two others"),
+        ("a or or b", 5, "'or' belongs between two others"),
+        ("and a", 0, "'and' belongs between two others"),
         ('"a', 0, 'A " is not closed'),
         ("don't", 3, "A ' is not closed"),
         ("age>x", 0, "'age>x' is not an age: write age>30"),
         ("a age>30d", 2, "'age>30d' is not an age"),
         ("age:30", 0, "'age:30' is not an age"),
-        ("(" * 60 + "a" + ")" * 60, 50, "Parentheses may stand 50 deep"),
+        ("(" * 60 + "a" + ")" * 60, 50, "Parentheses can be nested 50 deep"),
     ],
 )
 def test_wrong_ones_say_what_is_possible(text, position, words):

@@ -458,7 +458,7 @@ def test_size_is_bounded_and_a_note_says_what_is_missing(full):
     html = snapshot.to_html(full=full)
     assert len(html.encode()) < 2_000_000
     page = checked(html)
-    left_out = int(re.search(r"left out, for want of room: (\d+) tasks", page.text).group(1))
+    left_out = int(re.search(r"left out to save space: (\d+) tasks", page.text).group(1))
     shown = len(re.findall(r">\): waiting for call<", page.text))
     assert left_out + shown == 10_000
     assert "last one" in page.text  # there is room for each section

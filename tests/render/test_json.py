@@ -406,8 +406,8 @@ def saved():
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("", "it is no JSON"),
-        ("[" * 100_000, "it is no JSON"),
+        ("", "it isn't JSON"),
+        ("[" * 100_000, "it isn't JSON"),
         ("[]", '"schema"'),
         ('{"schema": 1}', '"schema"'),
         ('{"schema": "stackscope/2"}', "reads 'stackscope/1': read it with the version"),

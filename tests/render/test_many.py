@@ -79,7 +79,7 @@ def test_all_of_them_are_told_within_bounds(run, jobs):
             assert drawing < 3 * taking + 1
             assert len(html.encode()) < (2_000_000 if jobs is different else 50_000)
             text = checked(html).text
-            left_out = re.search(r"left out, for want of room: (\d+) tasks", text)
+            left_out = re.search(r"left out to save space: (\d+) tasks", text)
             assert bool(left_out) == (jobs is different)
             assert f"{TASKS - 1} more at the same lines" in text or left_out
         writing, document = seconds_of(snapshot.to_json)

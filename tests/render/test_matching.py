@@ -148,7 +148,7 @@ def test_what_is_left_out_is_counted():
         twice = found.filter("hungry")
         assert twice.left_out["task"] == total
         assert twice.filtered_by == "(name:cook) and (hungry)"
-        assert str(twice).startswith("Nothing fits the filter (name:cook) and (hungry).\n")
+        assert str(twice).startswith("Nothing matches the filter (name:cook) and (hungry).\n")
 
     kitchen(look)
 

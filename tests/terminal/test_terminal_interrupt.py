@@ -481,7 +481,7 @@ def test_a_program_without_a_handler(terminal):
     session = terminal(SLEEPS, *UNDER)
     session.child.expect_exact("waiting")
     assert "Program interrupted. ('continue' goes on)\n" in session.interrupt()
-    assert "The program does nothing of its own at Ctrl-C." in session.ask("interrupt")
+    assert "The program has no handler for Ctrl-C." in session.ask("interrupt")
     assert "'interrupt' takes no argument" in session.ask("interrupt now")
     session.finish("q")
 
@@ -546,7 +546,7 @@ def test_ctrl_c_ends_a_look_at_all_tasks(terminal, kind, stop):
     session.enter("tasks")
     child.expect_exact("Looking at all tasks")
     child.sendintr()
-    child.expect_exact("Incomplete: Ctrl-C has ended the look after")
+    child.expect_exact("Incomplete: Ctrl-C has ended the search after")
     assert "KeyboardInterrupt" not in child.before
     child.expect_exact("(stackscope_pdb)")
     assert "KeyboardInterrupt" not in child.before

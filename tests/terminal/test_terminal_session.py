@@ -134,7 +134,7 @@ STEPS = [
     ("tasks", "6 × pool-0 … pool-5"),
     ("tasks", ", running (seen at "),
     ("tasks client-2", "waiting: Event.wait()"),
-    ("tasks nobody", "Nothing fits 'nobody'. 'tasks' shows all 13"),
+    ("tasks nobody", "Nothing matches 'nobody'. 'tasks' shows all 13"),
     ("task", "Which task?"),
     ("task 1", "1 is the number of task 1 ("),
     ("task 99", "No living task has the number 99."),
@@ -145,8 +145,8 @@ STEPS = [
     ("unfocus now", "'unfocus' takes no argument: 'now' is one."),
     ("catch KeyError, not.known.yet", "Stops where not.known.yet is raised, which isn't known"),
     ("catch", "KeyError, not.known.yet"),
-    ("catch extract_all", "extract_all is no class of exceptions."),
-    ("catch 1 + 1", "'1' is no name of an exception."),
+    ("catch extract_all", "extract_all isn't an exception class."),
+    ("catch 1 + 1", "'1' isn't the name of an exception."),
     ("catch off Nothing", "'catch' isn't waiting for Nothing; without arguments, it lists all."),
     ("catch off", ""),
     ("watch gate", "Stops when gate changes in main:"),
@@ -188,7 +188,7 @@ STEPS = [
     # in a thread
     ("threads", "MainThread stopped main:"),
     ("threads a-wor", "opened.wait()"),
-    ("threads nobody", "Nothing fits 'nobody'. 'threads' shows all"),
+    ("threads nobody", "Nothing matches 'nobody'. 'threads' shows all"),
     ("thread", "Which thread?"),
     ("thread nobody", "No thread is called 'nobody'. There are:"),
     ("thread 99", "No living thread has the number 99."),
@@ -204,7 +204,7 @@ STEPS = [
     ("!opened.set()", ""),
     ("!threads[0].join()", ""),
     ("'changed' in log", "True"),
-    ("note = 'too late'", "has left this frame meanwhile, so nothing was assigned."),
+    ("note = 'too late'", "is no longer in this frame, so nothing was assigned."),
     ("unfocus", "main()", ""),
     # in whatever an expression gives
     ("stack", "The stack of what?"),
@@ -267,7 +267,7 @@ NOT_IN_ONE_SESSION = {
     "There are no frames.": "a traceback has some, and so has a program that stopped",
     "There are no frames of": "of tasks and threads in the middle of their start",
     "failed, which is a bug in stackscope:": "tests/pdb/debugger/test_afterwards.py makes one",
-    "stayed as before: this version of Python has no way to change that variable of a frame so.": (
+    "stayed as before: this version of Python can't assign to that variable in this way.": (
         "3.11 and 3.12 only: tests/pdb/program/test_assignments.py"
     ),
     "can't be read:": "of objects whose hooks fail",

@@ -110,7 +110,7 @@ def test_ages(scripted):
     finally:
         clock.uninstall()
     assert session.replies[0].count(", age ") == 3
-    assert session.replies[1].startswith("Nothing fits 'age>1h'. ")
+    assert session.replies[1].startswith("Nothing matches 'age>1h'. ")
     assert "stackscope" not in session.replies[2]
     assert "program in " in session.replies[2]
     assert "gate.set()" in session.output

@@ -52,7 +52,7 @@ class TestTasks:
         run(session)
         assert len(session.replies[0].splitlines()) == 2
         assert len(session.replies[1].splitlines()) == 3
-        assert session.replies[2] == ("Nothing fits 'nothing'. 'tasks' shows all 3 tasks.")
+        assert session.replies[2] == ("Nothing matches 'nothing'. 'tasks' shows all 3 tasks.")
 
     def test_how_long_and_who_holds_the_lock(self, scripted, monkeypatch):
         monkeypatch.setenv("COLUMNS", "100")

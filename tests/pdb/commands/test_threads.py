@@ -22,7 +22,7 @@ class TestThreads:
         assert "waiting: Event.wait()" in row
         assert "work:" in row
         assert "MainThread" not in session.replies[1]
-        assert "Nothing fits 'nowhere'. 'threads' shows all " in session.replies[2]
+        assert "Nothing matches 'nowhere'. 'threads' shows all " in session.replies[2]
         marked = [line for line in session.replies[0].splitlines() if line.startswith(">")]
         assert len(marked) == 1
         assert marked[0].split()[2:5] == ["MainThread", "stopped", "stop_in:%d" % STOP_IN]
@@ -108,7 +108,7 @@ class TestThreads:
             "!threading.Event().wait(0.2)", "note = 1", "c",
         )  # fmt: skip
         stop_in(session)
-        assert "has left this frame meanwhile, so nothing was assigned." in session.replies[5]
+        assert "is no longer in this frame, so nothing was assigned." in session.replies[5]
         assert log == ["as it was"]
 
     def test_a_variable_of_that_name_is_python(self, scripted):

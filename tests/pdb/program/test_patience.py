@@ -102,7 +102,7 @@ def test_what_is_no_terminal_is_told_nothing():
 @pytest.mark.usefixtures("impatient")
 def test_ctrl_c_shows_what_was_found_and_says_so():
     incomplete, again = typed(Screen(LOOKING), "tasks", "tasks")
-    assert "Incomplete: Ctrl-C has ended the look after" in incomplete
+    assert "Incomplete: Ctrl-C has ended the search after" in incomplete
     assert f"{COUNT + 1} tasks" not in incomplete
     assert "worker-" in incomplete
     assert "KeyboardInterrupt" not in incomplete
