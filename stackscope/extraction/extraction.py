@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 
 DEPTH_LIMIT = 25
-"""How deep stacks inside of stacks are extracted recursively.
+"""How deep stacks inside stacks are extracted recursively.
 
 Below, they are filled in when the levels above are complete, so that the depth of a tree of tasks
 isn't limited by the interpreter's recursion limit.
@@ -182,7 +182,7 @@ class Extraction:
         """What hooks have looked up: see `looked_up_once`."""
         self.chain: Chain = None
         """What is under construction, innermost first: an item or manager, the stack it belongs to,
-        what it is inside of, and how many there are outside of it."""
+        what it is inside, and how many there are outside it."""
         self.path: List[Any] = []
         """The `chain` that `is_under_construction` was last asked about, outermost first."""
         self.on_path: Dict[int, int] = {}

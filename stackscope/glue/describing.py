@@ -37,7 +37,7 @@ def code_of(owner: object, path: str) -> Optional[CodeType]:
 
     Args:
         owner: The module or class that it is in.
-        path: Its name there, and the names of functions inside of it: ``"Lock.acquire"``,
+        path: Its name there, and the names of functions inside it: ``"Lock.acquire"``,
             ``"run.callback"``.
 
     Returns:

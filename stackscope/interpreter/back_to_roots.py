@@ -70,7 +70,7 @@ MOST_FOR_EACH_NEAR = 10
 """So many more for each object that is near: there may be as many that refer to one of them."""
 
 DEEPEST_TUPLES = 3
-"""How many tuples inside of each other are followed; what is deeper is taken as alive."""
+"""How many tuples inside each other are followed; what is deeper is taken as alive."""
 
 REFERENCES_AT_ONCE = 20_000
 """References that are looked at by one call into C."""

@@ -132,7 +132,7 @@ def holders_of_tuples(objects: Iterable[object], depth: int) -> List[object]:
 
     Args:
         objects: The objects.
-        depth: How many tuples inside of each other there are between these.
+        depth: How many tuples inside each other there are between these.
     """
     found = starmap(gc.get_referrers, (tuple(objects),))
     for _ in range(depth):

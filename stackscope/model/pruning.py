@@ -153,7 +153,7 @@ class _Cut:
         return found
 
     def is_concerned(self, contexts: Iterable[Context]) -> bool:
-        """Whether contexts, or those inside of them, own what is left out, or isn't as it was."""
+        """Whether contexts, or those inside them, own what is left out, or isn't as it was."""
         todo = list(contexts)
         while todo:
             context = todo.pop()
@@ -179,7 +179,7 @@ class _Cut:
         return known
 
     def replace_children(self) -> None:
-        """Replace what is inside the contexts that were copied, and inside of that."""
+        """Replace what is inside the contexts that were copied, and inside that."""
         while self.new:
             context = self.new.pop()
             context.children = [

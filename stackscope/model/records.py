@@ -233,7 +233,7 @@ def changed(old: T, **changes: Any) -> T:
 
 
 DEEPEST = 30
-"""The levels of records inside of records that a representation shows.
+"""The levels of records inside records that a representation shows.
 
 Catching a RecursionError instead would abort Python 3.8, if it happened again ("Cannot recover from
 stack overflow" in Python/ceval.c).

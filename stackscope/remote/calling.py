@@ -4,7 +4,7 @@
 `stackscope.remote.meeting`). But a main thread that idles in a system call runs no script. On
 Linux `SIGSTOP` followed by `SIGCONT` makes ``epoll_wait`` return with ``EINTR`` whatever handlers
 there are, and Python looks for work before it waits on. A thread that waits for a lock, or is
-inside of C code, isn't woken so.
+inside C code, isn't woken so.
 """
 
 from __future__ import annotations

@@ -279,7 +279,7 @@ def _end_of_chain(node: Node, finding: Optional[Finding]) -> str:
     return (
         (
             "which a timer ends",
-            "which ends from outside of the program",
+            "which ends from outside the program",
             "which ends with that call",
         )[kind]
         if kind < 3
@@ -476,7 +476,7 @@ def context_with(node: Node, waiting: Optional[Waiting]) -> Optional[Tuple[Frame
 def _had_by(node: Node) -> Iterator[Tuple[object, Frame, Context]]:
     """What a node has by its contexts, each with its frame, outermost first.
 
-    It may be inside of an exit stack, or of a manager that is a generator: that one's context is
+    It may be inside an exit stack, or of a manager that is a generator: that one's context is
     given.
     """
     for frame in node.stack.frames:

@@ -188,7 +188,7 @@ class _Level:
         first: What goes before its next line.
         rest: What goes before others.
         stack: The id of the stack that it draws, or 0.
-        depth: How many blocks it stands inside of, flat ones not counted.
+        depth: How many blocks it stands inside, flat ones not counted.
         base: What goes before the number of a level; ``None`` where levels are told by indentation.
     """
 
@@ -211,7 +211,7 @@ class _Level:
         return self.deeper(iter(()), guides, 0, sign).first
 
     def deeper(self, block: Block, guides: Tuple[str, str], stack: int, sign: str) -> _Level:
-        """The level of a block inside of this one."""
+        """The level of a block inside this one."""
         if guides == FLAT:
             return _Level(block, self.first, self.rest, stack, self.depth, self.base)
         depth, base = self.depth + 1, self.base
@@ -226,7 +226,7 @@ def draw(block: Block, layout: Layout) -> Iterator[Line]:
     """The lines of a block and of all blocks in it, with the guides before them."""
     level = _Level(block, "", "", 0, 0, None)
     outer: List[_Level] = []
-    inside: Set[int] = set()  # the ids of the stacks that we are inside of
+    inside: Set[int] = set()  # the ids of the stacks that we are inside
     while True:
         part = next(level.block, None)
         if part is None:
@@ -258,7 +258,7 @@ def draw(block: Block, layout: Layout) -> Iterator[Line]:
 
 
 def why_omitted(stack: int, inside: Set[int], layout: Layout) -> str:
-    """Why a stack isn't drawn inside of others; empty if it is.
+    """Why a stack isn't drawn inside others; empty if it is.
 
     Args:
         stack: The id of the stack.

@@ -42,7 +42,7 @@ MOST_MEMBERS = 15
 """The most exceptions of a group that are shown, as in `traceback`."""
 
 DEEPEST_GROUP = 5
-"""The levels of groups inside of groups that are shown."""
+"""The levels of groups inside groups that are shown."""
 
 LONGEST_MESSAGE = 10_000
 

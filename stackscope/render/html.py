@@ -298,7 +298,7 @@ class _Parts:
         stack: The id of the stack that it draws, or 0.
         inside: The ids of the stacks around it.
         layout: How to draw.
-        depth: How many elements it stands inside of.
+        depth: How many elements it stands inside.
 
     Attributes:
         close: What is written at its end.
@@ -381,7 +381,7 @@ class _Name:
 class _Links:
     """The names in a title that can be folded, as a line below it.
 
-    A link inside of a ``<summary>`` would be something to click on in something to click on: not
+    A link inside a ``<summary>`` would be something to click on in something to click on: not
     everybody gets at that.
     """
 

@@ -294,7 +294,7 @@ class ContextNode:
 
     @property
     def is_alone(self) -> bool:
-        """Whether nothing is inside of it."""
+        """Whether nothing is inside it."""
         return self.context.inner_stack is None and not self.context.children
 
     def children(self) -> Iterator[Union[ContextNode, StackNode]]:

@@ -770,7 +770,7 @@ def _amounts_besides_items(waiting: Waiting) -> List[Amount]:
 
 
 def _inner(waiting: Waiting, *, is_one: bool) -> str:
-    """A wait inside of another one, whose holders are those of the whole."""
+    """A wait inside another one, whose holders are those of the whole."""
     text, detail = _name_of_inner(waiting), _detail_without_holders(waiting, is_one=is_one)
     return f"{text}: {detail}" if text and detail else text or detail
 

@@ -7,7 +7,7 @@
 `runtimes`    the libraries that have tasks, as glue tells of them
 `owners`      the tasks of all loops as trees
 `waits`       what a task or thread waits for
-`inside`      who is inside of which context managers
+`inside`      who is inside which context managers
 `holding`     who holds what others wait for
 `entered`     what exit stacks have entered that are in variables and attributes
 `lent`        who has what a pool has lent, such as connections

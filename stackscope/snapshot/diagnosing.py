@@ -463,7 +463,7 @@ def _is_of_thread(node: Node) -> bool:
 
 
 def _may_be_lost(node: Node) -> bool:
-    """Whether it isn't known that something outside of the program ends a wait."""
+    """Whether it isn't known that something outside the program ends a wait."""
     if isinstance(node, TaskNode) and node.state != "waiting":
         return False
     if isinstance(node, ThreadNode) and (

@@ -1,10 +1,10 @@
 """Who has a lock or the like, as far as the stacks and the code of what runs show.
 
-Surely has it who is inside of a ``with`` or ``async with`` of it. It is likely that one has it
-whose function has called its ``acquire()`` and will call its ``release()``; or who is inside of a
+Surely has it who is inside a ``with`` or ``async with`` of it. It is likely that one has it
+whose function has called its ``acquire()`` and will call its ``release()``; or who is inside a
 context manager whose ``__enter__`` and ``__exit__`` do that; or who has an exit stack that has
 entered it; or, if something waits for its turn
-while it enters a context manager, who is inside of one of the same kind, which belongs to the same
+while it enters a context manager, who is inside one of the same kind, which belongs to the same
 pool, limiter or the like.
 """
 
@@ -157,7 +157,7 @@ class Holding:
     # ------------------------------------------------------------- who has it
 
     def _holders_of(self, obj: object, surely: bool) -> Found:
-        """Who is inside of it, or else who is likely to have it."""
+        """Who is inside it, or else who is likely to have it."""
         known = self.known.get(id(obj))
         if known is None:
             holders, are_likely = self._find_holders(obj)
@@ -179,7 +179,7 @@ class Holding:
         owner = thread_that_has(lock)
         if owner is not None:
             return [owner], False
-        if is_lender(lock):  # who is inside of a pool has opened it, and may have nothing from it
+        if is_lender(lock):  # who is inside a pool has opened it, and may have nothing from it
             if self.borrowers is None:
                 self.borrowers = Borrowers(self._stacks())
             return unique(self.borrowers.of(lock)), False
@@ -292,7 +292,7 @@ class Holding:
                     return
 
     def _kin_of(self, manager: object, code: Optional[CodeType], pool: object) -> List[object]:
-        """Who is inside of managers that are of the same kind as one, and belong to a pool."""
+        """Who is inside managers that are of the same kind as one, and belong to a pool."""
         key = (id(type(manager)), id(code))
         known = self.kin.get(key)
         if known is None:
@@ -340,7 +340,7 @@ def _waits_for_turn(waiting: Waiting) -> bool:
 
 
 def _pools_waited_in(frames: Sequence[Frame]) -> List[object]:
-    """What the innermost calls outside of the runtime are methods of: two objects at most."""
+    """What the innermost calls outside the runtime are methods of: two objects at most."""
     found: List[object] = []
     for frame in reversed(frames):
         if is_runtime_frame(frame.pyframe):

@@ -1,4 +1,4 @@
-"""Who is inside of which context managers: what tells who holds a lock."""
+"""Who is inside which context managers: what tells who holds a lock."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Inside:
 
     Attributes:
         objects: The objects, by their ids.
-        frames: The frames that are inside of something else: of generators, and of context
+        frames: The frames that are inside something else: of generators, and of context
             managers that are generators; with what they are in.
     """
 
@@ -64,7 +64,7 @@ class Inside:
         self._entries.setdefault(id(obj), []).append(entry)
 
     def add_generators(self, extraction: Extraction, nodes: Iterable[Node]) -> None:
-        """Take note of what is inside of generators that somebody iterates over, or just has."""
+        """Take note of what is inside generators that somebody iterates over, or just has."""
         for node in nodes:
             seen: Set[int] = set()
             todo = list(frames_in(node.stack))
@@ -113,7 +113,7 @@ def object_of(node: Node) -> object:
 
 
 def contexts_in(stack: Stack) -> Iterator[Context]:
-    """All contexts of a stack, those inside of others included.
+    """All contexts of a stack, those inside others included.
 
     The children of each may be replaced while it is looked at, but for those that are contexts.
     """
@@ -123,7 +123,7 @@ def contexts_in(stack: Stack) -> Iterator[Context]:
 
 
 def contexts_within(context: Context) -> Iterator[Context]:
-    """A context and those inside of it, as `contexts_in` gives them."""
+    """A context and those inside it, as `contexts_in` gives them."""
     contexts = [context]
     while contexts:
         one = contexts.pop()

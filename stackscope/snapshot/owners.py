@@ -73,7 +73,7 @@ class TaskTrees:
         return node
 
     def _read_contexts(self, node: TaskNode, parents: Dict[int, TaskNode]) -> None:
-        """Take note of what a task is inside of, and of the tasks that its contexts own."""
+        """Take note of what a task is inside, and of the tasks that its contexts own."""
         for context in contexts_in(node.stack):
             if context.obj is not None:
                 self.inside.add(context, node)
@@ -81,7 +81,7 @@ class TaskTrees:
                 self._read_children(context, node, parents)
 
     def add_others(self, nodes: Sequence[Node]) -> None:
-        """Take note of what threads and greenlets are inside of, but for tasks that run in them."""
+        """Take note of what threads and greenlets are inside, but for tasks that run in them."""
         of_tasks = {
             id(frame.pyframe)
             for task in self.current.values()
@@ -102,7 +102,7 @@ class TaskTrees:
             if type(child) is Context:
                 continue
             owned = self.nodes.get(id(child.root))
-            # A task is drawn once, even if several groups claim it, and not inside of itself.
+            # A task is drawn once, even if several groups claim it, and not inside itself.
             if owned is not None and owned is not node and id(owned) not in parents:
                 parents[id(owned)] = node
                 owned.owner = context.obj

@@ -159,7 +159,7 @@ def _has_holders(lock: object, waiting: Optional[Waiting]) -> bool:
 
 
 def _facts(stack: Stack, waiting: Optional[Waiting]) -> Tuple[object, ...]:
-    """Where a thread stands, what it is inside of, and which lock it waits for."""
+    """Where a thread stands, what it is inside, and which lock it waits for."""
     inside = [(id(one.obj), one.is_exiting) for frame in stack.frames for one in frame.contexts]
     return _places(stack), inside, id(None if waiting is None else waiting.lock)
 

@@ -225,7 +225,7 @@ class Times:
         """Where a task was made, outermost first, without what tells nothing.
 
         That is what runtimes and the standard library have in between, and what runs the task that
-        has made it: that begins with the first function of a runtime outside of a coroutine.
+        has made it: that begins with the first function of a runtime outside a coroutine.
         """
         shown: List[CodeLine] = []
         in_coroutine = False

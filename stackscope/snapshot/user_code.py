@@ -296,7 +296,7 @@ def library_of_file(name: str) -> str:
 
 
 def _folders_of_libraries(name: str) -> Iterator[str]:
-    """The folders that libraries are in, as far as a file is inside of them: innermost first."""
+    """The folders that libraries are in, as far as a file is inside them: innermost first."""
     for folder in ("site-packages", "dist-packages"):
         before, separators, _ = name.rpartition(f"{os.sep}{folder}{os.sep}")
         if separators:
@@ -342,7 +342,7 @@ DEBUGGERS = ("bdb", "cmd", "pdb", "IPython.core.debugger", "IPython.terminal.deb
 """The modules of others from which our debugger is called."""
 
 RUNNERS = ("run", "runcall", "runctx", "runeval")
-"""The functions of `bdb` that run a program, so that all inside of them is the program's."""
+"""The functions of `bdb` that run a program, so that all inside them is the program's."""
 
 
 def frames_of_program(frames: List[Frame]) -> List[Frame]:

@@ -53,7 +53,7 @@ __all__ = [
 ]
 
 MOST_LAYERS = 8
-"""How many futures that are inside of each other are described. The tasks behind more of them are
+"""How many futures that are inside each other are described. The tasks behind more of them are
 found all the same."""
 
 
@@ -258,7 +258,7 @@ def describe_object(leaf: object) -> Waiting:
 
 
 _layers: Scoped[int] = Scoped("layers of waits", 0)
-"""How many waits are being described that are inside of each other."""
+"""How many waits are being described that are inside each other."""
 
 
 def describe_wait(stack: Stack) -> Optional[Waiting]:
@@ -441,7 +441,7 @@ def _name_outer_call(
         return  # the words of a hook say more than its name
     if waiting.call == name_of_call(outer):
         return
-    # A private function is the inside of the one that is named, such as wait() and _wait().
+    # A private function does the work of the one that is named, such as wait() and _wait().
     if described is not None and (has_words or not described.funcname.startswith("_")):
         waiting.wrap()
     waiting.call = name_of_call(outer)

@@ -192,7 +192,7 @@ class Limit(NamedTuple):
     Attributes:
         task: The task.
         by: What the timer does it by, as far as that is known. If a context manager that the task
-            is in is among these, it isn't cancelled as a whole: what it has started outside of that
+            is in is among these, it isn't cancelled as a whole: what it has started outside that
             goes on.
         spreads: Whether what it waits for and has started is cancelled with it. Not where a library
             says of each task whether it is limited.

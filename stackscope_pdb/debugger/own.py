@@ -297,7 +297,7 @@ class Pdb(  # type: ignore[misc,unused-ignore]
         return self._mode in ("inline", "cli") and not hasattr(sys, "ps1")
 
     def do_quit(self, arg: str) -> Any:
-        # The standard one raises SystemExit here, inside of the prompt.
+        # The standard one raises SystemExit here, inside the prompt.
         if HAS_BACKENDS and self._mode == "inline" and self._ends_program():
             if not self._confirms_quit():
                 return None

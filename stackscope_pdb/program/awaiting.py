@@ -2,7 +2,7 @@
 
 At a stop of the ordinary way the debugger is called by the interpreter in the middle of a task, and
 can't give control to the event loop from there. `greenback` can, in tasks that have a portal. From
-3.14 on there is also `pdb.set_trace_async`, which stops inside of a coroutine of its own: what the
+3.14 on there is also `pdb.set_trace_async`, which stops inside a coroutine of its own: what the
 user awaits is handed to that, which comes back to the prompt afterwards.
 
 Ctrl-C gives up what is awaited. asyncio's and trio's own handlers would cancel the program's main

@@ -23,7 +23,7 @@ class Quit(SystemExit):
 
 
 class QuitTask(BaseException):
-    """The same inside of an asyncio loop, which a `SystemExit` would end before its tasks."""
+    """The same inside an asyncio loop, which a `SystemExit` would end before its tasks."""
 
 
 class _Quitting:

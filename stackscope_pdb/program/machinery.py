@@ -19,7 +19,7 @@ DEBUGGERS = ("bdb", "cmd", "codeop", "pdb", "stackscope_pdb")
 """The modules and packages that a debugger consists of."""
 
 RUNNERS = (bdb.Bdb.run.__code__, bdb.Bdb.runeval.__code__, bdb.Bdb.runcall.__code__)
-"""What runs the program's code for a debugger: outside of it there may be another one's prompt."""
+"""What runs the program's code for a debugger: outside it there may be another one's prompt."""
 
 IPYTHON = ("IPython", "ipykernel", "traitlets")
 """The packages that run cells, and what they print."""

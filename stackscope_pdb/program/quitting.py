@@ -43,7 +43,7 @@ def quit_program(frame: FrameType, event: str) -> Optional[Any]:
 
     Raises:
         Quit: Here is such a place.
-        QuitTask: The same, inside of an asyncio loop.
+        QuitTask: The same, inside an asyncio loop.
     """
     state.has_begun = True
     silence.keep_silent()
@@ -69,7 +69,7 @@ def quit_by_signal(frame: FrameType) -> None:
 
     Raises:
         Quit: The thread ends here.
-        QuitTask: The same, inside of an asyncio loop.
+        QuitTask: The same, inside an asyncio loop.
     """
     if not loops.end_idle(frame):
         _Leaver(None).leave()

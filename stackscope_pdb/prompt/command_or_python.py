@@ -216,7 +216,7 @@ def _compiles(line: str) -> bool:
             try:
                 codeop.compile_command(source, "<stdin>", "single")
             except SyntaxError:
-                ast.parse(source)  # "n + await x" is none outside of a coroutine
+                ast.parse(source)  # "n + await x" is none outside a coroutine
     except (SyntaxError, ValueError, OverflowError, MemoryError, RecursionError):
         return False
     return True

@@ -1,4 +1,4 @@
-"""What other threads print while a line is typed appears above that line, and not inside of it.
+"""What other threads print while a line is typed appears above that line, and not inside it.
 
 Neither ``sys.stdout`` nor what a logging handler has kept of it is replaced: the ``write`` of the
 stream itself is, and only while a line is read. Nothing is lost: what has no line end yet is

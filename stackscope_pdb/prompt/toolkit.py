@@ -1,6 +1,6 @@
 """Reads a line by prompt_toolkit: with a menu of completions, a history that is kept, and colours.
 
-prompt_toolkit needs an asyncio loop. The program may be inside of one itself, in the same thread,
+prompt_toolkit needs an asyncio loop. The program may be inside one itself, in the same thread,
 which stands still while the prompt waits. So the prompt gets a loop of its own, and for that time
 the thread looks as if no other one was running in it. No second thread is used: completions are
 found in the stack of the thread that stopped, and at the exit of an interpreter no thread can be

@@ -11,7 +11,7 @@ everything off.
 `watch`         the thread that looks at one test
 `interrupting`  how a test in the main thread is interrupted
 `telling`       what is printed, and where
-`groups`        exceptions inside of groups
+`groups`        exceptions inside groups
 =============== ==========================================================================
 
 Tried on pytest 8.3 to 9.2:

@@ -1,4 +1,4 @@
-"""Exceptions inside of groups, of whatever type these are."""
+"""Exceptions inside groups, of whatever type these are."""
 
 from __future__ import annotations
 

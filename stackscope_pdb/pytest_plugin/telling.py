@@ -17,7 +17,7 @@ PYTEST = ("_pytest", "pluggy", "pytest")
 """The packages that are left out of the stacks of tests, as `stackscope.glue.pytest` has them."""
 
 RUNNER = "_pytest.runner"
-"""The module whose functions run a single test. What is outside of them runs all tests."""
+"""The module whose functions run a single test. What is outside them runs all tests."""
 
 WIDTH = 120
 """How wide lines are where there is no terminal."""

@@ -32,7 +32,7 @@ class Related:
 
     Args:
         exception: The exception.
-        depth: How many groups it is inside of, each level of causes included.
+        depth: How many groups it is inside, each level of causes included.
         relation: What it is to the one that it is shown below: ``"member"`` of that group,
             ``"cause"`` of that member; ``""`` at the top.
     """

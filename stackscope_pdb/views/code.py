@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from typing import Collection, Iterable, Iterator, List, Sequence, Tuple
 
 MOST_LINES_BEFORE = 1_000
-"""How far back the beginning of a function is looked for, to know whether a line is inside of a
+"""How far back the beginning of a function is looked for, to know whether a line is inside a
 string."""
 
 
@@ -66,7 +66,7 @@ def colored_part(lines: Sequence[str], start: int, stop: int, first: int) -> Lis
         start: The number of the first wanted one.
         stop: The number of the first one that isn't wanted any more.
         first: The number of the line where their function begins. Colouring starts there, so that
-            it is known whether the first wanted line is inside of a string.
+            it is known whether the first wanted line is inside a string.
     """
     from stackscope_pdb.output.highlight import highlight_lines
 

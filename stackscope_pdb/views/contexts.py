@@ -21,7 +21,7 @@ MOST_CHILDREN = 20
 """The most children of one context that are drawn."""
 
 MOST_LEVELS = 8
-"""How deep contexts inside of contexts are numbered and drawn."""
+"""How deep contexts inside contexts are numbered and drawn."""
 
 
 class NumberedContext:
@@ -100,7 +100,7 @@ class NumberedContext:
 
 
 def _has_more(shown: nodes.ContextNode) -> bool:
-    """Whether there is anything inside of a context."""
+    """Whether there is anything inside a context."""
     if next(shown.children(), None) is not None:
         return True
     return shown.inner is not None and next(shown.inner.frames(), None) is not None

@@ -67,7 +67,7 @@ if TYPE_CHECKING:
 backend: Any = anyio._backends._asyncio
 
 MOST_IN_SCOPE = 10
-"""How many tasks and scopes inside of a cancel scope are looked at."""
+"""How many tasks and scopes inside a cancel scope are looked at."""
 
 # ------------------------------------------------------------ cancel scopes
 
@@ -129,7 +129,7 @@ def tasks_with_deadlines(tasks: Sequence[object]) -> List[Limit]:
 
 
 def _outermost_limit(scope: object, known: Dict[int, object]) -> object:
-    """The scope that cancels the most of what is inside of a scope; ``None`` if none does.
+    """The scope that cancels the most of what is inside a scope; ``None`` if none does.
 
     Args:
         scope: The scope.
@@ -150,7 +150,7 @@ def _outermost_limit(scope: object, known: Dict[int, object]) -> object:
 
 
 def _scopes_from(scope: object) -> Iterator[Any]:
-    """The scopes that cancel what is inside of a scope, from this one outwards."""
+    """The scopes that cancel what is inside a scope, from this one outwards."""
     while scope is not None:
         yield scope
         is_shielded = getattr(scope, "_shield", False)
@@ -158,7 +158,7 @@ def _scopes_from(scope: object) -> Iterator[Any]:
 
 
 def _cancels(scope: object) -> bool:
-    """Whether a scope cancels what is inside of it some day, or does so already."""
+    """Whether a scope cancels what is inside it some day, or does so already."""
     is_cancelled: bool = getattr(scope, "_cancel_called", False)
     return is_cancelled or getattr(scope, "_deadline", math.inf) != math.inf
 

@@ -3,7 +3,7 @@
 =============  ==============================================================================
 `stacks`       tasks, futures, task groups and timeouts as stacks and contexts
 `loops`        the event loops and tasks of the process, and who owns each task
-`eager`        tasks that run inside of others
+`eager`        tasks that run inside others
 `waits`        what a task waits for
 `waking`       what wakes a task, and which ones a timer wakes or cancels
 `setters`      who gives futures their results that don't tell themselves

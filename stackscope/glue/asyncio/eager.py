@@ -1,7 +1,7 @@
-"""asyncio: tasks that run inside of others.
+"""asyncio: tasks that run inside others.
 
-A task that is started eagerly (3.12+) runs at once, inside of the task that starts it. So does the
-current task of a loop that was started inside of a task of another loop. Both coroutines are
+A task that is started eagerly (3.12+) runs at once, inside the task that starts it. So does the
+current task of a loop that was started inside a task of another loop. Both coroutines are
 running then, in the same thread, and the frames of the inner one follow those of the outer one.
 """
 
@@ -32,14 +32,14 @@ __all__ = ["unwrap_running_task"]
 
 
 def unwrap_running_task(task: object, coroutine: Any) -> object:
-    """A task that is running: its coroutine, but without the frames of a task inside of it.
+    """A task that is running: its coroutine, but without the frames of a task inside it.
 
     Args:
         task: The task.
         coroutine: Its coroutine.
 
     Returns:
-        The coroutine; if another task runs inside of it, its own frames and the other task, as the
+        The coroutine; if another task runs inside it, its own frames and the other task, as the
         leaf.
     """
     frames, first = _place_of(coroutine)

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 def unwrap_task(task: object) -> object:
     """A task: its coroutine. Nothing if it is finished.
 
-    A task that runs inside of it, such as one that it starts eagerly, is its leaf.
+    A task that runs inside it, such as one that it starts eagerly, is its leaf.
     """
     # get_coro() of an eager task that finished at once crashes some releases of CPython 3.12.
     if is_done(task):

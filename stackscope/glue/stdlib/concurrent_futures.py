@@ -174,7 +174,7 @@ def _pool_name(ident: int) -> str:
 def items_of_queue(queue: object) -> List[object]:
     """What is in a ``queue.SimpleQueue``, the oldest first; nothing for other kinds of queue.
 
-    A list inside of it up to 3.12, a ring of references later (Modules/_queuemodule.c).
+    A list inside it up to 3.12, a ring of references later (Modules/_queuemodule.c).
     """
     own = instance_attributes(queue).get("_queue")  # the one in Python, as PyPy has it
     if type(own) is deque:

@@ -55,7 +55,7 @@ def scopes_around(task: Any) -> List[object]:
     """Who cancels a task has a cancel scope that it is in, or that is around its nursery.
 
     Those of nurseries don't count: all who have started something in one have that. Nor those that
-    a library puts around each task, nor what is outside of a shielded one.
+    a library puts around each task, nor what is outside a shielded one.
     """
     excluded: Set[int] = set()
     inner = task

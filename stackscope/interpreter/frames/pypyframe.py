@@ -12,7 +12,7 @@ Three things have to be seen to.
 - NULLs. Which variables have none is what ``f_locals`` tells. On the stack only calls of methods
   leave NULLs, amid expressions, and so above all that belongs to ``with`` statements.
 - The JIT keeps the contents of the frames that it runs in registers and leaves what is in memory
-  stale. Reading ``f_lasti`` from outside of its code writes them back, and until then the frame
+  stale. Reading ``f_lasti`` from outside its code writes them back, and until then the frame
   refers to a ``JITFRAME``.
 - Other threads take over between two instructions of Python code only. So a reading is *one* call.
 
