@@ -145,7 +145,7 @@ def publish(bundle: Mapping[str, str], display_id: str = "", *, update: bool = F
 
 
 def _console(shell: InteractiveShell, ascii_only: bool) -> Console:
-    """What is drawn on. Text beside HTML has no colours, and neither has what shall be plain."""
+    """What is drawn on. Text next to HTML has no colours, and neither has what shall be plain."""
     console: Console = (
         Console(sys.stdout, colors=False)
         if ascii_only or shows_html(shell)

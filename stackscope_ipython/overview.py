@@ -26,7 +26,7 @@ HINT = " ('%stackscope --filter TEXT' finds them)"
 
 
 MOST_FINDINGS = 5
-"""The most things that are stuck and told of."""
+"""The most things that are stuck and mentioned."""
 
 
 def overview_lines(view: View, console: Console, changes: Changes) -> Iterator[Line]:

@@ -234,7 +234,7 @@ BEFORE = "_stackscope_before"
 
 
 def has_users_code(exc: BaseException) -> bool:
-    """Whether an exception came by code of the user's."""
+    """Whether an exception has passed code of the user's."""
     from stackscope.snapshot.user_code import library_of
 
     step = traceback_of(exc)

@@ -154,7 +154,7 @@ class Watches:
         self._running: List[_Watch] = []
 
     def start(self, request: Request, display: Display) -> None:
-        """Begin to watch: in a notebook beside what follows, in a terminal until Ctrl-C.
+        """Begin to watch: in a notebook while other cells run, in a terminal until Ctrl-C.
 
         Raises:
             Refused: The filter isn't one, or there are too many watches already.

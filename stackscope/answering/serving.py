@@ -110,7 +110,7 @@ def _connect(connection: Any, folder: Optional[str], path: str) -> None:
 
 
 def _received(connection: Any, size: int) -> bytes:
-    """So many bytes; none if the other end is gone."""
+    """The next ``size`` bytes; none if the other end is gone."""
     data = b""
     while len(data) < size:
         part = connection.recv(min(size - len(data), 1 << 16))

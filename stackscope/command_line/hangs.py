@@ -27,7 +27,7 @@ WIDTH = 120
 
 
 def watch_for_hangs(seconds: float) -> None:
-    """From now on, look every so many seconds, and write to stderr what is stuck.
+    """From now on, look again and again, and write to stderr what is stuck.
 
     What is found in two looks, one after the other, is told, and once only. Where nothing at all
     has moved between them, the heap is searched as well: see `stackscope.diagnose`.

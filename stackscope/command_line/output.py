@@ -94,7 +94,7 @@ def write_file(path: str, text: str) -> None:
 
 
 def read_file(path: str) -> bytes:
-    """What is in a file, or comes by the standard input if it is ``-``.
+    """What is in a file, or is read from the standard input if it is ``-``.
 
     Raises:
         CommandError: It can't be read.

@@ -6,7 +6,7 @@
 `contexts`       the contexts that are active in a frame
 `chains`         a chain of suspended coroutines, read at once
 `own`            the stack of this very thread, read at once
-`unwound`        those that were active when an exception came by
+`unwound`        those that were active when an exception passed
 `hooks`          what glue registers
 `codes`          dispatch on the identity of code objects
 `lookups`        what was found of hooks, kept for the next extraction

@@ -1,7 +1,7 @@
 """What hooks are registered for classes and code objects, kept from one extraction to the next.
 
-To find a hook takes longer than to call it. So what was found is kept until a hook is registered
-anywhere, or an abstract base class is told of another class. No class and no code object is kept
+To find a hook takes longer than to call it. So what was found is kept until a hook is registered,
+or until a class is registered with any abstract base class. No class and no code object is kept
 alive by that: what was found goes with it.
 """
 

@@ -1,4 +1,4 @@
-"""The contexts that were active in a frame when an exception came by.
+"""The contexts that were active in a frame when an exception passed.
 
 By then, the frame has unwound, or runs on elsewhere: all that is left is what its code says, and
 its variables. So which blocks were open is exact, and their managers are known only where the code

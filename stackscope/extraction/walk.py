@@ -54,7 +54,7 @@ __all__ = ["Leaf", "Past"]
 
 
 _SEQUENCES = (list, tuple, deque, Sequence)
-# In a walk, the contexts of a frame are a list, or `()` if nobody has looked for them as yet.
+# In a walk, the contexts of a frame are a list, or `()` if nobody has looked for them yet.
 _PUT_BACK = object()
 """In place of the origin of an item: it is a `Frame` that was looked at already."""
 

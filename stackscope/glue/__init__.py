@@ -205,7 +205,7 @@ def _deal_with_modules(state: Optional[Tuple[int, str]], for_dump: bool) -> None
     for name, module in list(sys.modules.items()):
         if name in _dealt_with:
             continue
-        if module is None:  # nobody may import it, as yet
+        if module is None:  # nobody may import it yet
             settled = settled and _glue_for(name) is None
             continue
         own_glue = None

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["began_work", "deadline_since", "register_worker"]
 
 SHORT = 0.05
-"""Up to so many seconds nothing is said to be overdue that a loop is just about to call."""
+"""The seconds for which nothing counts as overdue that a loop is just about to call."""
 
 _workers: List[Tuple[CodeType, str, str]] = []
 """Code that calls what is due, and its variables with the loop and with when it began."""

@@ -153,7 +153,7 @@ def socket_text(sock: object) -> Optional[str]:
         (_socket.socket.getsockname, f"socket {_socket.socket.fileno(known)} at "),
     ):
         address = attempt(None, ask, known)  # it may not be connected, or be closed
-        if address and address[1:2] != (0,):  # no port as yet
+        if address and address[1:2] != (0,):  # no port yet
             return beginning + address_text(address)
     return f"socket {_socket.socket.fileno(known)}"
 

@@ -58,16 +58,16 @@ AT_ONCE = 16
 """Objects whose referrers are asked for in one call. Its time grows with their number."""
 
 MOST_CALLS = 30
-"""So many calls take about half as long as to follow the whole heap."""
+"""The number of calls that take about half as long as following the whole heap."""
 
 CALLS_TO_TRY = 10
-"""After so many calls the rest has to be within reach."""
+"""The number of calls after which the rest has to be within reach."""
 
 MOST_REFERENCES = 1_000_000
 """The same for references of what refers to the objects."""
 
 MOST_FOR_EACH_NEAR = 10
-"""So many more for each object that is near: there may be as many that refer to one of them."""
+"""How many more there may be for each object that is near: as many may refer to one of them."""
 
 DEEPEST_TUPLES = 3
 """How many tuples inside each other are followed; what is deeper is taken as alive."""
@@ -79,14 +79,14 @@ SOURCES_AT_ONCE = 2_000
 """Objects that are asked for their references in one call into C."""
 
 REFERENCES_OF_A_CALL = 20
-"""So many references take as long as to ask for them."""
+"""The number of references that takes as long as asking for them."""
 
 
 class BackToRoots:
     """Follows references backwards, until it is known which objects something alive leads to.
 
     Args:
-        wanted: The objects that it is to be told of whether they are reached.
+        wanted: The objects of which it is asked whether they are reached.
         tasks: Those of the closed objects that the collector may not tell of as referrers: a task
             of asyncio in C hides the callbacks that it has as a future (``TaskObj_traverse`` in
             Modules/_asynciomodule.c drops what ``FutureObj_traverse`` returns, up to 3.11).

@@ -111,7 +111,7 @@ def counts_of(objects: Sequence[object]) -> List[int]:
 
 
 def references_of_nobody(modules: Set[int], held: int) -> int:
-    """What `References.beyond` gives for an object that is in so many dictionaries only.
+    """What `References.beyond` gives for an object that is only in a few dictionaries.
 
     Args:
         modules: What `stackscope.interpreter.heap.module_types` gives.

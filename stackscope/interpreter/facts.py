@@ -137,7 +137,7 @@ INSTANCES_REFER_TO_TYPE = IS_CPYTHON and VERSION >= (3, 9)
 Objects/typeobject.c)."""
 
 TASKS_TELL_ALL = VERSION >= (3, 12)
-"""The collector sees all that a task of asyncio refers to. Before, it is not told of the callbacks
+"""The collector sees all that a task of asyncio refers to. Before, it doesn't see the callbacks
 once it has found what it looks for (``TaskObj_traverse`` in Modules/_asynciomodule.c drops what
 ``FutureObj_traverse`` returns)."""
 

@@ -1,7 +1,7 @@
 """Finds objects of the whole process, by type or address, without touching others.
 
 Others must not have references to what a thread is just making: it may rely on being the only one.
-CPython fills the tuple of ``tuple(generator)``, say, while the collector knows it, and ends with a
+CPython fills a tuple, as in ``tuple(generator)``, while the collector knows it, and ends with a
 SystemError if there is one more reference to it by then (``_PyTuple_Resize``, up to 3.13). So the
 list of `gc.get_objects` may not live until another thread runs: it is made, searched and dropped
 within one call of a function in C.

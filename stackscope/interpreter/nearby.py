@@ -59,7 +59,7 @@ LOOKED, COUNTED = 0.4, 0.7
 """How far the work is done when it has been looked at all that is near, and counted."""
 
 FEW = 16
-"""So many objects of a type are tried one by one for whether they lead to what is wanted."""
+"""How many objects of a type are tried one by one for whether they lead to what is wanted."""
 
 MOST_OF_A_WALK = 5_000
 """Objects that are passed through for that."""
@@ -151,7 +151,7 @@ class Nearby(Region):
             tasks: See `BackToRoots`.
         """
         self._wanted.intersection_update(wanted)
-        if self._explained:  # only the other way is told of these
+        if self._explained:  # only the other way sees these
             self.has_given_up = True
             return
         some = map(self._left.__getitem__, self._to_ask_about())

@@ -32,13 +32,13 @@ class Region:
     """Objects, of which it is found out which can be reached from some of them.
 
     Args:
-        wanted: The ids of the objects that it is to be told of whether they are reached.
+        wanted: The ids of the objects of which it is asked whether they are reached.
         closed: The ids of the objects that aren't followed until `open` is called for them.
         silent: The ids of the objects whose references to what is both wanted and closed don't
             count.
         passive: The types of what is not followed at all, because it is part of the search itself.
         hidden: By the id of what is closed, such as the frame of a thread: the ids of what it
-            refers to beside what the collector tells, once for each reference.
+            refers to besides what the collector tells, once for each reference.
         progress: Called now and then with how much of the work is done, from 0 to 1.
         told_too_often: By the id of an object: how many of the references to it that the collector
             tells are none.
@@ -59,7 +59,7 @@ class Region:
         self._silent = silent
         self._hidden = hidden
         self._explained: Counter[int] = Counter(chain.from_iterable(hidden.values()))
-        """By the id of an object: how many references to it are explained beside those that the
+        """By the id of an object: how many references to it are explained besides those that the
         collector tells; negative if it tells too many."""
         self._explained.subtract(told_too_often or {})
         self._progress = progress
@@ -103,7 +103,7 @@ class Region:
     def follow_what_may_come_back(self) -> List[int]:
         """Follow what isn't reached, but may run code all the same.
 
-        That are the finalizers of garbage that the collector hasn't found as yet, and whatever has
+        That are the finalizers of garbage that the collector hasn't found yet, and whatever has
         an object through a proxy, which doesn't tell of what it stands for.
         """
         return []
@@ -124,7 +124,7 @@ class Region:
         self._tracebacks = None
 
     def _tell_followed(self, done: int) -> None:
-        """Tell of the progress, after so many objects have been followed."""
+        """Report the progress, each time a number of objects has been followed."""
 
     # -------------------------------------------------------------- following
 

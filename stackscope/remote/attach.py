@@ -293,7 +293,7 @@ def _check_state(process: Process) -> None:
     if process.tracer:
         raise AttachError(
             f"Process {process.pid} is being traced by process {process.tracer}, most likely a "
-            "debugger. Let that end first."
+            "debugger. End that first."
         )
 
 

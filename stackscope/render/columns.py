@@ -46,7 +46,7 @@ ACQUIRES = ".acquire()"
 GAP = "  "
 
 ONE = 2
-"""So many forms has the name of a single task or thread; that of a group has more."""
+"""The number of forms of the name of a single task or thread; that of a group has more."""
 
 NO_LIMIT = 10_000
 """In the place of a width that isn't to be cut."""

@@ -173,7 +173,7 @@ def nothing_line(diagnosis: Diagnosis) -> Line:
 def _calls_of_threads(diagnosis: Diagnosis) -> List[str]:
     """In what calls threads are that wait for nobody in this process, as far as is known.
 
-    The threads of loops are told of by their tasks.
+    The threads of loops are described by their tasks.
     """
     loops = {loop.thread for loop in diagnosis.snapshot.loops}
     counts: Dict[str, int] = {}

@@ -115,7 +115,7 @@ class Layout:
 
     @property
     def times(self) -> str:
-        """What stands between a number and the things of which there are so many."""
+        """What is between a count and what is counted."""
         return "x" if self.guides.ascii_only else "\N{MULTIPLICATION SIGN}"
 
 

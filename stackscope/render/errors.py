@@ -100,7 +100,7 @@ def _older(exception: BaseException) -> Tuple[Optional[BaseException], str]:
 
 
 def _entries(exception: BaseException) -> Iterator[str]:
-    """The frames that it came by."""
+    """The frames that it has passed."""
     sources = Sources()
     entries = []
     for frame, lineno in walk_tb(traceback_of(exception)):

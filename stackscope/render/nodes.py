@@ -256,7 +256,7 @@ class ContextNode:
 
     @property
     def description(self) -> str:
-        """What it is in words, for want of a source line."""
+        """What it is in words, where there is no source line."""
         context = self.context
         if context.description:
             return safe_text(context.description)
@@ -283,7 +283,7 @@ class ContextNode:
 
     @property
     def is_past(self) -> bool:
-        """Whether it isn't active any more, but was when an exception came by."""
+        """Whether it isn't active any more, but was when an exception passed."""
         return self.context.is_past
 
     @property

@@ -499,7 +499,7 @@ class Drawing:
 
     @staticmethod
     def names_of(others: List[TaskNode], total: int) -> Line:
-        """The words about tasks that are drawn elsewhere, of so many that are waited for."""
+        """The words about tasks that are drawn elsewhere, among those that are waited for."""
         if not others:
             return []
         others.sort(key=lambda one: one.number)  # some of asyncio's functions take a set

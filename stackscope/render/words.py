@@ -411,7 +411,7 @@ def plain_state(node: Node) -> str:
 
 
 def _number_of_holder(holder: object, node: Union[TaskNode, ThreadNode, ItemNode]) -> str:
-    """What a holder is called beside something of its kind: by its number alone."""
+    """What a holder is called next to something of its kind: by its number alone."""
     kind, number = _kind_and_number(holder)
     beside = (
         "thread"

@@ -162,7 +162,7 @@ def stored_attribute(obj: object, name: str) -> Any:
         return None
     try:
         return slot.__get__(obj)
-    except AttributeError:  # it has no value as yet
+    except AttributeError:  # it has no value yet
         return None
 
 

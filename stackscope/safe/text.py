@@ -1,4 +1,4 @@
-"""Text of objects and names that nobody vouches for.
+"""Text of objects and names that can't be trusted.
 
 The objects that we show are somebody else's, often half built or broken. Their ``repr`` may raise,
 be huge, or hold characters that would repaint a terminal or break a tree apart. `safe_repr` and
@@ -187,7 +187,7 @@ _PLAIN_TYPES = frozenset(
         ),
     )
 )
-"""The types, beside strings and containers, whose ``repr`` runs nobody's code."""
+"""The types, besides strings and containers, whose ``repr`` runs nobody's code."""
 
 
 def without_reprs(function: Callable[..., R], *args: object) -> R:

@@ -36,7 +36,7 @@ def blocked_loops(
 
     Args:
         snapshot: What to look at.
-        findings: What has been found. A loop that stands since its task is stuck is told of there.
+        findings: What has been found. It tells of a loop that stands since its task is stuck.
         at_once: Tell only of those that are late by their timers, without a second look.
     """
     told = {id(node) for finding in findings for node in [*finding.nodes, *finding.behind]}

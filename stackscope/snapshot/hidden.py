@@ -79,7 +79,7 @@ class Hidden:
     def _add_told(self, frames: Sequence[FrameType], told: Mapping[int, int]) -> None:
         """Take note of what the collector tells too often of a greenlet that it goes through.
 
-        From 3.15 on it does so, and is told of borrowed references on the stacks as of others
+        From 3.15 on it does so, and sees borrowed references on the stacks as it sees others
         (``_PyGC_VisitStackRef`` in Python/gc.c leaves them out for itself alone).
         """
         counts: Counter[int] = Counter()

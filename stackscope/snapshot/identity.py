@@ -43,7 +43,7 @@ NOBODY = Identity("", 0, "")
 
 
 def identity_of(obj: object) -> Union[Identity, SavedObject]:
-    """Who an object is. A task or thread that has no number as yet is given one."""
+    """Who an object is. A task or thread that has no number yet is given one."""
     if type(obj) is SavedObject:
         return obj
     name = name_of_task(obj)

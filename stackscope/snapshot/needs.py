@@ -206,7 +206,7 @@ class Needs:
                 break
 
     def _add_awaited(self, actor: Node, layers: Sequence[Waiting], node: Node) -> None:
-        """The edges to tasks that have to finish, and to what is waited for beside these."""
+        """The edges to tasks that have to finish, and to what is waited for besides these."""
         for layer in layers:
             if layer.tasks or layer.parts:
                 count, targets = self._targets_of(layer)

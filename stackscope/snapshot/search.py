@@ -75,7 +75,7 @@ OURS = (
 """What only tells of the program. That it refers to something doesn't keep that going."""
 
 SHARE_OF_STUCK = 4
-"""Where more than one of so many is stuck, what the others have is looked at as well."""
+"""If more than one of this many is stuck, what the others have is looked at as well."""
 
 LAST = 2
 """The step in which tracebacks are followed."""

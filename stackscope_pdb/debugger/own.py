@@ -227,7 +227,7 @@ class Pdb(  # type: ignore[misc,unused-ignore]
         self._stop_at("return", super().user_return, frame, return_value)
 
     def user_exception(self, frame: FrameType, exc_info: Any) -> None:
-        """An exception comes by."""
+        """An exception passes a frame."""
         self._stop_at("exception", super().user_exception, frame, exc_info)
 
     def _stop_at(self, event: str, stop: Callable[..., None], *args: Any) -> None:

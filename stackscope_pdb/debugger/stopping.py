@@ -109,7 +109,7 @@ class Stopping(Stepping):
         attempt("what a stop left", self, _forget, variables, "__return__")
 
     def user_exception(self, frame: FrameType, exc_info: Any) -> None:
-        """The program has come to where an exception comes by."""
+        """The program has come to where an exception passes."""
         variables = frame.f_locals
         super().user_exception(frame, exc_info)
         attempt("what a stop left", self, _forget, variables, "__exception__")

@@ -216,7 +216,7 @@ def connect(
     Args:
         frame: The frame that the main thread is running.
         connections: The connection with the other end, as a `_socket.socket`; and another one if
-            Ctrl-C comes by that, as it must on Windows.
+            Ctrl-C is passed on by that, as it must be on Windows.
         commands: Commands to run first.
         version: The version of the protocol at the other end.
         terminal: What `attach.terminal` says there.

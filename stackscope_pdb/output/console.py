@@ -65,7 +65,7 @@ class Console:
 
     @property
     def times(self) -> str:
-        """What stands between a number and the things of which there are so many."""
+        """What is between a count and what is counted."""
         return "x" if self.ascii_only else "×"
 
     def wrapped(self, sentence: str) -> str:

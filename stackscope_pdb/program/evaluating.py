@@ -149,7 +149,7 @@ class Carried:
 
 
 def is_complete(source: str) -> bool:
-    """Whether nothing needs to follow; so it is with what is no Python.
+    """Whether nothing needs to follow, even if it isn't Python.
 
     Raises:
         SyntaxError: It is no Python.

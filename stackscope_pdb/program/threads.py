@@ -152,7 +152,7 @@ def _is_in_exit(ident: Optional[int]) -> bool:
 
 
 def _wait_until(is_so: Callable[[], bool], seconds: float = math.inf) -> bool:
-    """Look again and again, for so many seconds of which the process gets its share.
+    """Look again and again, for a number of seconds in which the process gets its share.
 
     On a busy machine that takes longer: it is the looks that count, between which others run.
     """

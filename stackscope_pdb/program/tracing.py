@@ -1,4 +1,4 @@
-"""Turning the tracing of the program on and off, beside others that trace it."""
+"""Turning the tracing of the program on and off, next to others that trace it."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def foreign_tracer() -> Any:
 def best_backend() -> str:
     """The fast backend, unless another debugger has taken its place in `sys.monitoring`.
 
-    It traces one thread only. Nor does it get along with a trace function: the interpreter would
+    It traces one thread only. Nor does it work with a trace function: the interpreter would
     call ours for it, by ``frame.f_trace``.
     """
     if foreign_tracer() is not None or _other_thread_is_fast():

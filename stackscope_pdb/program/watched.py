@@ -71,7 +71,7 @@ def _has_name(cls: type, name: str) -> bool:
 def is_raised_in(
     frame: FrameType, traceback: Optional[TracebackType], passed: Optional[Passed] = None
 ) -> bool:
-    """Whether an exception begins in a frame, and doesn't just come by.
+    """Whether an exception begins in a frame, and doesn't just pass it.
 
     What comes out of a library that is passed over begins in the frame that has called it. So what
     libraries raise and handle by themselves begins nowhere.

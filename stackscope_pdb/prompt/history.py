@@ -96,7 +96,7 @@ def add(path: Optional[str], entry: str) -> None:
         return
     from stackscope.safe.folders import make_private_folder
 
-    # It is no error of this session that the disk is full, or that the folder is somebody else's.
+    # A full disk or somebody else's folder is not an error of this session.
     with suppress(OSError):
         make_private_folder(os.path.dirname(path) or ".")
         with _locked(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT) as descriptor:

@@ -1,4 +1,4 @@
-"""What is told of a test that takes too long, and where."""
+"""What is said about a test that takes too long, and where."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class Related:
         return traceback_of(self.exception)
 
     def stack(self) -> Optional[Stack]:
-        """The frames that it came by, if it was ever raised."""
+        """The frames that it has passed, if it was ever raised."""
         import stackscope
 
         return None if self.traceback is None else stackscope.extract(self.traceback)

@@ -79,7 +79,7 @@ def _title(entry: Related) -> str:
 
 
 def _place(entry: Related) -> str:
-    """The innermost line of the user's that the exception came by."""
+    """The innermost line of the user's that the exception has passed."""
     from stackscope.snapshot.user_code import innermost_user_frame
 
     stack = entry.stack()

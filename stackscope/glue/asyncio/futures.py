@@ -29,7 +29,7 @@ BUILT_INS = (asyncio.Task, asyncio.Future)  # a task first, for it is a future a
 
 
 FIRST = 10
-"""Among so many callbacks of a future is the one that whoever made the future has added."""
+"""How many callbacks of a future are searched for the one that its maker has added."""
 
 _readers = {
     (id(cls), name): reader.__get__

@@ -269,7 +269,7 @@ def _thread_begun_in(frame: FrameType) -> Optional[int]:
 
 
 def _threads_in_greenlets(known: Iterable[Optional[int]]) -> List[int]:
-    """The other threads that may run a greenlet beside their main one."""
+    """The other threads that may run a greenlet besides their main one."""
     found = []
     for ident in list(sys._current_frames()):
         if ident != this_thread() and ident not in known:

@@ -1,4 +1,4 @@
-"""Exceptions and tracebacks: the frames that an exception came by, with the open blocks.
+"""Exceptions and tracebacks: the frames that an exception has passed, with the open blocks.
 
 What an exception was raised from, or while handling what, and the exceptions in a group, are the
 children of one more context in the innermost frame. Each exception is drawn once.
@@ -40,7 +40,7 @@ class Alone:
 
 
 def unwrap_traceback(traceback: TracebackType) -> List[Past]:
-    """A traceback: its frames, at the lines where the exception came by."""
+    """A traceback: its frames, at the lines that the exception has passed."""
     entries: List[Past] = []
     step: Optional[TracebackType] = traceback
     while step is not None:
@@ -69,7 +69,7 @@ def unwrap_alone(item: Alone) -> Any:
 
 
 def related(exception: BaseException) -> List[Tuple[str, Sequence[BaseException]]]:
-    """The exceptions that ``traceback`` would print beside one, with words that say why."""
+    """The exceptions that ``traceback`` would print with another one, with words that say why."""
     found: List[Tuple[str, Sequence[BaseException]]] = []
     cause, context = cause_of(exception), context_of(exception)
     if cause is not None:

@@ -93,7 +93,7 @@ def all_hold(proofs: Sequence[Proof]) -> Iterator[bool]:
 
 
 def look_at(address: int, trait: Optional[int] = None) -> Proof:
-    """What can be told of the object at ``address``, which may be any number.
+    """What can be said about the object at ``address``, which may be any number.
 
     Args:
         address: the address.

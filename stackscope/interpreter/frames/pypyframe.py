@@ -92,7 +92,7 @@ def _runs(frame: FrameType) -> bool:
 
 
 def _traces(callee: FrameType, frame: FrameType) -> bool:
-    """Whether ``callee`` is the trace function of ``frame``, told of a failure there."""
+    """Whether ``callee`` is the trace function of ``frame``, called for a failure there."""
     trace: Any = frame.f_trace
     function = trace.__func__ if type(trace) is MethodType else trace
     return type(function) is FunctionType and same_code(callee.f_code, function.__code__)
@@ -151,8 +151,8 @@ class _Moment(Moment):
     def is_left_behind(self) -> bool:
         """Whether the stack ends like that of a frame that an exception has left.
 
-        The handler of a ``with`` block, say, leaves the exit callable, where the exception came
-        from, the one that was handled before, and once more where it came from.
+        For example, the handler of a ``with`` block leaves the exit callable, where the exception
+        came from, the one that was handled before, and once more where it came from.
         """
         last = self.values[-1] if len(self.values) > self.count else None
         return type(last) is int and last == self.lasti
