@@ -66,7 +66,7 @@ class Display:
     # ------------------------------------------------------------------ stacks
 
     def show_result(self, result: Any) -> None:
-        """Show a stack, something else that the library draws, or a list of such."""
+        """Show a stack, something else that the library draws, or a list of these."""
         results = result if type(result) is list else [result]
         text = "\n\n".join([self._text_of(one).rstrip("\n") for one in results])
         self.show(text, lambda: "\n".join([self._html_of(one) for one in results]))

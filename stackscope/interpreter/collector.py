@@ -51,7 +51,7 @@ class _Token:
 def without_collections(work: Callable[..., R], *args: object) -> R:
     """``work(*args)``, while no collection begins by itself.
 
-    Inside of another such call, or while another thread is in one, this changes nothing: the
+    Inside another such call, or while another thread is in one, this changes nothing: the
     collector comes back when the first one ends.
     """
     if not HAS_THRESHOLDS:

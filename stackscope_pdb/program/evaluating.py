@@ -49,7 +49,7 @@ class Line:
             a value, ``"exec"`` does neither.
 
     Raises:
-        SyntaxError: It is no Python.
+        SyntaxError: It isn't Python.
     """
 
     def __init__(self, source: str, mode: str = "single") -> None:
@@ -149,10 +149,10 @@ class Carried:
 
 
 def is_complete(source: str) -> bool:
-    """Whether nothing needs to follow, even if it isn't Python.
+    """Whether nothing needs to follow.
 
     Raises:
-        SyntaxError: It is no Python.
+        SyntaxError: It isn't Python.
     """
     import codeop
     import re

@@ -3,7 +3,7 @@
 A `SystemExit` in a task goes right through asyncio's loop. What ends the tasks then differs: by
 `asyncio.run` they are cancelled, elsewhere not; and up to 3.11 that is given up if one of
 them, such as the parent of a group, raises it once more. So the tasks are cancelled inside
-of the loop that still runs, and the loop ends as its main task does.
+the loop that still runs, and the loop ends as its main task does.
 
 trio cancels all tasks if one fails. But if none of them was running, as with Ctrl-C while it waits,
 there is none to raise an exception in. In trio's own loop it would be an internal error, which

@@ -67,7 +67,7 @@ def limits_of_run(config: pytest.Config) -> Limits:
     """What the options say, and the settings where there is no option.
 
     Raises:
-        pytest.UsageError: One of them is no number of seconds.
+        pytest.UsageError: One of them isn't a number of seconds.
     """
     seconds, repeat = [_from_option(config, option) for option, _ in OPTIONS]
     fails = config.getoption(FAIL) or config.getini(setting_of(FAIL))
