@@ -40,6 +40,7 @@ WIDEST = 40
 
 Span = Tuple[str, str]
 Line = List[Span]
+"""A line of a drawing: its pieces, each with its kind."""
 
 
 class Guides(NamedTuple):
@@ -67,6 +68,8 @@ UNICODE = Guides(
     level="⋮",
     ascii_only=False,
 )
+"""The signs of a drawing with box-drawing characters."""
+
 ASCII = Guides(
     frame=("+ ", "| "),
     leaf="+ ",
@@ -78,6 +81,7 @@ ASCII = Guides(
     level=":",
     ascii_only=True,
 )
+"""The signs of a drawing in ASCII."""
 
 
 FLAT = ("", "")
@@ -178,6 +182,7 @@ class Deeper(Nested):
 
 
 Block = Iterator[Union[Line, Nested]]
+"""The lines of a drawing, and the blocks inside it, one by one."""
 
 
 class _Level:

@@ -1,4 +1,4 @@
-"""Glue for a pool, by public names alone: who waits for it is shown with those who have its things."""
+"""Glue for a pool, by public names alone: who waits is shown with those who have its things."""
 
 from __future__ import annotations
 
