@@ -621,8 +621,11 @@ def threads_with_frames() -> Iterator[Tuple[int, List[FrameType]]]:
             yield ident, thread_stack(ident)
         else:
             extraction = current_extraction()
-            own = sys._getframe()
-            yield ident, callers((own.f_back or own) if extraction is None else extraction.caller)
+            # In no variable: a frame that refers to itself has to be collected.
+            yield (
+                ident,
+                callers(sys._getframe().f_back if extraction is None else extraction.caller),
+            )
 
 
 def child_stack(item: Any, for_task: bool) -> Stack:

@@ -180,7 +180,7 @@ STEPS = [
     ("ctx 1", "async def lease(name):", "ctx 1"),
     ("sticky off", "Stops show one line again."),
     ("sticky some", "'some' is not 'on', 'off' or a number of lines."),
-    ("ctx 1", "There is nothing to move into: context 1, 'async with lock', is no"),
+    ("ctx 1", "There is nothing to move into: context 1, 'async with lock', is neither"),
     ("next", "it is suspended until its 'with' block ends."),
     ("unfocus", "main()", ""),
     ("task far", "-> await far_loop[0][1].wait()", "far"),

@@ -161,8 +161,8 @@ class TestCatch:
         program()
         assert "asyncio.CancelledError" in debugger.replies[0]
         assert "isn't known so far" in debugger.replies[1]
-        assert "no class of exceptions" in debugger.replies[2]
-        assert "no name of an exception" in debugger.replies[3]
+        assert "isn't an exception class" in debugger.replies[2]
+        assert "isn't the name of an exception" in debugger.replies[3]
         assert "isn't waiting for Nothing" in debugger.replies[4]
         assert "ValueError: " in debugger.replies[8]
         assert "FileNotFoundError: " in debugger.replies[9]

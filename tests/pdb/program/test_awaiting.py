@@ -280,7 +280,7 @@ def test_a_stop_in_what_is_awaited_at_an_async_stop(scripted, fresh_settings):
     asyncio_run(main)
     replies = session.replies
     assert "twice()" in replies[1]
-    assert replies[2].startswith("*** 'await' waits already")
+    assert replies[2].startswith("*** Another 'await' is still waiting")
     assert replies[3] == "1"
     assert replies[4] == "2"
     assert replies[5] == "'main'"
