@@ -7,9 +7,8 @@ Plain data, and nothing that looks at an interpreter. How it is drawn is the bus
 from __future__ import annotations
 
 from stackscope.model.records import late, record
-from stackscope.safe.interruptions import interrupts
 from stackscope.safe.loading import TooEarly, load
-from stackscope.safe.objects import module_of, qualname_of
+from stackscope.safe.objects import module_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -267,24 +266,9 @@ class Frame:
         code = self.pyframe.f_code
         if not code.co_argcount or code.co_varnames[0] not in ("self", "cls"):
             return None
-        from stackscope.interpreter.frames.variables import first_argument
-        from stackscope.model.saved import saved_frame
+        from stackscope.model.saved import class_of_method
 
-        saved = saved_frame(self.pyframe)
-        if saved is not None:
-            return saved.clsname
-        try:
-            found, value = first_argument(self.pyframe)
-        except Exception as exc:  # a frame of another thread that moves on while it is read
-            if interrupts(exc):
-                raise
-            return None
-        if not found:
-            return None
-        if code.co_varnames[0] == "self":
-            return qualname_of(type(value))
-        # not isinstance(), which would ask the value for its __class__
-        return qualname_of(value) if issubclass(type(value), type) else None  # type: ignore[arg-type]
+        return class_of_method(self.pyframe)
 
     @property
     def modname(self) -> Optional[str]:

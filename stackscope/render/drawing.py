@@ -12,12 +12,12 @@ deeper.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Iterator, List, NamedTuple, Tuple, Union
+from typing import TYPE_CHECKING, Iterator, List, NamedTuple, Sequence, Tuple, Union
 
 from stackscope.render.style import styled
 
 if TYPE_CHECKING:
-    from typing import Iterable, Optional, Protocol, Sequence, Set
+    from typing import Iterable, Optional, Protocol, Set
 
     class Paper(Protocol):
         """What tables are drawn on: a `Layout`, or a terminal."""
@@ -40,6 +40,10 @@ WIDEST = 40
 
 Span = Tuple[str, str]
 Line = List[Span]
+
+Words = Tuple[Sequence[str], Sequence[str]]
+"""A line as the kinds of its spans, and their texts: where there are many lines, that costs less.
+"""
 
 
 class Guides(NamedTuple):
@@ -162,22 +166,48 @@ class Nested:
         self.drawn: Sequence[object] = drawn
 
 
-class Deeper(Nested):
-    """A block of one line, of which there are many: it is drawn without ado.
+class Simple(Nested):
+    """A frame with nothing but lines in it, as most are: it is drawn without ado.
 
     Args:
-        guides: What goes before it.
-        line: The line.
+        guides: What goes before its first line and before its further lines.
+        title: Its first line.
+        contexts: A line for each of its contexts.
+        before_context: What goes before each of these.
+        source: The line below them, with its guide.
     """
 
-    __slots__ = ("line",)
+    __slots__ = ("before_context", "contexts", "source", "title")
 
-    def __init__(self, guides: Tuple[str, str], line: Line) -> None:
-        super().__init__(guides, iter((line,)))
-        self.line: Line = line
+    def __init__(
+        self,
+        guides: Tuple[str, str],
+        title: Words,
+        contexts: Sequence[Words],
+        before_context: Tuple[str, str],
+        source: Optional[Words],
+    ) -> None:
+        self.guides = guides
+        self.block = _NO_PARTS
+        self.stack = None
+        self.drawn = ()
+        self.title: Words = title
+        self.contexts: Sequence[Words] = contexts
+        self.before_context: Tuple[str, str] = before_context
+        self.source: Optional[Words] = source
+
+    def parts(self) -> Block:
+        """The same as the parts of a block like others."""
+        yield spans(self.title)
+        for words in self.contexts:
+            yield Nested(self.before_context, iter([spans(words)]))
+        if self.source is not None:
+            yield spans(self.source)
 
 
 Block = Iterator[Union[Line, Nested]]
+
+_NO_PARTS: Block = iter(())
 
 
 class _Level:
@@ -204,12 +234,6 @@ class _Level:
         self.depth = depth
         self.base = base
 
-    def before(self, guides: Tuple[str, str], sign: str) -> str:
-        """What goes before a line that stands deeper."""
-        if self.base is None and len(self.rest) + len(guides[0]) <= WIDEST:
-            return self.first + guides[0]
-        return self.deeper(iter(()), guides, 0, sign).first
-
     def deeper(self, block: Block, guides: Tuple[str, str], stack: int, sign: str) -> _Level:
         """The level of a block inside of this one."""
         if guides == FLAT:
@@ -222,28 +246,63 @@ class _Level:
         return _Level(block, first + guides[0], rest + guides[1], stack, depth, base)
 
 
+def spans(words: Union[Line, Words]) -> Line:
+    """A line in the usual form."""
+    return list(zip(*words)) if type(words) is tuple else words  # type: ignore[return-value]
+
+
 def draw(block: Block, layout: Layout) -> Iterator[Line]:
     """The lines of a block and of all blocks in it, with the guides before them."""
+    for before, words in _placed(block, layout):
+        line = spans(words)
+        yield [("guide", before), *line] if before else line
+
+
+def texts(block: Block, layout: Layout) -> Iterator[str]:
+    """The same lines as strings, each ending in a newline."""
+    ascii_only = layout.guides.ascii_only
+    for before, line in _placed(block, layout):
+        parts = line[1] if type(line) is tuple else [text for _, text in line]
+        text = f"{before}{''.join(parts)}\n"
+        yield _as_ascii(text) if ascii_only else text
+
+
+def _placed(block: Block, layout: Layout) -> Iterator[Tuple[str, Union[Line, Words]]]:
+    """The lines of a block and of all blocks in it, each with what goes before it."""
+    sign = layout.guides.level
     level = _Level(block, "", "", 0, 0, None)
     outer: List[_Level] = []
     inside: Set[int] = set()  # the ids of the stacks that we are inside of
     while True:
-        part = next(level.block, None)
-        if part is None:
+        for part in level.block:
+            if type(part) is list:
+                yield level.first, part
+                level.first = level.rest
+                continue
+            if type(part) is Simple:
+                rest = level.rest
+                first_guide, guide = part.guides
+                before_context = part.before_context[0]
+                if level.base is None and len(rest) + len(guide + before_context) <= WIDEST:
+                    yield level.first + first_guide, part.title
+                    level.first = rest
+                    rest += guide
+                    if part.contexts:
+                        before = rest + before_context
+                        for words in part.contexts:
+                            yield before, words
+                    if part.source is not None:
+                        yield rest, part.source
+                    continue
+            break
+        else:
             inside.discard(level.stack)
             if not outer:
                 return
             level = outer.pop()
             continue
-        if not isinstance(part, Nested):
-            yield [("guide", level.first), *part] if level.first else part
-            level.first = level.rest
-            continue
-        if type(part) is Deeper:
-            yield [("guide", level.before(part.guides, layout.guides.level)), *part.line]
-            level.first = level.rest
-            continue
-        inner = part.block
+        assert isinstance(part, Nested)
+        inner = part.parts() if type(part) is Simple else part.block
         stack = 0
         if part.stack is not None:
             stack = id(part.stack)
@@ -253,7 +312,7 @@ def draw(block: Block, layout: Layout) -> Iterator[Line]:
             else:
                 inside.add(stack)
         outer.append(level)
-        level = level.deeper(inner, part.guides, stack, layout.guides.level)
+        level = level.deeper(inner, part.guides, stack, sign)
         outer[-1].first = outer[-1].rest
 
 
@@ -274,9 +333,13 @@ def why_omitted(stack: int, inside: Set[int], layout: Layout) -> str:
 def plain(lines: Iterable[Line], layout: Layout, *, color: bool = False) -> List[str]:
     """The lines as strings, each ending in a newline; with ANSI escape sequences for colours."""
     if color:
-        texts = [styled(line) + "\n" for line in lines]
+        found = [styled(line) + "\n" for line in lines]
     else:
-        texts = ["".join([text for _, text in line]) + "\n" for line in lines]
-    if layout.guides.ascii_only:
-        return [text.encode("ascii", "backslashreplace").decode("ascii") for text in texts]
-    return texts
+        found = ["".join([text for _, text in line]) + "\n" for line in lines]
+    return list(map(_as_ascii, found)) if layout.guides.ascii_only else found
+
+
+def _as_ascii(text: str) -> str:
+    if text.isascii():
+        return text
+    return text.encode("ascii", "backslashreplace").decode("ascii")
