@@ -425,7 +425,9 @@ class Snapshot:
             fold: Leave out what says little: the frames of installed libraries and of the standard
                 one, unless they hold a context manager of the user's; all but the first of equal
                 frames in a row; frames that are drawn as a task's; workers of pools that wait for
-                work. A line says how many frames there are.
+                work. A line says how many frames there are. It also bounds the drawing: see
+                ``whole`` of `Stack.format`. After 10,000 lines no other task or thread is drawn;
+                a line says how many more there are.
             short_paths: Write paths relative to the current folder, to the home folder, or to the
                 folder of libraries.
             width: How many columns the tables may take.

@@ -103,8 +103,12 @@ class Stack:
             ascii_only: Draw with ASCII characters only.
             show_contexts: Show the context managers that are active in each frame.
             show_hidden_frames: Also show the frames and contexts marked with ``hide``.
-            whole: Draw all children of a context, and not only the first hundred, such as what an
-                exit stack holds and the tasks of a nursery.
+            whole: Leave out nothing. Without it there are bounds: of the children of a context,
+                such as what an exit stack holds and the tasks of a nursery, the first 100 are
+                drawn; of a stack the first and the last 500 frames; of parts inside parts, such as
+                the stack of a task below that of another one, 300 levels. After 10,000 lines no
+                stack inside of another one is begun. Wherever something is left out, a line says
+                so.
 
         Returns:
             The lines, each ending in a newline.

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Iterator, List, NamedTuple, Sequence, Tuple, U
 from stackscope.render.style import styled
 
 if TYPE_CHECKING:
-    from typing import Iterable, Optional, Protocol, Set
+    from typing import Iterable, Optional, Protocol, Set, TypeVar
+
+    T = TypeVar("T")
 
     class Paper(Protocol):
         """What tables are drawn on: a `Layout`, or a terminal."""
@@ -37,6 +39,15 @@ if TYPE_CHECKING:
 
 WIDEST = 40
 """The most columns of guide lines before a line."""
+
+MOST_FRAMES = 1000
+"""How many frames of a stack are drawn, unless all are asked for."""
+
+DEEPEST = 300
+"""How many levels of parts inside parts are drawn then: frames, contexts, children."""
+
+MOST_LINES = 10_000
+"""After how many lines no stack inside of another one is begun then."""
 
 Span = Tuple[str, str]
 Line = List[Span]
@@ -95,22 +106,39 @@ class Layout:
         ascii_only: Use ASCII characters only. Others in names and source text are escaped.
         max_children: Draw at most that many children of a context, and tell how many more there
             are.
-        max_depth: Draw at most that many levels of stacks inside stacks, and tell where there are
-            more.
         width: How many columns a table takes at most.
+        max_frames: Draw at most that many frames of a stack, the outermost and the innermost ones,
+            and tell how many are left out.
+        max_depth: Draw at most that many levels of parts inside parts, and tell where there are
+            more.
+        max_lines: Begin no stack inside of another one, once that many lines are drawn. Where one
+            is left out, that is told.
+
+    Attributes:
+        drawn: How many lines are drawn so far.
     """
 
     def __init__(
         self,
         ascii_only: bool = False,
         max_children: Optional[int] = None,
-        max_depth: Optional[int] = None,
         width: int = 120,
+        max_frames: Optional[int] = None,
+        max_depth: Optional[int] = None,
+        max_lines: Optional[int] = None,
     ) -> None:
         self.guides: Guides = ASCII if ascii_only else UNICODE
         self.max_children = max_children
-        self.max_depth = max_depth
         self.width = width
+        self.max_frames = max_frames
+        self.max_depth = max_depth
+        self.max_lines = max_lines
+        self.drawn = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so many lines are drawn that no other stack is begun."""
+        return self.max_lines is not None and self.drawn >= self.max_lines
 
     @property
     def ellipsis(self) -> str:
@@ -246,6 +274,36 @@ class _Level:
         return _Level(block, first + guides[0], rest + guides[1], stack, depth, base)
 
 
+def bounded(ascii_only: bool, max_children: int, width: int = 120) -> Layout:
+    """How to draw with bounds, whatever is to be drawn.
+
+    Args:
+        ascii_only: As that of a `Layout`.
+        max_children: As that of a `Layout`.
+        width: As that of a `Layout`.
+    """
+    return Layout(ascii_only, max_children, width, MOST_FRAMES, DEEPEST, MOST_LINES)
+
+
+def ends(items: Sequence[T], most: Optional[int]) -> Tuple[Sequence[T], int, Sequence[T]]:
+    """The first and the last ones of so many, and how many there are between them.
+
+    Args:
+        items: What there is.
+        most: How many to take; ``None`` takes all.
+    """
+    if most is None or len(items) <= most:
+        return items, 0, ()
+    first = most // 2
+    return items[:first], len(items) - most, items[first - most :]
+
+
+def left_out(number: int, noun: str, layout: Layout) -> Line:
+    """The line that says how much isn't drawn in its place."""
+    words = f"{number:,} more {noun}{'s' * (number > 1)}"
+    return [("guide", layout.guides.more), ("note", words)]
+
+
 def spans(words: Union[Line, Words]) -> Line:
     """A line in the usual form."""
     return list(zip(*words)) if type(words) is tuple else words  # type: ignore[return-value]
@@ -276,6 +334,7 @@ def _placed(block: Block, layout: Layout) -> Iterator[Tuple[str, Union[Line, Wor
     while True:
         for part in level.block:
             if type(part) is list:
+                layout.drawn += 1
                 yield level.first, part
                 level.first = level.rest
                 continue
@@ -287,6 +346,7 @@ def _placed(block: Block, layout: Layout) -> Iterator[Tuple[str, Union[Line, Wor
                     yield level.first + first_guide, part.title
                     level.first = rest
                     rest += guide
+                    layout.drawn += 2 + len(part.contexts)
                     if part.contexts:
                         before = rest + before_context
                         for words in part.contexts:
@@ -304,7 +364,9 @@ def _placed(block: Block, layout: Layout) -> Iterator[Tuple[str, Union[Line, Wor
         assert isinstance(part, Nested)
         inner = part.parts() if type(part) is Simple else part.block
         stack = 0
-        if part.stack is not None:
+        if layout.max_depth is not None and level.depth >= layout.max_depth:
+            inner = iter([[("guide", layout.guides.more), ("note", DEEPER)]])
+        elif part.stack is not None:
             stack = id(part.stack)
             omission = why_omitted(stack, inside, layout)
             if omission:
@@ -316,6 +378,9 @@ def _placed(block: Block, layout: Layout) -> Iterator[Tuple[str, Union[Line, Wor
         outer[-1].first = outer[-1].rest
 
 
+DEEPER = "deeper levels left out"
+
+
 def why_omitted(stack: int, inside: Set[int], layout: Layout) -> str:
     """Why a stack isn't drawn inside of others; empty if it is.
 
@@ -324,8 +389,8 @@ def why_omitted(stack: int, inside: Set[int], layout: Layout) -> str:
         inside: The ids of those around it.
         layout: How to draw.
     """
-    if layout.max_depth is not None and len(inside) >= layout.max_depth:
-        return "deeper levels left out"
+    if inside and layout.is_full:
+        return "left out, for there is so much"
     # only a hook can make such a thing
     return "the stack around this, again" if stack in inside else ""
 

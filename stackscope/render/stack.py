@@ -14,6 +14,9 @@ from stackscope.render.drawing import (
     Nested,
     Simple,
     Words,
+    bounded,
+    ends,
+    left_out,
     spans,
     texts,
 )
@@ -56,8 +59,15 @@ def stack_body(node: StackNode, layout: Layout) -> Block:
     """The frames of a stack, its leaf and its error."""
     guides = layout.guides
     view = node.view
-    for frame in node.stack.frames:
-        if view.show_hidden or not frame.hide:
+    frames = node.stack.frames
+    if not view.show_hidden:
+        frames = [frame for frame in frames if not frame.hide]
+    first, between, last = ends(frames, layout.max_frames)
+    for frame in first:
+        yield _frame_part(frame, view, layout)
+    if between:
+        yield left_out(between, "frame", layout)
+        for frame in last:
             yield _frame_part(frame, view, layout)
     leaf = node.leaf
     if leaf is not None:
@@ -190,7 +200,11 @@ def _context_words(node: ContextNode) -> Words:
 def _children(node: ContextNode, guides: Tuple[str, str], layout: Layout) -> Block:
     blank: Line = [("guide", guides[1])]
     after_blank = False
+    drawn = 0
     for child in islice(node.children(), layout.max_children):
+        if layout.is_full:
+            break
+        drawn += 1
         if isinstance(child, ContextNode):
             yield Nested(guides, context_block(child, layout))
             after_blank = False
@@ -202,10 +216,9 @@ def _children(node: ContextNode, guides: Tuple[str, str], layout: Layout) -> Blo
         if spaced:
             yield blank
         after_blank = spaced
-    most = layout.max_children
-    left_out = 0 if most is None else node.count_children() - most
-    if left_out > 0:
-        yield [("guide", guides[0] + layout.guides.more), ("note", f"{left_out} more")]
+    more = node.count_children() - drawn
+    if more:
+        yield [("guide", guides[0] + layout.guides.more), ("note", f"{more:,} more")]
 
 
 def _child_stack(node: StackNode, layout: Layout) -> Block:
@@ -213,11 +226,15 @@ def _child_stack(node: StackNode, layout: Layout) -> Block:
     yield Nested(FLAT, stack_body(node, layout), node.stack)
 
 
+def _layout(ascii_only: bool, whole: bool) -> Layout:
+    return Layout(ascii_only) if whole else bounded(ascii_only, MOST_CHILDREN)
+
+
 def format_stack(
     stack: Stack, ascii_only: bool, show_contexts: bool, show_hidden_frames: bool, whole: bool
 ) -> List[str]:
     """See `Stack.format`."""
-    layout = Layout(ascii_only, None if whole else MOST_CHILDREN)
+    layout = _layout(ascii_only, whole)
     node = StackNode(stack, View(show_contexts, show_hidden_frames))
     return list(texts(stack_block(node, layout), layout))
 
@@ -226,7 +243,7 @@ def format_frame(
     frame: Frame, ascii_only: bool, show_contexts: bool, show_hidden_frames: bool, whole: bool
 ) -> List[str]:
     """See `Frame.format`."""
-    layout = Layout(ascii_only, None if whole else MOST_CHILDREN)
+    layout = _layout(ascii_only, whole)
     node = FrameNode(frame, View(show_contexts, show_hidden_frames))
     return list(texts(frame_block(node, layout), layout))
 
@@ -237,6 +254,6 @@ def format_context(
     """See `Context.format`. A hidden context gives no lines, as it does in a frame."""
     if context.hide and not show_hidden_frames:
         return []
-    layout = Layout(ascii_only, None if whole else MOST_CHILDREN)
+    layout = _layout(ascii_only, whole)
     node = ContextNode(context, View(show_contexts, show_hidden_frames))
     return list(texts(context_block(node, layout), layout))
