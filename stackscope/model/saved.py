@@ -10,10 +10,14 @@ from __future__ import annotations
 
 from types import CoroutineType, GeneratorType
 
+from stackscope.interpreter.frames.variables import first_argument
+from stackscope.safe.interruptions import interrupts
+from stackscope.safe.objects import qualname_of
 from stackscope.safe.text import REPR_LIMIT, class_name, cut, safe_repr, safe_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from types import FrameType
     from typing import Any, Dict, List, Mapping, Optional, Tuple
 
     from stackscope.render.source import WithItem
@@ -25,6 +29,7 @@ __all__ = [
     "SavedError",
     "SavedFrame",
     "SavedObject",
+    "class_of_method",
     "coroutine_name_of",
     "is_suspended",
     "repr_of",
@@ -224,6 +229,35 @@ SUSPENDED = SavedObject("coroutine")
 def saved_frame(pyframe: object) -> Optional[SavedFrame]:
     """What stands for a frame; ``None`` if that is one of the interpreter's."""
     return pyframe if type(pyframe) is SavedFrame else None
+
+
+def class_of_method(pyframe: FrameType) -> Optional[str]:
+    """The qualified name of the class that the method of a frame belongs to; see `Frame.clsname`.
+
+    Args:
+        pyframe: A frame, or what stands for one.
+    """
+    saved = saved_frame(pyframe)
+    if saved is not None:
+        return saved.clsname
+    code = pyframe.f_code
+    if not code.co_argcount:
+        return None
+    name = code.co_varnames[0]
+    if name not in ("self", "cls"):
+        return None
+    try:
+        found, value = first_argument(pyframe)
+    except Exception as exc:  # a frame of another thread that moves on while it is read
+        if interrupts(exc):
+            raise
+        return None
+    if not found:
+        return None
+    if name == "self":
+        return qualname_of(type(value))
+    # not isinstance(), which would ask the value for its __class__
+    return qualname_of(value) if issubclass(type(value), type) else None  # type: ignore[arg-type]
 
 
 def type_name_of(obj: object) -> str:

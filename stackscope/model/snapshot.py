@@ -463,7 +463,9 @@ class Snapshot:
             fold: Leave out the frames of libraries, unless they hold a context manager of the
                 user's; all but the first of several equal frames in a row; the frames of a thread
                 that are drawn for its task; and idle workers of pools. A line says how many frames
-                were left out.
+                were left out. ``fold`` also bounds the drawing: see ``whole`` of `Stack.format`.
+                After 10,000 lines no other task or thread is drawn; a line says how many more
+                there are.
             short_paths: Write paths relative to the current folder, the home folder, or the folder
                 of libraries.
             width: How many columns the tables may take.

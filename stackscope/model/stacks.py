@@ -6,9 +6,8 @@ They are plain data. `stackscope.render` draws them; it is imported when it is f
 from __future__ import annotations
 
 from stackscope.model.records import late, record
-from stackscope.safe.interruptions import interrupts
 from stackscope.safe.loading import TooEarly, load
-from stackscope.safe.objects import module_of, qualname_of
+from stackscope.safe.objects import module_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -110,8 +109,12 @@ class Stack:
             ascii_only: Draw with ASCII characters only.
             show_contexts: Show the context managers that are active in each frame.
             show_hidden_frames: Also show the frames and contexts marked with ``hide``.
-            whole: Draw all children of a context, such as the contents of an exit stack or the
-                tasks of a nursery, and not only the first hundred.
+            whole: Leave out nothing. Without it there are bounds: of the children of a context,
+                such as what an exit stack holds and the tasks of a nursery, the first 100 are
+                drawn; of a stack the first and the last 500 frames; of parts inside parts, such as
+                the stack of a task below that of another one, 300 levels. After 10,000 lines no
+                stack inside of another one is begun. Wherever something is left out, a line says
+                so.
 
         Returns:
             The lines, each ending in a newline.
@@ -290,24 +293,9 @@ class Frame:
         code = self.pyframe.f_code
         if not code.co_argcount or code.co_varnames[0] not in ("self", "cls"):
             return None
-        from stackscope.interpreter.frames.variables import first_argument
-        from stackscope.model.saved import saved_frame
+        from stackscope.model.saved import class_of_method
 
-        saved = saved_frame(self.pyframe)
-        if saved is not None:
-            return saved.clsname
-        try:
-            found, value = first_argument(self.pyframe)
-        except Exception as exc:  # a frame of another thread that moves on while it is read
-            if interrupts(exc):
-                raise
-            return None
-        if not found:
-            return None
-        if code.co_varnames[0] == "self":
-            return qualname_of(type(value))
-        # not isinstance(), which would ask the value for its __class__
-        return qualname_of(value) if issubclass(type(value), type) else None  # type: ignore[arg-type]
+        return class_of_method(self.pyframe)
 
     @property
     def modname(self) -> Optional[str]:

@@ -23,8 +23,11 @@ if TYPE_CHECKING:
 
 __all__ = ["beginning", "clusters", "end", "width_of"]
 
-_is_simple = re.compile("[\\x00-\\xac\\xae-\\u02ff\\u2010-\\u2027\\u2500-\\u257f]*").fullmatch
-"""Whether each character takes one column: so do letters of Latin, and what we draw trees with."""
+_is_simple = re.compile(
+    "[\\x00-\\xac\\xae-\\u02ff\\u2010-\\u2027\\u2190-\\u2319\\u2500-\\u257f]*"
+).fullmatch
+"""Whether each character takes one column: so do letters of Latin, and what we draw trees with,
+arrows and signs of mathematics among it."""
 
 JOINER = "\u200d"
 """What makes one emoji of two."""

@@ -12,12 +12,14 @@ deeper.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Iterator, List, NamedTuple, Tuple, Union
+from typing import TYPE_CHECKING, Iterator, List, NamedTuple, Sequence, Tuple, Union
 
 from stackscope.render.style import styled
 
 if TYPE_CHECKING:
-    from typing import Iterable, Optional, Protocol, Sequence, Set
+    from typing import Iterable, Optional, Protocol, Set, TypeVar
+
+    T = TypeVar("T")
 
     class Paper(Protocol):
         """What tables are drawn on: a `Layout`, or a terminal."""
@@ -38,9 +40,22 @@ if TYPE_CHECKING:
 WIDEST = 40
 """The most columns of guide lines before a line."""
 
+MOST_FRAMES = 1000
+"""How many frames of a stack are drawn, unless all are asked for."""
+
+DEEPEST = 300
+"""How many levels of parts inside parts are drawn then: frames, contexts, children."""
+
+MOST_LINES = 10_000
+"""After how many lines no stack inside of another one is begun then."""
+
 Span = Tuple[str, str]
 Line = List[Span]
 """A line of a drawing: its pieces, each with its kind."""
+
+Words = Tuple[Sequence[str], Sequence[str]]
+"""A line as the kinds of its spans, and their texts: where there are many lines, that costs less.
+"""
 
 
 class Guides(NamedTuple):
@@ -95,22 +110,39 @@ class Layout:
         ascii_only: Use ASCII characters only. Others in names and source text are escaped.
         max_children: Draw at most that many children of a context, and tell how many more there
             are.
-        max_depth: Draw at most that many levels of stacks inside stacks, and tell where there are
-            more.
         width: How many columns a table takes at most.
+        max_frames: Draw at most that many frames of a stack, the outermost and the innermost ones,
+            and tell how many are left out.
+        max_depth: Draw at most that many levels of parts inside parts, and tell where there are
+            more.
+        max_lines: Begin no stack inside of another one, once that many lines are drawn. Where one
+            is left out, that is told.
+
+    Attributes:
+        drawn: How many lines are drawn so far.
     """
 
     def __init__(
         self,
         ascii_only: bool = False,
         max_children: Optional[int] = None,
-        max_depth: Optional[int] = None,
         width: int = 120,
+        max_frames: Optional[int] = None,
+        max_depth: Optional[int] = None,
+        max_lines: Optional[int] = None,
     ) -> None:
         self.guides: Guides = ASCII if ascii_only else UNICODE
         self.max_children = max_children
-        self.max_depth = max_depth
         self.width = width
+        self.max_frames = max_frames
+        self.max_depth = max_depth
+        self.max_lines = max_lines
+        self.drawn = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so many lines are drawn that no other stack is begun."""
+        return self.max_lines is not None and self.drawn >= self.max_lines
 
     @property
     def ellipsis(self) -> str:
@@ -166,23 +198,49 @@ class Nested:
         self.drawn: Sequence[object] = drawn
 
 
-class Deeper(Nested):
-    """A block of one line, of which there are many: it is drawn without ado.
+class Simple(Nested):
+    """A frame with nothing but lines in it, as most are: it is drawn without ado.
 
     Args:
-        guides: What goes before it.
-        line: The line.
+        guides: What goes before its first line and before its further lines.
+        title: Its first line.
+        contexts: A line for each of its contexts.
+        before_context: What goes before each of these.
+        source: The line below them, with its guide.
     """
 
-    __slots__ = ("line",)
+    __slots__ = ("before_context", "contexts", "source", "title")
 
-    def __init__(self, guides: Tuple[str, str], line: Line) -> None:
-        super().__init__(guides, iter((line,)))
-        self.line: Line = line
+    def __init__(
+        self,
+        guides: Tuple[str, str],
+        title: Words,
+        contexts: Sequence[Words],
+        before_context: Tuple[str, str],
+        source: Optional[Words],
+    ) -> None:
+        self.guides = guides
+        self.block = _NO_PARTS
+        self.stack = None
+        self.drawn = ()
+        self.title: Words = title
+        self.contexts: Sequence[Words] = contexts
+        self.before_context: Tuple[str, str] = before_context
+        self.source: Optional[Words] = source
+
+    def parts(self) -> Block:
+        """The same as the parts of a block like others."""
+        yield spans(self.title)
+        for words in self.contexts:
+            yield Nested(self.before_context, iter([spans(words)]))
+        if self.source is not None:
+            yield spans(self.source)
 
 
 Block = Iterator[Union[Line, Nested]]
 """The lines of a drawing, and the blocks inside it, one by one."""
+
+_NO_PARTS: Block = iter(())
 
 
 class _Level:
@@ -209,12 +267,6 @@ class _Level:
         self.depth = depth
         self.base = base
 
-    def before(self, guides: Tuple[str, str], sign: str) -> str:
-        """What goes before a line that stands deeper."""
-        if self.base is None and len(self.rest) + len(guides[0]) <= WIDEST:
-            return self.first + guides[0]
-        return self.deeper(iter(()), guides, 0, sign).first
-
     def deeper(self, block: Block, guides: Tuple[str, str], stack: int, sign: str) -> _Level:
         """The level of a block inside this one."""
         if guides == FLAT:
@@ -227,30 +279,99 @@ class _Level:
         return _Level(block, first + guides[0], rest + guides[1], stack, depth, base)
 
 
+def bounded(ascii_only: bool, max_children: int, width: int = 120) -> Layout:
+    """How to draw with bounds, whatever is to be drawn.
+
+    Args:
+        ascii_only: As that of a `Layout`.
+        max_children: As that of a `Layout`.
+        width: As that of a `Layout`.
+    """
+    return Layout(ascii_only, max_children, width, MOST_FRAMES, DEEPEST, MOST_LINES)
+
+
+def ends(items: Sequence[T], most: Optional[int]) -> Tuple[Sequence[T], int, Sequence[T]]:
+    """The first and the last ones of so many, and how many there are between them.
+
+    Args:
+        items: What there is.
+        most: How many to take; ``None`` takes all.
+    """
+    if most is None or len(items) <= most:
+        return items, 0, ()
+    first = most // 2
+    return items[:first], len(items) - most, items[first - most :]
+
+
+def left_out(number: int, noun: str, layout: Layout) -> Line:
+    """The line that says how much isn't drawn in its place."""
+    words = f"{number:,} more {noun}{'s' * (number > 1)}"
+    return [("guide", layout.guides.more), ("note", words)]
+
+
+def spans(words: Union[Line, Words]) -> Line:
+    """A line in the usual form."""
+    return list(zip(*words)) if type(words) is tuple else words  # type: ignore[return-value]
+
+
 def draw(block: Block, layout: Layout) -> Iterator[Line]:
     """The lines of a block and of all blocks in it, with the guides before them."""
+    for before, words in _placed(block, layout):
+        line = spans(words)
+        yield [("guide", before), *line] if before else line
+
+
+def texts(block: Block, layout: Layout) -> Iterator[str]:
+    """The same lines as strings, each ending in a newline."""
+    ascii_only = layout.guides.ascii_only
+    for before, line in _placed(block, layout):
+        parts = line[1] if type(line) is tuple else [text for _, text in line]
+        text = f"{before}{''.join(parts)}\n"
+        yield _as_ascii(text) if ascii_only else text
+
+
+def _placed(block: Block, layout: Layout) -> Iterator[Tuple[str, Union[Line, Words]]]:
+    """The lines of a block and of all blocks in it, each with what goes before it."""
+    sign = layout.guides.level
     level = _Level(block, "", "", 0, 0, None)
     outer: List[_Level] = []
     inside: Set[int] = set()  # the ids of the stacks that we are inside
     while True:
-        part = next(level.block, None)
-        if part is None:
+        for part in level.block:
+            if type(part) is list:
+                layout.drawn += 1
+                yield level.first, part
+                level.first = level.rest
+                continue
+            if type(part) is Simple:
+                rest = level.rest
+                first_guide, guide = part.guides
+                before_context = part.before_context[0]
+                if level.base is None and len(rest) + len(guide + before_context) <= WIDEST:
+                    yield level.first + first_guide, part.title
+                    level.first = rest
+                    rest += guide
+                    layout.drawn += 2 + len(part.contexts)
+                    if part.contexts:
+                        before = rest + before_context
+                        for words in part.contexts:
+                            yield before, words
+                    if part.source is not None:
+                        yield rest, part.source
+                    continue
+            break
+        else:
             inside.discard(level.stack)
             if not outer:
                 return
             level = outer.pop()
             continue
-        if not isinstance(part, Nested):
-            yield [("guide", level.first), *part] if level.first else part
-            level.first = level.rest
-            continue
-        if type(part) is Deeper:
-            yield [("guide", level.before(part.guides, layout.guides.level)), *part.line]
-            level.first = level.rest
-            continue
-        inner = part.block
+        assert isinstance(part, Nested)
+        inner = part.parts() if type(part) is Simple else part.block
         stack = 0
-        if part.stack is not None:
+        if layout.max_depth is not None and level.depth >= layout.max_depth:
+            inner = iter([[("guide", layout.guides.more), ("note", DEEPER)]])
+        elif part.stack is not None:
             stack = id(part.stack)
             omission = why_omitted(stack, inside, layout)
             if omission:
@@ -258,8 +379,11 @@ def draw(block: Block, layout: Layout) -> Iterator[Line]:
             else:
                 inside.add(stack)
         outer.append(level)
-        level = level.deeper(inner, part.guides, stack, layout.guides.level)
+        level = level.deeper(inner, part.guides, stack, sign)
         outer[-1].first = outer[-1].rest
+
+
+DEEPER = "deeper levels left out"
 
 
 def why_omitted(stack: int, inside: Set[int], layout: Layout) -> str:
@@ -270,8 +394,8 @@ def why_omitted(stack: int, inside: Set[int], layout: Layout) -> str:
         inside: The ids of those around it.
         layout: How to draw.
     """
-    if layout.max_depth is not None and len(inside) >= layout.max_depth:
-        return "deeper levels left out"
+    if inside and layout.is_full:
+        return "left out, for there is so much"
     # only a hook can make such a thing
     return "the stack around this, again" if stack in inside else ""
 
@@ -279,9 +403,13 @@ def why_omitted(stack: int, inside: Set[int], layout: Layout) -> str:
 def plain(lines: Iterable[Line], layout: Layout, *, color: bool = False) -> List[str]:
     """The lines as strings, each ending in a newline; with ANSI escape sequences for colours."""
     if color:
-        texts = [styled(line) + "\n" for line in lines]
+        found = [styled(line) + "\n" for line in lines]
     else:
-        texts = ["".join([text for _, text in line]) + "\n" for line in lines]
-    if layout.guides.ascii_only:
-        return [text.encode("ascii", "backslashreplace").decode("ascii") for text in texts]
-    return texts
+        found = ["".join([text for _, text in line]) + "\n" for line in lines]
+    return list(map(_as_ascii, found)) if layout.guides.ascii_only else found
+
+
+def _as_ascii(text: str) -> str:
+    if text.isascii():
+        return text
+    return text.encode("ascii", "backslashreplace").decode("ascii")

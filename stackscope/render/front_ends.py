@@ -45,6 +45,8 @@ def name_of_file(pyframe: FrameType) -> Optional[str]:
     saved = saved_frame(pyframe)
     if saved is not None:
         return saved.f_code.file_name or None
+    if not _front_ends:
+        return None
     for ask, _ in list(_front_ends.values()):
         name = attempt(None, ask, pyframe.f_code.co_filename)
         if name is not None:

@@ -19,11 +19,12 @@ from __future__ import annotations
 from types import AsyncGeneratorType, CoroutineType, FrameType, GeneratorType, TracebackType
 from typing import TYPE_CHECKING
 
-from stackscope.model.saved import SavedObject, repr_of, type_name_of
+from stackscope.model.saved import SavedObject, class_of_method, repr_of, type_name_of
 from stackscope.model.stacks import Context, Frame, Stack
 from stackscope.render.errors import error_lines
 from stackscope.render.front_ends import file_of
-from stackscope.render.source import Sources
+from stackscope.render.source import Sources, is_whole_head
+from stackscope.safe.objects import module_of
 from stackscope.safe.text import (
     REPR_LIMIT,
     class_name,
@@ -33,6 +34,8 @@ from stackscope.safe.text import (
 
 if TYPE_CHECKING:
     from typing import Dict, Iterator, List, Optional, Tuple, Union
+
+    from stackscope.render.drawing import Words
 
 ERROR_TITLE = "Error while extracting stack:"
 UNKNOWN_CHILD = "<unidentified child>"
@@ -76,10 +79,12 @@ class View:
         self.repr_limit = repr_limit
         self.sources: Sources = Sources()
         self._lines: Dict[Tuple[int, int], str] = {}
-        self._with_lines: Dict[Tuple[int, int, int, Optional[str]], str] = {}
-        self.places: Dict[Tuple[int, Optional[str]], Tuple[str, Optional[str], str]] = {}
-        """By the id of a function's code and its module: the names of it, of that and of the file.
-        They are the same for all its frames."""
+        self._heads: Dict[Tuple[int, int], Optional[str]] = {}
+        self._items: Dict[Tuple[int, int, int, Optional[str]], str] = {}
+        self.context_words: Dict[Tuple[int, Optional[int], int, Optional[str], int], Words] = {}
+        """What is said of contexts, by the ids of the code and of the type of the manager, the line
+        and the number of the ``with`` item, and its name."""
+        self._places: Dict[Tuple[int, Optional[str]], Tuple[str, Optional[str], str]] = {}
 
     def line(self, frame: FrameType, lineno: int) -> str:
         """A source line of a frame."""
@@ -91,12 +96,42 @@ class View:
 
     def with_line(self, frame: FrameType, lineno: int, index: int, varname: Optional[str]) -> str:
         """The part of a ``with`` statement that is about one item; see `Sources.with_line`."""
-        key = id(frame.f_code), lineno, index, varname
-        text = self._with_lines.get(key)
+        head = id(frame.f_code), lineno
+        try:
+            text = self._heads[head]
+        except KeyError:
+            text = self._heads[head] = self._head(frame, lineno)
+        if text is not None:
+            return text
+        item = (*head, index, varname)
+        text = self._items.get(item)
         if text is None:
-            line = self.sources.with_line(frame, lineno, index, varname)
-            text = self._with_lines[key] = safe_line(line)
+            text = safe_line(self.sources.with_line(frame, lineno, index, varname))
+            self._items[item] = text
         return text
+
+    def _head(self, frame: FrameType, lineno: int) -> Optional[str]:
+        """The line of a ``with`` statement if its head surely ends there, else ``None``."""
+        line = self.sources.line(frame, lineno)
+        return safe_line(line) if not line or is_whole_head(line) else None
+
+    def class_of(self, frame: Frame) -> Optional[str]:
+        """The class that a frame's method belongs to."""
+        name = class_of_method(frame.pyframe) if type(frame) is Frame else frame.clsname
+        return None if name is None else safe_text(name)
+
+    def place(self, frame: Frame) -> Tuple[str, Optional[str], str]:
+        """The names of a frame's function, of its module and of its file."""
+        # They are the same for all frames of a function.
+        module = module_of(frame.pyframe) if type(frame) is Frame else frame.modname
+        key = id(frame.pyframe.f_code), module
+        try:
+            return self._places[key]
+        except KeyError:
+            shown = safe_text(module) if module else None
+            found = safe_text(frame.funcname), shown, safe_text(file_of(frame))
+            self._places[key] = found
+            return found
 
     def repr(self, obj: object) -> str:
         """The guarded representation of ``obj``."""
@@ -150,6 +185,8 @@ class StackNode:
 class FrameNode:
     """A frame, which ``frame`` is."""
 
+    __slots__ = ("frame", "view")
+
     def __init__(self, frame: Frame, view: View) -> None:
         self.frame = frame
         self.view = view
@@ -157,35 +194,11 @@ class FrameNode:
     @property
     def clsname(self) -> Optional[str]:
         """The class that the method belongs to."""
-        name = self.frame.clsname
-        return None if name is None else safe_text(name)
+        return self.view.class_of(self.frame)
 
     def place(self) -> Tuple[str, Optional[str], str]:
         """The names of the function, of its module and of its file."""
-        frame = self.frame
-        module = frame.modname
-        key = id(frame.pyframe.f_code), module
-        found = self.view.places.get(key)
-        if found is None:
-            shown = safe_text(module) if module else None
-            found = safe_text(frame.funcname), shown, safe_text(file_of(frame))
-            self.view.places[key] = found
-        return found
-
-    @property
-    def funcname(self) -> str:
-        """The name of the function."""
-        return self.place()[0]
-
-    @property
-    def modname(self) -> Optional[str]:
-        """The name of the module, if it has one."""
-        return self.place()[1]
-
-    @property
-    def filename(self) -> str:
-        """The path of the source file, or what a front end calls it."""
-        return self.place()[2]
+        return self.view.place(self.frame)
 
     @property
     def lineno(self) -> int:
@@ -208,14 +221,28 @@ class FrameNode:
         """The contexts to show, outermost first."""
         if not self.view.show_contexts:
             return
-        # Items of one statement enter in order and exit in reverse: those that are active are its
-        # first.
-        entered: Dict[Optional[int], int] = {}
-        for context in self.frame.contexts:
-            index = entered.get(context.start_line, 0)
-            entered[context.start_line] = index + 1
-            if self.view.show_hidden or not context.hide:
-                yield ContextNode(context, self.view, frame=self.frame, index=index)
+        for context, index in contexts_to_show(self.frame, self.view.show_hidden):
+            yield ContextNode(context, self.view, self.frame, index)
+
+
+def contexts_to_show(frame: Frame, show_hidden: bool) -> List[Tuple[Context, int]]:
+    """The contexts of a frame, each with its number among the items of its ``with`` statement.
+
+    Args:
+        frame: The frame.
+        show_hidden: Whether to show those that are marked with ``hide``.
+    """
+    # Items of one statement enter in order and exit in reverse: those that are active are its
+    # first.
+    found = []
+    entered: Dict[Optional[int], int] = {}
+    for context in frame.contexts:
+        line = context.start_line
+        index = entered.get(line, 0)
+        entered[line] = index + 1
+        if show_hidden or not context.hide:
+            found.append((context, index))
+    return found
 
 
 class ContextNode:
@@ -229,11 +256,12 @@ class ContextNode:
         is_child: Whether it is one of the ``children`` of another context.
     """
 
+    __slots__ = ("context", "frame", "index", "is_child", "view")
+
     def __init__(
         self,
         context: Context,
         view: View,
-        *,
         frame: Optional[Frame] = None,
         index: int = 0,
         is_child: bool = False,

@@ -6,7 +6,6 @@ other in a circle, a table of the threads, and one of the greenlets.
 
 from __future__ import annotations
 
-from stackscope.model.stacks import Stack
 from stackscope.render.front_ends import file_of
 from stackscope.render.items import item_lines
 from stackscope.render.paths import short_path
@@ -23,7 +22,7 @@ from stackscope.render.words import (
     task_title,
 )
 from stackscope.safe.text import safe_text
-from stackscope.snapshot.folding import folded_frames
+from stackscope.snapshot.folding import for_each_function, holds_users
 from stackscope.snapshot.idle import is_idle_worker
 from stackscope.snapshot.user_code import (
     calls_below_user,
@@ -35,10 +34,12 @@ from stackscope.snapshot.user_code import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, Iterable, Iterator, List, Optional
+    from types import FrameType
+    from typing import Callable, Dict, Iterable, Iterator, List, Mapping, Optional
 
     from stackscope.model.saved import Places
     from stackscope.model.snapshot import LoopNode, Snapshot, TaskNode, ThreadNode
+    from stackscope.model.stacks import Stack
     from stackscope.render.drawing import Layout, Line
     from stackscope.render.stuck import Stuck
 
@@ -57,7 +58,11 @@ LATE = 0.1
 
 
 def loop_lines(
-    snapshot: Snapshot, layout: Layout, max_alike: Optional[int], stuck: Stuck = NOBODY
+    snapshot: Snapshot,
+    layout: Layout,
+    max_alike: Optional[int],
+    stuck: Stuck = NOBODY,
+    keys: Optional[Mapping[int, int]] = None,
 ) -> Iterator[Line]:
     """The table of the tasks of each loop; above it what a loop that is stuck stands in."""
     for loop in snapshot.loops:
@@ -74,6 +79,7 @@ def loop_lines(
             of_libraries=max_alike is None,
             has_sources=False,
             stuck=stuck,
+            keys=keys,
         )
         yield from table.lines()
         if passed:
@@ -90,6 +96,7 @@ def _of_libraries(loop: LoopNode, stuck: Stuck) -> Dict[int, TaskNode]:
     If there are no others, all need one.
     """
     nodes = list(loop.walk())
+    is_librarys = for_each_function(lambda frame: is_machinery(frame) or library_of(frame) != "")
     held = holders_of([node.waiting for node in nodes if node.waiting is not None])
     found = {
         id(node): node
@@ -98,19 +105,17 @@ def _of_libraries(loop: LoopNode, stuck: Stuck) -> Dict[int, TaskNode]:
         and id(node.task) not in held
         and not (node.waiting is not None and node.waiting.holders)
         and not is_stuck([node], stuck)
-        and is_of_libraries(node.stack)
+        and _is_of_libraries(node.stack, is_librarys)
     }
     return found if len(found) < len(nodes) else {}
 
 
-def is_of_libraries(stack: Stack) -> bool:
+def _is_of_libraries(stack: Stack, is_librarys: Callable[[FrameType], bool]) -> bool:
     """Whether no frame of a stack is the user's, nor holds a context manager of the user's."""
-    frames = [frame for frame in stack.frames if not frame.hide]
-    known = {id(frame.pyframe): frame for frame in frames}
     return all(
-        folded_frames(
-            [frame.pyframe for frame in frames], known, lambda frame: library_of(frame) != ""
-        )
+        is_librarys(frame.pyframe) and not holds_users(frame)
+        for frame in stack.frames
+        if not frame.hide
     )
 
 

@@ -9,7 +9,7 @@ from stackscope.safe.interruptions import attempt
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Iterator, List, Optional, Tuple
+    from typing import Iterator, List, Optional, Sequence, Tuple
 
     from stackscope.model.saved import Places
     from stackscope.render.drawing import Line
@@ -36,15 +36,29 @@ def with_short_paths(line: Line, places: Optional[Places] = None) -> Line:
 
 def known_folders() -> List[Tuple[str, str]]:
     """The folders, with a separator behind, and what may be written in place of each."""
-    return [(folder + os.sep, prefix) for folder, prefix in _known_folders() if folder]
+    global _known  # noqa: PLW0603
+    here = attempt("", os.getcwd)  # nothing if the folder is gone
+    libraries = [folder for folder in sys.path if type(folder) is str]
+    state = here, os.environ.get("HOME"), os.environ.get("USERPROFILE"), libraries
+    known = _known
+    if known is None or known[0] != state:
+        folders = [
+            (folder + os.sep, prefix) for folder, prefix in _folders(here, libraries) if folder
+        ]
+        _known = known = state, folders
+    return known[1]
 
 
-def _known_folders() -> Iterator[Tuple[str, str]]:
-    yield attempt("", os.getcwd), ""  # nothing if the folder is gone
+_known: Optional[Tuple[object, List[Tuple[str, str]]]] = None
+"""The folders, and what they were found by: they are asked for with each path."""
+
+
+def _folders(here: str, libraries: Sequence[str]) -> Iterator[Tuple[str, str]]:
+    yield here, ""
     home = os.path.expanduser("~")
     if home != os.sep:
         yield home, "~" + os.sep
     yield os.path.dirname(os.__file__), ""
-    for folder in sys.path:
+    for folder in libraries:
         if os.path.basename(folder) in ("site-packages", "dist-packages"):
             yield folder, ""

@@ -14,7 +14,17 @@ import os
 from stackscope.model.saved import is_suspended, type_name_of
 from stackscope.model.snapshot import LoopNode, Snapshot, TaskNode, ThreadNode
 from stackscope.model.stacks import Context, Frame
-from stackscope.render.drawing import FLAT, Layout, Link, Nested, draw, plain
+from stackscope.render.drawing import (
+    FLAT,
+    Layout,
+    Link,
+    Nested,
+    bounded,
+    draw,
+    ends,
+    left_out,
+    plain,
+)
 from stackscope.render.front_ends import file_of
 from stackscope.render.nodes import ContextNode, FrameNode, StackNode, View
 from stackscope.render.overview import (
@@ -57,7 +67,13 @@ from stackscope.render.words import (
     wait_pieces,
 )
 from stackscope.safe.text import cut, safe_line, safe_text
-from stackscope.snapshot.folding import folded_frames, is_users_context, library_here, repeats
+from stackscope.snapshot.folding import (
+    for_each_function,
+    holds_users,
+    is_users_context,
+    library_here,
+    repeats,
+)
 from stackscope.snapshot.identity import THREAD, identity_of
 from stackscope.snapshot.user_code import (
     innermost_user_frame,
@@ -177,8 +193,9 @@ def format_snapshot(snapshot: Snapshot, options: Options) -> List[str]:
 
 
 def _layout(options: Options) -> Layout:
-    most = MOST_OF_CONTEXT if options.fold else None
-    return Layout(options.ascii_only, most, width=options.width)
+    if options.fold:
+        return bounded(options.ascii_only, MOST_OF_CONTEXT, options.width)
+    return Layout(options.ascii_only, width=options.width)
 
 
 def format_node(node: Union[LoopNode, Node], options: Options) -> List[str]:
@@ -287,6 +304,9 @@ class Drawing:
         self.awaited_of: Dict[int, Dict[int, TaskNode]] = {}
         self.elsewhere_words: Dict[int, Line] = {}
         self.kept: Optional[Frame] = None
+        self.folds: Callable[[FrameType], bool] = for_each_function(
+            lambda frame: is_machinery(frame) or self._is_passed(frame)
+        )
         self.first_at: Dict[Tuple[object, ...], TaskNode] = {}
         self.first_with: Dict[Tuple[object, ...], TaskNode] = {}
         if options.fold and options.stacks:
@@ -329,7 +349,9 @@ class Drawing:
     def overview(self) -> Block:
         """What everything does, without the stacks."""
         how = (self.snapshot, self.layout, self.max_alike, self.options.stuck)
-        yield from loop_lines(*how)
+        # For each loop they are told by its own tasks alone.
+        is_same = len(self.snapshot.loops) == 1 and self.max_alike is not None
+        yield from loop_lines(*how, self.keys if is_same else None)
         yield from circle_lines(self.snapshot)
         yield from thread_table(*how)
         yield from item_table(*how)
@@ -377,8 +399,20 @@ class Drawing:
 
     def siblings(self, nodes: Sequence[TaskNode], guides: Tuple[str, str]) -> Block:
         """Tasks below the same owner; many that are alike as one."""
-        for group in self.alike(nodes):
+        groups = self.alike(nodes)
+        for index, group in enumerate(groups):
+            if self.layout.is_full:
+                yield self.no_more(groups[index:], "task", guides)
+                break
             yield Nested(guides, self.task(group[0], group), drawn=group)
+
+    def no_more(self, groups: Sequence[Sequence[Node]], noun: str, guides: Tuple[str, str]) -> Line:
+        """The line that stands for what isn't drawn, and for all below it."""
+        number = 0
+        for group in groups:
+            for top in group:
+                number += 1 if isinstance(top, ThreadNode) else sum(1 for _ in top.walk())
+        return [("guide", guides[0]), *left_out(number, noun, self.layout)]
 
     def alike(self, nodes: Sequence[TaskNode]) -> List[List[TaskNode]]:
         """The tasks in groups: one for more than `max_alike` with the same stack, else one each."""
@@ -521,10 +555,16 @@ class Drawing:
             node: The stack.
             owner: The task that it is the stack of.
         """
+        first, between, last = ends(list(self._frame_parts(node, owner)), self.layout.max_frames)
+        yield from first
+        if between:
+            yield [("guide", self.guides.more), ("note", f"{between:,} more")]
+        yield from last
+
+    def _frame_parts(self, node: StackNode, owner: Optional[TaskNode]) -> Block:
         shown = list(node.frames())
         if not self.options.fold:
-            for frame in shown:
-                yield self.nested_frame(frame)
+            yield from map(self.nested_frame, shown)
             return
         elsewhere = [self._owner_of(one.frame, owner) for one in shown]
         folded = self._folded([one.frame for one in shown])
@@ -596,9 +636,13 @@ class Drawing:
         return None if found is owner else found
 
     def _folded(self, frames: Sequence[Frame]) -> List[bool]:
-        known = {id(frame.pyframe): frame for frame in frames} if self.view.show_contexts else {}
-        folded = folded_frames([frame.pyframe for frame in frames], known, self._is_passed)
-        return [is_folded and frame is not self.kept for is_folded, frame in zip(folded, frames)]
+        folds, has_contexts = self.folds, self.view.show_contexts
+        return [
+            folds(frame.pyframe)
+            and not (has_contexts and holds_users(frame))
+            and frame is not self.kept
+            for frame in frames
+        ]
 
     def _is_passed(self, frame: FrameType) -> bool:
         library = library_of(frame)
@@ -608,7 +652,7 @@ class Drawing:
         """Whether a frame is there for its contexts alone, as others of its library are folded."""
         if not self.options.fold or not self.view.show_contexts:
             return False
-        return is_machinery(frame.pyframe) or self._is_passed(frame.pyframe)
+        return self.folds(frame.pyframe)
 
     def fold(self, nodes: Sequence[FrameNode], owner: Optional[TaskNode]) -> Block:
         """What stands for frames that aren't drawn here: they are folded, or drawn with a task."""
@@ -704,7 +748,7 @@ class Drawing:
             else:
                 tasks.append(task)
         if most is not None and contexts > most:
-            yield self.left_out(contexts - most, guides)
+            yield self.more_children(contexts - most, guides)
         yield from self.unknown_children(unknown, guides)
         self.drawn.update(id(task) for task in tasks)
         yield from self.siblings(tasks, guides)
@@ -715,11 +759,11 @@ class Drawing:
         for node in nodes[:most]:
             yield Nested(guides, self.unknown_child(node), drawn=[node])
         if len(nodes) > most:
-            yield self.left_out(len(nodes) - most, guides)
+            yield self.more_children(len(nodes) - most, guides)
 
-    def left_out(self, number: int, guides: Tuple[str, str]) -> Line:
+    def more_children(self, number: int, guides: Tuple[str, str]) -> Line:
         """The line that says how many children aren't drawn."""
-        return [("guide", guides[0] + self.guides.more), ("note", f"{number} more")]
+        return [("guide", guides[0] + self.guides.more), ("note", f"{number:,} more")]
 
     def child_context(self, node: ContextNode) -> Block:
         """A context with its children."""
@@ -743,7 +787,10 @@ class Drawing:
         groups = [[node] for node in busy]
         if self.max_alike is not None:
             groups = self.groups(busy, thread_key, self.max_alike)
-        for group in groups:
+        for index, group in enumerate(groups):
+            if self.layout.is_full:
+                yield self.no_more(groups[index:], "thread", self.guides.context)
+                break
             yield Nested(self.guides.context, self.thread(group[0], group), drawn=group)
         if idle:
             yield Nested(self.guides.context, iter([idle_line(idle)]))
@@ -793,7 +840,11 @@ class Drawing:
     def items(self, nodes: Sequence[ItemNode]) -> Block:
         """Greenlets or the like; many that are alike as one."""
         most = len(nodes) if self.max_alike is None else self.max_alike
-        for group in self.groups(nodes, item_key, most):
+        groups = self.groups(nodes, item_key, most)
+        for index, group in enumerate(groups):
+            if self.layout.is_full:
+                yield self.no_more(groups[index:], group[0].kind, self.guides.context)
+                break
             yield Nested(self.guides.context, self.item(group[0], group), drawn=group)
 
     def item(self, node: ItemNode, group: Sequence[ItemNode]) -> Block:

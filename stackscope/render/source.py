@@ -63,7 +63,7 @@ class Sources:
         saved = saved_frame(frame)
         if saved is not None:
             return saved.f_code.lines.get(lineno, "")
-        lines = self._lines(frame)
+        lines = self._files.get(frame.f_code.co_filename) or self._lines(frame)
         if not 1 <= lineno <= len(lines):
             return ""
         line = lines[lineno - 1]
@@ -96,7 +96,7 @@ class Sources:
             return saved.f_code.statements.get(lineno, ())
         key = (frame.f_code.co_filename, lineno)
         if key not in self._statements:
-            is_whole = _is_whole(self.line(frame, lineno))
+            is_whole = is_whole_head(self.line(frame, lineno))
             self._statements[key] = (
                 None if is_whole else parse_with(self._lines(frame)[lineno - 1 :])
             )
@@ -136,9 +136,13 @@ def _typed_lines(code: CodeType) -> Sequence[str]:
         return ()
 
 
-def _is_whole(line: str) -> bool:
+def is_whole_head(line: str) -> bool:
     """Whether a statement's head surely ends on this line, so that no closer look is needed."""
-    return line.endswith(":") and sum(map(line.count, "([{")) == sum(map(line.count, ")]}"))
+    if line[-1:] != ":" or line.count("(") != line.count(")"):
+        return False
+    if "[" not in line and "{" not in line:
+        return True
+    return line.count("[") == line.count("]") and line.count("{") == line.count("}")
 
 
 def _choose(items: Sequence[WithItem], index: int, varname: Optional[str]) -> Optional[WithItem]:

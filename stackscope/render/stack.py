@@ -3,10 +3,32 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import List, Tuple
+from typing import List, Optional, Tuple
 
-from stackscope.render.drawing import FLAT, Block, Deeper, Layout, Line, Nested, draw, plain
-from stackscope.render.nodes import UNKNOWN_MODULE, ContextNode, FrameNode, StackNode, View
+from stackscope.model.saved import SavedObject, type_name_of
+from stackscope.render.drawing import (
+    FLAT,
+    Block,
+    Layout,
+    Line,
+    Nested,
+    Simple,
+    Words,
+    bounded,
+    ends,
+    left_out,
+    spans,
+    texts,
+)
+from stackscope.render.nodes import (
+    UNKNOWN_MODULE,
+    ContextNode,
+    FrameNode,
+    StackNode,
+    View,
+    contexts_to_show,
+)
+from stackscope.safe.text import safe_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,8 +58,17 @@ def stack_title(node: StackNode) -> Line:
 def stack_body(node: StackNode, layout: Layout) -> Block:
     """The frames of a stack, its leaf and its error."""
     guides = layout.guides
-    for frame in node.frames():
-        yield Nested(guides.frame, frame_block(frame, layout))
+    view = node.view
+    frames = node.stack.frames
+    if not view.show_hidden:
+        frames = [frame for frame in frames if not frame.hide]
+    first, between, last = ends(frames, layout.max_frames)
+    for frame in first:
+        yield _frame_part(frame, view, layout)
+    if between:
+        yield left_out(between, "frame", layout)
+        for frame in last:
+            yield _frame_part(frame, view, layout)
     leaf = node.leaf
     if leaf is not None:
         yield [("guide", guides.leaf), ("leaf", leaf)]
@@ -45,14 +76,42 @@ def stack_body(node: StackNode, layout: Layout) -> Block:
         yield [("error", f"  {line}")]
 
 
+def _frame_part(frame: Frame, view: View, layout: Layout) -> Nested:
+    """A frame, as a part of what it stands in."""
+    guides = layout.guides
+    contexts = _words_of_contexts(frame, view) if view.show_contexts else ()
+    if contexts is None:
+        return Nested(guides.frame, frame_block(FrameNode(frame, view), layout))
+    text = FrameNode(frame, view).source
+    source = (SOURCE_KINDS, (guides.source, text)) if text else None
+    return Simple(guides.frame, _frame_words(frame, view), contexts, guides.context, source)
+
+
+def _words_of_contexts(frame: Frame, view: View) -> Optional[List[Words]]:
+    """The words about each context of a frame; ``None`` if one of them has something inside."""
+    known = view.context_words
+    code = id(frame.pyframe.f_code)
+    found = []
+    for context, index in contexts_to_show(frame, view.show_hidden):
+        if context.inner_stack is not None or context.children:
+            return None
+        kind = type(context.obj)
+        key = code, context.start_line, index, context.varname, id(kind)
+        words = None if context.is_past else known.get(key)
+        if words is None:
+            words = _context_words(ContextNode(context, view, frame, index))
+            # of which the words tell nothing that isn't in the key
+            if words[0] is USUAL_CONTEXT and not context.is_past and kind is not SavedObject:
+                known[key] = words
+        found.append(words)
+    return found
+
+
 def frame_block(node: FrameNode, layout: Layout) -> Block:
     """A frame with its contexts and its source line."""
     guides = layout.guides
     yield frame_title(node)
     for context in node.contexts():
-        if context.is_alone:  # as most are
-            yield Deeper(guides.context, context_title(context))
-            continue
         yield Nested(guides.context, _context_without_children(context, layout))
         yield from _children(context, guides.child_in_frame, layout)
     source = node.source
@@ -60,20 +119,25 @@ def frame_block(node: FrameNode, layout: Layout) -> Block:
         yield [("guide", guides.source), ("source", source)]
 
 
+SOURCE_KINDS = ("guide", "source")
+
+FRAME_KINDS = ("func", "text", "module", "text", "path", "text", "lineno")
+
+METHOD_KINDS = ("class", *FRAME_KINDS)
+
+
 def frame_title(node: FrameNode) -> Line:
     """The line that says which function a frame executes, and where."""
-    funcname, modname, filename = node.place()
-    line = [
-        ("func", funcname),
-        ("text", " in "),
-        ("module", modname or UNKNOWN_MODULE),
-        ("text", " at "),
-        ("path", filename),
-        ("text", ":"),
-        ("lineno", str(node.lineno)),
-    ]
-    clsname = node.clsname
-    return line if clsname is None else [("class", f"{clsname}."), *line]
+    return spans(_frame_words(node.frame, node.view))
+
+
+def _frame_words(frame: Frame, view: View) -> Words:
+    funcname, modname, filename = view.place(frame)
+    where = [funcname, " in ", modname or UNKNOWN_MODULE, " at ", filename, ":", str(frame.lineno)]
+    clsname = view.class_of(frame)
+    if clsname is None:
+        return FRAME_KINDS, where
+    return METHOD_KINDS, [clsname + ".", *where]
 
 
 def context_block(node: ContextNode, layout: Layout) -> Block:
@@ -91,9 +155,35 @@ def _context_without_children(node: ContextNode, layout: Layout) -> Block:
 
 def context_title(node: ContextNode) -> Line:
     """The line that says what a context is: its source, and in a comment its name and type."""
-    source = node.source
+    return spans(_context_words(node))
+
+
+USUAL_CONTEXT = (
+    "source",
+    "comment",
+    "name",
+    "comment",
+    "type",
+    "comment",
+    "lineno",
+    "comment",
+)
+"""The kinds of the words about a context of which all is known."""
+
+
+def _context_words(node: ContextNode) -> Words:
+    context, frame = node.context, node.frame
+    obj, name, start = context.obj, context.varname, context.start_line
+    source = ""
+    if frame is not None and start is not None:
+        source = node.view.with_line(frame.pyframe, start, node.index, name)
+    varname = (None if obj is None else "_") if name is None else safe_text(name)
+    typename = None if obj is None else type_name_of(obj)
+    lineno = None if node.is_child or start is None else str(start)
+    end = ", past)" if context.is_past else ")"
+    if source and varname is not None and typename is not None and lineno is not None:
+        return USUAL_CONTEXT, [source, "  # ", varname, ": ", typename, " (line ", lineno, end]
     line = [("source", source) if source else ("description", node.description)]
-    varname, typename, lineno = node.varname, node.typename, node.lineno
     before = "  # "
     if varname is not None:
         line += [("comment", before), ("name", varname)]
@@ -103,15 +193,18 @@ def context_title(node: ContextNode) -> Line:
         before = ""
     if lineno is not None:
         before = before or " "
-        end = ", past)" if node.is_past else ")"
-        line += [("comment", before + "(line "), ("lineno", str(lineno)), ("comment", end)]
-    return line
+        line += [("comment", before + "(line "), ("lineno", lineno), ("comment", end)]
+    return tuple([kind for kind, _ in line]), [text for _, text in line]
 
 
 def _children(node: ContextNode, guides: Tuple[str, str], layout: Layout) -> Block:
     blank: Line = [("guide", guides[1])]
     after_blank = False
+    drawn = 0
     for child in islice(node.children(), layout.max_children):
+        if layout.is_full:
+            break
+        drawn += 1
         if isinstance(child, ContextNode):
             yield Nested(guides, context_block(child, layout))
             after_blank = False
@@ -123,10 +216,9 @@ def _children(node: ContextNode, guides: Tuple[str, str], layout: Layout) -> Blo
         if spaced:
             yield blank
         after_blank = spaced
-    most = layout.max_children
-    left_out = 0 if most is None else node.count_children() - most
-    if left_out > 0:
-        yield [("guide", guides[0] + layout.guides.more), ("note", f"{left_out} more")]
+    more = node.count_children() - drawn
+    if more:
+        yield [("guide", guides[0] + layout.guides.more), ("note", f"{more:,} more")]
 
 
 def _child_stack(node: StackNode, layout: Layout) -> Block:
@@ -134,22 +226,26 @@ def _child_stack(node: StackNode, layout: Layout) -> Block:
     yield Nested(FLAT, stack_body(node, layout), node.stack)
 
 
+def _layout(ascii_only: bool, whole: bool) -> Layout:
+    return Layout(ascii_only) if whole else bounded(ascii_only, MOST_CHILDREN)
+
+
 def format_stack(
     stack: Stack, ascii_only: bool, show_contexts: bool, show_hidden_frames: bool, whole: bool
 ) -> List[str]:
     """See `Stack.format`."""
-    layout = Layout(ascii_only, None if whole else MOST_CHILDREN)
+    layout = _layout(ascii_only, whole)
     node = StackNode(stack, View(show_contexts, show_hidden_frames))
-    return plain(draw(stack_block(node, layout), layout), layout)
+    return list(texts(stack_block(node, layout), layout))
 
 
 def format_frame(
     frame: Frame, ascii_only: bool, show_contexts: bool, show_hidden_frames: bool, whole: bool
 ) -> List[str]:
     """See `Frame.format`."""
-    layout = Layout(ascii_only, None if whole else MOST_CHILDREN)
+    layout = _layout(ascii_only, whole)
     node = FrameNode(frame, View(show_contexts, show_hidden_frames))
-    return plain(draw(frame_block(node, layout), layout), layout)
+    return list(texts(frame_block(node, layout), layout))
 
 
 def format_context(
@@ -158,6 +254,6 @@ def format_context(
     """See `Context.format`. A hidden context gives no lines, as it does in a frame."""
     if context.hide and not show_hidden_frames:
         return []
-    layout = Layout(ascii_only, None if whole else MOST_CHILDREN)
+    layout = _layout(ascii_only, whole)
     node = ContextNode(context, View(show_contexts, show_hidden_frames))
-    return plain(draw(context_block(node, layout), layout), layout)
+    return list(texts(context_block(node, layout), layout))

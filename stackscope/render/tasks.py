@@ -139,6 +139,7 @@ class LoopTable:
         has_sources: Whether to show source lines.
         changes: The signs of those that have changed, by the ids of the tasks.
         stuck: Those to mark as stuck.
+        keys: What `alike_keys` gives, if it has been asked already.
     """
 
     def __init__(
@@ -154,6 +155,7 @@ class LoopTable:
         has_sources: bool = True,
         changes: Mapping[int, str] = NOTHING,
         stuck: Stuck = NOBODY,
+        keys: Optional[Mapping[int, int]] = None,
     ) -> None:
         self.changes = changes
         self.stuck = stuck
@@ -163,7 +165,7 @@ class LoopTable:
         self.hint = hint
         self.passed = passed
         self.loop = loop
-        self.keys: Dict[int, int] = alike_keys(loop.walk())
+        self.keys: Mapping[int, int] = alike_keys(loop.walk()) if keys is None else keys
         self.marked = marked
         self.paper = paper
         self.branch: str

@@ -10,14 +10,18 @@ from __future__ import annotations
 
 import types
 from _thread import LockType
+from collections import OrderedDict, defaultdict, deque
+from functools import partial
 from itertools import islice
 from types import BuiltinFunctionType, BuiltinMethodType, FunctionType, MethodType, ModuleType
 
 from stackscope.safe.interruptions import interrupts
 from stackscope.safe.objects import (
     arguments_of_exception,
+    arguments_of_partial,
     class_attribute,
     exceptions_in_group,
+    function_of_partial,
     mro_of,
     namespace_of,
 )
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
     from typing import (
         Any,
         Callable,
+        Dict,
         Iterable,
         List,
         Mapping,
@@ -39,6 +44,7 @@ if TYPE_CHECKING:
     )
 
     R = TypeVar("R")
+    Inner = Callable[[Any, Callable[[object, int], str], int], str]
 
 REPR_LIMIT = 400
 """Characters of a representation that are shown by default."""
@@ -271,8 +277,27 @@ def _repr_of_groups(kind: type) -> object:
     return None
 
 
+_registered: Dict[int, Tuple[object, Inner]] = {}
+"""By the id of a ``__repr__``: that, and what is called in its place."""
+
+
+def register_repr(own: object, describe: Inner) -> None:
+    """Have objects described that hold others of their kind, one in another without end.
+
+    Their own ``__repr__`` would write all of these, each time that one of them is drawn.
+
+    Args:
+        own: The ``__repr__`` of the class. That of a class derived from it may be another one, and
+            is called.
+        describe: Gets an object, a function that describes what is in it, and how many characters
+            there is room for. That function takes another object and the room for that. It returns
+            what ``own`` would, as far as there is room, or more.
+    """
+    _registered[id(own)] = own, describe
+
+
 class _Describer:
-    """``repr`` for the built-in containers and exceptions, which stops where the limit is reached.
+    """``repr`` for containers and what else holds others, which stops where the limit is reached.
 
     So a list of a million elements costs no more than what is shown of it, and an element that
     can't be represented spoils only its own place.
@@ -292,8 +317,16 @@ class _Describer:
             return cut(f"{obj:#x}", self.limit)  # decimal digits take quadratic time, or raise
         # by identity, for hashing or comparing a type may run code of its metaclass
         is_container = kind is list or kind is tuple or kind is dict or kind is set
-        if is_container and len(self.inside) < DEEPEST_CONTAINER:
-            return self._container(obj, room)
+        if len(self.inside) < DEEPEST_CONTAINER:
+            if is_container:
+                return self._container(obj, room)
+            holder = _HOLDERS.get(id(kind))
+            if holder is not None:
+                return self._holder(obj, room, holder, self)
+            if _registered and self.may_run_reprs:
+                found = _registered.get(id(class_attribute(kind, "__repr__")))
+                if found is not None:
+                    return self._holder(obj, room, found[1], self.describe)
         if issubclass(kind, BaseException):
             arguments = _arguments_shown(obj)
             if arguments is not None:
@@ -319,7 +352,22 @@ class _Describer:
             return opening + ELLIPSIS
         self.inside.add(id(obj))
         try:
-            return opening + self._elements(obj, room) + closing
+            return opening + self.elements(obj, room) + closing
+        finally:
+            self.inside.discard(id(obj))
+
+    def _holder(self, obj: Any, room: int, describe: Callable[..., str], inner: object) -> str:
+        if id(obj) in self.inside or room <= 0:
+            return f"<{class_name(obj)} {ELLIPSIS}>"
+        self.inside.add(id(obj))
+        try:
+            return _exact(describe(obj, inner, room))
+        except RecursionError:
+            raise
+        except BaseException as exc:
+            if interrupts(exc):
+                raise
+            return _failure(obj, exc)
         finally:
             self.inside.discard(id(obj))
 
@@ -341,8 +389,9 @@ class _Describer:
         finally:
             self.inside.discard(id(exc))
 
-    def _elements(self, obj: Any, room: int) -> str:
-        is_dict = type(obj) is dict
+    def elements(self, obj: Any, room: int) -> str:
+        """Represent what is in a container, without its brackets."""
+        is_dict = issubclass(type(obj), dict)
         # list() at once, since another thread may change the container between two elements
         elements: Iterable[Any] = list(islice(obj.items() if is_dict else obj, room))
         parts = []
@@ -365,6 +414,65 @@ def _brackets(kind: type) -> Tuple[str, str]:
         return "[", "]"
     return ("(", ")") if kind is tuple else ("{", "}")
 
+
+def _frozenset(obj: Any, describer: _Describer, room: int) -> str:
+    return f"frozenset({{{describer.elements(obj, room)}}})" if obj else "frozenset()"
+
+
+def _deque(obj: Any, describer: _Describer, room: int) -> str:
+    end = "" if obj.maxlen is None else f", maxlen={obj.maxlen}"
+    return f"deque([{describer.elements(obj, room)}]{end})"
+
+
+def _defaultdict(obj: Any, describer: _Describer, room: int) -> str:
+    factory = describer.describe(obj.default_factory, room)
+    return f"defaultdict({factory}, {{{describer.elements(obj, room - len(factory))}}})"
+
+
+def _ordered_dict(obj: Any, describer: _Describer, room: int) -> str:
+    if not obj:
+        return "OrderedDict()"
+    if _DICT_INSIDE:
+        return f"OrderedDict({{{describer.elements(obj, room)}}})"
+    return f"OrderedDict({describer.describe(list(islice(obj.items(), room + 1)), room)})"
+
+
+def _partial(obj: Any, describer: _Describer, room: int) -> str:
+    texts = [describer.describe(function_of_partial(obj), room)]
+    for name, value in (
+        *[("", one) for one in arguments_of_partial(obj)],
+        *[(f"{name}=", one) for name, one in obj.keywords.items()],
+    ):
+        left = room - sum(map(len, texts))
+        if left < 0:
+            break
+        texts.append(name + describer.describe(value, left))
+    return f"functools.partial({', '.join(texts)})"
+
+
+def _method(obj: Any, describer: _Describer, room: int) -> str:
+    function = obj.__func__
+    if type(function) is not FunctionType:
+        return repr(obj)
+    owner = describer.describe(obj.__self__, room)
+    return f"<bound method {function.__qualname__} of {owner}>"
+
+
+_DICT_INSIDE = repr(OrderedDict(a=1)).startswith("OrderedDict({")
+"""Whether the ``repr`` of an `OrderedDict` has that of a dictionary in it, as from 3.12 on."""
+
+_HOLDERS: Dict[int, Callable[[Any, _Describer, int], str]] = {
+    id(kind): describe
+    for kind, describe in (
+        (frozenset, _frozenset),
+        (deque, _deque),
+        (defaultdict, _defaultdict),
+        (OrderedDict, _ordered_dict),
+        (partial, _partial),
+        (MethodType, _method),
+    )
+}
+"""The types of the standard library that hold others, by their ids, and how they are described."""
 
 ARGUMENTS_SHOWN = 50
 """How many arguments of a call are written out."""

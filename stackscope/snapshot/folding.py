@@ -12,17 +12,25 @@ import sys
 from stackscope.model.saved import SavedObject
 from stackscope.model.stacks import Context
 from stackscope.safe.interruptions import attempt
-from stackscope.safe.objects import namespace_of
+from stackscope.safe.objects import module_of, namespace_of
 from stackscope.snapshot.user_code import is_machinery, library_of, library_of_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Callable, Container, List, Mapping, Optional, Sequence, Tuple
+    from typing import Callable, Container, Dict, List, Mapping, Optional, Sequence, Tuple
 
     from stackscope.model.stacks import Frame
 
-__all__ = ["Repeat", "folded_frames", "is_of_users_class", "library_here", "repeats"]
+__all__ = [
+    "Repeat",
+    "folded_frames",
+    "for_each_function",
+    "holds_users",
+    "is_of_users_class",
+    "library_here",
+    "repeats",
+]
 
 LONGEST_CYCLE = 4
 """Of functions that call each other over and over."""
@@ -45,13 +53,35 @@ def folded_frames(
         passes: Whether a frame that is no machinery is folded.
     """
     return [
-        (is_machinery(frame) or passes(frame)) and not _holds_users(known.get(id(frame)))
+        (is_machinery(frame) or passes(frame))
+        and not (id(frame) in known and holds_users(known[id(frame)]))
         for frame in frames
     ]
 
 
-def _holds_users(frame: Optional[Frame]) -> bool:
-    return frame is not None and any(map(is_users_context, frame.contexts))
+def holds_users(frame: Frame) -> bool:
+    """Whether a context manager of the user's is active in a frame."""
+    return any(map(is_users_context, frame.contexts))
+
+
+def for_each_function(tell: Callable[[FrameType], bool]) -> Callable[[FrameType], bool]:
+    """The same, but asked once only for all frames of a function.
+
+    Args:
+        tell: Says something of a frame that holds for all frames of its function. The frames have
+            to stay as long as this is asked.
+    """
+    known: Dict[Tuple[int, Optional[str]], bool] = {}
+
+    def tell_of(frame: FrameType) -> bool:
+        key = id(frame.f_code), module_of(frame)
+        try:
+            return known[key]
+        except KeyError:
+            found = known[key] = tell(frame)
+            return found
+
+    return tell_of
 
 
 def is_users_context(context: Context) -> bool:

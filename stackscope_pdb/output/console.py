@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from stackscope.render.drawing import ASCII, UNICODE, Layout
+from stackscope.render.drawing import ASCII, UNICODE, bounded
 from stackscope.render.stream import (
     can_encode,
     cut_line,
@@ -25,7 +25,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Iterable, Iterator, List
 
-    from stackscope.render.drawing import Guides, Line
+    from stackscope.render.drawing import Guides, Layout, Line
 
 
 LINES_WITHOUT_SIZE = 24
@@ -56,7 +56,7 @@ class Console:
     @property
     def layout(self) -> Layout:
         """How the library's own renderer shall draw."""
-        return Layout(ascii_only=self.ascii_only, max_children=20)
+        return bounded(self.ascii_only, max_children=20)
 
     @property
     def ellipsis(self) -> str:

@@ -27,7 +27,7 @@ def seconds_of(operation) -> float:
     return spent
 
 
-def costs_of(operations, known, costs) -> None:
+def costs_of(operations, costs) -> None:
     """Measure each operation once, and keep its least cost.
 
     Without the collector: what it costs hangs on all that was made before.
@@ -36,8 +36,7 @@ def costs_of(operations, known, costs) -> None:
     gc.disable()
     try:
         for name, operation in operations.items():
-            if name not in known:
-                costs[name] = min(seconds_of(operation), costs.get(name, 1e9))
+            costs[name] = min(seconds_of(operation), costs.get(name, 1e9))
     finally:
         gc.enable()
 
@@ -51,18 +50,17 @@ def excess(few, many):
     }
 
 
-def what_grows_too_fast(world, operations_in, size, known=()):
+def what_grows_too_fast(world, operations_in, size):
     """The operations that cost too much in a world of `SIZES` times the size, with both costs.
 
     Args:
         world: Calls a function while there is as much of something as a number says.
         operations_in: Gives the operations by name, once it is there.
         size: The smaller size.
-        known: The names of operations that aren't measured.
     """
 
     def measured(costs):
-        return lambda *item: costs_of(operations_in(*item), known, costs)
+        return lambda *item: costs_of(operations_in(*item), costs)
 
     few, many = {}, {}
     world(max(size // SIZES, 2), measured({}))  # caches

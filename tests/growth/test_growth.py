@@ -53,10 +53,6 @@ FEW = ["different", "chained", "gathered", "awaited by all", "in a circle"]
 
 NEEDS_GROUPS = {"in a group", "nested"}
 
-# asyncio's own repr of a task, which is saved with it, writes those that it awaits, one in another.
-KNOWN = {"chained": {"to_json", "to_json of diagnosis"}}
-"""What is known to grow too fast, and isn't looked at."""
-
 
 def taken(table):
     """Those of a table that are run, as parameters."""
@@ -66,19 +62,19 @@ def taken(table):
         marks = [pytest.mark.skipif(missing, reason="asyncio has no TaskGroup before 3.11")]
         if ALL_ROWS or name in FEW or table is STACKS:
             size = size if ALL_ROWS else size // 2
-            found.append(pytest.param(world, size, KNOWN.get(name, set()), id=name, marks=marks))
+            found.append(pytest.param(world, size, id=name, marks=marks))
     return found
 
 
-@pytest.mark.parametrize("world, size, known", taken(SNAPSHOTS))
-def test_what_is_done_with_a_snapshot(world, size, known):
-    found = what_grows_too_fast(world, with_a_snapshot, size, known)
+@pytest.mark.parametrize("world, size", taken(SNAPSHOTS))
+def test_what_is_done_with_a_snapshot(world, size):
+    found = what_grows_too_fast(world, with_a_snapshot, size)
     assert found == {}
 
 
-@pytest.mark.parametrize("world, size, known", taken(STACKS))
-def test_what_is_done_with_a_stack(world, size, known):
-    found = what_grows_too_fast(world, with_a_stack, size, known)
+@pytest.mark.parametrize("world, size", taken(STACKS))
+def test_what_is_done_with_a_stack(world, size):
+    found = what_grows_too_fast(world, with_a_stack, size)
     assert found == {}
 
 

@@ -129,7 +129,7 @@ def measured(make, depth):
     item = make(depth)
     start = time.process_time()
     stack = stackscope.extract(item, recurse_child_tasks=True)
-    lines = [*stack.format(), *stack.format(ascii_only=True)]
+    lines = [*stack.format(whole=True), *stack.format(ascii_only=True, whole=True)]
     flat = stack.format_flat(show_contexts=True)
     seconds = time.process_time() - start
     if make is exit_stacks:
@@ -190,7 +190,7 @@ def test_work_is_spread_evenly_over_many_and_deep():
         tree.children.append(top)  # it is inside of itself
         tree = deeper
     stack = stackscope.extract(generator, recurse_child_tasks=True)
-    text = str(stack)
+    text = "".join(stack.format(whole=True))
     assert stack.error is None
     assert text.count("leaf in") == 1200
     assert text.count("program in") == 601

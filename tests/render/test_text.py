@@ -43,7 +43,7 @@ def take_down(stacks):
 
 def test_a_thousand_levels(pyframe):
     stacks = nested(pyframe, 3000)
-    lines = stacks[-1].format()
+    lines = stacks[-1].format(whole=True)
     assert len(lines) == 1 + 3 * 3000 + 2
     assert lines[20] == "║ │ " * 9 + "║ ├ inner  # _: int\n"
     assert lines[21] == "║ │ " * 10 + "⋮21 ╠ " + lines[1][2:]
@@ -81,7 +81,7 @@ def test_work_is_linear_in_the_text(pyframe):
         best = 1.0
         for _ in range(3):
             start = time.process_time()
-            text = str(stacks[-1])
+            text = "".join(stacks[-1].format(whole=True))
             best = min(best, time.process_time() - start)
         take_down(stacks)
         return best / len(text)
@@ -91,7 +91,7 @@ def test_work_is_linear_in_the_text(pyframe):
 
 def test_levels_can_be_limited(pyframe):
     stacks = nested(pyframe, 1000)
-    lines = drawn(stacks[-1], max_depth=2)
+    lines = drawn(stacks[-1], max_depth=4)
     place = lines[1][2:]
     assert lines[1:] == [
         f"╠ {place}",
@@ -112,10 +112,10 @@ def test_children_can_be_limited(pyframe):
         "║ ├ with <???>:  # _: int\n",
         "║ ├── 0\n",
         "║ ├── 1\n",
-        "║ ├── … 9998 more\n",
+        "║ ├── … 9,998 more\n",
         "║ └ yield\n",
     ]
-    assert drawn(stack, max_children=2, ascii_only=True)[-2] == "|   . ... 9998 more\n"
+    assert drawn(stack, max_children=2, ascii_only=True)[-2] == "|   . ... 9,998 more\n"
     assert len(drawn(stack)) == len(stack.format(whole=True)) == 10_004
 
 

@@ -10,6 +10,7 @@
 `clocks`       how far away moments are
 `runs`         what a thread runs a loop for
 `times`        when tasks were made, and when they ran
+`reprs`        what tasks and queues are called that hold others
 `futures`      what tasks and futures know of each other, read without running their code
 `without_gil`  the same where there is no GIL
 =============  ==============================================================================
@@ -17,7 +18,7 @@
 
 from __future__ import annotations
 
-from stackscope.glue.asyncio import loops, runs, stacks, times, waits, waking
+from stackscope.glue.asyncio import loops, reprs, runs, stacks, times, waits, waking
 
 __all__ = ["install"]
 
@@ -25,6 +26,7 @@ __all__ = ["install"]
 def install() -> None:
     """Register all that is known about asyncio."""
     stacks.install()
+    reprs.install()
     loops.install()
     waits.install()
     waking.install()

@@ -140,7 +140,7 @@ _pointer_to_object = _new_reference and getattr(_ctypes, "PyObj_FromPtr", _new_r
 _TAGS = 3
 _NO_TAGS = repeat(~_TAGS)
 _ZERO = (0,)
-_MEMORY_ONCE, _INTS_ONCE = (MEMORY,), (INTS,)
+_MEMORY_ONCE, _INTS_ONCE, _OBJECTS_ONCE = (MEMORY,), (INTS,), (OBJECTS,)
 _WORDS = repeat(MEMORY)
 # A slot tagged with both bits is an integer (Py_INT_TAG).
 _INT_TAG = 3
@@ -415,6 +415,8 @@ class InterpreterFrameReader(Reader):
     @staticmethod
     def _object(frame: FrameType, offset: int, index: int) -> Tuple[bool, object]:
         """An object in a frame whose slots are not tagged, or in a field that isn't."""
+        if HAS_MEMORY:
+            return _object_in_memory((id(frame) + _HEADER) // WORD, offset // WORD + index)
         head = words_at(id(frame) + _HEADER)
         for _ in range(100):
             base = head[0]
@@ -426,3 +428,24 @@ class InterpreterFrameReader(Reader):
             if found:
                 return True, found[0]
         return False, None
+
+
+def _object_in_memory(head: int, index: int) -> Tuple[bool, object]:
+    """An object in a frame.
+
+    Args:
+        head: Where its address is, as an index of `MEMORY`.
+        index: How many words behind that address the object is.
+    """
+    for _ in range(100):
+        base = MEMORY[head]
+        there = compress(
+            (base // WORD + index,), map(eq, map(getitem, _MEMORY_ONCE, (head,)), (base,))
+        )
+        try:
+            found = list(map(getitem, _OBJECTS_ONCE, there))
+        except ValueError:
+            return False, None
+        if found:
+            return True, found[0]
+    return False, None

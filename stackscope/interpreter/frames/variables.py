@@ -199,6 +199,9 @@ def first_argument(frame: FrameType) -> Tuple[bool, object]:
     if not _is_function(code):
         return False, None
     if code.co_argcount:
+        if LOCALS_ARE_COPIED and not code.co_cellvars:  # it is in the first slot
+            reader = choosing.reader()
+            return (False, None) if reader is None else reader.local(frame, 0)
         return local_value(frame, code.co_varnames[0])
     if code.co_flags & CO_VARARGS:
         found, arguments = local_value(frame, code.co_varnames[code.co_kwonlyargcount])
