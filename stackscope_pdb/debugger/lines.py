@@ -57,7 +57,7 @@ class Lines(Basics):
 
     def onecmd(self, line: str) -> bool:
         """Run one line, after which less may be known about the program."""
-        if line.rstrip()[-1:] == "?" and not self.commands_defining:
+        if "?" in line and line.rstrip()[-1:] == "?" and not self.commands_defining:
             for meant in command_or_python.question(self, line):
                 self._run_line(meant)
                 line = ""
@@ -69,11 +69,11 @@ class Lines(Basics):
         self._passing = None
         word = line if line.isidentifier() else command_or_python.first_word(line)
         entry = registry.find(word)
-        run: Callable[[str], Any] = super().onecmd
+        run: Callable[[str], Any] = self.standard_onecmd
         if self.commands_defining or not hasattr(self, f"do_{word}"):
             pass
         elif word == line:  # which is the command, whatever variables there are
-            run = run if entry is not None else super().onecmd
+            run = self.run_word
         elif attempt(TELLING, self, command_or_python.is_command, self, line) is False:
             # It only looks like a command.
             self.lastcmd = line.strip()
@@ -93,6 +93,10 @@ class Lines(Basics):
             if entry is None and word not in RUNS_NO_CODE and line.strip():
                 self.session.snapshots.drop()
 
+    def run_word(self, word: str) -> Any:
+        """Run a command that was typed without arguments."""
+        return self.standard_onecmd(word)
+
     def _run_standard(self, line: str) -> Any:
         """Run a command of the standard debugger, unless it would do what nobody has meant."""
         reason = command_or_python.why_not(line)
@@ -109,7 +113,7 @@ class Lines(Basics):
             if awaited is not None and word == "display":
                 self.refuse("'display' can't await. 'p' can, which shows the value once.")
                 return None
-        return super().onecmd(command_or_python.as_documented(line))
+        return self.standard_onecmd(command_or_python.as_documented(line))
 
     def handle_command_def(self, line: str) -> Any:
         """Note a line that is to run at a breakpoint: Python as it is."""

@@ -15,7 +15,7 @@ from stackscope_pdb.program.machinery import DEBUGGERS
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Collection, Iterable, Set
+    from typing import Iterable, List, Optional, Set
 
 OWN = (*DEBUGGERS, "stackscope", "stackscope_ipython")
 """What nobody wants to see, wherever the program stopped."""
@@ -34,7 +34,15 @@ class Passed:
     def __init__(self, *frames: FrameType, shown: Iterable[str] = ()) -> None:
         self._passes = settings.passes_libraries()
         self._shown = shown
-        self._libraries: Collection[str] = [library_of(frame) for frame in frames]
+        self._libraries: List[str] = []
+        # Most steps end in the file where they begin. What is generated has no file of its own.
+        self._user_file: Optional[str] = None
+        for frame in frames:
+            if self._user_file is None or frame.f_code.co_filename != self._user_file:
+                library, file = library_of(frame), frame.f_code.co_filename
+                self._libraries.append(library)
+                if not library and file[:1] != "<":
+                    self._user_file = file
 
     @cached_property
     def _looked_at(self) -> Set[str]:
@@ -44,7 +52,9 @@ class Passed:
 
     def __call__(self, frame: FrameType) -> bool:
         """Whether a frame is passed over."""
-        library = library_of(frame) if self._passes else ""
+        if not self._passes or frame.f_code.co_filename == self._user_file:
+            return False
+        library = library_of(frame)
         return library != "" and library not in self._looked_at
 
     def is_looked_at(self, frame: FrameType) -> bool:

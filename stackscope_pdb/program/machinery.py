@@ -83,9 +83,12 @@ def serves_debugger(frame: FrameType) -> bool:
     What a debugger runs for the user (`RUNNERS`) is the program's.
     """
     asked: Optional[FrameType] = frame
+    names: object = None
     while asked is not None:
-        name = module_name(asked)
-        if name in _NEVER_PROGRAM or name.partition(".")[0] in _OUR_PACKAGES:
-            return asked is frame or asked.f_code not in RUNNERS
+        if asked.f_globals is not names:  # most callers are in the same module
+            names = asked.f_globals
+            name = module_name(asked)
+            if name in _NEVER_PROGRAM or name.partition(".")[0] in _OUR_PACKAGES:
+                return asked is frame or asked.f_code not in RUNNERS
         asked = asked.f_back
     return False

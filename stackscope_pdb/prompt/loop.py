@@ -9,6 +9,7 @@ import sys
 from contextlib import contextmanager
 
 from stackscope_pdb import settings
+from stackscope_pdb.facts import CHECKS_FILES_BEFORE_COMMANDS
 from stackscope_pdb.failures import around, attempt, guarded, handle
 from stackscope_pdb.output.terminal import is_terminal
 from stackscope_pdb.program.interrupts import (
@@ -49,6 +50,9 @@ class ReadsLines(Base):
     erases_drawings = True
     """Whether what `sticky` has drawn is taken off the screen before it is drawn anew."""
 
+    _is_at_keys = False
+    """Whether there is something to do before a line is read from a terminal, and after that."""
+
     _is_typed = False
     """Whether the next line will be typed, and isn't waiting in the queue."""
 
@@ -75,11 +79,11 @@ class ReadsLines(Base):
     @guarded(READER, lambda _self: False)
     def _has_toolkit(self) -> bool:
         """Whether prompt_toolkit is there, is wanted, and has a terminal at both ends."""
-        if not self.use_rawinput or settings.prompt_kind() not in ("", "auto", "prompt_toolkit"):
+        if not (self.use_rawinput and is_terminal(self.stdin) and is_terminal(self.stdout)):
+            return False
+        if settings.prompt_kind() not in ("", "auto", "prompt_toolkit"):
             return False
         if os.environ.get("TERM") in ("dumb", "unknown"):
-            return False
-        if not (is_terminal(self.stdin) and is_terminal(self.stdout)):
             return False
         try:
             import prompt_toolkit  # noqa: F401
@@ -89,17 +93,22 @@ class ReadsLines(Base):
 
     def cmdloop(self, intro: Any = None) -> None:
         """Read and run commands, with prompt_toolkit if that can be used."""
-        if not (is_terminal(self.stdin) or is_terminal(sys.stdin)):
+        if not self.is_busy:  # after commands that belong to a breakpoint; up to 3.13
+            self.is_at_terminal = is_terminal(self.stdin)
+        is_at_terminal = self.is_at_terminal
+        if not is_at_terminal and self.stdin is not sys.stdin:
+            is_at_terminal = is_terminal(sys.stdin)
+        if not is_at_terminal:
             self._loop_in_order(intro)
             return
         in_order = around(THE_TERMINAL, self, keeps_terminal)
         with in_order as guard, around(CTRL_C, self, interrupt_key) as key:
-            outer = self._guard, self._key
-            self._guard, self._key = guard, key
+            outer = self._guard, self._key, self._is_at_keys
+            self._guard, self._key, self._is_at_keys = guard, key, True
             try:
                 self._loop_in_order(intro)
             finally:
-                self._guard, self._key = outer
+                self._guard, self._key, self._is_at_keys = outer
 
     def _loop_in_order(self, intro: Any) -> None:
         try:
@@ -108,26 +117,41 @@ class ReadsLines(Base):
             self.session.pasted = ""
             raise
         finally:
-            self._end_reading()
+            if self._is_at_keys:
+                self._end_reading()
 
     def _read_and_run(self, intro: Any) -> None:
         if not _is_open(self.stdin):
             self.stdin: Any = io.StringIO()  # the first thing that is read is its end
-        if not self._has_toolkit():
-            if not self.use_rawinput:
-                super().cmdloop(intro)
-            elif self._is_at_other_terminal():
-                self._loop_plainly(intro)
-            else:
-                self._loop_with_readline(intro)
-            return
+        if not self.use_rawinput:
+            self._run_lines(self._read_plainly, intro)
+        elif self.is_at_terminal and self._has_toolkit():
+            self._run_lines(self._read_line, intro)
+        elif self._is_at_other_terminal():
+            self._loop_plainly(intro)
+        else:
+            self._loop_with_readline(intro)
+
+    def _run_lines(self, read: Callable[[], str], intro: Any) -> None:
+        """What `cmd.Cmd.cmdloop` does, with another way to read lines."""
         stop = None
         self.preloop()
+        if intro is not None:
+            self.intro = intro
+        if self.intro:
+            self.stdout.write(f"{self.intro}\n")
         while not stop:
-            line = self.cmdqueue.pop(0) if self.cmdqueue else self._read_line()
+            line = self.cmdqueue.pop(0) if self.cmdqueue else read()
             line = self.precmd(line)
             stop = self.postcmd(self.onecmd(line), line)
         self.postloop()
+
+    def _read_plainly(self) -> str:
+        stdout = self.stdout
+        stdout.write(self.prompt)
+        stdout.flush()
+        line: str = self.stdin.readline()
+        return line.rstrip("\r\n") if line else "EOF"
 
     def _is_at_other_terminal(self) -> bool:
         """Whether `input` would read or write somewhere else, or can't read at all."""
@@ -194,16 +218,23 @@ class ReadsLines(Base):
 
     def preloop(self) -> None:
         """Get ready to read the first line."""
-        super().preloop()
+        if self.displaying:  # else the standard debugger does nothing here
+            super().preloop()
+        elif not self.cmdqueue:
+            self.tell_of_threads()
+        self._get_ready_for_line()
+
+    def _get_ready_for_line(self) -> None:
         if self.session.pasted:
             attempt("pasted lines", self, self._take_pasted)
-        self._is_typed = not self.cmdqueue
-        if not self.cmdqueue:
+        self._is_typed = is_typed = not self.cmdqueue
+        if is_typed and (self._is_at_keys or self.session.drawn is not None):
             self._begin_reading()
 
     def precmd(self, line: str) -> str:
         """Note what was typed, before aliases and the like change it."""
-        self._end_reading()
+        if self._is_at_keys:
+            self._end_reading()
         if self._key is not None and INTERRUPT in line:
             attempt(HISTORY, self, self._forget_line)
             raise KeyboardInterrupt
@@ -216,6 +247,8 @@ class ReadsLines(Base):
             line = line if first is None else first
         if "\n" in line:
             return self._replace_convenience_variables(line)
+        if not self.aliases and ";;" not in line and "$" not in line:
+            return line  # the standard debugger changes nothing else
         return super().precmd(line)
 
     def _replace_convenience_variables(self, line: str) -> str:
@@ -281,13 +314,18 @@ class ReadsLines(Base):
 
     def postcmd(self, stop: bool, line: str) -> bool:
         """Get ready to read the next line."""
-        stop = super().postcmd(stop, line)
-        if not stop and self.session.pasted:
-            attempt("pasted lines", self, self._take_pasted)
-        self._is_typed = not self.cmdqueue
-        if not stop and not self.cmdqueue:
-            self._begin_reading()
+        if not stop:
+            stop = super().postcmd(stop, line)
+        if not stop:
+            self._get_ready_for_line()
         return stop
+
+    def run_word(self, word: str) -> Any:
+        """Run a command without arguments, as `cmd.Cmd.onecmd` does it."""
+        if CHECKS_FILES_BEFORE_COMMANDS:
+            return super().run_word(word)
+        self.lastcmd: str = "" if word == "EOF" else word
+        return getattr(self, f"do_{word}")("")
 
     def _note(self, line: str) -> None:
         from stackscope_pdb.prompt import by_readline
@@ -406,11 +444,16 @@ class ReadsLines(Base):
         history.note(settings.history_file(), line)
 
     def _cmdloop(self) -> None:
-        if attempt(CTRL_C, self, are_interrupts_plain):
-            super()._cmdloop()
+        try:
+            is_plain = are_interrupts_plain()
+        except BaseException as exc:
+            handle(CTRL_C, exc, self)
+            is_plain = True
+        if is_plain:
+            self.standard__cmdloop()
             return
         with around(CTRL_C, self, plain_interrupts):
-            super()._cmdloop()
+            self.standard__cmdloop()
         attempt(CTRL_C, self, forget_interrupts)
 
 

@@ -34,6 +34,7 @@ class Session:
         focus: What the user has moved into, if anything.
         snapshots: What is known about the tasks of the process.
         raised: The exception that is looked at in post-mortem debugging.
+        is_forgotten: Whether the debugger keeps nothing of the last stop any more.
         is_shown: Whether the user has been told where the program stopped.
         opens_at_user: Whether the next stop begins in the innermost frame of the user's.
         is_at_line: Whether the program stopped where a line begins, and not at a call or the like.
@@ -51,6 +52,7 @@ class Session:
     def __init__(self) -> None:
         self.pasted = ""
         self.is_at_line = False
+        self.is_forgotten = False
         self.way_back: Optional[Return] = None
         self.awaited: Optional[weakref.ref[Any]] = None
         self.calling: Optional[FrameType] = None
@@ -93,6 +95,7 @@ class Session:
             index: Which of them it stopped in.
             traceback: That of the exception that it stopped for, whose frames are the last ones.
         """
+        self.is_forgotten = False
         self._stop = stack
         self._stop_index = index
         self._traceback = traceback
@@ -165,6 +168,7 @@ class Session:
 
     def enter(self, focus: Optional[Focus]) -> None:
         """Change the focus."""
+        self.is_forgotten = False
         self.focus = focus
         if focus is not None:
             focus.drops = self.snapshots.drops
