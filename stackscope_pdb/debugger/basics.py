@@ -26,9 +26,9 @@ class Basics(Base):
     """To be mixed into a `pdb.Pdb`.
 
     A class derived from this one has methods ``standard_NAME``, too: those of the debugger that it
-    is mixed into, looked up once. `super` finds the same, but goes through all of our classes at
-    each call. Up to 3.13 that takes longer than most of these methods do. They are those that run
-    at each stop, or at each event of tracing.
+    is mixed into, looked up once by `look_up_standard`. `super` finds the same, but goes through
+    all of our classes at each call. Up to 3.13 that takes longer than most of these methods do.
+    They are those that run at each stop, or at each event of tracing.
     """
 
     standard_dispatch_call: Callable[..., Any]
@@ -41,9 +41,8 @@ class Basics(Base):
     standard_interaction: Callable[..., Any]
     standard_setup: Callable[..., Any]
     standard_get_stack: Callable[..., Any]
-    standard_set_convenience_variable: Callable[..., Any]
     standard_print_stack_entry: Callable[..., Any]
-    standard_format_stack_entry: Callable[..., Any]
+    standard_format_stack_entry: Callable[..., str]
     standard_message: Callable[..., Any]
     standard__cmdloop: Callable[..., Any]
     standard_onecmd: Callable[..., Any]
@@ -52,20 +51,18 @@ class Basics(Base):
     standard_do_next: Callable[..., Any]
     standard_do_until: Callable[..., Any]
     standard_do_return: Callable[..., Any]
-    standard_do_continue: Callable[..., Any]
+    standard_do_continue: Callable[..., Optional[bool]]
     standard_forget: Callable[..., Any]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        behind = cls.__mro__[cls.__mro__.index(Basics) + 1 :]
-        for ours in Basics.__annotations__:
-            prefix, _, name = ours.partition("standard_")
-            found = [vars(one)[name] for one in behind if not prefix and name in vars(one)]
-            if found:
-                setattr(cls, ours, found[0])
+        look_up_standard(cls)
 
     allows_colors = True
     """Whether output may be coloured, if the terminal takes it."""
+
+    is_painting: bool = False
+    """Whether what is written now has been made harmless already."""
 
     is_at_terminal: bool = False
     """Whether the lines of this stop come from a terminal."""
@@ -135,3 +132,22 @@ class Basics(Base):
 
     def _wrapped(self, sentence: str) -> str:
         return self.console.wrapped(sentence)
+
+
+def look_up_standard(cls: type) -> None:
+    """Give a class, and those derived from it, the methods ``standard_NAME``.
+
+    To be called again where the bases of a class have been changed.
+    """
+    order = cls.__mro__
+    behind = order[order.index(Basics) + 1 :] if Basics in order else ()
+    for ours in Basics.__annotations__:
+        prefix, _, name = ours.partition("standard_")
+        found = [vars(one)[name] for one in behind if not prefix and name in vars(one)]
+        if found:
+            setattr(cls, ours, found[0])
+        elif not prefix and ours in vars(cls):
+            delattr(cls, ours)
+    subclass: type
+    for subclass in cls.__subclasses__():
+        look_up_standard(subclass)

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 
 MEMORY = "the memory of the stop"
+PLACE = "the place in the code"
 STICKY = "sticky code"
 """What may fail."""
 
@@ -66,14 +67,12 @@ class Commands(TakesTurns, Watching, Breakpoints, ShowsValues, Lines, FormatsByR
     def interaction(self, frame: Optional[FrameType], tb_or_exc: Any) -> None:
         """Talk to the user, and forget the exception that it was about in the end."""
         __stackscope_exits_stay__ = True  # noqa: F841 (see stackscope.safe.interruptions)
-        if self.is_busy:
-            self._interaction_about(frame, tb_or_exc)
-            return
         with turn() as has_prompt:
             if has_prompt:
-                self._interaction_about(frame, tb_or_exc)
+                self.talk(frame, tb_or_exc)
 
-    def _interaction_about(self, frame: Optional[FrameType], tb_or_exc: Any) -> None:
+    def talk(self, frame: Optional[FrameType], tb_or_exc: Any) -> None:
+        """The same for a thread that has its turn."""
         __stackscope_exits_stay__ = True  # noqa: F841 (see stackscope.safe.interruptions)
         if frame is None:
             leaf = attempt("what belongs to the group", self, self._leaf_instead, tb_or_exc)
@@ -200,7 +199,7 @@ class Commands(TakesTurns, Watching, Breakpoints, ShowsValues, Lines, FormatsByR
     def postcmd(self, stop: bool, line: str) -> bool:
         """Before the first line that the user types, say where the program stopped."""
         if not stop and not self.cmdqueue and self.session.is_place_owed:
-            attempt("the place in the code", self, self._show_owed_place)
+            attempt(PLACE, self, self._show_owed_place)
         stop = self.standard_postcmd(stop, line)
         if not stop and not self.cmdqueue:
             self.tell_of_threads()
@@ -213,21 +212,17 @@ class Commands(TakesTurns, Watching, Breakpoints, ShowsValues, Lines, FormatsByR
 
     def forget(self) -> None:
         """Let go of the stop."""
-        try:
-            self._forget_session()
-        except BaseException as exc:
-            handle(MEMORY, exc, self)
-        self.standard_forget()
-        # Up to 3.12 the base class keeps the locals of the last frame.
-        self.__dict__.pop("curframe_locals", None)
-
-    def _forget_session(self) -> None:
         session = self.session
         try:
             if session.focus is not None:
                 self._show_focus(None)
+        except BaseException as exc:
+            handle(MEMORY, exc, self)
         finally:
             session.reset()
+        self.standard_forget()
+        # Up to 3.12 the base class keeps the locals of the last frame.
+        self.__dict__.pop("curframe_locals", None)
 
     def reset(self) -> None:
         """Get ready to trace."""
@@ -238,11 +233,19 @@ class Commands(TakesTurns, Watching, Breakpoints, ShowsValues, Lines, FormatsByR
     def print_stack_entry(self, frame_lineno: Entry, *args: Any, **kwargs: Any) -> None:
         """Say where one is: by a line, or by the code around it if `sticky` is on."""
         self.session.is_shown = True
+        before, self.is_painting = self.is_painting, True
         try:
-            if settings.sticky_lines() and self._draw_code(frame_lineno):
-                return
+            try:
+                if settings.sticky_lines() and self._draw_code(frame_lineno):
+                    return
+            except BaseException as exc:
+                handle(STICKY, exc, self)
+            self.standard_print_stack_entry(frame_lineno, *args, **kwargs)
+            return
         except BaseException as exc:
-            handle(STICKY, exc, self)
+            handle(PLACE, exc, self)
+        finally:
+            self.is_painting = before
         self.standard_print_stack_entry(frame_lineno, *args, **kwargs)
 
     def _draw_code(self, frame_lineno: Entry) -> bool:

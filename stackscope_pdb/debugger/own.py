@@ -106,7 +106,7 @@ class Pdb(  # type: ignore[misc,unused-ignore]
         self.prompt = label.STANDARD
         self._follows_streams = (stdin is None, stdout is None)
         self._thread = threading.get_ident()
-        self._process = process.number()
+        self._process = process.number
         self._mode = mode
         self.choose_reader()
 
@@ -186,7 +186,7 @@ class Pdb(  # type: ignore[misc,unused-ignore]
                 if self.is_at_terminal or is_swallowed() or may_draw():
                     self._interaction_at_terminal(frame, tb_or_exc)
                 else:
-                    Commands.interaction(self, frame, tb_or_exc)
+                    self.talk(frame, tb_or_exc)
                 self.end_tracing_in_time()
             except BaseException as exc:
                 if self.is_passing(exc):
@@ -252,7 +252,7 @@ class Pdb(  # type: ignore[misc,unused-ignore]
             handle("Ctrl-C", exc, self)
         if not self._has_complained:
             attempt("the complaint about a style", self, self._complain_once)
-        if self._process != process.number():
+        if self._process != process.number:
             attempt(STREAMS, self, self._follow_after_fork)
         if self.header is not None:
             header, self.header = self.header, None
@@ -278,10 +278,10 @@ class Pdb(  # type: ignore[misc,unused-ignore]
                 self.follow_streams()
                 self.is_at_terminal = is_terminal(self.stdin)
             with visible:
-                Commands.interaction(self, frame, tb_or_exc)
+                self.talk(frame, tb_or_exc)
 
     def _follow_after_fork(self) -> None:
-        self._process = process.number()
+        self._process = process.number
         self.follow_streams()
 
     def _stop_plainly(self, frame: Optional[FrameType], tb_or_exc: Any) -> None:
@@ -359,9 +359,9 @@ class Pdb(  # type: ignore[misc,unused-ignore]
 
         Which modules they are put in is noted, for they keep frames alive.
         """
-        # not there up to 3.11
-        self.standard_set_convenience_variable(frame, name, value)
-        self._dirty_globals.append(frame.f_globals)
+        module = frame.f_globals
+        module.setdefault(CONVENIENCE_VARIABLES, {})[name] = value
+        self._dirty_globals.append(module)
         self.session.is_forgotten = False
 
     def forget(self) -> None:

@@ -53,9 +53,6 @@ class Paints(Base):
 
     tb_lineno: Dict[FrameType, int]  # the stubs don't have it
 
-    is_painting: bool = False
-    """Whether what is written now has been made harmless already."""
-
     _plain: Any = None
     """The stdout that takes no colours, once that is known."""
 
@@ -104,18 +101,6 @@ class Paints(Base):
         """While what is written has been made harmless, and may have been coloured."""
         return _Painting(self)
 
-    def print_stack_entry(self, *args: Any, **kwargs: Any) -> None:
-        """Write an entry of the stack."""
-        before, self.is_painting = self.is_painting, True
-        try:
-            super().print_stack_entry(*args, **kwargs)
-            return
-        except BaseException as exc:
-            handle(PLACE, exc, self)
-        finally:
-            self.is_painting = before
-        pdb.Pdb.print_stack_entry(self, *args, **kwargs)
-
     def format_stack_entry(self, frame_lineno: Any, lprefix: str = ": ") -> str:
         """An entry of the stack in the standard format, its source line coloured.
 
@@ -135,10 +120,11 @@ class Paints(Base):
             head, mark, source = entry.partition(MARK)
             if not mark:
                 return one_line(head)
-            source = one_line(without_colors(source))
+            if not source.isprintable():
+                source = one_line(without_colors(source))
             if self._plain is not self.stdout:
                 source = self._highlighted([source])[0]
-            return one_line(head) + lprefix + source
+            return (head if head.isprintable() else one_line(head)) + lprefix + source
         except BaseException as exc:
             handle(PLACE, exc, self)
         return entry.replace(MARK, lprefix)

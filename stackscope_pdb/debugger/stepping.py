@@ -44,6 +44,9 @@ class Stepping(Basics):
     passed: Optional[Passed] = None
     """What is passed over since the user has typed a command that runs the program on."""
 
+    _passed_last: Optional[Passed] = None
+    """The same of the last command. Most commands are given where the one before was."""
+
     caller: int = 0
     """The identity of the frame that has called the one that the user runs on."""
 
@@ -101,7 +104,10 @@ class Stepping(Basics):
         if sys.meta_path is None:
             return False  # the interpreter ends, and a prompt would need what can't be imported
         if self.stopframe is None:
-            if self.passed is not None and self._is_passed(frame):
+            passed = self.passed
+            # Most steps end in the file where they begin.
+            is_elsewhere = passed is not None and frame.f_code.co_filename != passed.user_file
+            if is_elsewhere and self._is_passed(frame):
                 return False
         elif frame is self.stopframe and self.returnframe is not None and self._is_passed(frame):
             # `return` has come back to a caller, which would be next, and isn't the user's.
@@ -119,15 +125,22 @@ class Stepping(Basics):
         """From now on until the program stops, pass over libraries where any line may be next."""
         from stackscope_pdb.program.libraries import Passed
 
-        stop, index = self.session.stop
-        if not stop or self.is_post_mortem:
+        session = self.session
+        stop, index = session.stop
+        if not stop or not (session.is_at_line or session.has_running_frames()):
             return
         frame: Optional[FrameType] = stop[index][0]
-        current, outermost = self.current_frame, self.botframe
-        frames = (frame,) if frame is current else (frame, current)
-        self.passed = Passed(*frames, shown=self.libraries_shown)
+        current, outermost = self.curframe, self.botframe
+        assert frame is not None and current is not None
+        passed, shown = self._passed_last, self.libraries_shown
+        if passed is None or not (frame is current and passed.serves(frame, shown)):
+            frames = (frame,) if frame is current else (frame, current)
+            passed = self._passed_last = Passed(*frames, shown=shown)
+        self.passed = passed
         self.caller = id(current.f_back)
-        self.runner = _task_here(self)
+        self.runner = 0
+        if "asyncio" in sys.modules or "trio" in sys.modules:
+            self.runner = _task_here(self)
         # The next line may be that of a caller beyond a library's frames, which isn't traced yet.
         while frame is not None and frame is not outermost:
             if frame.f_trace is None:
@@ -320,8 +333,6 @@ def install(cls: type) -> None:
 
 def _task_here(debugger: Stepping) -> int:
     """The identity of the task that runs in this thread; 0 if none does."""
-    if "asyncio" not in sys.modules and "trio" not in sys.modules:
-        return 0
     from stackscope_pdb.program.loops import current_task
 
     task = attempt("what stays in one task", debugger, current_task)

@@ -61,15 +61,14 @@ class TakesTurns(Basics):
     def tell_of_threads(self) -> None:
         """Say whose prompt this is, if it was another's before, and how many threads wait."""
         try:
-            self._tell_of_threads()
+            is_other_process = process_has_moved()
+            has_moved, count = turns.has_moved(), len(turns.waiting())
+            if is_other_process or has_moved or count or self._count_told:
+                self._tell_of_turns(count, is_other_process=is_other_process, has_moved=has_moved)
         except BaseException as exc:
             handle("the list of stopped threads", exc, self)
 
-    def _tell_of_threads(self) -> None:
-        is_other_process = process_has_moved()
-        has_moved, count = turns.has_moved(), len(turns.waiting())
-        if not (is_other_process or has_moved or count or self._count_told):
-            return
+    def _tell_of_turns(self, count: int, *, is_other_process: bool, has_moved: bool) -> None:
         words = []
         if is_other_process:
             words.append(f"This is process {os.getpid()} now, which {os.getppid()} has started.")

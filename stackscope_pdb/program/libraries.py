@@ -29,20 +29,25 @@ class Passed:
     Args:
         *frames: Where the user is.
         shown: More libraries that aren't.
+
+    Attributes:
+        user_file: A file of the user's that one of the frames is in, if one is.
     """
 
     def __init__(self, *frames: FrameType, shown: Iterable[str] = ()) -> None:
-        self._passes = settings.passes_libraries()
         self._shown = shown
         self._libraries: List[str] = []
-        # Most steps end in the file where they begin. What is generated has no file of its own.
-        self._user_file: Optional[str] = None
+        self.user_file: Optional[str] = None
         for frame in frames:
-            if self._user_file is None or frame.f_code.co_filename != self._user_file:
-                library, file = library_of(frame), frame.f_code.co_filename
-                self._libraries.append(library)
-                if not library and file[:1] != "<":
-                    self._user_file = file
+            library, file = library_of(frame), frame.f_code.co_filename
+            self._libraries.append(library)
+            if not library and file[:1] != "<":  # what is generated has no file of its own
+                self.user_file = file
+
+    def serves(self, frame: FrameType, shown: Iterable[str]) -> bool:
+        """Whether a new one for a frame would be the same, and nothing has been found out yet."""
+        is_same = frame.f_code.co_filename == self.user_file and shown is self._shown
+        return is_same and "_looked_at" not in self.__dict__
 
     @cached_property
     def _looked_at(self) -> Set[str]:
@@ -52,9 +57,7 @@ class Passed:
 
     def __call__(self, frame: FrameType) -> bool:
         """Whether a frame is passed over."""
-        if not self._passes or frame.f_code.co_filename == self._user_file:
-            return False
-        library = library_of(frame)
+        library = library_of(frame) if settings.passes_libraries() else ""
         return library != "" and library not in self._looked_at
 
     def is_looked_at(self, frame: FrameType) -> bool:

@@ -8,12 +8,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Callable
 
-_number = os.getpid()
-
-
-def number() -> int:
-    """The number of this process."""
-    return _number
+number = os.getpid()
+"""The number of this process."""
 
 
 def after_fork(function: Callable[[], object]) -> None:
@@ -23,8 +19,8 @@ def after_fork(function: Callable[[], object]) -> None:
 
 
 def _note() -> None:
-    global _number
-    _number = os.getpid()
+    global number
+    number = os.getpid()
 
 
 after_fork(_note)

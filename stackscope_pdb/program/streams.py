@@ -199,7 +199,7 @@ def _open_lock(stream: Any) -> Optional[int]:
 
 def process_has_moved() -> bool:
     """Whether the prompt before this one was in another process, as far as this one knows."""
-    before, now = _last_prompt.get("process"), process.number()
+    before, now = _last_prompt.get("process"), process.number
     _last_prompt["process"] = now
     return before not in (None, now)
 

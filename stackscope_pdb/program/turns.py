@@ -74,20 +74,17 @@ class turn:  # noqa: N801  (as a function would be: a generator takes several ti
     __slots__ = ("_had_it", "_has_waited", "_mine")
 
     def __enter__(self) -> bool:
-        ident = get_ident()
-        for known in _stopped[:]:
-            if known.ident == ident:
-                self._had_it, mine = True, known
-                break
-        else:
-            self._had_it, mine = False, _new(ident)
-        self._mine = mine
+        known = _of_this_thread() if _stopped else None
+        self._had_it = known is not None
+        self._has_waited = False
+        self._mine = mine = known or _new()
         try:
-            if not self._had_it:
+            if known is None:
                 _stopped.append(mine)
-            self._has_waited = _first() is not mine and _wait_for_turn(mine)
-            if self._has_waited and not _has_ended:
-                time.sleep(A_MOMENT)
+            if _stopped[:1] != [mine]:
+                self._has_waited = _wait_for_turn(mine)
+                if self._has_waited and not _has_ended:
+                    time.sleep(A_MOMENT)
         except BaseException:
             self._has_waited = True
             self.__exit__()
@@ -156,8 +153,9 @@ def _first() -> Optional[_Stopped]:
     return None
 
 
-def _new(ident: int) -> _Stopped:
-    """A thread that stops."""
+def _new() -> _Stopped:
+    """This thread, which stops."""
+    ident = get_ident()
     try:
         found = _spare.pop()
     except IndexError:
@@ -192,8 +190,7 @@ def _leave(one: _Stopped) -> None:
         _stopped.remove(one)
     except ValueError:  # it is a fork's, or was taken for dead
         pass
-    first = _first()
-    if first is not None:
+    for first in _stopped[:1]:
         first.wake()
 
 

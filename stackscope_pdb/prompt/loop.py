@@ -99,29 +99,27 @@ class ReadsLines(Base):
         if not is_at_terminal and self.stdin is not sys.stdin:
             is_at_terminal = is_terminal(sys.stdin)
         if not is_at_terminal:
-            self._loop_in_order(intro)
+            try:
+                self._read_and_run(intro)
+            except KeyboardInterrupt:
+                self.session.pasted = ""
+                raise
             return
         in_order = around(THE_TERMINAL, self, keeps_terminal)
         with in_order as guard, around(CTRL_C, self, interrupt_key) as key:
             outer = self._guard, self._key, self._is_at_keys
             self._guard, self._key, self._is_at_keys = guard, key, True
             try:
-                self._loop_in_order(intro)
+                self._read_and_run(intro)
+            except KeyboardInterrupt:
+                self.session.pasted = ""
+                raise
             finally:
+                self._end_reading()
                 self._guard, self._key, self._is_at_keys = outer
 
-    def _loop_in_order(self, intro: Any) -> None:
-        try:
-            self._read_and_run(intro)
-        except KeyboardInterrupt:
-            self.session.pasted = ""
-            raise
-        finally:
-            if self._is_at_keys:
-                self._end_reading()
-
     def _read_and_run(self, intro: Any) -> None:
-        if not _is_open(self.stdin):
+        if self.stdin is None or getattr(self.stdin, "closed", False):
             self.stdin: Any = io.StringIO()  # the first thing that is read is its end
         if not self.use_rawinput:
             self._run_lines(self._read_plainly, intro)
