@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import io
 import os
 import sys
@@ -20,6 +21,7 @@ from stackscope_pdb.program.interrupts import (
     plain_interrupts,
 )
 from stackscope_pdb.program.waking import forget_interrupts
+from stackscope_pdb.prompt import first
 from stackscope_pdb.prompt.ending import keeps_terminal
 from stackscope_pdb.prompt.label import MORE
 
@@ -53,6 +55,9 @@ class ReadsLines(Base):
     _is_at_keys = False
     """Whether there is something to do before a line is read from a terminal, and after that."""
 
+    _toolkit_fails = False
+    """Whether prompt_toolkit is there, and can't be imported."""
+
     _is_typed = False
     """Whether the next line will be typed, and isn't waiting in the queue."""
 
@@ -85,11 +90,7 @@ class ReadsLines(Base):
             return False
         if os.environ.get("TERM") in ("dumb", "unknown"):
             return False
-        try:
-            import prompt_toolkit  # noqa: F401
-        except Exception:  # not there, or not for this Python
-            return False
-        return True
+        return not ReadsLines._toolkit_fails and _is_installed("prompt_toolkit")
 
     def cmdloop(self, intro: Any = None) -> None:
         """Read and run commands, with prompt_toolkit if that can be used."""
@@ -384,9 +385,11 @@ class ReadsLines(Base):
 
     def _read_line(self) -> str:
         try:
+            self.stdout.flush()
+            if first.DRAWS not in sys.modules:
+                return self._read_first_line()
             from stackscope_pdb.prompt import toolkit
 
-            self.stdout.flush()
             return toolkit.read_line(self, self.prompt)
         except EOFError:
             return "EOF"
@@ -396,6 +399,26 @@ class ReadsLines(Base):
             return input(self.prompt)
         except EOFError:
             return "EOF"
+
+    def _read_first_line(self) -> str:
+        """The same as long as prompt_toolkit hasn't been imported, which takes a while."""
+        shown = first.shown_at_once(
+            self.stdin, self.stdout, self.prompt, is_bold=self.console.colors
+        )
+        with around("the first prompt", self, lambda: shown):
+            try:
+                import prompt_toolkit  # noqa: F401
+
+                from stackscope_pdb.prompt import toolkit
+
+                toolkit.get_ready(self)
+            except ImportError:  # it isn't for this Python
+                ReadsLines._toolkit_fails = True
+            finally:
+                attempt("the first prompt", self, shown.is_over)
+            if not ReadsLines._toolkit_fails:
+                return toolkit.read_line(self, self.prompt)
+        return input(self.prompt)
 
     @contextmanager
     def python_reader(self, namespace: Dict[str, Any]) -> Iterator[Callable[[str], str]]:
@@ -453,6 +476,16 @@ class ReadsLines(Base):
         with around(CTRL_C, self, plain_interrupts):
             self.standard__cmdloop()
         attempt(CTRL_C, self, forget_interrupts)
+
+
+def _is_installed(module: str) -> bool:
+    """Whether a module is there, which isn't imported for that."""
+    if module in sys.modules:
+        return sys.modules[module] is not None
+    try:
+        return importlib.util.find_spec(module) is not None
+    except Exception:  # by some finder of the program's
+        return False
 
 
 def _completing(namespace: Dict[str, Any]) -> ContextManager[None]:
