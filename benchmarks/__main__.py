@@ -25,7 +25,7 @@ from pathlib import Path
 from statistics import median
 
 ROOT = Path(__file__).resolve().parent.parent
-DEBUGGER_CASES = ["prompt", "stop", "step", "first-stop", "continued"]
+DEBUGGER_CASES = ["prompt", "answer", "stop", "step", "piped", "first-stop", "continued"]
 SNAPSHOT_CASES = [
     "growth-alike",
     "growth-of-200-functions",
@@ -37,7 +37,7 @@ SNAPSHOT_CASES = [
 COMMON_CASES = ["chain", "text", "recursion", "asyncio", "trio"]
 COMMON_CASES += ["first-look", "blocks", "exit-stack", "import"]
 CASES = [*COMMON_CASES, *SNAPSHOT_CASES, *DEBUGGER_CASES]
-NEEDS = {"trio": "trio", "prompt": "ipdb"}
+NEEDS = {"trio": "trio", "prompt": "ipdb", "answer": "ipdb"}
 """What has to be installed for a case."""
 
 TITLES = {
@@ -57,7 +57,9 @@ TITLES = {
     "stops": "longest stop of other threads, extract_all",
     "first-dump": "first dump of 1,000 tasks of 600 functions",
     "prompt": "`breakpoint()` until the prompt, in a new process",
+    "answer": "the same until a line that is typed then is answered",
     "step": "a `step` to the next line",
+    "piped": "3,000 times `step` from a pipe, the whole process",
     "stop": "a stop at a breakpoint, and `c`",
     "first-stop": "the first stop without a terminal, in a new process",
     "continued": "a program after `c`, without breakpoints",

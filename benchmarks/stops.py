@@ -30,6 +30,9 @@ BACKEND = {"backend": "monitoring"} if sys.version_info >= (3, 14) else {}
 PROMPTS = (b"(stackscope_pdb)", b"ipdb>")
 """What debuggers show in a terminal when they are ready."""
 
+QUESTION, ANSWER = b"p 6543 * 7\r", b"45801"
+"""What is typed at a prompt, and what is shown then."""
+
 FIRST_STOP = """
 import io, sys, time
 sys.stdin, out, sys.stdout = io.StringIO("c\\n"), sys.stdout, io.StringIO()
@@ -129,8 +132,13 @@ def seconds_to_first_stop(module) -> float:
     return seconds_printed_by("-c", FIRST_STOP.format(module=module))
 
 
-def seconds_to_prompt(function) -> float:
-    """What a process needs until `breakpoint()` shows its prompt in a terminal."""
+def seconds_to_prompt(function, *, and_answer=False) -> float:
+    """What a process needs until `breakpoint()` shows its prompt in a terminal.
+
+    Args:
+        function: What `breakpoint()` calls.
+        and_answer: Whether a line is typed then, and it is until that has been answered.
+    """
     import pty
 
     environ = {**os.environ, "PYTHONBREAKPOINT": function, "TERM": "xterm"}
@@ -138,19 +146,45 @@ def seconds_to_prompt(function) -> float:
     child, terminal = pty.fork()
     if not child:
         os.execve(program[0], program, environ)  # noqa: S606
-    seen = b""
-    while not any(prompt in seen for prompt in PROMPTS):
-        if not select.select([terminal], [], [], 60)[0]:
-            sys.exit(f"no prompt of {function} within a minute: {seen!r}")
-        if b"\x1b[6n" in seen:  # where the cursor is
-            os.write(terminal, b"\x1b[1;1R")
-            seen = seen.replace(b"\x1b[6n", b"")
-        seen += os.read(terminal, 10_000)
+    see_in_terminal(terminal, PROMPTS)
+    if and_answer:
+        os.write(terminal, QUESTION)
+        see_in_terminal(terminal, [ANSWER])
     spent = seconds_of_process(child)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     os.close(terminal)
     return spent
+
+
+def see_in_terminal(terminal, wanted) -> None:
+    """Read what a program writes until it is one of some texts."""
+    seen = b""
+    while not any(text in seen for text in wanted):
+        if not select.select([terminal], [], [], 60)[0]:
+            sys.exit(f"none of {wanted} within a minute: {seen!r}")
+        if b"\x1b[6n" in seen:  # where the cursor is
+            os.write(terminal, b"\x1b[1;1R")
+            seen = seen.replace(b"\x1b[6n", b"")
+        seen += os.read(terminal, 10_000)
+
+
+def seconds_with_piped_steps(function) -> float:
+    """What a whole process takes that stops, and gets `step` over and over from a pipe."""
+    import resource
+
+    program = [sys.executable, str(Path(__file__).with_name("stepping.py"))]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    run = subprocess.run(
+        program,
+        input=b"step\n" * STEPS + b"continue\n",
+        env={**os.environ, "PYTHONBREAKPOINT": function},
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert run.stdout.count(b"-> ") > STEPS, "fewer steps than expected"
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def seconds_of_process(pid) -> float:
@@ -173,6 +207,13 @@ CASES = {
     "stop": (functools.partial(seconds_alone, "stop"), "stackscope_pdb", "pdb", "pdb"),
     "step": (functools.partial(seconds_alone, "step"), "stackscope_pdb", "pdb", "pdb"),
     "prompt": (seconds_to_prompt, "stackscope_pdb.set_trace", "ipdb.set_trace", "ipdb"),
+    "answer": (
+        functools.partial(seconds_to_prompt, and_answer=True),
+        "stackscope_pdb.set_trace",
+        "ipdb.set_trace",
+        "ipdb",
+    ),
+    "piped": (seconds_with_piped_steps, "stackscope_pdb.set_trace", "pdb.set_trace", "pdb"),
     "first-stop": (seconds_to_first_stop, "stackscope_pdb", "pdb", "pdb"),
     "continued": (seconds_after_continue, stackscope_pdb.Pdb, None, "no debugger"),
 }

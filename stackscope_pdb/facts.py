@@ -74,4 +74,8 @@ JUMPS_BY_STACK = IS_PYPY or sys.version_info >= (3, 10)
 NESTS_NO_SIGNAL_HANDLERS = IS_PYPY
 """No handler of signals runs before another one has ended (tried with PyPy 3.11)."""
 
+CHECKS_FILES_BEFORE_COMMANDS = hasattr(pdb.Pdb, "_validate_file_mtime") and not HAS_BACKENDS
+"""Each command says if a file has been changed since it was run; from 3.14 on, each stop does.
+(``onecmd`` in Lib/pdb.py of 3.13)"""
+
 CAN_ATTACH = hasattr(sys, "remote_exec")  # 3.14+

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from functools import cached_property
 
 from stackscope_pdb.failures import attempt
 from stackscope_pdb.stop.session import Session
@@ -10,7 +11,7 @@ from stackscope_pdb.stop.session import Session
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Any, ContextManager, MutableMapping, Optional, Sequence
+    from typing import Any, Callable, ContextManager, MutableMapping, Optional, Sequence
 
     from stackscope.render.drawing import Line
     from stackscope_pdb.output.console import Console
@@ -22,10 +23,49 @@ else:
 
 
 class Basics(Base):
-    """To be mixed into a `pdb.Pdb`."""
+    """To be mixed into a `pdb.Pdb`.
+
+    A class derived from this one has methods ``standard_NAME``, too: those of the debugger that it
+    is mixed into, looked up once by `look_up_standard`. `super` finds the same, but goes through
+    all of our classes at each call. Up to 3.13 that takes longer than most of these methods do.
+    They are those that run at each stop, or at each event of tracing.
+    """
+
+    standard_dispatch_call: Callable[..., Any]
+    standard_dispatch_exception: Callable[..., Any]
+    standard_stop_here: Callable[..., Any]
+    standard_user_call: Callable[..., Any]
+    standard_user_exception: Callable[..., Any]
+    standard_user_line: Callable[..., Any]
+    standard_user_return: Callable[..., Any]
+    standard_interaction: Callable[..., Any]
+    standard_setup: Callable[..., Any]
+    standard_get_stack: Callable[..., Any]
+    standard_print_stack_entry: Callable[..., Any]
+    standard_format_stack_entry: Callable[..., str]
+    standard_message: Callable[..., Any]
+    standard__cmdloop: Callable[..., Any]
+    standard_onecmd: Callable[..., Any]
+    standard_postcmd: Callable[..., Any]
+    standard_do_step: Callable[..., Any]
+    standard_do_next: Callable[..., Any]
+    standard_do_until: Callable[..., Any]
+    standard_do_return: Callable[..., Any]
+    standard_do_continue: Callable[..., Optional[bool]]
+    standard_forget: Callable[..., Any]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        look_up_standard(cls)
 
     allows_colors = True
     """Whether output may be coloured, if the terminal takes it."""
+
+    is_painting: bool = False
+    """Whether what is written now has been made harmless already."""
+
+    is_at_terminal: bool = False
+    """Whether the lines of this stop come from a terminal."""
 
     is_busy = False
     """Whether it talks to the user, and so has its turn."""
@@ -37,15 +77,11 @@ class Basics(Base):
     """The event of tracing that the program stopped at; ``"signal"`` if it was none, or ``"stop"``
     if the program called for it."""
 
-    _session: Optional[Session] = None
-
-    @property
+    @cached_property
     def session(self) -> Session:
         """The memory of the stop."""
         # Made at first use: the base class's __init__ may already stop, or forget a stop.
-        if self._session is None:
-            self._session = Session()
-        return self._session
+        return Session()
 
     @property
     def current_frame(self) -> FrameType:
@@ -96,3 +132,22 @@ class Basics(Base):
 
     def _wrapped(self, sentence: str) -> str:
         return self.console.wrapped(sentence)
+
+
+def look_up_standard(cls: type) -> None:
+    """Give a class, and those derived from it, the methods ``standard_NAME``.
+
+    To be called again where the bases of a class have been changed.
+    """
+    order = cls.__mro__
+    behind = order[order.index(Basics) + 1 :] if Basics in order else ()
+    for ours in Basics.__annotations__:
+        prefix, _, name = ours.partition("standard_")
+        found = [vars(one)[name] for one in behind if not prefix and name in vars(one)]
+        if found:
+            setattr(cls, ours, found[0])
+        elif not prefix and ours in vars(cls):
+            delattr(cls, ours)
+    subclass: type
+    for subclass in cls.__subclasses__():
+        look_up_standard(subclass)

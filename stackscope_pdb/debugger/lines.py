@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from stackscope_pdb.commands import registry
 from stackscope_pdb.debugger.basics import Basics
 from stackscope_pdb.debugger.values import without_option
+from stackscope_pdb.facts import CHECKS_FILES_BEFORE_COMMANDS
 from stackscope_pdb.failures import attempt, handle, show_traceback
 from stackscope_pdb.program.assignments import CO_OPTIMIZED, Watch
 from stackscope_pdb.prompt import command_or_python
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
     from stackscope_pdb.program.evaluating import Line
     from stackscope_pdb.stop.focus import Focus
+
+SHOWS_PLACE = "_pdbcmd_print_frame_status"
+"""What the standard debugger itself puts before the lines of a stop (3.13+)."""
 
 ONLY_LOOKING = frozenset(
     ("a", "args", "display", "l", "list", "ll", "longlist", "p", "pp", "retval", "rv", "source")
@@ -57,23 +61,21 @@ class Lines(Basics):
 
     def onecmd(self, line: str) -> bool:
         """Run one line, after which less may be known about the program."""
-        if line.rstrip()[-1:] == "?" and not self.commands_defining:
-            for meant in command_or_python.question(self, line):
-                self._run_line(meant)
-                line = ""
-            if not line:
-                return False
-        return self._run_line(line)
-
-    def _run_line(self, line: str) -> bool:
         self._passing = None
+        if "?" in line and line.rstrip()[-1:] == "?" and not self.commands_defining:
+            meant = command_or_python.question(self, line)
+            if meant:
+                for command in meant:
+                    self.onecmd(command)
+                return False
         word = line if line.isidentifier() else command_or_python.first_word(line)
         entry = registry.find(word)
-        run: Callable[[str], Any] = super().onecmd
+        run: Callable[[str], Any] = self.standard_onecmd
         if self.commands_defining or not hasattr(self, f"do_{word}"):
-            pass
+            if line == SHOWS_PLACE and not (self.commands_defining or CHECKS_FILES_BEFORE_COMMANDS):
+                run = self._pdbcmd_print_frame_status
         elif word == line:  # which is the command, whatever variables there are
-            run = run if entry is not None else super().onecmd
+            run = self.run_word
         elif attempt(TELLING, self, command_or_python.is_command, self, line) is False:
             # It only looks like a command.
             self.lastcmd = line.strip()
@@ -93,6 +95,10 @@ class Lines(Basics):
             if entry is None and word not in RUNS_NO_CODE and line.strip():
                 self.session.snapshots.drop()
 
+    def run_word(self, word: str) -> Any:
+        """Run a command that was typed without arguments."""
+        return self.standard_onecmd(word)
+
     def _run_standard(self, line: str) -> Any:
         """Run a command of the standard debugger, unless it would do what nobody has meant."""
         reason = command_or_python.why_not(line)
@@ -109,7 +115,7 @@ class Lines(Basics):
             if awaited is not None and word == "display":
                 self.refuse("'display' can't await. 'p' can, which shows the value once.")
                 return None
-        return super().onecmd(command_or_python.as_documented(line))
+        return self.standard_onecmd(command_or_python.as_documented(line))
 
     def handle_command_def(self, line: str) -> Any:
         """Note a line that is to run at a breakpoint: Python as it is."""

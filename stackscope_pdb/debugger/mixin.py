@@ -18,7 +18,7 @@ from stackscope_pdb.debugger.turns import TakesTurns
 from stackscope_pdb.debugger.values import FormatsByRepr, ShowsValues
 from stackscope_pdb.debugger.watching import Watching
 from stackscope_pdb.facts import COUNTS_FRAMES, HAS_CONVENIENCE_VARIABLES, OWES_PLACE
-from stackscope_pdb.failures import attempt
+from stackscope_pdb.failures import attempt, handle
 from stackscope_pdb.output.harmless import encodable
 from stackscope_pdb.program import turns
 from stackscope_pdb.program.patience import Patience
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 
 MEMORY = "the memory of the stop"
+PLACE = "the place in the code"
 STICKY = "sticky code"
 """What may fail."""
 
@@ -66,22 +67,25 @@ class Commands(TakesTurns, Watching, Breakpoints, ShowsValues, Lines, FormatsByR
     def interaction(self, frame: Optional[FrameType], tb_or_exc: Any) -> None:
         """Talk to the user, and forget the exception that it was about in the end."""
         __stackscope_exits_stay__ = True  # noqa: F841 (see stackscope.safe.interruptions)
-        if self.is_busy:
-            self._interaction_about(frame, tb_or_exc)
-            return
         with turn() as has_prompt:
             if has_prompt:
-                self._interaction_about(frame, tb_or_exc)
+                self.talk(frame, tb_or_exc)
 
-    def _interaction_about(self, frame: Optional[FrameType], tb_or_exc: Any) -> None:
+    def talk(self, frame: Optional[FrameType], tb_or_exc: Any) -> None:
+        """The same for a thread that has its turn."""
         __stackscope_exits_stay__ = True  # noqa: F841 (see stackscope.safe.interruptions)
         if frame is None:
             leaf = attempt("what belongs to the group", self, self._leaf_instead, tb_or_exc)
             tb_or_exc = tb_or_exc if leaf is None else leaf
+        # What passes by finalizers does so until a stop: see `stackscope_pdb.program.finalizers`.
+        self.__dict__.pop("dispatch_call", None)
         try:
-            super().interaction(frame, tb_or_exc)
+            self.standard_interaction(frame, tb_or_exc)
         finally:
-            self.session.raised = None
+            session = self.session
+            session.raised = session.calling = None
+            if self.watched is not None:
+                self.pass_assignments(frame)
 
     def _leaf_instead(self, tb_or_exc: Any) -> Any:
         """What to open post-mortem debugging with: the only one in a group, instead of the group.
@@ -139,11 +143,14 @@ class Commands(TakesTurns, Watching, Breakpoints, ShowsValues, Lines, FormatsByR
 
     def get_stack(self, f: Any, t: Optional[TracebackType]) -> Tuple[List[Entry], int]:
         """The frames of a stop, which are remembered for `unfocus`."""
-        stack, index = super().get_stack(f, t)
+        stack, index = self.standard_get_stack(f, t)
         if "greenlet" in sys.modules:
             outside = attempt("the greenlets outside", self, self._outside, f, stack) or []
             stack, index = [*outside, *stack], index + len(outside)
-        attempt(MEMORY, self, self.session.arrive, stack, index, t)
+        try:
+            self.session.arrive(stack, index, t)
+        except BaseException as exc:
+            handle(MEMORY, exc, self)
         return stack, index
 
     def _outside(self, f: Any, stack: List[Entry]) -> List[Entry]:
@@ -158,11 +165,12 @@ class Commands(TakesTurns, Watching, Breakpoints, ShowsValues, Lines, FormatsByR
     def setup(self, f: Any, tb: Any) -> Any:
         """Get ready for a stop."""
         self.passed = None
-        result = super().setup(f, tb)
-        if self.session.opens_at_user:
-            self.session.opens_at_user = False
+        result = self.standard_setup(f, tb)
+        session = self.session
+        if session.opens_at_user:
+            session.opens_at_user = False
             attempt("what finds your code", self, self._go_to_user)
-        self.session.is_place_owed = OWES_PLACE and bool(self.cmdqueue)
+        session.is_place_owed = OWES_PLACE and bool(self.cmdqueue)
         return result
 
     def _go_to_user(self) -> None:
@@ -191,8 +199,11 @@ class Commands(TakesTurns, Watching, Breakpoints, ShowsValues, Lines, FormatsByR
     def postcmd(self, stop: bool, line: str) -> bool:
         """Before the first line that the user types, say where the program stopped."""
         if not stop and not self.cmdqueue and self.session.is_place_owed:
-            attempt("the place in the code", self, self._show_owed_place)
-        return super().postcmd(stop, line)
+            attempt(PLACE, self, self._show_owed_place)
+        stop = self.standard_postcmd(stop, line)
+        if not stop and not self.cmdqueue:
+            self.tell_of_threads()
+        return stop
 
     def _show_owed_place(self) -> None:
         self.session.is_place_owed = False
@@ -201,17 +212,17 @@ class Commands(TakesTurns, Watching, Breakpoints, ShowsValues, Lines, FormatsByR
 
     def forget(self) -> None:
         """Let go of the stop."""
-        attempt(MEMORY, self, self._forget_session)
-        super().forget()
+        session = self.session
+        try:
+            if session.focus is not None:
+                self._show_focus(None)
+        except BaseException as exc:
+            handle(MEMORY, exc, self)
+        finally:
+            session.reset()
+        self.standard_forget()
         # Up to 3.12 the base class keeps the locals of the last frame.
         self.__dict__.pop("curframe_locals", None)
-
-    def _forget_session(self) -> None:
-        try:
-            if self.session.focus is not None:
-                self._show_focus(None)
-        finally:
-            self.session.reset()
 
     def reset(self) -> None:
         """Get ready to trace."""
@@ -222,9 +233,20 @@ class Commands(TakesTurns, Watching, Breakpoints, ShowsValues, Lines, FormatsByR
     def print_stack_entry(self, frame_lineno: Entry, *args: Any, **kwargs: Any) -> None:
         """Say where one is: by a line, or by the code around it if `sticky` is on."""
         self.session.is_shown = True
-        is_sticky = attempt(STICKY, self, settings.sticky_lines)
-        if not (is_sticky and attempt(STICKY, self, self._draw_code, frame_lineno)):
-            super().print_stack_entry(frame_lineno, *args, **kwargs)
+        before, self.is_painting = self.is_painting, True
+        try:
+            try:
+                if settings.sticky_lines() and self._draw_code(frame_lineno):
+                    return
+            except BaseException as exc:
+                handle(STICKY, exc, self)
+            self.standard_print_stack_entry(frame_lineno, *args, **kwargs)
+            return
+        except BaseException as exc:
+            handle(PLACE, exc, self)
+        finally:
+            self.is_painting = before
+        self.standard_print_stack_entry(frame_lineno, *args, **kwargs)
 
     def _draw_code(self, frame_lineno: Entry) -> bool:
         if frame_lineno[0] is not self.curframe:

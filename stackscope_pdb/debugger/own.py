@@ -23,7 +23,7 @@ from stackscope_pdb.debugger.painting import Paints
 from stackscope_pdb.facts import HAS_BACKENDS, TAKES_EXCEPTIONS
 from stackscope_pdb.failures import around, attempt, handle
 from stackscope_pdb.output.terminal import is_terminal
-from stackscope_pdb.program import turns
+from stackscope_pdb.program import process, turns
 from stackscope_pdb.program.depth import is_room_scarce, room_for_calls
 from stackscope_pdb.program.doctests import is_swallowed, stdout_of_prompt, visible_stdout
 from stackscope_pdb.program.ending import is_quit
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 CONVENIENCE_VARIABLES = "__pdb_convenience_variables"
 """The name in a module under which the standard debugger keeps what begins with ``$``."""
 
+ROOM = "room for calls"
 STREAMS = "what finds the streams of the prompt"
 """What may fail."""
 
@@ -109,7 +110,7 @@ class Pdb(  # type: ignore[misc,unused-ignore]
         self.prompt = label.STANDARD
         self._follows_streams = (stdin is None, stdout is None)
         self._thread = threading.get_ident()
-        self._process = os.getpid()
+        self._process = process.number
         self._mode = mode
         self.choose_reader()
 
@@ -167,8 +168,13 @@ class Pdb(  # type: ignore[misc,unused-ignore]
             self.look_into(tb_or_exc)
             if not TAKES_EXCEPTIONS:
                 tb_or_exc = tb_or_exc.__traceback__
-        if attempt("room for calls", self, is_room_scarce):
-            with around("room for calls", self, room_for_calls):
+        try:
+            is_scarce = is_room_scarce()
+        except BaseException as exc:
+            handle(ROOM, exc, self)
+            is_scarce = False
+        if is_scarce:
+            with around(ROOM, self, room_for_calls):
                 self._interaction_in_turn(frame, tb_or_exc)
         else:
             self._interaction_in_turn(frame, tb_or_exc)
@@ -180,7 +186,12 @@ class Pdb(  # type: ignore[misc,unused-ignore]
                 return
             self.is_busy = True
             try:
-                self._interaction(frame, tb_or_exc)
+                self._get_ready()
+                if self.is_at_terminal or is_swallowed() or may_draw():
+                    self._interaction_at_terminal(frame, tb_or_exc)
+                else:
+                    self.talk(frame, tb_or_exc)
+                self.end_tracing_in_time()
             except BaseException as exc:
                 if self.is_passing(exc):
                     raise
@@ -237,26 +248,26 @@ class Pdb(  # type: ignore[misc,unused-ignore]
         finally:
             self.stop_event: str = "line"
 
-    def _interaction(self, frame: Optional[FrameType], tb_or_exc: Any) -> None:
-        attempt("Ctrl-C", self, give_interrupts_back)
+    def _get_ready(self) -> None:
+        """See to what comes before a prompt."""
+        try:
+            give_interrupts_back()
+        except BaseException as exc:
+            handle("Ctrl-C", exc, self)
         if not self._has_complained:
             attempt("the complaint about a style", self, self._complain_once)
-        if self._process != os.getpid():
+        if self._process != process.number:
             attempt(STREAMS, self, self._follow_after_fork)
-        header, self.header = self.header, None
-        if header is not None:
+        if self.header is not None:
+            header, self.header = self.header, None
             self.message(header)
-        at_terminal = is_terminal(self.stdin)
-        if at_terminal or is_swallowed() or may_draw():
-            self._interaction_at_terminal(frame, tb_or_exc, at_terminal)
-        else:
-            super().interaction(frame, tb_or_exc)
+        self.is_at_terminal = is_terminal(self.stdin)
 
-    def _interaction_at_terminal(
-        self, frame: Optional[FrameType], tb_or_exc: Any, at_terminal: bool
-    ) -> None:
+    def _interaction_at_terminal(self, frame: Optional[FrameType], tb_or_exc: Any) -> None:
         """Talk to the user where others may write, too."""
-        alone = around("other processes", self, lambda: alone_at_terminal(self.stdin), at_terminal)
+        alone = around(
+            "other processes", self, lambda: alone_at_terminal(self.stdin), self.is_at_terminal
+        )
         visible = around(
             "output under doctest", self, lambda: stdout_of_prompt(self.stdout), is_swallowed()
         )
@@ -269,11 +280,12 @@ class Pdb(  # type: ignore[misc,unused-ignore]
         with alone, suspended as was_suspended:
             if was_suspended:
                 self.follow_streams()
+                self.is_at_terminal = is_terminal(self.stdin)
             with visible:
-                super().interaction(frame, tb_or_exc)
+                self.talk(frame, tb_or_exc)
 
     def _follow_after_fork(self) -> None:
-        self._process = os.getpid()
+        self._process = process.number
         self.follow_streams()
 
     def _stop_plainly(self, frame: Optional[FrameType], tb_or_exc: Any) -> None:
@@ -351,17 +363,21 @@ class Pdb(  # type: ignore[misc,unused-ignore]
 
         Which modules they are put in is noted, for they keep frames alive.
         """
-        # not there up to 3.11
-        super().set_convenience_variable(frame, name, value)  # type: ignore[misc,unused-ignore]
-        self._dirty_globals.append(frame.f_globals)
+        module = frame.f_globals
+        module.setdefault(CONVENIENCE_VARIABLES, {})[name] = value
+        self._dirty_globals.append(module)
+        self.session.is_forgotten = False
 
     def forget(self) -> None:
         """Let go of the stop."""
-        super().forget()
+        if self.session.is_forgotten and not self.__dict__.get("stack"):
+            return  # the standard debugger does it before each stop, too
+        Commands.forget(self)
         self._current_task = None  # 3.14 keeps it
         for module in self._dirty_globals:
             module.pop(CONVENIENCE_VARIABLES, None)
         self._dirty_globals.clear()
+        self.session.is_forgotten = True
 
     def run_code(self, code: CodeType, namespace: Dict[str, Any]) -> None:
         """Run a program as ``__main__``, and stop before its first line."""

@@ -8,9 +8,12 @@ from __future__ import annotations
 import os
 from contextlib import nullcontext
 
-from stackscope_pdb.failures import guarded
+from stackscope_pdb.failures import guarded, handle
 from stackscope_pdb.output.harmless import encodable, harmless, one_line, without_colors
 from stackscope_pdb.standard import pdb
+
+PLACE = "the place in the code"
+"""What may fail."""
 
 MARK = "\0" + os.urandom(8).hex()
 """What stands before the source of an entry, and in nobody's name."""
@@ -50,9 +53,6 @@ class Paints(Base):
 
     tb_lineno: Dict[FrameType, int]  # the stubs don't have it
 
-    is_painting: bool = False
-    """Whether what is written now has been made harmless already."""
-
     _plain: Any = None
     """The stdout that takes no colours, once that is known."""
 
@@ -61,10 +61,10 @@ class Paints(Base):
         is_ready = self.is_painting and type(msg) is str and msg.isascii()
         text: Any = msg if is_ready else self._harmless(msg)
         if self.session.drawn is None:
-            super().message(text, *args, **kwargs)  # 3.15 has `end`
+            self.standard_message(text, *args, **kwargs)  # 3.15 has `end`
             return
         with self._alone():
-            super().message(text, *args, **kwargs)
+            self.standard_message(text, *args, **kwargs)
         self._note_written(text)
 
     def error(self, msg: object) -> None:
@@ -101,19 +101,13 @@ class Paints(Base):
         """While what is written has been made harmless, and may have been coloured."""
         return _Painting(self)
 
-    @guarded("the place in the code", pdb.Pdb.print_stack_entry)
-    def print_stack_entry(self, *args: Any, **kwargs: Any) -> None:
-        """Write an entry of the stack."""
-        with self.painting():
-            super().print_stack_entry(*args, **kwargs)
-
     def format_stack_entry(self, frame_lineno: Any, lprefix: str = ": ") -> str:
         """An entry of the stack in the standard format, its source line coloured.
 
         It is one line, or one and the source, whatever the names are.
         """
         try:
-            entry = super().format_stack_entry(frame_lineno, MARK)
+            entry = self.standard_format_stack_entry(frame_lineno, MARK)
         except BaseException as exc:  # the loader of the module may do anything
             from stackscope.safe.interruptions import interrupts
 
@@ -122,17 +116,18 @@ class Paints(Base):
             frame, lineno = frame_lineno
             code = frame.f_code
             entry = f"{self.canonic(code.co_filename)}({lineno}){code.co_name}()"
-        return self._painted_entry(entry, lprefix)
-
-    @guarded("the place in the code", lambda _self, entry, lprefix: entry.replace(MARK, lprefix))
-    def _painted_entry(self, entry: str, lprefix: str) -> str:
-        head, mark, source = entry.partition(MARK)
-        if not mark:
-            return one_line(head)
-        source = one_line(without_colors(source))
-        if self._plain is not self.stdout:
-            source = self._highlighted([source])[0]
-        return one_line(head) + lprefix + source
+        try:
+            head, mark, source = entry.partition(MARK)
+            if not mark:
+                return one_line(head)
+            if not source.isprintable():
+                source = one_line(without_colors(source))
+            if self._plain is not self.stdout:
+                source = self._highlighted([source])[0]
+            return (head if head.isprintable() else one_line(head)) + lprefix + source
+        except BaseException as exc:
+            handle(PLACE, exc, self)
+        return entry.replace(MARK, lprefix)
 
     @guarded("the listing", pdb.Pdb._print_lines)  # type: ignore[attr-defined]
     def _print_lines(

@@ -8,7 +8,7 @@ import weakref
 
 from stackscope_pdb.debugger.basics import Basics
 from stackscope_pdb.facts import ENDS_UNSEEN
-from stackscope_pdb.failures import attempt
+from stackscope_pdb.failures import attempt, handle
 from stackscope_pdb.program.machinery import serves_debugger
 from stackscope_pdb.standard import pdb
 from stackscope_pdb.stop.snapshots import goes_on
@@ -44,8 +44,14 @@ class Stepping(Basics):
     passed: Optional[Passed] = None
     """What is passed over since the user has typed a command that runs the program on."""
 
+    _passed_last: Optional[Passed] = None
+    """The same of the last command. Most commands are given where the one before was."""
+
     caller: int = 0
     """The identity of the frame that has called the one that the user runs on."""
+
+    jump_owed: Optional[int] = None
+    """The line to jump to as soon as the line that has called us has ended."""
 
     runner: int = 0
     """The identity of the task that runs that frame; 0 if none does."""
@@ -98,40 +104,59 @@ class Stepping(Basics):
         if sys.meta_path is None:
             return False  # the interpreter ends, and a prompt would need what can't be imported
         if self.stopframe is None:
-            if self._is_passed(frame):
+            passed = self.passed
+            # Most steps end in the file where they begin.
+            is_elsewhere = passed is not None and frame.f_code.co_filename != passed.user_file
+            if is_elsewhere and self._is_passed(frame):
                 return False
         elif frame is self.stopframe and self.returnframe is not None and self._is_passed(frame):
             # `return` has come back to a caller, which would be next, and isn't the user's.
             self.set_step()
             return False
-        return super().stop_here(frame) and not attempt(
-            "what passes over the debugger's own code", self, serves_debugger, frame
-        )
+        if not self.standard_stop_here(frame):
+            return False
+        try:
+            return not serves_debugger(frame)
+        except BaseException as exc:
+            handle("what passes over the debugger's own code", exc, self)
+            return True
 
     def pass_libraries(self) -> None:
         """From now on until the program stops, pass over libraries where any line may be next."""
         from stackscope_pdb.program.libraries import Passed
 
-        stop, index = self.session.stop
-        if not stop or self.is_post_mortem:
+        session = self.session
+        stop, index = session.stop
+        if not stop or not (session.is_at_line or session.has_running_frames()):
             return
-        self.passed = Passed(stop[index][0], self.current_frame, shown=self.libraries_shown)
-        self.caller = id(self.current_frame.f_back)
-        self.runner = attempt("what stays in one task", self, _task_here) or 0
-        # The next line may be that of a caller beyond a library's frames, which isn't traced yet.
         frame: Optional[FrameType] = stop[index][0]
-        while frame is not None and frame is not self.botframe:
+        current, outermost = self.curframe, self.botframe
+        assert frame is not None and current is not None
+        passed, shown = self._passed_last, self.libraries_shown
+        if passed is None or not (frame is current and passed.serves(frame, shown)):
+            frames = (frame,) if frame is current else (frame, current)
+            passed = self._passed_last = Passed(*frames, shown=shown)
+        self.passed = passed
+        self.caller = id(current.f_back)
+        self.runner = 0
+        if "asyncio" in sys.modules or "trio" in sys.modules:
+            self.runner = _task_here(self)
+        # The next line may be that of a caller beyond a library's frames, which isn't traced yet.
+        while frame is not None and frame is not outermost:
             if frame.f_trace is None:
                 frame.f_trace = self.trace_dispatch
             frame = frame.f_back
 
     def user_line(self, frame: FrameType) -> None:
         """Stop at the beginning of a line."""
-        self.session.is_at_line = True
+        if self.jump_owed is not None:
+            self.jump_now(frame, self.jump_owed)
+        session = self.session
+        session.is_at_line = True
         try:
-            super().user_line(frame)
+            self.standard_user_line(frame)
         finally:
-            self.session.is_at_line = False
+            session.is_at_line = False
 
     def user_opcode(self, frame: FrameType) -> None:
         """Stop in a line, behind `breakpoint`; from 3.13 on."""
@@ -224,7 +249,7 @@ class Stepping(Basics):
                 # The coroutine has ended. The next line of the user's is what is wanted.
                 self.set_step()
             return self.trace_dispatch
-        return super().dispatch_exception(frame, arg)
+        return self.standard_dispatch_exception(frame, arg)
 
     def _jumps_from_call(self, argument: str) -> bool:
         """Whether the program is in the middle of a line, and there is nothing else to mind."""
@@ -233,6 +258,10 @@ class Stepping(Basics):
 
     def jump_from_call(self, argument: str) -> Optional[bool]:
         """Jump from the middle of a line."""
+        raise NotImplementedError
+
+    def jump_now(self, frame: FrameType, line: int) -> None:
+        """Jump as it was said in the middle of a line, which has ended."""
         raise NotImplementedError
 
     def _is_not_awaited(self, frame: FrameType) -> bool:
@@ -245,20 +274,24 @@ class Stepping(Basics):
         if cls not in (StopIteration, GeneratorExit) or not self.runner:
             return False
         is_waiting = self.stopframe not in (None, self.botframe, frame)
-        return is_waiting and _task_here() not in (0, self.runner)
+        return is_waiting and _task_here(self) not in (0, self.runner)
 
     def _is_passed(self, frame: FrameType) -> bool:
         passed = self.passed
-        if passed is None:
+        try:
+            return passed is not None and passed(frame)
+        except BaseException as exc:
+            handle("what passes over libraries", exc, self)
             return False
-        return bool(attempt("what passes over libraries", self, passed, frame))
 
-    def dispatch_return(self, frame: FrameType, arg: Any) -> Any:
-        """A frame returns or yields."""
-        result = super().dispatch_return(frame, arg)
-        if ENDS_UNSEEN and frame is self.stopframe and self.stoplineno != -1 and _returns(frame):
-            self.set_step()
-        return result
+    if ENDS_UNSEEN:
+
+        def dispatch_return(self, frame: FrameType, arg: Any) -> Any:
+            """A frame returns or yields."""
+            result = super().dispatch_return(frame, arg)
+            if frame is self.stopframe and self.stoplineno != -1 and _returns(frame):
+                self.set_step()
+            return result
 
     def trace_suspended(self, frame: FrameType) -> None:
         """Notice the next line of a suspended frame, whatever else runs before."""
@@ -272,6 +305,7 @@ class Stepping(Basics):
 
 def _step(name: str) -> Callable[[Stepping, str], Optional[bool]]:
     """The standard command that runs the program on, but not in a frame that is suspended."""
+    method, standard = f"do_{name}", f"standard_do_{name}"
 
     def run(self: Stepping, argument: str) -> Optional[bool]:
         focus = self.session.focus
@@ -279,14 +313,14 @@ def _step(name: str) -> Callable[[Stepping, str], Optional[bool]]:
             if name == "jump":
                 return self.jump(argument)
             self.pass_libraries()
-            return getattr(super(Stepping, self), f"do_{name}")(argument)  # type: ignore[no-any-return]
+            return getattr(self, standard)(argument)  # type: ignore[no-any-return]
         if name == "next":
             return self.next_in_focus(focus)
         self.refuse(f"'{name}' can't run {focus.noun}: {_why_not(focus)} {_instead(focus)}")
         return None
 
-    run.__name__ = f"do_{name}"
-    run.__doc__ = getattr(pdb.Pdb, f"do_{name}").__doc__
+    run.__name__ = method
+    run.__doc__ = getattr(pdb.Pdb, method).__doc__
     return run
 
 
@@ -297,11 +331,11 @@ def install(cls: type) -> None:
             setattr(cls, f"do_{alias}", _step(name))
 
 
-def _task_here() -> int:
+def _task_here(debugger: Stepping) -> int:
     """The identity of the task that runs in this thread; 0 if none does."""
     from stackscope_pdb.program.loops import current_task
 
-    task = current_task()
+    task = attempt("what stays in one task", debugger, current_task)
     return id(task) if task else 0
 
 

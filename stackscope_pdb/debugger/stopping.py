@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 class Stopping(Stepping):
     """The part of a debugger that stops where it was called."""
 
-    jump_owed: Optional[int] = None
-    """The line to jump to as soon as the line that has called us has ended."""
-
     def set_trace(self, frame: Optional[FrameType] = None, *args: Any, **kwargs: Any) -> None:
         """Stop in ``frame``, by default in the caller."""
         __stackscope_exits_stay__ = True  # noqa: F841 (see stackscope.safe.interruptions)
@@ -42,14 +39,6 @@ class Stopping(Stepping):
             if not serves_debugger(frame):
                 sys.settrace(None)
                 self.stop_in_call(frame)
-
-    def interaction(self, frame: Optional[FrameType], tb_or_exc: Any) -> None:
-        """Talk to the user, after which the call has ended."""
-        __stackscope_exits_stay__ = True  # noqa: F841 (see stackscope.safe.interruptions)
-        try:
-            super().interaction(frame, tb_or_exc)
-        finally:
-            self.session.calling = None
 
     def stop_in_call(self, frame: FrameType) -> None:
         """Show the prompt within a call of `set_trace`, before Python 3.13."""
@@ -96,25 +85,20 @@ class Stopping(Stepping):
         self.set_next(frame)
         return True
 
-    def user_line(self, frame: FrameType) -> None:
-        """The program has come to a line to stop at."""
-        if self.jump_owed is not None:
-            self._jump(frame, self.jump_owed)
-        super().user_line(frame)
-
     def user_return(self, frame: FrameType, return_value: Any) -> None:
         """The program has come to where a function returns, or is suspended."""
         variables = frame.f_locals
-        super().user_return(frame, return_value)
+        self.standard_user_return(frame, return_value)
         attempt("what a stop left", self, _forget, variables, "__return__")
 
     def user_exception(self, frame: FrameType, exc_info: Any) -> None:
         """The program has come to where an exception passes."""
         variables = frame.f_locals
-        super().user_exception(frame, exc_info)
+        self.standard_user_exception(frame, exc_info)
         attempt("what a stop left", self, _forget, variables, "__exception__")
 
-    def _jump(self, frame: FrameType, line: int) -> None:
+    def jump_now(self, frame: FrameType, line: int) -> None:
+        """Jump as it was said in the middle of a line, which has ended."""
         import warnings
 
         self.jump_owed = None

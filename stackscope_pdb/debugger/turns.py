@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from stackscope_pdb.debugger.basics import Basics
-from stackscope_pdb.failures import attempt
+from stackscope_pdb.failures import handle
 from stackscope_pdb.program import turns
 from stackscope_pdb.program.streams import process_has_moved
 from stackscope_pdb.program.turns import turn
@@ -25,11 +25,11 @@ class TakesTurns(Basics):
     def user_call(self, frame: FrameType, argument_list: Any) -> None:
         """A function is called, and this may be a stop."""
         if not self.stop_here(frame):
-            super().user_call(frame, argument_list)
+            self.standard_user_call(frame, argument_list)
             return
         with turn() as has_prompt:
             if has_prompt:
-                super().user_call(frame, argument_list)
+                self.standard_user_call(frame, argument_list)
             else:
                 self.end_without_prompt(frame)
 
@@ -56,21 +56,19 @@ class TakesTurns(Basics):
         """Get ready to read lines."""
         super().preloop()
         if not self.cmdqueue:
-            attempt("the list of stopped threads", self, self._tell_of_threads)
+            self.tell_of_threads()
 
-    def postcmd(self, stop: bool, line: str) -> bool:
-        """Get ready to read the next line."""
-        stop = super().postcmd(stop, line)
-        if not stop and not self.cmdqueue:
-            attempt("the list of stopped threads", self, self._tell_of_threads)
-        return stop
-
-    def _tell_of_threads(self) -> None:
+    def tell_of_threads(self) -> None:
         """Say whose prompt this is, if it was another's before, and how many threads wait."""
-        is_other_process = process_has_moved()
-        has_moved, count = turns.has_moved(), len(turns.waiting())
-        if not (is_other_process or has_moved or count or self._count_told):
-            return
+        try:
+            is_other_process = process_has_moved()
+            has_moved, count = turns.has_moved(), len(turns.waiting())
+            if is_other_process or has_moved or count or self._count_told:
+                self._tell_of_turns(count, is_other_process=is_other_process, has_moved=has_moved)
+        except BaseException as exc:
+            handle("the list of stopped threads", exc, self)
+
+    def _tell_of_turns(self, count: int, *, is_other_process: bool, has_moved: bool) -> None:
         words = []
         if is_other_process:
             words.append(f"This is process {os.getpid()} now, which {os.getppid()} has started.")

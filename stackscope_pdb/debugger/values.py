@@ -50,6 +50,8 @@ def without_option(argument: str) -> str:
 class ShowsValues(Basics):
     """The part of a debugger that shows values."""
 
+    displaying: Dict[Any, Dict[str, Any]]
+
     def do_p(self, arg: str) -> Any:
         """p [--whole] expression
 
@@ -171,6 +173,8 @@ class ShowsValues(Basics):
 
     def _show_display(self) -> None:
         """Show what has changed of the expressions on display (from 3.13 on)."""
+        if not self.displaying:
+            return
         with self._showing_several(ROWS_AMONG_OTHERS, "EXPRESSION"):
             super()._show_display()  # type: ignore[misc]
 

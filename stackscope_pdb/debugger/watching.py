@@ -106,16 +106,16 @@ class Watching(Stopping):
         if self.must_trace and not self.breaks and stack:
             self._trace_on(stack[-1][0])
 
-    def interaction(self, frame: Optional[FrameType], tb_or_exc: Any) -> None:
-        """Talk to the user, whose own assignments are no changes to stop for."""
-        __stackscope_exits_stay__ = True  # noqa: F841 (see stackscope.safe.interruptions)
-        try:
-            super().interaction(frame, tb_or_exc)
-        finally:
-            if self.watched is not None:
-                for one in outward(frame):
-                    for watch in self.watched.of_frame(one):
-                        watch.change(one)
+    def pass_assignments(self, frame: Optional[FrameType]) -> None:
+        """Have no assignment of the user's taken for a change to stop for.
+
+        Args:
+            frame: The one that the program has stopped in.
+        """
+        if self.watched is not None:
+            for one in outward(frame):
+                for watch in self.watched.of_frame(one):
+                    watch.change(one)
 
     def _trace_on(self, frame: FrameType) -> None:
         self.__dict__.pop("trace_dispatch", None)
@@ -221,9 +221,9 @@ class Watching(Stopping):
             """A function is called."""
             watched = self.watched
             if watched is None:
-                return super().dispatch_call(frame, arg)
+                return self.standard_dispatch_call(frame, arg)
             is_stepping = self.breaks or self.stopframe is not self.botframe
-            local: Any = super().dispatch_call(frame, arg) if is_stepping else None
+            local: Any = self.standard_dispatch_call(frame, arg) if is_stepping else None
             if local is None and watched.of_frame(frame):
                 return self.trace_dispatch
             if local is None and watched.caught:
@@ -272,7 +272,7 @@ class Watching(Stopping):
         if told and told == id(arg[1]):
             return self.trace_dispatch
         if self.watched is None or not self._wants(frame, arg[0], arg[2]):
-            return super().dispatch_exception(frame, arg)
+            return Stopping.dispatch_exception(self, frame, arg)
         self._told = id(arg[1]) if sys.gettrace() is not None else 0
         self.user_exception(frame, arg)
         if self.quitting:

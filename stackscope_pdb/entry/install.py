@@ -9,6 +9,7 @@ methods are told which one that is now: all that use it have one closure cell in
 
 from __future__ import annotations
 
+from stackscope_pdb.debugger.basics import look_up_standard
 from stackscope_pdb.debugger.mixin import Commands
 from stackscope_pdb.standard import pdb
 
@@ -65,6 +66,7 @@ def install() -> None:
         subclass.__bases__ = tuple(base for base in subclass.__bases__ if base is not Commands)
     _move(cls, installation.standard)
     cls.__bases__ = (Commands, installation.standard)
+    look_up_standard(cls)
 
 
 def uninstall() -> None:
@@ -79,6 +81,7 @@ def uninstall() -> None:
     for subclass, bases in installation.had_commands:
         if not issubclass(subclass, Commands):  # by way of another one of them
             subclass.__bases__ = bases
+    look_up_standard(cls)
 
 
 def class_with_commands(name: str, base: type, *mixins: type) -> type:

@@ -37,14 +37,13 @@ class room_for_calls:  # noqa: N801  (nothing may be imported for it)
 
 def is_room_scarce() -> bool:
     """Whether there is too little room below the limit."""
-    return not IS_PYPY and _is_deeper_than(sys.getrecursionlimit() - ROOM)
-
-
-def _is_deeper_than(depth: int) -> bool:
-    if depth <= 0:
+    if IS_PYPY:
+        return False
+    deepest = sys.getrecursionlimit() - ROOM
+    if deepest <= 0:
         return True
     try:
-        sys._getframe(depth)
+        sys._getframe(deepest)
     except ValueError:  # there are fewer calls
         return False
     return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 
-from stackscope_pdb.failures import attempt
+from stackscope_pdb.failures import attempt, handle
 from stackscope_pdb.program.machinery import module_name
 
 TYPE_CHECKING = False
@@ -25,20 +25,18 @@ class PassesFinalizers(Base):
     """A mixin for `bdb.Bdb`: doesn't stop in a finalizer instead of where it was to stop."""
 
     def pass_finalizers(self) -> None:
-        """From now on and until the next stop, let what frees an object run."""
+        """From now on, let what frees an object run. The debugger ends that at the next stop."""
         # This has to be the last line: no Python code may run after it. (On PyPy, functools.partial
         # is written in Python.)
         self.__dict__["dispatch_call"] = functools.partial(_dispatch_call, self)
 
     def set_step(self) -> None:
         """Stop at whatever comes next, unless the garbage collector happens to call it."""
-        attempt("what passes by finalizers", self, self.pass_finalizers)
+        try:
+            self.pass_finalizers()
+        except BaseException as exc:
+            handle("what passes by finalizers", exc, self)
         super().set_step()
-
-    def interaction(self, *args: Any, **kwargs: Any) -> None:
-        """Talk to the user, who may want to see finalizers after that."""
-        self.__dict__.pop("dispatch_call", None)
-        super().interaction(*args, **kwargs)  # type: ignore[misc]
 
 
 def _dispatch_call(debugger: Bdb, frame: FrameType, arg: Any) -> Any:

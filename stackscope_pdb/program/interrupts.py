@@ -70,7 +70,7 @@ class Interrupts(Base):
         # As the standard one; see `_put_aside`.
         before, self.nosigint = self.nosigint, True
         try:
-            goes_on = super().do_continue(arg)
+            goes_on = self.standard_do_continue(arg)
         finally:
             self.nosigint = before
         if goes_on and not self.nosigint:
@@ -170,7 +170,8 @@ def _take_interrupts(handler: Any) -> None:
 
 def give_interrupts_back() -> None:
     """Have Ctrl-C do at a prompt what it did before the program went on."""
-    if _is_ours(getattr(pdb.Pdb, "_previous_sigint_handler", None)):
+    handler = pdb.Pdb._previous_sigint_handler  # type: ignore[attr-defined]
+    if handler is not None and _is_ours(handler):
         # A standard debugger has put ours aside, which it must not bring back after this stop.
         pdb.Pdb._previous_sigint_handler = None  # type: ignore[attr-defined]
     if _put_aside:

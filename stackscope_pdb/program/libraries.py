@@ -15,7 +15,7 @@ from stackscope_pdb.program.machinery import DEBUGGERS
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Collection, Iterable, Set
+    from typing import Iterable, List, Optional, Set
 
 OWN = (*DEBUGGERS, "stackscope", "stackscope_ipython")
 """What nobody wants to see, wherever the program stopped."""
@@ -29,12 +29,25 @@ class Passed:
     Args:
         *frames: Where the user is.
         shown: More libraries that aren't.
+
+    Attributes:
+        user_file: A file of the user's that one of the frames is in, if one is.
     """
 
     def __init__(self, *frames: FrameType, shown: Iterable[str] = ()) -> None:
-        self._passes = settings.passes_libraries()
         self._shown = shown
-        self._libraries: Collection[str] = [library_of(frame) for frame in frames]
+        self._libraries: List[str] = []
+        self.user_file: Optional[str] = None
+        for frame in frames:
+            library, file = library_of(frame), frame.f_code.co_filename
+            self._libraries.append(library)
+            if not library and file[:1] != "<":  # what is generated has no file of its own
+                self.user_file = file
+
+    def serves(self, frame: FrameType, shown: Iterable[str]) -> bool:
+        """Whether a new one for a frame would be the same, and nothing has been found out yet."""
+        is_same = frame.f_code.co_filename == self.user_file and shown is self._shown
+        return is_same and "_looked_at" not in self.__dict__
 
     @cached_property
     def _looked_at(self) -> Set[str]:
@@ -44,7 +57,7 @@ class Passed:
 
     def __call__(self, frame: FrameType) -> bool:
         """Whether a frame is passed over."""
-        library = library_of(frame) if self._passes else ""
+        library = library_of(frame) if settings.passes_libraries() else ""
         return library != "" and library not in self._looked_at
 
     def is_looked_at(self, frame: FrameType) -> bool:

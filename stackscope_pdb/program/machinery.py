@@ -13,7 +13,7 @@ from stackscope_pdb.standard import pdb
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Iterator, Optional
+    from typing import Any, Iterator, Optional
 
 DEBUGGERS = ("bdb", "cmd", "codeop", "pdb", "stackscope_pdb")
 """The modules and packages that a debugger consists of."""
@@ -83,9 +83,13 @@ def serves_debugger(frame: FrameType) -> bool:
     What a debugger runs for the user (`RUNNERS`) is the program's.
     """
     asked: Optional[FrameType] = frame
+    names: Any = None
     while asked is not None:
-        name = module_name(asked)
-        if name in _NEVER_PROGRAM or name.partition(".")[0] in _OUR_PACKAGES:
-            return asked is frame or asked.f_code not in RUNNERS
+        if asked.f_globals is not names:  # most callers are in the same module
+            names = asked.f_globals
+            name: Any = dict.get(names, "__name__")
+            name = name if type(name) is str else ""
+            if name in _NEVER_PROGRAM or name.partition(".")[0] in _OUR_PACKAGES:
+                return asked is frame or asked.f_code not in RUNNERS
         asked = asked.f_back
     return False

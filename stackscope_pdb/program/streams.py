@@ -18,6 +18,7 @@ import time
 from contextlib import contextmanager
 
 from stackscope_pdb.output.terminal import is_terminal
+from stackscope_pdb.program import process
 from stackscope_pdb.program.doctests import visible_stdout
 from stackscope_pdb.program.turns import A_MOMENT
 
@@ -198,7 +199,7 @@ def _open_lock(stream: Any) -> Optional[int]:
 
 def process_has_moved() -> bool:
     """Whether the prompt before this one was in another process, as far as this one knows."""
-    before, now = _last_prompt.get("process"), os.getpid()
+    before, now = _last_prompt.get("process"), process.number
     _last_prompt["process"] = now
     return before not in (None, now)
 

@@ -72,11 +72,9 @@ class Tracing(Base):
         else:
             sys.settrace(None)
 
-    def interaction(self, frame: Optional[FrameType], tb_or_exc: Any) -> None:
-        """Talk to the user, who may have the program traced until its end."""
-        __stackscope_exits_stay__ = True  # noqa: F841 (see stackscope.safe.interruptions)
-        super().interaction(frame, tb_or_exc)
-        if not self.quitting and self.is_tracing_wanted:
+    def end_tracing_in_time(self) -> None:
+        """After a stop: the program may be traced until its end, but not any longer."""
+        if not (_ends_with_interpreter or self.quitting) and self.is_tracing_wanted:
             attempt("what ends tracing", self, end_with_interpreter)
 
     def trace_from(self, frame: Optional[FrameType]) -> None:

@@ -9,16 +9,18 @@ lock around the list of the threads: each change of it is a single call, and who
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 import time
+import weakref
 from _thread import allocate_lock, get_ident
 from contextlib import contextmanager
 
+from stackscope_pdb.program import process
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Iterator, List, Optional
+    from typing import Any, Callable, Iterator, List, Optional
 
 SECONDS_BETWEEN_LOOKS = 2.0
 """How often who waits looks whether the thread that has its turn is still alive."""
@@ -52,9 +54,15 @@ class _Stopped:
 _stopped: List[_Stopped] = []
 """The threads that have stopped, in order of arrival. The first one has its turn."""
 
+_spare: List[_Stopped] = []
+"""One that nobody is in any more, for the next stop: making a lock takes time."""
+
 _has_ended = False
-_process = os.getpid()
 _last_prompt: Optional[int] = None
+"""The thread of the prompt before this one, as the operating system numbers it."""
+
+_last_thread: Optional[Callable[[], object]] = None
+"""Gives the same one as `threading` knows it, if it does and the thread is still there."""
 
 
 class turn:  # noqa: N801  (as a function would be: a generator takes several times as long)
@@ -66,15 +74,17 @@ class turn:  # noqa: N801  (as a function would be: a generator takes several ti
     __slots__ = ("_had_it", "_has_waited", "_mine")
 
     def __enter__(self) -> bool:
-        known = _of_this_thread()
+        known = _of_this_thread() if _stopped else None
         self._had_it = known is not None
-        self._mine = mine = known or _Stopped(get_ident())
+        self._has_waited = False
+        self._mine = mine = known or _new()
         try:
             if known is None:
                 _stopped.append(mine)
-            self._has_waited = _first() is not mine and _wait_for_turn(mine)
-            if self._has_waited and not _has_ended:
-                time.sleep(A_MOMENT)
+            if _stopped[:1] != [mine]:
+                self._has_waited = _wait_for_turn(mine)
+                if self._has_waited and not _has_ended:
+                    time.sleep(A_MOMENT)
         except BaseException:
             self._has_waited = True
             self.__exit__()
@@ -84,6 +94,7 @@ class turn:  # noqa: N801  (as a function would be: a generator takes several ti
     def __exit__(self, *exc: object) -> None:
         if not self._had_it:
             _leave(self._mine)
+            _spare[:] = [self._mine]
         elif self._has_waited:
             self._mine.wake()  # what it was woken for was seen here, not where it waited before
 
@@ -113,22 +124,25 @@ def end() -> None:
 
 def waiting() -> List[int]:
     """The identifiers of the threads that wait for their turn, in order of arrival."""
-    _forget_other_process()
     return [one.ident for one in _stopped[1:]]
 
 
 def holder() -> Optional[int]:
     """The identifier of the thread that has its turn."""
-    _forget_other_process()
     first = _first()
     return None if first is None else first.ident
 
 
 def has_moved() -> bool:
     """Whether the prompt before this one was in another thread."""
-    global _last_prompt
+    global _last_prompt, _last_thread
+    known: Any = threading._active.get(get_ident())  # type: ignore[attr-defined]
+    if known is not None and _last_thread is not None and _last_thread() is known:
+        return False
+    # One that wasn't started by `threading` may have the same entry as one that has ended.
+    is_sure = known is not None and type(known) is not threading._DummyThread
+    _last_thread = weakref.ref(known) if is_sure else None
     # Not `get_ident`, which gevent may have replaced: a greenlet is no thread to the user.
-    _forget_other_process()
     before, _last_prompt = _last_prompt, threading.get_native_id()
     return before not in (None, _last_prompt)
 
@@ -139,8 +153,18 @@ def _first() -> Optional[_Stopped]:
     return None
 
 
+def _new() -> _Stopped:
+    """This thread, which stops."""
+    ident = get_ident()
+    try:
+        found = _spare.pop()
+    except IndexError:
+        return _Stopped(ident)
+    found.ident = ident
+    return found
+
+
 def _of_this_thread() -> Optional[_Stopped]:
-    _forget_other_process()
     ident = get_ident()
     for one in _stopped[:]:
         if one.ident == ident:
@@ -166,16 +190,16 @@ def _leave(one: _Stopped) -> None:
         _stopped.remove(one)
     except ValueError:  # it is a fork's, or was taken for dead
         pass
-    first = _first()
-    if first is not None:
+    for first in _stopped[:1]:
         first.wake()
 
 
 def _forget_other_process() -> None:
     """After a fork, only the thread that called it is there."""
-    global _process, _last_prompt
-    if _process != os.getpid():
-        _process = os.getpid()
-        _last_prompt = None
-        ident = get_ident()
-        _stopped[:] = [one for one in _stopped if one.ident == ident]
+    global _last_prompt, _last_thread
+    _last_prompt, _last_thread = None, None
+    ident = get_ident()
+    _stopped[:] = [one for one in _stopped if one.ident == ident]
+
+
+process.after_fork(_forget_other_process)

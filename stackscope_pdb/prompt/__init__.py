@@ -4,6 +4,7 @@
 `loop`               asks for lines until the program goes on
 `label`              what the prompt says
 `rprompt`            what stands at the right of it
+`first`              shows the first prompt before `toolkit` is there
 `toolkit`            reads a line by prompt_toolkit
 `by_readline`        keys and history where readline reads it
 `printing`           shows what other threads print above the line

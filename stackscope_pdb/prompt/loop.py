@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import io
 import os
 import sys
 from contextlib import contextmanager
 
 from stackscope_pdb import settings
+from stackscope_pdb.facts import CHECKS_FILES_BEFORE_COMMANDS
 from stackscope_pdb.failures import around, attempt, guarded, handle
 from stackscope_pdb.output.terminal import is_terminal
 from stackscope_pdb.program.interrupts import (
@@ -19,6 +21,7 @@ from stackscope_pdb.program.interrupts import (
     plain_interrupts,
 )
 from stackscope_pdb.program.waking import forget_interrupts
+from stackscope_pdb.prompt import first
 from stackscope_pdb.prompt.ending import keeps_terminal
 from stackscope_pdb.prompt.label import MORE
 
@@ -49,6 +52,12 @@ class ReadsLines(Base):
     erases_drawings = True
     """Whether what `sticky` has drawn is taken off the screen before it is drawn anew."""
 
+    _is_at_keys = False
+    """Whether there is something to do before a line is read from a terminal, and after that."""
+
+    _toolkit_fails = False
+    """Whether prompt_toolkit is there, and can't be imported."""
+
     _is_typed = False
     """Whether the next line will be typed, and isn't waiting in the queue."""
 
@@ -75,59 +84,73 @@ class ReadsLines(Base):
     @guarded(READER, lambda _self: False)
     def _has_toolkit(self) -> bool:
         """Whether prompt_toolkit is there, is wanted, and has a terminal at both ends."""
-        if not self.use_rawinput or settings.prompt_kind() not in ("", "auto", "prompt_toolkit"):
+        if not (self.use_rawinput and is_terminal(self.stdin) and is_terminal(self.stdout)):
+            return False
+        if settings.prompt_kind() not in ("", "auto", "prompt_toolkit"):
             return False
         if os.environ.get("TERM") in ("dumb", "unknown"):
             return False
-        if not (is_terminal(self.stdin) and is_terminal(self.stdout)):
-            return False
-        try:
-            import prompt_toolkit  # noqa: F401
-        except Exception:  # not there, or not for this Python
-            return False
-        return True
+        return not ReadsLines._toolkit_fails and _is_installed("prompt_toolkit")
 
     def cmdloop(self, intro: Any = None) -> None:
         """Read and run commands, with prompt_toolkit if that can be used."""
-        if not (is_terminal(self.stdin) or is_terminal(sys.stdin)):
-            self._loop_in_order(intro)
+        if not self.is_busy:  # after commands that belong to a breakpoint; up to 3.13
+            self.is_at_terminal = is_terminal(self.stdin)
+        is_at_terminal = self.is_at_terminal
+        if not is_at_terminal and self.stdin is not sys.stdin:
+            is_at_terminal = is_terminal(sys.stdin)
+        if not is_at_terminal:
+            try:
+                self._read_and_run(intro)
+            except KeyboardInterrupt:
+                self.session.pasted = ""
+                raise
             return
         in_order = around(THE_TERMINAL, self, keeps_terminal)
         with in_order as guard, around(CTRL_C, self, interrupt_key) as key:
-            outer = self._guard, self._key
-            self._guard, self._key = guard, key
+            outer = self._guard, self._key, self._is_at_keys
+            self._guard, self._key, self._is_at_keys = guard, key, True
             try:
-                self._loop_in_order(intro)
+                self._read_and_run(intro)
+            except KeyboardInterrupt:
+                self.session.pasted = ""
+                raise
             finally:
-                self._guard, self._key = outer
-
-    def _loop_in_order(self, intro: Any) -> None:
-        try:
-            self._read_and_run(intro)
-        except KeyboardInterrupt:
-            self.session.pasted = ""
-            raise
-        finally:
-            self._end_reading()
+                self._end_reading()
+                self._guard, self._key, self._is_at_keys = outer
 
     def _read_and_run(self, intro: Any) -> None:
-        if not _is_open(self.stdin):
+        if self.stdin is None or getattr(self.stdin, "closed", False):
             self.stdin: Any = io.StringIO()  # the first thing that is read is its end
-        if not self._has_toolkit():
-            if not self.use_rawinput:
-                super().cmdloop(intro)
-            elif self._is_at_other_terminal():
-                self._loop_plainly(intro)
-            else:
-                self._loop_with_readline(intro)
-            return
+        if not self.use_rawinput:
+            self._run_lines(self._read_plainly, intro)
+        elif self.is_at_terminal and self._has_toolkit():
+            self._run_lines(self._read_line, intro)
+        elif self._is_at_other_terminal():
+            self._loop_plainly(intro)
+        else:
+            self._loop_with_readline(intro)
+
+    def _run_lines(self, read: Callable[[], str], intro: Any) -> None:
+        """What `cmd.Cmd.cmdloop` does, with another way to read lines."""
         stop = None
         self.preloop()
+        if intro is not None:
+            self.intro = intro
+        if self.intro:
+            self.stdout.write(f"{self.intro}\n")
         while not stop:
-            line = self.cmdqueue.pop(0) if self.cmdqueue else self._read_line()
+            line = self.cmdqueue.pop(0) if self.cmdqueue else read()
             line = self.precmd(line)
             stop = self.postcmd(self.onecmd(line), line)
         self.postloop()
+
+    def _read_plainly(self) -> str:
+        stdout = self.stdout
+        stdout.write(self.prompt)
+        stdout.flush()
+        line: str = self.stdin.readline()
+        return line.rstrip("\r\n") if line else "EOF"
 
     def _is_at_other_terminal(self) -> bool:
         """Whether `input` would read or write somewhere else, or can't read at all."""
@@ -194,16 +217,23 @@ class ReadsLines(Base):
 
     def preloop(self) -> None:
         """Get ready to read the first line."""
-        super().preloop()
+        if self.displaying:  # else the standard debugger does nothing here
+            super().preloop()
+        elif not self.cmdqueue:
+            self.tell_of_threads()
+        self._get_ready_for_line()
+
+    def _get_ready_for_line(self) -> None:
         if self.session.pasted:
             attempt("pasted lines", self, self._take_pasted)
-        self._is_typed = not self.cmdqueue
-        if not self.cmdqueue:
+        self._is_typed = is_typed = not self.cmdqueue
+        if is_typed and (self._is_at_keys or self.session.drawn is not None):
             self._begin_reading()
 
     def precmd(self, line: str) -> str:
         """Note what was typed, before aliases and the like change it."""
-        self._end_reading()
+        if self._is_at_keys:
+            self._end_reading()
         if self._key is not None and INTERRUPT in line:
             attempt(HISTORY, self, self._forget_line)
             raise KeyboardInterrupt
@@ -216,6 +246,8 @@ class ReadsLines(Base):
             line = line if first is None else first
         if "\n" in line:
             return self._replace_convenience_variables(line)
+        if not self.aliases and ";;" not in line and "$" not in line:
+            return line  # the standard debugger changes nothing else
         return super().precmd(line)
 
     def _replace_convenience_variables(self, line: str) -> str:
@@ -281,13 +313,18 @@ class ReadsLines(Base):
 
     def postcmd(self, stop: bool, line: str) -> bool:
         """Get ready to read the next line."""
-        stop = super().postcmd(stop, line)
-        if not stop and self.session.pasted:
-            attempt("pasted lines", self, self._take_pasted)
-        self._is_typed = not self.cmdqueue
-        if not stop and not self.cmdqueue:
-            self._begin_reading()
+        if not stop:
+            stop = super().postcmd(stop, line)
+        if not stop:
+            self._get_ready_for_line()
         return stop
+
+    def run_word(self, word: str) -> Any:
+        """Run a command without arguments, as `cmd.Cmd.onecmd` does it."""
+        if CHECKS_FILES_BEFORE_COMMANDS:
+            return super().run_word(word)
+        self.lastcmd: str = "" if word == "EOF" else word
+        return getattr(self, f"do_{word}")("")
 
     def _note(self, line: str) -> None:
         from stackscope_pdb.prompt import by_readline
@@ -348,9 +385,11 @@ class ReadsLines(Base):
 
     def _read_line(self) -> str:
         try:
+            self.stdout.flush()
+            if first.DRAWS not in sys.modules:
+                return self._read_first_line()
             from stackscope_pdb.prompt import toolkit
 
-            self.stdout.flush()
             return toolkit.read_line(self, self.prompt)
         except EOFError:
             return "EOF"
@@ -360,6 +399,26 @@ class ReadsLines(Base):
             return input(self.prompt)
         except EOFError:
             return "EOF"
+
+    def _read_first_line(self) -> str:
+        """The same as long as prompt_toolkit hasn't been imported, which takes a while."""
+        shown = first.shown_at_once(
+            self.stdin, self.stdout, self.prompt, is_bold=self.console.colors
+        )
+        with around("the first prompt", self, lambda: shown):
+            try:
+                import prompt_toolkit  # noqa: F401
+
+                from stackscope_pdb.prompt import toolkit
+
+                toolkit.get_ready(self)
+            except ImportError:  # it isn't for this Python
+                ReadsLines._toolkit_fails = True
+            finally:
+                attempt("the first prompt", self, shown.is_over)
+            if not ReadsLines._toolkit_fails:
+                return toolkit.read_line(self, self.prompt)
+        return input(self.prompt)
 
     @contextmanager
     def python_reader(self, namespace: Dict[str, Any]) -> Iterator[Callable[[str], str]]:
@@ -406,12 +465,27 @@ class ReadsLines(Base):
         history.note(settings.history_file(), line)
 
     def _cmdloop(self) -> None:
-        if attempt(CTRL_C, self, are_interrupts_plain):
-            super()._cmdloop()
+        try:
+            is_plain = are_interrupts_plain()
+        except BaseException as exc:
+            handle(CTRL_C, exc, self)
+            is_plain = True
+        if is_plain:
+            self.standard__cmdloop()
             return
         with around(CTRL_C, self, plain_interrupts):
-            super()._cmdloop()
+            self.standard__cmdloop()
         attempt(CTRL_C, self, forget_interrupts)
+
+
+def _is_installed(module: str) -> bool:
+    """Whether a module is there, which isn't imported for that."""
+    if module in sys.modules:
+        return sys.modules[module] is not None
+    try:
+        return importlib.util.find_spec(module) is not None
+    except Exception:  # by some finder of the program's
+        return False
 
 
 def _completing(namespace: Dict[str, Any]) -> ContextManager[None]:

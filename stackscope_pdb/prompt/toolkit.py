@@ -67,6 +67,13 @@ def read_line(debugger: Host, prompt: str, session: Any = None) -> str:
     return contextvars.Context().run(_read_line, debugger, prompt, session)
 
 
+def get_ready(debugger: Host) -> None:
+    """Import and make what `read_line` needs for a command."""
+    import asyncio  # noqa: F401
+
+    contextvars.Context().run(_session, debugger)
+
+
 def _read_line(debugger: Host, prompt: str, session: Any) -> str:
     if session is None:
         session = _session(debugger)

@@ -30,10 +30,12 @@ class Session:
     """All that a debugger of ours remembers.
 
     Attributes:
+        stop: The frames where the program stopped, and the index of the one that it stopped in.
         calling: The frame that has called `set_trace`, while that call is where the program stands.
         focus: What the user has moved into, if anything.
         snapshots: What is known about the tasks of the process.
         raised: The exception that is looked at in post-mortem debugging.
+        is_forgotten: Whether the debugger keeps nothing of the last stop any more.
         is_shown: Whether the user has been told where the program stopped.
         opens_at_user: Whether the next stop begins in the innermost frame of the user's.
         is_at_line: Whether the program stopped where a line begins, and not at a call or the like.
@@ -51,6 +53,7 @@ class Session:
     def __init__(self) -> None:
         self.pasted = ""
         self.is_at_line = False
+        self.is_forgotten = False
         self.way_back: Optional[Return] = None
         self.awaited: Optional[weakref.ref[Any]] = None
         self.calling: Optional[FrameType] = None
@@ -67,11 +70,11 @@ class Session:
 
         Nothing of the program is kept alive.
         """
-        self._stop: List[Entry] = []
-        self._stop_index = 0
+        self.stop: Tuple[List[Entry], int] = ([], 0)
         self._traceback: Optional[TracebackType] = None
         self.focus: Optional[Focus] = None
-        self.forget_drawing()
+        if self.drawn is not None:
+            self.forget_drawing()
         self.is_shown = False
         self.is_place_owed = False
         self.cells: Dict[FrameType, Dict[str, CellType]] = {}
@@ -93,14 +96,9 @@ class Session:
             index: Which of them it stopped in.
             traceback: That of the exception that it stopped for, whose frames are the last ones.
         """
-        self._stop = stack
-        self._stop_index = index
+        self.is_forgotten = False
+        self.stop = stack, index
         self._traceback = traceback
-
-    @property
-    def stop(self) -> Tuple[List[Entry], int]:
-        """The frames where the program stopped, and the index of the one that it stopped in."""
-        return self._stop, self._stop_index
 
     def way_to(self, frame: FrameType) -> Optional[Return]:
         """The way back to where the user is now, for after something that is awaited.
@@ -110,9 +108,10 @@ class Session:
         """
         from stackscope_pdb.stop.returning import Return
 
-        if not self._stop:
+        stack, index = self.stop
+        if not stack:
             return None
-        return Return(self._stop[self._stop_index][0], frame, self.focus)
+        return Return(stack[index][0], frame, self.focus)
 
     @property
     def traceback(self) -> Optional[TracebackType]:
@@ -161,10 +160,11 @@ class Session:
 
     def _innermost_live(self) -> Optional[FrameType]:
         live = _live_frames()
-        return next((frame for frame, _ in reversed(self._stop) if id(frame) in live), None)
+        return next((frame for frame, _ in reversed(self.stop[0]) if id(frame) in live), None)
 
     def enter(self, focus: Optional[Focus]) -> None:
         """Change the focus."""
+        self.is_forgotten = False
         self.focus = focus
         if focus is not None:
             focus.drops = self.snapshots.drops
@@ -175,15 +175,16 @@ class Session:
         The search begins here: between this and the frame that it stopped in are our own only,
         however deep the program is.
         """
-        if not self._stop:
+        stack, index = self.stop
+        if not stack:
             return False
-        stopped, one = self._stop[self._stop_index][0], sys._getframe().f_back
+        stopped, one = stack[index][0], sys._getframe().f_back
         while one is not None and one is not stopped:
             one = one.f_back
         if one is not None:
             return True
         live = _live_frames()
-        return any(id(frame) in live for frame, _ in self._stop)
+        return any(id(frame) in live for frame, _ in stack)
 
     def is_running(self, frame: FrameType) -> bool:
         """Whether this thread is running ``frame``."""

@@ -98,7 +98,7 @@ def test_a_stop_goes_on(scripted, monkeypatch, capsys, point):
 
 def test_the_standard_debugger_takes_over(scripted, monkeypatch):
     session = scripted("p x + 10", "continue")
-    inject(monkeypatch, "stackscope_pdb.debugger.mixin:Commands.interaction")
+    inject(monkeypatch, "stackscope_pdb.debugger.mixin:Commands.talk")
     assert program(session) == 2
     assert f"{TOLD}the prompt (Injected)" in session.output
     assert "(Pdb) 11\n" in session.output

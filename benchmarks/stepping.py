@@ -1,0 +1,12 @@
+"""A program to step through."""
+
+
+def steps(count):
+    """Takes two steps for each of some numbers."""
+    for number in range(count):
+        x = number
+    return x
+
+
+breakpoint()  # noqa: T100
+steps(2_000)
