@@ -30,9 +30,13 @@ def about(debugger: Host, argument: str) -> None:
     """
     if not argument:
         raise CommandError("What do you want to know about? Give an expression.")
+    from stackscope.render.stream import wrapped
+
     value = value_of(debugger, argument)
+    width = debugger.console.width
     for line in _description(value):
-        debugger.message(line)
+        for part in wrapped([("text", line)], width):
+            debugger.message("".join([text for _, text in part]))
 
 
 @command("what refers to an object", complete=complete_expression)

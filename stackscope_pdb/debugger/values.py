@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from contextlib import contextmanager
 
+from stackscope_pdb.commands.arguments import WHOLE
 from stackscope_pdb.debugger.basics import Basics
 from stackscope_pdb.facts import GUARDS_REPRS
 from stackscope_pdb.output.harmless import harmless, without_colors
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from typing import Any, Callable, Dict, Iterator, Optional
 
     from stackscope_pdb.views.pretty import Shown
-
-WHOLE = "--whole"
-"""The option of `p` and `pp` that shows all of a value."""
 
 FEWEST_ROWS = 10
 """How many lines a value may have, however low the terminal is."""

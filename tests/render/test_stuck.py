@@ -221,16 +221,15 @@ def test_the_whole_text(found):
     assert re.sub(r"(?<!py:)\b\d+", "N", text) == WHOLE
 
 
+RING = ["task N (t0)", "task N (t1)", "task N (t2)"]
+
+
 @pytest.mark.parametrize(
     ("size", "title"),
     [
         (1, "Deadlock: task N (t0) waits for itself"),
         (2, "Deadlock: task N (t0) and task N (t1) wait for each other"),
-        (
-            3,
-            "Deadlock of 3 tasks, each waiting for the next: "
-            "task N (t0) > task N (t1) > task N (t2) > task N (t0)",
-        ),
+        (3, f"Deadlock of 3 tasks, each waiting for the next: {' > '.join([*RING, RING[0]])}"),
     ],
 )
 def test_the_title_is_a_sentence(size, title):

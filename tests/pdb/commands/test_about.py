@@ -73,6 +73,17 @@ class TestAbout:
         assert "Show all tasks of asyncio, trio" in session.replies[0]
         assert "Type:       int" in session.replies[2]
 
+    def test_no_line_is_wider_than_the_terminal(self, scripted, monkeypatch):
+        monkeypatch.setenv("COLUMNS", "80")
+        session = scripted(
+            "!import asyncio", "about asyncio.start_server", "about [*range(90)]", "c"
+        )
+        stop(session)
+        for reply in session.replies[1:3]:
+            assert max(map(len, reply.splitlines())) <= 80
+        signature = " ".join(session.replies[1].split())
+        assert "Signature: start_server(client_connected_cb, host=None, port=None, *, " in signature
+
     @pytest.mark.parametrize(
         ("line", "answer"),
         [
