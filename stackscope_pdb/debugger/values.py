@@ -45,6 +45,16 @@ def without_option(argument: str) -> str:
     return words[1] if len(words) == 2 and words[0] == WHOLE else argument
 
 
+def _expression_in(line: str) -> str:
+    """What was typed, if it is an expression and nothing else; else nothing."""
+    expression = line.strip()
+    try:
+        compile(expression, "<stdin>", "eval")
+    except (SyntaxError, ValueError):
+        return ""
+    return expression
+
+
 class ShowsValues(Basics):
     """The part of a debugger that shows values."""
 
@@ -90,7 +100,7 @@ class ShowsValues(Basics):
     def displayhook(self, obj: object) -> None:
         """Show the value of an expression that was typed as it is."""
         if obj is not None:
-            self._show_value(obj, "p", "")
+            self._show_value(obj, "p", _expression_in(self.lastcmd))
 
     def _show_value(self, value: object, command: str, expression: str) -> None:
         self.show_value(value, f"{command} {WHOLE} {_short(expression)}", command)
