@@ -1,9 +1,9 @@
 """Tables of tasks and threads: which columns there are, and what gives way where they don't fit.
 
 Where a terminal is too narrow, these give way, in this order: the source line, the time left and
-what else is said of a state, the middle of the names, the names of packages and modules before
-them, and details of the state. Who holds a lock is never left out, and neither are the line and the
-file: these are what one looks for.
+what else is said of a state, the word "waiting" before a call, the middle of the names, the names
+of packages and modules before them, and details of the state. Who holds a lock is never left out,
+and neither are the line and the file: these are what one looks for.
 
 The widths of the columns are those that most rows need. A row that needs more has to do with what
 is left of the line, and costs the others nothing.
@@ -116,6 +116,7 @@ class Table:
         self.room: int = paper.width - self.fixed - 2 * len(GAP)
         self.has_sources: bool = False
         self.cuts_names: bool = False
+        self.omits_word: bool = False
         self.name: int
         self.state: int
         self.place: int
@@ -126,10 +127,13 @@ class Table:
     def _widths(self, rows: Sequence[Row]) -> List[int]:
         """The widths of the names, states and places.
 
-        Sets whether there is room for source lines, and whether names have to be cut.
+        Sets whether there is room for source lines, and for the word before a call, and whether
+        names have to be cut.
         """
         whole, bare = (_Column([row.tree + row.names[i] for row in rows]) for i in (0, -1))
-        timed, plain, brief = (_Column([form(row.state) for row in rows]) for form in STATES)
+        timed, plain, wordless, terse, brief = (
+            _Column([form(row.state) for row in rows]) for form in STATES
+        )
         place = _Column(["".join(row.place) for row in rows])
         names = states = places = 0
         for_source = len(GAP) + NARROWEST_SOURCE if any(row.source for row in rows) else 0
@@ -138,12 +142,14 @@ class Table:
             (whole, timed, for_source, NO_LIMIT, (NONE, few)),
             (whole, timed, 0, NO_LIMIT, (NONE, few)),
             (whole, plain, 0, NO_LIMIT, (NONE,)),
+            (whole, terse, 0, NO_LIMIT, (NONE,)),
             (whole, timed, 0, NO_LIMIT, (FEW, SOME)),
-            (whole, plain, 0, NARROWEST_NAME, (NONE, FEW)),
-            (bare, plain, 0, NARROWEST_NAME, (NONE, FEW)),
+            (whole, terse, 0, NARROWEST_NAME, (NONE, FEW)),
+            (bare, terse, 0, NARROWEST_NAME, (NONE, FEW)),
             (bare, brief, 0, NARROWEST_DETAIL, (NONE, FEW)),
         ):
             self.has_sources, self.cuts_names = spared > 0, narrowest < NO_LIMIT
+            self.omits_word = state is terse
             for share in shares:
                 states, places = state.width(share), place.width(share)
                 left = self.room - spared - states - places
@@ -151,7 +157,8 @@ class Table:
                 if names > left:
                     continue
                 if not spared:  # what is left goes to those that need more
-                    states = max(states, min(timed.width(NONE), states + left - names))
+                    most = (wordless if self.omits_word else timed).width(NONE)
+                    states = max(states, min(most, states + left - names))
                     names = max(names, min(whole.width(NONE), self.room - states - places))
                 return [names, states, places]
         return [names, states, places]
@@ -183,10 +190,11 @@ class Table:
         function, where = row.place
         tree, whole = width_of(row.tree), width_of(row.names[0])
         left = self.room - tree - width_of(function + where)
-        state = str(row.state)
+        parts = row.state.without_word() if self.omits_word else row.state
+        state = str(parts)
         if width_of(state) > left - whole:  # else nothing of the row has to be cut
             more = max(width_of(function) - NARROWEST_NAME, 0)
-            state = self._state(row, left - min(whole, self.name - tree) + more)
+            state = self._state(parts, left - min(whole, self.name - tree) + more)
         if width_of(state) > self.room - tree - width_of(where) - 2:
             state = str(row.state.with_detail(""))
         if self.cuts_names and len(row.names) == ONE:
@@ -197,12 +205,12 @@ class Table:
             function = self._short(function, room - width_of(name))
         return name, state, function + where
 
-    def _state(self, row: Row, room: int) -> str:
+    def _state(self, state: StateParts, room: int) -> str:
         """The state without the time: as much as the column takes, or what is left of the line."""
         room = max(room, self.state)
-        if width_of(str(row.state.without_time())) <= room:
-            return str(row.state.without_time())
-        whole = row.state.with_detail(row.state.detail)
+        if width_of(str(state.without_time())) <= room:
+            return str(state.without_time())
+        whole = state.with_detail(state.detail)
         rest = room - width_of(str(whole)) + width_of(whole.detail)
         detail = whole.detail
         if detail.endswith(ACQUIRES) and width_of(detail) > rest:
@@ -289,6 +297,8 @@ def _without_package(name: str) -> str:
 STATES: Tuple[Callable[[StateParts], str], ...] = (
     str,
     lambda state: str(state.without_time()),
+    lambda state: str(state.without_word()),
+    lambda state: str(state.without_word().without_time()),
     lambda state: str(state.with_detail("")),
 )
 """The forms of a state."""

@@ -358,8 +358,8 @@ def finding_lines(finding: Finding, places: Optional[Places] = None) -> Iterator
     if finding.reason:
         yield [("note", f"{INDENT}{_reason(finding)}")]
     if finding.behind:
-        verb = "wait" if len(finding.behind) > 1 else "waits"
-        words = f"{counted(finding.behind)} only {verb} behind"
+        verb = "are" if len(finding.behind) > 1 else "is"
+        words = f"{counted(finding.behind)} {verb} stuck behind"
         yield [("note", f"{INDENT}{words}{' them' if len(finding.nodes) > 1 else ' it'}")]
     for line in advice_lines(finding, places):
         yield [("comment", INDENT), *line]
@@ -385,7 +385,13 @@ def title_of(finding: Finding) -> Line:
         if len(nodes) == 2:
             who = [_name(nodes[0]), ("text", " and "), _name(nodes[1])]
         return [("text", title), *who, ("text", " wait, and nothing alive can end that")]
-    line = [("text", f"{likely}{'deadlock' if likely else 'Deadlock'}: ")]
+    line = [("text", f"{likely}{'deadlock' if likely else 'Deadlock'}")]
+    if len(nodes) == 1:
+        return [*line, ("text", ": "), _name(nodes[0]), ("text", " waits for itself")]
+    if len(nodes) == 2:
+        both = [_name(nodes[0]), ("text", " and "), _name(nodes[1])]
+        return [*line, ("text", ": "), *both, ("text", " wait for each other")]
+    line.append(("text", f" of {counted(nodes, numbers=False)}, each waiting for the next: "))
     shown = nodes[:MOST_NODES]
     for index, node in enumerate([*shown, nodes[0]]):
         if index:
@@ -399,13 +405,14 @@ def _name(node: Node) -> Tuple[str, str]:
     return "root", Link(node_title(node), object_of(node))
 
 
-def counted(nodes: Sequence[Node]) -> str:
-    """``3 tasks (2, 5-6) and 1 thread (4)``."""
+def counted(nodes: Sequence[Node], *, numbers: bool = True) -> str:
+    """``3 tasks (2, 5-6) and 1 thread (4)``; without their numbers ``3 tasks and 1 thread``."""
     kinds: Dict[str, List[int]] = {}
     for node in nodes:
         kinds.setdefault(kind_of(node), []).append(node.number)
     parts = [
-        f"{count(len(numbers), kind)} ({number_ranges(numbers)})" for kind, numbers in kinds.items()
+        count(len(found), kind) + (f" ({number_ranges(found)})" if numbers else "")
+        for kind, found in kinds.items()
     ]
     return " and ".join(parts)
 
@@ -425,8 +432,8 @@ def _node_lines(node: Node, heart: _Heart) -> Iterator[Line]:
     taken = heart.taken_by(node)
     if taken is not None:
         other, frame, lineno = taken
-        whom = "itself" if other is node else f"what {_short(other)} waits for"
-        words = f"has what it waits for {whom}" if other is node else f"has {whom}"
+        whom = "it" if other is node else _short(other)
+        words = f"holds {_what_is_held(heart.wait_of(other))} {whom} waits for"
         yield [("comment", f"{INDENT * 2}{words}, since "), *_at(frame, lineno)]
 
 
@@ -440,6 +447,12 @@ def _of_user(node: Node, frame: Frame, lineno: int) -> Tuple[Frame, int]:
         if not other.hide and not library_of(other.pyframe):
             return other, other.lineno
     return frame, lineno
+
+
+def _what_is_held(waiting: Optional[Waiting]) -> str:
+    """``the Lock that``; ``what``, if more than one may hold something of it."""
+    name = "" if waiting is None else type_name_of(waiting.lock).rpartition(".")[2]
+    return f"the {name} that" if name.lower().endswith("lock") else "what"
 
 
 def _short(node: Node) -> str:
@@ -492,10 +505,10 @@ def _reason(finding: Finding) -> str:
     if finding.reason == ONLY_USERS:
         users, nodes = finding.users, {id(node) for node in finding.nodes}
         if len(users) > 1 and all(id(user) in nodes for user in users):
-            return "likely: as far as variables show, nobody else may end these waits"
+            return "likely: as far as variables show, nobody else could end these waits"
         name = node_title(users[0]) if len(users) == 1 else counted(users)
-        verb = "waits" if len(users) == 1 else "wait"
-        return f"likely: as far as variables show, only {name} may end a wait, and {verb} in turn"
+        they = "it waits" if len(users) == 1 else "they wait"
+        return f"likely: as far as variables show, only {name} could end this, and {they}, too"
     if finding.reason == LIKELY_HOLDERS:
         return "likely: it isn't proved that nobody else has what they wait for"
     if finding.reason == ONLY_TRACEBACKS:

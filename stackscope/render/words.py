@@ -331,30 +331,59 @@ class StateParts:
         time: For how long.
         holders: Who holds the lock that it waits for: ``held by 8``.
         note: What else there is to say.
+        is_call: Whether it waits, and the detail is a call, which says so by itself.
+        omits_word: Whether the state is left out before such a call.
     """
 
-    __slots__ = ("detail", "holders", "note", "state", "time")
+    __slots__ = ("detail", "holders", "is_call", "note", "omits_word", "state", "time")
 
     def __init__(
-        self, state: str, detail: str = "", time: str = "", holders: str = "", note: str = ""
+        self,
+        state: str,
+        detail: str = "",
+        time: str = "",
+        holders: str = "",
+        note: str = "",
+        *,
+        is_call: bool = False,
+        omits_word: bool = False,
     ) -> None:
         self.state: str = state
         self.detail: str = detail
         self.time: str = time
         self.holders: str = holders
         self.note: str = note
+        self.is_call: bool = is_call
+        self.omits_word: bool = omits_word
 
     def __str__(self) -> str:
         first = f"{self.state}: {self.detail}" if self.detail else self.state
+        if self.detail and self.is_call and self.omits_word:
+            first = self.detail
         return joined(first, self.time, self.holders, self.note)
 
     def without_time(self) -> StateParts:
         """The same, but for how long is left out, and so is what else there was to say."""
-        return StateParts(self.state, self.detail, "", self.holders)
+        return self.with_detail(self.detail)
 
     def with_detail(self, detail: str) -> StateParts:
         """The same with a shorter detail, or without one, and without all that matters less."""
-        return StateParts(self.state, detail, "", self.holders)
+        return StateParts(
+            self.state,
+            detail,
+            "",
+            self.holders,
+            is_call=self.is_call,
+            omits_word=self.omits_word,
+        )
+
+    def without_word(self) -> StateParts:
+        """The same as ``Lock.acquire()``, not ``waiting: Lock.acquire()``."""
+        return StateParts(
+            *(self.state, self.detail, self.time, self.holders, self.note),
+            is_call=self.is_call,
+            omits_word=True,
+        )
 
 
 def state_parts(nodes: Sequence[Union[TaskNode, ThreadNode, ItemNode]]) -> StateParts:
@@ -376,6 +405,7 @@ def state_parts(nodes: Sequence[Union[TaskNode, ThreadNode, ItemNode]]) -> State
             _common([number for number in map(_number_of_thread, waits) if number]),
             _age_range(nodes),
         ),
+        is_call=state == "waiting" and all("()" in wait.call for wait in waits),
     )
 
 

@@ -15,6 +15,7 @@ from types import (
 )
 
 from stackscope.interpreter.frames.variables import local_values
+from stackscope.interpreter.heap import frozen_objects
 from stackscope.safe.objects import instance_attributes, namespace_of_module
 
 TYPE_CHECKING = False
@@ -75,7 +76,7 @@ def referrers(
 
 def frozen_count() -> int:
     """How many objects the collector doesn't tell of, because the program has frozen them."""
-    return gc.get_freeze_count() if hasattr(gc, "get_freeze_count") else 0
+    return frozen_objects()
 
 
 def _running() -> Iterator[FrameType]:

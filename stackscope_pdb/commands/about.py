@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
     from stackscope_pdb.stop.host import Host
 
+CO_OPTIMIZED = 1
+"""The flag of code that keeps its variables outside of a dictionary."""
+
 DOC_LINES = 12
 """The most lines of a docstring that `about` shows."""
 
@@ -30,9 +33,13 @@ def about(debugger: Host, argument: str) -> None:
     """
     if not argument:
         raise CommandError("What do you want to know about? Give an expression.")
+    from stackscope.render.stream import wrapped
+
     value = value_of(debugger, argument)
+    width = debugger.console.width
     for line in _description(value):
-        debugger.message(line)
+        for part in wrapped([("text", line)], width):
+            debugger.message("".join([text for _, text in part]))
 
 
 @command("what refers to an object", complete=complete_expression)
@@ -48,7 +55,11 @@ def track(debugger: Host, argument: str) -> None:
     from stackscope.snapshot.referrers import frozen_count
     from stackscope_pdb.views.referrers import referrer_texts
 
-    found = referrer_texts(value_of(debugger, argument), [debugger.frame_locals()])
+    value = value_of(debugger, argument)
+    # In a function, the debugger's own copy; in a module or a class, the variables themselves.
+    is_copy = debugger.current_frame.f_code.co_flags & CO_OPTIMIZED
+    copies = [debugger.frame_locals()] if is_copy else []
+    found = referrer_texts(value, copies)
     if not found:
         debugger.message("Nothing that the garbage collector knows refers to it.")
     for text in found[:MOST_REFERRERS]:

@@ -34,6 +34,26 @@ def options_and_rest(argument: str, known: Mapping[str, str]) -> Tuple[Set[str],
     return found, rest
 
 
+WHOLE = "--whole"
+"""The option of `p` and `pp` that shows all of a value."""
+
+
+def completed_option(line: str) -> List[str]:
+    """The option of `p` or `pp`, if a line up to the cursor ends with the beginning of it.
+
+    >>> completed_option("p --wh")
+    ['--whole']
+    >>> completed_option("p -")
+    ['--whole']
+    >>> completed_option("p -x")
+    []
+    """
+    name, _, argument = line.lstrip().partition(" ")
+    begun = argument.lstrip()
+    is_option = name in ("p", "pp") and begun.startswith("-") and WHOLE.startswith(begun)
+    return [WHOLE] if is_option else []
+
+
 def integer(word: str, what: str) -> int:
     """The number that ``word`` is.
 

@@ -6,7 +6,7 @@ from stackscope_pdb.failures import show_traceback
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+    from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
     from stackscope_pdb.stop.host import Host
 
@@ -183,8 +183,8 @@ def complete(host: Host, name: str, text: str, line: str, begidx: int) -> List[s
     return [item[len(before) :] for item in found if item.startswith(before + text)]
 
 
-WIDEST_USAGE = 30
-"""Where a usage is longer, what the command does stands on a line of its own."""
+NARROWEST_BRIEF = 20
+"""So many columns, at least, has what a command does, beside its usage."""
 
 
 def overview(width: int) -> Iterator[str]:
@@ -193,20 +193,46 @@ def overview(width: int) -> Iterator[str]:
     Args:
         width: The columns of a line.
     """
-    import textwrap
-
-    usages = [entry.usage for entry in commands() if len(entry.usage) <= WIDEST_USAGE]
-    margin = max(map(len, usages)) + 4
     for title, entries in groups():
         yield f"{title}:"
-        for entry in entries:
-            usage = f"  {entry.usage}"
-            if len(usage) + 2 > margin:
-                yield usage
-                usage = ""
-            first, *rest = textwrap.wrap(entry.brief, max(width - margin, 20))
-            yield usage.ljust(margin) + first
-            yield from [" " * margin + line for line in rest]
+        yield from briefly(entries, width)
+
+
+def briefly(entries: Iterable[Command], width: int) -> Iterator[str]:
+    """Commands with what they do.
+
+    Args:
+        entries: The commands.
+        width: The columns of a line.
+    """
+    import textwrap
+
+    # Where a usage is longer, what the command does stands on a line of its own.
+    widest = width * 5 // 12
+    usages = [entry.usage for entry in commands() if len(entry.usage) <= widest]
+    margin = max(map(len, usages), default=0) + 4
+    for entry in entries:
+        usage = f"  {entry.usage}"
+        if len(usage) + 2 > margin:
+            yield usage
+            usage = ""
+        first, *rest = textwrap.wrap(entry.brief, max(width - margin, NARROWEST_BRIEF))
+        yield usage.ljust(margin) + first
+        yield from [" " * margin + line for line in rest]
+
+
+def beyond(standard: type) -> List[Command]:
+    """The commands that a debugger doesn't have, and those to which options were added.
+
+    Args:
+        standard: The class of the debugger.
+    """
+    return [
+        entry
+        for _, entries in groups()
+        for entry in entries
+        if entry.options or not hasattr(standard, f"do_{entry.name}")
+    ]
 
 
 def install(cls: type) -> None:

@@ -28,7 +28,7 @@ from stackscope_pdb.prompt import label
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType, TracebackType
-    from typing import Any, Dict, List, Optional, Tuple
+    from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
 
     from stackscope import Frame
     from stackscope_pdb.program.libraries import Passed
@@ -48,6 +48,9 @@ class Commands(TakesTurns, Watching, Breakpoints, ShowsValues, Lines, FormatsByR
 
     counts_frames = COUNTS_FRAMES
     """Whether ``where N`` shows N frames, as the version's own debugger does."""
+
+    doc_leader = "Commands beyond those of pdb ('help COMMAND' describes one):"
+    """The first line of ``help``."""
 
     folds_frames = True
     """Whether lists of frames leave out some, unless asked for all."""
@@ -360,17 +363,44 @@ class Commands(TakesTurns, Watching, Breakpoints, ShowsValues, Lines, FormatsByR
     def print_topics(
         self, header: str, cmds: Optional[List[str]], cmdlen: Any, maxcol: int
     ) -> None:
-        """Print names of commands, for ``help``: first ours, in groups, with what they do."""
-        if header == self.doc_header and cmds is not None:
-            self.help_stackscope()
-            self.message("")
-            header = "The commands of pdb:"
-            cmds = [name for name in cmds if registry.find(name) is None]
-        super().print_topics(header, cmds, cmdlen, maxcol)  # type: ignore[misc]
+        """Print names of commands, for ``help``: first ours, with what they do.
+
+        All of it has 24 lines at most in a terminal of 80 columns.
+        """
+        import textwrap
+
+        if not cmds:
+            return
+        if header == self.misc_header:
+            return  # they are among the names
+        if header != self.doc_header:
+            super().print_topics(header, cmds, cmdlen, maxcol)  # type: ignore[misc]
+            return
+        from stackscope_pdb.standard import pdb
+
+        ours = registry.beyond(pdb.Pdb)
+        for line in registry.briefly(ours, self.console.width):
+            self.message(line)
+        names = " ".join([*self._standard_names(set(cmds), ours), *self._topics()])
+        text = f"The commands of pdb: {names}"
+        self.message(textwrap.fill(text, self.console.width, subsequent_indent="  "))
+
+    def _topics(self) -> List[str]:
+        """What else there is help for."""
+        names = [name for name in dir(type(self)) if name.startswith("help_")]
+        return [name[len("help_") :] for name in names]
+
+    def _standard_names(self, names: Set[str], ours: Sequence[registry.Command]) -> List[str]:
+        """All names but those of some commands, and of others the longest one only."""
+        longest: Dict[Optional[str], str] = {}
+        for name in sorted(names.difference(*[entry.names for entry in ours])):
+            text = getattr(self, f"do_{name}").__doc__
+            longest[text] = max(longest.get(text, ""), name, key=len)
+        return sorted(longest.values())
 
     def help_stackscope(self) -> None:
         """Say which commands this debugger adds."""
-        self.message("Commands beyond those of pdb ('help COMMAND' describes one):")
+        self.message(self.doc_leader)
         for line in registry.overview(self.console.width):
             self.message(line)
         from stackscope_pdb.output import highlight

@@ -18,6 +18,7 @@ import sys
 import threading
 
 from stackscope_pdb import settings
+from stackscope_pdb.commands.arguments import completed_option
 from stackscope_pdb.debugger.mixin import Commands
 from stackscope_pdb.debugger.painting import Paints
 from stackscope_pdb.facts import HAS_BACKENDS, TAKES_EXCEPTIONS
@@ -435,6 +436,9 @@ class Pdb(  # type: ignore[misc,unused-ignore]
             return super().default(line)
 
     def _complete_expression(self, text: str, line: str, begidx: int, endidx: int) -> List[str]:
+        option = completed_option(line[:endidx])
+        if option:
+            return option
         # The standard one runs properties.
         if text.startswith("$"):
             return super()._complete_expression(text, line, begidx, endidx)  # type: ignore[misc,no-any-return]

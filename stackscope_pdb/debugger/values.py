@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from contextlib import contextmanager
 
+from stackscope_pdb.commands.arguments import WHOLE
 from stackscope_pdb.debugger.basics import Basics
 from stackscope_pdb.facts import GUARDS_REPRS
 from stackscope_pdb.output.harmless import harmless, without_colors
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from typing import Any, Callable, Dict, Iterator, Optional
 
     from stackscope_pdb.views.pretty import Shown
-
-WHOLE = "--whole"
-"""The option of `p` and `pp` that shows all of a value."""
 
 FEWEST_ROWS = 10
 """How many lines a value may have, however low the terminal is."""
@@ -45,6 +43,16 @@ def without_option(argument: str) -> str:
     """The expression that was typed after `p` or `pp`."""
     words = argument.split(None, 1)
     return words[1] if len(words) == 2 and words[0] == WHOLE else argument
+
+
+def _expression_in(line: str) -> str:
+    """What was typed, if it is an expression and nothing else; else nothing."""
+    expression = line.strip()
+    try:
+        compile(expression, "<stdin>", "eval")
+    except (SyntaxError, ValueError):
+        return ""
+    return expression
 
 
 class ShowsValues(Basics):
@@ -93,7 +101,7 @@ class ShowsValues(Basics):
     def displayhook(self, obj: object) -> None:
         """Show the value of an expression that was typed as it is."""
         if obj is not None:
-            self._show_value(obj, "p", "")
+            self._show_value(obj, "p", _expression_in(self.lastcmd))
 
     def _show_value(self, value: object, command: str, expression: str) -> None:
         self.show_value(value, f"{command} {WHOLE} {_short(expression)}", command)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     class Standard(pdb.Pdb):
         """The standard debugger for the other process, as far as it is used here."""
 
+        _interact_state: Optional[Dict[str, Any]]
         _owns_sockfile: bool
         _sockfile: Any
 
@@ -104,9 +105,41 @@ class AttachedPdb(Pdb, Standard):  # type: ignore[misc,unused-ignore]
         Standard.cmdloop(self, intro)
 
     def do_interact(self, arg: str) -> Any:
-        return Standard.do_interact(self, arg)
+        # The standard one, for the other end has to know; with what ours adds.
+        from stackscope_pdb.prompt.interactive import BANNER, leave_by_name
+
+        result = Standard.do_interact(self, arg)
+        self.message(BANNER.partition("\n")[2])
+        if self._interact_state is not None:
+            leave_by_name(self._interact_state["ns"])
+        return result
 
     do_interact.__doc__ = Pdb.do_interact.__doc__
+
+    def completedefault(self, text: str, line: str, begidx: int, endidx: int) -> List[str]:
+        """What Tab offers after ``interact``, and behind commands that don't know better."""
+        if self._interact_state is None:
+            return self._complete_expression(text, line, begidx, endidx)
+        from stackscope_pdb.prompt.completion import completions_in
+
+        start, found = completions_in([self._interact_state["ns"]], text)
+        return [text[:start] + name for name in found]
+
+    def _interact_displayhook(self, obj: object) -> None:
+        """Show the value of an expression that was typed after ``interact``."""
+        from stackscope_pdb.prompt.interactive import WHOLE
+
+        if obj is not None and self._interact_state is not None:
+            self._interact_state["ns"]["_"] = obj
+            self.show_value(obj, WHOLE)
+
+    def _error_exc(self) -> Any:
+        if self._interact_state is not None and isinstance(sys.exc_info()[1], SystemExit):
+            from stackscope_pdb.prompt.interactive import GOOD_BYE
+
+            self._interact_state = None
+            return self.message(GOOD_BYE)
+        return super()._error_exc()  # type: ignore[misc]
 
     def detach(self) -> None:
         """Let go of the process, which goes on."""

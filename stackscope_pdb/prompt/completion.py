@@ -19,6 +19,7 @@ from types import (
 
 from stackscope.safe.objects import mro_of, namespace_of
 from stackscope_pdb.commands import registry
+from stackscope_pdb.commands.arguments import completed_option
 from stackscope_pdb.prompt import command_or_python
 
 TYPE_CHECKING = False
@@ -63,6 +64,9 @@ def completions(debugger: Host, text: str) -> Tuple[int, List[str]]:
         return start, _fitting(found, text[start:])
     if entry is not None or "\n" in text:
         return python_completions(debugger, text)
+    option = completed_option(text)
+    if option:
+        return text.index("-"), option
     standard = getattr(debugger, f"complete_{word}", None) if word else None
     if standard is not None and getattr(standard, "__func__", None) not in _of_expressions(
         debugger

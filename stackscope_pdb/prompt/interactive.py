@@ -113,6 +113,13 @@ class _Leave:
         raise SystemExit(code)
 
 
+def leave_by_name(namespace: Dict[str, Any]) -> None:
+    """Let ``exit`` and ``quit`` go back to the debugger's prompt, where these are builtins."""
+    for name in ("exit", "quit"):
+        if hasattr(builtins, name):
+            namespace.setdefault(name, _Leave(name))
+
+
 @contextmanager
 def leaving_returns() -> Iterator[None]:
     """While that prompt is open, let ``exit`` and ``quit`` go back to the debugger's."""

@@ -171,3 +171,22 @@ def test_both_ends_of_a_group_are_named_as_long_as_there_is_room():
 def test_columns_are_aligned_by_cells():
     lines = drawn([row("客户" * 3), row("e\u0301a"), row("👩‍💻"), row("plain")], 80)
     assert len({width_of(line.partition("waiting")[0]) for line in lines}) == 1
+
+
+def test_the_word_before_a_call_gives_way_before_names_and_columns_do():
+    """In a terminal of 80 columns, no name of the example is cut."""
+    reads = StateParts("waiting", "StreamReader.readline()", is_call=True)
+    locks = StateParts("waiting", "Lock.acquire()", holders="held by 8", is_call=True)
+    rows = [
+        row("bank-cleo-reader", reads, ("read_orders", ":83 bank.py"), tree="  ├ "),
+        row("journal", locks, ("keep_journal", ":115 bank.py"), tree="  ├ "),
+        row("parent", StateParts("waiting", "task 5"), ("main", ":7 bank.py")),
+        row("watchdog", StateParts("running"), ("watch", ":136 bank.py")),
+    ]
+    assert drawn(rows, 80) == [
+        "  7   ├ bank-cleo-reader  StreamReader.readline()    read_orders:83 bank.py",
+        "  7   ├ journal           Lock.acquire(), held by 8  keep_journal:115 bank.py",
+        "  7 parent                waiting: task 5            main:7 bank.py",
+        "  7 watchdog              running                    watch:136 bank.py",
+    ]
+    assert all("waiting: " in line for line in drawn(rows[:3], 100))

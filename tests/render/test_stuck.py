@@ -201,14 +201,14 @@ def test_a_chain_that_leads_to_a_circle(found):
 
 
 WHOLE = """\
-Deadlock: task N (first) > task N (second) > task N (first)
+Deadlock: task N (first) and task N (second) wait for each other
   task N (first) waits for Lock.acquire(): N waiter, held by task N (second), at test_stuck.py:21 in takes
     async with second:
-    has what task N waits for, since test_stuck.py:19 in takes
+    holds the Lock that task N waits for, since test_stuck.py:19 in takes
   task N (second) waits for Lock.acquire(): Nst of N waiters, held by task N (first), at test_stuck.py:21 in takes
     async with second:
-    has what task N waits for, since test_stuck.py:19 in takes
-  N tasks (N-N) only wait behind them
+    holds the Lock that task N waits for, since test_stuck.py:19 in takes
+  N tasks (N-N) are stuck behind them
   Look at (take them in the same order everywhere):
     test_stuck.py:19, then test_stuck.py:21
 """  # noqa: E501
@@ -219,3 +219,36 @@ def test_the_whole_text(found):
     text = "".join(found.format(width=300))
     text = re.sub(r"\S*(test_stuck\.py)", r"\1", text)
     assert re.sub(r"(?<!py:)\b\d+", "N", text) == WHOLE
+
+
+RING = ["task N (t0)", "task N (t1)", "task N (t2)"]
+
+
+@pytest.mark.parametrize(
+    ("size", "title"),
+    [
+        (1, "Deadlock: task N (t0) waits for itself"),
+        (2, "Deadlock: task N (t0) and task N (t1) wait for each other"),
+        (3, f"Deadlock of 3 tasks, each waiting for the next: {' > '.join([*RING, RING[0]])}"),
+    ],
+)
+def test_the_title_is_a_sentence(size, title):
+    async def main():
+        locks = [asyncio.Lock() for _ in range(size)]
+        tasks = [
+            asyncio.create_task(takes(lock, locks[(n + 1) % size]), name=f"t{n}")
+            for n, lock in enumerate(locks)
+        ]
+        await asyncio.sleep(0.01)
+        text = str(stackscope.diagnose(deep=False))
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return text
+
+    text = asyncio.run(main())
+    assert re.sub(r"task \d+", "task N", text.splitlines()[0]) == title
+    held = [line.strip() for line in text.splitlines() if line.strip().startswith("holds ")]
+    assert len(held) == size
+    whom = "it" if size == 1 else r"task \d+"
+    assert all(re.match(rf"holds the Lock that {whom} waits for, since ", line) for line in held)

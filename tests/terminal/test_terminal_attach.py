@@ -118,6 +118,31 @@ def test_statements_of_several_lines_and_await(terminal, process):
 
 
 @attachable
+def test_the_interpreter_of_interact(terminal, process):
+    """As in a program that runs under the debugger: bounded values, completion, exit()."""
+    target = process("import site\nsite.setquit()\n" + IDLE)
+    session = terminal("", "-m", "stackscope_pdb", "-p", str(target.pid))
+    session.expect_prompt()
+
+    def type_(line):
+        session.child.sendline(line)
+        session.child.expect_exact("\r\n>>> ")
+        return session.child.before
+
+    assert "Ctrl-D goes back to the debugger." in type_("interact")
+    shown = type_("list(range(30_000))")
+    assert "'print(_)' shows all of it." in shown
+    assert len(shown) < 10_000
+    assert "30000" in type_("len(_)")
+    type_("of_my_own = 7")
+    assert "\n7" in type_("of_my\t")
+    session.child.sendline("exit()")
+    assert "SystemExit" not in session.expect_prompt()
+    assert session.ask("p sys.stdin.closed") == "False\n"
+    session.finish("q")
+
+
+@attachable
 def test_an_idle_event_loop(terminal, process):
     target = process(IDLE)
     session = terminal("", "-m", "stackscope_pdb", "-p", str(target.pid))

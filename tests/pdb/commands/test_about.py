@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 
 import pytest
 
@@ -55,7 +57,7 @@ class TestAbout:
         stop(session)
         assert "Type:       Box" in session.replies[0]
         assert "Value:      <tests.pdb.commands.test_about.Box object" in session.replies[0]
-        assert "test_about.py:14" in session.replies[0]
+        assert "test_about.py:16" in session.replies[0]
         assert "  It holds things." in session.replies[0]
         assert session.replies[1] == session.replies[0]
 
@@ -72,6 +74,17 @@ class TestAbout:
         stop(session)
         assert "Show all tasks of asyncio, trio" in session.replies[0]
         assert "Type:       int" in session.replies[2]
+
+    def test_no_line_is_wider_than_the_terminal(self, scripted, monkeypatch):
+        monkeypatch.setenv("COLUMNS", "80")
+        session = scripted(
+            "!import asyncio", "about asyncio.start_server", "about [*range(90)]", "c"
+        )
+        stop(session)
+        for reply in session.replies[1:3]:
+            assert max(map(len, reply.splitlines())) <= 80
+        signature = " ".join(session.replies[1].split())
+        assert "Signature: start_server(client_connected_cb, host=None, port=None, *, " in signature
 
     @pytest.mark.parametrize(
         ("line", "answer"),
@@ -134,10 +147,25 @@ class TestTrack:
 
     @pytest.mark.skipif(not hasattr(gc, "freeze"), reason="the collector can't be told to forget")
     def test_what_is_frozen_is_said_to_be_left_out(self, scripted):
-        session = scripted("track thing", "c")
-        gc.freeze()
+        sentence = "objects are kept from the garbage collector by gc.freeze()"
+        session = scripted("track thing", "!import gc; gc.freeze()", "track thing", "c")
         try:
             stop(session)
         finally:
             gc.unfreeze()
-        assert "objects are kept from the garbage collector by gc.freeze()" in session.replies[0]
+        assert sentence not in session.replies[0]
+        assert sentence in session.replies[2]
+
+    @pytest.mark.skipif(not hasattr(gc, "freeze"), reason="the collector can't be told to forget")
+    def test_what_the_interpreter_itself_has_frozen_is_no_news(self):
+        """3.12 does so with a few hundred objects as it starts."""
+        session = subprocess.run(
+            [sys.executable, "-c", "import stackscope_pdb; x = []; stackscope_pdb.set_trace()"],
+            input="track x\ncontinue\n",
+            stdout=subprocess.PIPE,
+            encoding="utf-8",
+            timeout=60,
+            check=True,
+        )
+        assert "variable x of" in session.stdout
+        assert "gc.freeze()" not in session.stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 
 import pytest
 
@@ -48,10 +49,19 @@ class TestHelp:
     def test_ours_come_first(self, scripted):
         session = scripted("help", "c")
         session.stop()
-        first, _, rest = session.replies[0].partition("The commands of pdb:\n")
+        first, _, rest = session.replies[0].partition("The commands of pdb: ")
         assert "\n  unfocus " in first
-        assert "until" in rest.split()
-        assert not {"unfocus", "tasks", "w", "where", "up"} & set(rest.split())
+        assert {"until", "pp", "p", "next", "step", "break", "stackscope"} <= set(rest.split())
+        assert not {"unfocus", "tasks", "w", "where", "u", "n", "s", "unt"} & set(rest.split())
+
+    def test_help_fits_a_small_terminal(self, scripted, monkeypatch):
+        """Of 24 lines of 80 columns; up to 3.12, the first one makes room for the next prompt."""
+        monkeypatch.setenv("COLUMNS", "80")
+        session = scripted("help", "c")
+        session.stop()
+        lines = session.replies[0].splitlines()
+        assert len(lines) <= 24 - (sys.version_info >= (3, 13))
+        assert max(map(len, lines)) <= 80
 
 
 class TestCompletion:

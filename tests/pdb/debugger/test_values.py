@@ -53,11 +53,14 @@ def test_what_is_large_is_cut(scripted, line):
 
 
 def test_what_was_typed_says_how_to_see_all(scripted):
-    found = replies(scripted, "p big", "pp big[1:]", "p big + big[:100] + small['b'][1] + []")
-    hints = [reply.rpartition("\n")[2] for reply in found[:3]]
+    long = "p big + big[:100] + small['b'][1] + []"
+    found = replies(scripted, "p big", "pp big[1:]", long, "big", "for _ in range(1): big")
+    hints = [reply.rpartition("\n")[2] for reply in found[:5]]
     assert hints == [
         "'p --whole big' shows all of it.",
         "'pp --whole big[1:]' shows all of it.",
+        "'p --whole EXPRESSION' shows all of it.",
+        "'p --whole big' shows all of it.",
         "'p --whole EXPRESSION' shows all of it.",
     ]
 

@@ -167,3 +167,34 @@ def test_names_of_tasks(scripted):
 
     asyncio.run(main())
     assert got == ["a-task with spaces"]
+
+
+@pytest.mark.parametrize("command", ["p", "pp"])
+def test_the_option_of_what_shows_values(complete, command):
+    for begun in ("-", "--", "--wh"):
+        assert complete(f"{command} {begun}") == [[f"{command} --whole"]]
+    found = complete(f"{command} -com", f"{command} --whole com", "list --")
+    assert all("--whole" not in names for names in found)
+    assert all(any(name.endswith("complex") for name in names) for names in found[:2])
+
+
+def test_readline_offers_that_option_too(scripted):
+    found = []
+
+    def look(line):
+        text = line.rpartition(" ")[2]
+        begin = len(line) - len(text)
+        found.append(session.pdb.complete_p(text, line, begin, len(line)))
+
+    session = scripted("c")
+    stop = session.pdb.interaction
+
+    def interaction(frame, tb):
+        session.pdb.setup(frame, tb)
+        for line in ("p --", "p --wh", "p complex"):
+            look(line)
+        stop(frame, tb)
+
+    session.pdb.interaction = interaction
+    session.stop()
+    assert found == [["--whole"], ["--whole"], ["complex"]]
