@@ -13,28 +13,33 @@ from itertools import repeat
 from operator import attrgetter
 from types import CoroutineType, MethodType
 
+from stackscope.extraction.contexts import note_start_line
 from stackscope.interpreter.bytecode import analyze
 from stackscope.interpreter.facts import STACK_IS_IN_FRAME
 from stackscope.interpreter.frames import choosing
-from stackscope.interpreter.frames.methods import is_exit_of, manager_of
+from stackscope.interpreter.frames.methods import is_exit_of, manager_in_exit, manager_of
 from stackscope.interpreter.running import at_once
 from stackscope.model.stacks import Context, Frame
-from stackscope.safe.objects import namespace_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Any, Iterable, Iterator, List, Optional, Sequence, Tuple
+    from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
+
+    from stackscope.interpreter.bytecode import Block
 
     Coroutine = CoroutineType[Any, Any, Any]
-    Row = Tuple[Coroutine, FrameType, List[Any], int, Optional[int], object]
+    State = Tuple[FrameType, int, Optional[int], object]
+    """The frame of a coroutine, the instruction and the line where it is, and what it awaits."""
+    Row = Tuple[Coroutine, State, List[Any]]
+    Proved = Dict[str, Dict[int, type]]
+    """For each name of an exit method: the class that a function is known to be that of, by its id.
+    """
 
 __all__ = ["read_chain"]
 
 _frame_of = attrgetter("cr_frame")
-_lasti_of = attrgetter("cr_frame.f_lasti")
-_line_of = attrgetter("cr_frame.f_lineno")
-_awaited_by = attrgetter("cr_await")
+_state_of = attrgetter("cr_frame", "cr_frame.f_lasti", "cr_frame.f_lineno", "cr_await")
 _new_frame = Frame.__new__
 _new_context = Context.__new__
 
@@ -61,11 +66,8 @@ def read_chain(first: Coroutine, with_contexts: bool) -> Tuple[List[Frame], obje
     # All of it stands where `f_lasti` says, for nothing else happens meanwhile.
     columns: Iterator[Any] = zip(
         chain,
-        map(_frame_of, chain),
+        map(_state_of, chain),
         map(gc.get_referents, owners) if with_contexts else repeat([]),
-        map(_lasti_of, chain),
-        map(_line_of, chain),
-        map(_awaited_by, chain),
     )
     try:
         rows: List[Row] = at_once(list, columns)
@@ -73,8 +75,9 @@ def read_chain(first: Coroutine, with_contexts: bool) -> Tuple[List[Frame], obje
         return [], first  # one has ended, and has no frame any more
     is_exact = with_contexts and choosing.reader() is not None
     frames = []
+    proved: Proved = {"__exit__": {}, "__aexit__": {}}
     expected = item
-    for coroutine, pyframe, held, lasti, line, awaited in reversed(rows):
+    for coroutine, (pyframe, lasti, line, awaited), held in reversed(rows):
         if awaited is not expected:
             return [], first  # it has been resumed meanwhile
         expected = coroutine
@@ -83,7 +86,7 @@ def read_chain(first: Coroutine, with_contexts: bool) -> Tuple[List[Frame], obje
         frame.lineno = line or 0
         frame.origin = coroutine
         if is_exact:
-            frame.contexts = _contexts(pyframe, lasti, held, awaited)
+            frame.contexts = _contexts(pyframe, lasti, held, awaited, proved)
         else:
             frame.contexts = () if with_contexts else []
         frames.append(frame)
@@ -91,7 +94,7 @@ def read_chain(first: Coroutine, with_contexts: bool) -> Tuple[List[Frame], obje
 
 
 def _contexts(
-    pyframe: FrameType, lasti: int, held: List[Any], awaited: object
+    pyframe: FrameType, lasti: int, held: List[Any], awaited: object, proved: Proved
 ) -> Sequence[Context]:
     """The contexts of a suspended frame, as a list; ``()`` if they can't be told here.
 
@@ -100,38 +103,53 @@ def _contexts(
         lasti: Where it stands.
         held: What the collector sees of it then.
         awaited: What it awaits then.
+        proved: What is known of the exit methods in this chain so far.
     """
     analysis = analyze(pyframe.f_code, pyframe.f_globals)
     if not analysis.blocks:
         return []
     plan = analysis.plans.get(lasti) or analysis.plan_at(lasti)
-    if not plan.places:
-        return [] if plan.is_complete else ()
+    if not plan.is_complete:
+        return ()
+    places = plan.places
+    leaving = plan.leaving
+    if not places and leaving is None:
+        return []
     if awaited is None or len(held) < 2:
         return ()
     # An exception that is being handled may follow (`gen_traverse` in Objects/genobject.c).
-    shift = 0 if held[-1] is awaited else 1
-    if held[-2] is awaited if shift == 0 else held[-2] is not awaited:
+    if held[-1] is not awaited:
+        held = held[:-1]
+        if held[-1] is not awaited:
+            return ()
+    elif held[-2] is awaited:
         return ()
-    named: List[int] = []
+    named: Sequence[int] = ()
     if plan.named is not None:
-        start, end = plan.named
-        named = list(map(id, held[start - shift : end - shift]))
+        first, last = plan.named
+        named = list(map(id, held[first:last]))
     contexts = []
-    for slot, self_slot, exit_name, has_target, is_async, varname, line, find_line in plan.places:
-        item = held[slot - shift]
+    for slot, self_slot, exit_name, has_target, is_async, varname, line, find_line in places:
+        item = held[slot]
         if self_slot:
-            manager = held[self_slot - shift]
-            is_known = _is_manager(manager, item, exit_name)
+            manager = held[self_slot]
+            function = item
         elif type(item) is MethodType:
-            # As `manager_of`, without a call for what is the most usual.
             manager = item.__self__
-            is_known = namespace_of(type(manager)).get(exit_name) is item.__func__
-            if not is_known:
-                is_known, manager = manager_of(item, exit_name)
+            function = item.__func__
         else:
-            is_known, manager = manager_of(item, exit_name)
-        if not is_known or (not has_target and id(manager) in named):
+            manager = function = None
+        cls = type(manager)
+        if proved[exit_name].get(id(function)) is not cls:
+            if self_slot:
+                is_known = _is_manager(manager, item, exit_name)
+            else:
+                is_known, manager = manager_of(item, exit_name)
+            if not is_known:
+                return ()
+            if function is not None:
+                proved[exit_name][id(function)] = cls
+        if not has_target and id(manager) in named:
             return ()
         context = _new_context(Context)
         context.obj = manager
@@ -142,7 +160,25 @@ def _contexts(
         else:
             context._late_start_line = find_line  # type: ignore[attr-defined]  # `make_late`
         contexts.append(context)
+    if leaving is not None:
+        left = _context_left(leaving, awaited, named)
+        if left is None:
+            return ()
+        contexts.append(left)
     return contexts
+
+
+def _context_left(block: Block, awaited: object, named: Sequence[int]) -> Optional[Context]:
+    """The context whose exit method is awaited; ``None`` if it can't be told by its coroutine."""
+    pyframe = awaited.cr_frame if type(awaited) is CoroutineType else None
+    if pyframe is None:
+        return None
+    is_known, manager = manager_in_exit(pyframe, block.exit_name)
+    if not is_known or (not block.has_target and id(manager) in named):
+        return None
+    context = Context(manager, block.is_async, True, block.varname)
+    note_start_line(context, block)
+    return context
 
 
 def _is_manager(manager: object, function: object, name: str) -> bool:

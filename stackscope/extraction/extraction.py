@@ -194,12 +194,14 @@ class Extraction:
         self.lookups: Lookups = current_lookups()
         self.unsettled: Dict[int, Tuple[Optional[Callable[[Any], Any]], type]] = {}
         """How items are unwrapped whose class may yet change that, by its id."""
-        self.read_chain: Optional[ChainReader] = (
-            read_chain if self.unwraps_as_usual(CoroutineType) else None
-        )
+        is_known = self.lookups.are_usual
+        is_usual = is_known or self.unwraps_as_usual(CoroutineType)
+        self.read_chain: Optional[ChainReader] = read_chain if is_usual else None
         """Reads a chain of coroutines at once, where hooks don't unwrap them otherwise."""
-        self.read_own: Optional[OwnReader] = read_own if self.unwraps_as_usual(StackSlice) else None
+        are_usual = is_known or self.unwraps_as_usual(StackSlice)
+        self.read_own: Optional[OwnReader] = read_own if are_usual else None
         """Does the same for the stack of this thread."""
+        self.lookups.are_usual = is_usual and are_usual
 
     def complete(self, work: Callable[..., R], *args: Any) -> R:
         """Do some work as the current extraction of this thread, and then what it has postponed.
@@ -461,10 +463,13 @@ class Extraction:
         stack, depth = (None, 0) if chain is None else (chain[1], chain[3] + 1)
         self.chain = (owner, stack, chain, depth)
         self.depth += 1
+        managers = self.lookups.managers
         try:
             for child in children:
                 try:
-                    self.fill(child)
+                    # The next line is all that most managers cost.
+                    if managers.get(id(type(child.obj)), child) is not None:
+                        self.fill(child)
                 except BaseException as exc:
                     if interrupts(exc):
                         raise

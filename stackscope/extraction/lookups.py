@@ -39,9 +39,18 @@ class Lookups:
         unwrappers: How items are unwrapped, by their class.
         managers: What fills in contexts, by the class of the manager.
         elaborators: What elaborates frames, by their code; each in a tuple of its own.
+        are_usual: Whether coroutines and slices of stacks are known to be unwrapped as usual.
     """
 
-    __slots__ = ("_references", "_registration", "_token", "elaborators", "managers", "unwrappers")
+    __slots__ = (
+        "_references",
+        "_registration",
+        "_token",
+        "are_usual",
+        "elaborators",
+        "managers",
+        "unwrappers",
+    )
 
     def __init__(self) -> None:
         self._registration = latest_registration()
@@ -50,6 +59,7 @@ class Lookups:
         self.unwrappers: Dict[int, Optional[Callable[[Any], Any]]] = {}
         self.managers: Dict[int, Optional[ContextHooks]] = {}
         self.elaborators: Dict[int, Tuple[Optional[FrameHook]]] = {}
+        self.are_usual: bool = False
 
     def are_current(self) -> bool:
         """Whether nothing was registered since."""

@@ -180,21 +180,22 @@ class Walk:
 
     def run(self, only_first: bool = False) -> None:
         """Fill in the stack."""
-        frames: List[Frame] = self.stack.frames  # type: ignore[assignment]
+        append = self.stack.frames.append  # type: ignore[attr-defined]
         elaborators = self.extraction.lookups.elaborators
         managers = self.extraction.lookups.managers
         try:
             frame = self.advance()
             while frame is not None:
                 group = self.group
-                following = self.ready.pop() if self.ready else self.advance()
+                ready = self.ready
+                following = ready.pop() if ready else self.advance()
                 if type(frame.contexts) is tuple:
                     self.add_contexts(frame, following)
                 for context in frame.contexts:
                     # The next line is all that most managers cost.
                     if managers.get(id(type(context.obj)), context) is not None:
                         self.fill(context)
-                frames.append(frame)
+                append(frame)
                 code = frame.pyframe.f_code
                 (hook,) = elaborators.get(id(code)) or self.extraction.elaborator(code)
                 if hook is not None:
@@ -285,8 +286,13 @@ class Walk:
         read = self.read_chain
         if read is None:
             return False
-        nothing: Tuple[List[Frame], object] = ([], None)
-        frames, rest = attempt(nothing, read, coroutine, self.extraction.with_contexts)
+        frames: List[Frame] = []
+        rest: object = None
+        try:  # as `attempt`, but faster
+            frames, rest = read(coroutine, self.extraction.with_contexts)
+        except BaseException as exc:
+            if interrupts(exc):
+                raise
         if not frames:
             self.read_chain = None  # or the same would be tried again for each part of the chain
             return False
@@ -352,7 +358,8 @@ class Walk:
                 rest.append(leaf.item)
                 if leaf.error is not None:
                     self.errors.append(leaf.error)
-        self.settle()
+        if self.doubts:
+            self.settle()
         return rest if len(rest) > 1 else rest[0] if rest else None
 
     def settle(self) -> None:
@@ -412,6 +419,10 @@ class Walk:
             frame.hide = False
             self.drop(0)
             return None
+        if not items and self.group >= group:  # `PRUNE`, and all that is ready belongs to it
+            self.ready = []
+            self.drop(group)
+            return self.advance()
         self.put_back()
         if following is not None:
             self.pending.append((following, _PUT_BACK, self.group, 0))
@@ -424,11 +435,13 @@ class Walk:
 
     def drop(self, group: int) -> None:
         """Forget what is to come of ``group`` and higher ones."""
-        self.put_back()
+        if self.ready:
+            self.put_back()
         pending = self.pending
         while pending and pending[-1][2] >= group:
             pending.pop()
-        self.doubts = [doubt for doubt in self.doubts if doubt[0] < group]
+        if self.doubts:
+            self.doubts = [doubt for doubt in self.doubts if doubt[0] < group]
 
 
 def copy_of(frame: Frame, origin: object) -> Frame:

@@ -14,8 +14,8 @@ from stackscope.safe.objects import mro_of, namespace_of
 __all__ = [
     "brief_record",
     "changed",
-    "copy_late",
     "late",
+    "late_attribute",
     "make_late",
     "new",
     "record",
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from dataclasses import dataclass as brief_record
     from dataclasses import dataclass as record
     from dataclasses import field
-    from typing import Any, Callable, Optional, TypeVar
+    from typing import Any, Callable, Optional, Tuple, TypeVar
 
     T = TypeVar("T")
 
@@ -202,13 +202,18 @@ def make_late(record: object, name: str, make: Callable[[], Any]) -> None:
     vars(record)[_LATE + name] = make
 
 
-def copy_late(source: object, target: object, name: str) -> None:
-    """Give a record the value of a `late` field of another one, made only when it is asked for."""
+def late_attribute(source: object, name: str) -> Tuple[str, Any]:
+    """What to set in records that have nothing of a `late` field, to give them that of ``source``.
+
+    Args:
+        source: The record that has the field's value, or what makes it.
+        name: The name of the field.
+
+    Returns:
+        The name of the attribute to set, and its value.
+    """
     make = vars(source).get(_LATE + name)
-    if make is None:
-        setattr(target, name, getattr(source, name))
-    else:
-        make_late(target, name, make)
+    return (name, getattr(source, name)) if make is None else (_LATE + name, make)
 
 
 def taken(record: object, name: str) -> Callable[[], Any]:

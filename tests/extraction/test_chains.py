@@ -15,6 +15,7 @@ import pytest
 import stackscope
 from stackscope.extraction import chains, extraction
 from stackscope.extraction.hooks import unwrap_stackitem
+from stackscope.extraction.lookups import Lookups
 from stackscope.interpreter.facts import FREE_THREADED, IS_CPYTHON
 
 pytestmark = pytest.mark.skipif(
@@ -46,6 +47,39 @@ class Inheriting(Manager):
 class Slow(Manager):
     async def __aexit__(self, *exc):
         await suspend()
+
+
+class SlowInAnotherWay(Manager):
+    @types.coroutine
+    def __aexit__(self, *exc):
+        yield
+
+
+def wrapped(function):
+    @functools.wraps(function)
+    def wrapper(*args):
+        return function(*args)
+
+    return wrapper
+
+
+class SlowAndWrapped(Manager):
+    @wrapped
+    async def __aexit__(self, *exc):
+        await suspend()
+
+
+class SlowWithoutSelf(Manager):
+    async def __aexit__(self, *exc):
+        self = None
+        await suspend()
+
+
+class SlowByAnother(Manager):
+    other = Slow()
+
+    def __aexit__(self, *exc):
+        return self.other.__aexit__(*exc)
 
 
 class Callable(Manager):
@@ -205,6 +239,59 @@ async def leaves_by_an_error(inner):
             raise KeyError
 
 
+async def leaves_what_has_a_name(inner):
+    async with Slow() as known:
+        pass
+    del known
+
+
+async def leaves_what_a_variable_holds(inner):
+    held = Slow()
+    async with held:
+        pass
+
+
+async def leaves_what_is_in_a_cell(inner):
+    held = Slow()
+    async with held:
+        pass
+    return lambda: held
+
+
+async def leaves_others_around(inner):
+    with Manager("a") as a, Manager("b"):
+        for _ in range(2):
+            async with Slow("c") as c:
+                pass
+            async with Slow("d"):
+                await inner()
+    del a, c
+
+
+async def leaves_by_another_awaitable(inner):
+    async with SlowInAnotherWay() as known:
+        pass
+    del known
+
+
+async def leaves_by_a_wrapped_method(inner):
+    async with SlowAndWrapped() as known:
+        pass
+    del known
+
+
+async def leaves_by_a_method_without_self(inner):
+    async with SlowWithoutSelf() as known:
+        pass
+    del known
+
+
+async def leaves_by_a_function_of_another(inner):
+    async with SlowByAnother() as known:
+        pass
+    del known
+
+
 async def callables(inner):
     with Callable(), Callable() as known:
         await inner()
@@ -256,6 +343,14 @@ CASES = [
     awaits_its_error,
     leaves,
     leaves_by_an_error,
+    leaves_what_has_a_name,
+    leaves_what_a_variable_holds,
+    leaves_what_is_in_a_cell,
+    leaves_others_around,
+    leaves_by_another_awaitable,
+    leaves_by_a_wrapped_method,
+    leaves_by_a_method_without_self,
+    leaves_by_a_function_of_another,
     callables,
     static_exits,
     odd_exits,
@@ -296,6 +391,8 @@ def contents(stack):
 def one_by_one(monkeypatch, item, **options):
     with monkeypatch.context() as patch:
         patch.setattr(extraction, "_usual_unwrappers", {})
+        patch.setattr(extraction, "current_lookups", Lookups)
+        patch.setattr(chains, "analyze", None)  # nothing is read at once
         return contents(stackscope.extract(item, **options))
 
 
@@ -318,7 +415,13 @@ def test_it_looks_as_frame_by_frame(monkeypatch, outer, inner):
     coroutine.close()
 
 
-@pytest.mark.parametrize("case", [two, nothing_bound, inherited, in_a_loop, many])
+@pytest.mark.parametrize(
+    "case",
+    [two, nothing_bound, inherited, in_a_loop, many]
+    + [leaves_what_has_a_name, leaves_by_a_wrapped_method]
+    # On 3.8 there are two ways to get there, with different stacks.
+    + [leaves] * (sys.version_info >= (3, 9)),
+)
 def test_the_usual_is_read_at_once(case):
     """Else the comparison would compare nothing."""
     coroutine = case(plain)

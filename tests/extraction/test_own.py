@@ -9,6 +9,7 @@ import pytest
 
 import stackscope
 from stackscope.extraction import extraction, own
+from stackscope.extraction.lookups import Lookups
 from stackscope.interpreter.facts import FREE_THREADED, IS_CPYTHON
 from tests.extraction.test_chains import Manager, WithOddExit, WithStaticExit, contents
 
@@ -122,6 +123,7 @@ def test_it_looks_as_frame_by_frame(monkeypatch, outer, inner):
             )
             with monkeypatch.context() as patch:
                 patch.setattr(extraction, "_usual_unwrappers", {})
+                patch.setattr(extraction, "current_lookups", Lookups)
                 wanted = contents(
                     stackscope.extract(stackscope.StackSlice(), with_contexts=with_contexts)
                 )

@@ -24,7 +24,7 @@ from types import (
 from stackscope.extraction.extraction import child_stack, current_extraction
 from stackscope.extraction.hooks import elaborate_context, unwrap_context, unwrap_context_generator
 from stackscope.interpreter.same_code import same_code
-from stackscope.model.records import copy_late, make_late, taken
+from stackscope.model.records import late_attribute, make_late, taken
 from stackscope.model.stacks import Context
 from stackscope.safe.objects import class_attribute, instance_attributes
 from stackscope.safe.text import argument_texts, name_of, safe_repr
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
     Without that, the argument is the object, a manager.
     """
+
+_new = Context.__new__
 
 LONGEST_NAME = 60
 """Characters of the name of an exit stack to which the numbers of its entries are added."""
@@ -114,10 +116,14 @@ def elaborate_exit_stack(stack: Any, context: Context) -> None:
         name = "..."
     children: List[Context] = []
     calls: Dict[int, Call] = {}
-    for is_sync, callback in list(entries):
+    attribute, value = late_attribute(context, "start_line")
+    for index, (is_sync, callback) in enumerate(list(entries)):
         call = _call_that_added(callback, is_sync)
-        child = Context(call[1], not is_sync, False, f"{name}[{len(children)}]")
-        copy_late(context, child, "start_line")
+        child = _new(Context)  # what isn't set here is as the class says
+        child.obj = call[1]
+        child.is_async = not is_sync
+        child.varname = f"{name}[{index}]"
+        setattr(child, attribute, value)
         calls[id(child)] = call
         children.append(child)
     context.children = children

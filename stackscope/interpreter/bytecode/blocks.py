@@ -172,24 +172,37 @@ class Plan:
     """Where the active blocks are on the value stack of a coroutine that awaits something.
 
     Attributes:
-        places: those of the blocks, outermost first; none if that can't be told without knowing
-            what is NULL.
-        is_complete: whether these are all blocks.
+        places: those of the blocks, outermost first, without the one that is being left.
+        leaving: the block whose exit method is what the coroutine awaits, if any.
+        is_complete: whether these are all blocks. Else it can't be told without knowing what is
+            NULL, or on which way the coroutine has come.
         named: what to look through for managers that belong to a block without ``as`` clause: from
             and to which place, counted as the slots. The variables are among that.
     """
 
-    __slots__ = ("places", "is_complete", "named")
+    __slots__ = ("places", "leaving", "is_complete", "named")
 
     def __init__(
         self,
         places: Tuple[Place, ...] = (),
+        leaving: Optional[Block] = None,
         is_complete: bool = False,
         named: Optional[Tuple[int, int]] = None,
     ) -> None:
         self.places: Tuple[Place, ...] = places
+        self.leaving: Optional[Block] = leaving
         self.is_complete: bool = is_complete
         self.named: Optional[Tuple[int, int]] = named
+
+
+def _plan_of_leaving(sites: Tuple[Site, ...]) -> Plan:
+    """The same where one piece of code leaves a block with and without an exception (3.8)."""
+    leaving = {site.exiting.block for site in sites if site.exiting is not None and not site.live}
+    if len(leaving) == 1 and all(site.exiting is not None and not site.live for site in sites):
+        [block] = leaving
+        if block.has_target:  # else the variables would have to be found
+            return Plan((), block, True)
+    return Plan()
 
 
 class CodeAnalysis:
@@ -230,15 +243,21 @@ class CodeAnalysis:
     def plan_at(self, lasti: int) -> Plan:
         """Where the blocks are while a coroutine of this code awaits something at ``lasti``."""
         sites = self.at(lasti)
-        plan = self.plans[lasti] = self._plan(sites[0]) if len(sites) == 1 else Plan()
+        plan = self._plan(sites[0]) if len(sites) == 1 else _plan_of_leaving(sites)
+        self.plans[lasti] = plan
         return plan
 
     def _plan(self, site: Site) -> Plan:
-        if site.exiting is not None or (site.nameless and not self.plain):
+        exiting = site.exiting
+        leaving = None if exiting is None else exiting.block
+        is_nameless = site.nameless or (leaving is not None and not leaving.has_target)
+        if is_nameless and not self.plain:
             return Plan()
         slots = site.used - NULLS_ABOVE_AWAITED
         depth = slots - len(self.names)
         above = depth - 1
+        if exiting is not None and exiting.awaitable != above:
+            return Plan()
         places = []
         for block, slot, self_slot in reversed(site.live):
             if max(slot, self_slot) != above - 1:
@@ -257,8 +276,8 @@ class CodeAnalysis:
                     None if block.keywords is None else block.find_start_line,
                 )
             )
-        named = (-slots, above - depth) if site.nameless else None
-        return Plan(tuple(reversed(places)), True, named)
+        named = (-slots, above - depth) if is_nameless else None
+        return Plan(tuple(reversed(places)), leaving, True, named)
 
     def past(self, lasti: int) -> Optional[Site]:
         """The site of a frame that an exception left at ``lasti``; `None` for unreachable code.
