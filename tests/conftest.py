@@ -61,8 +61,11 @@ def compile_packages() -> None:
 def pytest_runtest_protocol(item: pytest.Item):
     """Let a test that hangs show where, and end its process; the other tests go on."""
     faulthandler.dump_traceback_later(LONGEST, exit=True, file=item.config.stash[stderr])
+    tracer = sys.gettrace()
     yield
     faulthandler.cancel_dump_traceback_later()
+    if sys.gettrace() is not tracer:  # or nothing were measured after a test that traces
+        sys.settrace(tracer)
 
 
 def pytest_terminal_summary(terminalreporter) -> None:
@@ -78,6 +81,15 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     again = reporter.getreports("rerun") if reporter is not None else []
     if any(report.when == "???" for report in again):  # what xdist makes of a crash
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    keep_what_was_measured()
+
+
+def keep_what_was_measured() -> None:
+    """Save what coverage.py has measured: a process of pytest-xdist may be ended before it does."""
+    coverage = sys.modules.get("coverage")
+    measured = None if coverage is None else coverage.Coverage.current()
+    if measured is not None:
+        measured.save()
 
 
 def freeze() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import gc
 import random
 import weakref
@@ -201,3 +203,31 @@ def differences(seeds):
 def test_both_ways_tell_the_same(monkeypatch):
     monkeypatch.setattr(back_to_roots, "MOST_CALLS", 1000)
     assert differences(range(HEAPS)) == []
+
+
+async def forever():
+    await asyncio.get_running_loop().create_future()
+
+
+@pytest.mark.parametrize("is_opened_first", [False, True])
+def test_what_a_task_calls_in_the_end_is_as_alive_as_the_task(is_opened_first):
+    """Up to 3.11 the collector doesn't tell that the task refers to its callbacks."""
+    loop = asyncio.new_event_loop()
+    keeper = Passive()
+    try:
+        task = loop.create_task(forever())
+        keeper.one = [[]]
+        task.add_done_callback(functools.partial(print, keeper.one[0]))
+        wanted = list(map(id, keeper.one))
+        search = BackToRoots(keeper.one, [task], {id(task)}, set(), (Passive,))
+        if is_opened_first:
+            search.open([task])
+        else:
+            assert search.follow() == []
+            search.open([task])
+        assert search.follow() == wanted
+        search.close()
+        task.cancel()
+        loop.run_until_complete(asyncio.wait([task]))
+    finally:
+        loop.close()

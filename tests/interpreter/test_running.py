@@ -92,6 +92,21 @@ def test_inner_and_outer():
     assert one(here, 100) == ["one", "two", "here"]
 
 
+def test_a_negative_limit_is_none_at_all():
+    def here():
+        outer, inner = frame_of("one"), frame_of("here")
+        slices = [
+            StackSlice(limit=-1),
+            StackSlice(outer, limit=-1),
+            StackSlice(inner=inner, limit=-1),
+            StackSlice(outer, inner, -1),
+            StackSlice(suspended().gi_frame, limit=-1),
+        ]
+        return [all_names(extract(item)) for item in slices]
+
+    assert one(here) == [[]] * 5
+
+
 def test_a_suspended_inner_frame_is_alone():
     generator = suspended()
     stack = extract(StackSlice(inner=generator.gi_frame))
