@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import List, Tuple
 
+from stackscope.interpreter.collector import collects_afterwards
 from stackscope.render.drawing import FLAT, Block, Deeper, Layout, Line, Nested, draw, plain
 from stackscope.render.nodes import UNKNOWN_MODULE, ContextNode, FrameNode, StackNode, View
 
@@ -134,6 +135,7 @@ def _child_stack(node: StackNode, layout: Layout) -> Block:
     yield Nested(FLAT, stack_body(node, layout), node.stack)
 
 
+@collects_afterwards
 def format_stack(
     stack: Stack, ascii_only: bool, show_contexts: bool, show_hidden_frames: bool, whole: bool
 ) -> List[str]:
@@ -143,6 +145,7 @@ def format_stack(
     return plain(draw(stack_block(node, layout), layout), layout)
 
 
+@collects_afterwards
 def format_frame(
     frame: Frame, ascii_only: bool, show_contexts: bool, show_hidden_frames: bool, whole: bool
 ) -> List[str]:
@@ -152,6 +155,7 @@ def format_frame(
     return plain(draw(frame_block(node, layout), layout), layout)
 
 
+@collects_afterwards
 def format_context(
     context: Context, ascii_only: bool, show_contexts: bool, show_hidden_frames: bool, whole: bool
 ) -> List[str]:
