@@ -1,7 +1,8 @@
 """Holds the garbage collector back while much is made at once.
 
 What an extraction makes stays alive, and the collector would look at all of it again and again: at
-100,000 tasks that stops all threads for a second.
+100,000 tasks that stops all threads for a second. The same goes for a drawing of it, and for a
+snapshot that is read back.
 
 The collector stays on, with a threshold that is never reached. So a program that turns it on or
 off meanwhile, or sets its thresholds, keeps its own will: nothing is put back then.
@@ -13,7 +14,7 @@ import gc
 import os
 import weakref
 from collections import deque
-from functools import partial
+from functools import partial, wraps
 from itertools import chain, compress, starmap
 from operator import itemgetter
 
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
     from typing import Any, Callable, Deque, Iterator, List, Optional, TypeVar
 
     R = TypeVar("R")
+    F = TypeVar("F", bound=Callable[..., Any])
 
-__all__ = ["without_collections"]
+__all__ = ["collects_afterwards", "without_collections"]
 
 HAS_THRESHOLDS = hasattr(gc, "set_threshold")
 """PyPy's collector has none, and works in small steps."""
@@ -71,6 +73,19 @@ def without_collections(work: Callable[..., R], *args: object) -> R:
         next(release, None)
         # An error in the result leads to this frame, which must not lead back to it.
         del guard, args, result
+
+
+def collects_afterwards(function: F) -> F:
+    """Decorator: no collection begins by itself during a call of the function.
+
+    The function must return when its work is done: during a generator the collector isn't held.
+    """
+
+    @wraps(function)
+    def held(*args: Any, **kwargs: Any) -> Any:
+        return without_collections(partial(function, *args, **kwargs))
+
+    return held  # type: ignore[return-value]
 
 
 def _call_in_the_end(release: Iterator[object]) -> List[object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from stackscope.interpreter.collector import collects_afterwards
 from stackscope.model.difference import Difference
 from stackscope.model.records import changed
 from stackscope.model.snapshot import ThreadNode, kind_of, nodes_of
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["compared", "difference"]
 
 
+@collects_afterwards
 def compared(snapshot: Snapshot, earlier: Snapshot) -> Snapshot:
     """See `Snapshot.since`."""
     before = {_key_of(node): node for node in nodes_of(earlier)}
@@ -40,6 +42,7 @@ def compared(snapshot: Snapshot, earlier: Snapshot) -> Snapshot:
     )
 
 
+@collects_afterwards
 def difference(earlier: Snapshot, later: Snapshot) -> Difference:
     """See `Snapshot.diff`."""
     found = Difference(earlier, later)

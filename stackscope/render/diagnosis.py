@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from stackscope.interpreter.collector import collects_afterwards
 from stackscope.model.diagnosis import (
     ABANDONED,
     BLOCKED_LOOP,
@@ -93,6 +94,7 @@ KINDS_OF_WAITS = (
 # --------------------------------------------------------------------- a diagnosis
 
 
+@collects_afterwards
 def format_diagnosis(
     diagnosis: Diagnosis, *, ascii_only: bool, short_paths: bool, width: int, color: bool
 ) -> List[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from stackscope.interpreter.collector import collects_afterwards
 from stackscope.model.snapshot import kind_of
 from stackscope.render.drawing import Layout, plain
 from stackscope.render.stream import cut_line
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["format_difference"]
 
 
+@collects_afterwards
 def format_difference(
     difference: Difference, *, ascii_only: bool, color: bool, width: int
 ) -> List[str]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 from html import escape
 
+from stackscope.interpreter.collector import collects_afterwards
 from stackscope.model.diagnosis import Diagnosis, Finding
 from stackscope.model.snapshot import (
     ItemNode,
@@ -742,6 +743,7 @@ def _text_lines(shown: Shown) -> List[str]:
     return [line.rstrip("\n") for line in lines]
 
 
+@collects_afterwards
 def html_of(
     shown: Shown,
     *,

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import math
 
+from stackscope.interpreter.collector import collects_afterwards
 from stackscope.model.diagnosis import Diagnosis, Edge, Finding, Graph
 from stackscope.model.saved import (
     SUSPENDED,
@@ -129,12 +130,14 @@ NUMBERS = {"Infinity": math.inf, "-Infinity": -math.inf, "NaN": math.nan}
 # --------------------------------------------------------------------- writing
 
 
+@collects_afterwards
 def write_snapshot(snapshot: Snapshot, capture_locals: bool, indent: Optional[int]) -> str:
     """See `Snapshot.to_json`."""
     writer = _Writer(capture_locals)
     return writer.document("snapshot", writer.snapshot(snapshot), indent)
 
 
+@collects_afterwards
 def write_diagnosis(diagnosis: Diagnosis, capture_locals: bool, indent: Optional[int]) -> str:
     """See `Diagnosis.to_json`."""
     writer = _Writer(capture_locals)
@@ -143,6 +146,7 @@ def write_diagnosis(diagnosis: Diagnosis, capture_locals: bool, indent: Optional
     return writer.documents(content, indent)
 
 
+@collects_afterwards
 def write_stack(stack: Stack, capture_locals: bool, indent: Optional[int]) -> str:
     """See `Stack.to_json`."""
     writer = _Writer(capture_locals)
@@ -642,6 +646,7 @@ class _Writer:
 # --------------------------------------------------------------------- reading
 
 
+@collects_afterwards
 def read_snapshot(text: Union[str, bytes]) -> Snapshot:
     """See `Snapshot.from_json`."""
     reader = _Reader(_checked(text, "snapshot"))
@@ -649,6 +654,7 @@ def read_snapshot(text: Union[str, bytes]) -> Snapshot:
     return found
 
 
+@collects_afterwards
 def read_diagnosis(text: Union[str, bytes]) -> Diagnosis:
     """See `Diagnosis.from_json`."""
     reader = _Reader(_checked(text, "diagnosis"))
@@ -656,6 +662,7 @@ def read_diagnosis(text: Union[str, bytes]) -> Diagnosis:
     return found
 
 
+@collects_afterwards
 def read_stack(text: Union[str, bytes]) -> Stack:
     """See `Stack.from_json`."""
     reader = _Reader(_checked(text, "stack"))

@@ -6,6 +6,7 @@ are the same for a snapshot that was read from a file.
 
 from __future__ import annotations
 
+from stackscope.interpreter.collector import collects_afterwards
 from stackscope.model.filters import KEYS, Facts, Filter, FilterError, last_word, quoted
 from stackscope.model.pruning import pruned
 from stackscope.model.saved import type_name_of
@@ -39,6 +40,7 @@ FIRST = (*[f"{key}:" for key in KEYS], "age>", "age<", "stuck", "not ")
 """What a filter may begin with."""
 
 
+@collects_afterwards
 def filtered(snapshot: Snapshot, text: str, findings: Optional[Iterable[Finding]]) -> Snapshot:
     """See `Snapshot.filter`."""
     wanted = Filter(text)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 
+from stackscope.interpreter.collector import collects_afterwards
 from stackscope.model.saved import is_suspended, type_name_of
 from stackscope.model.snapshot import LoopNode, Snapshot, TaskNode, ThreadNode
 from stackscope.model.stacks import Context, Frame
@@ -179,6 +180,7 @@ class TaskView(View):
         return super().repr(obj) if node is None or node.task is not obj else task_title(node)
 
 
+@collects_afterwards
 def format_snapshot(snapshot: Snapshot, options: Options) -> List[str]:
     """See `Snapshot.format`."""
     layout = _layout(options)
@@ -198,6 +200,7 @@ def _layout(options: Options) -> Layout:
     return Layout(options.ascii_only, width=options.width)
 
 
+@collects_afterwards
 def format_node(node: Union[LoopNode, Node], options: Options) -> List[str]:
     """A part of a snapshot by itself, drawn as in the whole."""
     layout = _layout(options)

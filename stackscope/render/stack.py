@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import List, Optional, Tuple
 
+from stackscope.interpreter.collector import collects_afterwards
 from stackscope.model.saved import SavedObject, type_name_of
 from stackscope.render.drawing import (
     FLAT,
@@ -230,6 +231,7 @@ def _layout(ascii_only: bool, whole: bool) -> Layout:
     return Layout(ascii_only) if whole else bounded(ascii_only, MOST_CHILDREN)
 
 
+@collects_afterwards
 def format_stack(
     stack: Stack, ascii_only: bool, show_contexts: bool, show_hidden_frames: bool, whole: bool
 ) -> List[str]:
@@ -239,6 +241,7 @@ def format_stack(
     return list(texts(stack_block(node, layout), layout))
 
 
+@collects_afterwards
 def format_frame(
     frame: Frame, ascii_only: bool, show_contexts: bool, show_hidden_frames: bool, whole: bool
 ) -> List[str]:
@@ -248,6 +251,7 @@ def format_frame(
     return list(texts(frame_block(node, layout), layout))
 
 
+@collects_afterwards
 def format_context(
     context: Context, ascii_only: bool, show_contexts: bool, show_hidden_frames: bool, whole: bool
 ) -> List[str]:

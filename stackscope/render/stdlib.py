@@ -5,6 +5,7 @@ from __future__ import annotations
 from traceback import FrameSummary, StackSummary
 from typing import TYPE_CHECKING
 
+from stackscope.interpreter.collector import collects_afterwards
 from stackscope.interpreter.frames.variables import local_values
 from stackscope.model.saved import repr_of, saved_frame
 from stackscope.render.nodes import ContextNode, FrameNode, StackNode, View
@@ -23,6 +24,7 @@ CONTEXT_KEY = "<context manager>"
 """Under this name the entry of a context captures its "local variable"."""
 
 
+@collects_afterwards
 def stack_summary(
     stack: Stack, show_contexts: bool, show_hidden_frames: bool, capture_locals: bool
 ) -> StackSummary:
@@ -44,6 +46,7 @@ def frame_summaries(
     return _flatten(_frame_entries(node, capture_locals))
 
 
+@collects_afterwards
 def format_flat(stack: Stack, show_contexts: bool) -> List[str]:
     """See `Stack.format_flat`."""
     node = StackNode(stack, View(show_contexts))
