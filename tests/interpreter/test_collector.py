@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import signal
@@ -10,6 +11,7 @@ import threading
 
 import pytest
 
+import stackscope
 from stackscope.interpreter import collector
 from stackscope.interpreter.collector import HELD, without_collections
 
@@ -49,6 +51,23 @@ def test_nothing_is_collected():
     assert count <= 1
     assert len(made) == 20_000
     assert gc.get_threshold() == (500, 11, 12)
+
+
+def test_nothing_is_collected_while_a_diagnosis_is_made():
+    async def main():
+        tasks = [asyncio.ensure_future(asyncio.Event().wait()) for _ in range(300)]
+        await asyncio.sleep(0)
+        snapshot = stackscope.extract_all()
+        stackscope.diagnose(snapshot)  # imports what it needs
+        gc.collect()
+        count, diagnosis = collections_of(lambda: stackscope.diagnose(snapshot))
+        for task in tasks:
+            task.cancel()
+        return count, diagnosis
+
+    count, diagnosis = asyncio.run(main())
+    assert count <= 1  # one may begin when all is done
+    assert diagnosis.findings
 
 
 @pytest.mark.skipif(collector.FREE_THREADED, reason="it has no generations")

@@ -197,12 +197,17 @@ class Plan:
 
 def _plan_of_leaving(sites: Tuple[Site, ...]) -> Plan:
     """The same where one piece of code leaves a block with and without an exception (3.8)."""
-    leaving = {site.exiting.block for site in sites if site.exiting is not None and not site.live}
-    if len(leaving) == 1 and all(site.exiting is not None and not site.live for site in sites):
-        [block] = leaving
-        if block.has_target:  # else the variables would have to be found
-            return Plan((), block, True)
-    return Plan()
+    left: Optional[Block] = None
+    for site in sites:
+        exiting = site.exiting
+        if site.live or exiting is None or exiting.awaitable < 0:
+            return Plan()
+        if left is not None and exiting.block is not left:
+            return Plan()
+        left = exiting.block
+    if left is None or not left.has_target:  # without a target, the variables are to be searched
+        return Plan()
+    return Plan((), left, True)
 
 
 class CodeAnalysis:
