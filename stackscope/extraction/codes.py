@@ -293,7 +293,7 @@ class CodeDispatch(_ReturnsR[R]):
 
 
 class FunctionDispatch(CodeDispatch[R]):
-    """The same for functions, also if they have got another code object since."""
+    """A `CodeDispatch` for functions, which knows them even if their code object was replaced."""
 
     def __init__(
         self, code_from_arg: Callable[[Any], types.CodeType], default: Callable[..., R]

@@ -268,7 +268,7 @@ class FoundItem:
         state: What it does, in one word: ``"suspended"``.
         owner: The item that it belongs to, or the identifier of its thread; ``None`` if neither is
             known.
-        is_running: Whether it is running: its frames are those of its thread.
+        is_running: Whether it is running. Its frames are then those of its thread, or it has none.
 
     Attributes:
         called_by: The frame that continues when a running item ends; ``None`` if that isn't known.
