@@ -39,22 +39,20 @@ class TestCtx:
 
     @pytest.mark.skipif(sys.version_info < (3, 11), reason="asyncio has task groups since 3.11")
     def test_the_place_of_a_task_in_a_group_is_not_cut(self, scripted, monkeypatch):
-        async def reads_what_comes(lock):
-            async with lock:
-                pass
+        async def reads_what_comes(event):
+            await event.wait()
 
         async def main():
-            lock = asyncio.Lock()
-            await lock.acquire()
+            event = asyncio.Event()
             async with asyncio.TaskGroup() as group:
-                group.create_task(reads_what_comes(lock), name="the reader of this group")
+                group.create_task(reads_what_comes(event), name="the reader of this group")
                 await asyncio.sleep(0)
                 session.stop()
-                lock.release()
+                event.set()
 
         monkeypatch.setenv("COLUMNS", "90")
         session = scripted("ctx", "c")
         asyncio.run(main())
         (row,) = [line for line in session.replies[0].splitlines() if "the reader" in line]
-        assert "this group  Lock.acquire()  reads_what_comes:" in row
+        assert "this group  Event.wait()  reads_what_comes:" in row
         assert row.endswith("test_contexts.py")
