@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import zipfile
 
 import nox
 
@@ -190,6 +192,12 @@ def package(session: nox.Session) -> None:
     for path in DIST.iterdir():
         if path.read_bytes() != (DIST.with_name("dist-again") / path.name).read_bytes():
             session.error(f"{path.name} is another one each time")
+    for path in DIST.glob("*.whl"):
+        with zipfile.ZipFile(path) as wheel:
+            (name,) = [name for name in wheel.namelist() if name.endswith("/METADATA")]
+            dead = re.findall(r"\]\((?!https?:)[^)]*\)", wheel.read(name).decode())
+        if dead:
+            session.error(f"the page of {path.name} has links that lead nowhere: {dead}")
     session.run("twine", "check", "--strict", *map(str, sorted(DIST.iterdir())))
     session.run("check-wheel-contents", *WHEEL_CHECKS, *map(str, DIST.glob("*.whl")))
 

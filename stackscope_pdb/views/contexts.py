@@ -160,13 +160,15 @@ class _Drawing:
         self.snapshots = snapshots
         self.guides = console.guides
         self.ellipsis = console.ellipsis
+        self.width = console.width
 
     def node(self, node: NumberedContext, first: str, rest: str) -> Iterator[Tuple[str, Line]]:
         """A node and all below it.
 
         ``first`` goes before its first line, ``rest`` before the others.
         """
-        yield node.number, [("guide", first), *self._title(node)]
+        room = self.width - len(f"  {node.number} {first}")
+        yield node.number, [("guide", first), *self._title(node, room)]
         if node.is_cut:
             words = f"{self.ellipsis} deeper levels left out"
             yield "", [("guide", rest), ("note", words)]
@@ -183,11 +185,11 @@ class _Drawing:
                 child, rest + self.guides.context[0], rest + self.guides.context[1]
             )
 
-    def _title(self, node: NumberedContext) -> Line:
+    def _title(self, node: NumberedContext, width: int) -> Line:
         if isinstance(node.shown, nodes.ContextNode):
             return [*context_title(node.shown), *_state(node.shown)]
         known = self.snapshots.find(node.task)
-        return brief_line(known) if known is not None else [("root", node.shown.name)]
+        return brief_line(known, width) if known is not None else [("root", node.shown.name)]
 
     def _frame(
         self, frame: nodes.FrameNode, inside: List[NumberedContext], rest: str, *, is_last: bool

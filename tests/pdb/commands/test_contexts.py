@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
+
+import pytest
+
 from tests.pdb.programs import run
 
 
@@ -31,3 +36,23 @@ class TestCtx:
         assert session.replies[1] == "*** There is no context x in this frame. There are: 1."
         assert session.replies[3] == "No context manager is active in run."
         assert session.replies[4] == "*** There is no context 1: none is active in this frame."
+
+    @pytest.mark.skipif(sys.version_info < (3, 11), reason="asyncio has task groups since 3.11")
+    def test_the_place_of_a_task_in_a_group_is_not_cut(self, scripted, monkeypatch):
+        async def reads_what_comes(event):
+            await event.wait()
+
+        async def main():
+            event = asyncio.Event()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(reads_what_comes(event), name="the reader of this group")
+                await asyncio.sleep(0)
+                session.stop()
+                event.set()
+
+        monkeypatch.setenv("COLUMNS", "94")
+        session = scripted("ctx", "c")
+        asyncio.run(main())
+        (row,) = [line for line in session.replies[0].splitlines() if "the reader" in line]
+        assert "this group  Event.wait()  reads_what_comes:" in row
+        assert row.endswith("test_contexts.py")

@@ -75,7 +75,7 @@ class TestThreads:
         assert "├ with outer:" in session.replies[2]
         if sys.implementation.name != "pypy":
             number = re.search(r"([0-9]+) MainThread", session.replies[6]).group(1)
-            assert f"waiting: Lock.acquire(), held by {number}  work:" in session.replies[6]
+            assert f"Lock.acquire(), held by {number}  work:" in session.replies[6]
 
     def test_by_number(self, scripted, worker):
         session = scripted("threads a-worker", "c")
