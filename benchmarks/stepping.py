@@ -1,5 +1,7 @@
 """A program to step through."""
 
+from __future__ import annotations
+
 
 def steps(count):
     """Takes two steps for each of some numbers."""

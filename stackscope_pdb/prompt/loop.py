@@ -99,9 +99,14 @@ class ReadsLines(Base):
         is_at_terminal = self.is_at_terminal
         if not is_at_terminal and self.stdin is not sys.stdin:
             is_at_terminal = is_terminal(sys.stdin)
+        if self.stdin is None or getattr(self.stdin, "closed", False):
+            self.stdin: Any = io.StringIO()  # the first thing that is read is its end
         if not is_at_terminal:
             try:
-                self._read_and_run(intro)
+                if self.use_rawinput:
+                    self._read_and_run(intro)
+                else:
+                    self._run_lines(self._read_plainly, intro)
             except KeyboardInterrupt:
                 self.session.pasted = ""
                 raise
@@ -120,8 +125,6 @@ class ReadsLines(Base):
                 self._guard, self._key, self._is_at_keys = outer
 
     def _read_and_run(self, intro: Any) -> None:
-        if self.stdin is None or getattr(self.stdin, "closed", False):
-            self.stdin: Any = io.StringIO()  # the first thing that is read is its end
         if not self.use_rawinput:
             self._run_lines(self._read_plainly, intro)
         elif self.is_at_terminal and self._has_toolkit():
