@@ -410,13 +410,11 @@ class ReadsLines(Base):
         )
         with around("the first prompt", self, lambda: shown):
             try:
-                import prompt_toolkit  # noqa: F401
+                ReadsLines._toolkit_fails = not _can_import_toolkit()
+                if not ReadsLines._toolkit_fails:
+                    from stackscope_pdb.prompt import toolkit
 
-                from stackscope_pdb.prompt import toolkit
-
-                toolkit.get_ready(self)
-            except ImportError:  # it isn't for this Python
-                ReadsLines._toolkit_fails = True
+                    toolkit.get_ready(self)
             finally:
                 attempt("the first prompt", self, shown.is_over)
             if not ReadsLines._toolkit_fails:
@@ -489,6 +487,14 @@ def _is_installed(module: str) -> bool:
         return importlib.util.find_spec(module) is not None
     except Exception:  # by some finder of the program's
         return False
+
+
+def _can_import_toolkit() -> bool:
+    try:
+        import prompt_toolkit  # noqa: F401
+    except Exception:  # it isn't for this Python, or not all of it is there
+        return False
+    return True
 
 
 def _completing(namespace: Dict[str, Any]) -> ContextManager[None]:
