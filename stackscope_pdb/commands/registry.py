@@ -101,9 +101,8 @@ def command(
     return register
 
 
-def find(name: str) -> Optional[Command]:
-    """The command of that name or alias."""
-    return _table.get(name)
+find: Callable[[str], Optional[Command]] = _table.get
+"""The command of a name or alias."""
 
 
 def commands() -> Iterator[Command]:

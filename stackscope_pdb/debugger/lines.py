@@ -256,7 +256,7 @@ class Lines(Basics):
         from stackscope_pdb.program import evaluating
 
         try:
-            line = evaluating.Line(expression, "eval")
+            line = evaluating.expression(expression)
         except (SyntaxError, ValueError, OverflowError):
             return None
         return line if line.awaits else None
@@ -291,7 +291,7 @@ class Lines(Basics):
     def _evaluated(self, expression: str) -> Any:
         from stackscope_pdb.program import evaluating
 
-        return evaluating.Line(expression, "eval").run(*self.namespaces())
+        return evaluating.expression(expression).run(*self.namespaces())
 
     def _getval_except(self, arg: str, frame: Optional[FrameType] = None) -> Any:
         if frame is not None:

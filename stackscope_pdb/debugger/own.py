@@ -54,7 +54,6 @@ if TYPE_CHECKING:
 CONVENIENCE_VARIABLES = "__pdb_convenience_variables"
 """The name in a module under which the standard debugger keeps what begins with ``$``."""
 
-ROOM = "room for calls"
 STREAMS = "what finds the streams of the prompt"
 """What may fail."""
 
@@ -169,13 +168,8 @@ class Pdb(  # type: ignore[misc,unused-ignore]
             self.look_into(tb_or_exc)
             if not TAKES_EXCEPTIONS:
                 tb_or_exc = tb_or_exc.__traceback__
-        try:
-            is_scarce = is_room_scarce()
-        except BaseException as exc:
-            handle(ROOM, exc, self)
-            is_scarce = False
-        if is_scarce:
-            with around(ROOM, self, room_for_calls):
+        if is_room_scarce():
+            with around("room for calls", self, room_for_calls):
                 self._interaction_in_turn(frame, tb_or_exc)
         else:
             self._interaction_in_turn(frame, tb_or_exc)

@@ -133,7 +133,13 @@ class Stepping(Basics):
         current, outermost = self.curframe, self.botframe
         assert frame is not None and current is not None
         passed, shown = self._passed_last, self.libraries_shown
-        if passed is None or not (frame is current and passed.serves(frame, shown)):
+        if (
+            passed is None
+            or frame is not current
+            or frame.f_code.co_filename != passed.user_file
+            or passed.shown is not shown
+            or passed.has_looked
+        ):
             frames = (frame,) if frame is current else (frame, current)
             passed = self._passed_last = Passed(*frames, shown=shown)
         self.passed = passed

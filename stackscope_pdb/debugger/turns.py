@@ -61,14 +61,14 @@ class TakesTurns(Basics):
     def tell_of_threads(self) -> None:
         """Say whose prompt this is, if it was another's before, and how many threads wait."""
         try:
-            is_other_process = process_has_moved()
-            has_moved, count = turns.has_moved(), len(turns.waiting())
-            if is_other_process or has_moved or count or self._count_told:
-                self._tell_of_turns(count, is_other_process=is_other_process, has_moved=has_moved)
+            if self._count_told or not turns.is_as_before():
+                self._tell_what_has_changed()
         except BaseException as exc:
             handle("the list of stopped threads", exc, self)
 
-    def _tell_of_turns(self, count: int, *, is_other_process: bool, has_moved: bool) -> None:
+    def _tell_what_has_changed(self) -> None:
+        is_other_process = process_has_moved()
+        has_moved, count = turns.has_moved(), len(turns.waiting())
         words = []
         if is_other_process:
             words.append(f"This is process {os.getpid()} now, which {os.getppid()} has started.")

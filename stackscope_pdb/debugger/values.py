@@ -19,6 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Dict, Iterator, Optional
 
+    from stackscope_pdb.output.console import Console
     from stackscope_pdb.views.pretty import Shown
 
 FEWEST_ROWS = 10
@@ -117,21 +118,23 @@ class ShowsValues(Basics):
         Raises:
             BaseException: Whatever its ``repr`` raises.
         """
-        found = self._found(value, command, self._rows())
+        console = self.console
+        found = self._found(value, command, self._rows(console), console)
         if found is None:
             self.message(_standard(value, command))
             return
-        self.message_painted(self._text_of(found))
+        self.message_painted(console.uncut(found.lines))
         if not found.is_all:
             self._say_how(whole)
 
-    def _rows(self) -> int:
-        rows = self.console.rows
+    def _rows(self, console: Console) -> int:
+        rows = console.rows
         return max(rows - 4, FEWEST_ROWS) if rows else 0
 
-    def _found(self, value: object, command: str, rows: int, first: int = 0) -> Optional[Shown]:
+    def _found(
+        self, value: object, command: str, rows: int, console: Console, first: int = 0
+    ) -> Optional[Shown]:
         """What is shown of a value; ``None`` if that is all that the standard debugger shows."""
-        console = self.console
         from stackscope_pdb.views import pretty, values
 
         if rows:
@@ -141,9 +144,6 @@ class ShowsValues(Basics):
         if command == "pp":
             return pretty.shown(value, COLUMNS_IN_FILE, ROWS_IN_FILE, console.ellipsis)
         return pretty.shown_on_one_line(value, console.ellipsis)
-
-    def _text_of(self, found: Shown) -> str:
-        return self.console.uncut(found.lines)
 
     def _say_how(self, command: str) -> None:
         self.message_painted(self.console.uncut([[("note", f"'{command}' shows all of it.")]]))
@@ -161,7 +161,7 @@ class ShowsValues(Basics):
             return super().do_args(arg)
 
     def do_retval(self, arg: str) -> Any:
-        with self._showing_several(self._rows(), "__return__"):
+        with self._showing_several(self._rows(self.console), "__return__"):
             return super().do_retval(arg)
 
     def do_display(self, arg: str) -> Any:
@@ -207,8 +207,9 @@ class ShowsValues(Basics):
     def _safe_repr(self, obj: object, expr: str) -> str:
         """A value as it stands behind ``expr`` in the output of the standard debugger."""
         try:
-            rows = min(self._rows(), self._rows_of_each)
-            found = self._found(obj, "p", rows, len(expr) + ROOM_BEFORE)
+            console = self.console
+            rows = min(self._rows(console), self._rows_of_each)
+            found = self._found(obj, "p", rows, console, len(expr) + ROOM_BEFORE)
             if found is None:
                 return harmless(without_colors(repr(obj)))
         except Exception as exc:
@@ -217,7 +218,7 @@ class ShowsValues(Basics):
             text = f"*** repr({expr}) failed: {one_line_of(exc)} ***"
             return harmless(without_colors(text))
         self._is_something_cut = self._is_something_cut or not found.is_all
-        return self._text_of(found)
+        return console.uncut(found.lines)
 
 
 def _standard(value: object, command: str) -> str:

@@ -1,6 +1,7 @@
 """Private. What is done to the program, beyond what the standard debugger does.
 
 =============  ==================================================================
+`process`      the number of this process, also after a fork
 `turns`        one prompt at a time, also if several threads stop
 `interrupts`   Ctrl-C, and other reasons to stop at once
 `patience`     looks at very many tasks, which Ctrl-C ends

@@ -51,6 +51,8 @@ class Watch:
         before, namespace = self.before, self.namespace
         changed = {k: v for k, v in namespace.items() if before.get(k, self) is not v}
         gone = [name for name in before if name not in namespace]
+        if not changed and not gone:
+            return []
         slots = _slots(self.frame)
         if slots.isdisjoint(changed) and slots.isdisjoint(gone):
             return []  # at most names of the debugger session, which stay in the dictionary

@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from typing import Any, Iterator
 
 
+DOCTESTS = "_SpoofOut"
+"""The type of what doctest has for ``sys.stdout``. Its module may be ``__main__``."""
+
+
 def visible_stdout() -> Any:
     """``sys.stdout``, or what it was before doctest put something else there.
 
@@ -23,12 +27,12 @@ def visible_stdout() -> Any:
 
 
 def _is_doctests(stream: object) -> bool:
-    return type(stream).__name__ == "_SpoofOut"  # its module may be __main__
+    return type(stream).__name__ == DOCTESTS
 
 
 def is_swallowed() -> bool:
     """Whether doctest keeps what is written to ``sys.stdout``."""
-    return _is_doctests(sys.stdout)
+    return type(sys.stdout).__name__ == DOCTESTS
 
 
 @contextmanager

@@ -22,6 +22,7 @@ Nothing is compiled in this way that doesn't need it: `locals`, for one, gives a
 from __future__ import annotations
 
 import ast
+import functools
 from types import CellType, CodeType, FunctionType
 
 TYPE_CHECKING = False
@@ -73,7 +74,7 @@ class Line:
         if namespace is variables:
             return False
         is_nested = any(isinstance(const, CodeType) for const in self._code.co_consts)
-        return is_nested or not self.names(namespace).isdisjoint(cells)
+        return is_nested or (bool(cells) and not self.names(namespace).isdisjoint(cells))
 
     def run(self, variables: Dict[str, Any], namespace: Namespace, cells: Cells) -> Any:
         """Run it. The value is that of an expression, or ``None``.
@@ -106,6 +107,16 @@ class Line:
         for node in _walk_scope(self.tree):
             found.difference_update(node.names if isinstance(node, ast.Global) else ())
         return {name for name in found if name.isidentifier()}
+
+
+@functools.lru_cache(maxsize=64)
+def expression(source: str) -> Line:
+    """An expression, which may be one on display: these are asked for at each stop.
+
+    Raises:
+        SyntaxError: It is no Python.
+    """
+    return Line(source, "eval")
 
 
 class Carried:

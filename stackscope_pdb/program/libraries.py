@@ -32,10 +32,14 @@ class Passed:
 
     Attributes:
         user_file: A file of the user's that one of the frames is in, if one is.
+        shown: As given.
+        has_looked: Whether the program has come to a library. Until then, another one for the same
+            place is the same.
     """
 
     def __init__(self, *frames: FrameType, shown: Iterable[str] = ()) -> None:
-        self._shown = shown
+        self.shown = shown
+        self.has_looked = False
         self._libraries: List[str] = []
         self.user_file: Optional[str] = None
         for frame in frames:
@@ -44,16 +48,12 @@ class Passed:
             if not library and file[:1] != "<":  # what is generated has no file of its own
                 self.user_file = file
 
-    def serves(self, frame: FrameType, shown: Iterable[str]) -> bool:
-        """Whether a new one for a frame would be the same, and nothing has been found out yet."""
-        is_same = frame.f_code.co_filename == self.user_file and shown is self._shown
-        return is_same and "_looked_at" not in self.__dict__
-
     @cached_property
     def _looked_at(self) -> Set[str]:
+        self.has_looked = True
         # Found out when the program comes to a library. Most lines are followed by one of the
         # user's.
-        return {*self._libraries, library_here(), *self._shown} - {"", *OWN}
+        return {*self._libraries, library_here(), *self.shown} - {"", *OWN}
 
     def __call__(self, frame: FrameType) -> bool:
         """Whether a frame is passed over."""

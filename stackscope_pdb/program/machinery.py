@@ -37,6 +37,8 @@ _NEVER_PROGRAM = frozenset(
 )
 """Modules whose code serves debuggers only. `cmd` and `codeop` may belong to the program."""
 
+_get = dict.get
+
 _OUR_PACKAGES = ("stackscope_pdb", "stackscope_ipython")
 
 
@@ -87,9 +89,12 @@ def serves_debugger(frame: FrameType) -> bool:
     while asked is not None:
         if asked.f_globals is not names:  # most callers are in the same module
             names = asked.f_globals
-            name: Any = dict.get(names, "__name__")
-            name = name if type(name) is str else ""
-            if name in _NEVER_PROGRAM or name.partition(".")[0] in _OUR_PACKAGES:
+            name: Any = _get(names, "__name__")
+            if type(name) is not str:
+                pass
+            elif name in _NEVER_PROGRAM or (
+                name.startswith(_OUR_PACKAGES) and name.partition(".")[0] in _OUR_PACKAGES
+            ):
                 return asked is frame or asked.f_code not in RUNNERS
         asked = asked.f_back
     return False

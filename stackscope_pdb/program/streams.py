@@ -18,7 +18,7 @@ import time
 from contextlib import contextmanager
 
 from stackscope_pdb.output.terminal import is_terminal
-from stackscope_pdb.program import process
+from stackscope_pdb.program import process, turns
 from stackscope_pdb.program.doctests import visible_stdout
 from stackscope_pdb.program.turns import A_MOMENT
 
@@ -220,6 +220,7 @@ def _wait_for_lock(descriptor: int) -> None:
     except BlockingIOError:
         _flock(descriptor, "LOCK_EX")
         _last_prompt["process"] = 0
+        turns.look_again()
         time.sleep(A_MOMENT)
 
 

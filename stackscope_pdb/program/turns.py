@@ -32,30 +32,9 @@ A_MOMENT = 0.02
 """
 
 
-class _Stopped:
-    """A thread that has stopped."""
-
-    def __init__(self, ident: int) -> None:
-        self.ident = ident
-        self._signal = allocate_lock()
-        self._signal.acquire()
-
-    def wake(self) -> None:
-        """Let it look again whether it has its turn."""
-        try:
-            self._signal.release()
-        except RuntimeError:  # it is going to look anyway
-            pass
-
-    def wait(self) -> None:
-        self._signal.acquire(timeout=SECONDS_BETWEEN_LOOKS)
-
-
-_stopped: List[_Stopped] = []
-"""The threads that have stopped, in order of arrival. The first one has its turn."""
-
-_spare: List[_Stopped] = []
-"""One that nobody is in any more, for the next stop: making a lock takes time."""
+_stopped: List[turn] = []
+"""What the threads wait for, or have, that have stopped: in order of arrival. The first one has its
+turn."""
 
 _has_ended = False
 _last_prompt: Optional[int] = None
@@ -71,18 +50,18 @@ class turn:  # noqa: N801  (as a function would be: a generator takes several ti
     Gives whether there is to be a prompt: not if the program ends by now.
     """
 
-    __slots__ = ("_had_it", "_has_waited", "_mine")
+    __slots__ = ("_has_waited", "_outer", "_signal", "ident")
 
     def __enter__(self) -> bool:
-        known = _of_this_thread() if _stopped else None
-        self._had_it = known is not None
+        self.ident: int = get_ident()
+        self._signal: Any = None
         self._has_waited = False
-        self._mine = mine = known or _new()
+        self._outer: Optional[turn] = _of_this_thread() if _stopped else None
         try:
-            if known is None:
-                _stopped.append(mine)
-            if _stopped[:1] != [mine]:
-                self._has_waited = _wait_for_turn(mine)
+            if self._outer is None:
+                _stopped.append(self)
+            if len(_stopped) > 1:
+                self._has_waited = _wait_for_turn(self._outer or self)
                 if self._has_waited and not _has_ended:
                     time.sleep(A_MOMENT)
         except BaseException:
@@ -92,11 +71,29 @@ class turn:  # noqa: N801  (as a function would be: a generator takes several ti
         return not _has_ended
 
     def __exit__(self, *exc: object) -> None:
-        if not self._had_it:
-            _leave(self._mine)
-            _spare[:] = [self._mine]
+        if self._outer is None:
+            _leave(self)
         elif self._has_waited:
-            self._mine.wake()  # what it was woken for was seen here, not where it waited before
+            self._outer.wake()  # what it was woken for was seen here, not where it waited before
+
+    def wake(self) -> None:
+        """Let the thread look again whether it is its turn."""
+        try:
+            if self._signal is not None:
+                self._signal.release()
+        except RuntimeError:  # it is going to look anyway
+            pass
+
+    def get_ready(self) -> None:
+        """It may have to wait, and looks before it does. Most threads don't need a lock for it."""
+        if self._signal is None:
+            signal = allocate_lock()
+            signal.acquire()
+            self._signal = signal
+
+    def wait(self) -> None:
+        """Wait to be woken."""
+        self._signal.acquire(timeout=SECONDS_BETWEEN_LOOKS)
 
 
 @contextmanager
@@ -133,12 +130,24 @@ def holder() -> Optional[int]:
     return None if first is None else first.ident
 
 
+def is_as_before() -> bool:
+    """Whether the prompt before this one was surely in this thread, and no other one waits."""
+    if _last_thread is None or _stopped[1:]:
+        return False
+    known: Any = threading._active.get(get_ident())  # type: ignore[attr-defined]
+    return known is not None and _last_thread() is known
+
+
+def look_again() -> None:
+    """The next prompt may be elsewhere than the one before, whatever thread that was in."""
+    global _last_thread
+    _last_thread = None
+
+
 def has_moved() -> bool:
     """Whether the prompt before this one was in another thread."""
     global _last_prompt, _last_thread
     known: Any = threading._active.get(get_ident())  # type: ignore[attr-defined]
-    if known is not None and _last_thread is not None and _last_thread() is known:
-        return False
     # One that wasn't started by `threading` may have the same entry as one that has ended.
     is_sure = known is not None and type(known) is not threading._DummyThread
     _last_thread = weakref.ref(known) if is_sure else None
@@ -147,24 +156,13 @@ def has_moved() -> bool:
     return before not in (None, _last_prompt)
 
 
-def _first() -> Optional[_Stopped]:
+def _first() -> Optional[turn]:
     for first in _stopped[:1]:
         return first
     return None
 
 
-def _new() -> _Stopped:
-    """This thread, which stops."""
-    ident = get_ident()
-    try:
-        found = _spare.pop()
-    except IndexError:
-        return _Stopped(ident)
-    found.ident = ident
-    return found
-
-
-def _of_this_thread() -> Optional[_Stopped]:
+def _of_this_thread() -> Optional[turn]:
     ident = get_ident()
     for one in _stopped[:]:
         if one.ident == ident:
@@ -172,9 +170,10 @@ def _of_this_thread() -> Optional[_Stopped]:
     return None
 
 
-def _wait_for_turn(mine: _Stopped) -> bool:
+def _wait_for_turn(mine: turn) -> bool:
     """Wait; whether there was anything to wait for."""
     has_waited = False
+    mine.get_ready()
     while True:
         first = _first()
         if first is None or first is mine or _has_ended or sys.is_finalizing():
@@ -185,13 +184,14 @@ def _wait_for_turn(mine: _Stopped) -> bool:
             _leave(first)  # its thread has ended without a word
 
 
-def _leave(one: _Stopped) -> None:
+def _leave(one: turn) -> None:
     try:
         _stopped.remove(one)
     except ValueError:  # it is a fork's, or was taken for dead
         pass
-    for first in _stopped[:1]:
-        first.wake()
+    if _stopped:
+        for first in _stopped[:1]:
+            first.wake()
 
 
 def _forget_other_process() -> None:

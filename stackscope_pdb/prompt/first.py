@@ -48,10 +48,15 @@ class shown_at_once:  # noqa: N801  (as a function would be)
         )
         changed[3] &= ~(termios.ECHO | termios.ICANON | termios.IEXTEN | termios.ISIG)
         changed[6][termios.VMIN] = 1
-        termios.tcsetattr(number, termios.TCSANOW, changed)
+        text = f"\x1b[1m{self._prompt}\x1b[0m" if self._is_bold else self._prompt
         self._modes = modes
-        self._stdout.write(f"\x1b[1m{self._prompt}\x1b[0m" if self._is_bold else self._prompt)
-        self._stdout.flush()
+        try:
+            termios.tcsetattr(number, termios.TCSANOW, changed)
+            self._stdout.write(text)
+            self._stdout.flush()
+        except BaseException:
+            self.__exit__()
+            raise
 
     def is_over(self) -> None:
         """What reads the line draws its own prompt now, or another one does."""

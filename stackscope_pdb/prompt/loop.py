@@ -99,9 +99,14 @@ class ReadsLines(Base):
         is_at_terminal = self.is_at_terminal
         if not is_at_terminal and self.stdin is not sys.stdin:
             is_at_terminal = is_terminal(sys.stdin)
+        if self.stdin is None or getattr(self.stdin, "closed", False):
+            self.stdin: Any = io.StringIO()  # the first thing that is read is its end
         if not is_at_terminal:
             try:
-                self._read_and_run(intro)
+                if self.use_rawinput:
+                    self._read_and_run(intro)
+                else:
+                    self._run_lines(self._read_plainly, intro)
             except KeyboardInterrupt:
                 self.session.pasted = ""
                 raise
@@ -120,8 +125,6 @@ class ReadsLines(Base):
                 self._guard, self._key, self._is_at_keys = outer
 
     def _read_and_run(self, intro: Any) -> None:
-        if self.stdin is None or getattr(self.stdin, "closed", False):
-            self.stdin: Any = io.StringIO()  # the first thing that is read is its end
         if not self.use_rawinput:
             self._run_lines(self._read_plainly, intro)
         elif self.is_at_terminal and self._has_toolkit():
@@ -407,13 +410,11 @@ class ReadsLines(Base):
         )
         with around("the first prompt", self, lambda: shown):
             try:
-                import prompt_toolkit  # noqa: F401
+                ReadsLines._toolkit_fails = not _can_import_toolkit()
+                if not ReadsLines._toolkit_fails:
+                    from stackscope_pdb.prompt import toolkit
 
-                from stackscope_pdb.prompt import toolkit
-
-                toolkit.get_ready(self)
-            except ImportError:  # it isn't for this Python
-                ReadsLines._toolkit_fails = True
+                    toolkit.get_ready(self)
             finally:
                 attempt("the first prompt", self, shown.is_over)
             if not ReadsLines._toolkit_fails:
@@ -486,6 +487,14 @@ def _is_installed(module: str) -> bool:
         return importlib.util.find_spec(module) is not None
     except Exception:  # by some finder of the program's
         return False
+
+
+def _can_import_toolkit() -> bool:
+    try:
+        import prompt_toolkit  # noqa: F401
+    except Exception:  # it isn't for this Python, or not all of it is there
+        return False
+    return True
 
 
 def _completing(namespace: Dict[str, Any]) -> ContextManager[None]:

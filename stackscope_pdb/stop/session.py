@@ -63,6 +63,7 @@ class Session:
         self.drawn: Optional[Drawing] = None
         self.raised: Optional[Raised] = None
         self.snapshots: Snapshots = Snapshots()
+        self.cells: Dict[FrameType, Dict[str, CellType]] = {}
         self.reset()
 
     def reset(self) -> None:
@@ -77,7 +78,8 @@ class Session:
             self.forget_drawing()
         self.is_shown = False
         self.is_place_owed = False
-        self.cells: Dict[FrameType, Dict[str, CellType]] = {}
+        if self.cells:
+            self.cells = {}
         self.snapshots.drop()
 
     def forget_drawing(self) -> None:

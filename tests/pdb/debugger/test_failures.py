@@ -23,7 +23,7 @@ EVERYWHERE = {
     "stackscope_pdb.output.highlight:_sixteen": "colours",
     "stackscope_pdb.output.highlight:wants_highlighting": "colours",
     "stackscope_pdb.program.finalizers:PassesFinalizers.pass_finalizers": "passes by finalizers",
-    "stackscope_pdb.program.turns:waiting": "the list of stopped threads",
+    "stackscope_pdb.program.turns:is_as_before": "the list of stopped threads",
     "stackscope_pdb.program.evaluating:is_complete": "what reads statements",
     "stackscope_pdb.prompt.command_or_python:is_command": "what tells Python from commands",
     "stackscope_pdb.prompt.label:with_name": "the name in the prompt",

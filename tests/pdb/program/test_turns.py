@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from stackscope_pdb.program import turns
+from stackscope_pdb.program import process, turns
 
 LONG = 30
 IS_UNIX = hasattr(os, "fork")
@@ -121,10 +121,58 @@ def test_a_signal_handler_that_stops_while_its_thread_waits():
 
 def test_a_thread_that_vanished_has_no_turn(monkeypatch):
     monkeypatch.setattr(turns, "SECONDS_BETWEEN_LOOKS", 0.01)
-    turns._stopped.append(turns._Stopped(1))  # as good as dead
+    dead = turns.turn()
+    dead.__enter__()
+    dead.ident = 1  # as good as dead
     with turns.turn():
         assert turns.holder() == threading.get_ident()
     assert turns.holder() is None
+
+
+def test_another_thread_is_noticed_even_if_it_has_the_same_identifier():
+    found = []
+
+    def prompt():
+        found.append((turns.is_as_before(), turns.has_moved(), turns.is_as_before()))
+
+    turns.has_moved()
+    for _ in range(3):
+        thread = threading.Thread(target=prompt)
+        thread.start()
+        thread.join(LONG)
+    assert found == [(False, True, True)] * 3
+
+
+def test_what_another_process_may_have_changed_is_looked_at():
+    turns.has_moved()
+    assert turns.is_as_before()
+    turns.look_again()
+    assert not turns.is_as_before()
+    assert not turns.has_moved()
+    assert turns.is_as_before()
+    with turns.turn():
+        other = Stopped([], "other").stop()
+        assert not turns.is_as_before()
+    other.end()
+
+
+@pytest.mark.skipif(not IS_UNIX, reason="there is no fork")
+@pytest.mark.filterwarnings("ignore:.*fork")
+def test_after_a_fork():
+    turns.has_moved()
+    with turns.turn():
+        other = Stopped([], "other").stop()
+        child = os.fork()
+        if not child:
+            status = 1
+            try:
+                is_alone = not turns.waiting() and turns.holder() == threading.get_ident()
+                is_new = not turns.is_as_before() and process.number == os.getpid()
+                status = 0 if is_alone and is_new else 2
+            finally:
+                os._exit(status)
+        assert os.waitpid(child, 0)[1] == 0
+    other.end()
 
 
 def test_nobody_gets_the_prompt_of_a_program_that_ends(monkeypatch):
