@@ -513,8 +513,6 @@ def _left_in(owner: object, frame: FrameType, block: Block) -> List[Context]:
         awaited = awaited_by(owner, frame)  # type: ignore[arg-type]
     elif type(owner) is CoroutineType:
         awaited = owner.cr_await
-    elif type(owner) is GeneratorType:
-        awaited = owner.gi_yieldfrom
     elif type(owner) is AsyncGeneratorType:
         awaited = owner.ag_await
     inner = frame_of(awaited)

@@ -179,10 +179,6 @@ class BackToRoots:
         """Take objects as reached that may be referred to by what is closed alone."""
         self._take_as_live(map(id, objects))
 
-    def is_wanted(self) -> bool:
-        """Whether there is anything left of which it is to be told."""
-        return bool(self._wanted)
-
     def follow(self) -> List[int]:
         """Go back from all that isn't known to be alive.
 

@@ -63,6 +63,8 @@ class Reachable(Region):
         told_too_often: Optional[Mapping[int, int]] = None,
     ) -> None:
         super().__init__(wanted, closed, silent, passive, hidden, progress, told_too_often)
+        self._share = 0.0
+        """How much of the work is done."""
         self._objects: List[object] = all_but_tuples()
         self._begin()
 
@@ -178,5 +180,6 @@ class Reachable(Region):
     def _report(self, step: int, number: int) -> None:
         if self._progress is not None:
             first, last = SHARES[step : step + 2]
-            share = min(number / (len(self._objects) + 1), 1.0)
-            self._progress(first + (last - first) * share)
+            share = first + (last - first) * min(number / (len(self._objects) + 1), 1.0)
+            self._share = max(self._share, share)  # what tuples have is counted in rounds
+            self._progress(self._share)

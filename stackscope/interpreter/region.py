@@ -106,7 +106,7 @@ class Region:
         That are the finalizers of garbage that the collector hasn't found yet, and whatever has
         an object through a proxy, which doesn't tell of what it stands for.
         """
-        return []
+        raise NotImplementedError
 
     def follow_tracebacks(self) -> List[int]:
         """Follow tracebacks from now on: they have frames that have ended.

@@ -266,28 +266,31 @@ def _thread_frames_at_once(ident: int) -> List[FrameType]:
 
 
 def thread_frames_and_error(ident: int) -> Tuple[List[FrameType], Optional[RuntimeError]]:
-    """As `thread_frames`, and what has kept us from finding all frames.
+    """As `thread_frames`, and what has kept us from finding all frames."""
+    if not has_gil():
+        return _frames_without_gil(ident)
+    frames = thread_frames(ident)
+    if _is_cut_off(frames):
+        return frames, RuntimeError("PyPy doesn't tell just now what has called the above frame")
+    return frames, None
 
-    Without the GIL a thread runs on while its frames are followed, and the callers of a frame that
-    is left just now lead to memory that is no frame any more. So they are followed if the thread
-    stands still, which those do that wait for something. Of others there is the innermost frame.
+
+def _frames_without_gil(ident: int) -> Tuple[List[FrameType], Optional[RuntimeError]]:
+    """The same, where a thread runs on while its frames are followed.
+
+    The callers of a frame that is left just now lead to memory that is no frame any more. So they
+    are followed if the thread stands still, which those do that wait for something. Of others there
+    is the innermost frame.
     """
-    if has_gil():
-        frames = thread_frames(ident)
-        if _is_cut_off(frames):
-            return frames, RuntimeError(
-                "PyPy doesn't tell just now what has called the above frame"
-            )
-        return frames, None
-    before = _position(ident)
+    before = _position_without_gil(ident)
     for _ in range(SEARCHES):
         if before is None:
             return [], None
         time.sleep(STANDSTILL)
-        after = _position(ident)
+        after = _position_without_gil(ident)
         if after == before:
             frames = own_frames(before[0])
-            if _position(ident) == before:
+            if _position_without_gil(ident) == before:
                 return frames, None
         before = after
     return [before[0]] if before else [], RuntimeError(
@@ -295,7 +298,7 @@ def thread_frames_and_error(ident: int) -> Tuple[List[FrameType], Optional[Runti
     )
 
 
-def _position(ident: int) -> Optional[Tuple[FrameType, int]]:
+def _position_without_gil(ident: int) -> Optional[Tuple[FrameType, int]]:
     """Where a thread is: its innermost frame, and the instruction there."""
     frame = sys._current_frames().get(ident)
     return None if frame is None else (frame, frame.f_lasti)

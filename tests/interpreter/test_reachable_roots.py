@@ -52,6 +52,51 @@ def test_what_is_said_of_something_hidden_counts_until_that_is_opened():
         reachable.close()
 
 
+def test_what_is_hidden_counts_for_what_is_wanted_and_closed_itself():
+    target = [[]]
+    hider = object()
+    key = id(target[0])
+    reachable = made([key], [id(target), key], {id(hider): [key]})
+    try:
+        assert reachable.follow() == []
+        reachable.open([hider])
+        assert reachable.follow() == [key]
+    finally:
+        reachable.close()
+
+
+def test_roots_are_reached_though_only_what_is_closed_has_them():
+    target = [[[]]]
+    key = id(target[0][0])
+    reachable = made([key], [id(target)])
+    try:
+        assert reachable.follow() == []
+        assert reachable.is_wanted()
+        reachable.add_roots([target[0]])
+        assert reachable.follow() == [key]
+        assert not reachable.is_wanted()
+    finally:
+        reachable.close()
+
+
+def test_progress_never_goes_back():
+    target = [[]]
+    shares = []
+    wanted, closed = {id(target[0])}, {id(target)}
+    reachable = Reachable(wanted, closed, set(), (), {}, shares.append)
+    try:
+        counted = len(shares)
+        assert reachable.follow() == []
+        followed = len(shares) - counted
+        reachable.follow_what_may_come_back()
+    finally:
+        reachable.close()
+    assert counted > 0
+    assert followed > 0
+    assert shares == sorted(shares)
+    assert 0 <= shares[0] < shares[-1] <= 1
+
+
 class Something:
     pass
 

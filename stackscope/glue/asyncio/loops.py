@@ -129,13 +129,6 @@ def _is_plain(cls: type) -> bool:
     )
 
 
-def all_tasks_of(loop: object) -> List[Any]:
-    """The tasks of a loop that are not done."""
-    if OTHER_TASKS:
-        return [t for t in _all_known_tasks() if get_loop(t) is loop and not is_done(t)]
-    return _tasks_of_loop(loop)
-
-
 def known_loops() -> List[Any]:
     """The loops that are known without asking the collector: those that run, or have tasks."""
     return looked_up_once(_find_loops)

@@ -34,7 +34,7 @@ from stackscope.interpreter.running import (
     thread_frames,
 )
 from stackscope.model.waiting import Amount, Waiting
-from stackscope.safe.objects import instance_attributes, is_instance
+from stackscope.safe.objects import instance_attributes
 from stackscope.snapshot.idle import register_idle
 from stackscope.snapshot.threads import name_of_thread, thread_with_number
 from stackscope.snapshot.user_code import register_machinery
@@ -351,11 +351,6 @@ def _describe_futures(frame: Frame, waiting: Waiting) -> None:
 
 MOST_PARTS = 100
 """How many of the futures that something waits for at once are described."""
-
-
-def is_future(obj: object) -> bool:
-    """Whether something is a future of this module."""
-    return is_instance(obj, (concurrent.futures.Future,))
 
 
 def behind_future(future: object) -> List[object]:

@@ -138,11 +138,6 @@ class Site(NamedTuple):
     nameless: bool
     used: int
 
-    @property
-    def has_contexts(self) -> bool:
-        """Whether any block is active here."""
-        return bool(self.live) or self.exiting is not None
-
 
 class Place(NamedTuple):
     """Where an active block is on the value stack of a suspended coroutine, NULLs left out.

@@ -186,3 +186,22 @@ def test_a_suspended_exit(fails):
     with pytest.raises(ValueError if fails else StopIteration):
         for _ in range(10):
             coroutine.send(None)
+
+
+@cpython_only
+def test_a_suspended_exit_in_an_async_generator():
+    async def program():
+        async with manager:
+            pass
+        yield
+
+    manager = _Slow()
+    generator = program()
+    step = generator.asend(None)
+    step.send(None)
+    set_trickery_enabled(False)
+    found = contexts_active_in_frame(generator.ag_frame, generator)
+    shown = [(context.obj, context.is_async, context.is_exiting) for context in found]
+    assert shown == [(manager, True, True)]
+    with pytest.raises(StopIteration):
+        step.send(None)
