@@ -61,6 +61,7 @@ if TYPE_CHECKING:
         List,
         Optional,
         Sequence,
+        Set,
         Tuple,
         TypeVar,
         Union,
@@ -205,6 +206,8 @@ class _Writer:
         self.indexes: Dict[Tuple[object, ...], int] = {}
         self.frames: Dict[int, int] = {}
         self.nodes: Dict[int, Entry] = {}
+        self.sought: Set[Tuple[int, int]] = set()
+        """The codes and lines of which the source has been looked for."""
         self.todo: List[Tuple[Callable[..., None], Tuple[Any, ...]]] = []
         self.kept: List[object] = []
 
@@ -592,9 +595,12 @@ class _Writer:
         self, code: int, pyframe: FrameType, lineno: int, *, has_items: bool = False
     ) -> None:
         """The source line of a frame, or of a ``with`` statement and its items."""
+        if not has_items and (code, lineno) in self.sought:
+            return
         entry, key = self.codes[code], str(lineno)
         lines = entry["lines"]
-        if key not in lines:
+        if (code, lineno) not in self.sought:
+            self.sought.add((code, lineno))
             line = self.sources.line(pyframe, lineno)
             if line:
                 lines[key] = line
