@@ -209,7 +209,7 @@ class Diagnosis:
             capture_locals: As for `Snapshot.to_json`.
             indent: As for `Snapshot.to_json`.
         """
-        from stackscope.render.json import write_diagnosis
+        from stackscope.render.json_writing import write_diagnosis
 
         return write_diagnosis(self, capture_locals, indent)
 
@@ -223,7 +223,7 @@ class Diagnosis:
         Raises:
             ValueError: It is something else, or was written by a version with another schema.
         """
-        from stackscope.render.json import read_diagnosis
+        from stackscope.render.json_reading import read_diagnosis
 
         return read_diagnosis(text)
 

@@ -527,7 +527,7 @@ class Snapshot:
             >>> str(stackscope.Snapshot.from_json(saved)) == str(snapshot)
             True
         """
-        from stackscope.render.json import write_snapshot
+        from stackscope.render.json_writing import write_snapshot
 
         return write_snapshot(self, capture_locals, indent)
 
@@ -544,7 +544,7 @@ class Snapshot:
         Raises:
             ValueError: It is something else, or was written by a version with another schema.
         """
-        from stackscope.render.json import read_snapshot
+        from stackscope.render.json_reading import read_snapshot
 
         return read_snapshot(text)
 
