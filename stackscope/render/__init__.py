@@ -1,6 +1,6 @@
 """Private, but for what docs/public.rst lists. Drawing.
 
-==============  =======================================================================
+==============  ============================================================================
 `nodes`         from a `Stack` to a tree of nodes: what is to be shown, but not how
 `drawing`       from nodes to lines: the tree with its guide lines
 `stack`         stacks, frames and contexts as lines of text
@@ -17,7 +17,9 @@
 `comparing`     two snapshots of one process: what was there, and stood at the same lines
 `difference`    what is different between two snapshots
 `paths`         short paths of source files
-`words`         what tasks, loops and waits are called, everywhere
+`words`         what tasks, threads and loops are called, and numbers and times, everywhere
+`waits`         what tasks and threads do and wait for, in words, everywhere
+`alike`         which tasks, greenlets and the like are alike, and so are drawn as one
 `stuck`         who is marked as stuck
 `style`         the kinds of spans that a line is made of, and their colours: one table
 `stream`        what a terminal or file takes: colours, characters, lines
@@ -32,5 +34,5 @@
 `json_reading`  what was written so, read back
 `schema`        the JSON Schema of these, and a check of documents by it
 `stdlib`        nodes as the standard library's `traceback.StackSummary`
-==============  =======================================================================
+==============  ============================================================================
 """
