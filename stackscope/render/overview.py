@@ -6,6 +6,7 @@ other in a circle, a table of the threads, and one of the greenlets.
 
 from __future__ import annotations
 
+from stackscope.model.stacks import Stack
 from stackscope.render.front_ends import file_of
 from stackscope.render.items import item_lines
 from stackscope.render.paths import short_path
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 
     from stackscope.model.saved import Places
     from stackscope.model.snapshot import LoopNode, Snapshot, TaskNode, ThreadNode
-    from stackscope.model.stacks import Stack
     from stackscope.render.drawing import Layout, Line
     from stackscope.render.stuck import Stuck
 
