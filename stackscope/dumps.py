@@ -544,6 +544,7 @@ LATE: Tuple[str, ...] = (
     "stackscope.render.snapshot",
     "stackscope.render.source",
     "stackscope.render.stack",
+    "stackscope.render.waits",
     "stackscope.render.words",
 )
 """What some function of ours imports when it is called, or may need in reading source files."""

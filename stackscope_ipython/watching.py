@@ -11,7 +11,8 @@ from contextvars import copy_context
 
 import stackscope
 from stackscope.render.stream import is_terminal
-from stackscope.render.words import count, place_text, state_parts, task_name, time_of_day
+from stackscope.render.waits import state_parts
+from stackscope.render.words import count, place_text, task_name, time_of_day
 from stackscope.safe.interruptions import interrupts
 from stackscope.safe.text import cut, describe_exception
 from stackscope.snapshot.user_code import innermost_user_frame

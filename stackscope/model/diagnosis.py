@@ -242,7 +242,7 @@ class Diagnosis:
         Returns:
             The text, in ASCII only.
         """
-        from stackscope.render.json import write_diagnosis
+        from stackscope.render.json_writing import write_diagnosis
 
         return write_diagnosis(self, capture_locals, indent)
 
@@ -259,7 +259,7 @@ class Diagnosis:
         Raises:
             ValueError: The text is something else, or was written with another schema.
         """
-        from stackscope.render.json import read_diagnosis
+        from stackscope.render.json_reading import read_diagnosis
 
         return read_diagnosis(text)
 

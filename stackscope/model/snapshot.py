@@ -566,7 +566,7 @@ class Snapshot:
             >>> str(stackscope.Snapshot.from_json(saved)) == str(snapshot)
             True
         """
-        from stackscope.render.json import write_snapshot
+        from stackscope.render.json_writing import write_snapshot
 
         return write_snapshot(self, capture_locals, indent)
 
@@ -586,7 +586,7 @@ class Snapshot:
         Raises:
             ValueError: The text is something else, or was written with another schema.
         """
-        from stackscope.render.json import read_snapshot
+        from stackscope.render.json_reading import read_snapshot
 
         return read_snapshot(text)
 

@@ -210,7 +210,7 @@ class Stack:
             >>> str(stackscope.Stack.from_json(stack.to_json())) == str(stack)
             True
         """
-        from stackscope.render.json import write_stack
+        from stackscope.render.json_writing import write_stack
 
         return write_stack(self, capture_locals, indent)
 
@@ -230,7 +230,7 @@ class Stack:
         Raises:
             ValueError: The text is something else, or was written with another schema.
         """
-        from stackscope.render.json import read_stack
+        from stackscope.render.json_reading import read_stack
 
         return read_stack(text)
 

@@ -1,4 +1,4 @@
-"""What something waits for: data, of which `stackscope.render.words` makes words."""
+"""What something waits for: data, of which `stackscope.render.waits` makes words."""
 
 from __future__ import annotations
 
@@ -128,19 +128,19 @@ class Waiting:
     @property
     def text(self) -> str:
         """The call that waits or the object that is awaited, in a few words."""
-        from stackscope.render.words import wait_in_brief
+        from stackscope.render.waits import wait_in_brief
 
         return wait_in_brief(self)
 
     @property
     def detail(self) -> str:
         """Details of the wait, such as ``"2nd of 3 waiters"``; empty if none are known."""
-        from stackscope.render.words import wait_detail
+        from stackscope.render.waits import wait_detail
 
         return wait_detail(self)
 
     def __str__(self) -> str:
-        from stackscope.render.words import wait_sentence
+        from stackscope.render.waits import wait_sentence
 
         return wait_sentence(self)
 

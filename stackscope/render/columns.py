@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing import Callable, List, Sequence, Tuple
 
     from stackscope.render.drawing import Line, Paper
-    from stackscope.render.words import StateParts
+    from stackscope.render.waits import StateParts
 
 NARROWEST_NAME = 12
 """To say what a task waits for in full, names are cut as far as that."""

@@ -23,13 +23,8 @@ from stackscope.render.paths import short_path, with_short_paths
 from stackscope.render.source import line_text
 from stackscope.render.stream import cut_line, wrapped
 from stackscope.render.stuck import SIGN
-from stackscope.render.words import (
-    count,
-    node_title,
-    number_ranges,
-    object_of,
-    wait_pieces,
-)
+from stackscope.render.waits import wait_pieces
+from stackscope.render.words import count, node_title, number_ranges, object_of
 from stackscope.safe.text import safe_line, safe_text
 from stackscope.snapshot.idle import is_idle_worker
 from stackscope.snapshot.inside import contexts_in

@@ -6,7 +6,8 @@ from stackscope.interpreter.collector import collects_afterwards
 from stackscope.model.snapshot import kind_of
 from stackscope.render.drawing import Layout, plain
 from stackscope.render.stream import cut_line
-from stackscope.render.words import count, node_title, number_ranges, place_text, state_parts
+from stackscope.render.waits import state_parts
+from stackscope.render.words import count, node_title, number_ranges, place_text
 from stackscope.safe.text import safe_text
 from stackscope.snapshot.user_code import innermost_user_frame
 

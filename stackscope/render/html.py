@@ -26,6 +26,7 @@ from stackscope.model.snapshot import (
     kind_of,
 )
 from stackscope.model.stacks import Context, Frame, Stack
+from stackscope.render.alike import groups_of_alike
 from stackscope.render.diagnosis import summary_lines
 from stackscope.render.drawing import FLAT, Guides, Layout, Link, Nested, why_omitted
 from stackscope.render.front_ends import shows_html
@@ -43,20 +44,18 @@ from stackscope.render.snapshot import (
 )
 from stackscope.render.stack import stack_title
 from stackscope.render.style import STYLES, TOKENS
+from stackscope.render.waits import state_parts, wait_pieces
 from stackscope.render.wanted import Wanted
 from stackscope.render.words import (
     count,
-    groups_of_alike,
     node_title,
     number_range,
     object_of,
     place_text,
-    state_parts,
     task_label,
     task_name,
     task_title,
     time_of_day,
-    wait_pieces,
 )
 from stackscope.safe.interruptions import interrupts
 from stackscope.safe.text import class_name, cut, safe_line

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
+from stackscope.render.alike import groups_of_alike, item_key
 from stackscope.render.columns import Row, Table, forms_of_name
 from stackscope.render.stuck import NOBODY, is_stuck
 from stackscope.render.tasks import MOST_ALIKE
 from stackscope.render.tasks import MOST_SIBLINGS as MOST_ROWS
-from stackscope.render.words import (
-    groups_of_alike,
-    item_key,
-    number_range,
-    place_parts,
-    state_parts,
-)
+from stackscope.render.waits import state_parts
+from stackscope.render.words import number_range, place_parts
 from stackscope.safe.text import safe_line
 from stackscope.snapshot.user_code import innermost_user_frame
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from stackscope.model.saved import type_name_of
 from stackscope.model.snapshot import ThreadNode, nodes_of
 from stackscope.render.diagnosis import at_place, context_with, counted
-from stackscope.render.words import held_by_pieces, holders_of, object_of
+from stackscope.render.waits import held_by_pieces, holders_of
+from stackscope.render.words import object_of
 from stackscope.safe.text import safe_text
 
 TYPE_CHECKING = False

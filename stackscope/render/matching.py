@@ -13,12 +13,8 @@ from stackscope.model.saved import type_name_of
 from stackscope.model.snapshot import TaskNode, ThreadNode, key_of
 from stackscope.model.stacks import Context
 from stackscope.render.stuck import stuck_by
-from stackscope.render.words import (
-    age_bounds,
-    place_text,
-    plain_state,
-    state_text,
-)
+from stackscope.render.waits import plain_state, state_text
+from stackscope.render.words import age_bounds, place_text
 from stackscope.safe.text import safe_text
 from stackscope.snapshot.identity import identity_of
 from stackscope.snapshot.user_code import library_of

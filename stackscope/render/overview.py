@@ -13,10 +13,10 @@ from stackscope.render.paths import short_path
 from stackscope.render.stuck import NOBODY, is_stuck
 from stackscope.render.tasks import LoopTable
 from stackscope.render.threads import thread_lines
+from stackscope.render.waits import holders_of
 from stackscope.render.words import (
     circle_pieces,
     count,
-    holders_of,
     joined,
     loop_title,
     number_ranges,

@@ -1,4 +1,4 @@
-"""The JSON Schema of saved snapshots, and a check of documents by it.
+"""The JSON Schema of saved snapshots, a check of documents by it, and what writer and reader share.
 
 Of JSON Schema there is what ours uses, no more: the tests see to it that it uses nothing else.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import pkgutil
 import re
 
@@ -17,7 +18,39 @@ if TYPE_CHECKING:
     Entry = Dict[str, Any]
     Check = Callable[[Any], None]
 
-__all__ = ["broken", "check", "schema"]
+__all__ = ["NUMBERS", "SCHEMA", "SIMPLE_FIELDS", "TIMES", "broken", "check", "schema"]
+
+SCHEMA = "stackscope/1"
+"""The version of the schema that is written. It changes if a reader of an older one would err."""
+
+SIMPLE_FIELDS = (
+    "call",
+    "needs_all",
+    "holder_names",
+    "seconds_left",
+    "deadline",
+    "clock",
+    "place",
+    "count",
+    "resource",
+    "processes",
+    "thread",
+    "thread_number",
+    "function",
+    "pool",
+    "loop_thread",
+    "notes",
+    "is_wrapper",
+    "is_time_limit",
+    "holders_are_likely",
+)
+"""The fields of a wait that are written as they are."""
+
+TIMES = ("age", "busy", "idle", "last_ran")
+"""The fields of a task that say when something was."""
+
+NUMBERS = {"Infinity": math.inf, "-Infinity": -math.inf, "NaN": math.nan}
+"""What JSON has no numbers for."""
 
 TYPES: Dict[str, Tuple[type, ...]] = {
     "array": (list,),

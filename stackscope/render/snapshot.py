@@ -15,6 +15,7 @@ from stackscope.interpreter.collector import collects_afterwards
 from stackscope.model.saved import is_suspended, type_name_of
 from stackscope.model.snapshot import LoopNode, Snapshot, TaskNode, ThreadNode
 from stackscope.model.stacks import Context, Frame
+from stackscope.render.alike import alike_keys, groups_of_alike, item_key
 from stackscope.render.drawing import (
     FLAT,
     Layout,
@@ -44,28 +45,22 @@ from stackscope.render.stack import context_title, frame_title
 from stackscope.render.stream import cut_line, width_of
 from stackscope.render.stuck import SIGN, is_stuck, stuck_by
 from stackscope.render.threads import thread_key
+from stackscope.render.waits import sentence_in_brief, state_parts, tasks_named_in, wait_pieces
 from stackscope.render.words import (
     NO_MATCH,
     NO_PYTHON,
-    alike_keys,
     comparison_text,
     count,
     filter_line,
-    groups_of_alike,
-    item_key,
     joined,
     loop_notes,
     loop_title,
     number_ranges,
-    sentence_in_brief,
     shortened,
-    state_parts,
     task_label,
     task_name,
     task_title,
-    tasks_named_in,
     times_text,
-    wait_pieces,
 )
 from stackscope.safe.text import cut, safe_line, safe_text
 from stackscope.snapshot.folding import (

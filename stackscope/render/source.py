@@ -56,6 +56,7 @@ class Sources:
 
     def __init__(self) -> None:
         self._files: Dict[str, Sequence[str]] = {}
+        self._typed: Dict[int, Tuple[CodeType, Sequence[str]]] = {}
         self._statements: Dict[Tuple[str, int], Optional[List[WithItem]]] = {}
 
     def line(self, frame: FrameType, lineno: int) -> str:
@@ -107,7 +108,12 @@ class Sources:
         lines = self._files.get(code.co_filename)
         if lines is None:
             lines = self._files[code.co_filename] = _read_lines(frame)
-        return lines or _typed_lines(code)
+        if lines:
+            return lines
+        typed = self._typed.get(id(code))
+        if typed is None:
+            typed = self._typed[id(code)] = code, _typed_lines(code)
+        return typed[1]
 
 
 def _read_lines(frame: FrameType) -> Sequence[str]:

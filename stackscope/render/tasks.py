@@ -7,17 +7,16 @@ from types import MappingProxyType
 from stackscope.model.saved import type_name_of
 from stackscope.model.snapshot import TaskNode
 from stackscope.model.stacks import Context
+from stackscope.render.alike import alike_keys, groups_of_alike
 from stackscope.render.columns import Row, Table, forms_of_name
 from stackscope.render.nodes import ContextNode, View
 from stackscope.render.stuck import NOBODY, is_stuck
+from stackscope.render.waits import state_parts
 from stackscope.render.words import (
-    alike_keys,
-    groups_of_alike,
     loop_title,
     number_range,
     numbers_in_circle,
     place_parts,
-    state_parts,
     task_name,
     time_of_day,
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from stackscope.render.nodes import View
 from stackscope.render.stream import width_of
 from stackscope.render.tasks import STATE_KINDS
-from stackscope.render.words import place_text, state_parts, state_text, task_name
+from stackscope.render.waits import state_parts, state_text
+from stackscope.render.words import place_text, task_name
 from stackscope.snapshot.user_code import innermost_user_frame
 
 TYPE_CHECKING = False

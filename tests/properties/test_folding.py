@@ -7,7 +7,8 @@ from types import SimpleNamespace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stackscope.render.words import MOST_RANGES, groups_of_alike, number_ranges
+from stackscope.render.alike import groups_of_alike
+from stackscope.render.words import MOST_RANGES, number_ranges
 from stackscope.snapshot.folding import FEWEST_TIMES, LONGEST_CYCLE, repeats
 
 FRAMES = {name: SimpleNamespace(f_code=name) for name in "abcde"}

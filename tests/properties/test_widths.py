@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from stackscope.render.columns import Row, Table, forms_of_name
 from stackscope.render.stream import beginning, cut_line, end, padded, width_of, wrapped
-from stackscope.render.words import StateParts, shortened
+from stackscope.render.waits import StateParts
+from stackscope.render.words import shortened
 from stackscope.safe.text import cut, safe_line, safe_text
 from tests.properties.texts import texts
 

@@ -29,4 +29,4 @@ def test_nothing_in_them_imports_the_package_of_our_name():
 
 
 def test_the_version_of_the_schema_stays():
-    assert '"stackscope/1"' in bundle().sources[f"{bundle().name}.render.json"][2]
+    assert '"stackscope/1"' in bundle().sources[f"{bundle().name}.render.schema"][2]

@@ -8,7 +8,7 @@ import pytest
 
 from stackscope.render.columns import Row, Table, forms_of_name
 from stackscope.render.stream import width_of
-from stackscope.render.words import StateParts
+from stackscope.render.waits import StateParts
 
 
 class Narrow:
