@@ -4,6 +4,7 @@ import gc
 import sys
 import threading
 import time
+import weakref
 
 import pytest
 
@@ -369,3 +370,34 @@ def test_uncollected_leaves_the_collector_as_it_was(enabled, monkeypatch):
         (gc.enable if was else gc.disable)()
         over.set()
         thread.join()
+
+
+def test_own_frames_are_all_of_the_stack():
+    frame = sys._getframe()
+    found = running.own_frames(frame)
+    assert found[-1] is frame
+    assert found[-2] is frame.f_back
+    assert found[0].f_back is None
+    assert running.own_frames(None) == []
+
+
+def test_a_thread_that_is_not_there_has_no_frames():
+    assert running.thread_stack(0) == []
+    assert running.thread_frames_and_error(0) == ([], None)
+
+
+@pytest.mark.skipif(sys.implementation.name == "pypy", reason="frees objects later")
+def test_no_frame_is_kept_by_looking_for_its_callers():
+    class Something:
+        pass
+
+    def look():
+        something = Something()
+        assert running.callers(sys._getframe())[-1] is sys._getframe()
+        return weakref.ref(something)
+
+    gc.disable()
+    try:
+        assert look()() is None
+    finally:
+        gc.enable()
