@@ -535,7 +535,11 @@ def test_each_is_drawn_once():
         error = raised_by(call)
         error.__cause__ = chain
         chain = error
-    assert str(extract(chain)).count("raised from:") == 2000
+    stack = extract(chain)
+    assert "".join(stack.format(whole=True)).count("raised from:") == 2000
+    text = str(stack)
+    assert 100 < text.count("raised from:") < 1000
+    assert "… deeper levels left out\n" in text
 
 
 def test_relations_are_shown_below_a_frame_that_is_shown():
