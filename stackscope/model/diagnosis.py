@@ -41,7 +41,9 @@ class Edge:
 
     Args:
         node: What waits.
-        targets: Those that may end the wait.
+        targets: Those that may end the wait. Edges from those that wait for the same have one list
+            in common. If these are very many, it may also have the node itself, and such as need
+            the node to end before.
         needs_all: Whether all of them have to; else any of them is enough.
         obj: What they have, or use: a lock, a queue. ``None`` if it is their own end that is waited
             for.

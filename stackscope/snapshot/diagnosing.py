@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from operator import itemgetter
 
 from stackscope.extraction.extraction import Extraction
 from stackscope.interpreter.reachable import counts_references
@@ -118,6 +119,12 @@ class _Patient:
         for vertex in self.needs.vertices:
             for other in self.needs.edges_of(vertex):
                 self.needed_by.setdefault(id(other), []).append(vertex)
+        self.threads_of: Dict[int, List[Tuple[int, ThreadNode]]] = {}
+        """By the id of a task's node: the threads that it has, each with its index."""
+        for index, thread in enumerate(self.needs.threads):
+            host = self.needs.host.get(id(thread))
+            if host is not None:
+                self.threads_of.setdefault(id(host), []).append((index, thread))
         self._left = Helpers(self.needs.host, self.needed_by, len(self.needs.vertices))
 
     def _look(self) -> Tuple[Needs, Set[int]]:
@@ -289,11 +296,8 @@ class _Patient:
 
     def _add_details(self, finding: Finding) -> None:
         """Tell of the threads that its tasks have, and of who alone may end its waits."""
-        nodes = {id(node) for node in finding.nodes}
-        host = self.needs.host
-        finding.threads = [
-            thread for thread in self.needs.threads if id(host.get(id(thread))) in nodes
-        ]
+        threads = [one for node in finding.nodes for one in self.threads_of.get(id(node), ())]
+        finding.threads = [thread for _, thread in sorted(threads, key=itemgetter(0))]
         if finding.reason == ONLY_USERS:
             helpers = [self.nearest[id(one)] for one in finding.nodes if id(one) in self.nearest]
             every = (one for each in _unique(helpers) for one in each.members)
@@ -375,18 +379,36 @@ class _Patient:
             return
         if not at_once and any(not loop.is_here for loop in self.snapshot.loops):
             time.sleep(SECONDS_BETWEEN_LOOKS)
+        findings[:] = self.extraction.complete(self._still_among, findings, nodes_among(stuck))
+
+    def _still_among(self, findings: Sequence[Finding], stuck: Sequence[Node]) -> List[Finding]:
+        """Those of which nothing has moved. Each node is looked at once."""
+        is_still: Dict[int, bool] = {}
+
+        def holds(node: Node) -> bool:
+            if id(node) not in is_still:
+                is_still[id(node)] = self.stillness.holds(node, self.extraction)
+            return is_still[id(node)]
+
         searched = {id(node) for node in self.undecided}
-        kept = []
-        for finding in findings:
-            nodes = _unique([*finding.nodes, *finding.threads])
-            if finding.certain and any(id(node) in searched for node in nodes):
-                nodes = _unique([*nodes, *nodes_among(stuck)])
-            if not all(self.stillness.holds(node, self.extraction) for node in nodes):
-                continue
-            if finding.certain and not all(map(self.stillness.is_proved, nodes)):
+        by_search = {
+            id(finding)
+            for finding in findings
+            if finding.certain and any(id(node) in searched for node in _concerned(finding))
+        }
+        are_still = not by_search or all(map(holds, stuck))
+        kept = [
+            finding
+            for finding in findings
+            if (are_still or id(finding) not in by_search) and all(map(holds, _concerned(finding)))
+        ]
+        is_proved = self.stillness.is_proved
+        are_proved = not by_search or all(map(is_proved, stuck))
+        for finding in kept:
+            is_sure = are_proved or id(finding) not in by_search
+            if finding.certain and not (is_sure and all(map(is_proved, _concerned(finding)))):
                 finding.certain, finding.reason = False, MAY_HAVE_MOVED
-            kept.append(finding)
-        findings[:] = kept
+        return kept
 
     # ------------------------------------------------------------------ graph
 
@@ -399,7 +421,9 @@ class _Patient:
             ends: List[Node] = []
             for vertex in self.nearest_edges_of(node):
                 if isinstance(vertex, Either):
-                    targets = shared.setdefault(id(vertex), nodes_among(vertex.members))
+                    if id(vertex) not in shared:
+                        shared[id(vertex)] = nodes_among(vertex.members)
+                    targets = shared[id(vertex)]
                     obj = None if isinstance(vertex, All) else _used(node, vertex)
                     is_all = isinstance(vertex, All)
                     edges.append(Edge(node, targets, is_all, obj, id(vertex) in proved))
@@ -411,6 +435,11 @@ class _Patient:
         lists = {id(edge.targets): edge.targets for edge in edges}
         concerned.update((id(one), one) for targets in lists.values() for one in targets)
         return Graph(list(concerned.values()), edges)
+
+
+def _concerned(finding: Finding) -> List[Node]:
+    """The nodes at the heart of a finding, with the threads that they have."""
+    return [*finding.nodes, *finding.threads]
 
 
 def _used(node: Node, either: Either) -> object:

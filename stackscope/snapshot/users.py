@@ -150,15 +150,15 @@ class _Wanted:
 class Users:
     """Who has what something waits for, and may end the wait.
 
-    Args:
+    Attributes:
         all: All of these.
         near: Those of them whose own code speaks of it; the others have an object that has it.
     """
 
     __slots__ = ("all", "near")
 
-    def __init__(self, all: List[Node], near: List[Node]) -> None:
-        self.all: List[Node] = all
+    def __init__(self, every: List[Node], near: List[Node]) -> None:
+        self.all: List[Node] = every
         self.near: List[Node] = near
 
     def add(self, node: Node, had: _Had) -> None:
