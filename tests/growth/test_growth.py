@@ -55,7 +55,7 @@ STACKS = {
 }
 """Programs that make one stack."""
 
-FEW = ["different", "chained", "gathered", "awaited by all", "in a circle"]
+FEW = ["different", "chained", "gathered", "awaited by all", "in a circle", "in each other's turn"]
 """The programs that the tests take."""
 
 NEEDS_GROUPS = {"in a group", "nested"}

@@ -39,7 +39,9 @@ def found_in(make, size):
 
 def times_as_many(found):
     times = MANY // FEW
-    return [(kind, certain, heart * times, behind * times) for kind, certain, heart, behind in found]
+    return [
+        (kind, certain, heart * times, behind * times) for kind, certain, heart, behind in found
+    ]
 
 
 @pytest.mark.parametrize(
