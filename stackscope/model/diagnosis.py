@@ -43,7 +43,9 @@ class Edge:
 
     Args:
         node: The task, thread or greenlet that waits.
-        targets: Those that can end the wait.
+        targets: Those that can end the wait. Edges from those that wait for the same share one
+            list. If it is very long, it may also have the node itself, and some that need the
+            node to end before.
         needs_all: Whether all of them are needed. Otherwise any one of them is enough.
         obj: What the targets hold or use, such as a lock or a queue. ``None`` if the targets
             themselves have to end.

@@ -76,6 +76,10 @@ class Facts:
         """The texts that what stands behind a key is looked for in; without a key, bare words."""
         raise NotImplementedError
 
+    def fits(self, pattern: Pattern, key: str) -> bool:
+        """Whether one of these texts fits a pattern."""
+        return any(pattern.fits(text) for text in self.texts(key))
+
     def ages(self) -> Tuple[Optional[float], Optional[float]]:
         """The age in seconds, and the least that it may be; ``None`` if that isn't known."""
         raise NotImplementedError
@@ -322,7 +326,7 @@ def _is_stuck(facts: Facts) -> bool:
 
 def _text_term(key: str, pattern: Pattern) -> Term:
     def term(facts: Facts) -> bool:
-        return any(pattern.fits(text) for text in facts.texts(key))
+        return facts.fits(pattern, key)
 
     return term
 

@@ -234,16 +234,18 @@ def chain_lines(diagnosis: Diagnosis, node: Node) -> Iterator[Line]:
         edges.setdefault(id(edge.node), []).append(edge)
     stuck = {id(one): finding for finding in diagnosis.findings for one in finding.nodes}
     behind = {id(one) for finding in diagnosis.findings for one in finding.behind}
+    stuck_or_behind = {*stuck, *behind}
     seen: Dict[int, Node] = {}
     while id(node) not in seen and len(seen) < LONGEST_CHAIN:
         seen[id(node)] = node
         yield from _node_lines(node, _Heart(stuck.get(id(node), Finding("", False, [node]))))
-        step = _next_edge(edges.get(id(node), ()), {*stuck, *behind})
+        step = _next_edge(edges.get(id(node), ()), stuck_or_behind)
         if step is None:
             yield [("text", f"{INDENT}{_end_of_chain(node, stuck.get(id(node)))}")]
             return
-        others = f", or {count(len(step.targets) - 1, 'other')}" if len(step.targets) > 1 else ""
-        node = _worst(step.targets, {*stuck, *behind})
+        targets = [one for one in step.targets if one is not node] or step.targets
+        others = f", or {count(len(targets) - 1, 'other')}" if len(targets) > 1 else ""
+        node = _worst(targets, stuck_or_behind)
         how = "which ends with" if step.obj is None else "which is up to"
         likely = "" if step.certain else ", as far as is known"
         yield [("comment", f"{INDENT}{how} "), _name(node), ("comment", f"{others}{likely}:")]

@@ -23,8 +23,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Callable, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
+    from stackscope.model.filters import Pattern
     from stackscope.model.snapshot import Finding, Node, Snapshot
     from stackscope.model.stacks import Frame
+    from stackscope.model.waiting import Waiting
     from stackscope.render.stuck import Stuck
 
 __all__ = ["filter_completions", "filtered"]
@@ -66,11 +68,20 @@ class _Looks:
         else:
             self.stuck = stuck_by(findings)
         self.places: Dict[Tuple[int, int], str] = {}
+        self.held: Dict[Tuple[int, int], Tuple[object, bool]] = {}
 
     def knows_ages(self) -> bool:
         """Whether anything is known of the age of any task, if there are tasks."""
         ages = [age_bounds(node, self.snapshot) for node in self.snapshot.tasks()]
         return not ages or any(age != (None, None) for age in ages)
+
+    def is_held(self, waiting: Waiting, pattern: Pattern) -> bool:
+        """Whether one of the holders fits. Those that wait for the same have one list of them."""
+        key = id(waiting.holders), id(pattern)
+        if key not in self.held:
+            found = any(map(pattern.fits, _texts_of_holders(waiting.holders)))
+            self.held[key] = (waiting.holders, pattern), found
+        return self.held[key][1] or any(map(pattern.fits, waiting.holder_names))
 
     def place(self, frame: Frame) -> str:
         """Where a frame stands, in words."""
@@ -97,6 +108,12 @@ class _NodeFacts(Facts):
         if key == "library" and isinstance(self.node, TaskNode):
             return [self.looks.libraries.get(id(self.node), ""), *found]
         return found if key else [*found, *map(self.looks.place, _frames(self.node))]
+
+    def fits(self, pattern: Pattern, key: str) -> bool:
+        if key == "held-by":
+            waiting = self.node.waiting
+            return waiting is not None and self.looks.is_held(waiting, pattern)
+        return super().fits(pattern, key)
 
     def ages(self) -> Tuple[Optional[float], Optional[float]]:
         return age_bounds(self.node, self.looks.snapshot)
@@ -157,15 +174,18 @@ def _waits(node: Node) -> Iterator[str]:
 
 
 def _holders(node: Node) -> Iterator[str]:
-    if node.waiting is None:
-        return
-    for holder in node.waiting.holders:
+    if node.waiting is not None:
+        yield from _texts_of_holders(node.waiting.holders)
+        yield from node.waiting.holder_names
+
+
+def _texts_of_holders(holders: Iterable[object]) -> Iterator[str]:
+    for holder in holders:
         who = identity_of(holder)
         yield str(who.number)
         yield f"{who.kind} {who.number}"
         yield who.name
         yield who.subject or ""
-    yield from node.waiting.holder_names
 
 
 def _libraries(node: Node) -> Iterator[str]:
@@ -209,7 +229,7 @@ def _values(snapshot: Snapshot, key: str) -> List[str]:
         return []
     looks = _Looks(snapshot)
     found: Set[str] = set()
-    for node in _all_nodes(snapshot):
+    for node in _with_other_holders(snapshot) if key == "held-by" else _all_nodes(snapshot):
         # The names may be of a class of the program's, which has its own __hash__().
         found.update(map(str.__str__, _NodeFacts(node, looks).texts(key)))
     if key == "file":
@@ -217,6 +237,12 @@ def _values(snapshot: Snapshot, key: str) -> List[str]:
     if key == "in":
         found = {name for name in found if "." not in name}
     return [quoted(safe_text(one)) for one in sorted(found - {""})]
+
+
+def _with_other_holders(snapshot: Snapshot) -> Iterable[Node]:
+    """One of those that wait for the same: they have one list of its holders."""
+    waiting = [(node, node.waiting) for node in _all_nodes(snapshot)]
+    return {id(wait.holders or wait): node for node, wait in waiting if wait is not None}.values()
 
 
 def _all_nodes(snapshot: Snapshot) -> Iterator[Node]:

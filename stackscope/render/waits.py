@@ -510,11 +510,9 @@ def _held_by_pieces(
     pieces: List[str] = []
     for are_likely, words in ((False, "held by "), (True, "probably held by ")):
         some = [wait for wait in waits if wait.holders_are_likely == are_likely]
-        counted = _counted_holders(some)
-        if len(counted) > MOST_LABELLED:
-            counted.sort(key=lambda pair: -pair[1])
+        counted, besides = _counted_holders(some)
         counts: Dict[str, int] = {}
-        for holder, times in counted[:MOST_LABELLED]:
+        for holder, times in counted:
             link = Link(label(holder), holder)
             counts[link] = counts.get(link, 0) + times
         for name in [name for wait in some if not wait.holders for name in wait.holder_names]:
@@ -522,7 +520,6 @@ def _held_by_pieces(
             counts[text] = counts.get(text, 0) + 1
         if counts:
             begin = f"{', ' if pieces else ''}{words}{noun}"
-            besides = max(len(counted) - MOST_LABELLED, 0)
             pieces += [begin, *_most_usual_pieces(counts, len(waits), besides)]
     return pieces
 
@@ -533,17 +530,28 @@ def holders_of(waits: Iterable[Waiting]) -> Dict[int, object]:
     return {id(holder): holder for holders in lists.values() for holder in holders}
 
 
-def _counted_holders(waits: Sequence[Waiting]) -> List[Tuple[object, int]]:
-    """The same, with how many of the waits are for what each of them has."""
+def _counted_holders(waits: Sequence[Waiting]) -> Tuple[List[Tuple[object, int]], int]:
+    """Those named, with how many of the waits are for what each of them has; and how many others.
+
+    Those of most waits are named. Very many may wait for the same, and have it: then it is asked
+    of each of them, and may not take longer for that.
+    """
     times: Dict[int, int] = {}
     for wait in waits:
         times[id(wait.holders)] = times.get(id(wait.holders), 0) + 1
     lists = {id(wait.holders): wait.holders for wait in waits}
+    if len(lists) == 1:
+        [(key, holders)] = lists.items()
+        named = [(holder, times[key]) for holder in holders[:MOST_LABELLED]]
+        return named, len(holders) - len(named)
     found: Dict[int, Tuple[object, int]] = {}
     for key, holders in lists.items():
         for holder in holders:
             found[id(holder)] = holder, times[key] + found.get(id(holder), (None, 0))[1]
-    return list(found.values())
+    counted = list(found.values())
+    if len(counted) > MOST_LABELLED:
+        counted.sort(key=lambda pair: -pair[1])
+    return counted[:MOST_LABELLED], max(len(counted) - MOST_LABELLED, 0)
 
 
 def held_by_pieces(waits: Sequence[Waiting]) -> List[str]:

@@ -22,6 +22,7 @@
 `hidden`      what threads and greenlets refer to by their frames alone
 `search`      searches the heap for those who could end waits
 `users`       who has what others wait for, and may end their waits
+`helpers`     those of them who don't need the one that waits to end before
 `stillness`   whether tasks and threads still stand where they stood
 `blocked`     event loops whose thread stands in a call that blocks
 `diagnosing`  from all that to a diagnosis

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from operator import itemgetter
 
 from stackscope.extraction.extraction import Extraction
 from stackscope.interpreter.reachable import counts_references
@@ -24,6 +25,7 @@ from stackscope.model.snapshot import ItemNode, TaskNode, ThreadNode, nodes_of
 from stackscope.safe.interruptions import attempt
 from stackscope.snapshot.blocked import blocked_loops
 from stackscope.snapshot.circles import in_order, nodes_among, parts_among
+from stackscope.snapshot.helpers import Helpers, above
 from stackscope.snapshot.holding import is_for_one
 from stackscope.snapshot.idle import is_idle_worker
 from stackscope.snapshot.limits import limited_nodes
@@ -32,18 +34,20 @@ from stackscope.snapshot.needs import All, Either, Needs
 from stackscope.snapshot.search import search
 from stackscope.snapshot.stillness import Stillness, is_alive
 from stackscope.snapshot.threads import owner_has_ended
-from stackscope.snapshot.users import Users, find_users, has_name, missing_call
+from stackscope.snapshot.users import find_users, has_name, missing_call
 from stackscope.snapshot.waits import ask_about
 from stackscope.snapshot.waking import is_endless, limits_are_known, wakers_of_node
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, Iterable, List, Sequence, Set, Tuple
+    from typing import Dict, Iterable, List, Sequence, Set, Tuple, TypeVar
 
     from stackscope.interpreter.region import Progress
     from stackscope.model.snapshot import Node, Snapshot
     from stackscope.snapshot.needs import Vertex
+    from stackscope.snapshot.users import Users
 
+    T = TypeVar("T")
 
 __all__ = ["diagnose_snapshot"]
 
@@ -115,6 +119,13 @@ class _Patient:
         for vertex in self.needs.vertices:
             for other in self.needs.edges_of(vertex):
                 self.needed_by.setdefault(id(other), []).append(vertex)
+        self.threads_of: Dict[int, List[Tuple[int, ThreadNode]]] = {}
+        """By the id of a task's node: the threads that it has, each with its index."""
+        for index, thread in enumerate(self.needs.threads):
+            host = self.needs.host.get(id(thread))
+            if host is not None:
+                self.threads_of.setdefault(id(host), []).append((index, thread))
+        self._left = Helpers(self.needs.host, self.needed_by, len(self.needs.vertices))
 
     def _look(self) -> Tuple[Needs, Set[int]]:
         needs = Needs(self.nodes, self.snapshot.loops)
@@ -178,7 +189,7 @@ class _Patient:
                 and node.waiting is not None
             ]
         )
-        liveness = Liveness([*needs.vertices, *self.helpers.values()], self.edges_of)
+        liveness = Liveness([*needs.vertices, *_unique(self.helpers.values())], self.edges_of)
         liveness.begin(
             node
             for node in nodes_among(needs.vertices)
@@ -198,30 +209,25 @@ class _Patient:
 
         Who waits for a lock doesn't only give a signal: it may need that of another such one.
         """
-        above = nodes_among(self._above(waiting, is_end_enough=False))
+        needing = nodes_among(above(waiting, self.needed_by, is_end_enough=False))
         locking = [node for node in waiting if node.waiting and is_for_one(node.waiting.lock)]
-        first = {**self._users_among(waiting, above), **self._users_among(locking, locking)}
+        first = {**self._users_among(waiting, needing), **self._users_among(locking, locking)}
         concerned = [node for node in waiting if id(node) in first]
         self._note_helpers(self._users_among(concerned, self.nodes))
 
     def _note_helpers(self, users: Dict[int, Users]) -> None:
-        self.helpers.update((key, Either([*found.all])) for key, found in users.items())
-        self.nearest.update(
-            (key, Either([*found.near]) if found.near else self.helpers[key])
-            for key, found in users.items()
-        )
+        """Have a vertex for each list of those who may end waits: many have one in common."""
+        known: Dict[int, Tuple[Either, Either]] = {}
+        for key, found in users.items():
+            if id(found) not in known:
+                every = Either([*found.all])
+                known[id(found)] = every, Either([*found.near]) if found.near else every
+            self.helpers[key], self.nearest[key] = known[id(found)]
 
     def _users_among(self, waiting: Sequence[Node], others: Sequence[Node]) -> Dict[int, Users]:
         """As `find_users`, but for those that need the one that waits to end before."""
         known = find_users(waiting, others) if waiting else {}
-        for node in waiting:
-            if id(node) in known:
-                users = known[id(node)]
-                later = {id(one) for one in self._above([node], is_end_enough=True)}
-                later.add(id(node))
-                users.all = self._standing_for(users.all, later)
-                users.near = self._standing_for(users.near, later)
-        return {key: users for key, users in known.items() if users.all}
+        return self._left.among(known, waiting)
 
     def _users_ahead(self, waiting: Sequence[Node], others: Sequence[Node]) -> Dict[int, Users]:
         """Those of some nodes that would end waits after their own ones, as their code shows.
@@ -229,34 +235,7 @@ class _Patient:
         That may be after the one that waits has ended, too: that is what is wrong then.
         """
         known = find_users(waiting, others, ahead=True) if waiting else {}
-        for node in waiting:
-            if id(node) in known:
-                users = known[id(node)]
-                users.all = self._standing_for(users.all, {id(node)})
-                users.near = self._standing_for(users.near, {id(node)})
-        return {key: users for key, users in known.items() if users.all}
-
-    def _standing_for(self, nodes: Sequence[Node], later: Set[int]) -> List[Node]:
-        """What stands for some nodes, but for those that need the one that waits."""
-        found = [self.needs.host.get(id(node), node) for node in nodes]
-        return _unique(node for node in found if id(node) not in later)
-
-    def _above(self, some: Sequence[Node], *, is_end_enough: bool) -> List[Vertex]:
-        """All that need some nodes, in turn or directly.
-
-        Args:
-            some: The nodes.
-            is_end_enough: Only those that need them to end, not to let go of something.
-        """
-        found: Dict[int, Vertex] = {}
-        todo: List[Vertex] = [*some]
-        while todo:
-            for vertex in self.needed_by.get(id(todo.pop()), ()):
-                is_end = not isinstance(vertex, Either) or vertex.obj is None
-                if id(vertex) not in found and (is_end or not is_end_enough):
-                    found[id(vertex)] = vertex
-                    todo.append(vertex)
-        return list(found.values())
+        return self._left.among(known, waiting, and_later=True)
 
     def edges_of(self, vertex: Vertex) -> Sequence[Vertex]:
         """What a vertex waits for, and who may end that wait."""
@@ -296,7 +275,8 @@ class _Patient:
             rest = [node for node in lost if id(node) not in ahead]
             self._note_helpers(self._users_among(rest, some))
         known = {id(vertex) for vertex in stuck}
-        stuck += [one for key, one in self.nearest.items() if key in known and id(one) not in known]
+        nearest = _unique(one for key, one in self.nearest.items() if key in known)
+        stuck += [one for one in nearest if id(one) not in known]
         found = [
             Finding(
                 DEADLOCK,
@@ -316,14 +296,12 @@ class _Patient:
 
     def _add_details(self, finding: Finding) -> None:
         """Tell of the threads that its tasks have, and of who alone may end its waits."""
-        nodes = {id(node) for node in finding.nodes}
-        host = self.needs.host
-        finding.threads = [
-            thread for thread in self.needs.threads if id(host.get(id(thread))) in nodes
-        ]
+        threads = [one for node in finding.nodes for one in self.threads_of.get(id(node), ())]
+        finding.threads = [thread for _, thread in sorted(threads, key=itemgetter(0))]
         if finding.reason == ONLY_USERS:
             helpers = [self.nearest[id(one)] for one in finding.nodes if id(one) in self.nearest]
-            finding.users = _unique(nodes_among(one for each in helpers for one in each.members))
+            every = (one for each in _unique(helpers) for one in each.members)
+            finding.users = _unique(nodes_among(every))
 
     def _abandoned(
         self, stuck: Sequence[Vertex], others: Sequence[Finding], *, certain: bool, reason: str
@@ -401,18 +379,36 @@ class _Patient:
             return
         if not at_once and any(not loop.is_here for loop in self.snapshot.loops):
             time.sleep(SECONDS_BETWEEN_LOOKS)
+        findings[:] = self.extraction.complete(self._still_among, findings, nodes_among(stuck))
+
+    def _still_among(self, findings: Sequence[Finding], stuck: Sequence[Node]) -> List[Finding]:
+        """Those of which nothing has moved. Each node is looked at once."""
+        is_still: Dict[int, bool] = {}
+
+        def holds(node: Node) -> bool:
+            if id(node) not in is_still:
+                is_still[id(node)] = self.stillness.holds(node, self.extraction)
+            return is_still[id(node)]
+
         searched = {id(node) for node in self.undecided}
-        kept = []
-        for finding in findings:
-            nodes = _unique([*finding.nodes, *finding.threads])
-            if finding.certain and any(id(node) in searched for node in nodes):
-                nodes = _unique([*nodes, *nodes_among(stuck)])
-            if not all(self.stillness.holds(node, self.extraction) for node in nodes):
-                continue
-            if finding.certain and not all(map(self.stillness.is_proved, nodes)):
+        by_search = {
+            id(finding)
+            for finding in findings
+            if finding.certain and any(id(node) in searched for node in _concerned(finding))
+        }
+        are_still = not by_search or all(map(holds, stuck))
+        kept = [
+            finding
+            for finding in findings
+            if (are_still or id(finding) not in by_search) and all(map(holds, _concerned(finding)))
+        ]
+        is_proved = self.stillness.is_proved
+        are_proved = not by_search or all(map(is_proved, stuck))
+        for finding in kept:
+            is_sure = are_proved or id(finding) not in by_search
+            if finding.certain and not (is_sure and all(map(is_proved, _concerned(finding)))):
                 finding.certain, finding.reason = False, MAY_HAVE_MOVED
-            kept.append(finding)
-        findings[:] = kept
+        return kept
 
     # ------------------------------------------------------------------ graph
 
@@ -425,7 +421,9 @@ class _Patient:
             ends: List[Node] = []
             for vertex in self.nearest_edges_of(node):
                 if isinstance(vertex, Either):
-                    targets = shared.setdefault(id(vertex), nodes_among(vertex.members))
+                    if id(vertex) not in shared:
+                        shared[id(vertex)] = nodes_among(vertex.members)
+                    targets = shared[id(vertex)]
                     obj = None if isinstance(vertex, All) else _used(node, vertex)
                     is_all = isinstance(vertex, All)
                     edges.append(Edge(node, targets, is_all, obj, id(vertex) in proved))
@@ -439,6 +437,11 @@ class _Patient:
         return Graph(list(concerned.values()), edges)
 
 
+def _concerned(finding: Finding) -> List[Node]:
+    """The nodes at the heart of a finding, with the threads that they have."""
+    return [*finding.nodes, *finding.threads]
+
+
 def _used(node: Node, either: Either) -> object:
     """What those have, or use, who may end a wait; ``None`` if it is their end that is awaited."""
     if either.obj is None and node.waiting is not None and not node.waiting.tasks:
@@ -446,8 +449,8 @@ def _used(node: Node, either: Either) -> object:
     return either.obj
 
 
-def _unique(nodes: Iterable[Node]) -> List[Node]:
-    return list({id(node): node for node in nodes}.values())
+def _unique(some: Iterable[T]) -> List[T]:
+    return list({id(one): one for one in some}.values())
 
 
 def _is_decidable(node: Node) -> bool:

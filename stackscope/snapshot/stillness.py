@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from stackscope.model.stacks import Stack
     from stackscope.model.waiting import Waiting
 
-__all__ = ["Stillness", "is_alive"]
+__all__ = ["Stillness", "clocks_of_others", "is_alive"]
 
 SECONDS_BETWEEN_LOOKS = 0.005
 """How long others may run between two looks at a thread."""
@@ -88,7 +88,7 @@ class Stillness:
             if node.is_here:  # the frame would be one of ours, and keep itself
                 return ()
             frame = sys._current_frames().get(node.ident)
-            clock = _clock_of(node) if self._has_clocks else None
+            clock = _clock_of(node.thread) if self._has_clocks else None
             return (frame, -1 if frame is None else frame.f_lasti, clock)
         frames = [frame.pyframe for frame in node.stack.frames]
         return tuple([frame.f_lasti for frame in frames])
@@ -101,12 +101,24 @@ def is_alive(node: Node) -> bool:
     )
 
 
-def _clock_of(node: ThreadNode) -> Optional[int]:
+def clocks_of_others() -> Dict[int, Optional[int]]:
+    """The CPU time of each other thread by its identifier; ``None`` where that isn't known.
+
+    As long as that stays equal and has no ``None``, no other thread has run.
+    """
+    known = dict(getattr(threading, "_active", {}))
+    here = threading.get_ident()
+    others = [ident for ident in sys._current_frames() if ident != here]
+    has_clocks = bool(others) and is_exact()
+    return {ident: _clock_of(known.get(ident)) if has_clocks else None for ident in others}
+
+
+def _clock_of(thread: object) -> Optional[int]:
     """The CPU time of a thread, if `threading` knows its number in the system."""
-    if node.thread is threading.main_thread():
+    if thread is threading.main_thread():
         # Up to 3.12, a forked process keeps the number that this thread had in its parent.
         return thread_nanoseconds(os.getpid())
-    native_id = stored_attribute(node.thread, "_native_id")
+    native_id = stored_attribute(thread, "_native_id")
     return thread_nanoseconds(native_id) if type(native_id) is int else None
 
 

@@ -7,6 +7,7 @@ doesn't help the one that waits for an item. Nor does who needs the one that wai
 from __future__ import annotations
 
 from collections import deque
+from itertools import chain
 from types import FunctionType
 
 from stackscope.interpreter.bytecode.ahead import attributes_ahead
@@ -122,19 +123,28 @@ class _Wanted:
         method: The one that waits.
 
     Attributes:
-        way: How it is waited for: the id of what the node awaits itself, the method, and whether
-            that is a lock.
+        way: How it is waited for. Those that wait for the same in the same way have the same users:
+            by the id of what they await themselves, or by the type of that, if it is an end of a
+            channel, by the method, and whether that is a lock.
     """
 
-    __slots__ = ("ends", "node", "obj", "way")
+    __slots__ = ("ends", "method", "node", "obj", "way")
 
     def __init__(self, node: Node, obj: object, ends: FrozenSet[str], method: str = "") -> None:
         self.node = node
         self.obj = obj
         self.ends = ends
+        self.method = method
         waiting = node.waiting
         itself, lock = (None, None) if waiting is None else (waiting.obj, waiting.lock)
-        self.way: Tuple[int, str, bool] = id(itself), method, lock is not None
+        by = id(itself) if itself is obj else id(type(itself))
+        self.way: Tuple[FrozenSet[str], int, bool, str, bool] = (
+            ends,
+            by,
+            itself is obj,
+            method,
+            lock is not None,
+        )
 
 
 class Users:
@@ -147,22 +157,38 @@ class Users:
 
     __slots__ = ("all", "near")
 
-    def __init__(self) -> None:
-        self.all: List[Node] = []
-        self.near: List[Node] = []
+    def __init__(self, every: List[Node], near: List[Node]) -> None:
+        self.all: List[Node] = every
+        self.near: List[Node] = near
 
     def add(self, node: Node, had: _Had) -> None:
-        """Add a node, once if that is done several times in a row."""
-        if not any(node is one for one in self.all[-1:]):
-            self.all.append(node)
-        if had.is_near and not any(node is one for one in self.near[-1:]):
+        """Add a node."""
+        self.all.append(node)
+        if had.is_near:
             self.near.append(node)
+
+
+class _Group:
+    """Those that wait for the same in the same way.
+
+    Attributes:
+        first: One of them.
+        users: Who may end their waits. They themselves may be among these.
+    """
+
+    __slots__ = ("first", "users")
+
+    def __init__(self, first: _Wanted) -> None:
+        self.first: _Wanted = first
+        self.users: Users = Users([], [])
 
 
 def find_users(
     waiting: Sequence[Node], others: Iterable[Node], *, ahead: bool = False
 ) -> Dict[int, Users]:
-    """By the id of a node that waits: who else has what it waits for, and may end the wait.
+    """By the id of a node that waits: who has what it waits for, and may end the wait.
+
+    That may be the node itself. Those that wait alike have one list in common.
 
     Args:
         waiting: The nodes that wait.
@@ -171,10 +197,16 @@ def find_users(
             has it. That is to be asked only of what surely can't go on: what isn't seen, such as
             functions that are called, may end waits, too.
     """
-    wanted = _grouped(waiting)
-    found: Dict[int, Users] = {}
+    wanted: Dict[int, Dict[object, _Group]] = {}
+    groups_of: Dict[int, List[_Group]] = {}
+    for node in waiting:
+        for one in attempt([], _wanted_by, node):
+            group = wanted.setdefault(id(one.obj), {}).setdefault(one.way, _Group(one))
+            groups_of.setdefault(id(node), []).append(group)
+    order: Dict[int, int] = {}
     known_names: Dict[Tuple[int, int], Iterable[str]] = {}
     for other in others if wanted else ():
+        order[id(other)] = len(order)
         seen: Dict[int, _Had] = {}
         names: Set[str] = set()
         for frame in frames_in(other.stack):
@@ -184,22 +216,28 @@ def find_users(
             if not is_runtime_frame(frame.pyframe):
                 names.update(_names_in(frame, ahead, known_names))
         for key, had in seen.items():
-            for alike in wanted[key].values():
-                first = alike[0]
+            for group in wanted[key].values():
+                first = group.first
                 if not _waits_alike(other, first) and _may_end(had.by, first, names, ahead):
-                    for one in alike:
-                        if one.node is not other:
-                            found.setdefault(id(one.node), Users()).add(other, had)
-    return found
+                    group.users.add(other, had)
+    return _by_node(groups_of, order)
 
 
-def _grouped(waiting: Sequence[Node]) -> Dict[int, Dict[object, List[_Wanted]]]:
-    """By the ids of what is waited for: those that wait for it, in lists of those that do alike."""
-    found: Dict[int, Dict[object, List[_Wanted]]] = {}
-    for node in waiting:
-        for one in attempt([], _wanted_by, node):
-            alike = found.setdefault(id(one.obj), {})
-            alike.setdefault((one.ends, one.way), []).append(one)
+def _by_node(groups_of: Dict[int, List[_Group]], order: Dict[int, int]) -> Dict[int, Users]:
+    """The users of each node: of all that it waits for, in their order."""
+    found: Dict[int, Users] = {}
+    together: Dict[Tuple[int, ...], Users] = {}
+    for key, groups in groups_of.items():
+        each = [group.users for group in groups if group.users.all]
+        which = tuple(map(id, each))
+        if len(each) > 1 and which not in together:
+            every = [[*chain(*(one.all for one in each))], [*chain(*(one.near for one in each))]]
+            unique = [{id(node): node for node in nodes}.values() for nodes in every]
+            together[which] = Users(
+                *(sorted(nodes, key=lambda node: order[id(node)]) for nodes in unique)
+            )
+        if each:
+            found[key] = together[which] if len(each) > 1 else each[0]
     return found
 
 
@@ -211,7 +249,12 @@ def _waits_alike(other: Node, wanted: _Wanted) -> bool:
     mine, its = wanted.node.waiting, other.waiting
     if mine is None or its is None or mine.lock is not None:
         return False
-    return its.obj is mine.obj and _method_of(other, mine.obj) == wanted.way[1]
+    if its.obj is not mine.obj:  # another object for the same end of a channel, perhaps
+        if mine.obj is wanted.obj or type(its.obj) is not type(mine.obj):
+            return False
+        if attempt(None, stored_attribute, its.obj, "_state") is not wanted.obj:
+            return False
+    return _method_of(other, its.obj) == wanted.method
 
 
 def _names_in(

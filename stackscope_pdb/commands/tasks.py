@@ -5,13 +5,14 @@ from __future__ import annotations
 from stackscope_pdb.commands.filtering import filtered, nothing_fits
 from stackscope_pdb.commands.picking import listed, pick
 from stackscope_pdb.commands.registry import CommandError, command
-from stackscope_pdb.program.patience import Patience, ShortPatience
+from stackscope_pdb.program.patience import CUT, Patience, ShortPatience
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import List, Optional
+    from typing import Iterator, List, Optional
 
     from stackscope import Diagnosis, Snapshot, TaskNode
+    from stackscope.render.drawing import Line
     from stackscope_pdb.stop.host import Host
     from stackscope_pdb.stop.snapshots import Snapshots
 
@@ -76,20 +77,29 @@ def tasks(debugger: Host, argument: str) -> None:
         snapshot = session.snapshots.tasks_now(patience.wants_more)
         is_whole = session.snapshots.is_whole
         diagnosis = _diagnosis(debugger, patience) if is_whole else None
+        shown = snapshot
+        if argument:
+            shown = filtered(snapshot, argument, knows_stuck=diagnosis is not None)
+        drawing = _task_lines(debugger, shown, argument, diagnosis)
+        lines = patience.drawn(drawing if shown.loops or shown.items else ())
     if is_whole and not any(snapshot.tasks()) and not snapshot.items:
         debugger.message(NO_TASK)
         return
-    _show_tasks(debugger, snapshot, argument, diagnosis)
+    if argument and not shown.loops and not shown.items:
+        debugger.message(nothing_fits(shown, "tasks"))
+    debugger.show(lines, debugger.console)
+    if patience.is_cut:
+        debugger.message(CUT)
     if not is_whole:
         debugger.message(patience.sentence(snapshot))
     elif diagnosis is None:
         debugger.message("Ctrl-C has ended it: what is stuck isn't marked.")
 
 
-def _show_tasks(
+def _task_lines(
     debugger: Host, snapshot: Snapshot, argument: str, diagnosis: Optional[Diagnosis]
-) -> None:
-    """Show what a filter finds. Without a diagnosis nothing is said of what is stuck."""
+) -> Iterator[Line]:
+    """The rows. Without a diagnosis nothing is said of what is stuck."""
     from stackscope.render.diagnosis import stuck_line
     from stackscope.render.items import item_lines
     from stackscope.render.stuck import stuck_by
@@ -98,21 +108,13 @@ def _show_tasks(
     session = debugger.session
     marked = session.focus.item if session.focus else session.snapshots.stopped_task()
     stuck = stuck_by(() if diagnosis is None else diagnosis.findings)
-    if argument:
-        snapshot = filtered(snapshot, argument, knows_stuck=diagnosis is not None)
-        if not snapshot.loops and not snapshot.items:
-            debugger.message(nothing_fits(snapshot, "tasks"))
-            return
     items = [node for top in snapshot.items for node in top.walk()]
     console = debugger.console
-    lines = [
-        *task_lines(snapshot, marked, console, stuck=stuck),
-        *item_lines(items, console, stuck=stuck),
-    ]
+    yield from task_lines(snapshot, marked, console, stuck=stuck)
+    yield from item_lines(items, console, stuck=stuck)
     last = None if argument or diagnosis is None else stuck_line(diagnosis)
     if last is not None:
-        lines.append(last)
-    debugger.show(lines, console)
+        yield last
 
 
 def _diagnosis(debugger: Host, patience: Patience) -> Optional[Diagnosis]:

@@ -6,7 +6,7 @@ from stackscope_pdb.commands.filtering import filtered, nothing_fits
 from stackscope_pdb.commands.picking import listed, pick
 from stackscope_pdb.commands.registry import CommandError, command
 from stackscope_pdb.program import turns
-from stackscope_pdb.program.patience import Patience
+from stackscope_pdb.program.patience import CUT, Patience
 from stackscope_pdb.stop.snapshots import extract_now, thread_nodes, threads_with_waits
 
 TYPE_CHECKING = False
@@ -53,19 +53,23 @@ def threads(debugger: Host, argument: str) -> None:
 
     with Patience(debugger) as patience:
         nodes, circles, findings = threads_with_waits(patience.wants_more)
-    if argument:
-        found = filtered(Snapshot([], nodes, cycles=circles), argument)
-        nodes, circles = found.threads, found.cycles
-        if not nodes:
-            debugger.message(nothing_fits(found, "threads"))
-            return
-    focus = debugger.session.focus
-    marked = focus.item if focus is not None and focus.kind == "thread" else None
-    console = debugger.console
-    lines = thread_lines(
-        nodes, marked, turns.waiting(), console, circles=circles, stuck=stuck_by(findings)
-    )
-    debugger.show(list(lines), console)
+        found = Snapshot([], nodes, cycles=circles)
+        if argument:
+            found = filtered(found, argument)
+            nodes, circles = found.threads, found.cycles
+        focus = debugger.session.focus
+        marked = focus.item if focus is not None and focus.kind == "thread" else None
+        console = debugger.console
+        stuck = stuck_by(findings)
+        lines = patience.drawn(
+            thread_lines(nodes, marked, turns.waiting(), console, circles=circles, stuck=stuck)
+        )
+    if not nodes:
+        debugger.message(nothing_fits(found, "threads"))
+        return
+    debugger.show(lines, console)
+    if patience.is_cut:
+        debugger.message(CUT)
     if patience.has_ended:
         debugger.message(
             "Incomplete: Ctrl-C has ended the search for tasks. Holders of locks may be missing, "

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import time
-
 from stackscope_pdb.commands.picking import pick
 from stackscope_pdb.commands.registry import CommandError, command
-from stackscope_pdb.program.patience import Patience, ShortPatience
-from stackscope_pdb.stop.snapshots import whole_snapshot
+from stackscope_pdb.program.patience import CUT, Patience, ShortPatience
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Iterable, List
+    from typing import Iterable, Iterator, List, Tuple
 
     from stackscope import Diagnosis, Snapshot
     from stackscope.render.drawing import Line
     from stackscope_pdb.stop.host import Host
-
-PATIENCE = 1.0
-"""Seconds that a search may take before something is said of it."""
+    from stackscope_pdb.stop.snapshots import Snapshots
 
 
 def _complete_task(debugger: Host, text: str) -> List[str]:
@@ -46,47 +41,53 @@ def why(debugger: Host, argument: str) -> None:
     """
     from stackscope.render.diagnosis import chain_lines, summary_lines
 
+    snapshots = debugger.session.snapshots
     with Patience(debugger) as patience:
-        snapshot = whole_snapshot(patience.wants_more)
-    if patience.has_ended:
-        raise CommandError(f"{patience.sentence(snapshot)} So what is stuck isn't known.")
-    diagnosis = _diagnose(debugger, snapshot)
-    if not argument:
-        _show(debugger, summary_lines(diagnosis))
-        return
-    nodes = list(snapshot.tasks())
-    if not nodes:
-        raise CommandError("No task is alive in this process.")
-    _show(debugger, chain_lines(diagnosis, pick(nodes, argument, "task")))
+        snapshot = snapshots.tasks_and_threads(patience.wants_more)
+        if patience.has_ended:
+            raise CommandError(f"{patience.sentence(snapshot)} So what is stuck isn't known.")
+        diagnosis, is_searched = _diagnosis(snapshots, snapshot, patience)
+        if not argument:
+            lines = patience.drawn(_fitting(debugger, summary_lines(diagnosis)))
+        else:
+            nodes = list(snapshot.tasks())
+            if not nodes:
+                raise CommandError("No task is alive in this process.")
+            lines = patience.drawn(
+                _fitting(debugger, chain_lines(diagnosis, pick(nodes, argument, "task")))
+            )
+    if not is_searched:
+        debugger.message("Ctrl-C has ended the search of all objects, so more may be stuck.")
+    _show(debugger, lines, patience)
 
 
-def _show(debugger: Host, lines: Iterable[Line]) -> None:
-    """Show lines, of which none but source text is cut."""
+def _diagnosis(
+    snapshots: Snapshots, snapshot: Snapshot, patience: Patience
+) -> Tuple[Diagnosis, bool]:
+    """The findings, and whether the heap was searched: not if the user has enough of that."""
+    from stackscope import diagnose
+
+    try:
+        patience.begin("Searching all objects for what is stuck")
+        diagnosis = snapshots.searched(lambda whole: diagnose(whole, progress=patience.goes_on))
+    except KeyboardInterrupt:
+        return diagnose(snapshot, deep=False), False
+    return diagnosis, True
+
+
+def _fitting(debugger: Host, lines: Iterable[Line]) -> Iterator[Line]:
+    """Lines of which none but source text is cut."""
     from stackscope.render.diagnosis import fitting
     from stackscope.render.paths import with_short_paths
 
-    console = debugger.console
-    short = map(with_short_paths, lines)
-    debugger.show([part for line in short for part in fitting(line, console.width)], console)
+    width = debugger.console.width
+    return (part for line in lines for part in fitting(with_short_paths(line), width))
 
 
-def _diagnose(debugger: Host, snapshot: Snapshot) -> Diagnosis:
-    """The findings; those of the waits alone if the user has enough of the search."""
-    from stackscope import diagnose
-
-    begun = time.monotonic()
-    told: List[float] = []
-
-    def report(share: float) -> None:
-        if not told and time.monotonic() - begun > PATIENCE:
-            told.append(share)
-            debugger.message("Searching all objects of the process; Ctrl-C skips this …")
-
-    try:
-        return diagnose(snapshot, progress=report)
-    except KeyboardInterrupt:
-        debugger.message("The search was skipped: more may be stuck.")
-        return diagnose(snapshot, deep=False)
+def _show(debugger: Host, lines: List[Line], patience: Patience) -> None:
+    debugger.show(lines, debugger.console)
+    if patience.is_cut:
+        debugger.message(CUT)
 
 
 @command("who holds what others wait for")
@@ -101,7 +102,8 @@ def locks(debugger: Host, argument: str) -> None:
     if argument:
         raise CommandError(f"'locks' takes no argument: {argument!r} is one.")
     with Patience(debugger) as patience:
-        snapshot = whole_snapshot(patience.wants_more)
-    _show(debugger, lock_lines(snapshot))
+        snapshot = debugger.session.snapshots.tasks_and_threads(patience.wants_more)
+        lines = patience.drawn(_fitting(debugger, lock_lines(snapshot)))
+    _show(debugger, lines, patience)
     if patience.has_ended:
         debugger.message(patience.sentence(snapshot))

@@ -14,7 +14,10 @@ from stackscope_pdb.program.interrupts import OwnInterrupts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Iterable, List
+
     from stackscope import Snapshot
+    from stackscope.render.drawing import Line
     from stackscope_pdb.stop.host import Host
 
 SECONDS_IN_SILENCE = 1.0
@@ -28,7 +31,15 @@ SECONDS_OF_TAB = 1.0
 TASKS_BETWEEN_LOOKS = 64
 """How many tasks may pass without a look at the clock."""
 
+SECONDS_OF_SHORT_LOOK = 0.3
+"""What follows a look that takes no longer isn't told at once, for it will be short as well."""
+
 HINT = "Ctrl-C shows what was found so far"
+LEAVES_OUT = "Ctrl-C leaves that out"
+SHOWS_DRAWN = "Ctrl-C shows what is drawn"
+
+CUT = "Incomplete: Ctrl-C has ended the drawing."
+"""What is said where not all lines of a drawing are shown."""
 
 
 class Patience:
@@ -37,14 +48,18 @@ class Patience:
     Attributes:
         is_enough: Whether the user has had enough.
         has_ended: Whether a look has ended early for that.
+        is_cut: Whether a drawing has.
     """
 
     def __init__(self, debugger: Host) -> None:
         self.is_enough: bool = False
         self.has_ended: bool = False
+        self.is_cut: bool = False
         self._is_looking = True
+        self._words = self._hint = ""
+        self._entered = time.monotonic()
         self._debugger = debugger
-        self._silent_until = time.monotonic() + SECONDS_IN_SILENCE
+        self._silent_until = self._entered + SECONDS_IN_SILENCE
         self._calls = 0
         self._width = 0
         self._interrupts = OwnInterrupts(self._end)
@@ -66,10 +81,34 @@ class Patience:
             self.has_ended = True
         return not self.is_enough
 
-    def begin(self, words: str) -> None:
-        """The look is done, and something begins that a `KeyboardInterrupt` ends."""
+    def begin(self, words: str, hint: str = LEAVES_OUT) -> None:
+        """The look is done, and something begins that a `KeyboardInterrupt` ends.
+
+        If the look wasn't short, that is told at once: what follows has as much to do.
+        """
         self._is_looking = False
-        self._tell(f"{words} (Ctrl-C leaves that out)")
+        self._words, self._hint = words, hint
+        now = time.monotonic()
+        if now > self._entered + SECONDS_OF_SHORT_LOOK:
+            self._silent_until = min(self._silent_until, now)
+        self._tell(f"{words} ({hint})")
+
+    def goes_on(self, share: float) -> None:
+        """So much is done of what has begun, from 0 to 1."""
+        self._tell(f"{self._words}: {share:.0%} ({self._hint})")
+
+    def drawn(self, lines: Iterable[Line]) -> List[Line]:
+        """The lines of a drawing, or those that are drawn when the user has enough of it."""
+        found: List[Line] = []
+        try:
+            self.begin("Drawing what was found", SHOWS_DRAWN)
+            for line in lines:
+                found.append(line)
+                if len(found) % TASKS_BETWEEN_LOOKS == 0:
+                    self._tell(f"{self._words}: {len(found):,} lines ({self._hint})")
+        except KeyboardInterrupt:
+            self.is_cut = True
+        return found
 
     def sentence(self, snapshot: Snapshot) -> str:
         """Says how far a look has come that has ended early."""

@@ -11,6 +11,7 @@ import inspect
 import sys
 import time
 from contextlib import contextmanager
+from copy import copy
 from functools import cached_property
 
 from stackscope_pdb.stop.greenlets import frames_inward
@@ -92,16 +93,35 @@ class Look:
 class _Known:
     """A snapshot, and what is looked up in it more than once.
 
-    Attributes:
+    Args:
         snapshot: The snapshot.
+        clocks: The clocks of other threads before the look.
         is_whole: Whether it has all tasks.
+
+    Attributes:
+        snapshot: The snapshot, without threads.
+        with_threads: The same with them. Circles of tasks may lead through threads.
+        is_whole: Whether it has all tasks.
+        searched: What is stuck, once the heap was searched for that.
     """
 
-    def __init__(self, snapshot: Snapshot, *, is_whole: bool) -> None:
-        self.snapshot = snapshot
+    def __init__(
+        self, snapshot: Snapshot, clocks: Dict[int, Optional[int]], *, is_whole: bool
+    ) -> None:
+        self.with_threads = snapshot
+        self.snapshot = copy(snapshot)
+        self.snapshot.threads = []  # there is a command of its own for these
         self.is_whole = is_whole
+        self.searched: Optional[Diagnosis] = None
+        self._clocks = clocks
         self.nodes: List[TaskNode] = list(snapshot.tasks())
         self._seen_at = time.monotonic()
+
+    def others_may_have_run(self) -> bool:
+        """Whether another thread may have run since the look began."""
+        from stackscope.snapshot.stillness import clocks_of_others
+
+        return None in self._clocks.values() or self._clocks != clocks_of_others()
 
     @cached_property
     def by_id(self) -> Dict[int, TaskNode]:
@@ -193,6 +213,29 @@ class Snapshots:
             self._look(wants_more)
         return self._part().snapshot
 
+    def tasks_and_threads(self, wants_more: WantsMore = None) -> Snapshot:
+        """The same with all threads, looked up anew if others than this one may have run.
+
+        Args:
+            wants_more: As for `tasks_now`.
+        """
+        known = self._known
+        if known is not None and known.others_may_have_run():
+            self.drop()
+        self.tasks_now(wants_more)
+        return self._part().with_threads
+
+    def searched(self, search: Callable[[Snapshot], Diagnosis]) -> Diagnosis:
+        """What is stuck in what the last look has found, searched for once.
+
+        Args:
+            search: Makes the diagnosis.
+        """
+        known = self._part()
+        if known.searched is None:
+            known.searched = search(known.with_threads)
+        return known.searched
+
     def offered(self, wants_more: WantsMore) -> Snapshot:
         """Those that are known, or can be found while more are wanted."""
         if self._known is None:
@@ -211,10 +254,13 @@ class Snapshots:
         return self._known is None or self._known.is_whole
 
     def _look(self, wants_more: WantsMore) -> None:
+        from stackscope.snapshot.stillness import clocks_of_others
+
         self._known = None  # there need not be two at the same time
+        clocks = clocks_of_others()
         look = Look(wants_more)
-        snapshot = _take(look.progress)
-        self._known = _Known(snapshot, is_whole=not look.has_ended)
+        snapshot = whole_snapshot(look.progress)
+        self._known = _Known(snapshot, clocks, is_whole=not look.has_ended)
 
     def _whole(self) -> _Known:
         if self._known is None or not self._known.is_whole:
@@ -282,12 +328,6 @@ class Snapshots:
 def goes_on(loop: LoopNode) -> bool:
     """Whether a loop is running in another thread, which doesn't stand still."""
     return loop.is_running and not loop.is_here
-
-
-def _take(progress: Progress = None) -> Snapshot:
-    snapshot = whole_snapshot(progress)  # circles of tasks may lead through threads
-    snapshot.threads = []  # there is a command of its own for these
-    return snapshot
 
 
 def whole_snapshot(progress: Progress = None) -> Snapshot:

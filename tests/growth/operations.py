@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from stackscope import Diagnosis, Snapshot, Stack, diagnose, extract, extract_all
+from stackscope.render.diagnosis import chain_lines
 from stackscope.render.drawing import Layout
 from stackscope.render.locks import lock_lines
+from stackscope.render.matching import filter_completions
 from stackscope.render.tasks import task_lines
 from stackscope.render.threads import thread_lines
 
 # The search of the heap, `diagnose(deep=True)`, is measured elsewhere: it looks at the tests' own
 # objects as well.
+FILTERS = [
+    "wait",
+    "name:1",
+    "state:waiting",
+    "in:wait",
+    "file:worlds",
+    "with:Manager",
+    "waits:acquire",
+    "held-by:3",
+    "library:asyncio",
+    "stuck",
+]
+"""A filter of each kind, but for ages, which aren't known here."""
+
+TYPED = ["", "name:", "in:", "file:", "with:", "held-by:", "state:"]
 FILTER = "name:1 or state:waiting in:wait or with:Manager"
 
 
@@ -20,6 +39,7 @@ def with_a_snapshot():
     loaded = Snapshot.from_json(saved)
     difference = earlier.diff(snapshot)
     diagnosis = diagnose(snapshot, deep=False)
+    first = next(iter(snapshot.tasks()), None) or snapshot.threads[0]
     told = diagnosis.to_json()
     return {
         "extract_all": extract_all,
@@ -32,7 +52,8 @@ def with_a_snapshot():
         "from_json": lambda: Snapshot.from_json(saved),
         "str of a loaded one": lambda: str(loaded),
         "filter": lambda: snapshot.filter(FILTER),
-        "filter for stuck": lambda: snapshot.filter("stuck"),
+        **{f"filter {text}": partial(snapshot.filter, text) for text in FILTERS},
+        **{f"Tab after {text}": partial(filter_completions, snapshot, text) for text in TYPED},
         "since": lambda: snapshot.since(earlier),
         "str of since": lambda: str(snapshot.since(earlier)),
         "diff": lambda: earlier.diff(snapshot),
@@ -44,6 +65,7 @@ def with_a_snapshot():
         "to_html of diagnosis": diagnosis.to_html,
         "to_json of diagnosis": diagnosis.to_json,
         "from_json of diagnosis": lambda: Diagnosis.from_json(told),
+        "why of one": lambda: list(chain_lines(diagnosis, first)),
         "to_dot": diagnosis.to_dot,
         "to_mermaid": diagnosis.to_mermaid,
         **in_the_debugger(snapshot),

@@ -27,10 +27,17 @@ SNAPSHOTS = {
     "in a queue of threads": (worlds.in_a_queue_of_threads, 20),
     "in a circle": (worlds.in_asyncio(worlds.in_a_circle), 120),
     "in circles": (worlds.in_asyncio(worlds.in_circles), 80),
+    "between events": (worlds.in_asyncio(worlds.between_events), 120),
+    "between queues": (worlds.in_asyncio(worlds.between_queues), 120),
+    "supervised": (worlds.in_asyncio(worlds.supervised), 120),
+    "supervised together": (worlds.in_asyncio(worlds.supervised_together), 120),
+    "in each other's turn": (worlds.in_asyncio(worlds.in_each_others_turn), 120),
+    "each at its own line": (worlds.in_asyncio(worlds.each_at_its_own_line), 120),
     "in a group": (worlds.in_asyncio(worlds.in_a_group), 120),
     "nested": (worlds.in_asyncio(worlds.nested), 60),
     "in trio": (worlds.in_trio, 200),
     "nested in trio": (worlds.nested_in_trio, 30),
+    "channels in trio": (worlds.channels_in_trio, 100),
     "threads": (worlds.threads, 20),
     "event loops": (worlds.event_loops, 20),
     "greenlets": (worlds.greenlets, 120),
@@ -48,7 +55,7 @@ STACKS = {
 }
 """Programs that make one stack."""
 
-FEW = ["different", "chained", "gathered", "awaited by all", "in a circle"]
+FEW = ["different", "chained", "gathered", "awaited by all", "in a circle", "in each other's turn"]
 """The programs that the tests take."""
 
 NEEDS_GROUPS = {"in a group", "nested"}

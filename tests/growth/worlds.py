@@ -149,6 +149,83 @@ def in_circles(size, wait):
     return [task for _ in range(size // 2) for task in in_a_circle(2, wait)]
 
 
+async def sets_after(first, second):
+    await first.wait()
+    second.set()
+
+
+def between_events(size, wait):
+    """Half of them wait for an event that the others would set, and these for another one."""
+    first, second = asyncio.Event(), asyncio.Event()
+    both = [(first, second), (second, first)]
+    return started(*(sets_after(*both[index % 2]) for index in range(size)))
+
+
+def between_queues(size, wait):
+    """Half of them get from a queue what the others would put, and these from another one."""
+    first, second = asyncio.Queue(), asyncio.Queue()
+
+    async def one(source, sink):
+        await sink.put(await source.get())
+
+    both = [(first, second), (second, first)]
+    return started(*(one(*both[index % 2]) for index in range(size)))
+
+
+def supervised(size, wait):
+    """Each of those that wait for an event has one that would set it after its end."""
+    event = asyncio.Event()
+
+    async def supervises(task):
+        await task
+        event.set()
+
+    tasks = started(*(event.wait() for _ in range(size // 2)))
+    return [*tasks, *started(*map(supervises, tasks))]
+
+
+def supervised_together(size, wait):
+    """Each of those that wait for an event has all those that would set it after its end."""
+    event = asyncio.Event()
+    tasks = started(*(event.wait() for _ in range(size // 2)))
+    together = asyncio.gather(*tasks)
+
+    async def supervises():
+        await together
+        event.set()
+
+    return [*tasks, *started(*(supervises() for _ in range(size // 2)))]
+
+
+def in_each_others_turn(size, wait):
+    """Half of them have a semaphore, and wait for room in a queue; the others for the semaphore."""
+    semaphore, queue = asyncio.BoundedSemaphore(size // 2), asyncio.Queue(1)
+    queue.put_nowait(None)
+
+    async def puts():
+        async with semaphore:
+            await queue.put(None)
+
+    async def gets():
+        async with semaphore:
+            await queue.get()
+
+    jobs = [puts() for _ in range(size // 2)] + [gets() for _ in range(size // 2)]
+    return started(*jobs)
+
+
+def each_at_its_own_line(size, wait):
+    """Each waits in a function of its own for what nobody else has."""
+    lines = [
+        line
+        for number in range(size)
+        for line in (f"async def lost_{number}(make):", "    await make().wait()")
+    ]
+    space = {}
+    exec("\n".join(lines), space)
+    return started(*(space[f"lost_{number}"](asyncio.Event) for number in range(size)))
+
+
 def in_a_group(size, wait):
     async def owner():
         async with asyncio.TaskGroup() as group:
@@ -207,6 +284,30 @@ def nested_in_trio(size, look):
     async def main():
         async with trio.open_nursery() as nursery:
             nursery.start_soon(level, size)
+            await trio.testing.wait_all_tasks_blocked()
+            look()
+            nursery.cancel_scope.cancel()
+
+    trio.run(main)
+
+
+def channels_in_trio(size, look):
+    """Each has its own clones of two channels, and waits for the others."""
+    trio = pytest.importorskip("trio")
+    pytest.importorskip("trio.testing")
+
+    async def sends(there, back):
+        async with there, back:
+            await there.send(1)
+            await back.receive()
+
+    async def main():
+        first, out_of_first = trio.open_memory_channel(0)
+        second, out_of_second = trio.open_memory_channel(0)
+        async with trio.open_nursery() as nursery:
+            for _ in range(size // 2):
+                nursery.start_soon(sends, first.clone(), out_of_second.clone())
+                nursery.start_soon(sends, second.clone(), out_of_first.clone())
             await trio.testing.wait_all_tasks_blocked()
             look()
             nursery.cancel_scope.cancel()

@@ -63,6 +63,15 @@ def locked(count):
     return tasks
 
 
+def of(make):
+    """The tasks of a world whose tasks wait for each other alone."""
+
+    def start(count):
+        return make(count, KNOWN[0].wait)
+
+    return pytest.param(start, id=make.__name__)
+
+
 def in_asyncio(start, count, look):
     """What ``look()`` gives while the tasks of ``start(count)`` wait."""
 
@@ -110,6 +119,22 @@ def grows_too_fast(seconds_of, count):
 def test_it_grows_with_the_tasks_and_no_faster(start):
     in_asyncio(start, 10, seconds)  # what is only made once
     assert not grows_too_fast(lambda count: in_asyncio(start, count, seconds), 40)
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        of(worlds.between_events),
+        of(worlds.between_queues),
+        of(worlds.supervised),
+        of(worlds.supervised_together),
+        of(worlds.in_each_others_turn),
+        of(worlds.each_at_its_own_line),
+    ],
+)
+def test_it_grows_no_faster_where_as_many_may_end_a_wait_as_wait(start):
+    in_asyncio(start, 10, seconds)  # what is only made once
+    assert not grows_too_fast(lambda count: in_asyncio(start, count, seconds), 250)
 
 
 def test_it_grows_with_the_threads_and_no_faster():

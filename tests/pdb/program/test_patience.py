@@ -5,14 +5,21 @@ from __future__ import annotations
 import asyncio
 import io
 import signal
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 
+from stackscope.interpreter.reachable import counts_references
+from stackscope.interpreter.thread_clock import is_exact
+from stackscope.snapshot.stillness import clocks_of_others
 from stackscope_pdb import Pdb
 from stackscope_pdb.program import patience
 from stackscope_pdb.prompt.completion import completions
 from stackscope_pdb.prompt.toolkit import MOST_IN_MENU, in_menu
+from stackscope_pdb.stop import snapshots
 
 COUNT = 300
 """More tasks than pass between two looks at the clock."""
@@ -230,3 +237,76 @@ def test_a_menu_of_very_many_is_cut_but_not_what_they_have_in_common():
     assert in_menu(names, "worker-0") == names[:MOST_IN_MENU]
     assert in_menu(names, "wor") == ["worker-0"]
     assert in_menu(names[:5], "wor") == names[:5]
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("command", ["tasks", "threads", "locks", "why"])
+def test_ctrl_c_while_a_drawing_is_made_shows_what_is_drawn(command):
+    (reply,) = typed(Screen("Drawing what was found"), command)
+    assert "Incomplete: Ctrl-C has ended the drawing." in reply
+    assert "KeyboardInterrupt" not in reply
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.skipif(not counts_references(), reason="the heap isn't searched")
+def test_ctrl_c_ends_the_search_of_all_objects():
+    (reply,) = typed(Screen("Searching all objects for what is stuck: "), "why")
+    assert "Ctrl-C has ended the search of all objects, so more may be stuck." in reply
+    assert "Nothing is stuck" in reply
+    assert "KeyboardInterrupt" not in reply
+
+
+def looks_at(*lines):
+    """How often all tasks are looked up for commands."""
+    looks = []
+    real = snapshots.whole_snapshot
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(snapshots, "whole_snapshot", lambda more: looks.append(1) or real(more))
+        typed(Screen(), *lines)
+    return len(looks)
+
+
+def looks_in_a_process_of_one_thread(*lines):
+    """The same where there are no threads of the test runner's."""
+    call = f"from {__name__} import looks_at; print(looks_at(*{lines!r}))"
+    root = Path(__file__).parents[3]
+    return int(subprocess.check_output([sys.executable, "-c", call], cwd=str(root)))
+
+
+def test_all_commands_have_one_look_in_common():
+    lines = ["tasks", "locks", "why", "why 2", "task 2", "tasks name:1", "locks"]
+    assert looks_in_a_process_of_one_thread(*lines) == 1
+
+
+def test_what_may_have_run_something_makes_another_look_needed():
+    assert looks_in_a_process_of_one_thread("locks", "p list(map(int, '1'))", "locks") == 2
+
+
+def test_threads_that_go_on_are_looked_at_anew():
+    end = threading.Event()
+
+    def run():
+        while not end.wait(0.001):
+            pass
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        assert looks_at("locks", "locks") == 2
+    finally:
+        end.set()
+        thread.join()
+
+
+@pytest.mark.skipif(not is_exact(), reason="it isn't known whether other threads have run")
+def test_threads_that_wait_are_not():
+    end = threading.Event()
+    thread = threading.Thread(target=end.wait)
+    thread.start()
+    try:
+        clocks = clocks_of_others()
+        assert clocks[thread.ident] is not None
+        assert clocks[thread.ident] == clocks_of_others()[thread.ident]
+    finally:
+        end.set()
+        thread.join()
