@@ -159,7 +159,7 @@ def place_to_meet(pid: int, *, is_elsewhere: bool = False) -> Iterator[Meeting]:
     finally:
         try:
             place.close()
-        except KeyboardInterrupt:
+        except BaseException:  # whatever Ctrl-C has led to
             place.close()
             raise
 
