@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import compileall
+import contextlib
 import faulthandler
 import gc
 import os
@@ -13,6 +14,12 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.repository import ROOT
+
+try:
+    from _pytest.assertion import rewrite
+    from _pytest.assertion.rewrite import assertstate_key
+except ImportError:
+    rewrite = None
 
 LONGEST = 240
 """After so many seconds a test is taken for hung."""
@@ -38,6 +45,8 @@ def pytest_configure(config: pytest.Config) -> None:
     sys.dont_write_bytecode = False  # each process would compile all tests anew
     if not hasattr(config, "workerinput"):  # the other processes start when this is done
         compile_packages()
+    else:
+        rewrite_share(config)
     with config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
         config.stash[stderr] = os.dup(2)
 
@@ -55,6 +64,27 @@ def compile_packages() -> None:
     """
     for name in ("stackscope", "stackscope_pdb", "stackscope_ipython"):
         compileall.compile_dir(ROOT / name, quiet=2)
+
+
+def rewrite_share(config: pytest.Config) -> None:
+    """Let pytest prepare the assertions of some modules with tests, while others prepare others.
+
+    Each process imports all tests, all at the same time. So each would prepare every module that
+    has changed, or all of them in a fresh clone, which takes longer than all else before the first
+    test. If pytest has changed inside, they do so.
+    """
+    state = config.stash.get(assertstate_key, None) if rewrite is not None else None
+    if state is None or config.getoption("assertmode") != "rewrite":
+        return
+    own = int(config.workerinput["workerid"][2:])
+    paths = sorted((ROOT / "tests").rglob("test_*.py"))
+    with contextlib.suppress(AttributeError, TypeError):
+        for path in paths[own :: config.workerinput["workercount"]]:
+            folder = rewrite.get_cache_dir(path)
+            cached = folder / (path.stem + rewrite.PYC_TAIL)
+            if rewrite._read_pyc(path, cached) is None and rewrite.try_makedirs(folder):
+                seen, code = rewrite._rewrite_test(path, config)
+                rewrite._write_pyc(state, code, seen, cached)
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -6,9 +6,8 @@ The order of the layers themselves is checked by import-linter (``nox -s imports
 from __future__ import annotations
 
 import ast
+import functools
 import re
-
-import pytest
 
 from tests.helpers.repository import ROOT
 
@@ -33,11 +32,19 @@ def modules():
 MODULES = modules()
 
 
+def tree_of(path):
+    """The syntax tree of a module."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+TYPE_CHECKING = [
+    ast.dump(ast.parse(text, mode="eval").body)
+    for text in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
+]
+
+
 def is_type_checking(node):
-    return isinstance(node, ast.If) and ast.dump(node.test) in (
-        ast.dump(ast.parse("TYPE_CHECKING", mode="eval").body),
-        ast.dump(ast.parse("typing.TYPE_CHECKING", mode="eval").body),
-    )
+    return isinstance(node, ast.If) and ast.dump(node.test) in TYPE_CHECKING
 
 
 def imports_of(tree):
@@ -53,10 +60,15 @@ def imports_of(tree):
             todo += ast.iter_child_nodes(node)
 
 
+@functools.lru_cache(maxsize=None)
 def edges():
     """Which module imports which, as (importer, imported, imported names)."""
+    return list(edges_in_files())
+
+
+def edges_in_files():
     for name, path in MODULES.items():
-        for node in imports_of(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in imports_of(tree_of(path)):
             if isinstance(node, ast.Import):
                 for alias in node.names:
                     if alias.name in MODULES:
@@ -152,18 +164,21 @@ def assigned_attributes(tree):
                 yield target.value.id, target.attr
 
 
-@pytest.mark.parametrize("name", list(MODULES))
-def test_no_global_of_another_module_is_assigned(name):
+def test_no_global_of_another_module_is_assigned():
     """What others have to say is told by a function of the module that it concerns."""
-    tree = ast.parse(MODULES[name].read_text(encoding="utf-8"))
-    imported = set()
-    for node in imports_of(tree):
-        for alias in node.names:
-            full = alias.name if isinstance(node, ast.Import) else f"{node.module}.{alias.name}"
-            if full in MODULES:
-                imported.add(alias.asname or alias.name.partition(".")[0])
-    found = [f"{module}.{attribute}" for module, attribute in assigned_attributes(tree)]
-    assert [one for one in found if one.partition(".")[0] in imported] == []
+    found = []
+    for name, path in MODULES.items():
+        tree = tree_of(path)
+        imported = set()
+        for node in imports_of(tree):
+            for alias in node.names:
+                full = alias.name if isinstance(node, ast.Import) else f"{node.module}.{alias.name}"
+                if full in MODULES:
+                    imported.add(alias.asname or alias.name.partition(".")[0])
+        for module, attribute in assigned_attributes(tree):
+            if module in imported:
+                found.append(f"{name}: {module}.{attribute}")
+    assert found == []
 
 
 def test_the_files_where_to_change_things_exist():
@@ -181,7 +196,7 @@ def test_the_files_where_to_change_things_exist():
 def tables():
     """The packages whose docstrings list their modules, with what they list."""
     for name, path in MODULES.items():
-        doc = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        doc = ast.get_docstring(tree_of(path)) or ""
         if path.name == "__init__.py" and "\n==" in doc:
             yield name, set(re.findall(r"^`(\w+)` ", doc, re.M))
 

@@ -425,9 +425,6 @@ def test_no_stderr(monkeypatch):
         stackscope.register(SIGNAL)
 
 
-# greenlet imports gc when it clears up after a thread. If that comes while a named tuple is made,
-# whose code has no `__import__`, greenlet says so.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_in_another_thread(file):
     stackscope.register(SIGNAL, file)
     caught = []

@@ -13,7 +13,6 @@ import os
 import subprocess
 import sys
 import time
-from contextlib import closing
 
 from stackscope.remote.bringing import BOOT, bundle
 from stackscope.remote.calling import (
@@ -319,7 +318,7 @@ def _is_trusted(program: str) -> bool:
 
 
 def _by_remote_exec(process: Process, seconds: float) -> List[socket.socket]:
-    with closing(place_to_meet(process.pid)) as place:
+    with place_to_meet(process.pid) as place:
         script = _script(place)
         return execute(process.pid, place, script, NAME, run_file, 1, seconds)
 
@@ -337,14 +336,14 @@ def _by_its_own_interpreter(process: Process, seconds: float) -> List[socket.soc
             lines = done.stderr.decode("utf-8", "replace").splitlines() or [""]
             raise AttachError(f"Process {pid} can't be attached to: {lines[-1]}")
 
-    with closing(place_to_meet(process.pid)) as place:
+    with place_to_meet(process.pid) as place:
         return execute(process.pid, place, _script(place), NAME, remote_exec, 1, seconds)
 
 
 def _by_gdb(process: Process, seconds: float) -> List[socket.socket]:
     gdb = find_gdb()
     assert gdb is not None
-    with closing(place_to_meet(process.pid, is_elsewhere=process.is_elsewhere)) as place:
+    with place_to_meet(process.pid, is_elsewhere=process.is_elsewhere) as place:
         try:
             place.write("")
         except PermissionError:

@@ -14,13 +14,13 @@ import signal
 import socket
 import sys
 import time
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 
 from stackscope.remote.processes import Process, why_no_tracing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, List, Optional
+    from typing import Any, Callable, Iterator, List, Optional
 
     from stackscope.remote.meeting import Meeting
 
@@ -131,8 +131,11 @@ def check_process(pid: int, own: str) -> None:
             pass  # somebody else's, about which remote_exec will have its say
 
 
-def place_to_meet(pid: int, *, is_elsewhere: bool = False) -> Meeting:
+@contextmanager
+def place_to_meet(pid: int, *, is_elsewhere: bool = False) -> Iterator[Meeting]:
     """A private folder for what a process is to run, and a socket that it can connect to.
+
+    Both are removed in the end, whenever Ctrl-C comes.
 
     Args:
         pid: The process.
@@ -143,13 +146,22 @@ def place_to_meet(pid: int, *, is_elsewhere: bool = False) -> Meeting:
     """
     from stackscope.remote.meeting import Meeting
 
+    place = Meeting(pid, is_elsewhere=is_elsewhere)
     try:
-        return Meeting(pid, is_elsewhere=is_elsewhere)
-    except OSError:
-        raise AttachError(
-            "There is no folder for files that nobody else can replace: set XDG_RUNTIME_DIR to one "
-            "that only you can write to, and so for all folders above it."
-        ) from None
+        try:
+            place.open()
+        except OSError:
+            raise AttachError(
+                "There is no folder for files that nobody else can replace: set XDG_RUNTIME_DIR to "
+                "one that only you can write to, and so for all folders above it."
+            ) from None
+        yield place
+    finally:
+        try:
+            place.close()
+        except BaseException:  # whatever Ctrl-C has led to
+            place.close()
+            raise
 
 
 def execute(

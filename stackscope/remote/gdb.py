@@ -35,6 +35,7 @@ import time
 from contextlib import suppress
 
 from stackscope.remote.calling import AttachError, TimeIsUp, no_permission
+from stackscope.safe.folders import private_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -179,7 +180,7 @@ def run_script(gdb: str, process: Process, script: str, name: str) -> None:
         AttachError: It can't be done.
     """
     text = RUN.format(script=script, name=name).encode("utf-8", "surrogateescape") + b"\0"
-    with tempfile.TemporaryDirectory(prefix="stackscope-gdb-") as folder:
+    with private_folder("stackscope-gdb-") as folder:
         _write(os.path.join(folder, "script"), text)
         commands = COMMANDS.format(
             size=((TEXT_OFFSET + len(text)) // 4096 + 1) * 4096,

@@ -19,7 +19,12 @@ import sys
 import tempfile
 from contextlib import suppress
 
-from stackscope.safe.folders import make_private_folder, nobody_else_can_replace, state_folder
+from stackscope.safe.folders import (
+    make_private_folder,
+    nobody_else_can_replace,
+    state_folder,
+    unused_name,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,13 +51,12 @@ SECONDS_TO_PROVE = 2.0
 class Meeting:
     """A private folder with a script for the process, and a socket that this side listens at.
 
+    They are made by `open`. Whoever calls that calls `close`, too, even if Ctrl-C comes in between.
+
     Args:
         pid: The process.
         is_elsewhere: Whether the process sees other files than we do. Then the folder is in its
             ``/tmp``.
-
-    Raises:
-        OSError: There is no folder that could be used for that.
     """
 
     def __init__(self, pid: int, *, is_elsewhere: bool = False) -> None:
@@ -63,17 +67,23 @@ class Meeting:
         self.its_secret: bytes = secrets.token_hex(32).encode()
         self.our_secret: bytes = secrets.token_hex(32).encode()
         self._uid = None if sys.platform == "win32" else user_of(pid)
-        self.folder: str = self._make_folder()
-        self._directory = _open_folder(self.folder)
-        self._script = os.open(self.script, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        self.folder: str = ""
+        self._directory: Optional[int] = None
+        self._script: Optional[int] = None
         self.server: socket.socket = socket.socket(
             socket.AF_UNIX if self.is_unix else socket.AF_INET
         )
-        try:
-            self._listen()
-        except BaseException:
-            self.close()
-            raise
+
+    def open(self) -> None:
+        """Make them.
+
+        Raises:
+            OSError: There is no folder that could be used for that.
+        """
+        self._make_folder()
+        self._directory = _open_folder(self.folder)
+        self._script = os.open(self.script, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        self._listen()
 
     @property
     def script(self) -> str:
@@ -100,6 +110,7 @@ class Meeting:
 
     def write(self, text: str) -> None:
         """Write the script, which is the process's user's from then on."""
+        assert self._script is not None
         with open(self._script, "w", encoding="utf-8", closefd=False) as file:
             file.write(text)
         if self._is_for_another_user() and self._uid is not None:
@@ -131,19 +142,25 @@ class Meeting:
         return None
 
     def close(self) -> None:
-        """Stop listening, and remove what isn't needed any more."""
+        """Stop listening, and remove what isn't needed any more.
+
+        If Ctrl-C has ended it, the next call does the rest.
+        """
         self.server.close()
-        with suppress(OSError):
-            os.ftruncate(self._script, 0)
-        os.close(self._script)
+        script, self._script = self._script, None
+        if script is not None:
+            with suppress(OSError):
+                os.ftruncate(script, 0)
+            os.close(script)
         with suppress(OSError):
             if self.is_known:
                 _remove(self.folder, self._directory, SOCKET)
-            else:
+            elif self.folder:
                 _remove(self.folder, self._directory, SOCKET, SCRIPT)
                 os.rmdir(self.folder)
-        if self._directory is not None:
-            os.close(self._directory)
+        directory, self._directory = self._directory, None
+        if directory is not None:
+            os.close(directory)
 
     def _is_process(self, connection: socket.socket) -> bool:
         if sys.platform == "linux":
@@ -162,10 +179,14 @@ class Meeting:
     def _is_for_another_user(self) -> bool:
         return sys.platform != "win32" and self._uid not in (None, os.geteuid())
 
-    def _make_folder(self) -> str:
+    def _make_folder(self) -> None:
+        """Make the folder, whose name is noted before that, for whoever has to remove it."""
+        prefix = FOLDER % self.pid
         if self._root:
             # Whoever is root there can replace it, and could do all else to the process, too.
-            return tempfile.mkdtemp(prefix=FOLDER % self.pid, dir=f"{self._root}/tmp")
+            self.folder = unused_name(prefix, f"{self._root}/tmp")  # noqa: S108
+            os.mkdir(self.folder, 0o700)
+            return
         for base in _bases(for_another_user=self._is_for_another_user()):
             # Links are followed now and not by the process later on, when they may lead elsewhere.
             base = os.path.realpath(base)  # noqa: PLW2901
@@ -177,12 +198,13 @@ class Meeting:
                 if not nobody_else_can_replace(base):
                     continue
                 _remove_old_ones(base)
-                path = tempfile.mkdtemp(prefix=FOLDER % self.pid, dir=base)
+                self.folder = unused_name(prefix, base)
+                os.mkdir(self.folder, 0o700)
             except OSError:
                 continue
-            if nobody_else_can_replace(path) and self._is_usable(path):
-                return path
-            os.rmdir(path)
+            if nobody_else_can_replace(self.folder) and self._is_usable(self.folder):
+                return
+            os.rmdir(self.folder)
         raise OSError("no private folder")
 
     def _is_usable(self, folder: str) -> bool:
@@ -238,7 +260,7 @@ def _bases(*, for_another_user: bool) -> Iterator[str]:
             yield runtime
     yield tempfile.gettempdir()
     if sys.platform != "win32":
-        yield "/tmp"  # noqa: S108  (only a folder made by mkdtemp)
+        yield "/tmp"  # noqa: S108  (only a folder with a name nobody knows)
 
 
 def _open_folder(path: str) -> Optional[int]:

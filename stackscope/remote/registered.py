@@ -13,7 +13,6 @@ import json
 import os
 import signal
 import time
-from contextlib import closing
 
 from stackscope.answering.mailbox import read_mailbox
 from stackscope.remote.calling import (
@@ -127,7 +126,7 @@ def ask_by_signal(process: Process, seconds: float) -> List[socket.socket]:
     number = 0 if mailbox is None else _signal_of(process, mailbox)
     if mailbox is None or not number:
         raise AttachError(f"Process {pid} has not called stackscope.register().")
-    with closing(place_to_meet(pid)) as place:
+    with place_to_meet(pid) as place:
         try:
             request = mailbox.post(_request(place))
         except OSError as exc:

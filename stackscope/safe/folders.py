@@ -5,13 +5,19 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Optional
+    from typing import Iterator, Optional
 
-__all__ = ["make_private_folder", "nobody_else_can_replace", "state_folder"]
+__all__ = [
+    "make_private_folder",
+    "nobody_else_can_replace",
+    "private_folder",
+    "state_folder",
+    "unused_name",
+]
 
 
 def state_folder() -> Optional[str]:
@@ -37,6 +43,33 @@ def make_private_folder(path: str) -> None:
             os.mkdir(path, 0o700)
         except FileExistsError:  # another process was faster
             pass
+
+
+def unused_name(prefix: str, parent: str) -> str:
+    """The path of a folder in ``parent`` that doesn't exist, for `os.mkdir`.
+
+    ``tempfile.mkdtemp`` gives the path once the folder exists. If Ctrl-C comes between, nobody
+    knows what to remove.
+    """
+    return os.path.join(parent, prefix + os.urandom(8).hex())
+
+
+@contextmanager
+def private_folder(prefix: str) -> Iterator[str]:
+    """A folder for files of this user only. It is removed in the end, whenever Ctrl-C comes."""
+    import shutil
+    import tempfile
+
+    path = unused_name(prefix, tempfile.gettempdir())
+    try:
+        os.mkdir(path, 0o700)
+        yield path
+    finally:
+        try:
+            shutil.rmtree(path, ignore_errors=True)
+        except BaseException:  # Ctrl-C, or an error of `shutil` that it leads to
+            shutil.rmtree(path, ignore_errors=True)
+            raise
 
 
 def nobody_else_can_replace(folder: str) -> bool:

@@ -197,7 +197,7 @@ def _call(
         seconds: How long to wait for it, at most. The default is `SECONDS`.
     """
     seconds = SECONDS if seconds is None else seconds
-    with closing(place_to_meet(pid)) as place:
+    with place_to_meet(pid) as place:
         count = 2 if USES_THREAD and commands is not None else 1
         script = _script(place, commands, connections=count)
         return execute(pid, place, script, NAME, run_file, count, seconds)

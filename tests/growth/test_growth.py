@@ -1,6 +1,7 @@
 """What is four times as much costs about four times as much, for all that is public.
 
-The tests take some of the programs, and few of each thing; ``nox -s growth`` takes all, with more.
+The tests take some of the programs, others on each version of Python, and few of each thing;
+``nox -s growth`` takes all, with more.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import pytest
 from tests.growth import worlds
 from tests.growth.measuring import what_grows_too_fast
 from tests.growth.operations import with_a_snapshot, with_a_stack
-from tests.helpers.rows import ALL_ROWS
+from tests.helpers.rows import ALL_ROWS, share
 
 SNAPSHOTS = {
     "alike": (worlds.in_asyncio(worlds.alike), 200),
@@ -55,21 +56,17 @@ STACKS = {
 }
 """Programs that make one stack."""
 
-FEW = ["different", "chained", "gathered", "awaited by all", "in a circle", "in each other's turn"]
-"""The programs that the tests take."""
-
 NEEDS_GROUPS = {"in a group", "nested"}
 
 
 def taken(table):
     """Those of a table that are run, as parameters."""
     found = []
-    for name, (world, size) in table.items():
+    for name, (world, size) in share(table.items(), 8 if table is SNAPSHOTS else 2):
         missing = name in NEEDS_GROUPS and sys.version_info < (3, 11)
         marks = [pytest.mark.skipif(missing, reason="asyncio has no TaskGroup before 3.11")]
-        if ALL_ROWS or name in FEW or table is STACKS:
-            size = size if ALL_ROWS else size // 2
-            found.append(pytest.param(world, size, id=name, marks=marks))
+        size = size if ALL_ROWS else size // 2
+        found.append(pytest.param(world, size, id=name, marks=marks))
     return found
 
 

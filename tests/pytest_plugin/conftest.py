@@ -149,7 +149,9 @@ def terminal(pytester):
 
     def start_pytest(source, *arguments, **environ):
         pytester.makepyfile(test_module=source)
-        opened.append(Terminal(pytester.path, arguments, environ))
+        is_marked = any(mark and mark in source for _, mark, *_ in KINDS.values())
+        others = [] if is_marked else ALONE
+        opened.append(Terminal(pytester.path, [*others, *arguments], environ))
         return opened[-1]
 
     yield start_pytest

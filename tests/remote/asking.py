@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import glob
 import os
 import re
@@ -28,8 +29,9 @@ needs_gdb = pytest.mark.skipif(
 )
 
 
-def interpreters():
-    """Interpreters of other versions of CPython that are found here, by their versions."""
+@functools.lru_cache(maxsize=None)
+def places():
+    """Where there may be interpreters of versions of CPython, by their versions, oldest first."""
     folders = [
         *os.environ.get("PATH", "").split(os.pathsep),
         *glob.glob(os.path.expanduser("~/.pyenv/versions/*/bin")),
@@ -38,15 +40,26 @@ def interpreters():
     for folder in folders:
         for path in glob.glob(os.path.join(folder, "python3.*")):
             version = re.fullmatch(r"python(3\.(?:[89]|1[0-5]))", os.path.basename(path))
-            if version and version.group(1) not in found and runs(path):
-                found[version.group(1)] = path
-    return found
+            if version:
+                found.setdefault(version.group(1), []).append(path)
+    return {version: found[version] for version in sorted(found, key=minor)}
+
+
+def minor(version):
+    return int(version.partition(".")[2])
+
+
+@functools.lru_cache(maxsize=None)
+def interpreter(version):
+    """The first interpreter of a version that runs, or ``None``."""
+    return next(filter(runs, places()[version]), None)
 
 
 def runs(path):
     code = "import sys, ctypes; sys.exit(sys.implementation.name != 'cpython')"
+    command = [path, "-I", "-S", "-c", code]
     try:
-        return subprocess.run([path, "-c", code], stderr=subprocess.DEVNULL).returncode == 0
+        return subprocess.run(command, stderr=subprocess.DEVNULL).returncode == 0
     except OSError:
         return False
 

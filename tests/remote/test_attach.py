@@ -24,9 +24,11 @@ from tests.helpers.rows import ALL_ROWS
 from tests.remote.asking import (
     HAS_REMOTE_EXEC,
     command,
-    interpreters,
+    interpreter,
+    minor,
     needs_gdb,
     needs_way_in,
+    places,
 )
 
 pytestmark = needs_way_in
@@ -362,9 +364,12 @@ def other_versions():
 
     So all versions together try each, and all with ``STACKSCOPE_ALL_ROWS`` set.
     """
-    found = sorted(interpreters(), key=lambda version: int(version.partition(".")[2]))
-    later = [one for one in found if int(one.partition(".")[2]) > sys.version_info[1]]
-    return found if ALL_ROWS else sorted({*found[:1], *found[-1:], *later[:1]})
+    every = list(places())
+    if ALL_ROWS:
+        return list(filter(interpreter, every))
+    later = [version for version in every if minor(version) > sys.version_info[1]]
+    firsts = [next(filter(interpreter, some), None) for some in (every, every[::-1], later)]
+    return sorted({version for version in firsts if version})
 
 
 # Up to 3.13 it is the only way, and what was tried above was tried with it.
@@ -428,7 +433,7 @@ def test_without_machine_code(program, monkeypatch):
 @pytest.mark.parametrize("version", other_versions())
 def test_another_version(program, version):
     """Whoever asks may run another one."""
-    process = program("threads", python=interpreters()[version])
+    process = program("threads", python=interpreter(version))
     connection = attach(process.pid, seconds=60)
     assert connection.version.startswith(version)
     found = Snapshot.from_json(connection.ask()[0])

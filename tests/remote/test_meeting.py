@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import os
 import socket
 import stat
@@ -9,10 +11,12 @@ import subprocess
 import sys
 import tempfile
 import threading
+from pathlib import Path
 
 import pytest
 
-from stackscope.remote import meeting
+from stackscope.remote import calling, meeting
+from stackscope.safe import folders
 
 if sys.platform == "win32":
     pytest.skip("there it is a port", allow_module_level=True)
@@ -34,6 +38,7 @@ def place(state, monkeypatch):
 
     def make(pid=None):
         made.append(meeting.Meeting(os.getpid() if pid is None else pid))
+        made[-1].open()
         made[-1].write("pass\n")
         return made[-1]
 
@@ -155,3 +160,70 @@ def test_no_home(place, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", "/dev/null")
     monkeypatch.setattr(meeting.tempfile, "tempdir", str(tmp_path))
     assert os.path.dirname(place().folder) == str(tmp_path)
+
+
+# ------------------------------------------------------------------------------ Ctrl-C
+
+
+def meet():
+    """Meet with this process, and part again."""
+    with calling.place_to_meet(os.getpid()) as one:
+        one.write("pass\n")
+
+
+def use_private_folder():
+    with folders.private_folder("s-") as folder:
+        Path(folder, "file").touch()
+
+
+ENTERING = [
+    contextlib._GeneratorContextManager.__enter__.__code__,
+    contextlib._GeneratorContextManager.__exit__.__code__,
+]
+
+
+def interrupted_at(number, work):
+    """Do ``work``, with Ctrl-C where the interpreter looks for it: as a call begins, or is over.
+
+    Args:
+        number: Which call of ours.
+        work: The function.
+
+    Returns:
+        How many such places there were.
+    """
+    count = 0
+
+    def interrupt(frame, event, argument):
+        nonlocal count
+        caller = frame
+        if event in ("call", "return"):
+            if frame.f_code.co_flags & inspect.CO_GENERATOR:
+                return  # a generator can't be interrupted there
+            caller = frame.f_back
+        if "stackscope" in caller.f_code.co_filename or caller.f_code in ENTERING:
+            count += 1
+            if count == number:
+                raise KeyboardInterrupt
+
+    sys.setprofile(interrupt)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+# A socket that is never used is closed by the collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("work", [meet, use_private_folder])
+def test_nothing_stays_wherever_it_is_interrupted(work, state, monkeypatch):
+    monkeypatch.setenv("TMPDIR", state)
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    interrupted_at(0, work)  # imports
+    total = interrupted_at(0, work)
+    assert total > 15
+    for number in range(1, total + 1):
+        with contextlib.suppress(KeyboardInterrupt):
+            interrupted_at(number, work)
+        assert [path.name for path in Path(state).glob("**/*")] in ([], ["stackscope"])

@@ -11,7 +11,7 @@ import pytest
 
 from stackscope import Snapshot, extract_all
 from tests.helpers.many import coroutines
-from tests.helpers.rows import ALL_ROWS
+from tests.helpers.rows import ALL_ROWS, share
 from tests.render.test_html import checked
 from tests.render.test_json import schema
 
@@ -68,7 +68,7 @@ def seconds_of(function, *args):
     return time.process_time() - start, result
 
 
-@pytest.mark.parametrize(("run", "jobs"), [(in_asyncio, different), (in_trio, alike)])
+@pytest.mark.parametrize(("run", "jobs"), share([(in_asyncio, different), (in_trio, alike)], 2))
 def test_all_of_them_are_told_within_bounds(run, jobs):
     def look():
         taking, snapshot = seconds_of(extract_all)

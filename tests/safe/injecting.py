@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 import sys
 
+from tests.helpers.rows import VERSIONS, share
+
 
 class Injected(Exception):
     """What no handler of ours expects."""
@@ -85,19 +87,18 @@ IS_SLOW = sys.implementation.name == "pypy"  # while a trace function is set
 def losses(work, way, points=None, wanted=is_ours):
     """Inject at lines of ``work``: where that didn't reach us, or changed what comes next.
 
-    At each line, or at about as many ``points``.
+    At each line, or at about as many ``points``, which are others on each version of Python.
     """
     kind, inject = WAYS[way]
     expected, _ = lines_until(0, inject, work, wanted)  # what is done once only
     _, total = lines_until(0, inject, work, wanted)
     assert total > 100
     found = []
+    numbers = range(1, total + 1)
     if points is not None or IS_SLOW:
         points = (points or total) // (5 if IS_SLOW else 1)
-        step = max(total // points, 1)
-    else:
-        step = 1
-    for number in range(1, total + 1, step):
+        numbers = share(numbers[:: max(total // (points * VERSIONS), 1)])
+    for number in numbers:
         try:
             _, reached = lines_until(number, inject, work, wanted)
         except kind:

@@ -290,7 +290,7 @@ def test_at_every_line_of_extracting_and_drawing(way):
         return str(stack)
 
     work()
-    assert losses(work, way, points=None if way == "KeyboardInterrupt" else 200) == []
+    assert losses(work, way, points=None if way == "KeyboardInterrupt" else 100) == []
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -312,7 +312,7 @@ def test_at_lines_of_an_exception(way):
         return "".join(stack.format_flat(show_contexts=True))
 
     work()
-    assert losses(work, way, points=150) == []
+    assert losses(work, way, points=60) == []
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -335,7 +335,7 @@ def test_at_lines_of_a_snapshot(way):
 
     try:
         work()
-        assert losses(work, way, points=40) == []
+        assert losses(work, way, points=12) == []
     finally:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):

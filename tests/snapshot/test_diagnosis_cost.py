@@ -12,6 +12,7 @@ import stackscope
 from stackscope.interpreter import back_to_roots
 from stackscope.interpreter.reachable import counts_references
 from tests.growth import worlds
+from tests.helpers.rows import share
 
 pytestmark = pytest.mark.skipif(not counts_references(), reason="the heap isn't searched")
 
@@ -115,7 +116,7 @@ def grows_too_fast(seconds_of, count):
     return True
 
 
-@pytest.mark.parametrize("start", [alike, gathered, chained, lost, locked])
+@pytest.mark.parametrize("start", share([alike, gathered, chained, lost, locked], 5))
 def test_it_grows_with_the_tasks_and_no_faster(start):
     in_asyncio(start, 10, seconds)  # what is only made once
     assert not grows_too_fast(lambda count: in_asyncio(start, count, seconds), 40)

@@ -28,7 +28,7 @@ import stackscope_pdb.program.quitting  # noqa: F401  (so that each child needn'
 
 stackscope.extract_all()
 
-SECONDS = 20
+SECONDS = 60
 
 
 def note(what, name):

@@ -93,7 +93,7 @@ def run(cases):
         },
         stdout=subprocess.PIPE,
         encoding="utf-8",
-        timeout=100,
+        timeout=220,  # a busy machine takes a minute
     )
     return [json.loads(line) for line in process.stdout.splitlines()]
 

@@ -1,8 +1,12 @@
-"""Random programs within a few seconds; run `python -m tests.tools.fuzz` for more."""
+"""Some random programs, others on each version; run `python -m tests.tools.fuzz` for more.
+
+So many probes and not so many seconds: a busy machine tries as much.
+"""
 
 from __future__ import annotations
 
 import io
+import sys
 from typing import Any, List
 
 import pytest
@@ -13,6 +17,8 @@ from .oracle import Figures, Oracle
 from .programs import write_program
 from .runner import Options, run, run_program, the_reader
 from .runtime import Runtime
+
+SEED = 1000 * sys.version_info[1]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -33,21 +39,19 @@ def _run(**options: Any) -> Figures:
 
 
 def test_oracle_agrees_with_the_syntax_tree() -> None:
-    figures = _run(self_check=True, seconds=1.0, probes=1_000_000, seed=1)
+    figures = _run(self_check=True, probes=8_000, seed=SEED)
     assert figures.probes > figures.skipped / 2
 
 
 def test_random_programs() -> None:
-    figures = _run(seconds=3.0, probes=20_000, seed=1000)
-    assert figures.probes > 500
+    figures = _run(probes=5_000, seed=SEED)
     # Nothing may be left open where no trace function and no collector is in the way.
     assert not figures.tolerated
 
 
 @pytest.mark.parametrize("event", ["line", "opcode", "collection"])
 def test_between_the_instructions(event: str) -> None:
-    figures = _run(seconds=1.5, probes=10_000, seed=2000, trace=event)
-    assert figures.probes > 200
+    _run(probes=1_000, seed=SEED + 500, trace=event)
 
 
 @pytest.mark.parametrize("what", ["drop", "swap", "line", "name", "exiting"])
