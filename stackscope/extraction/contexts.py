@@ -176,6 +176,7 @@ def _read(
         moment.note_finalizer(
             next_inner, id(finalized) if known else 0, stack + awaited if awaited >= 0 else -1
         )
+        moment.note_newer(_moments_inside(reader, frame))
     contexts = []
     for live, (known, manager) in zip(site.live, _managers(moment, site, stack)):
         contexts.append(_context(live.block, manager, False))
@@ -203,6 +204,13 @@ def _running_callee(
         return callee  # both are suspended
     running = find_running(frame, sys._getframe(1))
     return running[1] if len(running) > 1 else None
+
+
+def _moments_inside(reader: Reader, frame: FrameType) -> List[Moment]:
+    """Where the frames stand that are called from a frame that runs, directly or not."""
+    inner = find_running(frame, sys._getframe(1))[1:]
+    moments = [reader.moment(one, one.f_code) for one in inner]
+    return [moment for moment in moments if moment is not None]
 
 
 def _context(block: Block, manager: object, is_exiting: bool) -> Context:
@@ -272,6 +280,10 @@ def _exiting_context(
             if not in_use or _has_ended(item):
                 return []
             if moment.depth < 0 and _is_over(item, exiting, frame, next_inner):
+                return []
+        elif 0 <= slot == exiting.awaitable and not moved:
+            _, awaitable = moment.peek(stack + slot, COROUTINES)
+            if _has_ended(awaitable):  # others have closed it, such as the collector
                 return []
     if not found[0] and next_inner is not None:
         if not proved and _is_finalizer(next_inner):

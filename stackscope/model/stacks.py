@@ -113,7 +113,7 @@ class Stack:
                 such as what an exit stack holds and the tasks of a nursery, the first 100 are
                 drawn; of a stack the first and the last 500 frames; of parts inside parts, such as
                 the stack of a task below that of another one, 300 levels. After 10,000 lines no
-                stack inside of another one is begun. Wherever something is left out, a line says
+                stack inside another one is begun. Wherever something is left out, a line says
                 so.
 
         Returns:

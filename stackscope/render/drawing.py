@@ -47,7 +47,7 @@ DEEPEST = 300
 """How many levels of parts inside parts are drawn then: frames, contexts, children."""
 
 MOST_LINES = 10_000
-"""After how many lines no stack inside of another one is begun then."""
+"""After this number of lines, no stack inside another one is begun then."""
 
 Span = Tuple[str, str]
 Line = List[Span]
@@ -115,8 +115,8 @@ class Layout:
             and tell how many are left out.
         max_depth: Draw at most that many levels of parts inside parts, and tell where there are
             more.
-        max_lines: Begin no stack inside of another one, once that many lines are drawn. Where one
-            is left out, that is told.
+        max_lines: Begin no stack inside another one once that many lines are drawn. A line says
+            where one is left out.
 
     Attributes:
         drawn: How many lines are drawn so far.
@@ -141,7 +141,7 @@ class Layout:
 
     @property
     def is_full(self) -> bool:
-        """Whether so many lines are drawn that no other stack is begun."""
+        """Whether enough lines are drawn: no other stack is begun."""
         return self.max_lines is not None and self.drawn >= self.max_lines
 
     @property
@@ -291,7 +291,7 @@ def bounded(ascii_only: bool, max_children: int, width: int = 120) -> Layout:
 
 
 def ends(items: Sequence[T], most: Optional[int]) -> Tuple[Sequence[T], int, Sequence[T]]:
-    """The first and the last ones of so many, and how many there are between them.
+    """The first and the last items, and how many there are between them.
 
     Args:
         items: What there is.

@@ -276,6 +276,19 @@ def _without_folder(place: str) -> str:
     return AT + os.path.basename(place[start:])
 
 
+def _folds(looked_at: Set[str]) -> Callable[[FrameType], bool]:
+    """Tells whether frames are those of a library.
+
+    Args:
+        looked_at: The libraries that are the user's own here.
+    """
+
+    def folds(frame: FrameType) -> bool:
+        return is_machinery(frame) or library_of(frame) not in {"", *looked_at}
+
+    return folds
+
+
 class Drawing:
     """One drawing of a snapshot."""
 
@@ -302,9 +315,8 @@ class Drawing:
         self.awaited_of: Dict[int, Dict[int, TaskNode]] = {}
         self.elsewhere_words: Dict[int, Line] = {}
         self.kept: Optional[Frame] = None
-        self.folds: Callable[[FrameType], bool] = for_each_function(
-            lambda frame: is_machinery(frame) or self._is_passed(frame)
-        )
+        # It must not refer to this object: what is drawn would stay until the collector comes.
+        self.folds: Callable[[FrameType], bool] = for_each_function(_folds(self.looked_at))
         self.first_at: Dict[Tuple[object, ...], TaskNode] = {}
         self.first_with: Dict[Tuple[object, ...], TaskNode] = {}
         if options.fold and options.stacks:
@@ -641,10 +653,6 @@ class Drawing:
             and frame is not self.kept
             for frame in frames
         ]
-
-    def _is_passed(self, frame: FrameType) -> bool:
-        library = library_of(frame)
-        return library != "" and library not in self.looked_at
 
     def is_of_library(self, frame: Frame) -> bool:
         """Whether a frame is there for its contexts alone, as others of its library are folded."""

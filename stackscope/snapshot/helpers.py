@@ -1,8 +1,8 @@
 """Of those who may end a wait by what they have: the ones that don't need its end themselves.
 
 Many may wait for the same, and as many may end that. They share a list, so all of the work is
-linear in their number. A list of one's own has only who waits for something that others need to
-end; there may be so many of these lists that they take no more room than the program has.
+linear in their number. Only what waits for something that others need to end has a list of its
+own. The number of these lists is bounded by the size of the program.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MOST_STEPS = 50_000
 """How many steps may be taken to those that need others to end, however few there are."""
 
 TIMES_AS_MANY = 10
-"""So many more of both are allowed for each that there is."""
+"""For each node, both limits grow by this number."""
 
 
 class Helpers:
@@ -148,7 +148,7 @@ def above(
         some: The nodes.
         needed_by: By the id of a vertex: those that need it.
         is_end_enough: Only those that need them to end, not to let go of something.
-        most: End once there are so many.
+        most: End once this number is found.
     """
     found: Dict[int, Vertex] = {}
     todo: List[Vertex] = [*some]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from stackscope_pdb.stop.host import Host
 
 CO_OPTIMIZED = 1
-"""The flag of code that keeps its variables outside of a dictionary."""
+"""The flag of code that keeps its variables outside a dictionary."""
 
 DOC_LINES = 12
 """The most lines of a docstring that `about` shows."""

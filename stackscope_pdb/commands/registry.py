@@ -183,7 +183,7 @@ def complete(host: Host, name: str, text: str, line: str, begidx: int) -> List[s
 
 
 NARROWEST_BRIEF = 20
-"""So many columns, at least, has what a command does, beside its usage."""
+"""The fewest columns for what a command does, beside its usage."""
 
 
 def overview(width: int) -> Iterator[str]:

@@ -25,34 +25,34 @@ else:
 class Basics(Base):
     """To be mixed into a `pdb.Pdb`.
 
-    A class derived from this one has methods ``standard_NAME``, too: those of the debugger that it
+    A class derived from this one has methods ``_standard_NAME``, too: those of the debugger that it
     is mixed into, looked up once by `look_up_standard`. `super` finds the same, but goes through
     all of our classes at each call. Up to 3.13 that takes longer than most of these methods do.
     They are those that run at each stop, or at each event of tracing.
     """
 
-    standard_dispatch_call: Callable[..., Any]
-    standard_dispatch_exception: Callable[..., Any]
-    standard_stop_here: Callable[..., Any]
-    standard_user_call: Callable[..., Any]
-    standard_user_exception: Callable[..., Any]
-    standard_user_line: Callable[..., Any]
-    standard_user_return: Callable[..., Any]
-    standard_interaction: Callable[..., Any]
-    standard_setup: Callable[..., Any]
-    standard_get_stack: Callable[..., Any]
-    standard_print_stack_entry: Callable[..., Any]
-    standard_format_stack_entry: Callable[..., str]
-    standard_message: Callable[..., Any]
-    standard__cmdloop: Callable[..., Any]
-    standard_onecmd: Callable[..., Any]
-    standard_postcmd: Callable[..., Any]
-    standard_do_step: Callable[..., Any]
-    standard_do_next: Callable[..., Any]
-    standard_do_until: Callable[..., Any]
-    standard_do_return: Callable[..., Any]
-    standard_do_continue: Callable[..., Optional[bool]]
-    standard_forget: Callable[..., Any]
+    _standard_dispatch_call: Callable[..., Any]
+    _standard_dispatch_exception: Callable[..., Any]
+    _standard_stop_here: Callable[..., Any]
+    _standard_user_call: Callable[..., Any]
+    _standard_user_exception: Callable[..., Any]
+    _standard_user_line: Callable[..., Any]
+    _standard_user_return: Callable[..., Any]
+    _standard_interaction: Callable[..., Any]
+    _standard_setup: Callable[..., Any]
+    _standard_get_stack: Callable[..., Any]
+    _standard_print_stack_entry: Callable[..., Any]
+    _standard_format_stack_entry: Callable[..., str]
+    _standard_message: Callable[..., Any]
+    _standard__cmdloop: Callable[..., Any]
+    _standard_onecmd: Callable[..., Any]
+    _standard_postcmd: Callable[..., Any]
+    _standard_do_step: Callable[..., Any]
+    _standard_do_next: Callable[..., Any]
+    _standard_do_until: Callable[..., Any]
+    _standard_do_return: Callable[..., Any]
+    _standard_do_continue: Callable[..., Optional[bool]]
+    _standard_forget: Callable[..., Any]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -135,14 +135,14 @@ class Basics(Base):
 
 
 def look_up_standard(cls: type) -> None:
-    """Give a class, and those derived from it, the methods ``standard_NAME``.
+    """Give a class, and those derived from it, the methods ``_standard_NAME``.
 
     To be called again where the bases of a class have been changed.
     """
     order = cls.__mro__
     behind = order[order.index(Basics) + 1 :] if Basics in order else ()
     for ours in Basics.__annotations__:
-        prefix, _, name = ours.partition("standard_")
+        prefix, _, name = ours.partition("_standard_")
         found = [vars(one)[name] for one in behind if not prefix and name in vars(one)]
         if found:
             setattr(cls, ours, found[0])

@@ -70,7 +70,7 @@ class Lines(Basics):
                 return False
         word = line if line.isidentifier() else command_or_python.first_word(line)
         entry = registry.find(word)
-        run: Callable[[str], Any] = self.standard_onecmd
+        run: Callable[[str], Any] = self._standard_onecmd
         if self.commands_defining or not hasattr(self, f"do_{word}"):
             if line == SHOWS_PLACE and not (self.commands_defining or CHECKS_FILES_BEFORE_COMMANDS):
                 run = self._pdbcmd_print_frame_status
@@ -97,7 +97,7 @@ class Lines(Basics):
 
     def run_word(self, word: str) -> Any:
         """Run a command that was typed without arguments."""
-        return self.standard_onecmd(word)
+        return self._standard_onecmd(word)
 
     def _run_standard(self, line: str) -> Any:
         """Run a command of the standard debugger, unless it would do what nobody has meant."""
@@ -115,7 +115,7 @@ class Lines(Basics):
             if awaited is not None and word == "display":
                 self.refuse("'display' can't await. 'p' can, which shows the value once.")
                 return None
-        return self.standard_onecmd(command_or_python.as_documented(line))
+        return self._standard_onecmd(command_or_python.as_documented(line))
 
     def handle_command_def(self, line: str) -> Any:
         """Note a line that is to run at a breakpoint: Python as it is."""

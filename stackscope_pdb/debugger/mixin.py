@@ -83,7 +83,7 @@ class Commands(TakesTurns, Watching, Breakpoints, ShowsValues, Lines, FormatsByR
         # What passes by finalizers does so until a stop: see `stackscope_pdb.program.finalizers`.
         self.__dict__.pop("dispatch_call", None)
         try:
-            self.standard_interaction(frame, tb_or_exc)
+            self._standard_interaction(frame, tb_or_exc)
         finally:
             session = self.session
             session.raised = session.calling = None
@@ -146,7 +146,7 @@ class Commands(TakesTurns, Watching, Breakpoints, ShowsValues, Lines, FormatsByR
 
     def get_stack(self, f: Any, t: Optional[TracebackType]) -> Tuple[List[Entry], int]:
         """The frames of a stop, which are remembered for `unfocus`."""
-        stack, index = self.standard_get_stack(f, t)
+        stack, index = self._standard_get_stack(f, t)
         if "greenlet" in sys.modules:
             outside = attempt("the greenlets outside", self, self._outside, f, stack) or []
             stack, index = [*outside, *stack], index + len(outside)
@@ -168,7 +168,7 @@ class Commands(TakesTurns, Watching, Breakpoints, ShowsValues, Lines, FormatsByR
     def setup(self, f: Any, tb: Any) -> Any:
         """Get ready for a stop."""
         self.passed = None
-        result = self.standard_setup(f, tb)
+        result = self._standard_setup(f, tb)
         session = self.session
         if session.opens_at_user:
             session.opens_at_user = False
@@ -203,7 +203,7 @@ class Commands(TakesTurns, Watching, Breakpoints, ShowsValues, Lines, FormatsByR
         """Before the first line that the user types, say where the program stopped."""
         if not stop and not self.cmdqueue and self.session.is_place_owed:
             attempt(PLACE, self, self._show_owed_place)
-        stop = self.standard_postcmd(stop, line)
+        stop = self._standard_postcmd(stop, line)
         if not stop and not self.cmdqueue:
             self.tell_of_threads()
         return stop
@@ -223,7 +223,7 @@ class Commands(TakesTurns, Watching, Breakpoints, ShowsValues, Lines, FormatsByR
             handle(MEMORY, exc, self)
         finally:
             session.reset()
-        self.standard_forget()
+        self._standard_forget()
         # Up to 3.12 the base class keeps the locals of the last frame.
         self.__dict__.pop("curframe_locals", None)
 
@@ -243,13 +243,13 @@ class Commands(TakesTurns, Watching, Breakpoints, ShowsValues, Lines, FormatsByR
                     return
             except BaseException as exc:
                 handle(STICKY, exc, self)
-            self.standard_print_stack_entry(frame_lineno, *args, **kwargs)
+            self._standard_print_stack_entry(frame_lineno, *args, **kwargs)
             return
         except BaseException as exc:
             handle(PLACE, exc, self)
         finally:
             self.is_painting = before
-        self.standard_print_stack_entry(frame_lineno, *args, **kwargs)
+        self._standard_print_stack_entry(frame_lineno, *args, **kwargs)
 
     def _draw_code(self, frame_lineno: Entry) -> bool:
         if frame_lineno[0] is not self.curframe:

@@ -61,10 +61,10 @@ class Paints(Base):
         is_ready = self.is_painting and type(msg) is str and msg.isascii()
         text: Any = msg if is_ready else self._harmless(msg)
         if self.session.drawn is None:
-            self.standard_message(text, *args, **kwargs)  # 3.15 has `end`
+            self._standard_message(text, *args, **kwargs)  # 3.15 has `end`
             return
         with self._alone():
-            self.standard_message(text, *args, **kwargs)
+            self._standard_message(text, *args, **kwargs)
         self._note_written(text)
 
     def error(self, msg: object) -> None:
@@ -107,7 +107,7 @@ class Paints(Base):
         It is one line, or one and the source, whatever the names are.
         """
         try:
-            entry = self.standard_format_stack_entry(frame_lineno, MARK)
+            entry = self._standard_format_stack_entry(frame_lineno, MARK)
         except BaseException as exc:  # the loader of the module may do anything
             from stackscope.safe.interruptions import interrupts
 

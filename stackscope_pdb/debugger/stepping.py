@@ -113,7 +113,7 @@ class Stepping(Basics):
             # `return` has come back to a caller, which would be next, and isn't the user's.
             self.set_step()
             return False
-        if not self.standard_stop_here(frame):
+        if not self._standard_stop_here(frame):
             return False
         try:
             return not serves_debugger(frame)
@@ -160,7 +160,7 @@ class Stepping(Basics):
         session = self.session
         session.is_at_line = True
         try:
-            self.standard_user_line(frame)
+            self._standard_user_line(frame)
         finally:
             session.is_at_line = False
 
@@ -255,7 +255,7 @@ class Stepping(Basics):
                 # The coroutine has ended. The next line of the user's is what is wanted.
                 self.set_step()
             return self.trace_dispatch
-        return self.standard_dispatch_exception(frame, arg)
+        return self._standard_dispatch_exception(frame, arg)
 
     def _jumps_from_call(self, argument: str) -> bool:
         """Whether the program is in the middle of a line, and there is nothing else to mind."""
@@ -311,7 +311,7 @@ class Stepping(Basics):
 
 def _step(name: str) -> Callable[[Stepping, str], Optional[bool]]:
     """The standard command that runs the program on, but not in a frame that is suspended."""
-    method, standard = f"do_{name}", f"standard_do_{name}"
+    method, standard = f"do_{name}", f"_standard_do_{name}"
 
     def run(self: Stepping, argument: str) -> Optional[bool]:
         focus = self.session.focus

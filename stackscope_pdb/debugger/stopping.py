@@ -88,13 +88,13 @@ class Stopping(Stepping):
     def user_return(self, frame: FrameType, return_value: Any) -> None:
         """The program has come to where a function returns, or is suspended."""
         variables = frame.f_locals
-        self.standard_user_return(frame, return_value)
+        self._standard_user_return(frame, return_value)
         attempt("what a stop left", self, _forget, variables, "__return__")
 
     def user_exception(self, frame: FrameType, exc_info: Any) -> None:
         """The program has come to where an exception passes."""
         variables = frame.f_locals
-        self.standard_user_exception(frame, exc_info)
+        self._standard_user_exception(frame, exc_info)
         attempt("what a stop left", self, _forget, variables, "__exception__")
 
     def jump_now(self, frame: FrameType, line: int) -> None:

@@ -25,11 +25,11 @@ class TakesTurns(Basics):
     def user_call(self, frame: FrameType, argument_list: Any) -> None:
         """A function is called, and this may be a stop."""
         if not self.stop_here(frame):
-            self.standard_user_call(frame, argument_list)
+            self._standard_user_call(frame, argument_list)
             return
         with turn() as has_prompt:
             if has_prompt:
-                self.standard_user_call(frame, argument_list)
+                self._standard_user_call(frame, argument_list)
             else:
                 self.end_without_prompt(frame)
 

@@ -221,9 +221,9 @@ class Watching(Stopping):
             """A function is called."""
             watched = self.watched
             if watched is None:
-                return self.standard_dispatch_call(frame, arg)
+                return self._standard_dispatch_call(frame, arg)
             is_stepping = self.breaks or self.stopframe is not self.botframe
-            local: Any = self.standard_dispatch_call(frame, arg) if is_stepping else None
+            local: Any = self._standard_dispatch_call(frame, arg) if is_stepping else None
             if local is None and watched.of_frame(frame):
                 return self.trace_dispatch
             if local is None and watched.caught:

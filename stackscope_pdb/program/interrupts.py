@@ -70,7 +70,7 @@ class Interrupts(Base):
         # As the standard one; see `_put_aside`.
         before, self.nosigint = self.nosigint, True
         try:
-            goes_on = self.standard_do_continue(arg)
+            goes_on = self._standard_do_continue(arg)
         finally:
             self.nosigint = before
         if goes_on and not self.nosigint:

@@ -472,10 +472,10 @@ class ReadsLines(Base):
             handle(CTRL_C, exc, self)
             is_plain = True
         if is_plain:
-            self.standard__cmdloop()
+            self._standard__cmdloop()
             return
         with around(CTRL_C, self, plain_interrupts):
-            self.standard__cmdloop()
+            self._standard__cmdloop()
         attempt(CTRL_C, self, forget_interrupts)
 
 

@@ -17,13 +17,13 @@ from tests.pdb.programs import plain, run
 @pytest.fixture
 def looks(monkeypatch):
     """Grows by one for each look at all tasks."""
-    taken, take = [], snapshots._take
+    taken, look = [], snapshots.Snapshots._look
 
-    def counting(progress):
+    def counting(self, wants_more):
         taken.append(1)
-        return take(progress)
+        return look(self, wants_more)
 
-    monkeypatch.setattr(snapshots, "_take", counting)
+    monkeypatch.setattr(snapshots.Snapshots, "_look", counting)
     return taken
 
 

@@ -84,6 +84,9 @@ class Moment:
                 generator, too.
         """
 
+    def note_newer(self, frames: Sequence[Moment]) -> None:
+        """Take into account which frames have been called later, if this one may be unwinding."""
+
     def may_use(self, slot: int) -> bool:
         """Whether a slot may be in use, by what `note_finalizer` has found."""
         return True

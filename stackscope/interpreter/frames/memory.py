@@ -107,12 +107,15 @@ class MemoryMoment(Moment):
     Attributes:
         localsplus: the address of the first slot.
         limit: the first slot that is known to be out of use.
+        newer: addresses on the stacks of frames that were called later, if this one may be
+            unwinding.
     """
 
-    __slots__ = ("localsplus", "limit")
+    __slots__ = ("localsplus", "limit", "newer")
 
     localsplus: int
     limit: int
+    newer: FrozenSet[int]
 
     def guarded(self, slots: Sequence[int]) -> Iterator[int]:
         """The slots, if the frame is still where it was when they are first asked for."""
@@ -177,6 +180,8 @@ class MemoryMoment(Moment):
             return False, None
         trait = CALLABLE if types is METHODS else None
         [in_use], found = self._proven((slot,), types, trait)
+        if trait and id(found.get(slot)) in self.newer:
+            return False, None
         return in_use, found.get(slot)
 
     def exits(self, slots: Sequence[int]) -> List[object]:
@@ -184,7 +189,10 @@ class MemoryMoment(Moment):
             return self.objects(slots)
         slots = [slot for slot in slots if slot < self.limit]
         in_use, found = self._proven(slots, METHODS, CALLABLE)
-        return [found.get(slot) for slot, _ in zip(slots, takewhile(bool, in_use))]
+        exits = [found.get(slot) for slot, _ in zip(slots, takewhile(bool, in_use))]
+        # The method that a block calls in the end is its own: the slot of an outer frame that has
+        # the same one is stale, and a block of an inner frame has come to the same address.
+        return list(takewhile(lambda method: id(method) not in self.newer, exits))
 
     def tracked(self, slot: int) -> object:
         _, found = self._proven((slot,) if slot < self.limit else ())

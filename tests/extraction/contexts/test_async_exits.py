@@ -187,3 +187,40 @@ def test_an_async_generator():
     with contextlib.suppress(StopIteration):
         generator.aclose().send(None)
     assert seen == [[outer], [outer, inner], [outer, inner]]
+
+
+class Lending(Manager):
+    """Its exit gives a coroutine that others have as well."""
+
+    async def __aenter__(self):
+        return self
+
+    def __aexit__(self, *exc):
+        self.exit = self.leave()
+        return self.exit
+
+    async def leave(self):
+        await pause()
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_an_exit_that_others_have_closed(fails):
+    """As the collector does it, if both the coroutine and what awaits it are garbage."""
+
+    async def program(manager):
+        with contextlib.suppress(KeyError):
+            async with manager:
+                if fails:
+                    raise KeyError
+
+    def look():
+        return contexts_active_in_frame(coroutine.cr_frame, coroutine, None)
+
+    manager = Lending()
+    coroutine = program(manager)
+    coroutine.send(None)
+    assert [context.is_exiting for context in look()] == [False, True]
+    manager.exit.close()
+    assert [type(context.obj) for context in look()] == [contextlib.suppress]
+    with pytest.raises(RuntimeError, match="cannot reuse already awaited coroutine"):
+        coroutine.send(None)

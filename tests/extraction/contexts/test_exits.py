@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
+import itertools
 import socket
 import sqlite3
 import sys
@@ -492,8 +493,19 @@ def test_a_jump_that_leads_far_out_of_a_block(leave):
     assert seen == (once if leave else once * 2)
 
 
+DROPPED = {
+    "itself": lambda generator: generator,
+    "what maps it": lambda generator: map(abs, generator),
+    "what counts it": enumerate,
+    "what chains it": itertools.chain,
+    "what zips what maps it": lambda generator: zip(map(abs, generator)),
+}
+"""What a loop goes over, and drops together with the generator."""
+
+
 @pytest.mark.skipif(not CPYTHON, reason="PyPy finalizes what is dropped later on")
-def test_what_a_dropped_generator_closes_first_makes_exits_at_old_addresses():
+@pytest.mark.parametrize("dropped", DROPPED)
+def test_what_a_dropped_generator_closes_first_makes_exits_at_old_addresses(dropped):
     """It closes what it goes on with; the frame that drops it calls that, and none between them."""
     found = []
 
@@ -519,7 +531,7 @@ def test_what_a_dropped_generator_closes_first_makes_exits_at_old_addresses():
 
     def program():
         with contextlib.suppress(KeyError):
-            for _ in delegate():
+            for _ in DROPPED[dropped](delegate()):
                 with Manager():
                     yield from [1]
 

@@ -168,7 +168,7 @@ def test_the_prompt_opens_even_if_tasks_can_not_be_looked_up(monkeypatch):
         raise ImportError("no such luck")
 
     monkeypatch.setattr(failures, "_told", set())
-    monkeypatch.setattr(snapshots, "_take", fail)
+    monkeypatch.setattr(snapshots, "whole_snapshot", fail)
     ours = debugger(Pdb, "c", "p 'here ' + 'we are'", "c")
     ours.set_trace()
     signal.raise_signal(signal.SIGINT)

@@ -66,10 +66,12 @@ class Entry:
 class Activation:
     """One call of a generated function (or run of a class body or module)."""
 
-    __slots__ = ("code", "entries", "events", "had_block", "last")
+    __slots__ = ("code", "entries", "events", "had_block", "is_finalized", "last")
 
     def __init__(self, code: types.CodeType) -> None:
         self.code = code
+        #: Whether its token has been finalized. The collector does that early: the frame may go on.
+        self.is_finalized = False
         self.entries: List[Entry] = []
         #: Whether any manager was ever entered here; frames without don't count as probes.
         self.had_block = False
@@ -112,19 +114,16 @@ class Activation:
 
 
 class Token:
-    """What a generated frame holds to name its activation; it dies with the frame."""
+    """What a generated frame holds to name its activation, in ``t``; it dies with the frame."""
 
-    __slots__ = ("_frame_id", "_oracle", "activation")
+    __slots__ = ("activation",)
 
     def __init__(self, oracle: Oracle, frame: types.FrameType) -> None:
         self.activation = Activation(frame.f_code)
-        self._oracle = oracle
-        self._frame_id = id(frame)
         oracle.activations[id(frame)] = self.activation
 
     def __del__(self) -> None:
-        if self._oracle.activations.get(self._frame_id) is self.activation:
-            del self._oracle.activations[self._frame_id]
+        self.activation.is_finalized = True
 
 
 @dataclass
@@ -197,6 +196,10 @@ class Oracle:
         # The token of a class body outlives its frame, so another frame may have that id now.
         if activation is None or activation.code is not frame.f_code:
             return None
+        if activation.is_finalized:
+            token = frame.f_locals.get("t")
+            if type(token) is not Token or token.activation is not activation:
+                return None
         return activation
 
     def check_stack(self, innermost: types.FrameType) -> Set[int]:
