@@ -221,8 +221,8 @@ class Simple(Nested):
     ) -> None:
         self.guides = guides
         self.block = _NO_PARTS
-        self.stack = None
-        self.drawn = ()
+        self.stack: object = None
+        self.drawn: Sequence[object] = ()
         self.title: Words = title
         self.contexts: Sequence[Words] = contexts
         self.before_context: Tuple[str, str] = before_context

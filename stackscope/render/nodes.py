@@ -188,8 +188,8 @@ class FrameNode:
     __slots__ = ("frame", "view")
 
     def __init__(self, frame: Frame, view: View) -> None:
-        self.frame = frame
-        self.view = view
+        self.frame: Frame = frame
+        self.view: View = view
 
     @property
     def clsname(self) -> Optional[str]:
@@ -266,11 +266,11 @@ class ContextNode:
         index: int = 0,
         is_child: bool = False,
     ) -> None:
-        self.context = context
-        self.view = view
-        self.frame = frame
-        self.index = index
-        self.is_child = is_child
+        self.context: Context = context
+        self.view: View = view
+        self.frame: Optional[Frame] = frame
+        self.index: int = index
+        self.is_child: bool = is_child
 
     @property
     def source(self) -> str:

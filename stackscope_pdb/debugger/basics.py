@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from functools import cached_property
 
 from stackscope_pdb.failures import attempt
 from stackscope_pdb.stop.session import Session
@@ -18,7 +17,10 @@ if TYPE_CHECKING:
     from stackscope_pdb.standard import pdb
 
     Base = pdb.Pdb
+    cached_property = property  # type checkers don't take functools' one for that of `Host`
 else:
+    from functools import cached_property
+
     Base = object
 
 

@@ -236,7 +236,8 @@ class Commands(TakesTurns, Watching, Breakpoints, ShowsValues, Lines, FormatsByR
     def print_stack_entry(self, frame_lineno: Entry, *args: Any, **kwargs: Any) -> None:
         """Say where one is: by a line, or by the code around it if `sticky` is on."""
         self.session.is_shown = True
-        before, self.is_painting = self.is_painting, True
+        before = self.is_painting
+        self.is_painting: bool = True
         try:
             try:
                 if settings.sticky_lines() and self._draw_code(frame_lineno):

@@ -275,7 +275,7 @@ class Pdb(  # type: ignore[misc,unused-ignore]
         with alone, suspended as was_suspended:
             if was_suspended:
                 self.follow_streams()
-                self.is_at_terminal = is_terminal(self.stdin)
+                self.is_at_terminal: bool = is_terminal(self.stdin)
             with visible:
                 self.talk(frame, tb_or_exc)
 

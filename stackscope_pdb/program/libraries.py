@@ -39,7 +39,7 @@ class Passed:
 
     def __init__(self, *frames: FrameType, shown: Iterable[str] = ()) -> None:
         self.shown = shown
-        self.has_looked = False
+        self.has_looked: bool = False
         self._libraries: List[str] = []
         self.user_file: Optional[str] = None
         for frame in frames:

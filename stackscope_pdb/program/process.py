@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Callable
 
-number = os.getpid()
+number: int = os.getpid()
 """The number of this process."""
 
 

@@ -95,7 +95,7 @@ class ReadsLines(Base):
     def cmdloop(self, intro: Any = None) -> None:
         """Read and run commands, with prompt_toolkit if that can be used."""
         if not self.is_busy:  # after commands that belong to a breakpoint; up to 3.13
-            self.is_at_terminal = is_terminal(self.stdin)
+            self.is_at_terminal: bool = is_terminal(self.stdin)
         is_at_terminal = self.is_at_terminal
         if not is_at_terminal and self.stdin is not sys.stdin:
             is_at_terminal = is_terminal(sys.stdin)
@@ -418,6 +418,8 @@ class ReadsLines(Base):
             finally:
                 attempt("the first prompt", self, shown.is_over)
             if not ReadsLines._toolkit_fails:
+                from stackscope_pdb.prompt import toolkit
+
                 return toolkit.read_line(self, self.prompt)
         return input(self.prompt)
 

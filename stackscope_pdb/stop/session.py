@@ -53,7 +53,7 @@ class Session:
     def __init__(self) -> None:
         self.pasted = ""
         self.is_at_line = False
-        self.is_forgotten = False
+        self.is_forgotten: bool = False
         self.way_back: Optional[Return] = None
         self.awaited: Optional[weakref.ref[Any]] = None
         self.calling: Optional[FrameType] = None

@@ -10,7 +10,7 @@ import ctypes
 import struct
 import sys
 from types import CodeType, FrameType
-from typing import Any, Iterator, List, Optional, Sequence, Set, Tuple
+from typing import Any, FrozenSet, Iterator, List, Optional, Sequence, Set, Tuple
 
 from stackscope.interpreter.bytecode import CodeAnalysis, Exiting, Live, Site
 from stackscope.interpreter.bytecode.blocks import IN_FINALLY
@@ -159,7 +159,7 @@ class _Moment(MemoryMoment):
         self.lasti = lasti * _UNIT
         self.depth = -1
         self.limit = NO_LIMIT
-        self.newer = frozenset()
+        self.newer: FrozenSet[int] = frozenset()
         self.localsplus = id(frame) + _LOCALS
         self.variables = (words_at(id(frame))[_VALUESTACK] - self.localsplus) // WORD
         self.frame = frame

@@ -21,6 +21,7 @@ from types import CodeType, FrameType
 from typing import (
     Any,
     Dict,
+    FrozenSet,
     Iterator,
     List,
     NamedTuple,
@@ -161,7 +162,7 @@ class _Moment(MemoryMoment):
         self.localsplus: int = base + layout.localsplus
         self.layout: FrameLayout = layout
         self.limit = NO_LIMIT
-        self.newer = frozenset()
+        self.newer: FrozenSet[int] = frozenset()
         # Only a view so far; it is read behind the first check.
         depth_word = list(
             take(words_at(base + layout.depth), if_equal((0,), take(head, (0,)), base))
