@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+from functools import partial
 from types import (
     AsyncGeneratorType,
     CodeType,
@@ -13,7 +14,7 @@ from types import (
     GeneratorType,
     MethodType,
 )
-from typing import Any, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, FrozenSet, Iterator, List, Optional, Sequence, Tuple
 
 from stackscope.interpreter.bytecode import Block, CodeAnalysis, Exiting, Live, Site, analyze
 from stackscope.interpreter.facts import CO_ANY_GENERATOR, FREE_THREADED, IS_CPYTHON, TAGGED_SLOTS
@@ -176,7 +177,7 @@ def _read(
         moment.note_finalizer(
             next_inner, id(finalized) if known else 0, stack + awaited if awaited >= 0 else -1
         )
-        moment.note_newer(_moments_inside(reader, frame))
+        moment.note_newer(partial(_used_inside, reader, frame))
     contexts = []
     for live, (known, manager) in zip(site.live, _managers(moment, site, stack)):
         contexts.append(_context(live.block, manager, False))
@@ -206,11 +207,18 @@ def _running_callee(
     return running[1] if len(running) > 1 else None
 
 
-def _moments_inside(reader: Reader, frame: FrameType) -> List[Moment]:
-    """Where the frames stand that are called from a frame that runs, directly or not."""
-    inner = find_running(frame, sys._getframe(1))[1:]
-    moments = [reader.moment(one, one.f_code) for one in inner]
-    return [moment for moment in moments if moment is not None]
+def _used_inside(reader: Reader, frame: FrameType) -> FrozenSet[int]:
+    """The addresses of what frames have in use that ``frame`` is calling, directly or not."""
+    found: List[int] = []
+    for inner in find_running(frame, sys._getframe(1))[1:]:
+        try:
+            moment = reader.moment(inner, inner.f_code)
+            site = None if moment is None else moment.pick(analyze(inner.f_code))
+            if moment is not None and site is not None:
+                found += moment.addresses(site.used)
+        except FrameMoved:  # it goes on
+            continue
+    return frozenset(found)
 
 
 def _context(block: Block, manager: object, is_exiting: bool) -> Context:

@@ -11,7 +11,7 @@ from types import (
     MethodType,
     MethodWrapperType,
 )
-from typing import FrozenSet, List, Optional, Sequence, Tuple
+from typing import Callable, FrozenSet, List, Optional, Sequence, Tuple
 
 from stackscope.interpreter.bytecode import CodeAnalysis, Site
 
@@ -84,8 +84,12 @@ class Moment:
                 generator, too.
         """
 
-    def note_newer(self, frames: Sequence[Moment]) -> None:
-        """Take into account which frames have been called later, if this one may be unwinding."""
+    def note_newer(self, used: Callable[[], FrozenSet[int]]) -> None:
+        """Take into account that the frame may be unwinding: what newer frames use isn't its own.
+
+        Args:
+            used: gives the addresses of what frames have in use that were called later.
+        """
 
     def may_use(self, slot: int) -> bool:
         """Whether a slot may be in use, by what `note_finalizer` has found."""

@@ -159,7 +159,7 @@ class _Moment(MemoryMoment):
         self.lasti = lasti * _UNIT
         self.depth = -1
         self.limit = NO_LIMIT
-        self.newer: FrozenSet[int] = frozenset()
+        self.newer: Optional[FrozenSet[int]] = None
         self.localsplus = id(frame) + _LOCALS
         self.variables = (words_at(id(frame))[_VALUESTACK] - self.localsplus) // WORD
         self.frame = frame

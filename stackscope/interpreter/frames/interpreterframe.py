@@ -20,6 +20,7 @@ from sys import getrefcount
 from types import CodeType, FrameType
 from typing import (
     Any,
+    Callable,
     Dict,
     FrozenSet,
     Iterator,
@@ -162,7 +163,7 @@ class _Moment(MemoryMoment):
         self.localsplus: int = base + layout.localsplus
         self.layout: FrameLayout = layout
         self.limit = NO_LIMIT
-        self.newer: FrozenSet[int] = frozenset()
+        self.newer: Optional[FrozenSet[int]] = None
         # Only a view so far; it is read behind the first check.
         depth_word = list(
             take(words_at(base + layout.depth), if_equal((0,), take(head, (0,)), base))
@@ -190,17 +191,9 @@ class _Moment(MemoryMoment):
         if address:
             self.note_dropped(address, slots, awaited)
 
-    def note_newer(self, frames: Sequence[Moment]) -> None:
-        found: List[int] = []
-        for moment in frames:
-            if isinstance(moment, _Moment):
-                code = moment.frame.f_code
-                first_slot = len(slot_names(code))
-                try:
-                    found += moment.pointers(range(first_slot, first_slot + code.co_stacksize))
-                except FrameMoved:  # it goes on: it is one of those that look
-                    pass
-        self.newer = frozenset(found) - {0}
+    def note_newer(self, used: Callable[[], FrozenSet[int]]) -> None:
+        if self.limit == NO_LIMIT:
+            self.newer = used()
 
     def references(self, slots: Sequence[int]) -> List[int]:
         return list(filter(None, [*self._function(), *self.pointers(slots)]))

@@ -107,15 +107,14 @@ class MemoryMoment(Moment):
     Attributes:
         localsplus: the address of the first slot.
         limit: the first slot that is known to be out of use.
-        newer: addresses on the stacks of frames that were called later, if this one may be
-            unwinding.
+        newer: the addresses of what newer frames have in use, if this one may be unwinding.
     """
 
     __slots__ = ("localsplus", "limit", "newer")
 
     localsplus: int
     limit: int
-    newer: FrozenSet[int]
+    newer: Optional[FrozenSet[int]]
 
     def guarded(self, slots: Sequence[int]) -> Iterator[int]:
         """The slots, if the frame is still where it was when they are first asked for."""
@@ -180,7 +179,7 @@ class MemoryMoment(Moment):
             return False, None
         trait = CALLABLE if types is METHODS else None
         [in_use], found = self._proven((slot,), types, trait)
-        if trait and id(found.get(slot)) in self.newer:
+        if trait and self._is_newer(found.get(slot)):
             return False, None
         return in_use, found.get(slot)
 
@@ -190,9 +189,14 @@ class MemoryMoment(Moment):
         slots = [slot for slot in slots if slot < self.limit]
         in_use, found = self._proven(slots, METHODS, CALLABLE)
         exits = [found.get(slot) for slot, _ in zip(slots, takewhile(bool, in_use))]
-        # The method that a block calls in the end is its own: the slot of an outer frame that has
-        # the same one is stale, and a block of an inner frame has come to the same address.
-        return list(takewhile(lambda method: id(method) not in self.newer, exits))
+        return list(takewhile(lambda method: not self._is_newer(method), exits))
+
+    def _is_newer(self, method: object) -> bool:
+        """Whether a method is one that a newer frame uses, and the slot that has it is stale.
+
+        The method that a block calls in the end is its own; another one has come to its address.
+        """
+        return method is not None and self.newer is not None and id(method) in self.newer
 
     def tracked(self, slot: int) -> object:
         _, found = self._proven((slot,) if slot < self.limit else ())
@@ -240,5 +244,9 @@ class MemoryMoment(Moment):
                 failures[slot] += not (any(proof.holds()) and any(proof.references()))
         else:
             raise FrameMoved
-        in_use = [proof.in_use or proof.type in types for proof in proofs.values()]
+        if trait and self.newer is not None:
+            # Memory that is free may look like an object that the collector doesn't track.
+            in_use = [proof.in_use and proof.type != 0 for proof in proofs.values()]
+        else:
+            in_use = [proof.in_use or proof.type in types for proof in proofs.values()]
         return in_use, dict(zip(wanted, found))

@@ -540,5 +540,6 @@ def test_what_a_dropped_generator_closes_first_makes_exits_at_old_addresses(drop
         next(generator)
         with contextlib.suppress(StopIteration):
             generator.throw(KeyError)
-    outer = [[type(context.obj) for context in contexts] for contexts in found]
-    assert outer == [[contextlib.suppress]] * 200
+    # From 3.11 to 3.13 a method that is no exit may have come to the old address.
+    known = [[one.obj for one in contexts if one.obj is not None] for contexts in found]
+    assert [list(map(type, managers)) for managers in known] == [[contextlib.suppress]] * 200
