@@ -62,7 +62,7 @@ def end_all(is_leaving: Callable[[], bool]) -> None:
     except RuntimeError:  # the interpreter is about to end
         return
     if JOINS_POOLS_EARLY:
-        atexit.register(_let_go)
+        atexit.register(_let_go, threading.get_ident())
     wait_until_main_is_told()
 
 
@@ -82,8 +82,14 @@ def _work(first: int, is_leaving: Callable[[], bool]) -> None:
         _is_done.release()
 
 
-def _let_go() -> None:
-    """Have our thread and our tracing end before the interpreter does: 3.9 may crash else."""
+def _let_go(first: int) -> None:
+    """Have our thread and our tracing end before the interpreter does: 3.9 may crash else.
+
+    Up to 3.12 the interpreter doesn't wait for a thread any more of which a join() was interrupted
+    (``_wait_for_tstate_lock`` in Lib/threading.py). The one where the user quit is waited for here.
+    """
+    if first != get_ident():
+        _wait_until(lambda: first not in sys._current_frames(), LONGEST_EXIT)
     sys.setprofile(None)
     sys.settrace(None)
     stop_fast()
