@@ -30,7 +30,8 @@ SNAPSHOTS = {
     "in circles": (worlds.in_asyncio(worlds.in_circles), 80),
     "between events": (worlds.in_asyncio(worlds.between_events), 120),
     "between queues": (worlds.in_asyncio(worlds.between_queues), 120),
-    "supervised": (worlds.in_asyncio(worlds.supervised), 120),
+    # Few have a list of their own of those who may end their waits: see `MOST_IN_LISTS`.
+    "supervised": (worlds.in_asyncio(worlds.supervised), 600),
     "supervised together": (worlds.in_asyncio(worlds.supervised_together), 120),
     "in each other's turn": (worlds.in_asyncio(worlds.in_each_others_turn), 120),
     "each at its own line": (worlds.in_asyncio(worlds.each_at_its_own_line), 120),
