@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+
+import pytest
 
 import stackscope
 
@@ -16,6 +19,10 @@ async def fails():
     raise ValueError
 
 
+@pytest.mark.skipif(
+    sys.implementation.name != "cpython",
+    reason="tasks that have failed are found, and deadlocks proved, by CPython's collector",
+)
 def test_a_deadlock():
     async def main():
         others = []
