@@ -50,7 +50,7 @@ class TestCtx:
                 session.stop()
                 event.set()
 
-        monkeypatch.setenv("COLUMNS", "94")
+        monkeypatch.setenv("COLUMNS", "98")
         session = scripted("ctx", "c")
         asyncio.run(main())
         (row,) = [line for line in session.replies[0].splitlines() if "the reader" in line]
