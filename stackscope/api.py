@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import sys
 from _thread import get_ident
-from functools import partial
 from types import FrameType
 
 from stackscope.extraction.extraction import Extraction, child_stack, current_extraction
 from stackscope.glue import make_ready
-from stackscope.interpreter.collector import without_collections
 from stackscope.interpreter.running import callers
 from stackscope.model.snapshot import Snapshot, ThreadNode
 from stackscope.model.stacks import Frame, Stack, StackSlice
@@ -306,8 +304,7 @@ def diagnose(
     if snapshot is None:
         make_ready()
         snapshot = load("stackscope.snapshot.taking").take_snapshot(sys._getframe(1))
-    look = partial(find, snapshot, deep=deep, progress=progress)
-    diagnosis: Diagnosis = without_collections(look)
+    diagnosis: Diagnosis = find(snapshot, deep=deep, progress=progress)
     return diagnosis
 
 

@@ -208,9 +208,9 @@ class Table:
     def _state(self, state: StateParts, room: int) -> str:
         """The state without the time: as much as the column takes, or what is left of the line."""
         room = max(room, self.state)
-        if width_of(str(state.without_time())) <= room:
-            return str(state.without_time())
-        whole = state.with_detail(state.detail)
+        whole = state.without_time()
+        if width_of(str(whole)) <= room:
+            return str(whole)
         rest = room - width_of(str(whole)) + width_of(whole.detail)
         detail = whole.detail
         if detail.endswith(ACQUIRES) and width_of(detail) > rest:

@@ -303,10 +303,17 @@ def ends(items: Sequence[T], most: Optional[int]) -> Tuple[Sequence[T], int, Seq
     return items[:first], len(items) - most, items[first - most :]
 
 
-def left_out(number: int, noun: str, layout: Layout) -> Line:
-    """The line that says how much isn't drawn in its place."""
-    words = f"{number:,} more {noun}{'s' * (number > 1)}"
-    return [("guide", layout.guides.more), ("note", words)]
+def left_out(number: int, layout: Layout, guide: str = "", noun: str = "") -> Line:
+    """The line that says how much isn't drawn in its place.
+
+    Args:
+        number: How much that is.
+        layout: How to draw.
+        guide: What goes before the line.
+        noun: What one of it is called, if that isn't clear.
+    """
+    words = f"{number:,} more {noun}{'s' * (number > 1)}" if noun else f"{number:,} more"
+    return [("guide", guide + layout.guides.more), ("note", words)]
 
 
 def spans(words: Union[Line, Words]) -> Line:

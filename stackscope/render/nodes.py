@@ -33,7 +33,7 @@ from stackscope.safe.text import (
 )
 
 if TYPE_CHECKING:
-    from typing import Dict, Iterator, List, Optional, Tuple, Union
+    from typing import Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
     from stackscope.render.drawing import Words
 
@@ -164,11 +164,15 @@ class StackNode:
         """Whether the stack has frames, hidden ones included."""
         return bool(self.stack.frames)
 
-    def frames(self) -> Iterator[FrameNode]:
+    def shown(self) -> Sequence[Frame]:
         """The frames to show, outermost first."""
-        for frame in self.stack.frames:
-            if self.view.show_hidden or not frame.hide:
-                yield FrameNode(frame, self.view)
+        frames = self.stack.frames
+        return frames if self.view.show_hidden else [one for one in frames if not one.hide]
+
+    def frames(self) -> Iterator[FrameNode]:
+        """The same, as nodes."""
+        for frame in self.shown():
+            yield FrameNode(frame, self.view)
 
     @property
     def leaf(self) -> Optional[str]:
@@ -319,11 +323,6 @@ class ContextNode:
         """The stack inside the context manager."""
         stack = self.context.inner_stack
         return None if stack is None else StackNode(stack, self.view)
-
-    @property
-    def is_alone(self) -> bool:
-        """Whether nothing is inside it."""
-        return self.context.inner_stack is None and not self.context.children
 
     def children(self) -> Iterator[Union[ContextNode, StackNode]]:
         """Its child contexts to show, and the stacks of its child tasks."""

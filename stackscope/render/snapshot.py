@@ -13,7 +13,7 @@ import os
 
 from stackscope.interpreter.collector import collects_afterwards
 from stackscope.model.saved import is_suspended, type_name_of
-from stackscope.model.snapshot import LoopNode, Snapshot, TaskNode, ThreadNode
+from stackscope.model.snapshot import LoopNode, Snapshot, TaskNode, ThreadNode, kind_of
 from stackscope.model.stacks import Context, Frame
 from stackscope.render.alike import alike_keys, groups_of_alike, item_key
 from stackscope.render.drawing import (
@@ -276,19 +276,6 @@ def _without_folder(place: str) -> str:
     return AT + os.path.basename(place[start:])
 
 
-def _folds(looked_at: Set[str]) -> Callable[[FrameType], bool]:
-    """Tells whether frames are those of a library.
-
-    Args:
-        looked_at: The libraries that are the user's own here.
-    """
-
-    def folds(frame: FrameType) -> bool:
-        return is_machinery(frame) or library_of(frame) not in {"", *looked_at}
-
-    return folds
-
-
 class Drawing:
     """One drawing of a snapshot."""
 
@@ -310,13 +297,15 @@ class Drawing:
         self.drawn: Set[int] = set()
         self.keys: Dict[int, int] = {} if self.max_alike is None else alike_keys(tasks)
         places = snapshot.places
-        self.looked_at: Set[str] = {library_here() if places is None else places.library} - {""}
         self.owners: Dict[int, TaskNode] = {}
         self.awaited_of: Dict[int, Dict[int, TaskNode]] = {}
         self.elsewhere_words: Dict[int, Line] = {}
         self.kept: Optional[Frame] = None
-        # It must not refer to this object: what is drawn would stay until the collector comes.
-        self.folds: Callable[[FrameType], bool] = for_each_function(_folds(self.looked_at))
+        # Not by `self`: what is drawn would stay until the collector comes.
+        users = {"", library_here() if places is None else places.library}
+        self.folds: Callable[[FrameType], bool] = for_each_function(
+            lambda frame: is_machinery(frame) or library_of(frame) not in users
+        )
         self.first_at: Dict[Tuple[object, ...], TaskNode] = {}
         self.first_with: Dict[Tuple[object, ...], TaskNode] = {}
         if options.fold and options.stacks:
@@ -409,20 +398,34 @@ class Drawing:
 
     def siblings(self, nodes: Sequence[TaskNode], guides: Tuple[str, str]) -> Block:
         """Tasks below the same owner; many that are alike as one."""
-        groups = self.alike(nodes)
+        yield from self.parts(self.alike(nodes), guides, self.task)
+
+    def parts(
+        self,
+        groups: Sequence[Sequence[N]],
+        guides: Tuple[str, str],
+        draw_group: Callable[[N, Sequence[N]], Block],
+    ) -> Block:
+        """A part for each group, as long as no more lines are drawn than there may be.
+
+        Args:
+            groups: Tasks, threads or the like that are alike.
+            guides: What goes before the parts.
+            draw_group: Draws a group, given its first one and the whole.
+        """
         for index, group in enumerate(groups):
             if self.layout.is_full:
-                yield self.no_more(groups[index:], "task", guides)
+                yield self.no_more(groups[index:], guides)
                 break
-            yield Nested(guides, self.task(group[0], group), drawn=group)
+            yield Nested(guides, draw_group(group[0], group), drawn=group)
 
-    def no_more(self, groups: Sequence[Sequence[Node]], noun: str, guides: Tuple[str, str]) -> Line:
+    def no_more(self, groups: Sequence[Sequence[Node]], guides: Tuple[str, str]) -> Line:
         """The line that stands for what isn't drawn, and for all below it."""
         number = 0
         for group in groups:
             for top in group:
                 number += 1 if isinstance(top, ThreadNode) else sum(1 for _ in top.walk())
-        return [("guide", guides[0]), *left_out(number, noun, self.layout)]
+        return [("guide", guides[0]), *left_out(number, self.layout, noun=kind_of(groups[0][0]))]
 
     def alike(self, nodes: Sequence[TaskNode]) -> List[List[TaskNode]]:
         """The tasks in groups: one for more than `max_alike` with the same stack, else one each."""
@@ -568,7 +571,7 @@ class Drawing:
         first, between, last = ends(list(self._frame_parts(node, owner)), self.layout.max_frames)
         yield from first
         if between:
-            yield [("guide", self.guides.more), ("note", f"{between:,} more")]
+            yield left_out(between, self.layout)
         yield from last
 
     def _frame_parts(self, node: StackNode, owner: Optional[TaskNode]) -> Block:
@@ -754,7 +757,7 @@ class Drawing:
             else:
                 tasks.append(task)
         if most is not None and contexts > most:
-            yield self.more_children(contexts - most, guides)
+            yield left_out(contexts - most, self.layout, guides[0])
         yield from self.unknown_children(unknown, guides)
         self.drawn.update(id(task) for task in tasks)
         yield from self.siblings(tasks, guides)
@@ -765,11 +768,7 @@ class Drawing:
         for node in nodes[:most]:
             yield Nested(guides, self.unknown_child(node), drawn=[node])
         if len(nodes) > most:
-            yield self.more_children(len(nodes) - most, guides)
-
-    def more_children(self, number: int, guides: Tuple[str, str]) -> Line:
-        """The line that says how many children aren't drawn."""
-        return [("guide", guides[0] + self.guides.more), ("note", f"{number:,} more")]
+            yield left_out(len(nodes) - most, self.layout, guides[0])
 
     def child_context(self, node: ContextNode) -> Block:
         """A context with its children."""
@@ -793,11 +792,7 @@ class Drawing:
         groups = [[node] for node in busy]
         if self.max_alike is not None:
             groups = self.groups(busy, thread_key, self.max_alike)
-        for index, group in enumerate(groups):
-            if self.layout.is_full:
-                yield self.no_more(groups[index:], "thread", self.guides.context)
-                break
-            yield Nested(self.guides.context, self.thread(group[0], group), drawn=group)
+        yield from self.parts(groups, self.guides.context, self.thread)
         if idle:
             yield Nested(self.guides.context, iter([idle_line(idle)]))
 
@@ -847,11 +842,7 @@ class Drawing:
         """Greenlets or the like; many that are alike as one."""
         most = len(nodes) if self.max_alike is None else self.max_alike
         groups = self.groups(nodes, item_key, most)
-        for index, group in enumerate(groups):
-            if self.layout.is_full:
-                yield self.no_more(groups[index:], group[0].kind, self.guides.context)
-                break
-            yield Nested(self.guides.context, self.item(group[0], group), drawn=group)
+        yield from self.parts(groups, self.guides.context, self.item)
 
     def item(self, node: ItemNode, group: Sequence[ItemNode]) -> Block:
         """A greenlet or the like with its stack."""

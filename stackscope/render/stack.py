@@ -6,7 +6,7 @@ from itertools import islice
 from typing import List, Optional, Tuple
 
 from stackscope.interpreter.collector import collects_afterwards
-from stackscope.model.saved import SavedObject, type_name_of
+from stackscope.model.saved import SavedObject
 from stackscope.render.drawing import (
     FLAT,
     Block,
@@ -29,7 +29,6 @@ from stackscope.render.nodes import (
     View,
     contexts_to_show,
 )
-from stackscope.safe.text import safe_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,14 +59,11 @@ def stack_body(node: StackNode, layout: Layout) -> Block:
     """The frames of a stack, its leaf and its error."""
     guides = layout.guides
     view = node.view
-    frames = node.stack.frames
-    if not view.show_hidden:
-        frames = [frame for frame in frames if not frame.hide]
-    first, between, last = ends(frames, layout.max_frames)
+    first, between, last = ends(node.shown(), layout.max_frames)
     for frame in first:
         yield _frame_part(frame, view, layout)
     if between:
-        yield left_out(between, "frame", layout)
+        yield left_out(between, layout, noun="frame")
         for frame in last:
             yield _frame_part(frame, view, layout)
     leaf = node.leaf
@@ -173,15 +169,9 @@ USUAL_CONTEXT = (
 
 
 def _context_words(node: ContextNode) -> Words:
-    context, frame = node.context, node.frame
-    obj, name, start = context.obj, context.varname, context.start_line
-    source = ""
-    if frame is not None and start is not None:
-        source = node.view.with_line(frame.pyframe, start, node.index, name)
-    varname = (None if obj is None else "_") if name is None else safe_text(name)
-    typename = None if obj is None else type_name_of(obj)
-    lineno = None if node.is_child or start is None else str(start)
-    end = ", past)" if context.is_past else ")"
+    source, varname, typename = node.source, node.varname, node.typename
+    lineno = None if node.lineno is None else str(node.lineno)
+    end = ", past)" if node.is_past else ")"
     if source and varname is not None and typename is not None and lineno is not None:
         return USUAL_CONTEXT, [source, "  # ", varname, ": ", typename, " (line ", lineno, end]
     line = [("source", source) if source else ("description", node.description)]
@@ -219,7 +209,7 @@ def _children(node: ContextNode, guides: Tuple[str, str], layout: Layout) -> Blo
         after_blank = spaced
     more = node.count_children() - drawn
     if more:
-        yield [("guide", guides[0] + layout.guides.more), ("note", f"{more:,} more")]
+        yield left_out(more, layout, guides[0])
 
 
 def _child_stack(node: StackNode, layout: Layout) -> Block:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stackscope.model.saved import type_name_of
-from stackscope.model.snapshot import ItemNode, TaskNode, ThreadNode
+from stackscope.model.snapshot import ItemNode, TaskNode, ThreadNode, kind_of
 from stackscope.render.drawing import Link
 from stackscope.render.source import line_text
 from stackscope.render.words import (
@@ -181,14 +181,7 @@ def plain_state(node: Node) -> str:
 def _number_of_holder(holder: object, node: Union[TaskNode, ThreadNode, ItemNode]) -> str:
     """What a holder is called next to something of its kind: by its number alone."""
     kind, number = _kind_and_number(holder)
-    beside = (
-        "thread"
-        if isinstance(node, ThreadNode)
-        else node.kind
-        if isinstance(node, ItemNode)
-        else "task"
-    )
-    return number if kind == beside else f"{kind} {number}"
+    return number if kind == kind_of(node) else f"{kind} {number}"
 
 
 def _kind_and_number(obj: object) -> Tuple[str, str]:

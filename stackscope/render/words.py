@@ -7,7 +7,7 @@ import os
 import time
 
 from stackscope.model.saved import coroutine_name_of, type_name_of
-from stackscope.model.snapshot import TaskNode, ThreadNode
+from stackscope.model.snapshot import TaskNode, ThreadNode, kind_of
 from stackscope.render.drawing import Link
 from stackscope.render.errors import error_in_brief
 from stackscope.render.front_ends import file_of
@@ -259,7 +259,7 @@ def node_title(node: Node) -> str:
     """What a task, a thread or a greenlet is called, and its number."""
     if isinstance(node, TaskNode):
         return task_title(node)
-    kind = "thread" if isinstance(node, ThreadNode) else node.kind
+    kind = kind_of(node)
     number = f"{kind} {node.number}" if node.number else kind
     return f"{number} ({cut(safe_text(node.name), LONGEST_NAME)})"
 
@@ -289,14 +289,7 @@ def object_of(node: Node) -> object:
 
 def numbers_in_circle(circle: Sequence[Node]) -> List[str]:
     """What those are called beside a table that wait for each other: ``2``, or ``thread 2``."""
-    kinds = [
-        "task"
-        if isinstance(node, TaskNode)
-        else "thread"
-        if isinstance(node, ThreadNode)
-        else node.kind
-        for node in circle
-    ]
+    kinds = list(map(kind_of, circle))
     if len(set(kinds)) == 1:
         return [str(node.number) for node in circle]
     return [f"{kind} {node.number}" for kind, node in zip(kinds, circle)]

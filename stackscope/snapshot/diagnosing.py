@@ -6,6 +6,7 @@ import time
 from operator import itemgetter
 
 from stackscope.extraction.extraction import Extraction
+from stackscope.interpreter.collector import collects_afterwards
 from stackscope.interpreter.reachable import counts_references
 from stackscope.model.diagnosis import (
     ABANDONED,
@@ -33,6 +34,7 @@ from stackscope.snapshot.liveness import Liveness
 from stackscope.snapshot.needs import All, Either, Needs
 from stackscope.snapshot.search import search
 from stackscope.snapshot.stillness import Stillness, is_alive
+from stackscope.snapshot.survey import unique
 from stackscope.snapshot.threads import owner_has_ended
 from stackscope.snapshot.users import find_users, has_name, missing_call
 from stackscope.snapshot.waits import ask_about
@@ -40,14 +42,13 @@ from stackscope.snapshot.waking import is_endless, limits_are_known, wakers_of_n
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, Iterable, List, Sequence, Set, Tuple, TypeVar
+    from typing import Dict, List, Sequence, Set, Tuple
 
     from stackscope.interpreter.region import Progress
     from stackscope.model.snapshot import Node, Snapshot
     from stackscope.snapshot.needs import Vertex
     from stackscope.snapshot.users import Users
 
-    T = TypeVar("T")
 
 __all__ = ["diagnose_snapshot"]
 
@@ -58,6 +59,7 @@ SECONDS_BETWEEN_LOOKS = 0.05
 """How long likely findings have to stand still at least, if others can run meanwhile."""
 
 
+@collects_afterwards
 def diagnose_snapshot(
     snapshot: Snapshot, *, deep: bool = True, progress: Progress = None, at_once: bool = False
 ) -> Diagnosis:
@@ -189,7 +191,7 @@ class _Patient:
                 and node.waiting is not None
             ]
         )
-        liveness = Liveness([*needs.vertices, *_unique(self.helpers.values())], self.edges_of)
+        liveness = Liveness([*needs.vertices, *unique(self.helpers.values())], self.edges_of)
         liveness.begin(
             node
             for node in nodes_among(needs.vertices)
@@ -275,7 +277,7 @@ class _Patient:
             rest = [node for node in lost if id(node) not in ahead]
             self._note_helpers(self._users_among(rest, some))
         known = {id(vertex) for vertex in stuck}
-        nearest = _unique(one for key, one in self.nearest.items() if key in known)
+        nearest = unique(one for key, one in self.nearest.items() if key in known)
         stuck += [one for one in nearest if id(one) not in known]
         found = [
             Finding(
@@ -300,8 +302,8 @@ class _Patient:
         finding.threads = [thread for _, thread in sorted(threads, key=itemgetter(0))]
         if finding.reason == ONLY_USERS:
             helpers = [self.nearest[id(one)] for one in finding.nodes if id(one) in self.nearest]
-            every = (one for each in _unique(helpers) for one in each.members)
-            finding.users = _unique(nodes_among(every))
+            every = (one for each in unique(helpers) for one in each.members)
+            finding.users = unique(nodes_among(every))
 
     def _abandoned(
         self, stuck: Sequence[Vertex], others: Sequence[Finding], *, certain: bool, reason: str
@@ -447,10 +449,6 @@ def _used(node: Node, either: Either) -> object:
     if either.obj is None and node.waiting is not None and not node.waiting.tasks:
         return node.waiting.obj
     return either.obj
-
-
-def _unique(some: Iterable[T]) -> List[T]:
-    return list({id(one): one for one in some}.values())
 
 
 def _is_decidable(node: Node) -> bool:

@@ -8,6 +8,7 @@ own. The number of these lists is bounded by the size of the program.
 from __future__ import annotations
 
 from stackscope.snapshot.needs import Either
+from stackscope.snapshot.survey import unique
 from stackscope.snapshot.users import Users
 
 TYPE_CHECKING = False
@@ -75,8 +76,7 @@ class Helpers:
         return Users(*map(self._hosts_of, (users.all, users.near)))
 
     def _hosts_of(self, nodes: Sequence[Node]) -> List[Node]:
-        found = [self._host.get(id(node), node) for node in nodes]
-        return list({id(node): node for node in found}.values())
+        return unique(self._host.get(id(node), node) for node in nodes)
 
     def _add_left(
         self, found: Dict[int, Users], whole: Users, nodes: Sequence[Node], and_later: bool

@@ -12,7 +12,9 @@ from stackscope.interpreter.same_code import code_key
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType, FrameType
-    from typing import Any, Dict, Hashable, Iterable, List, Optional, Sequence, Tuple
+    from typing import Any, Dict, Hashable, Iterable, List, Optional, Sequence, Tuple, TypeVar
+
+    T = TypeVar("T")
 
 __all__ = ["Survey", "unique"]
 
@@ -82,6 +84,6 @@ class Survey:
         return [obj for cls in types for obj in self._instances.get(id(cls), ())]
 
 
-def unique(objects: Iterable[object]) -> List[object]:
+def unique(objects: Iterable[T]) -> List[T]:
     """``objects`` without those that came before, by identity."""
     return list({id(obj): obj for obj in objects}.values())

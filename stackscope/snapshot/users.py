@@ -16,6 +16,7 @@ from stackscope.model.saved import SavedObject
 from stackscope.safe.interruptions import attempt
 from stackscope.safe.objects import class_attribute, instance_attributes, mro_of, stored_attribute
 from stackscope.snapshot.inside import frames_in
+from stackscope.snapshot.survey import unique
 from stackscope.snapshot.user_code import is_runtime_frame
 
 TYPE_CHECKING = False
@@ -231,11 +232,11 @@ def _by_node(groups_of: Dict[int, List[_Group]], order: Dict[int, int]) -> Dict[
         each = [group.users for group in groups if group.users.all]
         which = tuple(map(id, each))
         if len(each) > 1 and which not in together:
-            every = [[*chain(*(one.all for one in each))], [*chain(*(one.near for one in each))]]
-            unique = [{id(node): node for node in nodes}.values() for nodes in every]
-            together[which] = Users(
-                *(sorted(nodes, key=lambda node: order[id(node)]) for nodes in unique)
-            )
+            lists = [one.all for one in each], [one.near for one in each]
+            every, near = (unique(chain(*some)) for some in lists)
+            for nodes in (every, near):
+                nodes.sort(key=lambda node: order[id(node)])
+            together[which] = Users(every, near)
         if each:
             found[key] = together[which] if len(each) > 1 else each[0]
     return found

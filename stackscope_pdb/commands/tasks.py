@@ -5,7 +5,7 @@ from __future__ import annotations
 from stackscope_pdb.commands.filtering import filtered, nothing_fits
 from stackscope_pdb.commands.picking import listed, pick
 from stackscope_pdb.commands.registry import CommandError, command
-from stackscope_pdb.program.patience import CUT, Patience, ShortPatience
+from stackscope_pdb.program.patience import Patience, ShortPatience
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,9 +87,7 @@ def tasks(debugger: Host, argument: str) -> None:
         return
     if argument and not shown.loops and not shown.items:
         debugger.message(nothing_fits(shown, "tasks"))
-    debugger.show(lines, debugger.console)
-    if patience.is_cut:
-        debugger.message(CUT)
+    patience.show(lines)
     if not is_whole:
         debugger.message(patience.sentence(snapshot))
     elif diagnosis is None:

@@ -6,7 +6,7 @@ from stackscope_pdb.commands.filtering import filtered, nothing_fits
 from stackscope_pdb.commands.picking import listed, pick
 from stackscope_pdb.commands.registry import CommandError, command
 from stackscope_pdb.program import turns
-from stackscope_pdb.program.patience import CUT, Patience
+from stackscope_pdb.program.patience import Patience
 from stackscope_pdb.stop.snapshots import extract_now, thread_nodes, threads_with_waits
 
 TYPE_CHECKING = False
@@ -67,9 +67,7 @@ def threads(debugger: Host, argument: str) -> None:
     if not nodes:
         debugger.message(nothing_fits(found, "threads"))
         return
-    debugger.show(lines, console)
-    if patience.is_cut:
-        debugger.message(CUT)
+    patience.show(lines)
     if patience.has_ended:
         debugger.message(
             "Incomplete: Ctrl-C has ended the search for tasks. Holders of locks may be missing, "

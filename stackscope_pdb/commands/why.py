@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stackscope_pdb.commands.picking import pick
 from stackscope_pdb.commands.registry import CommandError, command
-from stackscope_pdb.program.patience import CUT, Patience, ShortPatience
+from stackscope_pdb.program.patience import Patience, ShortPatience
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def why(debugger: Host, argument: str) -> None:
             )
     if not is_searched:
         debugger.message("Ctrl-C has ended the search of all objects, so more may be stuck.")
-    _show(debugger, lines, patience)
+    patience.show(lines)
 
 
 def _diagnosis(
@@ -84,12 +84,6 @@ def _fitting(debugger: Host, lines: Iterable[Line]) -> Iterator[Line]:
     return (part for line in lines for part in fitting(with_short_paths(line), width))
 
 
-def _show(debugger: Host, lines: List[Line], patience: Patience) -> None:
-    debugger.show(lines, debugger.console)
-    if patience.is_cut:
-        debugger.message(CUT)
-
-
 @command("who holds what others wait for")
 def locks(debugger: Host, argument: str) -> None:
     """locks
@@ -104,6 +98,6 @@ def locks(debugger: Host, argument: str) -> None:
     with Patience(debugger) as patience:
         snapshot = debugger.session.snapshots.tasks_and_threads(patience.wants_more)
         lines = patience.drawn(_fitting(debugger, lock_lines(snapshot)))
-    _show(debugger, lines, patience)
+    patience.show(lines)
     if patience.has_ended:
         debugger.message(patience.sentence(snapshot))

@@ -14,6 +14,7 @@ from stackscope_pdb.commands import registry
 from stackscope_pdb.debugger import stepping
 from stackscope_pdb.debugger.breakpoints import Breakpoints
 from stackscope_pdb.debugger.lines import Lines
+from stackscope_pdb.debugger.painting import PLACE
 from stackscope_pdb.debugger.turns import TakesTurns
 from stackscope_pdb.debugger.values import FormatsByRepr, ShowsValues
 from stackscope_pdb.debugger.watching import Watching
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 
 
 MEMORY = "the memory of the stop"
-PLACE = "the place in the code"
 STICKY = "sticky code"
 """What may fail."""
 

@@ -114,7 +114,7 @@ def expression(source: str) -> Line:
     """An expression, which may be one on display: these are asked for at each stop.
 
     Raises:
-        SyntaxError: It is no Python.
+        SyntaxError: It isn't Python.
     """
     return Line(source, "eval")
 

@@ -97,6 +97,12 @@ class Patience:
         """So much is done of what has begun, from 0 to 1."""
         self._tell(f"{self._words}: {share:.0%} ({self._hint})")
 
+    def show(self, lines: List[Line]) -> None:
+        """Show the lines that `drawn` has given, and say so if these aren't all."""
+        self._debugger.show(lines, self._debugger.console)
+        if self.is_cut:
+            self._debugger.message(CUT)
+
     def drawn(self, lines: Iterable[Line]) -> List[Line]:
         """The lines of a drawing, or those that are drawn when the user has enough of it."""
         found: List[Line] = []

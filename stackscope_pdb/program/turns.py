@@ -189,9 +189,9 @@ def _leave(one: turn) -> None:
         _stopped.remove(one)
     except ValueError:  # it is a fork's, or was taken for dead
         pass
-    if _stopped:
-        for first in _stopped[:1]:
-            first.wake()
+    first = _first()
+    if first is not None:
+        first.wake()
 
 
 def _forget_other_process() -> None:

@@ -12,7 +12,7 @@ import sys
 ALL_ROWS = bool(os.environ.get("STACKSCOPE_ALL_ROWS"))
 
 VERSIONS = 8
-"""So many versions of CPython are tested."""
+"""How many versions of CPython are tested."""
 
 
 def share(rows, parts=VERSIONS):
