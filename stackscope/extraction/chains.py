@@ -11,7 +11,7 @@ from __future__ import annotations
 import gc
 from itertools import repeat
 from operator import attrgetter
-from types import CoroutineType, MethodType
+from types import CellType, CoroutineType, MethodType
 
 from stackscope.extraction.contexts import note_start_line
 from stackscope.interpreter.bytecode import analyze
@@ -124,10 +124,13 @@ def _contexts(
             return ()
     elif held[-2] is awaited:
         return ()
-    named: Sequence[int] = ()
+    named: List[int] = []
     if plan.named is not None:
         first, last = plan.named
-        named = list(map(id, held[first:last]))
+        variables = held[first:last]
+        named = list(map(id, variables))
+        if plan.in_cells:
+            named += _ids_in_cells(variables)
     contexts = []
     for slot, self_slot, exit_name, has_target, is_async, varname, line, find_line in places:
         item = held[slot]
@@ -166,6 +169,18 @@ def _contexts(
             return ()
         contexts.append(left)
     return contexts
+
+
+def _ids_in_cells(variables: List[Any]) -> List[int]:
+    """The ids of what is in the cells among some values."""
+    ids = []
+    for cell in variables:
+        if type(cell) is CellType:
+            try:
+                ids.append(id(cell.cell_contents))
+            except ValueError:  # it is empty
+                pass
+    return ids
 
 
 def _context_left(block: Block, awaited: object, named: Sequence[int]) -> Optional[Context]:

@@ -7,6 +7,7 @@ import sys
 from functools import partial
 from types import (
     AsyncGeneratorType,
+    CellType,
     CodeType,
     CoroutineType,
     FrameType,
@@ -113,7 +114,9 @@ def contexts_at_rest(
     if resting is None:
         return None
     site, found, variables = resting
-    if site.exiting is not None or len(found) != len(site.live):
+    managers = len(site.live)
+    cells = analysis.cells if site.nameless else ()
+    if site.exiting is not None or len(found) != managers + len(cells):
         return None
     contexts = []
     for (block, _, self_slot), item in zip(site.live, found):
@@ -123,10 +126,12 @@ def contexts_at_rest(
             address = id(manager)
             if address in variables:
                 varname = analysis.names[variables.index(address)]
-            elif not analysis.plain:
-                varname = _name(reader, frame, analysis, manager)
             elif TAGGED_SLOTS and address | 1 in variables:
                 varname = analysis.names[variables.index(address | 1)]
+            elif cells:
+                varname = _name_in_cells(analysis.names, cells, found[managers:], manager)
+            elif not analysis.in_slots:
+                varname = _name(reader, frame, analysis, manager)
         context = _new(Context)  # what isn't set here is as the class says
         context.obj = manager
         context.is_async = block.is_async
@@ -138,6 +143,20 @@ def contexts_at_rest(
             context._late_start_line = block.find_start_line  # type: ignore[attr-defined]
         contexts.append(context)
     return contexts
+
+
+def _name_in_cells(
+    names: Sequence[str], slots: Sequence[int], cells: Sequence[object], manager: object
+) -> Optional[str]:
+    """The name of the first variable in a cell that holds ``manager``."""
+    for slot, cell in zip(slots, cells):
+        if type(cell) is CellType:
+            try:
+                if cell.cell_contents is manager:
+                    return names[slot]
+            except ValueError:  # it is empty
+                pass
+    return None
 
 
 def _name(
@@ -184,7 +203,14 @@ def _read(
         if known and not live.block.has_target:
             contexts[-1].varname = name_of_local(frame, analysis.names, moment, manager)
     if site.exiting is not None and len(contexts) == len(site.live):
-        contexts += _exiting_context(reader, moment, frame, analysis, site, next_inner)
+        left = _exiting_context(reader, moment, frame, analysis, site, next_inner)
+        if left and contexts:
+            # In a loop of another thread the frame may stand where it stood before, but one turn
+            # later. The managers of then, which are alive, are in their places only if it isn't.
+            again = [manager for _, manager in _managers(moment, site, stack)]
+            if [id(one.obj) for one in contexts] != [id(manager) for manager in again]:
+                raise FrameMoved
+        contexts += left
     if moment.depth < 0 and _running_callee(reader, frame, asked) is not next_inner:
         raise FrameMoved
     moment.check()

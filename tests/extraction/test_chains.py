@@ -164,6 +164,15 @@ async def named_by_an_argument(inner, manager=Manager()):  # noqa: B008
     del unbound
 
 
+async def beside_cells(inner):
+    """Its manager isn't what the variables in cells hold."""
+    full = object()
+    with Manager():
+        await inner()
+    empty = None
+    (lambda: (inner, full, empty))()
+
+
 async def in_a_cell(inner):
     manager = Manager()
 
@@ -333,6 +342,7 @@ CASES = [
     inherited,
     named_by_a_variable,
     named_by_an_argument,
+    beside_cells,
     in_a_cell,
     in_loops,
     in_a_loop,
@@ -421,7 +431,7 @@ def look_frame_by_frame(monkeypatch, outer, inner):
 
 @pytest.mark.parametrize(
     "case",
-    [two, nothing_bound, inherited, in_a_loop, many]
+    [two, nothing_bound, inherited, in_a_loop, many, beside_cells]
     + [leaves_what_has_a_name, leaves_by_a_wrapped_method]
     # On 3.8 there are two ways to get there, with different stacks.
     + [leaves] * (sys.version_info >= (3, 9)),

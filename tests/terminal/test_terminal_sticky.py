@@ -27,9 +27,10 @@ SOURCE = textwrap.dedent(
 
 
 def drawings(text):
-    return text.count('print("printed", text)')
+    return text.count('print("printed", text)') + text.count('print(f"printed {text}")')
 
 
+# What is printed is one piece, so that nothing of the other thread comes between.
 WITH_A_THREAD = textwrap.dedent(
     """\
     import sys, threading, time
@@ -43,7 +44,7 @@ WITH_A_THREAD = textwrap.dedent(
 
     def work():
         text = 0
-        print("printed", text)
+        print(f"printed {text}")
         text += 1
         text += 2
         text += 3
@@ -51,7 +52,8 @@ WITH_A_THREAD = textwrap.dedent(
         return text
 
     work()
-    print("changed:", [s for s in (sys.stdout, sys.stderr) if "write" in s.__dict__])
+    changed = [s for s in (sys.stdout, sys.stderr) if "write" in s.__dict__]
+    print(f"changed: {changed}")
     """
 )
 

@@ -118,6 +118,9 @@ def _run(code: CodeType, namespace: Optional[Dict[str, Any]]) -> CodeAnalysis:
         for block in blocks:
             block.keywords = keywords
     names = slot_names(code)
-    has_cells = code.co_cellvars or code.co_freevars
-    is_plain = bool(code.co_flags & CO_OPTIMIZED) and not has_cells
-    return CodeAnalysis(blocks, Sites(flow, len(names)), names, is_plain)
+    in_slots = bool(code.co_flags & CO_OPTIMIZED)
+    # Up to 3.10 an argument has a slot of its own besides, in front, which is empty.
+    slots = {name: slot for slot, name in enumerate(names)}
+    in_cells = [*code.co_cellvars, *code.co_freevars] if in_slots else []
+    cells = tuple(sorted(slots[name] for name in in_cells))
+    return CodeAnalysis(blocks, Sites(flow, len(names)), names, in_slots, cells)

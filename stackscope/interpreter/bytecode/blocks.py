@@ -173,9 +173,10 @@ class Plan:
             NULL, or on which way the coroutine has come.
         named: what to look through for managers that belong to a block without ``as`` clause: from
             and to which place, counted as the slots. The variables are among that.
+        in_cells: whether some of these variables are in cells.
     """
 
-    __slots__ = ("places", "leaving", "is_complete", "named")
+    __slots__ = ("places", "leaving", "is_complete", "named", "in_cells")
 
     def __init__(
         self,
@@ -183,11 +184,13 @@ class Plan:
         leaving: Optional[Block] = None,
         is_complete: bool = False,
         named: Optional[Tuple[int, int]] = None,
+        in_cells: bool = False,
     ) -> None:
         self.places: Tuple[Place, ...] = places
         self.leaving: Optional[Block] = leaving
         self.is_complete: bool = is_complete
         self.named: Optional[Tuple[int, int]] = named
+        self.in_cells: bool = in_cells
 
 
 def _plan_of_leaving(sites: Tuple[Site, ...]) -> Plan:
@@ -215,24 +218,27 @@ class CodeAnalysis:
             are found out when they are asked for.
         names: of the variables that a frame has slots for, in order of the slots. The value stack
             follows them.
-        plain: whether all variables are in these slots themselves, in none of them a cell.
+        in_slots: whether these are all variables. Those of a module or a class body aren't.
+        cells: the slots that hold cells, and these the values.
         keepers: what `stackscope.interpreter.bytecode.keepers` has found out so far.
         plans: what `plan_at` has found out so far, by ``f_lasti``.
     """
 
-    __slots__ = ("blocks", "sites", "names", "plain", "keepers", "plans")
+    __slots__ = ("blocks", "sites", "names", "in_slots", "cells", "keepers", "plans")
 
     def __init__(
         self,
         blocks: List[Block],
         sites: Dict[int, Tuple[Site, ...]],
         names: Tuple[str, ...],
-        plain: bool = False,
+        in_slots: bool = False,
+        cells: Tuple[int, ...] = (),
     ) -> None:
         self.blocks: List[Block] = blocks
         self.sites: Dict[int, Tuple[Site, ...]] = sites
         self.names: Tuple[str, ...] = names
-        self.plain: bool = plain
+        self.in_slots: bool = in_slots
+        self.cells: Tuple[int, ...] = cells
         self.keepers: Dict[Tuple[int, bool], Any] = {}
         self.plans: Dict[int, Plan] = {}
 
@@ -251,7 +257,7 @@ class CodeAnalysis:
         exiting = site.exiting
         leaving = None if exiting is None else exiting.block
         is_nameless = site.nameless or (leaving is not None and not leaving.has_target)
-        if is_nameless and not self.plain:
+        if is_nameless and not self.in_slots:
             return Plan()
         slots = site.used - NULLS_ABOVE_AWAITED
         depth = slots - len(self.names)
@@ -277,7 +283,7 @@ class CodeAnalysis:
                 )
             )
         named = (-slots, above - depth) if is_nameless else None
-        return Plan(tuple(reversed(places)), leaving, True, named)
+        return Plan(tuple(reversed(places)), leaving, True, named, bool(self.cells))
 
     def past(self, lasti: int) -> Optional[Site]:
         """The site of a frame that an exception left at ``lasti``; `None` for unreachable code.

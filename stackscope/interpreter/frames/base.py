@@ -172,7 +172,8 @@ class Reader:
 
         Returns:
             Its site, the objects in the slots `Site.reads`, and, if the site has nameless blocks
-            and the code is plain, the words in the slots of its variables.
+            and the variables are in slots, the cells, added to these objects, and the words in the
+            slots of all variables.
         """
         return None
 

@@ -330,9 +330,13 @@ class BlockStackReader(Reader):
         slots: List[Any] = [first + slot for slot in site.reads]
         guarded = flatten(if_equal((iter(slots),), map(raw_bytes, (view,)), seen))
         variables = None
-        if site.nameless and analysis.plain:
+        if site.nameless and analysis.in_slots:
+            slots += [first + slot for slot in analysis.cells]
             variables = slice(first, first + len(analysis.names))
-        return (site, *objects_and_words(guarded, slots, variables))
+        try:
+            return (site, *objects_and_words(guarded, slots, variables))
+        except ValueError:  # there is none
+            return None
 
     def proves(self, frame: FrameType) -> bool:
         code = frame.f_code

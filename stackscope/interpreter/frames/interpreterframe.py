@@ -355,16 +355,20 @@ class InterpreterFrameReader(Reader):
         first = (base + self.localsplus) // WORD
         slots: List[Any] = [first + slot for slot in site.reads]
         # The slots of the variables, if a block without a name may have its manager there.
-        variables = slice(first, first + len(analysis.names)) if site.nameless else None
-        if not analysis.plain:
-            variables = None
+        variables = None
+        if site.nameless and analysis.in_slots:
+            slots += [first + slot for slot in analysis.cells]
+            variables = slice(first, first + len(analysis.names))
         there = compress((iter(slots),), map(eq, map(getitem, _MEMORY_ONCE, (head,)), (base,)))
         # As in Moment.guarded, with the depth that is to be expected here.
         here = compress(there, map(eq, map(last_instruction, (frame,)), (lasti,)))
         if _pointer_to_object is None:
             depth = map(getitem, _INTS_ONCE, ((base + self.depth) // INT,))
             guarded = flatten(compress(here, map(eq, depth, (site.used,))))
-            return (site, *objects_and_words(guarded, slots, variables))
+            try:
+                return (site, *objects_and_words(guarded, slots, variables))
+            except ValueError:  # there is none
+                return None
         depth = map(getitem, _MEMORY_ONCE, ((base + self.depth) // WORD,))
         top = base + self.localsplus + site.used * WORD
         guarded = flatten(compress(here, map(eq, depth, (top,))))
@@ -391,17 +395,22 @@ class InterpreterFrameReader(Reader):
         site = sites[0]
         localsplus = base + self.localsplus
         first = localsplus // WORD
+        reads = site.reads
         variables: Sequence[int] = ()
-        if site.nameless and analysis.plain:
+        if site.nameless and analysis.in_slots:
+            reads += analysis.cells
             variables = MEMORY[first : first + len(analysis.names)]
         # As in `at_rest`: the depth tells whether the instruction still is at work.
         if _pointer_to_object is None:
             if INTS[(base + self.depth) // INT] != site.used:
                 return None
-            return site, [OBJECTS[first + slot] for slot in site.reads], variables
+            try:
+                return site, [OBJECTS[first + slot] for slot in reads], variables
+            except ValueError:  # there is none
+                return None
         if MEMORY[(base + self.depth) // WORD] != localsplus + site.used * WORD:
             return None
-        words = [MEMORY[first + slot] & ~_TAGS for slot in site.reads]
+        words = [MEMORY[first + slot] & ~_TAGS for slot in reads]
         return site, [_pointer_to_object(word) for word in words if word], variables
 
     def proves(self, frame: FrameType) -> bool:

@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+import sys
+
+import pytest
+
+from stackscope.extraction import contexts
 from stackscope.lowlevel import contexts_active_in_frame
 from tests.extraction.contexts.programs import Manager, _here, _of_caller
+
+
+def _of_caller_by_the_short_way(monkeypatch):
+    frame = sys._getframe(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(contexts, "_read", None)
+        return contexts_active_in_frame(frame)
 
 
 class TestNames:
@@ -68,6 +80,20 @@ class TestNames:
 
         [context] = program()
         assert context.varname == "manager"
+
+    @pytest.mark.skipif(
+        sys.implementation.name != "cpython", reason="only CPython's frames are read from memory"
+    )
+    def test_the_short_way_tells_it_if_there_are_cells(self, monkeypatch):
+        manager, other = Manager(), Manager()
+
+        def program():
+            with Manager():
+                with other:
+                    return _of_caller_by_the_short_way(monkeypatch)
+
+        assert [one.varname for one in program()] == [None, "other"]
+        assert manager
 
     def test_a_cell_whose_cell_object_is_a_variable_too(self):
         manager = Manager()
