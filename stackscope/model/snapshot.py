@@ -481,7 +481,8 @@ class Snapshot:
             load("stackscope.render.snapshot")
         except TooEarly as exc:
             return [f"{exc}\n"]
-        from stackscope.render.snapshot import Options, format_snapshot
+        from stackscope.render.snapshot import format_snapshot
+        from stackscope.render.snapshot_frames import Options
 
         options = Options(
             ascii_only=ascii_only,

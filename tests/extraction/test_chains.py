@@ -167,10 +167,14 @@ async def named_by_an_argument(inner, manager=Manager()):  # noqa: B008
 async def beside_cells(inner):
     """Its manager isn't what the variables in cells hold."""
     full = object()
+
+    def uses():
+        return inner, full, empty
+
     with Manager():
         await inner()
     empty = None
-    (lambda: (inner, full, empty))()
+    uses()
 
 
 async def in_a_cell(inner):

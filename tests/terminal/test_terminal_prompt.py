@@ -165,18 +165,20 @@ def test_vi_keys(screen, tmp_path):
 def test_colors_while_typing_and_none_if_unwanted(screen):
     seen = screen(TASKS, "app.py", **OURS)
     seen.wait_for_prompt()
+
+    def colors():
+        row = seen.screen.buffer[seen.screen.cursor.y]
+        return {row[column].fg for column in range(17, 30)}
+
     seen.child.send("x = 'text'")
-    seen.wait("x = 'text'")
-    row = seen.screen.buffer[seen.screen.cursor.y]
-    assert "green" in {row[column].fg for column in range(17, 30)}
+    seen.wait(lambda text: text.endswith("x = 'text'") and "green" in colors())
     seen.child.send("\x15c\r")
     seen.wait("secrets [0, 11, 22]")
     seen = screen(TASKS, "app.py", NO_COLOR="1", **OURS)
     seen.wait_for_prompt()
     seen.child.send("x = 'text'")
     seen.wait("x = 'text'")
-    row = seen.screen.buffer[seen.screen.cursor.y]
-    assert {row[column].fg for column in range(17, 30)} == {"default"}
+    assert colors() == {"default"}
     seen.child.send("\x15c\r")
     seen.wait("secrets [0, 11, 22]")
 

@@ -267,12 +267,18 @@ def test_from_thread(run):
         await anyio.to_thread.run_sync(in_thread)
 
     leave = []
+    expected = ["in_thread", "back_in"] if run.backend == "asyncio" else ["in_thread"]
+
+    def seen():
+        """Whether the thread waits; the task that it waits for may begin before that."""
+        return len(inside) == 2 and own(extract(inside[0]))[: len(expected)] == expected
 
     async def main():
         leave.append(anyio.Event())
         async with anyio.create_task_group() as group:
             group.start_soon(watched.call, call)
-            await until(lambda: len(inside) == 2)
+            with anyio.move_on_after(60):
+                await until(seen)
             await anyio.wait_all_tasks_blocked()
             stacks = extract(watched.tasks[0]), extract(inside[0])
             leave[0].set()
@@ -287,7 +293,6 @@ def test_from_thread(run):
         assert own(stack)[:3] == ["call", "call", "in_thread"]
     else:
         assert own(stack) == ["call", "call", "in_thread", "back_in"]
-    expected = ["in_thread", "back_in"] if run.backend == "asyncio" else ["in_thread"]
     assert own(thread)[: len(expected)] == expected
 
 
