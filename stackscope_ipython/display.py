@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import uuid
 from html import escape
 
 from stackscope import Stack
@@ -11,6 +12,7 @@ from stackscope.render import nodes
 from stackscope.render.drawing import draw
 from stackscope.render.paths import with_short_paths
 from stackscope.render.stack import stack_block
+from stackscope.render.stream import is_terminal
 from stackscope_ipython.overview import overview_lines, own_line
 from stackscope_ipython.theme import ThemedConsole
 from stackscope_pdb.output.console import Console
@@ -38,6 +40,10 @@ class Display:
     Args:
         shell: The shell.
         request: What was asked for.
+
+    Attributes:
+        is_notebook: Whether results are shown by a front end, and not in a terminal.
+        console: What text is drawn on.
     """
 
     def __init__(self, shell: InteractiveShell, request: Request) -> None:
@@ -45,6 +51,8 @@ class Display:
         self.request = request
         self.is_notebook: bool = shows_html(shell)
         self.console: Console = _console(shell, request.has("ascii"))
+        self._progress_id = ""
+        self._progress_width = 0
 
     def text(self, lines: Iterable[Line]) -> str:
         """Lines as text for the terminal or notebook."""
@@ -56,12 +64,39 @@ class Display:
     def show(self, text: str, html: Optional[Callable[[], str]] = None) -> None:
         """Show a text, or HTML in its place where there is some and a notebook shows it."""
         if not self.is_notebook:
+            self.wipe_progress()
             print(text)
             return
         bundle = {"text/plain": text}
         if html is not None and not self.request.has("ascii") and not self.request.has("flat"):
             bundle["text/html"] = html()
-        publish(bundle)
+        publish(bundle, self._progress_id, update=bool(self._progress_id))
+        self._progress_id = ""
+
+    # ---------------------------------------------------------------- progress
+
+    def show_progress(self, line: str) -> None:
+        """Show a line where the result will be shown, in the place of the line before."""
+        if self.is_notebook:
+            is_first = not self._progress_id
+            self._progress_id = self._progress_id or uuid.uuid4().hex
+            publish({"text/plain": line}, self._progress_id, update=not is_first)
+        elif is_terminal(sys.stdout):
+            self._write_over(line)
+
+    def wipe_progress(self) -> None:
+        """Take that line away, if nothing has been shown in its place."""
+        if self._progress_id:
+            publish({"text/plain": ""}, self._progress_id, update=True)
+            self._progress_id = ""
+        elif self._progress_width:
+            self._write_over("")
+
+    def _write_over(self, line: str) -> None:
+        line = line[: max(self.console.width - 1, 1)]
+        sys.stdout.write(f"\r{' ' * self._progress_width}\r{line}")
+        sys.stdout.flush()
+        self._progress_width = len(line)
 
     # ------------------------------------------------------------------ stacks
 
@@ -119,7 +154,8 @@ class Display:
 
     def _own(self, view: View) -> Sequence[str]:
         own = own_line(view)
-        return [f"{self.console.ellipsis} {own}"] if own else []
+        found = [view.incomplete] if view.incomplete else []
+        return [*found, f"{self.console.ellipsis} {own}"] if own else found
 
     def _overview_html(self, view: View) -> str:
         notes: List[str] = [NOTE.format(escape(line)) for line in self._own(view)]

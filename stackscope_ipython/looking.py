@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from stackscope import Diagnosis, Finding, Frame, LoopNode, Snapshot, Stack, TaskNode
     from stackscope_ipython.options import Request
+    from stackscope_pdb.program.patience import LongLook
+
+    Progress = Optional[Callable[[float], object]]
 
 PACKAGES = frozenset(
     {
@@ -38,6 +41,12 @@ PACKAGES = frozenset(
 """The libraries that a shell or kernel consists of."""
 
 
+GIVES_UP = "Ctrl-C gives up"
+
+WITHOUT_DIAGNOSIS = "Incomplete: Ctrl-C has ended the search for what is stuck."
+"""What is said then."""
+
+
 class View:
     """A snapshot without what IPython and the kernel run themselves.
 
@@ -52,12 +61,14 @@ class View:
         threads: How many threads.
         findings: What is stuck, as far as that was looked for.
         filter: The filter that it fits, if there is one.
+        incomplete: A sentence that says so, if the user has ended the look.
     """
 
     def __init__(self, snapshot: Snapshot, *, shows_all: bool = False) -> None:
         self.snapshot = snapshot
         self.findings: Sequence[Finding] = ()
         self.filter: Optional[str] = None
+        self.incomplete: str = ""
         self.loops: int = 0
         self.tasks: int = 0
         self.threads: int = 0
@@ -84,21 +95,37 @@ class View:
         snapshot.loops = loops
 
 
-def look(request: Request, *, diagnoses: bool = False) -> View:
+def look(request: Request, *, diagnoses: bool = False, patience: Optional[LongLook] = None) -> View:
     """Everything as it is now, as far as it is wanted.
 
     Args:
         request: What is wanted.
         diagnoses: Whether to look for what is stuck.
+        patience: Tells how far it has come, if somebody waits for it.
 
     Raises:
         Refused: The filter isn't one.
     """
-    snapshot = stackscope.extract_all(with_contexts=request.contexts)
+    wants_more = None if patience is None else patience.wants_more
+    snapshot = stackscope.extract_all(with_contexts=request.contexts, progress=wants_more)
+    incomplete = ""
+    if patience is not None and patience.has_ended:
+        incomplete = patience.sentence(snapshot)
+        diagnoses = False  # what wasn't looked at may be what ends a wait
     # By the whole: what is left out may be what ends a wait.
-    findings = _findings(snapshot) if diagnoses and request.contexts else ()
+    findings: Sequence[Finding] = ()
+    if diagnoses and request.contexts:
+        if patience is not None:
+            patience.begin("Looking for what is stuck")
+        try:
+            findings = _findings(snapshot)
+        except KeyboardInterrupt:
+            incomplete = WITHOUT_DIAGNOSIS
+    if patience is not None:
+        patience.begin("Drawing what was found", GIVES_UP)
     view = View(snapshot, shows_all=request.has("all"))
     view.findings = findings
+    view.incomplete = incomplete
     view.filter = request.text("filter")
     if view.filter is not None:
         view.snapshot = filtered(view.snapshot, view.filter, findings)
@@ -111,9 +138,22 @@ def _findings(snapshot: Snapshot) -> Sequence[Finding]:
     return () if found is None else list(found.findings)
 
 
-def diagnosis_of(snapshot: Snapshot, deep: bool) -> Diagnosis:
+def diagnosis_of(snapshot: Snapshot, deep: bool, progress: Progress = None) -> Diagnosis:
     """What is stuck, and why."""
-    return stackscope.diagnose(snapshot, deep=deep)
+    return stackscope.diagnose(snapshot, deep=deep, progress=progress)
+
+
+def look_for_stuck(patience: LongLook) -> Diagnosis:
+    """What is stuck now, and why.
+
+    Raises:
+        Refused: The user has ended the look at the tasks.
+    """
+    snapshot = stackscope.extract_all(progress=patience.wants_more)
+    if patience.has_ended:
+        raise Refused(f"{patience.sentence(snapshot)} So what is stuck isn't known.")
+    patience.begin("Searching all objects for what is stuck", GIVES_UP)
+    return diagnosis_of(snapshot, True, patience.goes_on)
 
 
 def _frames_that_run_command(snapshot: Snapshot) -> Set[int]:

@@ -11,8 +11,9 @@ from stackscope_ipython.cells import Guards
 from stackscope_ipython.completion import Completer
 from stackscope_ipython.display import Display
 from stackscope_ipython.errors import Refused
-from stackscope_ipython.looking import diagnosis_of, look
+from stackscope_ipython.looking import look, look_for_stuck
 from stackscope_ipython.options import help_text, parse
+from stackscope_ipython.patience import Patience
 from stackscope_ipython.rewriting import Rewriting
 from stackscope_ipython.subjects import (
     BEFORE,
@@ -82,19 +83,20 @@ class StackscopeMagics(Magics):  # type: ignore[misc,unused-ignore]
         if request.has("watch"):
             self.watches.start(request, display)
             return None
-        result, view = self._result(request)
-        self._keep(request, result)
-        if self._write(request, result) or request.has("quiet"):
-            return result
-        if view is not None:
-            display.show_overview(view)
-        elif request.has("why"):
-            display.show_diagnosis(result)
-        else:
-            display.show_result(result)
+        with Patience(display) as patience:
+            result, view = self._result(request, patience)
+            self._keep(request, result)
+            if self._write(request, result) or request.has("quiet"):
+                return result
+            if view is not None:
+                display.show_overview(view)
+            elif request.has("why"):
+                display.show_diagnosis(result)
+            else:
+                display.show_result(result)
         return result
 
-    def _result(self, request: Request) -> Any:
+    def _result(self, request: Request, patience: Patience) -> Any:
         """What is asked for; and for an overview the view of it."""
         if request.expression:
             subjects = Subjects(
@@ -104,8 +106,8 @@ class StackscopeMagics(Magics):  # type: ignore[misc,unused-ignore]
         if request.has("last"):
             return _last(request), None
         if request.has("why"):
-            return diagnosis_of(stackscope.extract_all(), deep=True), None
-        view = look(request, diagnoses=True)
+            return look_for_stuck(patience), None
+        view = look(request, diagnoses=True, patience=patience)
         return view.snapshot, view
 
     def _keep(self, request: Request, result: object) -> None:

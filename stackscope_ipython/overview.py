@@ -46,6 +46,8 @@ def overview_lines(view: View, console: Console, changes: Changes) -> Iterator[L
         yield [("note", _no_task(view))]
     yield from _threads(snapshot, console, changes, stuck)
     yield from _findings(view.findings)
+    if view.incomplete:
+        yield [("alert", view.incomplete)]
     own = own_line(view)
     if own:
         yield [("guide", console.ellipsis + " "), ("note", own)]

@@ -14,11 +14,13 @@ from stackscope_pdb.program.interrupts import OwnInterrupts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Iterable, List
+    from typing import Iterable, List, TypeVar
 
     from stackscope import Snapshot
     from stackscope.render.drawing import Line
     from stackscope_pdb.stop.host import Host
+
+    L = TypeVar("L", bound="LongLook")
 
 SECONDS_IN_SILENCE = 1.0
 """How long a person waits without asking what is going on."""
@@ -42,35 +44,31 @@ CUT = "Incomplete: Ctrl-C has ended the drawing."
 """What is said where not all lines of a drawing are shown."""
 
 
-class Patience:
-    """To be entered for a command that looks at all tasks.
+class LongLook:
+    """To be entered for what looks at all tasks.
 
     Attributes:
         is_enough: Whether the user has had enough.
         has_ended: Whether a look has ended early for that.
-        is_cut: Whether a drawing has.
     """
 
-    def __init__(self, debugger: Host) -> None:
+    def __init__(self) -> None:
         self.is_enough: bool = False
         self.has_ended: bool = False
-        self.is_cut: bool = False
         self._is_looking = True
         self._words = self._hint = ""
         self._entered = time.monotonic()
-        self._debugger = debugger
         self._silent_until = self._entered + SECONDS_IN_SILENCE
         self._calls = 0
-        self._width = 0
         self._interrupts = OwnInterrupts(self._end)
 
-    def __enter__(self) -> Patience:
+    def __enter__(self: L) -> L:
         self._interrupts.__enter__()
         return self
 
     def __exit__(self, *exc: object) -> None:
         self._interrupts.__exit__()
-        self._write_over("")
+        self.wipe()
 
     def wants_more(self, share: float) -> bool:
         """Whether to go on with a look of which so much is done."""
@@ -97,6 +95,44 @@ class Patience:
         """So much is done of what has begun, from 0 to 1."""
         self._tell(f"{self._words}: {share:.0%} ({self._hint})")
 
+    def sentence(self, snapshot: Snapshot) -> str:
+        """Says how far a look has come that has ended early."""
+        count = sum(node.state != "?" for node in snapshot.tasks())
+        return f"Incomplete: Ctrl-C has ended the search after {count:,} task{'s' * (count != 1)}."
+
+    def tell(self, line: str) -> None:
+        """Show a line in the place of the one before."""
+        raise NotImplementedError
+
+    def wipe(self) -> None:
+        """Take away the line that was shown last, if there is one."""
+        raise NotImplementedError
+
+    def _tell(self, line: str) -> None:
+        now = time.monotonic()
+        if now > self._silent_until:
+            self._silent_until = now + SECONDS_BETWEEN_LINES
+            self.tell(line)
+
+    def _end(self) -> bool:
+        """Ctrl-C was typed. Gives whether that is seen to."""
+        is_first, self.is_enough = not self.is_enough, True
+        return is_first and self._is_looking
+
+
+class Patience(LongLook):
+    """The same for a command of the debugger, which tells how far it has come at a terminal.
+
+    Attributes:
+        is_cut: Whether a drawing has ended early.
+    """
+
+    def __init__(self, debugger: Host) -> None:
+        super().__init__()
+        self.is_cut: bool = False
+        self._debugger = debugger
+        self._width = 0
+
     def show(self, lines: List[Line]) -> None:
         """Show the lines that `drawn` has given, and say so if these aren't all."""
         self._debugger.show(lines, self._debugger.console)
@@ -116,16 +152,11 @@ class Patience:
             self.is_cut = True
         return found
 
-    def sentence(self, snapshot: Snapshot) -> str:
-        """Says how far a look has come that has ended early."""
-        count = sum(node.state != "?" for node in snapshot.tasks())
-        return f"Incomplete: Ctrl-C has ended the search after {count:,} task{'s' * (count != 1)}."
+    def tell(self, line: str) -> None:
+        attempt("what tells how far a look has come", self._debugger, self._show, line)
 
-    def _tell(self, line: str) -> None:
-        now = time.monotonic()
-        if now > self._silent_until:
-            self._silent_until = now + SECONDS_BETWEEN_LINES
-            attempt("what tells how far a look has come", self._debugger, self._show, line)
+    def wipe(self) -> None:
+        self._write_over("")
 
     def _show(self, line: str) -> None:
         if is_terminal(self._debugger.stdout):
@@ -140,11 +171,6 @@ class Patience:
         stream.write(f"\r{' ' * self._width}\r{line}")
         stream.flush()
         self._width = len(line)
-
-    def _end(self) -> bool:
-        """Ctrl-C was typed. Gives whether that is seen to."""
-        is_first, self.is_enough = not self.is_enough, True
-        return is_first and self._is_looking
 
 
 class ShortPatience:

@@ -72,12 +72,13 @@ class Kernel:
         self.manager = manager
         self.client = client
 
-    def run(self, code, *, interrupt_at=None):
+    def run(self, code, *, interrupt_at=None, after=0.5):
         """Run a cell, and give what it has shown until its end.
 
         Args:
             code: The cell.
             interrupt_at: Interrupt the kernel once the cell has printed this.
+            after: So many seconds later, for what comes after that may be about to begin.
         """
         answer = Answer()
         interrupted = []
@@ -86,8 +87,7 @@ class Kernel:
             answer.take(message)
             if interrupt_at is not None and not interrupted and interrupt_at in answer.text:
                 interrupted.append(True)
-                # What comes after the mark may be about to begin.
-                threading.Timer(0.5, self.manager.interrupt_kernel).start()
+                threading.Timer(after, self.manager.interrupt_kernel).start()
 
         reply = self.client.execute_interactive(code, timeout=100, output_hook=hook)
         answer.status = reply["content"]["status"]

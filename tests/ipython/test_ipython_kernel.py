@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 
@@ -437,3 +438,29 @@ def test_the_debugger_bounds_values(kernel):
     assert text.count("'p --whole big' shows all of it.") == 2
     assert "\n42\n" in text
     assert "\nzero = 0\n" in text
+
+
+MANY_TASKS = """
+import asyncio
+import stackscope_pdb.program.patience as patience
+patience.SECONDS_IN_SILENCE = 0
+event = asyncio.Event()
+tasks = [asyncio.ensure_future(event.wait()) for _ in range(8_000)]
+await asyncio.sleep(0)
+"""
+
+
+def test_a_look_at_very_many_tasks_tells_how_far_it_has_come_and_can_be_ended(own_kernel):
+    own_kernel.run(MANY_TASKS)
+    answer = own_kernel.run("%stackscope")
+    *progress, last = answer.parts
+    assert any(part.startswith("Looking at all tasks: ") for part in progress)
+    assert "Drawing what was found (Ctrl-C gives up)" in progress
+    assert re.search("8,?000", last)  # in the place of these
+    assert "Incomplete" not in last
+    answer = own_kernel.run("%stackscope", interrupt_at="Looking at all tasks", after=0)
+    assert answer.status == "ok"
+    assert re.search(r"Incomplete: Ctrl-C has ended the search after [\d,]+ tasks", answer.parts[-1])
+    assert "Incomplete: Ctrl-C has ended the search after" in answer.html[-1]
+    answer = own_kernel.run("%stackscope --why", interrupt_at="Looking at all tasks", after=0)
+    assert "So what is stuck isn't known." in answer.text

@@ -199,3 +199,19 @@ def test_help(shell):
     text = shell.run("%stackscope --help")
     assert "-o, --out NAME" in text
     assert "Show this help." in text
+
+
+def test_a_look_at_very_many_tasks_tells_how_far_it_has_come_and_can_be_ended(shell):
+    shell.run("import stackscope_pdb.program.patience as patience")
+    shell.run("patience.SECONDS_IN_SILENCE = 0")
+    shell.run("loop = asyncio.new_event_loop(); event = asyncio.Event()")
+    shell.run("tasks = [loop.create_task(event.wait()) for _ in range(8_000)]")
+    shell.run("loop.call_soon(loop.stop); loop.run_forever()")
+    shell.run("%stackscope", lambda text: "Looking at all tasks: " in text)
+    shell.child.sendintr()
+    shell.cell += 1
+    text = shell.wait(lambda text: text.endswith(f"In [{shell.cell}]:"))
+    assert "Incomplete: Ctrl-C has ended the search after" in text
+    assert "Looking at all tasks" not in text
+    assert "Traceback" not in text
+    shell.run("[task.cancel() for task in tasks]; loop.call_soon(loop.stop); loop.run_forever()")
