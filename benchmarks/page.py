@@ -76,11 +76,22 @@ Where it is slower, and why
 
 """
 
+MANY = """\
+With {tasks:,} tasks
+-------------------
+
+Seconds of the processor, and in brackets the milliseconds for which no other thread could run, at
+most. All tasks wait for one event. Ctrl-C ends each of the debugger's commands, which say how far
+they have come.
+
+"""
+
 TAIL = """\
 To measure it again::
 
     python -m benchmarks --json FILE                 # on this interpreter
     python -m benchmarks --peer-python PATH          # beside the other library, which is there
+    python -m benchmarks.many --json FILE            # with very many tasks
 
 How the cost of each operation grows with the number of tasks, threads, frames or managers is a
 test: ``nox -s growth`` fails if four times as many cost more than six times as much.
@@ -92,7 +103,9 @@ def runs() -> dict:
     found: dict = {}
     for path in sorted(RESULTS.glob("*.json")):
         run = json.loads(path.read_text(encoding="utf-8"))
-        version = tuple(map(int, run["python"].split(".")[:2]))
+        if "many" in run:
+            continue
+        version = version_of(run["python"])
         known = found.setdefault(version, {"rows": {}, "runs": []})
         known["rows"].update((row["case"], row) for row in run["rows"])
         known["runs"].append(run)
@@ -164,6 +177,34 @@ def absolute(versions: dict) -> str:
     return table(["", *map(name_of, versions)], rows)
 
 
+def with_many_tasks() -> str:
+    """What was measured with very many tasks, if that was."""
+    texts = [path.read_text(encoding="utf-8") for path in RESULTS.glob("many-*.json")]
+    if not texts:
+        return ""
+    runs = sorted(map(json.loads, texts), key=lambda run: version_of(run["python"]))
+    columns: list = []
+    for runtime in ("asyncio", "trio"):
+        columns += [(run, runtime) for run in runs if runtime in run["many"]]
+    rows = []
+    for index, row in enumerate(columns[0][0]["many"][columns[0][1]]):
+        cells = [in_seconds(run["many"][runtime][index]) for run, runtime in columns]
+        rows.append([row["title"], *cells])
+    titles = [f"{runtime}, {name_of(version_of(run['python']))}" for run, runtime in columns]
+    return MANY.format(tasks=runs[0]["tasks"]) + table(["", *titles], rows)
+
+
+def in_seconds(row: dict) -> str:
+    """``1.2 (30)``."""
+    stop = row.get("longest stop")
+    return f"{row['seconds']:.1f}" + ("" if stop is None else f" ({stop * 1000:.0f})")
+
+
+def version_of(text: str) -> tuple:
+    """Of ``3.12.1``: 3 and 12."""
+    return tuple(map(int, text.split(".")[:2]))
+
+
 def name_of(version: tuple) -> str:
     """``3.12``."""
     return ".".join(map(str, version))
@@ -194,7 +235,7 @@ def page() -> str:
     peers = sorted({each["peer"] for each in everything if each.get("peer")})
     parts = [HEAD.format(peer=", ".join(peers)), conditions(versions)]
     parts += [OF_PEER, against_peer(versions), OF_STANDARD, against_standard(versions)]
-    parts += [REASONS, ABSOLUTE, absolute(versions), TAIL]
+    parts += [REASONS, with_many_tasks(), ABSOLUTE, absolute(versions), TAIL]
     return "".join(parts)
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
+
+import pytest
 
 from benchmarks import page
 from tests.helpers.repository import ROOT
@@ -29,3 +32,20 @@ def test_a_case_runs(tmp_path):
     found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
     assert [row["case"] for row in found["rows"]] == ["chain", "chain, no contexts"]
     assert all(row["complete"] and row["seconds"] > 0 for row in found["rows"])
+
+
+@pytest.mark.skipif(not hasattr(time, "pthread_getcpuclockid"), reason="no clock of a thread")
+def test_very_many_tasks(tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.many",
+        "--tasks=20",
+        f"--json={tmp_path / 'found'}",
+    ]
+    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE)
+    found = json.loads((tmp_path / "found").read_text(encoding="utf-8"))["many"]
+    assert {"asyncio"} <= set(found)
+    for rows in found.values():
+        assert {"``tasks`` in the debugger", "a dump on a signal"} < {row["title"] for row in rows}
+        assert all(row["seconds"] > 0 for row in rows)
