@@ -4,27 +4,15 @@ from __future__ import annotations
 
 import os
 
-from stackscope.model.snapshot import TaskNode, ThreadNode
-from stackscope.render.drawing import (
-    Layout,
-)
+from stackscope.render.drawing import Layout
 from stackscope.render.stream import cut_line, width_of
-from stackscope.render.words import (
-    shortened,
-)
+from stackscope.render.words import shortened
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import (
-        Sequence,
-        Tuple,
-        TypeVar,
-    )
+    from typing import Callable, Sequence, Tuple
 
-    from stackscope.model.snapshot import ItemNode
-    from stackscope.render.drawing import Line
-
-    N = TypeVar("N", TaskNode, ThreadNode, ItemNode)
+    from stackscope.render.drawing import Layout, Line
 
 __all__ = ["AT", "Sentence", "fitting"]
 
@@ -56,7 +44,7 @@ def fitting(line: Line, layout: Layout) -> Line:
     for index, has_place in ((0, True), (0, False), (1, True)):
         if _excess(line, layout) > 0 and any(isinstance(text, Sentence) for _, text in whole):
             line = [
-                (kind, text.shorter[index] if isinstance(text, Sentence) else text)
+                (kind, text.shorter[index]() if isinstance(text, Sentence) else text)
                 for kind, text in whole
                 if has_place or not text.startswith(AT)
             ]
@@ -75,15 +63,16 @@ class Sentence(str):
 
     Args:
         pieces: The whole sentence, in pieces: names of what may be drawn elsewhere are a `Link`.
-        shorter: Two forms, of which the second one is the shortest.
+        shorter: Makes a shorter form, and the shortest one. Many tasks that are alike have one
+            sentence: to make a form of it asks all of them.
     """
 
     __slots__ = ("pieces", "shorter")
 
     pieces: Sequence[str]
-    shorter: Tuple[str, str]
+    shorter: Tuple[Callable[[], str], Callable[[], str]]
 
-    def __new__(cls, pieces: Sequence[str], *shorter: str) -> Sentence:
+    def __new__(cls, pieces: Sequence[str], *shorter: Callable[[], str]) -> Sentence:
         self = super().__new__(cls, "".join(pieces))
         self.pieces = pieces
         self.shorter = (shorter[0], shorter[1])

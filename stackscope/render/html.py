@@ -8,14 +8,7 @@ from __future__ import annotations
 
 from stackscope.interpreter.collector import collects_afterwards
 from stackscope.model.diagnosis import Diagnosis, Finding
-from stackscope.model.snapshot import (
-    ItemNode,
-    LoopNode,
-    Snapshot,
-    TaskNode,
-    ThreadNode,
-    kind_of,
-)
+from stackscope.model.snapshot import ItemNode, LoopNode, Snapshot, TaskNode, ThreadNode, kind_of
 from stackscope.model.stacks import Context, Frame, Stack
 from stackscope.render.diagnosis import summary_lines
 from stackscope.render.drawing import Layout, Link, Nested
@@ -43,14 +36,7 @@ from stackscope.snapshot.user_code import innermost_user_frame
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import (
-        Any,
-        Dict,
-        List,
-        Optional,
-        Sequence,
-        Set,
-    )
+    from typing import Any, Dict, List, Optional, Sequence, Set
 
     from stackscope.model.snapshot import Node
     from stackscope.render.drawing import Line

@@ -8,13 +8,7 @@ holds stands beside it.
 from __future__ import annotations
 
 from stackscope.model.diagnosis import Diagnosis
-from stackscope.model.snapshot import (
-    ItemNode,
-    LoopNode,
-    Snapshot,
-    TaskNode,
-    ThreadNode,
-)
+from stackscope.model.snapshot import ItemNode, LoopNode, Snapshot, TaskNode, ThreadNode
 from stackscope.model.stacks import Context, Frame, Stack
 from stackscope.render.alike import groups_of_alike
 from stackscope.render.drawing import FLAT, Guides, Layout, Nested
@@ -28,15 +22,7 @@ from stackscope.render.words import task_label, task_title
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import (
-        Iterator,
-        List,
-        Optional,
-        Sequence,
-        Set,
-        Tuple,
-        Union,
-    )
+    from typing import Iterator, List, Optional, Sequence, Set, Tuple, Union
 
     from stackscope.model.snapshot import Node
     from stackscope.render.drawing import Block, Line

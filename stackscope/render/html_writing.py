@@ -13,13 +13,7 @@ from __future__ import annotations
 import os
 from html import escape
 
-from stackscope.model.snapshot import (
-    ItemNode,
-    LoopNode,
-    Snapshot,
-    TaskNode,
-    ThreadNode,
-)
+from stackscope.model.snapshot import ItemNode, LoopNode, Snapshot, TaskNode, ThreadNode
 from stackscope.model.stacks import Context, Stack
 from stackscope.render.drawing import FLAT, Layout, Link, Nested, why_omitted
 from stackscope.render.fitting import Sentence

@@ -302,8 +302,13 @@ class Drawing(FramesDrawing):
     def task_title(self, node: TaskNode, group: Sequence[TaskNode] = ()) -> Line:
         """The title of a task: its number and name, what it does and what it waits for."""
         waits = [one.waiting for one in group or [node] if one.waiting is not None]
-        brief = f": {state_parts(group or [node])}"
-        middle = f": {node.state}: {sentence_in_brief(waits)}" if waits else brief
+
+        def brief() -> str:
+            return f": {state_parts(group or [node])}"
+
+        def middle() -> str:
+            return f": {node.state}: {sentence_in_brief(waits)}" if waits else brief()
+
         words = Sentence(_state_words(node, group), middle, brief)
         return [*self.mark(group or [node]), ("root", self.name_of(node)), ("comment", words)]
 
@@ -408,13 +413,15 @@ class Drawing(FramesDrawing):
             for note, holds in (("daemon", node.is_daemon), ("takes this snapshot", node.is_here))
             if holds
         ]
-        words: str = f" ({', '.join(notes)})" if notes else ""
+        begin = f" ({', '.join(notes)})" if notes else ""
+        words: str = begin
         if node.waiting is not None:
             waits = [one.waiting for one in group or [node] if one.waiting is not None]
-            brief = f"{words}: {state_parts(group or [node])}"
-            middle = f"{words}: waiting: {sentence_in_brief(waits)}"
-            pieces = [f"{words}: waiting for ", *wait_pieces(waits)]
-            words = Sentence(pieces, middle, brief)
+            words = Sentence(
+                [f"{begin}: waiting for ", *wait_pieces(waits)],
+                lambda: f"{begin}: waiting: {sentence_in_brief(waits)}",
+                lambda: f"{begin}: {state_parts(group or [node])}",
+            )
         elif not node.stack.frames and node.stack.error is None:
             words += f": {NO_PYTHON}"
         name = safe_text(node.name)
@@ -458,8 +465,8 @@ class Drawing(FramesDrawing):
         if waits:
             words = Sentence(
                 [f"{words}, waiting for ", *wait_pieces(waits)],
-                f"{where}: waiting: {sentence_in_brief(waits)}",
-                f": {state_parts(group or [node])}",
+                lambda: f"{where}: waiting: {sentence_in_brief(waits)}",
+                lambda: f": {state_parts(group or [node])}",
             )
         line = [*self.mark(group or [node]), ("root", title), ("comment", words)]
         if inner is None:

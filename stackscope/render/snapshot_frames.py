@@ -6,27 +6,15 @@ Frames that tell little are folded (see `stackscope.snapshot.folding`), and no f
 from __future__ import annotations
 
 from stackscope.model.saved import type_name_of
-from stackscope.model.snapshot import Snapshot, TaskNode, ThreadNode
+from stackscope.model.snapshot import Snapshot, TaskNode
 from stackscope.model.stacks import Context, Frame
 from stackscope.render.alike import alike_keys
-from stackscope.render.drawing import (
-    FLAT,
-    Layout,
-    Link,
-    Nested,
-    ends,
-    left_out,
-)
+from stackscope.render.drawing import FLAT, Layout, Link, Nested, ends, left_out
 from stackscope.render.nodes import ContextNode, FrameNode, StackNode, View
-from stackscope.render.overview import (
-    tasks_in_c,
-)
+from stackscope.render.overview import tasks_in_c
 from stackscope.render.stack import context_title, frame_title
 from stackscope.render.stuck import stuck_by
-from stackscope.render.words import (
-    count,
-    task_title,
-)
+from stackscope.render.words import count, task_title
 from stackscope.safe.text import safe_text
 from stackscope.snapshot.folding import (
     for_each_function,
@@ -35,32 +23,17 @@ from stackscope.snapshot.folding import (
     library_here,
     repeats,
 )
-from stackscope.snapshot.user_code import (
-    is_machinery,
-    library_of,
-    package_of,
-)
+from stackscope.snapshot.user_code import is_machinery, library_of, package_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import (
-        Callable,
-        Dict,
-        Iterable,
-        List,
-        Optional,
-        Sequence,
-        Set,
-        Tuple,
-        TypeVar,
-    )
+    from typing import Callable, Dict, Iterable, List, Optional, Sequence, Set, Tuple
 
-    from stackscope.model.snapshot import Finding, ItemNode
+    from stackscope.model.snapshot import Finding
     from stackscope.render.drawing import Block, Guides, Line
     from stackscope.render.stuck import Stuck
 
-    N = TypeVar("N", TaskNode, ThreadNode, ItemNode)
 
 __all__ = ["FramesDrawing", "Options", "TaskView"]
 
