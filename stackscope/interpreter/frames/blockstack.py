@@ -191,14 +191,17 @@ class _Moment(MemoryMoment):
     def next_offsets(self, sites: Tuple[Site, ...]) -> Iterator[int]:
         """Where the frame may be if not at ``f_lasti``.
 
-        At the next instruction, or in a handler if an exception is the last on the block stack.
+        At the next instruction, or in a handler if its exception is the last on the block stack.
+        That of a ``finally`` body around it may be the last as well.
         """
         yield self.lasti + 2
-        entries = self.entries(self.iblock)
-        if entries and entries[-1][0] < 0:
+        *outer, last = self.entries(self.iblock) or [(0, 0)]
+        if last[0] < 0:
             for site in sites:
-                for handler, _ in reversed(site.handlers):
-                    yield handler
+                for index, (handler, level) in reversed(list(enumerate(site.handlers))):
+                    ways = _ways(site.handlers[:index], tuple(outer))
+                    if handler >= 0 and last[1] in {level + higher for higher in ways}:
+                        yield handler
 
     def one_of(self, sites: List[Site]) -> Optional[Site]:
         """One of several sites that fit the block stack, with its slots as they are."""

@@ -162,6 +162,42 @@ def test_from_a_finalizer():
         assert not contexts[0].is_exiting
 
 
+@pytest.mark.skipif(not CPYTHON, reason="finalizers run at once")
+@pytest.mark.parametrize("raises", [False, True])
+def test_from_a_finalizer_while_a_block_in_a_finally_body_fails(raises):
+    """The exception that led to the body isn't the one that goes through its blocks now."""
+    found = []
+
+    class Fails(Manager):
+        def __enter__(self):
+            raise LookupError
+
+    class Dropped:
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            return 1
+
+        def __del__(self):
+            found.extend(contexts_active_in_frame(sys._getframe(1)))
+
+    def program(manager):
+        try:
+            if raises:
+                raise ValueError
+        finally:
+            with manager:
+                for _ in Dropped():
+                    with Fails():
+                        pass
+
+    manager = Manager()
+    with pytest.raises(LookupError):
+        program(manager)
+    assert [(one.obj, one.is_exiting) for one in found] == [(manager, False)]
+
+
 @pytest.mark.skipif(
     sys.implementation.name != "cpython", reason="the collector runs at allocations"
 )
