@@ -245,7 +245,11 @@ class Snapshots:
     def has_tasks(self) -> bool:
         """Whether there is any task."""
         if self._known is None:
-            self._look(lambda share: share <= 0)
+            # A look that ends at the first task would give that one the first number.
+            self._look(lambda _: False)
+            if not self.is_whole:
+                self._known = None
+                return True
         return bool(self._part().nodes)
 
     @property

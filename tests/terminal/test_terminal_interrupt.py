@@ -79,6 +79,7 @@ def test_an_idle_loop(terminal):
     assert "Program interrupted." in shown
     assert "asyncio loop in MainThread, stopped: 3 tasks" in shown
     assert shown.count("waiting: Event.wait()") == 2
+    assert re.findall(r"^..(\d) ", shown, re.MULTILINE) == ["1", "2", "3"]
     assert "-> await gate.wait()" in session.ask("task client-1", "client-1")
     assert session.ask("p secret", "client-1") == "11\n"
     session.ask("secret = 5", "client-1")
