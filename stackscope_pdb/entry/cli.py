@@ -24,7 +24,7 @@ from stackscope_pdb.standard import pdb
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
-    from types import TracebackType
+    from types import CodeType, TracebackType
     from typing import Any, NoReturn, Optional, Sequence
 
     from stackscope.command_line.programs import Target
@@ -120,7 +120,7 @@ def main(arguments: Optional[Sequence[str]] = None, *, prog: str = PROG) -> None
         target = target_for(name, is_module=options.is_module)
     except ProgramError as exc:
         if exc.__cause__ is None:
-            _exit(str(exc))
+            _exit(f"{exc.kind}: {exc}")
         _print_exception(exc.__cause__)
         _exit(None)
     sys.argv[:] = options.program
@@ -162,7 +162,7 @@ def _breakpoint(*args: Any, **kwargs: Any) -> Any:
 def _run_once(debugger: Pdb, target: Target) -> bool:
     """Run the program to its end, and say whether to run it again."""
     try:
-        code = target.code()
+        code = _with_a_line(target.code())
     except (SyntaxError, ValueError, OSError) as exc:
         _print_exception(exc.with_traceback(None))
         _exit(None)
@@ -189,6 +189,18 @@ def _run_once(debugger: Pdb, target: Target) -> bool:
         return False
     print("The program finished and will be restarted")
     return True
+
+
+def _with_a_line(code: CodeType) -> CodeType:
+    """A program, or one with a line to stop at in the place of one that has none.
+
+    Python 3.11 and 3.12 tell no line of an empty file: the program would be run again for ever.
+    """
+    import dis
+
+    if any(line for _, line in dis.findlinestarts(code)):
+        return code
+    return compile("pass", code.co_filename, "exec")
 
 
 def _has_quit() -> bool:

@@ -122,6 +122,16 @@ def test_what_ends_before_it_begins(cli, arguments, code, words):
     assert run.returncode == code
 
 
+@pytest.mark.parametrize("source", ["", "# nothing\n\n"])
+def test_a_program_without_a_line_stops_as_others_do(cli, tmp_path, source):
+    (tmp_path / "empty.py").write_text(source)
+    run = cli("empty.py", stdin="c\np 20 + 1\nq\n")
+    assert run.stdout.count("empty.py(1)<module>()") == 2
+    assert run.stdout.count("The program finished and will be restarted") == 1
+    assert "21\n" in run.stdout
+    assert run.returncode == 0
+
+
 def test_end_of_input(cli):
     run = cli("fine.py")
     assert "fine.py(1)<module>()" in run.stdout
