@@ -76,6 +76,8 @@ def _run(words: Sequence[str]) -> int:
         status: int = getattr(handler, prefix)(words[1:])
         return status
     parser = _parser()
+    if words and not words[0].startswith("-"):  # before what follows is said to be wrong
+        _refuse(parser, words[0])
     options = parser.parse_args(words)
     if options.version:
         import stackscope
@@ -83,9 +85,13 @@ def _run(words: Sequence[str]) -> int:
         print(f"stackscope {stackscope.__version__}, Python {sys.version.split()[0]}")
         return FINE
     if options.command is not None:
-        parser.error(f"there is no command {options.command!r}: choose {_or(list(COMMANDS))}")
+        _refuse(parser, options.command)
     parser.print_help()
     return WRONG_USE
+
+
+def _refuse(parser: ArgumentParser, word: str) -> NoReturn:
+    parser.error(f"there is no command {word!r}: choose {_or(list(COMMANDS))}")
 
 
 def _or(names: Sequence[str]) -> str:

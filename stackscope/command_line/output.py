@@ -15,6 +15,7 @@ from stackscope.render.stream import (
     is_terminal,
     wants_color,
     width_of_terminal,
+    wrapped,
 )
 
 TYPE_CHECKING = False
@@ -35,6 +36,7 @@ __all__ = [
     "read_file",
     "read_json",
     "say",
+    "with_whole_words",
     "write_file",
     "write_lines",
 ]
@@ -72,8 +74,17 @@ def write_lines(lines: Iterable[str]) -> None:
 def say(text: str) -> None:
     """Tell the user something that is no result."""
     if sys.stderr is not None:
-        sys.stderr.write(encodable(f"stackscope: {text}\n", sys.stderr))
+        line = with_whole_words(f"stackscope: {text}")
+        sys.stderr.write(encodable(f"{line}\n", sys.stderr))
         sys.stderr.flush()
+
+
+def with_whole_words(line: str) -> str:
+    """What is said on stderr: several lines if a terminal would break it in a word."""
+    if not is_terminal(sys.stderr):
+        return line
+    parts = wrapped([("text", line)], width_of_terminal(sys.stderr))
+    return "\n".join("".join(piece for _, piece in part) for part in parts)
 
 
 def write_file(path: str, text: str) -> None:
@@ -122,7 +133,7 @@ def read_json(path: str, data: bytes, reader: Any) -> Any:
     try:
         return reader(data)
     except ValueError as exc:
-        raise CommandError(f"{path} can't be read: {exc}") from None
+        raise CommandError(f"{path}: {exc}") from None
 
 
 def filtered(snapshot: Snapshot, text: Optional[str], findings: Any = None) -> Snapshot:
