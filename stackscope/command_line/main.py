@@ -6,7 +6,14 @@ import os
 import sys
 
 from stackscope.command_line.options import parser_of
-from stackscope.command_line.output import FINE, NOT_DONE, WRONG_USE, CommandError, say
+from stackscope.command_line.output import (
+    FINE,
+    INTERRUPTED,
+    NOT_DONE,
+    WRONG_USE,
+    CommandError,
+    say,
+)
 from stackscope.remote.calling import AttachError
 from stackscope.safe.text import safe_line
 
@@ -41,9 +48,6 @@ exit status:
   3    it failed: no such process, no permission, no such file
   130  interrupted by Ctrl-C
 """
-
-INTERRUPTED = 130
-"""As a shell says of a program that SIGINT has ended."""
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> NoReturn:

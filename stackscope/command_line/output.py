@@ -20,12 +20,13 @@ from stackscope.render.stream import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Iterable, List, Optional
+    from typing import Any, Dict, Iterable, List, Optional, TextIO
 
     from stackscope.model.snapshot import Snapshot
 
 __all__ = [
     "FINE",
+    "INTERRUPTED",
     "NOT_DONE",
     "STUCK",
     "WRONG_USE",
@@ -43,6 +44,9 @@ __all__ = [
 
 FINE, STUCK, WRONG_USE, NOT_DONE = 0, 1, 2, 3
 """The statuses that the command ends with."""
+
+INTERRUPTED = 130
+"""As a shell says of a program that SIGINT has ended."""
 
 
 SECONDS_IN_SILENCE = 1.0
@@ -79,11 +83,12 @@ def say(text: str) -> None:
         sys.stderr.flush()
 
 
-def with_whole_words(line: str) -> str:
-    """What is said on stderr: several lines if a terminal would break it in a word."""
-    if not is_terminal(sys.stderr):
+def with_whole_words(line: str, stream: Optional[TextIO] = None) -> str:
+    """A sentence for a stream, stderr by default: in lines if a terminal would break a word."""
+    stream = stream or sys.stderr
+    if not is_terminal(stream):
         return line
-    parts = wrapped([("text", line)], width_of_terminal(sys.stderr))
+    parts = wrapped([("text", line)], width_of_terminal(stream))
     return "\n".join("".join(piece for _, piece in part) for part in parts)
 
 

@@ -240,6 +240,15 @@ def test_run_ends_in_an_exception(tmp_path):
     assert found.stderr.splitlines()[-1] == "ZeroDivisionError: division by zero"
 
 
+def test_run_tells_where_it_was_interrupted(tmp_path):
+    path = written(tmp_path, "waits.py", "def wait():\n    raise KeyboardInterrupt\n\nwait()\n")
+    found = command("run", path)
+    assert found.returncode == 130
+    assert found.stderr.startswith("Traceback (most recent call last):\n")
+    assert "in wait" in found.stderr
+    assert "stackscope" not in found.stderr.replace(str(tmp_path), "")
+
+
 def test_run_a_module(tmp_path):
     written(tmp_path, "module.py", "import sys; print(__name__, sys.argv[1:])")
     found = command("run", "-m", "module", "-x", "1", cwd=str(tmp_path))

@@ -113,6 +113,7 @@ def test_pythonbreakpoint_has_precedence(cli, monkeypatch):
         (["-m", "nowhere"], 1, "ImportError: No module named nowhere"),
         (["-x", "fine.py"], 2, "unrecognized arguments: -x"),
         (["-c", "c"], 2, "the program to debug is missing"),
+        (["-p", "app"], 2, "the number of a process is expected, not 'app'"),
         (["broken.py"], 1, "SyntaxError"),
     ],
 )
