@@ -94,6 +94,31 @@ def test_an_idle_loop(terminal):
     assert session.child.exitstatus == 0
 
 
+GREENLETS = """
+import gevent, gevent.lock
+
+def take(one, other):
+    with one:
+        gevent.sleep(0.05)
+        with other:
+            pass
+
+locks = [gevent.lock.RLock() for _ in range(2)]
+gevent.spawn_later(0.2, print, "waiting")
+gevent.joinall([gevent.spawn(take, *locks), gevent.spawn(take, *reversed(locks))], timeout=1000)
+"""
+
+
+def test_greenlets(terminal):
+    pytest.importorskip("gevent")
+    session = terminal(GREENLETS, *UNDER)
+    session.child.expect_exact("waiting")
+    shown = session.interrupt()
+    assert shown.count("waiting: RLock.acquire(), held by") == 2
+    assert "stuck: 2 greenlets" in shown
+    session.finish("q")
+
+
 LOOPS = """
 import sys
 KIND = sys.argv[1]
