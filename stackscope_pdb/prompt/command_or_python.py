@@ -131,7 +131,8 @@ def most_like(word: str, names: Sequence[str]) -> str:
     # Of a short word, another one is soon made.
     likely = [name for name in names if len(name) >= SHORTEST_MEANT]
     exchanged = [name for name in likely if sorted(name) == sorted(word)]
-    found = exchanged or difflib.get_close_matches(word, likely, 1, ALIKE)
+    begun = [name for name in likely if name[0] == word[0]]  # it is seldom the first letter
+    found = exchanged or difflib.get_close_matches(word, begun, 1, ALIKE)
     return found[0] if found else ""
 
 

@@ -58,7 +58,18 @@ class TestNames:
         assert question == f"Did you mean the command '{meant}'?"
 
     @pytest.mark.parametrize(
-        "line", ["something", "taks = no", "taks(3)", "!taks", "taks.x", "ups 3", "wher + no", "if"]
+        "line",
+        [
+            "something",
+            "nowhere",
+            "taks = no",
+            "taks(3)",
+            "!taks",
+            "taks.x",
+            "ups 3",
+            "wher + no",
+            "if",
+        ],
     )
     def test_other_lines_are_no_mistyped_commands(self, scripted, line):
         session = scripted(line, "c")
