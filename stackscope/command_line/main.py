@@ -6,7 +6,14 @@ import os
 import sys
 
 from stackscope.command_line.options import parser_of
-from stackscope.command_line.output import FINE, NOT_DONE, WRONG_USE, CommandError, say
+from stackscope.command_line.output import (
+    FINE,
+    INTERRUPTED,
+    NOT_DONE,
+    WRONG_USE,
+    CommandError,
+    say,
+)
 from stackscope.remote.calling import AttachError
 from stackscope.safe.text import safe_line
 
@@ -42,9 +49,6 @@ exit status:
   130  interrupted by Ctrl-C
 """
 
-INTERRUPTED = 130
-"""As a shell says of a program that SIGINT has ended."""
-
 
 def main(arguments: Optional[Sequence[str]] = None) -> NoReturn:
     """Do what the command line says, and exit.
@@ -76,6 +80,8 @@ def _run(words: Sequence[str]) -> int:
         status: int = getattr(handler, prefix)(words[1:])
         return status
     parser = _parser()
+    if words and not words[0].startswith("-"):  # before what follows is said to be wrong
+        _refuse(parser, words[0])
     options = parser.parse_args(words)
     if options.version:
         import stackscope
@@ -83,9 +89,13 @@ def _run(words: Sequence[str]) -> int:
         print(f"stackscope {stackscope.__version__}, Python {sys.version.split()[0]}")
         return FINE
     if options.command is not None:
-        parser.error(f"there is no command {options.command!r}: choose {_or(list(COMMANDS))}")
+        _refuse(parser, options.command)
     parser.print_help()
     return WRONG_USE
+
+
+def _refuse(parser: ArgumentParser, word: str) -> NoReturn:
+    parser.error(f"there is no command {word!r}: choose {_or(list(COMMANDS))}")
 
 
 def _or(names: Sequence[str]) -> str:

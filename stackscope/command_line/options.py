@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser
-    from typing import Container, List, Optional, Sequence, Tuple
+    from typing import Container, List, NoReturn, Optional, Sequence, Tuple
 
 __all__ = ["add_formats", "number_of_process", "parser_of", "seconds", "split"]
 
@@ -16,7 +18,14 @@ def parser_of(
     """A parser for a command line."""
     import argparse
 
-    return argparse.ArgumentParser(
+    from stackscope.command_line.output import WRONG_USE, with_whole_words
+
+    class Parser(argparse.ArgumentParser):
+        def error(self, message: str) -> NoReturn:
+            self.print_usage(sys.stderr)
+            self.exit(WRONG_USE, with_whole_words(f"{self.prog}: error: {message}") + "\n")
+
+    return Parser(
         prog=prog,
         usage=usage,
         description=description,

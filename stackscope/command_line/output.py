@@ -15,16 +15,18 @@ from stackscope.render.stream import (
     is_terminal,
     wants_color,
     width_of_terminal,
+    wrapped,
 )
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Iterable, List, Optional
+    from typing import Any, Dict, Iterable, List, Optional, TextIO
 
     from stackscope.model.snapshot import Snapshot
 
 __all__ = [
     "FINE",
+    "INTERRUPTED",
     "NOT_DONE",
     "STUCK",
     "WRONG_USE",
@@ -35,12 +37,16 @@ __all__ = [
     "read_file",
     "read_json",
     "say",
+    "with_whole_words",
     "write_file",
     "write_lines",
 ]
 
 FINE, STUCK, WRONG_USE, NOT_DONE = 0, 1, 2, 3
 """The statuses that the command ends with."""
+
+INTERRUPTED = 130
+"""As a shell says of a program that SIGINT has ended."""
 
 
 SECONDS_IN_SILENCE = 1.0
@@ -72,8 +78,18 @@ def write_lines(lines: Iterable[str]) -> None:
 def say(text: str) -> None:
     """Tell the user something that is no result."""
     if sys.stderr is not None:
-        sys.stderr.write(encodable(f"stackscope: {text}\n", sys.stderr))
+        line = with_whole_words(f"stackscope: {text}")
+        sys.stderr.write(encodable(f"{line}\n", sys.stderr))
         sys.stderr.flush()
+
+
+def with_whole_words(line: str, stream: Optional[TextIO] = None) -> str:
+    """A sentence for a stream, stderr by default: in lines if a terminal would break a word."""
+    stream = stream or sys.stderr
+    if not is_terminal(stream):
+        return line
+    parts = wrapped([("text", line)], width_of_terminal(stream))
+    return "\n".join("".join(piece for _, piece in part) for part in parts)
 
 
 def write_file(path: str, text: str) -> None:
@@ -122,7 +138,7 @@ def read_json(path: str, data: bytes, reader: Any) -> Any:
     try:
         return reader(data)
     except ValueError as exc:
-        raise CommandError(f"{path} can't be read: {exc}") from None
+        raise CommandError(f"{path}: {exc}") from None
 
 
 def filtered(snapshot: Snapshot, text: Optional[str], findings: Any = None) -> Snapshot:

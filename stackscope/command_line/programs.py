@@ -16,7 +16,16 @@ __all__ = ["Module", "ProgramError", "Script", "Target", "ZipApplication", "targ
 
 
 class ProgramError(Exception):
-    """It can't be run: why, in a sentence. The cause, if there is one, is the program's own."""
+    """It can't be run. The cause, if there is one, is the program's own.
+
+    Args:
+        why: Why, in a sentence.
+        kind: What the standard debugger puts before that.
+    """
+
+    def __init__(self, why: str, kind: str = "Error") -> None:
+        super().__init__(why)
+        self.kind = kind
 
 
 class Target:
@@ -51,9 +60,9 @@ class Script(Target):
 
     def __init__(self, name: str) -> None:
         if not os.path.exists(name):
-            raise ProgramError(f"Error: {name} does not exist")
+            raise ProgramError(f"{name} does not exist")
         if os.path.isdir(name):
-            raise ProgramError(f"Error: {name} is a directory")
+            raise ProgramError(f"{name} is a directory")
         real = os.path.realpath(name)
         path = real if os.path.exists(real) else name  # the link may be one to a pipe
         if not getattr(sys.flags, "safe_path", False):
@@ -81,11 +90,11 @@ class Module(Target):
             # private, but what `python -m pdb` uses from 3.7 to 3.15
             _, self.spec, self.first_code = runpy._get_module_details(name)  # type: ignore[attr-defined]
         except ImportError as exc:
-            raise ProgramError(f"ImportError: {exc}") from None
+            raise ProgramError(str(exc), "ImportError") from None
         except SystemExit:
             raise
         except Exception as exc:
-            raise ProgramError(f"Error: {name} can't be imported") from exc
+            raise ProgramError(f"{name} can't be imported") from exc
         filename = self.first_code.co_filename
         super().__init__(
             name,
@@ -123,7 +132,7 @@ class ZipApplication(Target):
         try:
             _, self.spec, self.main = runpy._get_main_module_details()  # type: ignore[attr-defined]
         except ImportError as exc:
-            raise ProgramError(f"ImportError: {exc}") from None
+            raise ProgramError(str(exc), "ImportError") from None
         filename = self.main.co_filename
         super().__init__(
             name,

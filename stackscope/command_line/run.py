@@ -8,7 +8,7 @@ from types import ModuleType
 from stackscope.command_line.debug import look_for_modules_here
 from stackscope.command_line.hangs import watch_for_hangs
 from stackscope.command_line.options import parser_of, seconds, split
-from stackscope.command_line.output import CommandError
+from stackscope.command_line.output import INTERRUPTED, CommandError
 from stackscope.command_line.programs import ProgramError, target_for
 from stackscope.remote.registered import signal_number
 
@@ -95,11 +95,11 @@ def _run_as_main(target: Target, code: CodeType) -> int:
     sys.modules["__main__"] = module
     try:
         exec(code, vars(module))  # noqa: S102 (as the interpreter does)
-    except (SystemExit, KeyboardInterrupt):
+    except SystemExit:
         raise
     except BaseException as exc:
         traceback = exc.__traceback__
         outer = None if traceback is None else traceback.tb_next  # without the frame of this code
         sys.excepthook(type(exc), exc.with_traceback(outer), outer)
-        return 1
+        return INTERRUPTED if isinstance(exc, KeyboardInterrupt) else 1
     return 0

@@ -19,6 +19,7 @@ from stackscope.model.saved import is_suspended, type_name_of
 from stackscope.model.snapshot import TaskNode, kind_of, nodes_of
 from stackscope.model.stacks import Frame, Stack
 from stackscope.render.drawing import Layout, Link, plain
+from stackscope.render.front_ends import file_of
 from stackscope.render.paths import short_path, with_short_paths
 from stackscope.render.source import line_text
 from stackscope.render.stream import cut_line, wrapped
@@ -466,7 +467,7 @@ def _place(frame: Optional[Frame]) -> Line:
 
 def _at(frame: Frame, lineno: int) -> Line:
     return [
-        ("path", safe_text(frame.filename)),
+        ("path", safe_text(file_of(frame))),
         ("comment", f":{lineno} in {safe_text(frame.funcname)}"),
     ]
 
@@ -612,7 +613,7 @@ def _line_of(frame: Frame, context: Context) -> int:
 
 def at_place(frame: Frame, lineno: int, places: Optional[Places] = None) -> Line:
     """Where a line is: ``a.py:3``."""
-    return [("path", short_path(safe_text(frame.filename), places)), ("lineno", f":{lineno}")]
+    return [("path", short_path(safe_text(file_of(frame)), places)), ("lineno", f":{lineno}")]
 
 
 def fitting(line: Line, width: int) -> Iterator[Line]:

@@ -186,6 +186,7 @@ class Lines(Basics):
                 statement = self._read_statement(line[1:].strip() if line[:1] == "!" else line)
             except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError) as exc:
                 self._tell(exc)
+                attempt("what knows mistyped commands", self, self._ask_what_is_meant, line, exc)
                 return None
             except Exception as exc:
                 handle("what reads statements", exc, self)
@@ -198,7 +199,15 @@ class Lines(Basics):
                 self._assigning(lambda: statement.run(*self.namespaces()))
             except BaseException as exc:
                 self._tell(exc)
+                attempt("what knows mistyped commands", self, self._ask_what_is_meant, line, exc)
         return None
+
+    def _ask_what_is_meant(self, line: str, exc: BaseException) -> None:
+        """If a line that has failed may be a mistyped command, name that."""
+        if isinstance(exc, (NameError, SyntaxError)):
+            meant = command_or_python.meant(self, line)
+            if meant:
+                self.message(f"Did you mean the command '{meant}'?")
 
     @contextmanager
     def as_program_sees_it(self) -> Iterator[None]:

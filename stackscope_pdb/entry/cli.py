@@ -11,7 +11,8 @@ from __future__ import annotations
 import os
 import sys
 
-from stackscope.command_line.options import split
+from stackscope.command_line.options import number_of_process, parser_of, split
+from stackscope.command_line.output import with_whole_words
 from stackscope.command_line.programs import ProgramError, target_for
 from stackscope.safe.interruptions import interrupts
 from stackscope_pdb.debugger.own import Pdb
@@ -24,7 +25,7 @@ from stackscope_pdb.standard import pdb
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
-    from types import TracebackType
+    from types import CodeType, TracebackType
     from typing import Any, NoReturn, Optional, Sequence
 
     from stackscope.command_line.programs import Target
@@ -43,7 +44,7 @@ raises an exception, "-c 'until 20'" until line 20.
 
 def _exit(message: Optional[str]) -> NoReturn:
     if message:
-        print(harmless(message))
+        print(with_whole_words(harmless(message), sys.stdout))
     sys.exit(1)
 
 
@@ -63,16 +64,12 @@ def parse(arguments: Sequence[str], prog: str = PROG) -> Namespace:
         What it says: ``command``, the debugger commands; ``pid``, the process, or ``None``;
         ``is_module``; and ``program``, the program's name and its arguments.
     """
-    import argparse
-
-    parser = argparse.ArgumentParser(
-        prog=prog,
+    parser = parser_of(
+        prog,
+        DESCRIPTION,
         usage="%(prog)s [-h] [--version] [-c COMMAND]...\n"
         "           (-m MODULE | FILE) [ARGS]...\n"
         "       %(prog)s [-c COMMAND]... -p PID",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     parser.add_argument("--version", action="store_true", help="show the version and exit")
     parser.add_argument(
@@ -84,7 +81,9 @@ def parse(arguments: Sequence[str], prog: str = PROG) -> Namespace:
         help="a debugger command to run first, as from a .pdbrc; may be repeated",
     )
     parser.add_argument("-m", dest="module", metavar="MODULE", help="debug a module or package")
-    parser.add_argument("-p", "--pid", type=int, metavar="PID", help="attach to a running process")
+    parser.add_argument(
+        "-p", "--pid", type=number_of_process, metavar="PID", help="attach to a running process"
+    )
     own, program = split(arguments, ("-c", "--command", "-p", "--pid"))
     options = parser.parse_args(own)
     if options.version:
@@ -120,7 +119,7 @@ def main(arguments: Optional[Sequence[str]] = None, *, prog: str = PROG) -> None
         target = target_for(name, is_module=options.is_module)
     except ProgramError as exc:
         if exc.__cause__ is None:
-            _exit(str(exc))
+            _exit(f"{exc.kind}: {exc}")
         _print_exception(exc.__cause__)
         _exit(None)
     sys.argv[:] = options.program
@@ -162,7 +161,7 @@ def _breakpoint(*args: Any, **kwargs: Any) -> Any:
 def _run_once(debugger: Pdb, target: Target) -> bool:
     """Run the program to its end, and say whether to run it again."""
     try:
-        code = target.code()
+        code = _with_a_line(target.code())
     except (SyntaxError, ValueError, OSError) as exc:
         _print_exception(exc.with_traceback(None))
         _exit(None)
@@ -189,6 +188,18 @@ def _run_once(debugger: Pdb, target: Target) -> bool:
         return False
     print("The program finished and will be restarted")
     return True
+
+
+def _with_a_line(code: CodeType) -> CodeType:
+    """A program, or one with a line to stop at in the place of one that has none.
+
+    Python 3.11 and 3.12 tell no line of an empty file: the program would be run again for ever.
+    """
+    import dis
+
+    if any(line for _, line in dis.findlinestarts(code)):
+        return code
+    return compile("pass", code.co_filename, "exec")
 
 
 def _has_quit() -> bool:

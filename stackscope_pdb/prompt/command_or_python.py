@@ -64,6 +64,15 @@ TAKES = {
 }
 
 
+_MISTYPED = re.compile(r"\s*([A-Za-z_]\w*)(?:\s+[\w-].*)?\s*", re.DOTALL)
+"""A word alone, or before what may be its arguments: no ``word = 3``, no ``word(3)``."""
+
+SHORTEST_MEANT = 3
+"""How many letters a command needs for a mistyped word to be taken for it."""
+
+ALIKE = 0.75
+"""How much of a mistyped word has to be right: for `difflib`."""
+
 _QUESTION = re.compile(r"\s*(\w[^?]*?)\s*(\?\??)\s*$")
 
 
@@ -97,6 +106,34 @@ def first_word(line: str) -> str:
     """The name that ``line`` begins with, or nothing."""
     match = _WORD.match(line)
     return match.group(1) if match else ""
+
+
+def meant(debugger: Any, line: str) -> str:
+    """The command that is most like the first word of a line that is neither; or nothing.
+
+    Args:
+        debugger: Knows the commands, and the variables of its current frame.
+        line: A line that isn't a command, and has failed as Python.
+    """
+    import keyword
+
+    match = _MISTYPED.fullmatch(line)
+    word = match.group(1) if match else ""
+    if not word or keyword.iskeyword(word) or debugger.has_variable(word):
+        return ""
+    return most_like(word, [name[3:] for name in dir(debugger) if name.startswith("do_")])
+
+
+def most_like(word: str, names: Sequence[str]) -> str:
+    """The one of ``names`` that ``word`` is probably meant to be; or nothing."""
+    import difflib
+
+    # Of a short word, another one is soon made.
+    likely = [name for name in names if len(name) >= SHORTEST_MEANT]
+    exchanged = [name for name in likely if sorted(name) == sorted(word)]
+    begun = [name for name in likely if name[0] == word[0]]  # it is seldom the first letter
+    found = exchanged or difflib.get_close_matches(word, begun, 1, ALIKE)
+    return found[0] if found else ""
 
 
 def is_command(debugger: Any, line: str) -> bool:

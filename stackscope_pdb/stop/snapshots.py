@@ -243,10 +243,15 @@ class Snapshots:
         return self._part().snapshot
 
     def has_tasks(self) -> bool:
-        """Whether there is any task."""
+        """Whether there is any task, greenlet or the like."""
         if self._known is None:
-            self._look(lambda share: share <= 0)
-        return bool(self._part().nodes)
+            # A look that ends at the first task would give that one the first number.
+            self._look(lambda _: False)
+            if not self.is_whole:
+                self._known = None
+                return True
+        known = self._part()
+        return bool(known.nodes or known.snapshot.items)
 
     @property
     def is_whole(self) -> bool:

@@ -74,6 +74,8 @@ def test_version():
     ("words", "said"),
     [
         (["dumb"], "there is no command 'dumb': choose dump, why,"),
+        (["wyh", "4711"], "there is no command 'wyh': choose dump, why,"),
+        (["dumb", "--why"], "there is no command 'dumb': choose dump, why,"),
         (["dump"], "PID"),
         (["dump", "-1"], "PID"),
         (["dump", "x"], "the number of a process is expected, not 'x'"),
@@ -112,8 +114,8 @@ def test_debug_is_the_debugger():
     [
         (["dump", "2147483647"], "There is no process 2147483647."),
         (["show", "nosuch.json"], "nosuch.json can't be read: No such file or directory."),
-        (["run", "nosuch.py"], "nosuch.py does not exist"),
-        (["run", "-m", "nosuch"], "nosuch"),
+        (["run", "nosuch.py"], "stackscope: nosuch.py does not exist"),
+        (["run", "-m", "nosuch"], "stackscope: No module named nosuch"),
         (["dump", "1", "--signal", "NOSUCH"], "There is no signal NOSUCH"),
     ],
 )
@@ -123,6 +125,33 @@ def test_what_can_not_be_done(words, said):
     assert found.stdout == ""
     assert said in found.stderr
     assert found.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")
+@pytest.mark.parametrize(
+    ("words", "lines"),
+    [
+        (
+            ["show", "no such file that has a long name.json"],
+            [
+                "stackscope: no such file that has a long",
+                "    name.json can't be read: No such",
+                "    file or directory.",
+            ],
+        ),
+        (
+            ["why", "app.py"],
+            [
+                "stackscope why: error: argument PID: the",
+                "    number of a process is expected, not",
+                "    'app.py'",
+            ],
+        ),
+    ],
+)
+def test_a_terminal_breaks_no_word(words, lines):
+    shown = on_terminal(*words, stream="stderr", env={"COLUMNS": "40"})
+    assert shown.replace("\r", "").splitlines()[-3:] == lines
 
 
 # ------------------------------------------------------------------------------------ files
@@ -148,7 +177,7 @@ def test_show_something_else(tmp_path):
     path = written(tmp_path, "x.json", "[1, 2]")
     found = command("show", path)
     assert found.returncode == 3
-    assert f"{path} can't be read:" in found.stderr
+    assert found.stderr.startswith(f"stackscope: {path}: The document can't be read, since it ")
 
 
 def test_show_from_a_pipe(saved):
@@ -209,6 +238,15 @@ def test_run_ends_in_an_exception(tmp_path):
     assert found.returncode == 1
     assert re.findall(r'File "([^"]+)"', found.stderr) == [str(path)] * 2
     assert found.stderr.splitlines()[-1] == "ZeroDivisionError: division by zero"
+
+
+def test_run_tells_where_it_was_interrupted(tmp_path):
+    path = written(tmp_path, "waits.py", "def wait():\n    raise KeyboardInterrupt\n\nwait()\n")
+    found = command("run", path)
+    assert found.returncode == 130
+    assert found.stderr.startswith("Traceback (most recent call last):\n")
+    assert "in wait" in found.stderr
+    assert "stackscope" not in found.stderr.replace(str(tmp_path), "")
 
 
 def test_run_a_module(tmp_path):
@@ -332,6 +370,7 @@ def test_colors(saved, words):
 def test_what_takes_long_is_told(program):
     process = program("computes_in_c")
     said = on_terminal("why", process.pid, "--timeout", "1.5", stream="stderr")
+    said = said.replace("\r\n    ", " ")  # where the last sentence goes on
     *told, error = re.sub(r"\r *\r", "\r", said).strip().split("\r")
     assert any(f"process {process.pid}" in line and line.endswith(" s)") for line in told)
     assert error.startswith("stackscope: ")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -174,3 +175,27 @@ def test_every_kind_of_span_has_a_color_of_the_theme_or_is_plain():
 
     assert set(TOKENS) <= set(STYLES)
     assert {"class", "current", "error", "func", "lineno", "state", "taskname"} <= set(TOKENS)
+
+
+def test_the_page_is_true(ipython):
+    """The first cells of the page show what it says; and findings name cells as rows do."""
+    page = (ROOT / "docs" / "ipython.rst").read_text(encoding="utf-8")
+    session = page[
+        page.index("   In [2]: ") : page.index("The loops, tasks and threads of IPython")
+    ]
+    typed = re.findall(r"^ +(?:In \[\d+\]|\.\.\.): ?(.*)", session, re.MULTILINE)
+    shown = re.findall(r"^   (?!In \[|   \.\.\.:)(.*)", session, re.MULTILINE)
+    out = ipython(LOAD, *typed, "%stackscope --why")
+
+    def comparable(text):
+        text = re.sub(r"\bTask-\d+\b", "Task-N", text)
+        text = re.sub(r"\d+ (threads?)\b", r"N \1", text).replace("2 > 1 > 2", "1 > 2 > 1")
+        return [" ".join(line.split("async with")[0].split()) for line in text.splitlines()]
+
+    first = next(number for number, line in enumerate(shown) if line.startswith("asyncio loop"))
+    lines = [re.sub(r"^(In \[\d+\]: |\.\.\.: )+", "", line) for line in comparable(out)]
+    for line in comparable("\n".join(shown[first:])):
+        assert line in lines
+    found = out.rpartition("Deadlock: ")[2].partition("Task was destroyed")[0]
+    assert "In [3]:4 in transfer" in found
+    assert "ipython-input" not in found

@@ -113,6 +113,7 @@ def test_pythonbreakpoint_has_precedence(cli, monkeypatch):
         (["-m", "nowhere"], 1, "ImportError: No module named nowhere"),
         (["-x", "fine.py"], 2, "unrecognized arguments: -x"),
         (["-c", "c"], 2, "the program to debug is missing"),
+        (["-p", "app"], 2, "the number of a process is expected, not 'app'"),
         (["broken.py"], 1, "SyntaxError"),
     ],
 )
@@ -120,6 +121,16 @@ def test_what_ends_before_it_begins(cli, arguments, code, words):
     run = cli(*arguments)
     assert words in run.stdout + run.stderr
     assert run.returncode == code
+
+
+@pytest.mark.parametrize("source", ["", "# nothing\n\n"])
+def test_a_program_without_a_line_stops_as_others_do(cli, tmp_path, source):
+    (tmp_path / "empty.py").write_text(source)
+    run = cli("empty.py", stdin="c\np 20 + 1\nq\n")
+    assert run.stdout.count("empty.py(1)<module>()") == 2
+    assert run.stdout.count("The program finished and will be restarted") == 1
+    assert "21\n" in run.stdout
+    assert run.returncode == 0
 
 
 def test_end_of_input(cli):

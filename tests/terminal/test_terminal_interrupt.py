@@ -79,6 +79,7 @@ def test_an_idle_loop(terminal):
     assert "Program interrupted." in shown
     assert "asyncio loop in MainThread, stopped: 3 tasks" in shown
     assert shown.count("waiting: Event.wait()") == 2
+    assert re.findall(r"^..(\d) ", shown, re.MULTILINE) == ["1", "2", "3"]
     assert "-> await gate.wait()" in session.ask("task client-1", "client-1")
     assert session.ask("p secret", "client-1") == "11\n"
     session.ask("secret = 5", "client-1")
@@ -91,6 +92,31 @@ def test_an_idle_loop(terminal):
     assert "secrets [0, 5]" in answer
     session.finish("q")
     assert session.child.exitstatus == 0
+
+
+GREENLETS = """
+import gevent, gevent.lock
+
+def take(one, other):
+    with one:
+        gevent.sleep(0.05)
+        with other:
+            pass
+
+locks = [gevent.lock.RLock() for _ in range(2)]
+gevent.spawn_later(0.2, print, "waiting")
+gevent.joinall([gevent.spawn(take, *locks), gevent.spawn(take, *reversed(locks))], timeout=1000)
+"""
+
+
+def test_greenlets(terminal):
+    pytest.importorskip("gevent")
+    session = terminal(GREENLETS, *UNDER)
+    session.child.expect_exact("waiting")
+    shown = session.interrupt()
+    assert shown.count("waiting: RLock.acquire(), held by") == 2
+    assert "stuck: 2 greenlets" in shown
+    session.finish("q")
 
 
 LOOPS = """

@@ -38,6 +38,49 @@ class TestNames:
         assert session.replies[5] == "False"
         assert session.replies[6] == "No task is alive in this process."
 
+    @pytest.mark.parametrize(
+        ("line", "meant"),
+        [
+            ("taks", "task"),
+            ("tsks 3", "tasks"),
+            ("wyh", "why"),
+            ("whre --contexts", "where"),
+            ("cotninue", "continue"),
+            ("taks name:x", "task"),
+            ("tass name:x", "tasks"),
+        ],
+    )
+    def test_a_mistyped_command_is_named(self, scripted, line, meant):
+        session = scripted(line, "c")
+        session.stop()
+        said, question = session.replies[0].splitlines()
+        assert said.startswith(("*** NameError: ", "*** SyntaxError: "))
+        assert question == f"Did you mean the command '{meant}'?"
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "something",
+            "nowhere",
+            "taks = no",
+            "taks(3)",
+            "!taks",
+            "taks.x",
+            "ups 3",
+            "wher + no",
+            "if",
+        ],
+    )
+    def test_other_lines_are_no_mistyped_commands(self, scripted, line):
+        session = scripted(line, "c")
+
+        def function():
+            ups = session.stop()
+            return ups
+
+        function()
+        assert "Did you mean" not in session.output
+
     def test_refused_lines_are_not_repeated(self, scripted):
         session = scripted("n + 1", "", "q.get()", "p 'here'", "c")
 
