@@ -61,7 +61,7 @@ class View:
         threads: How many threads.
         findings: What is stuck, as far as that was looked for.
         filter: The filter that it fits, if there is one.
-        incomplete: A sentence that says so, if the user has ended the look.
+        incomplete: A sentence about what is missing, if the user has interrupted the search.
     """
 
     def __init__(self, snapshot: Snapshot, *, shows_all: bool = False) -> None:
@@ -147,7 +147,7 @@ def look_for_stuck(patience: LongLook) -> Diagnosis:
     """What is stuck now, and why.
 
     Raises:
-        Refused: The user has ended the look at the tasks.
+        Refused: The user has interrupted it.
     """
     snapshot = stackscope.extract_all(progress=patience.wants_more)
     if patience.has_ended:

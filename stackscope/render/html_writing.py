@@ -432,6 +432,7 @@ def _mark_of(context: Context) -> str:
 
 
 def mark(state: str) -> str:
+    """The mark of a context manager in a state of `MARKS`, as an element."""
     return (
         f'<span class="ss-mark" role="img" aria-label="{state}" title="{state}">'
         f"{MARKS[state]} </span>"
