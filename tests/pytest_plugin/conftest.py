@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from tests.helpers.repository import ROOT
-from tests.helpers.terminals import close_when_ended, start
+from tests.helpers.terminals import close_when_ended, end, start
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[=>]|\x1b\][^\x07]*\x07")
 OURS = {"PYTHONBREAKPOINT": "stackscope_pdb.set_trace"}
@@ -156,4 +156,4 @@ def terminal(pytester):
 
     yield start_pytest
     for one in opened:
-        one.child.close(force=True)
+        end(one.child)

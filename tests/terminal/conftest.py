@@ -10,7 +10,7 @@ import time
 import pytest
 
 from tests.helpers.repository import ROOT
-from tests.helpers.terminals import close_when_ended, start
+from tests.helpers.terminals import close_when_ended, end, start
 
 pexpect = pytest.importorskip("pexpect")
 
@@ -97,7 +97,7 @@ class Terminal:
         return ESCAPES.sub("", self.child.before).replace("\r", "")
 
     def close(self):
-        self.child.close(force=True)
+        end(self.child)
 
 
 class Screen:
