@@ -42,7 +42,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    sys.dont_write_bytecode = False  # each process would compile all tests anew
+    # Each process, and each program that a test starts, would compile all that it imports anew.
+    sys.dont_write_bytecode = False
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if not hasattr(config, "workerinput"):  # the other processes start when this is done
         compile_packages()
     else:
@@ -58,10 +60,7 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def compile_packages() -> None:
-    """Keep the programs that tests start from compiling our modules anew.
-
-    There are hundreds of them, and with ``PYTHONDONTWRITEBYTECODE`` set each would compile all.
-    """
+    """Keep the programs that tests start from compiling our modules, all at the same time."""
     for name in ("stackscope", "stackscope_pdb", "stackscope_ipython"):
         compileall.compile_dir(ROOT / name, quiet=2)
 
