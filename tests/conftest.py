@@ -136,8 +136,8 @@ def freeze() -> None:
     """Keep the collector, and searches of the heap, from looking at the libraries each time.
 
     All tests together import some thirty of them: a third of a million objects. What the tests of
-    one file import or leave behind is frozen when they are over: in a long run, a dump in a test
-    took thirty times as long as in one of a single file.
+    one file import or leave behind is frozen when they are over: in a long run, the tests of dumps
+    took many times as long as alone.
     """
     if hasattr(gc, "freeze"):  # PyPy has none
         gc.collect()
