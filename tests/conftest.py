@@ -42,7 +42,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    sys.dont_write_bytecode = False  # each process would compile all tests anew
+    # Each process, and each program that a test starts, would compile all that it imports anew.
+    sys.dont_write_bytecode = False
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if not hasattr(config, "workerinput"):  # the other processes start when this is done
         compile_packages()
     else:
@@ -58,10 +60,7 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def compile_packages() -> None:
-    """Keep the programs that tests start from compiling our modules anew.
-
-    There are hundreds of them, and with ``PYTHONDONTWRITEBYTECODE`` set each would compile all.
-    """
+    """Keep the programs that tests start from compiling our modules, all at the same time."""
     for name in ("stackscope", "stackscope_pdb", "stackscope_ipython"):
         compileall.compile_dir(ROOT / name, quiet=2)
 
@@ -88,7 +87,7 @@ def rewrite_share(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_protocol(item: pytest.Item):
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None):
     """Let a test that hangs show where, and end its process; the other tests go on."""
     faulthandler.dump_traceback_later(LONGEST, exit=True, file=item.config.stash[stderr])
     tracer = sys.gettrace()
@@ -96,6 +95,8 @@ def pytest_runtest_protocol(item: pytest.Item):
     faulthandler.cancel_dump_traceback_later()
     if sys.gettrace() is not tracer:  # or nothing were measured after a test that traces
         sys.settrace(tracer)
+    if nextitem is not None and nextitem.path != item.path and has_many_objects():
+        freeze()
 
 
 def pytest_terminal_summary(terminalreporter) -> None:
@@ -122,10 +123,21 @@ def keep_what_was_measured() -> None:
         measured.save()
 
 
-def freeze() -> None:
-    """Keep the collector from looking at the libraries in each of its runs.
+MOST_OBJECTS = 50_000
+"""With so many objects that aren't frozen, what searches all of them takes noticeably longer."""
 
-    All tests together import some thirty of them: a third of a million objects.
+
+def has_many_objects() -> bool:
+    """Whether the tests since the last `freeze` have left many objects behind."""
+    return hasattr(gc, "freeze") and len(gc.get_objects()) > MOST_OBJECTS
+
+
+def freeze() -> None:
+    """Keep the collector, and searches of the heap, from looking at the libraries each time.
+
+    All tests together import some thirty of them: a third of a million objects. What the tests of
+    one file import or leave behind is frozen when they are over: in a long run, the tests of dumps
+    took many times as long as alone.
     """
     if hasattr(gc, "freeze"):  # PyPy has none
         gc.collect()

@@ -232,6 +232,13 @@ def trees():
     }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def forgotten_trees():
+    """They have 600,000 objects, and each look at the heap in a later test would be slower."""
+    yield
+    trees.cache_clear()
+
+
 def base_names(cls):
     for base in cls.bases:
         base = base.value if isinstance(base, ast.Subscript) else base

@@ -277,8 +277,8 @@ def run(program, folder=None):
 
 def test_a_pipe_that_takes_nothing_does_not_hold_up_the_program(monkeypatch):
     """What it takes later is written then, by a thread, in order and whole."""
-    monkeypatch.setattr(stream, "PATIENCE", 20)
-    monkeypatch.setattr(stream, "LONGEST", 20)
+    monkeypatch.setattr(stream, "PATIENCE", 100)
+    monkeypatch.setattr(stream, "LONGEST", 100)
     reader, writer = os.pipe()
     filled = fill(writer)
     stackscope.register(SIGNAL, writer)
@@ -297,7 +297,7 @@ def test_a_pipe_that_takes_nothing_does_not_hold_up_the_program(monkeypatch):
             break
         data += piece
     os.close(reader)
-    assert took < 10
+    assert took < 50  # a busy machine takes its time, but waits for nobody
     text = data[filled or 0 :].decode()
     starts = re.findall(r"^\+\+\+ (stackscope|end of)", text, re.M)
     assert starts == ["stackscope", "end of"] * 3

@@ -14,22 +14,23 @@ import sys
 import pytest
 
 from tests.helpers.repository import ROOT
+from tests.helpers.rows import share
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
 TRIALS = 6
 
 
-@pytest.mark.parametrize(
-    ("kind", "what"),
-    [
-        ("interrupt", "one stack"),
-        ("interrupt", "everything"),
-        ("memory", "everything"),
-        ("reenter", "one stack"),
-        ("reenter", "everything"),
-    ],
-)
+WAYS = [
+    ("interrupt", "one stack"),
+    ("interrupt", "everything"),
+    ("memory", "everything"),
+    ("reenter", "one stack"),
+    ("reenter", "everything"),
+]
+
+
+@pytest.mark.parametrize(("kind", "what"), share(WAYS, 2))
 def test_at_a_line(kind, what):
     outcomes = try_it(kind, what)
     assert set(outcomes) == {"fine"}

@@ -38,3 +38,15 @@ def close_when_ended(child):
     """Wait for the end of a program that has let go of its terminal, so that it has a status."""
     child.wait()
     child.close()
+
+
+def end(child):
+    """End a program, whatever it does, and close its terminal."""
+    import pexpect
+
+    try:
+        child.close(force=True)
+    except pexpect.ExceptionPexpect:
+        # It was killed, but on a busy machine that may take longer than `ENDING`.
+        child.wait()
+        child.close()

@@ -10,13 +10,15 @@ import sys
 import pytest
 
 from tests.helpers.repository import ROOT
-from tests.helpers.terminals import close_when_ended, start
+from tests.helpers.terminals import close_when_ended, end, start
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[=>]|\x1b\][^\x07]*\x07")
 OURS = {"PYTHONBREAKPOINT": "stackscope_pdb.set_trace"}
 ALONE = [*("-p", "no:asyncio"), *("-p", "no:trio"), *("-p", "no:anyio")]
 ALONE += ["-p", "no:rerunfailures"]  # it has a thread of its own
 """Options that keep out plugins which take time to import."""
+ALWAYS = ["-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
+"""Options of each run. Hypothesis takes longer to import than pytest, and no test here uses it."""
 
 KINDS = {
     # what a test of that kind needs beside pytest, how it is marked, and what waits in it
@@ -72,7 +74,6 @@ def installed(pytester, monkeypatch):
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: stackscope\nVersion: 0.1.0\n")
     path = [str(about.parent), str(ROOT), os.environ.get("PYTHONPATH")]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, path)))
-    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     for name in ("PYTHONBREAKPOINT", "PYTEST_ADDOPTS", "FORCE_COLOR", "PYTHON_COLORS", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
 
@@ -80,7 +81,7 @@ def installed(pytester, monkeypatch):
 def run(pytester, *arguments):
     """Run pytest in a process of its own."""
     return pytester.runpytest_subprocess(
-        "-p", "no:cacheprovider", "-W", "ignore:The configuration option", *arguments, timeout=200
+        *ALWAYS, "-W", "ignore:The configuration option", *arguments, timeout=200
     )
 
 
@@ -112,7 +113,7 @@ class Terminal:
     def __init__(self, folder, arguments, environ):
         env = {**os.environ, "TERM": "dumb", "INPUTRC": os.devnull, **environ}
         quiet = [f"-W=ignore:{name}" for name in ("The configuration option", "unclosed")]
-        words = ["-m", "pytest", "-p", "no:cacheprovider", *quiet, *arguments]
+        words = ["-m", "pytest", *ALWAYS, *quiet, *arguments]
         self.child = start(words, folder, env, 120, 60)
 
     def expect_prompt(self):
@@ -156,4 +157,4 @@ def terminal(pytester):
 
     yield start_pytest
     for one in opened:
-        one.child.close(force=True)
+        end(one.child)

@@ -7,7 +7,14 @@ import sys
 
 import pytest
 
-from tests.pytest_plugin.conftest import ALONE, TELLS_WHEN_TOLD, kinds, module_of_kinds, run
+from tests.pytest_plugin.conftest import (
+    ALONE,
+    ALWAYS,
+    TELLS_WHEN_TOLD,
+    kinds,
+    module_of_kinds,
+    run,
+)
 
 pytest_plugins = ["pytester"]
 
@@ -199,7 +206,7 @@ def test_the_dump_is_in_the_report_of_xdist(pytester, monkeypatch):
 IN_A_THREAD = """
 import sys, threading, pytest
 codes = []
-arguments = ["-p", "no:cacheprovider", "--stackscope-timeout=0.1", "--stackscope-timeout-fail"]
+arguments = ["--stackscope-timeout=0.1", "--stackscope-timeout-fail"]
 thread = threading.Thread(target=lambda: codes.append(pytest.main([*arguments, *sys.argv[1:]])))
 thread.start()
 thread.join()
@@ -219,7 +226,7 @@ def test_it(was_told):
 def test_out_of_the_main_thread(pytester):
     pytester.makeconftest(TELLS_WHEN_TOLD)
     pytester.makepyfile(main=IN_A_THREAD, test_module=GOES_ON)
-    result = pytester.run(sys.executable, "main.py", *ALONE, timeout=200)
+    result = pytester.run(sys.executable, "main.py", *ALWAYS, *ALONE, timeout=200)
     assert result.ret == 0
     left = "takes more than 0.1 s and is left running, for only the main thread can be interrupted"
     assert left in result.stdout.str()

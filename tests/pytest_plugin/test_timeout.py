@@ -7,7 +7,15 @@ import sys
 
 from stackscope.interpreter.facts import has_gil
 from stackscope.interpreter.frames.blocking import tells_locks
-from tests.pytest_plugin.conftest import ALONE, KINDS, TELLS_WHEN_TOLD, kinds, module_of_kinds, run
+from tests.pytest_plugin.conftest import (
+    ALONE,
+    ALWAYS,
+    KINDS,
+    TELLS_WHEN_TOLD,
+    kinds,
+    module_of_kinds,
+    run,
+)
 
 pytest_plugins = ["pytester"]
 
@@ -233,7 +241,7 @@ MANY_RUNS = """
 import pytest, sys
 
 def run(*arguments):
-    return pytest.main(["-q", "-p", "no:cacheprovider", *ALONE, *arguments])
+    return pytest.main(["-q", *OPTIONS, *arguments])
 
 assert run("-p", "no:stackscope", "test_nothing.py") == 0
 assert not [name for name in sys.modules if name.startswith("stackscope")]
@@ -251,7 +259,7 @@ print("as before")
 
 def test_after_a_run_the_package_is_as_it_was_and_values_that_make_no_sense(pytester):
     pytester.makepyfile(
-        main=f"ALONE = {ALONE}\n{MANY_RUNS}",
+        main=f"OPTIONS = {ALWAYS + ALONE}\n{MANY_RUNS}",
         test_nothing="def test_it():\n    pass\n",
         test_module="def test_it():\n    import stackscope_pdb\n    stackscope_pdb.Pdb\n",
     )

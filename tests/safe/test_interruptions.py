@@ -355,7 +355,7 @@ def test_at_lines_of_a_drawing_without_reprs(way):
         return str(stack)
 
     work()
-    assert losses(work, way) == []
+    assert losses(work, way, points=None if way == "KeyboardInterrupt" else 100) == []
 
 
 def test_no_extraction_goes_on_after_one_that_was_interrupted():

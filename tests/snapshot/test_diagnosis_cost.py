@@ -123,17 +123,18 @@ def test_it_grows_with_the_tasks_and_no_faster(start):
     assert not grows_too_fast(lambda count: in_asyncio(start, count, seconds), 40)
 
 
-@pytest.mark.parametrize(
-    "start",
-    [
-        of(worlds.between_events),
-        of(worlds.between_queues),
-        of(worlds.supervised),
-        of(worlds.supervised_together),
-        of(worlds.in_each_others_turn),
-        of(worlds.each_at_its_own_line),
-    ],
-)
+MUTUAL = [
+    of(worlds.between_events),
+    of(worlds.between_queues),
+    of(worlds.supervised),
+    of(worlds.supervised_together),
+    of(worlds.in_each_others_turn),
+    of(worlds.each_at_its_own_line),
+]
+"""Those where as many may end a wait as wait."""
+
+
+@pytest.mark.parametrize("start", share(MUTUAL, 3))
 def test_it_grows_no_faster_where_as_many_may_end_a_wait_as_wait(start):
     in_asyncio(start, 10, seconds)  # what is only made once
     assert not grows_too_fast(lambda count: in_asyncio(start, count, seconds), 250)

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from tests.helpers.repository import ROOT
-from tests.helpers.terminals import close_when_ended, start
+from tests.helpers.terminals import close_when_ended, end, start
 
 pexpect = pytest.importorskip("pexpect")
 
@@ -38,7 +38,7 @@ class Terminal:
             if name
             not in ("NO_COLOR", "FORCE_COLOR", "PYTHON_COLORS", "COLUMNS", "PYTHONBREAKPOINT")
         }
-        env.update(TERM="xterm-256color", HOME=str(folder), PYTHONDONTWRITEBYTECODE="1")
+        env.update(TERM="xterm-256color", HOME=str(folder))
         env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
         env["INPUTRC"] = os.devnull
         env["STACKSCOPE_PDB_PROMPT"] = "readline"  # tests of the other prompt say so
@@ -97,7 +97,7 @@ class Terminal:
         return ESCAPES.sub("", self.child.before).replace("\r", "")
 
     def close(self):
-        self.child.close(force=True)
+        end(self.child)
 
 
 class Screen:
