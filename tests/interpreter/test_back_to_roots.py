@@ -343,3 +343,60 @@ def test_it_gives_up_early_if_the_rest_is_out_of_reach(to_try, monkeypatch):
     assert search.has_given_up
     assert shares == [number / 10 for number in range(1, to_try + 1)]
     search.close()
+
+
+def test_what_has_turned_out_alive_is_not_asked_about(monkeypatch):
+    """What leads to all of them is found by the first one, and lives."""
+    monkeypatch.setattr(back_to_roots, "AT_ONCE", 1)
+    keeper, wanted = kept_by_nobody(10)
+    hub = [*keeper.one[1:]]
+    shares = []
+    search = made(keeper, progress=shares.append)
+    assert sorted(search.follow()) == sorted(wanted[1:])
+    assert len(shares) <= 5  # for one of these, what has them all, and the one that nothing has
+    search.close()
+    del hub
+
+
+def test_nothing_is_asked_about_twice(monkeypatch):
+    """Each is led to by the one before, which is to be asked about anyway."""
+    monkeypatch.setattr(back_to_roots, "AT_ONCE", 1)
+    monkeypatch.setattr(back_to_roots, "MOST_CALLS", 1000)
+    keeper, _ = kept_by_nobody(10, Slotted)
+    for number in range(9):
+        keeper.one[number].one = [keeper.one[number + 1]]
+    shares = []
+    search = made(keeper, progress=shares.append)
+    assert search.follow() == []
+    # Themselves, the lists between them, and what keeps these and is told by the collector.
+    assert 20 <= len(shares) <= 22
+    search.close()
+
+
+@pytest.mark.parametrize("what", ["nothing", "the holder", "what is wanted"])
+def test_what_is_held_nearby_is_left_to_who_asks(what):
+    keeper, wanted = kept_by_nobody(2)
+    holder = [keeper.one[0]]
+    keeper.near = {id(holder): holder, **dict(zip(wanted, keeper.one))}
+    held = {"nothing": (), "the holder": [id(holder)], "what is wanted": wanted}[what]
+    search = BackToRoots(
+        keeper.one, (), set(), set(), (Passive,), near=keeper.near, held=frozenset(held)
+    )
+    try:
+        assert search.follow() == ([] if what == "the holder" else wanted[:1])
+    finally:
+        search.close()
+
+
+@pytest.mark.parametrize("is_closed", [False, True])
+def test_what_something_closed_leads_to_by_and_by_does_not_come_back(is_closed):
+    """Else its finalizer would, and what that has."""
+    keeper, wanted = kept_by_nobody()
+    keeper.other = [[[Finalized()]]]
+    keeper.other[0][0][0].one = keeper.one[0]
+    search = made(keeper, [id(keeper.other)] if is_closed else [])
+    try:
+        assert search.follow() == []
+        assert search.follow_what_may_come_back() == ([] if is_closed else wanted)
+    finally:
+        search.close()

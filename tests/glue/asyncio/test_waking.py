@@ -9,7 +9,6 @@ from collections import deque
 import pytest
 
 from stackscope.glue.asyncio.waking import DEEPEST, MOST_LOOKED_AT, tasks_with_timers
-from stackscope.interpreter.facts import IS_PYPY
 
 TASK = []
 
@@ -134,8 +133,6 @@ NOT_CANCELLED = {
 
 @pytest.mark.parametrize("how", CANCELLED)
 def test_what_a_timer_ends(how):
-    if IS_PYPY and how in ("partial", "method with slots"):
-        pytest.skip("only attributes of objects are looked at")
     assert limited(CANCELLED[how]) is not None
 
 
