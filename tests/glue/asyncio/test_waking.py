@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import threading
 from collections import deque
 
 import pytest
 
+from stackscope.extraction.extraction import Extraction
+from stackscope.glue import make_ready
 from stackscope.glue.asyncio.waking import DEEPEST, MOST_LOOKED_AT, tasks_with_timers
+from stackscope.snapshot.waits import ask_about
+from stackscope.snapshot.waking import turn_of
 
 TASK = []
 
@@ -154,11 +159,14 @@ def test_what_leads_to_the_task_is_told():
     assert any(one is found.task for one in found.by)
 
 
-def test_timers_of_a_loop_that_does_not_run():
-    """It is known by its tasks."""
+@pytest.mark.parametrize("is_registered", [True, False])
+def test_timers_of_a_loop_that_does_not_run(is_registered):
+    """It is known by its tasks, and these by asyncio, or by who asks."""
     loop = asyncio.new_event_loop()
     try:
         task = loop.create_task(asyncio.sleep(0))
+        if not is_registered:
+            asyncio.tasks._unregister_task(task)
         loop.call_later(2000, task.cancel)
         assert [limit.task for limit in tasks_with_timers([task])] == [task]
         loop.run_until_complete(task)
@@ -176,3 +184,32 @@ def test_each_loop_is_looked_at_once():
         return found
 
     assert len(asyncio.run(main())) == 1
+
+
+def turn(loop):
+    """What another thread is told, while this one waits for it."""
+    found = []
+
+    def look():
+        found.append(Extraction(False, False, None).complete(ask_about, turn_of, loop))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    thread.join()
+    return found[0]
+
+
+def test_each_turn_of_a_loop_has_begun_at_another_moment():
+    """By that a loop that is blocked is told from one that is back where it was."""
+
+    make_ready()
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        first = turn(loop), turn(loop)
+        await asyncio.sleep(0.05)
+        return loop, first, turn(loop)
+
+    loop, first, second = asyncio.run(main())
+    assert first[0] == first[1] < second
+    assert turn(loop) is None
