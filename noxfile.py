@@ -240,9 +240,9 @@ MEASURED = (
 """What measures each program that a test starts: Python runs it if it stands in a ``.pth`` file."""
 
 
-MEASURABLE = "not hostile_names and not strange_filename"
+MEASURABLE = "not hostile_names and not strange_filename and not fork_while_other_threads"
 """Which tests can be measured: coverage.py can't note files whose names are no text, and pytest
-ends when it can't show the source of one."""
+ends when it can't show the source of one. A process that forks while its threads import hangs."""
 
 
 @nox.session(python=["3.8", "3.12", "3.14"], default=False)
