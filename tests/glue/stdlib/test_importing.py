@@ -33,7 +33,7 @@ def slow_module(tmp_path, monkeypatch):
 
 
 def by_statement():
-    import slowly_imported
+    import slowly_imported  # noqa: F401
 
 
 def by_function():
