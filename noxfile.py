@@ -245,9 +245,13 @@ MEASURABLE = "not hostile_names and not strange_filename and not fork_while_othe
 ends when it can't show the source of one. A process that forks while its threads import hangs."""
 
 
-@nox.session(python=["3.8", "3.12", "3.14"], default=False)
+@nox.session(python=["3.8", "3.12", "3.15"], default=False)
 def coverage(session: nox.Session) -> None:
     """Measure which lines and branches the tests reach, on interpreters of three kinds.
+
+    Only the newest one tells of threads that `threading` hasn't started, such as those that write
+    dumps: it measures by `sys.monitoring`. What answers in a process that is asked from outside
+    isn't seen on any: our package has another name there.
 
     What must not be disturbed by anything can't be tested while it is measured: some tests fail.
     """
