@@ -250,8 +250,8 @@ def coverage(session: nox.Session) -> None:
     """Measure which lines and branches the tests reach, on interpreters of three kinds.
 
     Only the newest one tells of threads that `threading` hasn't started, such as those that write
-    dumps: it measures by `sys.monitoring`. What answers in a process that is asked from outside
-    isn't seen on any: our package has another name there.
+    dumps: it measures by `sys.monitoring`. What a trace function calls isn't seen on any: that is
+    all that the debugger does at a stop.
 
     What must not be disturbed by anything can't be tested while it is measured: some tests fail.
     """
