@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.measured import keep_what_was_measured
 from tests.helpers.repository import ROOT
 
 try:
@@ -112,15 +113,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     again = reporter.getreports("rerun") if reporter is not None else []
     if any(report.when == "???" for report in again):  # what xdist makes of a crash
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
-    keep_what_was_measured()
-
-
-def keep_what_was_measured() -> None:
-    """Save what coverage.py has measured: a process of pytest-xdist may be ended before it does."""
-    coverage = sys.modules.get("coverage")
-    measured = None if coverage is None else coverage.Coverage.current()
-    if measured is not None:
-        measured.save()
+    keep_what_was_measured()  # a process of pytest-xdist may be ended before it does
 
 
 MOST_OBJECTS = 50_000

@@ -22,6 +22,7 @@ import stackscope
 from stackscope import dumps
 from stackscope.render import stream
 from tests.helpers.managers import Manager
+from tests.helpers.measured import end
 from tests.helpers.repository import ROOT
 from tests.helpers.targets import fill
 
@@ -468,8 +469,7 @@ class Program:
         return self
 
     def __exit__(self, *exc):
-        if self.process.poll() is None:
-            self.process.kill()
+        end(self.process)
         for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
             pipe.close()
         self.process.wait()

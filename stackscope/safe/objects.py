@@ -15,7 +15,7 @@ from types import GetSetDescriptorType, MemberDescriptorType, ModuleType, Traceb
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
-    from typing import Any, Callable, Dict, Optional, Sequence, Tuple
+    from typing import Any, Callable, Dict, Iterator, Optional, Sequence, Tuple
 
 __all__ = [
     "MISSING",
@@ -36,6 +36,7 @@ __all__ = [
     "stored_attribute",
     "suppresses_context",
     "traceback_of",
+    "values_in_slots",
 ]
 
 _BUILT_IN_GROUP: Any = getattr(builtins, "BaseExceptionGroup", None)  # 3.11+
@@ -164,6 +165,33 @@ def stored_attribute(obj: object, name: str) -> Any:
         return slot.__get__(obj)
     except AttributeError:  # it has no value yet
         return None
+
+
+def values_in_slots(obj: object) -> Iterator[object]:
+    """What an object keeps in slots that have a value, without running code of the program.
+
+    Args:
+        obj: Anything.
+
+    Returns:
+        The values, one at a time.
+
+    Example:
+        >>> class Job:
+        ...     __slots__ = ("name", "state")
+        >>> job = Job()
+        >>> job.name = "upload"
+        >>> list(values_in_slots(job))
+        ['upload']
+    """
+    for cls in mro_of(type(obj)):
+        for slot in list(namespace_of(cls).values()):
+            if type(slot) is MemberDescriptorType:
+                try:
+                    value = slot.__get__(obj)
+                except (AttributeError, TypeError):  # it has none, or is one of another class
+                    continue
+                yield value
 
 
 def is_instance(obj: object, classes: Sequence[type]) -> bool:

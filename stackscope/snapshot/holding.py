@@ -10,7 +10,8 @@ pool, limiter or the like.
 
 from __future__ import annotations
 
-from types import FunctionType, MemberDescriptorType, ModuleType
+from itertools import chain, islice
+from types import FunctionType, ModuleType
 
 from stackscope.interpreter.bytecode.acquires import ACQUIRES, acquired_in
 from stackscope.interpreter.frames.blocking import object_entered_in
@@ -24,9 +25,9 @@ from stackscope.safe.objects import (
     is_instance,
     module_of,
     mro_of,
-    namespace_of,
     namespace_of_module,
     stored_attribute,
+    values_in_slots,
 )
 from stackscope.safe.text import class_name
 from stackscope.snapshot.entered import entered_in, entered_through
@@ -366,11 +367,8 @@ def _belongs_to(context: Context, code: Optional[CodeType]) -> Iterable[object]:
             return ()
         found, obj = first_argument(inner.frames[0].pyframe)
         return (obj,) if found and obj is not None else ()
-    values = list(instance_attributes(context.obj).values())[:MOST_ATTRIBUTES]
-    for cls in mro_of(type(context.obj)):
-        for slot in list(namespace_of(cls).values()):
-            if type(slot) is MemberDescriptorType and len(values) < MOST_ATTRIBUTES:
-                values.append(attempt(None, slot.__get__, context.obj))
+    attributes = list(instance_attributes(context.obj).values())
+    values = islice(chain(attributes, values_in_slots(context.obj)), MOST_ATTRIBUTES)
     return [one for one in values if one is not None]
 
 

@@ -25,6 +25,7 @@ import traceback
 import zlib
 
 from tests.diagnosis import cases, runtimes
+from tests.helpers.measured import keep_what_was_measured
 from tests.helpers.repository import ROOT
 
 LONGEST = 40
@@ -45,6 +46,7 @@ def run_here(name, runtime, tell):
     """
 
     def tell_and_exit(result):
+        keep_what_was_measured()
         tell(result)
         sys.stderr.flush()
         os._exit(0)

@@ -231,3 +231,172 @@ def test_what_a_task_calls_in_the_end_is_as_alive_as_the_task(is_opened_first):
         loop.run_until_complete(asyncio.wait([task]))
     finally:
         loop.close()
+
+
+def kept_by_nobody(number=1, make=Plain):
+    """Something that only has what doesn't count, and the ids of that."""
+    keeper = Passive()
+    keeper.one = [make() for _ in range(number)]
+    return keeper, list(map(id, keeper.one))
+
+
+def made(keeper, closed=(), silent=(), progress=None):
+    return BackToRoots(keeper.one, (), set(closed), set(silent), (Passive,), progress)
+
+
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_a_proxy_counts_if_something_alive_has_it(is_kept):
+    keeper, wanted = kept_by_nobody()
+    box = [weakref.proxy(keeper.one[0])]
+    search = made(keeper, () if is_kept else [id(box)])
+    try:
+        assert search.follow() == []
+        assert search.follow_what_may_come_back() == (wanted if is_kept else [])
+    finally:
+        search.close()
+
+
+def test_a_chain_of_proxies():
+    """Each object has a proxy of the next one; only the last one is asked about."""
+    keeper, _ = kept_by_nobody(4)
+    for number in range(3):
+        keeper.one[number].following = weakref.proxy(keeper.one[number + 1])
+    keeper.other, keeper.one = keeper.one[:-1], keeper.one[-1:]
+    kept = weakref.proxy(keeper.other[0])
+    wanted = list(map(id, keeper.one))
+    search = made(keeper)
+    try:
+        assert search.follow() == []
+        assert search.follow_what_may_come_back() == wanted
+    finally:
+        search.close()
+    del kept
+
+
+def test_roots_are_reached_though_only_what_is_closed_has_them():
+    keeper, wanted = kept_by_nobody()
+    keeper.other = [keeper.one[0]]
+    search = made(keeper, [id(keeper.other)])
+    try:
+        assert search.follow() == []
+        search.add_roots([keeper.one[0]])
+        assert search.reached() == wanted
+        assert search.reached() == []
+    finally:
+        search.close()
+
+
+@pytest.mark.parametrize("is_silent", [False, True])
+def test_what_is_silent_does_not_lead_to_what_is_wanted_and_closed(is_silent):
+    keeper, wanted = kept_by_nobody()
+    holder = [keeper.one[0]]
+    search = made(keeper, wanted, [id(holder)] if is_silent else [])
+    try:
+        assert search.follow() == ([] if is_silent else wanted)
+    finally:
+        search.close()
+
+
+def test_it_gives_up_if_it_has_asked_too_often(monkeypatch):
+    """It tells nothing then, not even of what has a finalizer: not all is known that has that."""
+    keeper, wanted = kept_by_nobody(make=Finalized)
+    search = made(keeper)
+    assert search.follow() == []
+    assert not search.has_given_up
+    assert search.follow_what_may_come_back() == wanted
+    search.close()
+    monkeypatch.setattr(back_to_roots, "MOST_CALLS", 1)
+    shares = []
+    search = made(keeper, progress=shares.append)
+    assert search.follow() == []
+    assert search.has_given_up
+    assert not search.go_on()
+    assert shares == [1.0]
+    assert search.follow_what_may_come_back() == []
+    search.close()
+
+
+def test_it_gives_up_if_what_refers_to_something_has_too_much(monkeypatch):
+    keeper, _ = kept_by_nobody()
+    keeper.other = [*keeper.one, *[None] * 1000]
+    search = made(keeper)
+    search.follow()
+    assert not search.has_given_up
+    search.close()
+    monkeypatch.setattr(back_to_roots, "MOST_REFERENCES", 1000)
+    search = made(keeper)
+    assert search.follow() == []
+    assert search.has_given_up
+    search.close()
+
+
+@pytest.mark.parametrize("to_try", [1, 5])
+def test_it_gives_up_early_if_the_rest_is_out_of_reach(to_try, monkeypatch):
+    """Here nothing makes others live, and each is asked about by itself."""
+    monkeypatch.setattr(back_to_roots, "AT_ONCE", 1)
+    monkeypatch.setattr(back_to_roots, "MOST_CALLS", 10)
+    monkeypatch.setattr(back_to_roots, "CALLS_TO_TRY", to_try)
+    keeper, _ = kept_by_nobody(20)
+    shares = []
+    search = made(keeper, progress=shares.append)
+    assert search.follow() == []
+    assert search.has_given_up
+    assert shares == [number / 10 for number in range(1, to_try + 1)]
+    search.close()
+
+
+def test_what_has_turned_out_alive_is_not_asked_about(monkeypatch):
+    """What leads to all of them is found by the first one, and lives."""
+    monkeypatch.setattr(back_to_roots, "AT_ONCE", 1)
+    keeper, wanted = kept_by_nobody(10)
+    hub = [*keeper.one[1:]]
+    shares = []
+    search = made(keeper, progress=shares.append)
+    assert sorted(search.follow()) == sorted(wanted[1:])
+    assert len(shares) <= 5  # for one of these, what has them all, and the one that nothing has
+    search.close()
+    del hub
+
+
+def test_nothing_is_asked_about_twice(monkeypatch):
+    """Each is led to by the one before, which is to be asked about anyway."""
+    monkeypatch.setattr(back_to_roots, "AT_ONCE", 1)
+    monkeypatch.setattr(back_to_roots, "MOST_CALLS", 1000)
+    keeper, _ = kept_by_nobody(10, Slotted)
+    for number in range(9):
+        keeper.one[number].one = [keeper.one[number + 1]]
+    shares = []
+    search = made(keeper, progress=shares.append)
+    assert search.follow() == []
+    # Themselves, the lists between them, and what keeps these and is told by the collector.
+    assert 20 <= len(shares) <= 22
+    search.close()
+
+
+@pytest.mark.parametrize("what", ["nothing", "the holder", "what is wanted"])
+def test_what_is_held_nearby_is_left_to_who_asks(what):
+    keeper, wanted = kept_by_nobody(2)
+    holder = [keeper.one[0]]
+    keeper.near = {id(holder): holder, **dict(zip(wanted, keeper.one))}
+    held = {"nothing": (), "the holder": [id(holder)], "what is wanted": wanted}[what]
+    search = BackToRoots(
+        keeper.one, (), set(), set(), (Passive,), near=keeper.near, held=frozenset(held)
+    )
+    try:
+        assert search.follow() == ([] if what == "the holder" else wanted[:1])
+    finally:
+        search.close()
+
+
+@pytest.mark.parametrize("is_closed", [False, True])
+def test_what_something_closed_leads_to_by_and_by_does_not_come_back(is_closed):
+    """Else its finalizer would, and what that has."""
+    keeper, wanted = kept_by_nobody()
+    keeper.other = [[[Finalized()]]]
+    keeper.other[0][0][0].one = keeper.one[0]
+    search = made(keeper, [id(keeper.other)] if is_closed else [])
+    try:
+        assert search.follow() == []
+        assert search.follow_what_may_come_back() == ([] if is_closed else wanted)
+    finally:
+        search.close()

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from tests.helpers.measured import end
 from tests.remote.asking import PROGRAMS
 
 
@@ -29,5 +30,5 @@ def program(tmp_path):
 
     yield start
     for one in started:
-        one.kill()
+        end(one)
         one.communicate()

@@ -105,3 +105,28 @@ def test_where_no_code_may_run():
     assert without_reprs(error_lines, error) == ["Talks: 'words'"]
     assert error_in_brief(error) == "Talks: 'words'"
     assert error_in_brief(ValueError("a\nb")) == "ValueError: a\\nb"
+
+
+def test_an_error_is_told_in_one_line_where_no_room_is_left(monkeypatch):
+    def fail(*args):
+        raise RecursionError
+
+    monkeypatch.setattr("stackscope.render.errors._lines", fail)
+    assert error_lines(raised(ValueError("said"))) == ["ValueError: said"]
+
+
+def test_an_interruption_is_none_of_the_error():
+    class Interrupting(Exception):
+        def __str__(self):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        error_lines(raised(Interrupting()))
+
+
+def test_notes_that_are_no_text():
+    error = raised(ValueError("said"))
+    error.__notes__ = ["one\ntwo", 3, "four"]
+    assert error_lines(error)[-4:] == ["ValueError: said", "one", "two", "four"]
+    error.__notes__ = "no list"
+    assert error_lines(error)[-1] == "ValueError: said"

@@ -442,3 +442,114 @@ def test_the_work_is_linear():
 
     seconds(100)
     assert seconds(1200) < 10 * seconds(300)
+
+
+async def inside(lock):
+    async with lock:
+        await forever()
+
+
+def test_holders_stand_in_the_order_of_their_numbers():
+    """Those that probably have it are found last."""
+
+    async def main():
+        both = asyncio.Semaphore(2)
+        tasks = [await start(barely(both), "probably"), await start(inside(both), "surely")]
+        return [*tasks, await start(enters(both), "waits")]
+
+    found = nodes_by_name(look_at(main)[0])
+    expected = [found["probably"].task, found["surely"].task]
+    assert found["probably"].number < found["surely"].number
+    assert found["waits"].waiting.holders == expected
+    assert found["waits"].waiting.holders_are_likely
+
+
+async def waits_inside(condition):
+    async with condition:
+        await condition.wait()
+
+
+def test_who_waits_to_be_notified_has_let_go_of_the_lock():
+    async def main():
+        condition = asyncio.Condition()
+        tasks = [
+            await start(waits_inside(condition), "to be notified"),
+            await start(inside(condition), "has it"),
+        ]
+        return [*tasks, await start(enters(condition), "waits")]
+
+    found = nodes_by_name(look_at(main)[0])
+    assert found["waits"].waiting.holders == [found["has it"].task]
+
+
+@pytest.mark.parametrize("make", [threading.Lock, threading.RLock])
+def test_a_thread_has_what_it_has_and_not_the_task_that_waits_for_it(make):
+    lock, has_it, leave = make(), threading.Event(), threading.Event()
+    threads = []
+
+    def hold():
+        threads.append(threading.current_thread())
+        with lock:
+            has_it.set()
+            leave.wait(10)
+
+    def enter():
+        with lock:
+            pass
+
+    other = threading.Thread(target=enter, name="waits")
+
+    async def main():
+        task = asyncio.ensure_future(asyncio.get_running_loop().run_in_executor(None, hold))
+        while not has_it.is_set():
+            await asyncio.sleep(0.01)
+        other.start()
+        await asyncio.sleep(0.1)
+        snapshot = extract_all()
+        leave.set()
+        await task
+        return snapshot
+
+    snapshot = asyncio.run(main())
+    other.join()
+    [node] = [node for node in snapshot.threads if node.name == "waits"]
+    if node.waiting is None:
+        pytest.skip("there is no telling what a thread waits for")
+    assert node.waiting.holders == threads
+    assert not node.waiting.holders_are_likely
+
+
+def test_a_thread_has_what_it_has_though_its_frames_are_those_of_a_task_as_well():
+    """trio shows in a task what a thread does for it."""
+    trio = pytest.importorskip("trio")
+    lock, has_it, leave = threading.Lock(), threading.Event(), threading.Event()
+    threads, snapshots = [], []
+
+    def hold():
+        threads.append(threading.current_thread())
+        with lock:
+            has_it.set()
+            leave.wait(10)
+
+    def enter():
+        with lock:
+            pass
+
+    other = threading.Thread(target=enter, name="waits")
+
+    async def main():
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.to_thread.run_sync, hold)
+            while not has_it.is_set():
+                await trio.sleep(0.01)
+            other.start()
+            await trio.sleep(0.1)
+            snapshots.append(extract_all())
+            leave.set()
+
+    trio.run(main)
+    other.join()
+    [node] = [node for node in snapshots[0].threads if node.name == "waits"]
+    if node.waiting is None:
+        pytest.skip("there is no telling what a thread waits for")
+    assert node.waiting.holders == threads

@@ -19,7 +19,7 @@ from stackscope.glue.clocks import began_work
 from stackscope.glue.describing import code_of
 from stackscope.interpreter.facts import IS_CPYTHON
 from stackscope.safe.interruptions import attempt
-from stackscope.safe.objects import instance_attributes, is_instance
+from stackscope.safe.objects import instance_attributes, is_instance, values_in_slots
 from stackscope.snapshot.survey import unique
 from stackscope.snapshot.waking import (
     Limit,
@@ -120,6 +120,7 @@ def _inside(obj: Any) -> Iterator[object]:
         yield from gc.get_referents(obj)
     else:
         yield from instance_attributes(obj).values()
+        yield from values_in_slots(obj)
 
 
 PASSED = frozenset(

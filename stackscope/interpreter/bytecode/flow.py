@@ -78,10 +78,6 @@ class Generation:
     slots_per_exit: int = 1
     has_runs: bool = True
 
-    def is_opener(self, instruction: Instruction) -> bool:
-        """Whether the instruction opens a block."""
-        return instruction.op in self.openers
-
     def exit_callee(self, ins: Instruction, state: State) -> int:
         """How deep below the top the callee of an operation that may call an exit callable lies.
 

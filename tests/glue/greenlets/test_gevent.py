@@ -262,6 +262,45 @@ def test_what_the_main_greenlet_of_a_thread_waits_for():
     run(FIRST + MAIN)
 
 
+POOLS = """
+import gevent.pool
+
+def told(wait):
+    waits = gevent.spawn(wait)
+    gevent.idle()
+    found = {id(item.item): item.waiting for item in extract_all().items}[id(waits)]
+    waits.kill()
+    return found
+
+pool, group = gevent.pool.Pool(2), gevent.pool.Group()
+busy = [pool.spawn(gevent.sleep, 100) for _ in range(2)]
+inside = [group.spawn(gevent.sleep, 100) for _ in range(3)]
+gevent.idle()
+
+found = told(lambda: pool.spawn(int))
+assert str(found) == "Pool.spawn(): Pool.add(): queued behind 2 greenlets, 1 waiter", found
+[found] = [layer for layer in found.layers() if layer.workers]
+assert set(map(id, found.workers)) == set(map(id, busy)), found
+assert (found.ahead.number, found.ahead.noun) == (2, "greenlet"), found.ahead
+assert found.obj is pool and found.lock is None
+
+found = told(group.join)
+assert found.call == "Group.join()", found
+assert set(map(id, found.tasks)) == set(map(id, inside)), found
+assert [(one.number, one.noun) for one in found.amounts] == [(3, "greenlet")]
+assert found.seconds_left is None and found.obj is group
+
+found = told(lambda: group.join(50))
+assert 0 < found.seconds_left < 60, found
+gevent.killall(busy + inside)
+print("done")
+"""
+
+
+def test_what_those_wait_for_that_use_pools():
+    run(FIRST + POOLS)
+
+
 QUADRATIC = """
 import time
 import gevent

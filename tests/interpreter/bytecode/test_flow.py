@@ -9,7 +9,11 @@ import sys
 import pytest
 
 from stackscope.interpreter.bytecode import analyze
-from stackscope.interpreter.bytecode.instructions import decode, names_in
+from stackscope.interpreter.bytecode.analyze import GENERATION, analyze_whole
+from stackscope.interpreter.bytecode.blocks import Block
+from stackscope.interpreter.bytecode.flow import Flow
+from stackscope.interpreter.bytecode.instructions import Decoder, decode, names_in
+from stackscope.interpreter.bytecode.states import BlockEntry, Mark, Role, State
 
 from .programs import PROGRAMS, Program, functions_in, lines_of, marked_lines
 
@@ -239,3 +243,85 @@ def test_effects_of_all_operations_are_known():
             for instruction in decode(code):
                 arg = instruction.arg if instruction.opcode >= dis.HAVE_ARGUMENT else None
                 dis.stack_effect(instruction.opcode, arg)
+
+
+def _flow_of(function):
+    code = function.__code__
+    return Flow(code, Decoder(code).units, GENERATION)
+
+
+def _program(cm):
+    with cm:
+        pass
+
+
+EXIT = {0: Mark(Role.EXIT, Block(0, False))}
+
+
+@pytest.mark.parametrize(
+    ("state", "effect", "is_known"),
+    [
+        (State(1, EXIT), 0, True),
+        (State(0, EXIT), 1, True),
+        (State(1, EXIT), 1, False),
+        (State(1), 0, False),
+        (State(1, {0: Mark(Role.CALLED_EXIT, Block(0, False))}), 0, False),
+        (State(1, EXIT, (BlockEntry(8, 0),)), 0, False),
+    ],
+)
+def test_a_jump_is_followed_unless_that_is_known(state, effect, is_known):
+    """It is if it comes with another depth, other marks, or other blocks of the interpreter's."""
+    flow = _flow_of(_program)
+    flow.states[2] = [State(1, EXIT)]
+    work = []
+    flow.note_jump(2, state, effect, work)
+    assert [(target, jumped.depth, jumped.marks, jumped.entries) for target, jumped in work] == (
+        [] if is_known else [(2, state.depth + effect, state.marks, state.entries)]
+    )
+    flow.note_jump(4, state, effect, work)  # nothing is known of that
+    assert work[-1][0] == 4
+    assert work[-1][1] is not state  # who goes on with that changes it
+
+
+def test_the_next_await_that_is_done_is_the_topmost():
+    """What an exit method has given lies above what an outer enter method has."""
+    outer, inner, last = Block(0, True), Block(8, True), Block(16, True)
+    marks = {
+        0: Mark(Role.PENDING_EXIT, outer),
+        1: Mark(Role.ENTERING, outer),
+        2: Mark(Role.CALLED_EXIT, inner),
+        3: Mark(Role.EXITING, inner),
+        4: Mark(Role.FINALLY, None, 4),
+        5: Mark(Role.EXIT, last),
+    }
+    rest = {slot: marks[slot] for slot in (4, 5)}
+    state = State(7, marks)
+    flow = _flow_of(_program)
+    flow.await_done(state, 20)
+    assert state.marks == {0: marks[0], 1: marks[1], **rest}
+    assert outer.body == Block(0, True).body
+    flow.await_done(state, 20)
+    assert state.marks == {0: Mark(Role.EXIT, outer), **rest}
+    assert outer.body == 20
+    flow.await_done(state, 30)  # nothing of ours has been awaited
+    assert state.marks == {0: Mark(Role.EXIT, outer), **rest}
+    assert outer.body == 20
+
+
+def test_plain_instructions_are_passed_over_at_once(monkeypatch):
+    """With their jumps; only what deals with blocks is followed by itself."""
+    followed = []
+    follow_one = Flow.follow_one
+
+    def counted(self, offset, *args):
+        followed.append(offset)
+        return follow_one(self, offset, *args)
+
+    lines = ["def f(cm, a):", " with cm:"]
+    lines += [f"  a.x = a[{number}] + a.b or a.c if a else [a]" for number in range(200)]
+    code = functions_in(compile("\n".join(lines), "", "exec"))[1]
+    monkeypatch.setattr(Flow, "follow_one", counted)
+    assert len(analyze_whole(code).blocks) == 1
+    if GENERATION.has_runs:
+        assert len(followed) < 50
+    assert len(decode(code)) > 2000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.machinery
 import sys
 import warnings
 
@@ -11,6 +12,7 @@ import stackscope
 from stackscope.interpreter.frames import choosing, selftest
 from stackscope.interpreter.frames.base import Reader
 from stackscope.lowlevel import contexts_active_in_frame, set_trickery_enabled
+from stackscope.safe.text import without_reprs
 from tests.helpers.managers import Manager
 
 CPYTHON = sys.implementation.name == "cpython"
@@ -282,3 +284,64 @@ def test_the_argument_none_decides_at_once():
     choosing._decided = False
     set_trickery_enabled(None)
     assert choosing._decided
+
+
+@cpython_only
+def test_where_ctypes_can_not_be_imported(monkeypatch):
+    """As in isolated subinterpreters of 3.12."""
+    monkeypatch.setitem(sys.modules, "ctypes", None)
+    with pytest.warns(stackscope.InspectionWarning, match="can't import ctypes here"):
+        set_trickery_enabled(None)
+    assert choosing.reader() is None
+    with pytest.raises(RuntimeError, match="don't know how to read frames"):
+        set_trickery_enabled(True)
+
+
+@cpython_only
+def test_where_ctypes_is_just_being_imported(monkeypatch):
+    """Then there is no telling yet."""
+    module = type(sys)("_struct")
+    module.__spec__ = importlib.machinery.ModuleSpec("_struct", None)
+    module.__spec__._initializing = True
+    monkeypatch.setitem(sys.modules, "_struct", module)
+    monkeypatch.setitem(sys.modules, "ctypes", None)
+    monkeypatch.setattr(choosing, "_decided", False)
+    with pytest.raises(ImportError):
+        choosing.reader()
+    assert not choosing._decided
+
+
+@cpython_only
+@pytest.mark.parametrize("error", [ValueError, ZeroDivisionError])
+def test_a_self_test_that_fails(monkeypatch, error):
+    def fail(reader):
+        raise error
+
+    monkeypatch.setattr(selftest, "passes", fail)
+    with pytest.warns(stackscope.InspectionWarning, match="in a way that is not known here"):
+        set_trickery_enabled(None)
+    assert choosing.reader() is None
+
+
+@cpython_only
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RecursionError, MemoryError])
+def test_a_self_test_that_is_not_finished_says_nothing(monkeypatch, error):
+    def fail(reader):
+        raise error
+
+    set_trickery_enabled(True)
+    before = choosing.reader()
+    monkeypatch.setattr(selftest, "passes", fail)
+    with pytest.raises(error):
+        set_trickery_enabled(None)
+    assert choosing.reader() is before
+
+
+@cpython_only
+def test_nobody_is_warned_where_nothing_of_the_program_may_run(monkeypatch):
+    """A filter of warnings may be the program's own."""
+    monkeypatch.setattr(choosing, "make_reader", lambda: None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        without_reprs(set_trickery_enabled, None)
+    assert choosing.reader() is None
