@@ -225,7 +225,8 @@ def _condition(place: Optional[Place]) -> str:
 def _run(gdb: str, process: Process, command_file: str) -> str:
     """Run gdb, and give what it says."""
     command = [
-        *(gdb, "-nx", "-batch"),
+        # No debug information is needed, which takes most of the time to read.
+        *(gdb, "-nx", "-batch", "-readnever"),
         *("-iex", "set debuginfod enabled off"),
         *("-iex", "set auto-load off"),
         *("-p", str(process.pid), "-x", command_file),
