@@ -104,7 +104,7 @@ class Timed(stackscope_pdb.Pdb):
             return super().onecmd(line)
         finally:
             spent = time.thread_time() - start
-            if line != "c":
+            if line != "c" and not line.startswith("_"):  # those are of pdb itself, from 3.13 on
                 self.rows.append({"title": f"``{line}`` in the debugger", "seconds": spent})
 
 

@@ -99,7 +99,7 @@ test: ``nox -s growth`` fails if four times as many cost more than six times as 
 
 
 def runs() -> dict:
-    """What was measured, by the version of Python: newer files replace the rows of older ones."""
+    """What was measured, by the version of Python: later files replace the rows of others."""
     found: dict = {}
     for path in sorted(RESULTS.glob("*.json")):
         run = json.loads(path.read_text(encoding="utf-8"))
@@ -214,12 +214,14 @@ def conditions(versions: dict) -> str:
     """Where and when it was measured, by version of Python."""
     lines = []
     for known in versions.values():
-        run = known["runs"][-1]
+        run = max(known["runs"], key=lambda one: len(one["rows"]))
+        more = {f"{one['tasks']:,}" for one in known["runs"]} - {f"{run['tasks']:,}"}
         dates = sorted({one["date"] for one in known["runs"]})
         parts = [
             f"{run['python']} on {run['system']}, {run['processors']} processors",
             f"measured {', '.join(dates)}",
-            f"{run['samples']} samples, {run['tasks']:,} tasks",
+            f"{run['samples']} samples, {run['tasks']:,} tasks"
+            + (f" ({', '.join(sorted(more))} where they are compared)" if more else ""),
         ]
         loads = [one["load"] for one in known["runs"] if one["load"] is not None]
         if loads:

@@ -149,6 +149,7 @@ class LoadSpecial(ExceptionTable):
         self.rules["LOAD_SPECIAL"] = self.load_special
 
     def is_opener(self, instruction: Instruction) -> bool:
+        """Whether an instruction looks up the exit method, and so opens a block."""
         return instruction.op == "LOAD_SPECIAL" and instruction.value in _EXITS
 
     def load_special(self, flow: Flow, ins: Instruction, state: State) -> List[Successor]:
