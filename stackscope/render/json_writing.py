@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import math
+from functools import partial
 
 from stackscope.interpreter.collector import collects_afterwards
 from stackscope.model.diagnosis import Diagnosis, Finding
@@ -71,6 +72,9 @@ __all__ = ["write_diagnosis", "write_snapshot", "write_stack"]
 MOST_HERE = 10
 """The most objects that a field of a wait lists itself. Longer lists are written once."""
 
+AT_ONCE = 500
+"""The entries of a table that are written by one call into C, during which no thread can run."""
+
 
 @collects_afterwards
 def write_snapshot(snapshot: Snapshot, capture_locals: bool, indent: Optional[int]) -> str:
@@ -93,6 +97,22 @@ def write_stack(stack: Stack, capture_locals: bool, indent: Optional[int]) -> st
     """See `Stack.to_json`."""
     writer = _Writer(capture_locals)
     return writer.document("stack", writer.stack(stack), indent)
+
+
+def _text(document: Entry, indent: Optional[int]) -> str:
+    """A document as JSON, a part of a table at a time: other threads run between two of them."""
+    write = partial(json.dumps, allow_nan=False)
+    if indent is not None:  # that isn't done by one call into C
+        return write(document, indent=indent)
+    parts = []
+    for name, value in document.items():
+        if type(value) is list:
+            starts = range(0, len(value), AT_ONCE)
+            rows = [write(value[start : start + AT_ONCE])[1:-1] for start in starts]
+            parts.append(f"{write(name)}: [{', '.join(rows)}]")
+        else:
+            parts.append(f"{write(name)}: {write(value)}")
+    return f"{{{', '.join(parts)}}}"
 
 
 def _nodes_in(diagnosis: Diagnosis) -> List[Node]:
@@ -172,7 +192,7 @@ class _Writer:
         # Lone surrogates are escaped, so that any encoding can take the text.
         lists = {"lists": self.lists} if self.lists else {}
         document = {"schema": SCHEMA, **contents, **tables, **lists}
-        return json.dumps(document, indent=indent, allow_nan=False)
+        return _text(document, indent)
 
     # ---------------------------------------------------------- snapshots
 

@@ -20,6 +20,7 @@ import pytest
 
 import stackscope
 from stackscope import Snapshot, Stack, extract, extract_all
+from stackscope.render import json_writing
 from stackscope.render.schema import schema
 from tests.helpers import managers
 from tests.helpers.hostile import CPYTHON, TRICK
@@ -555,6 +556,17 @@ def test_what_is_written_is_valid():
     read_back(extract_all())
     for text in WRITTEN:
         validator.validate(json.loads(text))
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 500])
+def test_what_is_written_in_parts_is_one_document(at_once, monkeypatch):
+    monkeypatch.setattr(json_writing, "AT_ONCE", at_once)
+    for text in (
+        SCENES["exit_stacks"]().to_json(),
+        extract_all().to_json(),
+        Stack(None, []).to_json(),
+    ):
+        assert json.dumps(json.loads(text)) == text
 
 
 KEYWORDS = """
