@@ -274,7 +274,7 @@ def test_no_process_to_attach_to(process):
     ("arguments", "code", "words"),
     [
         (["-p"], 2, "expected one argument"),
-        (["-p", "x"], 2, "invalid int value: 'x'"),
+        (["-p", "x"], 2, "the number of a process is expected, not 'x'"),
         (["-p", "1", "app.py"], 2, "-p takes a process and no program: remove 'app.py'"),
         (["-p", "99999999"], 1, "Error: "),
     ],
