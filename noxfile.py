@@ -74,7 +74,8 @@ def all_rows(session: nox.Session) -> None:
     session.install("-e", ".[all,test]", env=COMPILED)
     parts = ["tests/properties", "tests/remote", "tests/render/test_many.py"]
     parts += ["tests/safe/test_interruptions.py", "tests/snapshot/test_diagnosis_cost.py"]
-    parts += ["tests/test_first_use.py"]
+    parts += ["tests/test_first_use.py", "tests/snapshot/test_threads.py"]
+    parts += ["tests/pdb/program/test_quitting.py", "tests/extraction/contexts"]
     tests = session.posargs or [*parts, "-n", "2"]
     session.run("python", "-m", "pytest", *tests, env={"STACKSCOPE_ALL_ROWS": "1"})
 

@@ -10,6 +10,9 @@ import functools
 import re
 
 from tests.helpers.repository import ROOT
+from tests.helpers.rows import HERE_AS_ON_OTHERS
+
+pytestmark = HERE_AS_ON_OTHERS
 
 PACKAGES = ("stackscope", "stackscope_pdb", "stackscope_ipython")
 

@@ -11,6 +11,7 @@ import threading
 import pytest
 
 from stackscope.api import extract_all
+from tests.helpers.rows import share
 from tests.snapshot.programs import nodes_by_name, start, waiting
 
 
@@ -136,7 +137,7 @@ def own_heap():
         gc.freeze()
 
 
-@pytest.mark.parametrize("library", ["asyncio", "uvloop", "trio"])
+@pytest.mark.parametrize("library", share(["asyncio", "uvloop", "trio"], 3))
 def test_while_tasks_start_and_end(library, own_heap):
     """No error, and whoever lives all the time is found, where he is, in each snapshot."""
     pytest.importorskip(library)

@@ -14,10 +14,13 @@ import stackscope
 from stackscope.interpreter.facts import FREE_THREADED, has_gil
 from stackscope.lowlevel import contexts_active_in_frame
 from tests.extraction.contexts.programs import CPYTHON, Manager, Static, _here, pause
+from tests.helpers.rows import share
+
+HELD = ["running", "suspended", "extract", "exiting", "unknown"]
 
 
 @pytest.mark.skipif(not CPYTHON, reason="reference counts")
-@pytest.mark.parametrize("what", ["running", "suspended", "extract", "exiting", "unknown"])
+@pytest.mark.parametrize("what", share(HELD, 3))
 def test_ten_thousand_times(what):
     """References and objects are as many as before."""
 

@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from tests.helpers.repository import ROOT
+from tests.helpers.rows import share
 
 pytest.importorskip("trio")
 pytest.importorskip("anyio")
@@ -116,7 +117,7 @@ def faults(commands, text, status):
 
 
 def test_every_exit_once_and_nothing_said():
-    asked = list(cases())
+    asked = share(list(cases()), 3)
     answers = run(asked)
     assert len(answers) == len(asked)
     found = [
