@@ -66,8 +66,8 @@ class HtmlDrawing(Drawing):
     def __init__(self, snapshot: Snapshot, view: TaskView, layout: Layout, options: Options):
         super().__init__(snapshot, view, layout, options)
         self.folded_frames: Set[int] = set()
-        self.nodes = list(_all_nodes(snapshot))
-        self.wanted = Wanted(self.nodes)
+        self.nodes: List[Node] = list(_all_nodes(snapshot))
+        self.wanted: Wanted = Wanted(self.nodes)
 
     def sections(self) -> List[Nested]:
         """The loops, the threads, and the rest, each as one part."""

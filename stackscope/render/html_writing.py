@@ -157,8 +157,8 @@ class _Name:
     __slots__ = ("html", "target")
 
     def __init__(self, html: str, target: int) -> None:
-        self.html = html
-        self.target = target
+        self.html: str = html
+        self.target: int = target
 
 
 class _Links:
@@ -171,7 +171,7 @@ class _Links:
     __slots__ = ("names",)
 
     def __init__(self, names: Sequence[_Name]) -> None:
-        self.names = list({name.target: name for name in names}.values())
+        self.names: List[_Name] = list({name.target: name for name in names}.values())
 
 
 class HtmlWriter:
@@ -199,18 +199,20 @@ class HtmlWriter:
         self.opens = opens
         self.opened = opened
         self.parts: List[_Part] = []
-        self.size = 0
-        self.limit = max_bytes
-        self.start = self.elements = 0
+        self.size: int = 0
+        self.limit: float = max_bytes
+        self.start: int = 0
+        self.elements: int = 0
         self.names: Dict[int, str] = {}
         self.rows: List[Sequence[Node]] = []
         self.drawn: Set[int] = set()
-        self.is_cut = self.is_full = False
+        self.is_cut: bool = False
+        self.is_full: bool = False
         # Two outputs in one notebook may come from two processes.
-        self.prefix = f"ss{os.urandom(5).hex()}"
+        self.prefix: str = f"ss{os.urandom(5).hex()}"
         self.paths: Dict[str, str] = {}
         self.sources: Dict[str, str] = {}
-        self.tokens = _lexer()
+        self.tokens: Optional[Callable[[str], Iterable[Tuple[Any, str]]]] = _lexer()
 
     # ------------------------------------------------------------------- text
 

@@ -79,7 +79,7 @@ if TYPE_CHECKING:
     )
 
     from stackscope.model.snapshot import ItemNode, Node
-    from stackscope.model.stacks import Stack
+    from stackscope.model.stacks import Frame, Stack
     from stackscope.render.drawing import Block, Line
 
     N = TypeVar("N", TaskNode, ThreadNode, ItemNode)
@@ -509,7 +509,7 @@ class Drawing(FramesDrawing):
         )
         if inner is None and is_folded:
             # Libraries are all there is to see. Of these, one frame says most.
-            self.kept = innermost_user_frame(stack)
+            self.kept: Optional[Frame] = innermost_user_frame(stack)
         if inner is None or stack.error is not None or not is_folded:
             yield from self.body(node)
 
