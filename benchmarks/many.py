@@ -111,7 +111,7 @@ class Timed(stackscope_pdb.Pdb):
 def commands(count):
     """What commands of the debugger take, at one stop."""
     number = count // 2
-    made = Timed(["tasks", f"task {number}", "where", "back", "tasks wait", "locks", "c"])
+    made = Timed(["tasks", f"task {number}", "where", "tasks wait", "locks", "c"])
     made.set_trace(sys._getframe())
     return made.rows
 
