@@ -11,7 +11,7 @@ SIZES = 4
 MOST = 6
 """So many times the cost is too much for it; a square would be 16 times as much."""
 
-LOOKS = 4
+LOOKS = 10
 """How often a cost that seems too much is measured again: other processes disturb."""
 
 NOISE = 0.002
