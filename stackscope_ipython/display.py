@@ -12,7 +12,7 @@ from stackscope.render import nodes
 from stackscope.render.drawing import draw
 from stackscope.render.paths import with_short_paths
 from stackscope.render.stack import stack_block
-from stackscope.render.stream import is_terminal
+from stackscope.render.stream import is_terminal, write_over
 from stackscope_ipython.overview import overview_lines, own_line
 from stackscope_ipython.theme import ThemedConsole
 from stackscope_pdb.output.console import Console
@@ -94,8 +94,7 @@ class Display:
 
     def _write_over(self, line: str) -> None:
         line = line[: max(self.console.width - 1, 1)]
-        sys.stdout.write(f"\r{' ' * self._progress_width}\r{line}")
-        sys.stdout.flush()
+        write_over(sys.stdout, line, self._progress_width)
         self._progress_width = len(line)
 
     # ------------------------------------------------------------------ stacks

@@ -16,6 +16,7 @@ from stackscope.render.stream import (
     wants_color,
     width_of_terminal,
     wrapped,
+    write_over,
 )
 
 TYPE_CHECKING = False
@@ -192,12 +193,6 @@ class Progress:
                 passed = time.monotonic() - begun
                 line = encodable(f"{self._words} ({passed:.0f} s)", sys.stderr)
                 line = beginning(line, width_of_terminal(sys.stderr) - 1)
-                _write_over(line, width)
+                write_over(sys.stderr, line, width)
                 width = len(line)
-            _write_over("", width)
-
-
-def _write_over(line: str, width: int) -> None:
-    """Write a line over another one, which was so wide."""
-    sys.stderr.write(f"\r{' ' * width}\r{line}")
-    sys.stderr.flush()
+            write_over(sys.stderr, "", width)

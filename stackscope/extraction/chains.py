@@ -18,6 +18,7 @@ from stackscope.interpreter.bytecode import analyze
 from stackscope.interpreter.facts import STACK_IS_IN_FRAME
 from stackscope.interpreter.frames import choosing
 from stackscope.interpreter.frames.methods import is_exit_of, manager_in_exit, manager_of
+from stackscope.interpreter.frames.variables import content_of
 from stackscope.interpreter.running import at_once
 from stackscope.model.stacks import Context, Frame
 
@@ -173,14 +174,8 @@ def _contexts(
 
 def _ids_in_cells(variables: List[Any]) -> List[int]:
     """The ids of what is in the cells among some values."""
-    ids = []
-    for cell in variables:
-        if type(cell) is CellType:
-            try:
-                ids.append(id(cell.cell_contents))
-            except ValueError:  # it is empty
-                pass
-    return ids
+    contents = [content_of(one) for one in variables if type(one) is CellType]
+    return [id(content) for found, content in contents if found]
 
 
 def _context_left(block: Block, awaited: object, named: Sequence[int]) -> Optional[Context]:

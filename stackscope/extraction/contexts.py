@@ -7,7 +7,6 @@ import sys
 from functools import partial
 from types import (
     AsyncGeneratorType,
-    CellType,
     CodeType,
     CoroutineType,
     FrameType,
@@ -25,7 +24,12 @@ from stackscope.interpreter.frames.methods import (
     manager_in_exit,
     manager_of,
 )
-from stackscope.interpreter.frames.variables import first_argument, local_value, name_of_local
+from stackscope.interpreter.frames.variables import (
+    content_of,
+    first_argument,
+    local_value,
+    name_of_local,
+)
 from stackscope.interpreter.running import find_running
 from stackscope.interpreter.same_code import same_code
 from stackscope.model.records import make_late
@@ -150,12 +154,9 @@ def _name_in_cells(
 ) -> Optional[str]:
     """The name of the first variable in a cell that holds ``manager``."""
     for slot, cell in zip(slots, cells):
-        if type(cell) is CellType:
-            try:
-                if cell.cell_contents is manager:
-                    return names[slot]
-            except ValueError:  # it is empty
-                pass
+        found, content = content_of(cell)
+        if found and content is manager:
+            return names[slot]
     return None
 
 

@@ -12,7 +12,7 @@ from stackscope.render.cells import beginning, end, width_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Iterator, List, Mapping, Optional, Tuple
+    from typing import Any, Iterator, List, Mapping, Optional, TextIO, Tuple
 
 __all__ = [
     "FileBeyondBuffers",
@@ -29,6 +29,7 @@ __all__ = [
     "width_of",
     "width_of_terminal",
     "wrapped",
+    "write_over",
 ]
 
 SIGNS = "╠║╚├│└─…⋮×"
@@ -116,6 +117,18 @@ def encodable(text: str, stream: object) -> str:
 
 
 # ---------------------------------------------------------------------- columns
+
+
+def write_over(stream: TextIO, line: str, width: int) -> None:
+    """Write a line of a terminal over another one.
+
+    Args:
+        stream: The terminal.
+        line: The line, which fits in one.
+        width: How many columns the other one has.
+    """
+    stream.write(f"\r{' ' * width}\r{line}")
+    stream.flush()
 
 
 def width_of_terminal(stream: object) -> int:

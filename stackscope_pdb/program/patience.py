@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 
+from stackscope.render.stream import write_over
 from stackscope_pdb.failures import attempt
 from stackscope_pdb.output.terminal import is_terminal
 from stackscope_pdb.program.interrupts import OwnInterrupts
@@ -167,9 +168,7 @@ class Patience(LongLook):
         if not line and not self._width:
             return
         line = line[: max(self._debugger.console.width - 1, 1)]
-        stream = self._debugger.stdout
-        stream.write(f"\r{' ' * self._width}\r{line}")
-        stream.flush()
+        write_over(self._debugger.stdout, line, self._width)
         self._width = len(line)
 
 

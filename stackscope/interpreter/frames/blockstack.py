@@ -336,10 +336,7 @@ class BlockStackReader(Reader):
         if site.nameless and analysis.in_slots:
             slots += [first + slot for slot in analysis.cells]
             variables = slice(first, first + len(analysis.names))
-        try:
-            return (site, *objects_and_words(guarded, slots, variables))
-        except ValueError:  # there is none
-            return None
+        return (site, *objects_and_words(guarded, slots, variables))
 
     def proves(self, frame: FrameType) -> bool:
         code = frame.f_code

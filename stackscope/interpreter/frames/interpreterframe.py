@@ -365,10 +365,7 @@ class InterpreterFrameReader(Reader):
         if _pointer_to_object is None:
             depth = map(getitem, _INTS_ONCE, ((base + self.depth) // INT,))
             guarded = flatten(compress(here, map(eq, depth, (site.used,))))
-            try:
-                return (site, *objects_and_words(guarded, slots, variables))
-            except ValueError:  # there is none
-                return None
+            return (site, *objects_and_words(guarded, slots, variables))
         depth = map(getitem, _MEMORY_ONCE, ((base + self.depth) // WORD,))
         top = base + self.localsplus + site.used * WORD
         guarded = flatten(compress(here, map(eq, depth, (top,))))

@@ -85,7 +85,19 @@ def objects_and_words(
         guarded: gives ``places``, if it is safe to read there.
         places: where the objects are, as indices of `OBJECTS`.
         words: where the words are, as indices of `MEMORY`; none are read if it is `None`.
+
+    Returns:
+        Nothing of both if a place is empty.
     """
+    try:
+        return _objects_and_words(guarded, places, words)
+    except ValueError:
+        return [], ()
+
+
+def _objects_and_words(
+    guarded: Iterator[Any], places: List[Any], words: Optional[slice]
+) -> Tuple[List[object], Sequence[int]]:
     if words is None:
         return list(map(getitem, _OBJECTS, guarded)), ()
     # The words last: up to 3.11 the collector may come, and so let other threads run, for the list

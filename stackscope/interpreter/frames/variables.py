@@ -151,11 +151,18 @@ def _slots_of(code: CodeType, name: str) -> List[int]:
 def _contents(code: CodeType, name: str, value: object) -> Tuple[bool, object]:
     """The variable's value, given what its slot holds."""
     if type(value) is CellType and (name in code.co_cellvars or name in code.co_freevars):
-        try:
-            return True, value.cell_contents
-        except ValueError:
-            return False, None
+        return content_of(value)
     return True, value
+
+
+def content_of(cell: object) -> Tuple[bool, object]:
+    """Whether something is a cell that isn't empty, and what is in it."""
+    if type(cell) is CellType:
+        try:
+            return True, cell.cell_contents
+        except ValueError:
+            pass
+    return False, None
 
 
 def local_values(frame: FrameType) -> Dict[str, object]:
