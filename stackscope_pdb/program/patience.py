@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 
-from stackscope.render.stream import write_over
 from stackscope_pdb.failures import attempt
 from stackscope_pdb.output.terminal import is_terminal
 from stackscope_pdb.program.interrupts import OwnInterrupts
@@ -167,6 +166,9 @@ class Patience(LongLook):
         """Write a line of a terminal over the one that was written last."""
         if not line and not self._width:
             return
+        # Here, for a stop that looks at nothing for long doesn't import the library.
+        from stackscope.render.stream import write_over
+
         line = line[: max(self._debugger.console.width - 1, 1)]
         write_over(self._debugger.stdout, line, self._width)
         self._width = len(line)
