@@ -147,3 +147,46 @@ def test_how_the_calls_get_there_is_hidden():
 
     asyncio.run(main())
     assert names(stacks[0]) == ["main", "__call__", "look"]
+
+
+def alone(in_thread):
+    in_thread()
+
+
+def in_loop(in_thread):
+    asyncio.run(sync.sync_to_async(in_thread, thread_sensitive=False)())
+
+
+@pytest.mark.parametrize("start", [alone, in_loop])
+def test_a_thread_waits_for_the_task_that_it_has_started(start):
+    """That is in the loop which waits for the thread; without one, in another thread's."""
+    ready, leave = threading.Event(), threading.Event()
+
+    async def view():
+        asyncio.current_task().set_name("view")
+        ready.set()
+        while not leave.is_set():
+            await asyncio.sleep(0.02)
+
+    def in_thread():
+        sync.async_to_sync(view)()
+
+    thread = threading.Thread(target=start, args=(in_thread,))
+    thread.start()
+    try:
+        assert ready.wait(10)
+        time.sleep(0.1)
+        snapshot = extract_all()
+    finally:
+        leave.set()
+        thread.join(10)
+    (task,) = [node for node in snapshot.tasks() if node.name == "view"]
+    (caller,) = [
+        node for node in snapshot.threads if node.waiting and "in_thread" in names(node.stack)
+    ]
+    assert caller.waiting.call == "async_to_sync()"
+    assert caller.waiting.tasks == [task.task]
+    assert f"task {task.number} (view)" in str(caller.waiting)
+    assert caller.waiting.loop_thread == (
+        thread.name if start is in_loop else snapshot.loops[0].thread
+    )
