@@ -12,6 +12,7 @@ import sys
 
 import pytest
 
+from stackscope.remote.processes import Process
 from tests.helpers.repository import ROOT
 
 PROGRAMS = ROOT / "tests" / "remote" / "programs.py"
@@ -76,3 +77,20 @@ def command(*words, **options):
         encoding="utf-8",
         **options,
     )
+
+
+class Described(Process):
+    """A process of which all that is asked for is given."""
+
+    state = ""
+    tracer = 0
+    program = ""
+    version = None
+    runs_pypy = False
+    is_elsewhere = False
+    is_alive = True
+
+    def __init__(self, **known):
+        super().__init__(1 << 30)
+        for name, value in known.items():
+            setattr(self, name, value)

@@ -14,6 +14,7 @@ from stackscope.remote.attach import BOOT, Connection
 from stackscope.remote.calling import AttachError, TimeIsUp
 from stackscope.remote.processes import Process
 from stackscope.remote.registered import send_signal, signal_number
+from tests.remote.asking import Described
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="its sockets are others")
 
@@ -110,23 +111,6 @@ def test_its_own_package_answers(connection):
 
 
 # ------------------------------------------------------------------------------------ the way
-
-
-class Described(Process):
-    """A process of which all that is asked for is given."""
-
-    state = ""
-    tracer = 0
-    program = ""
-    version = None
-    runs_pypy = False
-    is_elsewhere = False
-    is_alive = True
-
-    def __init__(self, **known):
-        super().__init__(1 << 30)
-        for name, value in known.items():
-            setattr(self, name, value)
 
 
 OWN = sys.version_info[:2]

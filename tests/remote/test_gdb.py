@@ -1,0 +1,177 @@
+"""What is made of what gdb says, and how it is ended: by a script in its place."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from stackscope.remote import attach as attaching
+from stackscope.remote import gdb
+from stackscope.remote.calling import AttachError, TimeIsUp
+from stackscope.remote.processes import Place
+from tests.remote.asking import Described
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere gdb is no way")
+
+
+class Asked(Described):
+    place = None
+
+    def waits_at(self):
+        return self.place
+
+
+@pytest.fixture
+def saying(tmp_path):
+    """Makes a program that is run in place of gdb."""
+
+    def make(*lines):
+        program = tmp_path / "gdb"
+        program.write_text("\n".join(["#!/bin/sh", *lines, ""]))
+        program.chmod(0o700)
+        return str(program)
+
+    return make
+
+
+def run(path, **known):
+    gdb.run_script(path, Asked(**known), "the script", "its.name")
+
+
+DONE = f'echo "{gdb.HAS_BEGUN}"; echo "{gdb.HAS_ENDED}"'
+
+
+@pytest.mark.parametrize(
+    "line, known, kind, said",
+    [
+        ("echo 'ptrace: Operation not permitted.'", {}, AttachError, "There is no permission"),
+        ("echo 'warning: Permission denied'", {}, AttachError, "There is no permission"),
+        (
+            "echo 'No symbol \"Py_AddPendingCall\" in current context.'",
+            {"program": "/bin/cat"},
+            AttachError,
+            "runs no Python that gdb can see: its program is /bin/cat",
+        ),
+        (
+            "echo 'No symbol table is loaded.  Use the \"file\" command.'",
+            {},
+            AttachError,
+            "its program is unknown",
+        ),
+        (f"echo '{gdb.HAS_BEGUN}'", {}, TimeIsUp, "could not be asked within 10 seconds by gdb"),
+        ("echo one; echo two; echo", {}, AttachError, "gdb could not attach to process .*: two$"),
+        ("exit 1", {}, AttachError, "it said nothing$"),
+        ("echo 'ptrace: Operation not permitted.'", {"is_alive": False}, AttachError, "has ended"),
+    ],
+)
+def test_what_went_wrong(saying, line, known, kind, said):
+    with pytest.raises(AttachError, match=said) as caught:
+        run(saying(line), **known)
+    assert type(caught.value) is kind
+
+
+def test_what_it_is_told(saying, tmp_path):
+    program = saying(
+        f'echo "$*" > {tmp_path}/options; while [ "$1" != -x ]; do shift; done',
+        f'cp "$2" {tmp_path}/commands; cp "$(dirname "$2")/script" {tmp_path}/script; {DONE}',
+    )
+    run(program, place=Place("0x7ff0", "0x55aa"))
+    options = (tmp_path / "options").read_text()
+    assert options.startswith("-nx -batch ")
+    assert f"-p {Asked().pid} -x " in options
+    commands = (tmp_path / "commands").read_text().splitlines()
+    assert "if (unsigned long) $sp == 0x7ff0 && (unsigned long) $pc == 0x55aa" in commands
+    assert commands[-1] == "detach"
+    script = (tmp_path / "script").read_bytes()
+    assert script.endswith(b"\0")
+    assert b"'the script'" in script
+    assert script.count(b"'its.name'") == 2
+    run(program)  # which may run anywhere
+    assert "if 0" in (tmp_path / "commands").read_text().splitlines()
+
+
+def test_another_debugger_lets_go(saying, tmp_path):
+    run(
+        saying(
+            f"echo >> {tmp_path}/times",
+            f"if [ $(wc -l < {tmp_path}/times) = 3 ]; then {DONE}; else",
+            "echo 'warning: process 5 is already traced by process 6'; fi",
+        )
+    )
+    assert (tmp_path / "times").read_text() == "\n" * 3
+
+
+def test_another_debugger_stays(saying, monkeypatch):
+    monkeypatch.setattr(gdb, "SECONDS_FOR_OTHERS", 0.1)
+    with pytest.raises(AttachError, match="already traced by process 6$"):
+        run(saying("echo 'warning: process 5 is already traced by process 6'"))
+
+
+@pytest.fixture
+def soon(monkeypatch):
+    for name in ("SECONDS_FOR_CALL", "GRACE", "SECONDS_TO_END"):
+        monkeypatch.setattr(gdb, name, 0.2)
+
+
+WAIT = "while :; do sleep 0.01; done"
+
+
+def test_it_is_interrupted_and_detaches(saying, soon):
+    """The process would go on in the middle of a call if gdb was killed."""
+    with pytest.raises(TimeIsUp):
+        run(saying("trap 'exit 0' INT", f"echo '{gdb.HAS_BEGUN}'", WAIT))
+
+
+def test_it_may_have_done_it_when_it_is_interrupted(saying, soon):
+    run(saying(f"trap 'echo \"{gdb.HAS_ENDED}\"; exit 0' INT", f"echo '{gdb.HAS_BEGUN}'", WAIT))
+
+
+def test_an_interrupt_may_end_a_call_only(saying, soon, tmp_path):
+    said = [
+        f"trap 'echo INT >> {tmp_path}/said' INT",
+        f"trap 'echo TERM >> {tmp_path}/said; exit' TERM",
+    ]
+    with pytest.raises(TimeIsUp):
+        run(saying(*said, f"echo '{gdb.HAS_BEGUN}'", WAIT))
+    assert (tmp_path / "said").read_text().split() == ["INT", "INT", "TERM"]
+
+
+def test_reading_symbols_may_take_longer(saying, monkeypatch):
+    monkeypatch.setattr(gdb, "SECONDS_FOR_CALL", 0.1)
+    run(saying("sleep 0.3", DONE))
+
+
+def test_on_machines_whose_code_is_not_known(saying, tmp_path, monkeypatch):
+    monkeypatch.setattr(gdb.platform, "machine", lambda: "riscv64")
+    program = saying(
+        'while [ "$1" != -x ]; do shift; done',
+        f'cp "$2" {tmp_path}/commands; ls "$(dirname "$2")" > {tmp_path}/files; {DONE}',
+    )
+    run(program)
+    assert (tmp_path / "files").read_text().split() == ["commands", "script"]
+    assert "PyGILState_Check" in (tmp_path / "commands").read_text()
+    assert "pthread_create" not in (tmp_path / "commands").read_text()
+
+
+def test_nobody_calls(saying, monkeypatch, tmp_path):
+    """It is asked again: it may have begun to wait just after it was told to run it later."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setattr(attaching, "SECONDS_TO_RETRY", 0.1)
+    program = saying(f"echo >> {tmp_path}/times; {DONE}")
+    monkeypatch.setattr(attaching, "find_gdb", lambda: program)
+    with pytest.raises(TimeIsUp, match="has not answered for 0.5 seconds: most likely it runs a"):
+        attaching._by_gdb(Asked(), 0.5)
+    assert 1 < len((tmp_path / "times").read_text()) < 8
+
+
+def test_no_right_to_write_where_it_reads(saying, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setattr(attaching, "find_gdb", lambda: "gdb")
+
+    def write(place, text):
+        raise PermissionError
+
+    monkeypatch.setattr("stackscope.remote.meeting.Meeting.write", write)
+    with pytest.raises(AttachError, match="There is no permission to attach"):
+        attaching._by_gdb(Asked(), 1)
