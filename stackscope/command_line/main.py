@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 from stackscope.command_line.options import parser_of
@@ -12,7 +11,9 @@ from stackscope.command_line.output import (
     NOT_DONE,
     WRONG_USE,
     CommandError,
+    forget_output,
     say,
+    write_lines,
 )
 from stackscope.remote.calling import AttachError
 from stackscope.safe.text import safe_line
@@ -60,7 +61,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> NoReturn:
     try:
         status = _run(words)
         if sys.stdout is not None:
-            sys.stdout.flush()
+            write_lines(())  # what is still to be written, such as help
     except (AttachError, CommandError) as exc:
         say(safe_line(str(exc)))
         status = NOT_DONE
@@ -68,8 +69,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> NoReturn:
         status = INTERRUPTED
     except BrokenPipeError:  # whoever reads has seen enough
         status = FINE
-        # The interpreter writes what is left when it exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        forget_output()
     sys.exit(status)
 
 
@@ -86,7 +86,7 @@ def _run(words: Sequence[str]) -> int:
     if options.version:
         import stackscope
 
-        print(f"stackscope {stackscope.__version__}, Python {sys.version.split()[0]}")
+        write_lines([f"stackscope {stackscope.__version__}, Python {sys.version.split()[0]}\n"])
         return FINE
     if options.command is not None:
         _refuse(parser, options.command)

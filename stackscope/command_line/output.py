@@ -21,7 +21,7 @@ from stackscope.render.stream import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Iterable, List, Optional, TextIO
+    from typing import Any, Callable, Dict, Iterable, List, Optional, TextIO
 
     from stackscope.model.snapshot import Snapshot
 
@@ -34,6 +34,7 @@ __all__ = [
     "CommandError",
     "Progress",
     "filtered",
+    "forget_output",
     "looks",
     "read_file",
     "read_json",
@@ -70,10 +71,33 @@ def looks() -> Dict[str, Any]:
 
 
 def write_lines(lines: Iterable[str]) -> None:
-    """Write lines, each ending in a newline, to the standard output."""
+    """Write lines, each ending in a newline, to the standard output.
+
+    Raises:
+        CommandError: There is none, or it can't be written.
+        BrokenPipeError: Whoever reads has seen enough.
+    """
+    stream: Optional[TextIO] = sys.stdout
+    if stream is None:
+        raise CommandError("There is no standard output to write to.")
     for line in lines:
-        sys.stdout.write(encodable(line, sys.stdout))
-    sys.stdout.flush()
+        _to_output(stream.write, encodable(line, stream))
+    _to_output(stream.flush)
+
+
+def _to_output(method: Callable[..., object], *arguments: str) -> None:
+    try:
+        method(*arguments)
+    except BrokenPipeError:
+        raise
+    except OSError as exc:
+        forget_output()
+        raise CommandError(f"The standard output can't be written: {exc.strerror}.") from None
+
+
+def forget_output() -> None:
+    """Let nobody see what isn't written yet: the interpreter would try that when it exits."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def say(text: str) -> None:
@@ -116,6 +140,9 @@ def read_file(path: str) -> bytes:
     Raises:
         CommandError: It can't be read.
     """
+    stdin: Optional[TextIO] = sys.stdin
+    if path == "-" and stdin is None:
+        raise CommandError("There is no standard input to read from.")
     try:
         if path == "-":
             return sys.stdin.buffer.read()
