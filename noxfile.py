@@ -242,9 +242,13 @@ MEASURED = (
 """What measures each program that a test starts: Python runs it if it stands in a ``.pth`` file."""
 
 
-MEASURABLE = "not hostile_names and not strange_filename and not fork_while_other_threads"
+MEASURABLE = (
+    "not hostile_names and not strange_filename and not fork_while_other_threads"
+    " and not until_the_very_end"
+)
 """Which tests can be measured: coverage.py can't note files whose names are no text, and pytest
-ends when it can't show the source of one. A process that forks while its threads import hangs."""
+ends when it can't show the source of one. A process that forks while its threads import hangs; so
+does one that is sent signals all the time, for it comes to nothing else while it is measured."""
 
 
 @nox.session(python=["3.8", "3.12", "3.15"], default=False)
@@ -258,27 +262,55 @@ def coverage(session: nox.Session) -> None:
     What must not be disturbed by anything can't be tested while it is measured: some tests fail.
     """
     session.install("coverage[toml]", "-e", ".[all,test]")
-    ask = "import sysconfig; print(sysconfig.get_path('purelib'))"
-    folder = pathlib.Path(str(session.run("python", "-c", ask, silent=True)).strip())
-    (folder / "measured.pth").write_text(MEASURED, encoding="utf-8")
-    data = COVERAGE / str(session.python)
-    data.mkdir(parents=True, exist_ok=True)
-    settings = (pathlib.Path(__file__).parent / "pyproject.toml").read_text(encoding="utf-8")
-    if session.python != "3.8":  # where coverage.py is too old for that
-        patch = '[tool.coverage.run]\npatch = ["fork", "_exit"]'
-        settings = settings.replace("[tool.coverage.run]", patch)
-    (data / "settings.toml").write_text(settings, encoding="utf-8")
-    env = {
-        "COVERAGE_PROCESS_START": str(data / "settings.toml"),
-        "COVERAGE_FILE": str(data / "data"),
-    }
+    env = measuring(session, str(session.python))
     tests = ["-m", "pytest", "--reruns", "0", "-k", MEASURABLE, *session.posargs]
     session.run("python", *tests, env=env, success_codes=[0, 1])
 
 
+@nox.session(python="3.8", default=False)
+def coverage_oldest(session: nox.Session) -> None:
+    """Measure what is there for the oldest versions of the libraries."""
+    session.install("coverage[toml]", "-e", ".", *OLDEST, *PYTEST, "pytest-asyncio", "pytest-trio")
+    tests = session.posargs or ["tests/glue", "tests/snapshot"]
+    options = ["--reruns", "0", "-k", MEASURABLE]
+    env = measuring(session, "oldest")
+    session.run("python", "-m", "pytest", *options, *tests, env=env, success_codes=[0, 1])
+
+
+@nox.session(python="3.12", default=False)
+def coverage_missing(session: nox.Session) -> None:
+    """Measure what is there for libraries that lack a private name: all of them in turn."""
+    session.install("coverage[toml]", "-e", ".[all,test]")
+    session.run("python", "-m", "tests.tools.missing", env=measuring(session, "missing"))
+
+
+def measuring(session: nox.Session, name: str) -> dict[str, str]:
+    """What has this session's interpreter measure each program that it runs.
+
+    Args:
+        session: The session.
+        name: The folder for what is measured.
+    """
+    ask = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    folder = pathlib.Path(str(session.run("python", "-c", ask, silent=True)).strip())
+    (folder / "measured.pth").write_text(MEASURED, encoding="utf-8")
+    data = COVERAGE / name
+    data.mkdir(parents=True, exist_ok=True)
+    text = (pathlib.Path(__file__).parent / "pyproject.toml").read_text(encoding="utf-8")
+    # What a report takes isn't needed, and an old coverage.py would warn of it in every program.
+    settings = text[text.index("[tool.coverage.run]") : text.index("[tool.coverage.report]")]
+    if session.python != "3.8":  # where coverage.py is too old for that
+        settings += 'patch = ["fork", "_exit"]\n'
+    (data / "settings.toml").write_text(settings, encoding="utf-8")
+    return {
+        "COVERAGE_PROCESS_START": str(data / "settings.toml"),
+        "COVERAGE_FILE": str(data / "data"),
+    }
+
+
 @nox.session(python=tools_python(), default=False)
 def coverage_report(session: nox.Session) -> None:
-    """Show what no interpreter of `coverage` has reached."""
+    """Show what none of the other jobs for coverage has reached."""
     session.install("coverage[toml]")
     env = {"COVERAGE_FILE": str(COVERAGE / "all")}
     data = [str(path) for path in COVERAGE.glob("*/data.*")]
