@@ -76,6 +76,7 @@ def all_rows(session: nox.Session) -> None:
     parts += ["tests/safe/test_interruptions.py", "tests/snapshot/test_diagnosis_cost.py"]
     parts += ["tests/test_first_use.py", "tests/snapshot/test_threads.py"]
     parts += ["tests/pdb/program/test_quitting.py", "tests/extraction/contexts"]
+    parts += ["tests/glue/test_missing.py"]
     tests = session.posargs or [*parts, "-n", "2"]
     session.run("python", "-m", "pytest", *tests, env={"STACKSCOPE_ALL_ROWS": "1"})
 

@@ -7,10 +7,14 @@ import sys
 
 import pytest
 
+from tests.helpers.rows import share
+
 LIBRARIES = [
     "async_generator", "concurrent.futures", "contextlib", "greenback", "greenlet", "threading",
 ]  # fmt: skip
-"""Those with tens of private names, asyncio, trio and anyio, take longer: see `missing`."""
+
+LONGER = ["asyncio", "trio", "anyio"]
+"""Those with tens of private names. Each is tried on one version, or on all: see `share`."""
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="forks")
@@ -19,7 +23,7 @@ def test_private_names_one_by_one(repository):
     for library in ("async_generator", "greenback", "greenlet"):
         pytest.importorskip(library)
     result = subprocess.run(
-        [sys.executable, "-m", "tests.tools.missing", *LIBRARIES],
+        [sys.executable, "-m", "tests.tools.missing", *LIBRARIES, *share(LONGER)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         universal_newlines=True,

@@ -48,7 +48,12 @@ from stackscope.glue.describing import (
     variable,
 )
 from stackscope.model.waiting import Amount, Waiting
-from stackscope.safe.objects import class_attribute, instance_attributes, is_instance
+from stackscope.safe.objects import (
+    class_attribute,
+    instance_attributes,
+    is_instance,
+    stored_attribute,
+)
 from stackscope.snapshot.waits import (
     awaited_object,
     describe_leaf,
@@ -75,10 +80,6 @@ it."""
 
 MOST_PARTS = 20
 """How many of the futures that something waits for at once are described."""
-
-# Slots, which nobody's code is between.
-_when = asyncio.TimerHandle.__dict__["_when"].__get__
-_loop_of_timer = asyncio.Handle.__dict__["_loop"].__get__
 
 # ----------------------------------------------------------------- reading
 
@@ -115,8 +116,9 @@ def note_timer(waiting: Waiting, handle: Any, loop: Any = None) -> None:
     if handle is None:
         return
     if is_instance(handle, (asyncio.TimerHandle,)):
-        its_loop = _loop_of_timer(handle)
-        time_left_until(_when(handle), loop if its_loop is None else its_loop).note_in(waiting)
+        moment, its_loop = stored_attribute(handle, "_when"), stored_attribute(handle, "_loop")
+        if moment is not None:
+            time_left_until(moment, loop if its_loop is None else its_loop).note_in(waiting)
     elif is_instance(handle, _other_timers) and loop is not None:
         time_left_until(handle.when(), loop).note_in(waiting)
 
