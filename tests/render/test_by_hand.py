@@ -327,3 +327,55 @@ def test_a_snapshot_in_a_loop_is_not_said_to_be_there():
 
     (loop,) = asyncio.run(main()).loops
     assert not loop.is_here
+
+
+# ------------------------------------------------------------------------------ loops, waits
+
+
+def test_what_a_loop_stands_in():
+    """The thread of the loop has to be known, and to run something of the user's."""
+    from stackscope.render import overview
+
+    loop = stackscope.LoopNode(object(), "asyncio", "w4", True, False, [])
+    assert overview._callback_in(loop, []) is None
+    assert overview._callback_in(loop, [thread(4), thread(4)]) is None
+    assert overview._callback_in(loop, [thread(4, stack=in_a_library())]) is None
+    stack = here()
+    assert overview._place(Stack(None, []), None) == ""
+    assert overview._place(stack, None).endswith(f"test_by_hand.py:{stack.frames[0].lineno}")
+    node = thread(4, stack=stack, waiting=Waiting("acquire()"))
+    assert overview._thread_at(stack, [thread(3), node]) is node
+    assert overview._thread_at(here(), [node]) is None
+    assert overview._thread_at(Stack(None, []), [node]) is None
+    assert overview._call(stack, loop, [node]) == "waiting for acquire()"
+
+
+def test_the_thread_of_a_call_that_has_another_name():
+    from stackscope.render.waits import _number_of_thread, wait_in_brief, wait_text
+
+    other = threading.current_thread()
+    waiting = Waiting("run_sync()", thread="w", workers=[other])
+    number = stackscope.extract_all().threads
+    (own,) = [node for node in number if node.thread is other]
+    assert _number_of_thread(waiting) == f"in thread {own.number}"
+    assert _number_of_thread(Waiting("", thread="w", workers=[other])) == ""
+    assert _number_of_thread(Waiting("run_sync()", thread="w", workers=[object()])) == ""
+    assert wait_text(Waiting("")) == ""
+    inner = Waiting("get()")
+    assert wait_in_brief(Waiting("outer()", inner=inner, is_wrapper=True)) == "get()"
+    assert wait_in_brief(Waiting("outer()", inner=Waiting(""), is_wrapper=True)) == "outer()"
+
+
+def test_the_holders_of_many_locks_that_hold_most_are_named():
+    from stackscope.render.waits import MOST_LABELLED, held_by_pieces
+
+    def holder(number):
+        return threading.Thread(name=f"h{number}")
+
+    holders = [holder(number) for number in range(MOST_LABELLED + 2)]
+    waits = [Waiting("acquire()", lock=object(), holders=[one]) for one in holders]
+    waits += [Waiting("acquire()", lock=object(), holders=holders[-1:])] * 2
+    said = "".join(held_by_pieces(waits))
+    first, second = said.split(", ")[:2]
+    assert f"({holders[-1].name}) (3" in first
+    assert f"({holders[0].name}) (1" in second
