@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from stackscope import Frame, Waiting
+from stackscope import Context, Frame, Stack, Waiting, extract
 
 
 def frame_with(**variables):
@@ -395,3 +395,125 @@ def test_objects_of_cython_s(monkeypatch):
     awaited.close()
     inner.cr_await = outer  # for ever
     assert type(cython.unwrap(outer)) is Leaf
+
+
+# ------------------------------------------------------------------------- anyio, once more
+
+
+def test_what_is_no_scope_of_anyio_s_is_left_alone():
+    common = pytest.importorskip("stackscope.glue.anyio.common")
+    context = Context(object(), False, description="fail_after(...)")
+    common.elaborate_cancel_scope(object(), context)
+    common.elaborate_fail_after(Having(_cancel_scope=object()), context)
+    common.elaborate_timeout(frame_with(), context)
+    within = frame_with()
+    inner = Stack(None, [frame_with()])
+    within.contexts = [Context(object(), False, inner_stack=inner), Context(object(), False)]
+    common.elaborate_timeout(within, context)
+    assert context.description == "fail_after(...)"
+
+
+def test_the_scope_of_fail_after_may_be_deeper():
+    common = pytest.importorskip("stackscope.glue.anyio.common")
+    anyio = pytest.importorskip("anyio")
+
+    async def main():
+        with anyio.CancelScope(shield=True) as scope:
+            deepest = frame_with()
+            deepest.contexts = [Context(scope, False)]
+            outer = frame_with()
+            outer.contexts = [Context(object(), False, inner_stack=Stack(None, [deepest]))]
+            context = Context(object(), False, description="fail_after(...)")
+            extract(None)  # which has the glue for the backend installed
+            common.elaborate_timeout(outer, context)
+            return context.description
+
+    assert anyio.run(main, backend="asyncio") == "fail_after(...): no deadline, shielded"
+
+
+def test_no_task_runs_the_call_of_a_portal():
+    common = pytest.importorskip("stackscope.glue.anyio.common")
+
+    async def other():
+        pass
+
+    portal = frame_with(self=Having(_task_group=object()))
+    assert common.elaborate_portal_call(portal, None) is None
+    result = frame_with(self=object())
+    assert common.elaborate_portal_call(portal, result) is None
+    space = {}
+    exec("def result(self):\n import sys\n return sys._getframe()", space)
+    result = Frame(space["result"](object()), 1)
+    assert common.elaborate_portal_call(portal, result) is None
+    coroutine = other()
+    assert common._runs_call_for(Having(coro=coroutine), object()) is False
+    assert common._runs_call_for(Having(coro=None), object()) is False
+    coroutine.close()
+    assert common._runs_call_for(Having(coro=coroutine), object()) is False
+
+
+@pytest.mark.parametrize("owner", [None, object()])
+def test_who_has_a_lock_of_anyio_s(owner):
+    common = pytest.importorskip("stackscope.glue.anyio.common")
+    lock, waiting = Having(_owner_task=owner, _waiters=[1, 2]), Waiting("acquire()")
+    common.describe_lock(frame_with(self=lock), waiting)
+    assert waiting.holders == ([] if owner is None else [owner])
+    assert (waiting.lock, waiting.count) == (lock, 2)
+
+
+# -------------------------------------------------------------------------- gevent, once more
+
+
+def test_waits_of_gevent_of_which_little_is_known(monkeypatch):
+    gevent_waits = pytest.importorskip("stackscope.glue.greenlets.gevent_waits")
+    waiting = Waiting("switch()")
+    gevent_waits.describe_greenlet(gevent_waits.GreenletWait(object()), waiting)
+    assert (waiting.call, waiting.obj, waiting.seconds_left) == ("switch()", None, None)
+    for timer in (Having(), Having(at=5.0, loop=object())):
+        assert gevent_waits.seconds_until(timer) is None
+    queue = Having(queue=5)
+    gevent_waits.describe_queue(queue, waiting)
+    assert (waiting.call, waiting.obj, waiting.amounts) == ("Having.get()", queue, [])
+    for items, call in (([], "get"), ([1], "put")):
+        waiting = Waiting("")
+        gevent_waits.describe_queue(Having(queue=items, maxsize=1), waiting)
+        assert waiting.call == f"Having.{call}()"
+        assert [(one.number, one.total) for one in waiting.amounts] == [(len(items), 1)]
+    other = Having(_sock=object())
+    waiting = Waiting("recv()", resource="as it was")
+    gevent_waits.describe_socket(frame_with(self=other), waiting)
+    assert (waiting.obj, waiting.resource) == (other, "as it was")
+
+
+# ----------------------------------------------------------------------- threads and futures
+
+
+def test_calls_of_which_nobody_is_known_to_be_at_work():
+    import concurrent.futures
+
+    from stackscope.glue.stdlib import concurrent_futures
+
+    future = concurrent.futures.Future()
+    waiting = Waiting("result()")
+    concurrent_futures.describe_executor_call(future, waiting)
+    assert (waiting.call, waiting.obj) == ("result()", future)
+    future.set_result(1)
+    assert not concurrent_futures.is_pending(future)
+    assert concurrent_futures.frames_of_call(future) == []
+    assert concurrent_futures.items_of_queue(Having(_queue=deque([1, 2]))) == [1, 2]
+    assert concurrent_futures.items_of_queue(Having(_queue=None)) != [1, 2]
+
+
+def test_a_thread_of_trio_s_that_nobody_waits_for():
+    threads = pytest.importorskip("stackscope.glue.trio.threads")
+    plain = frame_with()
+    assert threads.find_worker(plain.pyframe) is None
+    assert threads.find_worker(frame_with(worker_fn=object()).pyframe) is None
+    assert threads.elaborate_to_thread(plain, None) is None
+    assert threads._after_worker([plain.pyframe]) is None
+    mark = object()
+    assert threads.system_task_for(Having(_reentry_queue=object()), frame_with(q=mark)) is None
+    assert threads._holds(frame_with(self=mark).pyframe, [(True, mark), (False, None)])
+    assert threads._holds(frame_with(q=mark).pyframe, [(False, None), (True, mark)])
+    assert not threads._holds(frame_with(self=object()).pyframe, [(True, mark), (True, mark)])
+    assert not threads._holds(plain.pyframe, [(True, mark), (True, mark)])

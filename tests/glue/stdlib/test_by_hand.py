@@ -59,6 +59,17 @@ class WithTheCoroutine(Awaitable):
         raise AssertionError("asked")
 
 
+class WithAnAsyncGenerator(Awaitable):
+    def __init__(self):
+        self.source = generates()
+        super().__init__(self.source.__anext__())
+
+
+async def generates():
+    await lower()
+    yield
+
+
 class GeneratorLike(collections.abc.Generator):
     def __init__(self):
         self.iterator = lower().__await__()
@@ -114,6 +125,7 @@ def stack_of(awaitable, prepare=lambda task: None):
         (lambda: WithTheCoroutine(lower()), ["awaits", "lower", "sleep"]),
         (wraps_a_generator_like, ["awaits", "lower", "sleep"]),
         (wraps_a_generator, ["awaits", "yields_from", "lower", "sleep"]),
+        (WithAnAsyncGenerator, ["awaits", "generates", "lower", "sleep"]),
     ],
 )
 def test_the_stack_goes_on(make, expected):
