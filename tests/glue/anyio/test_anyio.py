@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 import sys
@@ -10,6 +11,7 @@ import time
 
 import pytest
 
+import stackscope
 from stackscope import extract, extract_all
 from stackscope.interpreter.facts import has_gil
 from stackscope.snapshot.waits import describe_wait
@@ -652,3 +654,31 @@ def test_infinity(run):
     [frame] = [frame for frame in stack.frames if frame.funcname == "forever"]
     if frame.contexts:
         assert frame.contexts[0].description == "cancel scope: no deadline"
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_filter_reaches_the_groups_inside_other_managers(backend):
+    """What it leaves out is left out there as well; the snapshot itself stays as it was."""
+
+    @contextlib.asynccontextmanager
+    async def service():
+        async with anyio.create_task_group() as group:
+            group.start_soon(anyio.sleep_forever, name="kept")
+            group.start_soon(anyio.sleep_forever, name="left")
+            yield
+            group.cancel_scope.cancel()
+
+    async def main():
+        async with service():
+            await anyio.sleep(0.01)
+            snapshot = stackscope.extract_all()
+            before = str(snapshot)
+            text = str(snapshot.filter("name:kept or state:running"))
+            assert str(snapshot) == before
+            return before, text
+
+    before, text = anyio.run(main, backend=backend)
+    assert "(left)" in before
+    assert "(left)" not in text
+    assert "(kept)" in text
+    assert "async with service()" in text
