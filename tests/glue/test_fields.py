@@ -517,3 +517,26 @@ def test_a_thread_of_trio_s_that_nobody_waits_for():
     assert threads._holds(frame_with(q=mark).pyframe, [(False, None), (True, mark)])
     assert not threads._holds(frame_with(self=object()).pyframe, [(True, mark), (True, mark)])
     assert not threads._holds(plain.pyframe, [(True, mark), (True, mark)])
+
+
+def test_the_reason_in_a_message_of_anyio_s():
+    """The message that a task was cancelled with says more than the reason."""
+    on_asyncio = pytest.importorskip("stackscope.glue.anyio.on_asyncio")
+    import asyncio
+
+    from stackscope import extract_all
+
+    async def main():
+        text = f"{on_asyncio.MESSAGES[0]}5f; reason: too slow"
+        tasks = [asyncio.ensure_future(asyncio.sleep(5)) for _ in range(2)]
+        await asyncio.sleep(0)
+        extract(None)  # which has the glue installed
+        for task, message in zip(tasks, (text, "my own")):
+            task.cancel(message)
+        found = {node.task: node.cancel_reason for node in extract_all().tasks()}
+        await asyncio.wait(tasks)
+        return [found[task] for task in tasks]
+
+    if sys.version_info < (3, 9):
+        pytest.skip("there are no messages")
+    assert asyncio.run(main()) == ["too slow", "my own"]

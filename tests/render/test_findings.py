@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from stackscope import (
     Diagnosis,
+    Edge,
     Finding,
     Frame,
     Graph,
@@ -28,6 +31,7 @@ from stackscope.model.waiting import Amount
 from stackscope.render.diagnosis import (
     MOST_NODES,
     MOST_PROCESSES,
+    _of_user,
     advice_lines,
     chain_lines,
     context_with,
@@ -35,6 +39,7 @@ from stackscope.render.diagnosis import (
     stuck_line,
     title_of,
 )
+from stackscope.render.graphs import MOST_EDGES
 
 
 def text_of(lines):
@@ -344,3 +349,63 @@ def test_how_a_chain_ends(node, finding, said):
         finding.nodes = [node]
         diagnosis.findings = [finding]
     assert text_of(chain_lines(diagnosis, node)).splitlines()[-1].strip() == said
+
+
+# ----------------------------------------------------------------------------------- graphs
+
+
+def graph_of(count):
+    nodes = [task(number) for number in range(count)]
+    edges = [Edge(node, [nodes[0]], certain=False, needs_all=False) for node in nodes]
+    return Diagnosis([], Graph(nodes, edges), Snapshot([], []))
+
+
+def test_a_graph_with_too_many_edges():
+    for left, said in ((0, None), (1, "1 more edge"), (3, "3 more edges")):
+        diagnosis = graph_of(MOST_EDGES + left)
+        dot, mermaid = diagnosis.to_dot(), diagnosis.to_mermaid()
+        assert dot.count(" -> ") == mermaid.count(" -.->|") == MOST_EDGES
+        assert ("more [" in dot) is ('more["' in mermaid) is (left > 0)
+        if said:
+            assert f'more [label="{said}", shape=plaintext];' in dot
+            assert f'more["{said}"]' in mermaid
+        assert "classDef" not in mermaid
+
+
+def test_what_is_stuck_is_marked_in_a_graph():
+    diagnosis = graph_of(2)
+    diagnosis.findings = [Finding("deadlock", certain=True, nodes=diagnosis.graph.nodes[:1])]
+    assert diagnosis.to_dot().count("penwidth=2") == 1
+    assert diagnosis.to_mermaid().rstrip().splitlines()[-1].endswith(" stuck")
+
+
+# ----------------------------------------------------------------------- lines of libraries
+
+
+def test_the_users_line_that_has_led_to_a_library():
+    frames = []
+
+    def callback():
+        frames.extend(extract_since(None).frames)
+
+    worker = threading.Thread(target=callback)
+    worker.start()
+    worker.join()
+    library = next(frame for frame in frames if frame.modname == "threading")
+    own = next(frame for frame in frames if frame.funcname == "callback")
+    node = task(1, stack=Stack(None, [own, library]))
+    assert _of_user(node, own, 5) == (own, 5)
+    assert _of_user(node, library, 5) == (own, own.lineno)
+    node.stack.frames = [library, own]
+    assert _of_user(node, library, 5) == (own, own.lineno)
+    own.hide = True
+    assert _of_user(node, library, 5) == (library, 5)
+
+
+def test_whole_paths():
+    stack = extract_since(None)
+    stack.frames = stack.frames[-1:]
+    one = Finding("deadlock", certain=True, nodes=[task(1, stack=stack)])
+    diagnosis = Diagnosis([one], Graph(), Snapshot([], []))
+    text = "".join(diagnosis.format(short_paths=False, width=1000))
+    assert f"{__file__}:" in text
