@@ -540,3 +540,175 @@ def test_the_reason_in_a_message_of_anyio_s():
     if sys.version_info < (3, 9):
         pytest.skip("there are no messages")
     assert asyncio.run(main()) == ["too slow", "my own"]
+
+
+# ---------------------------------------------------------------------------- trio and others
+
+
+def test_why_a_task_of_trio_s_is_cancelled():
+    runs = pytest.importorskip("stackscope.glue.trio.runs")
+
+    def status(is_cancelled, parent=None):
+        return Having(_scope=Having(_cancel_called=is_cancelled), _parent=parent)
+
+    runtime = runs.TrioRuns()
+    for found in (None, status(False), status(False, status(False))):
+        assert runtime.cancel_reason(Having(_cancel_status=found)) is None
+    assert runtime.cancel_reason(Having()) is None
+
+
+def test_a_task_below_a_cancel_status_of_trio_s():
+    runners = pytest.importorskip("stackscope.glue.trio.runners")
+    task = object()
+    lower = Having(_tasks=[task], _children=[])
+    assert runners._some_task(Having(_tasks=[], _children=[lower])) is task
+    assert runners._some_task(Having(_tasks=[], _children=[])) is None
+    assert runners._some_task(None) is None
+    assert runners.runner_of_task(task) is None
+
+
+def test_what_greenback_and_sqlalchemy_run_in_greenlets():
+    greenback = pytest.importorskip("stackscope.glue.greenlets.greenback")
+    sqlalchemy = pytest.importorskip("stackscope.glue.sqlalchemy")
+    import greenlet
+
+    nothing, coroutine = frame_with(), object()
+    assert greenback.elaborate_await(nothing, None) is None
+    assert greenback.elaborate_await(frame_with(coro=coroutine), None) is coroutine
+    assert greenback.elaborate_await(frame_with(coro=coroutine), nothing) is None
+    for child in (None, object(), greenlet.greenlet(len)):
+        frame = frame_with(child_greenlet=child, orig_coro=coroutine)
+        assert greenback.suspended_child(frame) is None
+        assert greenback.elaborate_shim(frame, None) is coroutine
+        assert greenback.elaborate_shim(frame, nothing) is None
+    assert sqlalchemy.elaborate_greenlet_spawn(nothing, None) is None
+    for context in (object(), greenlet.greenlet(len)):
+        assert sqlalchemy.elaborate_greenlet_spawn(frame_with(context=context), None) is None
+
+
+def test_managers_of_async_generator_of_which_little_is_known():
+    async_generator = pytest.importorskip("stackscope.glue.async_generator")
+    assert async_generator._code_of(object()) is None
+    assert async_generator._code_of(None) is None
+    context = Context(object(), False, description="as it was")
+    async_generator.elaborate_manager(Having(_func_name=5), context)
+    assert (context.description, context.inner_stack) == ("as it was", None)
+    async_generator.elaborate_manager(Having(_func_name="made"), context)
+    assert context.description == "made(...)"
+
+
+def test_what_asyncio_keeps_in_other_containers():
+    from stackscope.glue.asyncio import waits
+
+    class Mine(list):
+        def __iter__(self):
+            raise AssertionError
+
+    for other in (None, 5, Mine([1]), "ab"):
+        assert waits.pending(other) == ([], 0)
+        assert waits.length(other) is None
+    for cls in (list, set, deque):
+        assert waits.length(cls([1, 2])) == 2
+    waiting = Waiting("", obj=5)
+    for line in (None, [5]):
+        waits.note_line(waiting, line)
+        assert waiting.count is None
+    waits.note_line(waiting, deque([4, 5, 6]))
+    assert (waiting.count, waiting.place) == (3, 2)
+    waits.note_line(waiting, deque([4, 6]))
+    assert (waiting.count, waiting.place) == (2, None)
+
+
+def test_timers_of_asyncio():
+    """Those of another class may have an own way to tell when they are due."""
+    import asyncio
+
+    from stackscope.glue.asyncio import waits
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        handle = loop.call_later(5, len)
+        found = []
+        for timer in (handle, object(), None):
+            waiting = Waiting("")
+            waits.note_timer(waiting, timer, loop)
+            found.append(waiting.seconds_left)
+        handle.cancel()
+        return found
+
+    first, *others = asyncio.run(main())
+    assert 4 < first < 5.1  # since the loop last looked
+    assert others == [None, None]
+
+
+def test_the_address_of_what_is_no_socket():
+    from stackscope.glue import describing
+
+    assert describing.socket_text(object()) is None
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        assert describing.socket_text(one) is not None
+
+
+def test_addresses():
+    from stackscope.glue.describing import address_text
+
+    for address, text in (
+        (("127.0.0.1", 80), "127.0.0.1:80"),
+        (("::1", 80, 0, 0), "[::1]:80"),
+        ("/run/s", "'/run/s'"),
+        (("127.0.0.1", "http"), "('127.0.0.1', 'http')"),
+        ((5,), "(5,)"),
+    ):
+        assert address_text(address) == text
+
+
+def test_groups_of_asyncio_s_of_which_little_is_known():
+    from stackscope.glue.asyncio import stacks, waits
+
+    assert stacks.state_of_group(Having(_aborting=False, _errors=[ValueError()])) == []
+    assert stacks.state_of_group(Having(_aborting=True, _errors=None)) == ["cancelled"]
+    assert stacks.state_of_group(Having(_aborting=True, _errors=[])) == ["cancelled"]
+    errors = [ValueError(number) for number in range(stacks.MOST_ERRORS + 2)]
+    cancelled, failed = stacks.state_of_group(Having(_aborting=True, _errors=errors))
+    assert cancelled == "cancelled"
+    assert failed.startswith(f"{len(errors)} failed: ValueError: 0; ")
+    assert failed.endswith("; 2 more")
+    assert stacks.elaborate_wait(frame_with(fs=5), None) is None
+    assert stacks.elaborate_await(frame_with(), None) is None
+    assert stacks.elaborate_await(frame_with(self=object()), frame_with()) is None
+    writer, waiting = Having(_transport=None), Waiting("drain()")
+    waits.describe_writer(frame_with(self=writer), waiting)
+    assert (waiting.obj, waiting.resource) == (writer, None)
+
+
+def test_how_long_a_loop_has_been_at_work():
+    import asyncio
+    import time
+
+    from stackscope.glue.asyncio.clocks import seconds_at_work
+
+    async def main():
+        extract(None)
+        time.sleep(0.05)
+        return seconds_at_work(asyncio.get_running_loop())
+
+    assert 0.04 < asyncio.run(main()) < 10
+    loop = asyncio.new_event_loop()
+    assert seconds_at_work(loop) is None
+    loop.close()
+
+
+def test_a_runner_of_tornado_s():
+    tornado = pytest.importorskip("stackscope.glue.tornado")
+    import asyncio
+
+    async def main():
+        future = asyncio.get_running_loop().create_future()
+        assert tornado.behind_runner(Having(future=future)) == [future]
+        assert tornado.behind_runner(Having(future=None)) == tornado.behind_runner(Having()) == []
+        waiting = Waiting("as it was")
+        tornado.describe_runner(Having(future=future), waiting)
+        assert waiting.obj is future
+
+    asyncio.run(main())
