@@ -379,3 +379,56 @@ def test_the_holders_of_many_locks_that_hold_most_are_named():
     first, second = said.split(", ")[:2]
     assert f"({holders[-1].name}) (3" in first
     assert f"({holders[0].name}) (1" in second
+
+
+# ------------------------------------------------------------------------------------- JSON
+
+
+def test_json_in_many_lines_says_the_same():
+    import json
+
+    snapshot = stackscope.extract_all()
+    short, long = snapshot.to_json(), snapshot.to_json(indent=2)
+    assert json.loads(short) == json.loads(long)
+    assert short.count("\n") == 0 < long.count("\n")
+
+
+@pytest.mark.parametrize("is_past", [True, False])
+@pytest.mark.parametrize("is_exiting", [True, False])
+def test_a_context_that_is_past_may_be_exiting(is_past, is_exiting):
+    context = stackscope.Context(object(), False, is_exiting=is_exiting)
+    context.is_past = is_past
+    stack = here()
+    stack.frames[0].contexts = [context]
+    (found,) = Stack.from_json(stack.to_json()).frames[0].contexts
+    assert (found.is_past, found.is_exiting) == (is_past, is_exiting)
+
+
+def test_whole_paths_on_a_page():
+    stack = extract_since(None)
+    page = stack.to_html(full=True, short_paths=False)
+    assert __file__ in page
+
+
+# ----------------------------------------------------------------------------------- circles
+
+
+def test_who_is_in_a_circle_is_named_though_a_filter_leaves_them_out():
+    threads = [thread(4), thread(5), thread(6)]
+    snapshot = Snapshot([], threads)
+    snapshot.cycles = [threads[:2], threads[2:]]
+    found = snapshot.filter("name:w4")
+    assert [node.number for node in found.threads] == [4]
+    assert [[node.number for node in circle] for circle in found.cycles] == [[4, 5]]
+    assert found.cycles[0][0] is found.threads[0]
+    assert [len(circle) for circle in snapshot.cycles] == [2, 1]
+
+
+def test_marks_of_different_lengths_are_not_the_same():
+    from stackscope.snapshot.stillness import _same
+
+    one = object()
+    assert _same((one, 5), (one, 5))
+    assert not _same((one, 5), (one,))
+    assert not _same((one, 5), (one, 6))
+    assert not _same((object(), 5), (object(), 5))

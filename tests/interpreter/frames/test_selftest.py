@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stackscope.interpreter.frames import selftest
-from stackscope.interpreter.frames.base import FrameMoved, Reader
+from stackscope.interpreter.frames.base import FrameMoved, Moment, Reader
 
 
 class Trusting(Reader):
@@ -58,3 +58,17 @@ def test_frames_that_keep_moving():
 
     assert not selftest.passes(Moving())
     assert len(looks) == selftest.TRIES
+
+
+def test_what_a_reader_does_not_know_is_no_reason_to_doubt():
+    """It has no short cuts then, and takes what is in a slot to be in use."""
+
+    class Plain(Moment):
+        def objects(self, slots):
+            return list(slots)
+
+    moment, reader = Plain(), Trusting()
+    assert moment.may_unwind(None) is moment.may_use(3) is moment.calls(None) is True
+    assert moment.exits([1, 2]) == [1, 2]
+    assert reader.proves(None) is True
+    assert reader.at_rest(None, None) is reader.at_rest_here(None, None) is None
