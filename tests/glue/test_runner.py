@@ -5,8 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
+import threading
+import types
+from importlib.machinery import ModuleSpec
 
 import pytest
+
+from stackscope import glue
 
 
 def run(code, *options, path=None):
@@ -262,3 +267,42 @@ def test_signal_handlers_that_extract_while_glue_is_installed():
         """
     )
     assert output == "handler 3\n4\n"
+
+
+def test_what_other_threads_were_at_is_forgotten_in_a_child(monkeypatch):
+    """They aren't there to end it: what they were importing is to be imported anew."""
+    own, other = threading.get_ident(), 1 << 60
+    names = {"own": own, "free": None, "other": other, "whole": other}
+    locks, modules = {}, dict(sys.modules)
+    for name, owner in names.items():
+        module = types.ModuleType(f"stackscope.{name}")
+        module.__spec__ = ModuleSpec(module.__name__, None)
+        module.__spec__._initializing = name != "whole"
+        modules[module.__name__] = module
+        lock = types.SimpleNamespace(owner=owner)
+        locks[module.__name__] = lambda lock=lock: lock
+    locks["elsewhere"] = lambda: types.SimpleNamespace(owner=other)
+    modules["_frozen_importlib"] = types.SimpleNamespace(_module_locks=locks)
+    installing = {"mine": (own, 1), "theirs": (other, 1)}
+    monkeypatch.setattr(glue, "_installing", installing)
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "modules", modules)
+        glue._forget_other_threads()
+    assert installing == {"mine": (own, 1)}
+    assert sorted(locks) == ["elsewhere", "stackscope.free", "stackscope.own"]
+    left = [name for name in names if f"stackscope.{name}" in modules]
+    assert left == ["own", "free", "whole"]
+
+
+def test_glue_that_a_dump_can_not_have_without_an_import(monkeypatch):
+    from stackscope.glue import without_locks
+
+    with pytest.raises(ImportError, match="isn't imported"):
+        without_locks.load("stackscope.glue.no_such_glue")
+    assert without_locks.load("stackscope.glue") is glue
+    module = types.ModuleType("stackscope.half")
+    module.__spec__ = ModuleSpec(module.__name__, None)
+    module.__spec__._initializing = True
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    with pytest.raises(ImportError, match="is just being imported"):
+        without_locks.load(module.__name__)
