@@ -30,3 +30,12 @@ def test_nothing_in_them_imports_the_package_of_our_name():
 
 def test_the_version_of_the_schema_stays():
     assert '"stackscope/1"' in bundle().sources[f"{bundle().name}.render.schema"][2]
+
+
+def test_what_is_brought_answers_as_what_is_there():
+    """It runs under another name in the process, where it keeps what finds our modules."""
+    from stackscope.answering import serving
+    from stackscope.remote import target
+
+    assert target.serve is serving.serve
+    assert target.finder is None
