@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import runpy  # noqa: F401  (which is not found any more on the path that the tests have)
 import sys
 import zipfile
 
