@@ -194,6 +194,7 @@ class Pdb(  # type: ignore[misc,unused-ignore]
                 attempt("the standard debugger", self, self._stop_plainly, frame, tb_or_exc)
             finally:
                 self.is_busy: bool = False
+                self.end_noting()
             ends = self.quitting and frame is not None and self._ends_program()
             if ends:  # by now, for the next thread must not get its turn any more
                 Pdb._has_quit = True
@@ -249,6 +250,7 @@ class Pdb(  # type: ignore[misc,unused-ignore]
             give_interrupts_back()
         except BaseException as exc:
             handle("Ctrl-C", exc, self)
+        self.begin_noting()
         if not self._has_complained:
             attempt("the complaint about a style", self, self._complain_once)
         if self._process != process.number:
