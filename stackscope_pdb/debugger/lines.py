@@ -211,14 +211,13 @@ class Lines(Basics):
 
     def do_help(self, arg: str) -> Any:
         """Name the command that is probably meant, if there is none of that name."""
+        shown = super().do_help(arg)
         word = arg.strip()
-        if not word or hasattr(self, f"do_{word}") or hasattr(self, f"help_{word}"):
-            return super().do_help(arg)
-        self.refuse(f"There is no help for {word!r}. 'help' lists what there is.")
-        meant = command_or_python.most_like(word, command_or_python.commands_of(self))
-        if meant:
-            self.message(command_or_python.question_about(meant))
-        return None
+        if word and not (hasattr(self, f"do_{word}") or hasattr(self, f"help_{word}")):
+            meant = command_or_python.most_like(word, command_or_python.commands_of(self))
+            if meant:
+                self.message(command_or_python.question_about(meant))
+        return shown
 
     do_help.__doc__ = pdb.Pdb.do_help.__doc__
     do_h: Any = do_help
