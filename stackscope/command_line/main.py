@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 from stackscope.command_line.options import parser_of
@@ -12,6 +11,7 @@ from stackscope.command_line.output import (
     NOT_DONE,
     WRONG_USE,
     CommandError,
+    end_output,
     say,
 )
 from stackscope.remote.calling import AttachError
@@ -68,8 +68,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> NoReturn:
         status = INTERRUPTED
     except BrokenPipeError:  # whoever reads has seen enough
         status = FINE
-        # The interpreter writes what is left when it exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        end_output()
     sys.exit(status)
 
 

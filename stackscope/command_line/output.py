@@ -33,6 +33,7 @@ __all__ = [
     "WRONG_USE",
     "CommandError",
     "Progress",
+    "end_output",
     "filtered",
     "looks",
     "read_file",
@@ -74,6 +75,11 @@ def write_lines(lines: Iterable[str]) -> None:
     for line in lines:
         sys.stdout.write(encodable(line, sys.stdout))
     sys.stdout.flush()
+
+
+def end_output() -> None:
+    """Nobody reads the standard output any more: let the interpreter write the rest to nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def say(text: str) -> None:

@@ -12,7 +12,7 @@ import os
 import sys
 
 from stackscope.command_line.options import number_of_process, parser_of, split
-from stackscope.command_line.output import INTERRUPTED, with_whole_words
+from stackscope.command_line.output import INTERRUPTED, end_output, with_whole_words
 from stackscope.command_line.programs import ProgramError, target_for
 from stackscope.safe.interruptions import interrupts
 from stackscope_pdb.debugger.own import Pdb
@@ -134,6 +134,8 @@ def main(arguments: Optional[Sequence[str]] = None, *, prog: str = PROG) -> None
                 pass
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+    except BrokenPipeError:  # whoever reads has seen enough
+        end_output()
     finally:
         sys.breakpointhook = sys.__breakpointhook__
 

@@ -228,6 +228,26 @@ def test_what_the_command_line_says_is_escaped(cli):
     assert "\ta\\x1b[31mb\n" in run.stdout
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes end in another way there")
+def test_whoever_reads_has_seen_enough(cli, tmp_path):
+    reads, writes = os.pipe()
+    os.close(reads)
+    try:
+        run = subprocess.run(
+            [sys.executable, "-m", "stackscope_pdb", "fine.py"],
+            stdin=subprocess.DEVNULL,
+            stdout=writes,
+            stderr=subprocess.PIPE,
+            cwd=str(tmp_path),
+            timeout=60,
+            check=False,
+        )
+    finally:
+        os.close(writes)
+    assert b"stackscope" not in run.stderr
+    assert run.returncode == 0
+
+
 INTERRUPTS = """
 import os, signal, sys
 
