@@ -150,6 +150,11 @@ class Pdb(  # type: ignore[misc,unused-ignore]
                 self.pause_tracing()
             attempt("what passes by finalizers", self, self.pass_finalizers)
             super().set_trace(frame, **kwargs)
+            if HAS_BACKENDS and self.backend == "settrace" and frame.f_trace_opcodes:
+                # Else it stops at the next line, if another thread uses the other backend:
+                # the interpreter doesn't tell of the first instructions (seen in 3.14 and 3.15).
+                frame.f_trace_opcodes = False
+                frame.f_trace_opcodes = True
         except BaseException as exc:
             if self.is_passing(exc) or is_quit(exc):
                 raise
