@@ -38,7 +38,12 @@ from stackscope_pdb.program.streams import (
     why_not,
 )
 from stackscope_pdb.program.suspending import may_draw, program_off_terminal
-from stackscope_pdb.program.tracing import best_backend, foreign_tracer, note_backend
+from stackscope_pdb.program.tracing import (
+    best_backend,
+    foreign_tracer,
+    note_backend,
+    trace_at_once,
+)
 from stackscope_pdb.program.turns import released, turn
 from stackscope_pdb.prompt import label
 from stackscope_pdb.prompt.loop import ReadsLines
@@ -150,11 +155,8 @@ class Pdb(  # type: ignore[misc,unused-ignore]
                 self.pause_tracing()
             attempt("what passes by finalizers", self, self.pass_finalizers)
             super().set_trace(frame, **kwargs)
-            if HAS_BACKENDS and self.backend == "settrace" and frame.f_trace_opcodes:
-                # Else it stops at the next line, if another thread uses the other backend:
-                # the interpreter doesn't tell of the first instructions (seen in 3.14 and 3.15).
-                frame.f_trace_opcodes = False
-                frame.f_trace_opcodes = True
+            if frame is not None and getattr(self, "backend", None) == "settrace":
+                trace_at_once(frame)
         except BaseException as exc:
             if self.is_passing(exc) or is_quit(exc):
                 raise
