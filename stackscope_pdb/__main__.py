@@ -4,7 +4,10 @@ from __future__ import annotations
 
 # Nothing else may stand here: the program to debug becomes __main__, and this namespace is emptied
 # for it.
-from stackscope_pdb.entry.cli import main
+try:
+    from stackscope_pdb.entry.cli import main
+except KeyboardInterrupt:
+    raise SystemExit(130) from None
 
 if __name__ == "__main__":
     main()

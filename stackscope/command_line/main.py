@@ -11,7 +11,7 @@ from stackscope.command_line.output import (
     NOT_DONE,
     WRONG_USE,
     CommandError,
-    forget_output,
+    end_output,
     say,
     write_lines,
 )
@@ -69,7 +69,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> NoReturn:
         status = INTERRUPTED
     except BrokenPipeError:  # whoever reads has seen enough
         status = FINE
-        forget_output()
+        end_output()
     sys.exit(status)
 
 

@@ -33,8 +33,8 @@ __all__ = [
     "WRONG_USE",
     "CommandError",
     "Progress",
+    "end_output",
     "filtered",
-    "forget_output",
     "looks",
     "read_file",
     "read_json",
@@ -91,12 +91,12 @@ def _to_output(method: Callable[..., object], *arguments: str) -> None:
     except BrokenPipeError:
         raise
     except OSError as exc:
-        forget_output()
+        end_output()
         raise CommandError(f"The standard output can't be written: {exc.strerror}.") from None
 
 
-def forget_output() -> None:
-    """Let nobody see what isn't written yet: the interpreter would try that when it exits."""
+def end_output() -> None:
+    """Let what isn't written yet go nowhere: the interpreter would try to write it as it exits."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 

@@ -48,14 +48,26 @@ def fitting(line: Line, layout: Layout) -> Line:
                 for kind, text in whole
                 if has_place or not text.startswith(AT)
             ]
-    by_width = sorted(range(len(line)), key=lambda index: -width_of(line[index][1]))
-    for index in by_width:
+    # Nor is the name of a call cut for a place, or the place itself.
+    without_place = [(kind, text) for kind, text in line if not text.startswith(AT)]
+    if _excess(line, layout) > 0 and _excess(without_place, layout) <= 0:
+        return without_place
+    short = _with_gaps(line, layout)
+    if _excess(short, layout) > 0:
+        short = _with_gaps(without_place, layout)
+    return cut_line(short, layout.width, layout.ellipsis)
+
+
+def _with_gaps(line: Line, layout: Layout) -> Line:
+    """A line whose longest parts lose their middles, as far as that helps."""
+    line = list(line)
+    for index in sorted(range(len(line)), key=lambda index: -width_of(line[index][1])):
         excess = _excess(line, layout)
         kind, text = line[index]
         if excess > 0 and kind in CUT_IN_THE_MIDDLE and width_of(text) > SHORTEST:
             width = max(width_of(text) - excess, SHORTEST)
             line[index] = (kind, shortened(text, width, layout.ellipsis))
-    return cut_line(line, layout.width, layout.ellipsis)
+    return line
 
 
 class Sentence(str):

@@ -207,7 +207,20 @@ class Lines(Basics):
         if isinstance(exc, (NameError, SyntaxError)):
             meant = command_or_python.meant(self, line)
             if meant:
-                self.message(f"Did you mean the command '{meant}'?")
+                self.message(command_or_python.question_about(meant))
+
+    def do_help(self, arg: str) -> Any:
+        """Name the command that is probably meant, if there is none of that name."""
+        shown = super().do_help(arg)
+        word = arg.strip()
+        if word and not (hasattr(self, f"do_{word}") or hasattr(self, f"help_{word}")):
+            meant = command_or_python.most_like(word, command_or_python.commands_of(self))
+            if meant:
+                self.message(command_or_python.question_about(meant))
+        return shown
+
+    do_help.__doc__ = pdb.Pdb.do_help.__doc__
+    do_h: Any = do_help
 
     @contextmanager
     def as_program_sees_it(self) -> Iterator[None]:

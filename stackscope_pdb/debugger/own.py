@@ -38,7 +38,12 @@ from stackscope_pdb.program.streams import (
     why_not,
 )
 from stackscope_pdb.program.suspending import may_draw, program_off_terminal
-from stackscope_pdb.program.tracing import best_backend, foreign_tracer, note_backend
+from stackscope_pdb.program.tracing import (
+    best_backend,
+    foreign_tracer,
+    note_backend,
+    trace_at_once,
+)
 from stackscope_pdb.program.turns import released, turn
 from stackscope_pdb.prompt import label
 from stackscope_pdb.prompt.loop import ReadsLines
@@ -150,6 +155,8 @@ class Pdb(  # type: ignore[misc,unused-ignore]
                 self.pause_tracing()
             attempt("what passes by finalizers", self, self.pass_finalizers)
             super().set_trace(frame, **kwargs)
+            if frame is not None and getattr(self, "backend", None) == "settrace":
+                trace_at_once(frame)
         except BaseException as exc:
             if self.is_passing(exc) or is_quit(exc):
                 raise
@@ -194,6 +201,7 @@ class Pdb(  # type: ignore[misc,unused-ignore]
                 attempt("the standard debugger", self, self._stop_plainly, frame, tb_or_exc)
             finally:
                 self.is_busy: bool = False
+                self.end_noting()
             ends = self.quitting and frame is not None and self._ends_program()
             if ends:  # by now, for the next thread must not get its turn any more
                 Pdb._has_quit = True
@@ -249,6 +257,7 @@ class Pdb(  # type: ignore[misc,unused-ignore]
             give_interrupts_back()
         except BaseException as exc:
             handle("Ctrl-C", exc, self)
+        self.begin_noting()
         if not self._has_complained:
             attempt("the complaint about a style", self, self._complain_once)
         if self._process != process.number:

@@ -12,7 +12,7 @@ import os
 import sys
 
 from stackscope.command_line.options import number_of_process, parser_of, split
-from stackscope.command_line.output import with_whole_words
+from stackscope.command_line.output import INTERRUPTED, end_output, with_whole_words
 from stackscope.command_line.programs import ProgramError, target_for
 from stackscope.safe.interruptions import interrupts
 from stackscope_pdb.debugger.own import Pdb
@@ -132,6 +132,10 @@ def main(arguments: Optional[Sequence[str]] = None, *, prog: str = PROG) -> None
         with keep_interrupts():
             while _run_once(debugger, target):
                 pass
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:  # whoever reads has seen enough
+        end_output()
     finally:
         sys.breakpointhook = sys.__breakpointhook__
 
@@ -177,6 +181,8 @@ def _run_once(debugger: Pdb, target: Target) -> bool:
         # Seldom a case for a closer look.
         print("The program exited via sys.exit(). Exit status:", harmless(_text_of(exc)))
     except BaseException as exc:
+        if isinstance(exc, KeyboardInterrupt) and not debugger.has_prompted:
+            raise  # it came while the debugger got ready
         if _has_quit() or debugger._user_requested_quit:
             return False  # the exception is how the program took the end of the debugger
         uncaught = exc

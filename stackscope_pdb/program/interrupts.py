@@ -261,6 +261,46 @@ def plain_interrupts() -> Iterator[None]:
             _put_aside[0] = previous
 
 
+_noting: List[Any] = []
+"""The handler of ``SIGINT`` that was there before `note_interrupts`."""
+
+_noted: List[bool] = []
+"""Not empty if there was a Ctrl-C since then."""
+
+
+def note_interrupts() -> None:
+    """Until `end_noting`, let Ctrl-C do nothing for once.
+
+    It is for the time that a stop takes before its prompt, which is what Ctrl-C asks for. What the
+    handler raises would go through the debugger, and would reach the program as if it were its own.
+    A second one calls the handler, in case that the prompt doesn't come.
+    """
+    handler = getsignal(signal.SIGINT)
+    if not _noting and callable(handler) and _in_main_thread():
+        _noting.append(handler)
+        set_handler(signal.SIGINT, _note)
+
+
+def end_noting() -> bool:
+    """Let Ctrl-C do what it did before; gives whether there was one."""
+    if not _noting or not _in_main_thread():
+        return False
+    handler, is_noted = _noting.pop(), bool(_noted)
+    _noted.clear()
+    if getsignal(signal.SIGINT) is _note:
+        set_handler(signal.SIGINT, handler)
+    return is_noted
+
+
+def _note(signum: int, frame: Optional[FrameType]) -> None:
+    if not _noted:
+        _noted.append(True)
+        return
+    handler = _noting[0]
+    end_noting()
+    handler(signum, frame)
+
+
 class OwnInterrupts:
     """While a command runs, Ctrl-C calls a function, also at the prompt of another thread.
 

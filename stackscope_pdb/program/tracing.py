@@ -94,6 +94,17 @@ class Tracing(Base):
             self.trace_suspended(self.stopframe)  # it may be a focused one
 
 
+def trace_at_once(frame: FrameType) -> None:
+    """Have the next instruction of a frame traced, where that is set for it.
+
+    If another thread uses the other backend, the interpreter traces nothing before the next line
+    else (seen in 3.14 and 3.15).
+    """
+    if frame.f_trace_opcodes:
+        frame.f_trace_opcodes = False
+        frame.f_trace_opcodes = True
+
+
 _ends_with_interpreter = False
 
 

@@ -73,6 +73,9 @@ SHORTEST_MEANT = 3
 ALIKE = 0.75
 """How much of a mistyped word has to be right: for `difflib`."""
 
+VERY_ALIKE = 0.85
+"""The same, if it has just the letters of another command."""
+
 _QUESTION = re.compile(r"\s*(\w[^?]*?)\s*(\?\??)\s*$")
 
 
@@ -108,8 +111,8 @@ def first_word(line: str) -> str:
     return match.group(1) if match else ""
 
 
-def meant(debugger: Any, line: str) -> str:
-    """The command that is most like the first word of a line that is neither; or nothing.
+def meant(debugger: Any, line: str) -> Sequence[str]:
+    """The commands that are most like the first word of a line that is neither; mostly one.
 
     Args:
         debugger: Knows the commands, and the variables of its current frame.
@@ -120,20 +123,30 @@ def meant(debugger: Any, line: str) -> str:
     match = _MISTYPED.fullmatch(line)
     word = match.group(1) if match else ""
     if not word or keyword.iskeyword(word) or debugger.has_variable(word):
-        return ""
-    return most_like(word, [name[3:] for name in dir(debugger) if name.startswith("do_")])
+        return ()
+    return most_like(word, commands_of(debugger))
 
 
-def most_like(word: str, names: Sequence[str]) -> str:
-    """The one of ``names`` that ``word`` is probably meant to be; or nothing."""
+def commands_of(debugger: Any) -> Sequence[str]:
+    """The words that commands of a debugger begin with."""
+    return [name[3:] for name in dir(debugger) if name.startswith("do_")]
+
+
+def most_like(word: str, names: Sequence[str]) -> Sequence[str]:
+    """Those of ``names`` that ``word`` is probably meant to be: none, one or two."""
     import difflib
 
     # Of a short word, another one is soon made.
     likely = [name for name in names if len(name) >= SHORTEST_MEANT]
-    exchanged = [name for name in likely if sorted(name) == sorted(word)]
-    begun = [name for name in likely if name[0] == word[0]]  # it is seldom the first letter
-    found = exchanged or difflib.get_close_matches(word, begun, 1, ALIKE)
-    return found[0] if found else ""
+    exchanged = [name for name in likely if sorted(name) == sorted(word)][:1]
+    begun = [name for name in likely if name[0] == word[:1]]  # it is seldom the first letter
+    close = difflib.get_close_matches(word, begun, 1, VERY_ALIKE if exchanged else ALIKE)
+    return [*exchanged, *[name for name in close if name not in exchanged]]
+
+
+def question_about(names: Sequence[str]) -> str:
+    """Asks whether a command was meant that `most_like` gives."""
+    return f"Did you mean the command {' or '.join(map(repr, names))}?"
 
 
 def is_command(debugger: Any, line: str) -> bool:

@@ -17,7 +17,9 @@ from stackscope_pdb.program.interrupts import (
     INTERRUPT,
     InterruptKey,
     are_interrupts_plain,
+    end_noting,
     interrupt_key,
+    note_interrupts,
     plain_interrupts,
 )
 from stackscope_pdb.program.waking import forget_interrupts
@@ -60,6 +62,12 @@ class ReadsLines(Base):
 
     _is_typed = False
     """Whether the next line will be typed, and isn't waiting in the queue."""
+
+    has_prompted = False
+    """Whether there was a prompt."""
+
+    _is_noting = False
+    """Whether Ctrl-C is only noted, since the prompt is about to come."""
 
     _guard: Optional[Guard] = None
     """What puts the terminal back if a signal ends the process while a line is read."""
@@ -467,7 +475,45 @@ class ReadsLines(Base):
 
         history.note(settings.history_file(), line)
 
+    def _pdbcmd_print_frame_status(self, arg: str) -> None:
+        # The standard debugger of 3.14 shows nothing of it after Ctrl-C.
+        self.begin_noting()
+        try:
+            super()._pdbcmd_print_frame_status(arg)
+        finally:
+            self.end_noting()
+
+    def _show_display(self) -> None:
+        self.end_noting()  # expressions on display may take long
+        super()._show_display()  # type: ignore[misc]
+
+    def execRcLines(self) -> Any:  # noqa: N802  (the standard debugger's name, up to 3.12)
+        """Run the commands that are there before the first prompt. Ctrl-C ends them."""
+        if not self.rcLines:
+            return None
+        self.end_noting()
+        try:
+            return super().execRcLines()  # type: ignore[misc]
+        except KeyboardInterrupt:
+            self.message("--KeyboardInterrupt--")
+        self.begin_noting()
+        return None
+
+    def begin_noting(self) -> None:
+        """Until `end_noting`, let Ctrl-C do nothing but ask for the prompt, which is coming."""
+        self._is_noting = True
+        attempt(CTRL_C, self, note_interrupts)
+
+    def end_noting(self) -> None:
+        """Let Ctrl-C do what it did before."""
+        if self._is_noting:
+            self._is_noting = False
+            if attempt(CTRL_C, self, end_noting):
+                self.message("--KeyboardInterrupt--")
+
     def _cmdloop(self) -> None:
+        self.has_prompted = True
+        self.end_noting()
         try:
             is_plain = are_interrupts_plain()
         except BaseException as exc:

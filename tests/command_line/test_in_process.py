@@ -65,7 +65,7 @@ def forgotten(monkeypatch):
     """How often what could not be written is forgotten, which changes the process's stdout."""
     times = []
     for name in ("stackscope.command_line.output", "stackscope.command_line.main"):
-        monkeypatch.setattr(f"{name}.forget_output", lambda: times.append(1))
+        monkeypatch.setattr(f"{name}.end_output", lambda: times.append(1))
     return times
 
 

@@ -57,6 +57,17 @@ def test_rows_and_titles(found):
     assert "!" not in "".join(found.snapshot.format())
 
 
+def test_a_call_is_whole_in_a_title(found):
+    """The place gives way before: the frames below tell it as well."""
+    for width in range(58, 110):
+        lines = found.snapshot.format(width=width)
+        (title,) = [line for line in lines if re.search(r"task \d+ \(first\): ", line)]
+        assert "Lock.acquire()" in title
+        assert re.search(
+            r", held by (\d+|task \d+ \(second\))(: \d waiters)?(, at .*:\d+)?\n", title
+        )
+
+
 def test_those_that_are_stuck_have_rows_of_their_own(found):
     """However many others stand at the same lines."""
     heart, behind = found.findings[0].nodes[:1], found.findings[0].behind

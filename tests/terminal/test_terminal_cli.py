@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -225,3 +226,68 @@ def test_what_the_command_line_says_is_escaped(cli):
     assert run.stdout == "Error: no\\x1b[31m.py does not exist\n"
     run = cli("fine.py", stdin="restart a\x1b[31mb\nq\n")
     assert "\ta\\x1b[31mb\n" in run.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes end in another way there")
+def test_whoever_reads_has_seen_enough(cli, tmp_path):
+    reads, writes = os.pipe()
+    os.close(reads)
+    try:
+        run = subprocess.run(
+            [sys.executable, "-m", "stackscope_pdb", "fine.py"],
+            stdin=subprocess.DEVNULL,
+            stdout=writes,
+            stderr=subprocess.PIPE,
+            cwd=str(tmp_path),
+            timeout=60,
+            check=False,
+        )
+    finally:
+        os.close(writes)
+    assert b"stackscope" not in run.stderr
+    assert run.returncode == 0
+
+
+INTERRUPTS = """
+import os, signal, sys
+
+class Interrupts:
+    '''Presses Ctrl-C when a module is imported.'''
+
+    def find_spec(self, name, path=None, target=None):
+        if os.environ.get("NOTES"):
+            with open("imported.txt", "a") as file:
+                file.write(name + "\\n")
+        if name == os.environ.get("INTERRUPTED"):
+            del os.environ["INTERRUPTED"]
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupts())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it can't send itself Ctrl-C there")
+def test_ctrl_c_before_the_first_prompt(cli, tmp_path, monkeypatch):
+    """It ends the debugger, or the prompt comes. Nobody hears of what was being imported."""
+    (tmp_path / "sitecustomize.py").write_text(INTERRUPTS)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(tmp_path)]))
+    monkeypatch.setenv("NOTES", "1")
+    assert cli("fine.py", stdin="q\n").stderr == ""
+    monkeypatch.delenv("NOTES")
+    names = (tmp_path / "imported.txt").read_text().split()
+    drawn = names.index("stackscope_pdb.output.highlight")
+    names = names[names.index("stackscope_pdb.entry.cli") : drawn + 1]
+    statuses = set()
+    for name in [*names[:: len(names) // 5], names[-1]]:
+        monkeypatch.setenv("INTERRUPTED", name)
+        run = cli("fine.py", stdin="p 40 + 2\nq\n")
+        statuses.add(run.returncode)
+        assert "Traceback" not in run.stderr + run.stdout, name
+        if run.returncode == 0:
+            assert "fine.py(1)<module>()\n-> import sys\n" in run.stdout
+            assert "--KeyboardInterrupt--\n" in run.stdout
+            assert "42\n" in run.stdout
+        else:
+            assert run.returncode == 130
+            assert run.stdout == ""
+    assert statuses == {0, 130}

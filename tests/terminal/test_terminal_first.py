@@ -82,3 +82,35 @@ def test_what_cannot_be_imported(screen, tmp_path):
     seen.wait(lambda text: text.count("->") == 2 and text.endswith(PROMPT))
     seen.child.send("c\r")
     seen.wait("the end")
+
+
+INTERRUPTED = """
+import os
+import signal
+import sys
+
+class Interrupts:
+    '''Presses Ctrl-C while the first stop is drawn.'''
+
+    def find_spec(self, name, path=None, target=None):
+        if name == "stackscope_pdb.output.plain_lines":
+            os.kill(os.getpid(), signal.SIGINT)
+
+def function():
+    breakpoint()
+    return 6
+
+sys.meta_path.insert(0, Interrupts())
+print("the", "end", function())
+"""
+
+
+def test_ctrl_c_while_the_stop_is_drawn(screen):
+    """It asks for the prompt, which is coming. The program has nothing of it."""
+    seen = screen(INTERRUPTED, "app.py", **OURS)
+    seen.wait_for_prompt()
+    assert "\n-> " in seen.text
+    assert "\n--KeyboardInterrupt--\n" in seen.text
+    assert seen.ask("p 40 + 2") == "42"
+    seen.child.send("c\r")
+    seen.wait("the end 6")

@@ -68,6 +68,35 @@ def test_one_prompt_at_a_time(terminal):
     assert process.finish("continue") == "all joined 33\n"
 
 
+LATER = """\
+import threading
+
+def work():
+    breakpoint()
+
+threads = [threading.Thread(target=work, name=f"work-{n}") for n in range(2)]
+threads[0].start()
+threads[0].join()
+threads[1].join()
+print("all joined")
+"""
+
+
+def test_one_that_stops_while_another_has_the_prompt_stops_at_its_line(terminal):
+    """From 3.14 on, it went on to the next line: here, to the function's end."""
+    process = terminal(LATER, "app.py", PYTHONBREAKPOINT="stackscope_pdb.set_trace")
+    process.expect_prompt()
+    process.ask("threads[1].start()")
+    shown = ""
+    while "stopped, waiting" not in shown:
+        shown = process.ask("threads")
+    answer = process.ask("continue")
+    assert "This is thread work-1 now." in answer
+    assert "work()\n-> breakpoint()\n" in answer
+    assert "--Return--" not in answer
+    assert process.finish("continue") == "all joined\n"
+
+
 def interrupt(process):
     """Ctrl-C belongs to this prompt and not to the main thread, which waits for the others."""
     process.child.send("nothing")

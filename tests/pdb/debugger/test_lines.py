@@ -41,13 +41,13 @@ class TestNames:
     @pytest.mark.parametrize(
         ("line", "meant"),
         [
-            ("taks", "task"),
-            ("tsks 3", "tasks"),
-            ("wyh", "why"),
-            ("whre --contexts", "where"),
-            ("cotninue", "continue"),
-            ("taks name:x", "task"),
-            ("tass name:x", "tasks"),
+            ("taks", "'task' or 'tasks'"),
+            ("tsks 3", "'tasks'"),
+            ("wyh", "'why'"),
+            ("whre --contexts", "'where'"),
+            ("cotninue", "'continue'"),
+            ("taks name:x", "'task' or 'tasks'"),
+            ("tass name:x", "'tasks'"),
         ],
     )
     def test_a_mistyped_command_is_named(self, scripted, line, meant):
@@ -55,7 +55,23 @@ class TestNames:
         session.stop()
         said, question = session.replies[0].splitlines()
         assert said.startswith(("*** NameError: ", "*** SyntaxError: "))
-        assert question == f"Did you mean the command '{meant}'?"
+        assert question == f"Did you mean the command {meant}?"
+
+    @pytest.mark.parametrize(
+        ("line", "meant"),
+        [
+            ("help taks", "'task' or 'tasks'"),
+            ("h wheer", "'where'"),
+        ],
+    )
+    def test_help_for_a_mistyped_command(self, scripted, line, meant):
+        session = scripted(line, "help zzz", "help task", "c")
+        session.stop()
+        said, question = session.replies[0].splitlines()
+        assert said.startswith("*** No help for ")
+        assert question == f"Did you mean the command {meant}?"
+        assert "Did you mean" not in session.replies[1]
+        assert "task NUMBER | NAME" in session.replies[2]
 
     @pytest.mark.parametrize(
         "line",
