@@ -148,7 +148,15 @@ def unfrozen():
     if not hasattr(gc, "freeze"):
         yield
         return
-    gc.unfreeze()
+    unfreeze()
     yield
-    gc.unfreeze()
+    unfreeze()
     freeze()
+
+
+def unfreeze() -> None:
+    """As `gc.unfreeze`, and what was counted of frozen objects is forgotten."""
+    from stackscope.interpreter import heap
+
+    gc.unfreeze()
+    heap._counted = None

@@ -16,6 +16,7 @@ import gc
 import sys
 from itertools import chain, compress, islice, repeat, starmap, tee
 from operator import getitem, is_, is_not
+from time import monotonic
 from types import FunctionType, ModuleType
 
 from stackscope.interpreter.facts import INSTANCES_REFER_TO_TYPE
@@ -23,7 +24,19 @@ from stackscope.safe.objects import mro_of, namespace_of, namespace_of_module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, Iterable, Iterator, List, Sequence, Set, Tuple, TypeVar
+    from typing import (
+        Any,
+        Callable,
+        Dict,
+        Iterable,
+        Iterator,
+        List,
+        Optional,
+        Sequence,
+        Set,
+        Tuple,
+        TypeVar,
+    )
 
     T = TypeVar("T")
 
@@ -54,11 +67,35 @@ _flags: Callable[[type], int] = type.__dict__["__flags__"].__get__
 
 
 def frozen_objects() -> int:
-    """How many objects `instances` and `object_at` can't find, for they are frozen."""
+    """How many objects `instances` and `object_at` can't find, for they are frozen.
+
+    The interpreter counts them one by one, and no other thread runs meanwhile: a million take some
+    30 to 100 ms. So where that takes long, the number that was found last is given for a while.
+    """
+    global _counted  # noqa: PLW0603
+    counted = _counted
+    start = monotonic()
+    if counted is not None and start < counted[1]:
+        return counted[0]
     count = getattr(gc, "get_freeze_count", None)  # PyPy has none
     frozen = 0 if count is None else int(count())
-    return frozen if frozen > FROZEN_AT_START else 0
+    frozen = frozen if frozen > FROZEN_AT_START else 0
+    end = monotonic()
+    # One that is given for too long is at worst a number of objects that are frozen no more: some
+    # may be missing then, it is said, and none is.
+    is_slow = frozen and end - start > LONG_COUNT
+    _counted = (frozen, end + (end - start) * REST_AFTER_COUNT) if is_slow else None
+    return frozen
 
+
+_counted: Optional[Tuple[int, float]] = None
+"""How many were frozen, and until when that is given without counting again."""
+
+LONG_COUNT = 0.001
+"""Counting takes long if it takes so many seconds."""
+
+REST_AFTER_COUNT = 100
+"""How many times as long as counting takes nothing is counted again."""
 
 FROZEN_AT_START = 2000
 """CPython 3.12 freezes a few hundred of its own objects at the start. A program has many more."""

@@ -329,7 +329,9 @@ class Snapshot:
             A task that waits for itself is a circle of one.
         taken_at: When it was taken, as ``time.time()`` gives it.
         frozen: How many objects ``gc.freeze()`` hides from the garbage collector. Event loops that
-            don't run and greenlets are found through the collector, so they may be missing.
+            don't run and greenlets are found through the collector, so they may be missing. Where
+            counting takes long (a million take some 50 ms), this may be what was counted for a
+            snapshot a few seconds before.
         places: The folders of the process, if the snapshot was read by `from_json`.
         filtered_by: The filter that was applied; empty if there is none.
         left_out: How much the filter has left out, by kind: ``{"task": 3, "thread": 1}``.

@@ -111,10 +111,11 @@ class ReadsLines(Base):
             self.stdin: Any = io.StringIO()  # the first thing that is read is its end
         if not is_at_terminal:
             try:
-                if self.use_rawinput:
-                    self._read_and_run(intro)
+                if self.use_rawinput and (self.stdin is not sys.stdin and not _is_open(sys.stdin)):
+                    self._loop_plainly(intro)
                 else:
-                    self._run_lines(self._read_plainly, intro)
+                    read = self._read_by_input if self.use_rawinput else self._read_plainly
+                    self._run_lines(read, intro)
             except KeyboardInterrupt:
                 self.session.pasted = ""
                 raise
@@ -162,6 +163,13 @@ class ReadsLines(Base):
         stdout.flush()
         line: str = self.stdin.readline()
         return line.rstrip("\r\n") if line else "EOF"
+
+    def _read_by_input(self) -> str:
+        """Read a line where no terminal is, as `cmd.Cmd.cmdloop` does, which minds readline."""
+        try:
+            return input(self.prompt)
+        except EOFError:
+            return "EOF"
 
     def _is_at_other_terminal(self) -> bool:
         """Whether `input` would read or write somewhere else, or can't read at all."""

@@ -12,6 +12,7 @@ import pytest
 import stackscope
 from stackscope.interpreter import heap
 from stackscope.interpreter.facts import has_gil
+from tests.conftest import unfreeze
 
 
 class Metaclass(type):
@@ -149,5 +150,35 @@ def test_frozen_objects(unfrozen):
     assert heap.frozen_objects() == 0
     gc.freeze()
     assert heap.frozen_objects() == gc.get_freeze_count() > 0
-    gc.unfreeze()
+    unfreeze()
     assert heap.frozen_objects() == 0
+
+
+@pytest.mark.skipif(not hasattr(gc, "freeze"), reason="has no gc.freeze()")
+@pytest.mark.parametrize(("seconds", "counts"), [(0.05, 1), (0.0, 3)])
+def test_frozen_objects_are_seldom_counted_where_that_takes_long(
+    seconds, counts, unfrozen, monkeypatch
+):
+    def count():
+        calls.append(now[0])
+        now[0] += seconds
+        return 1_000_000
+
+    calls, now = [], [1000.0]
+    monkeypatch.setattr(heap, "monotonic", lambda: now[0])
+    monkeypatch.setattr(gc, "get_freeze_count", count)
+    assert [heap.frozen_objects() for _ in range(3)] == [1_000_000] * 3
+    assert len(calls) == counts
+    now[0] += seconds * heap.REST_AFTER_COUNT + 0.001
+    monkeypatch.setattr(gc, "get_freeze_count", lambda: 0)
+    assert heap.frozen_objects() == 0  # it is counted again
+
+
+@pytest.mark.skipif(not hasattr(gc, "freeze"), reason="has no gc.freeze()")
+def test_that_nothing_is_frozen_is_counted_each_time(unfrozen, monkeypatch):
+    """Else what the program freezes next would be passed over in silence."""
+    times = iter(range(100))
+    monkeypatch.setattr(heap, "monotonic", lambda: next(times))  # as slow as can be
+    assert heap.frozen_objects() == 0
+    gc.freeze()
+    assert heap.frozen_objects() > 0
