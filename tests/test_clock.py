@@ -15,6 +15,7 @@ import pytest
 
 import stackscope
 from stackscope import Snapshot, clock, extract_all
+from tests.helpers.rows import HERE_AS_ON_OTHERS
 
 BUSY = 0.05
 
@@ -391,6 +392,7 @@ def test_nothing_is_kept_alive():
     assert times._records == {}
 
 
+@HERE_AS_ON_OTHERS
 @pytest.mark.usefixtures("installed")
 def test_ten_thousand_tasks():
     async def main():
@@ -613,6 +615,7 @@ async def switch(total):
         await asyncio.sleep(0)
 
 
+@HERE_AS_ON_OTHERS
 @pytest.mark.parametrize("program", [make_tasks, switch])
 def test_it_costs_a_few_times_as_much_at_most(program):
     """Measured on an idle machine: see docs/clock.rst."""

@@ -92,7 +92,7 @@ _counted: Optional[Tuple[int, float]] = None
 """How many were frozen, and until when that is given without counting again."""
 
 LONG_COUNT = 0.001
-"""Counting takes long if it takes so many seconds."""
+"""From how many seconds on counting takes long."""
 
 REST_AFTER_COUNT = 100
 """How many times as long as counting takes nothing is counted again."""

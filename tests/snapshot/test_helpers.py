@@ -10,6 +10,7 @@ import stackscope
 from stackscope.interpreter.reachable import counts_references
 from stackscope.snapshot import helpers
 from tests.growth import worlds
+from tests.helpers.rows import HERE_AS_ON_OTHERS
 
 pytestmark = pytest.mark.skipif(not counts_references(), reason="the heap isn't searched")
 
@@ -44,6 +45,7 @@ def times_as_many(found):
     ]
 
 
+@HERE_AS_ON_OTHERS
 @pytest.mark.parametrize(
     "make",
     [

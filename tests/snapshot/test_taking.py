@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from stackscope.api import extract_all
+from tests.helpers.rows import HERE_AS_ON_OTHERS
 from tests.snapshot.programs import forever, look_at, main_with, nodes_by_name, start, waiting
 
 
@@ -188,6 +189,7 @@ def test_public_names():
         stackscope.nothing
 
 
+@HERE_AS_ON_OTHERS
 def test_the_work_is_linear():
     import time
 

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from tests.helpers.rows import HERE_AS_ON_OTHERS
+
 pytest.importorskip("gevent", reason="gevent has no wheels for this interpreter")
 
 COMMON = """
@@ -323,5 +325,6 @@ print("done")
 """
 
 
+@HERE_AS_ON_OTHERS
 def test_time_is_linear():
     run(FIRST + QUADRATIC)
