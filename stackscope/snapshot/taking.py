@@ -106,6 +106,7 @@ def _take(
     loops.sort(key=lambda node: (not node.is_here, not node.is_running))
     snapshot = Snapshot(loops, found_threads, items, find_circles(nodes, loops))
     snapshot.frozen = frozen_objects() if types or finders else 0
+    trees.inside.forget()
     return snapshot
 
 
