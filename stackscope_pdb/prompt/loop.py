@@ -66,6 +66,9 @@ class ReadsLines(Base):
     has_prompted = False
     """Whether there was a prompt."""
 
+    has_stopped = False
+    """Whether there was a stop, which is over."""
+
     _is_noting = False
     """Whether Ctrl-C is only noted, since the prompt is about to come."""
 
@@ -509,8 +512,10 @@ class ReadsLines(Base):
 
     def begin_noting(self) -> None:
         """Until `end_noting`, let Ctrl-C do nothing but ask for the prompt, which is coming."""
-        self._is_noting = True
-        attempt(CTRL_C, self, note_interrupts)
+        # Later on, it takes a while at each stop, and commands from a file aren't interrupted.
+        if not self.has_stopped or is_terminal(self.stdin):
+            self._is_noting = True
+            attempt(CTRL_C, self, note_interrupts)
 
     def end_noting(self) -> None:
         """Let Ctrl-C do what it did before."""
