@@ -59,7 +59,7 @@ Where it is slower, and why
 - **A step of the debugger**: some 65 functions of Python run for it, and 30 in ``pdb``, whose
   own these include. The others see to it that threads stop one after the other, that Ctrl-C
   comes through, that what the program prints stands on lines of its own, and that frames of
-  libraries are passed over. A whole stop costs about as much as in ``pdb``.
+  libraries are passed over. A whole stop costs up to one and a half times as much as in ``pdb``.
 - **100,000 tasks that await each other**, next to 1,000: under the profiler no function takes
   longer for each task. What is left is likely memory that the processor's caches can't hold.
 - **The text of a stack**: it is drawn line by line as it is asked for, in which names of the
