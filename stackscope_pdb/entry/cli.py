@@ -110,10 +110,19 @@ def main(arguments: Optional[Sequence[str]] = None, *, prog: str = PROG) -> None
         arguments: The command line; that of the process by default.
         prog: How the command is called in its help.
     """
-    options = parse(sys.argv[1:] if arguments is None else arguments, prog)
-    if options.pid is not None:
-        _attach(options.pid, options.command)
-        return
+    try:
+        options = parse(sys.argv[1:] if arguments is None else arguments, prog)
+        if options.pid is not None:
+            _attach(options.pid, options.command)
+        else:
+            _debug(options)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:  # whoever reads has seen enough
+        end_output()
+
+
+def _debug(options: Namespace) -> None:
     name = options.program[0]
     try:
         target = target_for(name, is_module=options.is_module)
@@ -132,10 +141,6 @@ def main(arguments: Optional[Sequence[str]] = None, *, prog: str = PROG) -> None
         with keep_interrupts():
             while _run_once(debugger, target):
                 pass
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
-    except BrokenPipeError:  # whoever reads has seen enough
-        end_output()
     finally:
         sys.breakpointhook = sys.__breakpointhook__
 
