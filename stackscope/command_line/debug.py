@@ -6,7 +6,7 @@ import importlib
 import os
 import sys
 
-from stackscope.command_line.output import FINE, CommandError
+from stackscope.command_line.output import FINE, NOT_DONE, CommandError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def debug(words: Sequence[str]) -> int:
         cli: Any = importlib.import_module("stackscope_pdb.entry.cli")
     except ImportError as exc:
         raise CommandError(f"The debugger can't be imported: {exc}.") from None
-    cli.main(words, prog="stackscope debug")
+    cli.main(words, prog="stackscope debug", not_done=NOT_DONE)
     return FINE
 
 

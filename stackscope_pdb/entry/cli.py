@@ -42,10 +42,10 @@ raises an exception, "-c 'until 20'" until line 20.
 """
 
 
-def _exit(message: Optional[str]) -> NoReturn:
+def _exit(message: Optional[str], status: int) -> NoReturn:
     if message:
         print(with_whole_words(harmless(message), sys.stdout))
-    sys.exit(1)
+    sys.exit(status)
 
 
 def _print_exception(exc: BaseException) -> None:
@@ -103,34 +103,36 @@ def parse(arguments: Sequence[str], prog: str = PROG) -> Namespace:
     sys.exit(2)
 
 
-def main(arguments: Optional[Sequence[str]] = None, *, prog: str = PROG) -> None:
+def main(arguments: Optional[Sequence[str]] = None, *, prog: str = PROG, not_done: int = 1) -> None:
     """Run the program that the command line names.
 
     Args:
         arguments: The command line; that of the process by default.
         prog: How the command is called in its help.
+        not_done: The exit status if there is nothing to debug; by default that of the standard
+            debugger.
     """
     try:
         options = parse(sys.argv[1:] if arguments is None else arguments, prog)
         if options.pid is not None:
-            _attach(options.pid, options.command)
+            _attach(options.pid, options.command, not_done)
         else:
-            _debug(options)
+            _debug(options, not_done)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except BrokenPipeError:  # whoever reads has seen enough
         end_output()
 
 
-def _debug(options: Namespace) -> None:
+def _debug(options: Namespace, not_done: int) -> None:
     name = options.program[0]
     try:
         target = target_for(name, is_module=options.is_module)
     except ProgramError as exc:
         if exc.__cause__ is None:
-            _exit(f"{exc.kind}: {exc}")
+            _exit(f"{exc.kind}: {exc}", not_done)
         _print_exception(exc.__cause__)
-        _exit(None)
+        _exit(None, not_done)
     sys.argv[:] = options.program
     debugger = Pdb(mode="cli")
     debugger.rcLines.extend(options.command)
@@ -139,22 +141,20 @@ def _debug(options: Namespace) -> None:
         sys.breakpointhook = _breakpoint
     try:
         with keep_interrupts():
-            while _run_once(debugger, target):
+            while _run_once(debugger, target, not_done):
                 pass
     finally:
         sys.breakpointhook = sys.__breakpointhook__
 
 
-def _attach(pid: int, commands: Sequence[str]) -> None:
+def _attach(pid: int, commands: Sequence[str], not_done: int) -> None:
     from stackscope.remote.calling import AttachError
     from stackscope_pdb.entry.attach import attach
 
     try:
         attach(pid, commands)
     except AttachError as exc:
-        _exit(f"Error: {exc}")
-    except KeyboardInterrupt:
-        _exit("")
+        _exit(f"Error: {exc}", not_done)
 
 
 def _breakpoint(*args: Any, **kwargs: Any) -> Any:
@@ -167,13 +167,13 @@ def _breakpoint(*args: Any, **kwargs: Any) -> Any:
     return stop(sys._getframe().f_back, *args, **kwargs)
 
 
-def _run_once(debugger: Pdb, target: Target) -> bool:
+def _run_once(debugger: Pdb, target: Target, not_done: int) -> bool:
     """Run the program to its end, and say whether to run it again."""
     try:
         code = _with_a_line(target.code())
     except (SyntaxError, ValueError, OSError) as exc:
         _print_exception(exc.with_traceback(None))
-        _exit(None)
+        _exit(None, not_done)
     uncaught: Optional[BaseException] = None
     try:
         debugger.run_code(code, target.namespace)

@@ -232,6 +232,14 @@ def test_run_is_as_without(tmp_path):
     assert found.stdout.splitlines()[1].split()[:2] == plain.stdout.splitlines()[1].split()[:2]
 
 
+@pytest.mark.parametrize("words", [["nosuch.py"], ["-m", "no_such_module"]])
+def test_debug_has_the_status_of_the_other_commands_if_there_is_nothing_to_debug(words):
+    """It isn't 1, by which a script knows that something is stuck."""
+    found = command("debug", *words)
+    assert found.returncode == 3
+    assert words[-1] in found.stdout
+
+
 def test_run_ends_in_an_exception(tmp_path):
     path = written(tmp_path, "program.py", "def f():\n    return 1 / 0\nf()\n")
     found = command("run", path)

@@ -436,7 +436,7 @@ def test_an_attach_that_is_given_up_does_nothing_later(process, tmp_path, number
     debugger.send_signal(number)
     out, _ = debugger.communicate(timeout=30)
     assert b"Traceback" not in out
-    assert debugger.returncode == (1 if number == signal.SIGINT else -number)
+    assert debugger.returncode == (130 if number == signal.SIGINT else -number)
 
     (folder,) = state.iterdir()
     assert folder.stat().st_mode & 0o777 == 0o700
