@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -102,14 +105,28 @@ def test_data_and_redirected_output(elsewhere, tmp_path):
     assert (tmp_path / "out.txt").read_text() == "in the file 21\n"
 
 
+def wait_until_it_waits(process):
+    """Wait until a process waits for a lock of a file; where nothing tells, for a while."""
+    locks = Path("/proc/locks")
+    if not locks.exists():
+        time.sleep(3)
+        return
+    deadline = time.monotonic() + 30
+    while not re.search(rf"-> FLOCK .* {process} ", locks.read_text()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 def test_two_processes_take_turns(terminal):
     session = terminal(FORK, "app.py", **OURS)
     assert "This is" not in session.expect_prompt()
     first = session.ask("p who").strip()
-    session.ask("p 'still', who")
+    other = session.ask("p child or os.getppid()").strip()
+    wait_until_it_waits(other)
     session.enter("c")
     shown = session.expect_prompt()
     number = session.ask("p os.getpid()").strip()
+    assert number == other
     assert f"This is process {number} now, which " in shown
     assert {first, session.ask("p who").strip()} == {"'child'", "'parent'"}
     assert "end" in session.finish("c")
