@@ -201,7 +201,7 @@ class Pdb(  # type: ignore[misc,unused-ignore]
                 attempt("the standard debugger", self, self._stop_plainly, frame, tb_or_exc)
             finally:
                 self.is_busy: bool = False
-                self.has_stopped: bool = True
+                self.has_stopped = True
                 self.end_noting()
             ends = self.quitting and frame is not None and self._ends_program()
             if ends:  # by now, for the next thread must not get its turn any more

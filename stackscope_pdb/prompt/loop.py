@@ -63,10 +63,10 @@ class ReadsLines(Base):
     _is_typed = False
     """Whether the next line will be typed, and isn't waiting in the queue."""
 
-    has_prompted = False
+    has_prompted: bool = False
     """Whether there was a prompt."""
 
-    has_stopped = False
+    has_stopped: bool = False
     """Whether there was a stop, which is over."""
 
     _is_noting = False
