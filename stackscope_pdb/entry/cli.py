@@ -42,10 +42,14 @@ raises an exception, "-c 'until 20'" until line 20.
 """
 
 
-def _exit(message: Optional[str], status: int) -> NoReturn:
+class _NotDone(Exception):
+    """There is nothing to debug. It was said why."""
+
+
+def _give_up(message: str = "") -> NoReturn:
     if message:
         print(with_whole_words(harmless(message), sys.stdout))
-    sys.exit(status)
+    raise _NotDone
 
 
 def _print_exception(exc: BaseException) -> None:
@@ -115,24 +119,26 @@ def main(arguments: Optional[Sequence[str]] = None, *, prog: str = PROG, not_don
     try:
         options = parse(sys.argv[1:] if arguments is None else arguments, prog)
         if options.pid is not None:
-            _attach(options.pid, options.command, not_done)
+            _attach(options.pid, options.command)
         else:
-            _debug(options, not_done)
+            _debug(options)
+    except _NotDone:
+        sys.exit(not_done)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except BrokenPipeError:  # whoever reads has seen enough
         end_output()
 
 
-def _debug(options: Namespace, not_done: int) -> None:
+def _debug(options: Namespace) -> None:
     name = options.program[0]
     try:
         target = target_for(name, is_module=options.is_module)
     except ProgramError as exc:
         if exc.__cause__ is None:
-            _exit(f"{exc.kind}: {exc}", not_done)
+            _give_up(f"{exc.kind}: {exc}")
         _print_exception(exc.__cause__)
-        _exit(None, not_done)
+        _give_up()
     sys.argv[:] = options.program
     debugger = Pdb(mode="cli")
     debugger.rcLines.extend(options.command)
@@ -141,20 +147,20 @@ def _debug(options: Namespace, not_done: int) -> None:
         sys.breakpointhook = _breakpoint
     try:
         with keep_interrupts():
-            while _run_once(debugger, target, not_done):
+            while _run_once(debugger, target):
                 pass
     finally:
         sys.breakpointhook = sys.__breakpointhook__
 
 
-def _attach(pid: int, commands: Sequence[str], not_done: int) -> None:
+def _attach(pid: int, commands: Sequence[str]) -> None:
     from stackscope.remote.calling import AttachError
     from stackscope_pdb.entry.attach import attach
 
     try:
         attach(pid, commands)
     except AttachError as exc:
-        _exit(f"Error: {exc}", not_done)
+        _give_up(f"Error: {exc}")
 
 
 def _breakpoint(*args: Any, **kwargs: Any) -> Any:
@@ -167,13 +173,13 @@ def _breakpoint(*args: Any, **kwargs: Any) -> Any:
     return stop(sys._getframe().f_back, *args, **kwargs)
 
 
-def _run_once(debugger: Pdb, target: Target, not_done: int) -> bool:
+def _run_once(debugger: Pdb, target: Target) -> bool:
     """Run the program to its end, and say whether to run it again."""
     try:
         code = _with_a_line(target.code())
     except (SyntaxError, ValueError, OSError) as exc:
         _print_exception(exc.with_traceback(None))
-        _exit(None, not_done)
+        _give_up()
     uncaught: Optional[BaseException] = None
     try:
         debugger.run_code(code, target.namespace)

@@ -128,7 +128,7 @@ def meant(debugger: Any, line: str) -> Sequence[str]:
 
 
 def commands_of(debugger: Any) -> Sequence[str]:
-    """The words that commands of a debugger begin with."""
+    """The words that commands of a debugger, or of a class of debuggers, begin with."""
     return [name[3:] for name in dir(debugger) if name.startswith("do_")]
 
 

@@ -130,7 +130,7 @@ def _own_names() -> List[str]:
 
 
 def _command_names(debugger: Host) -> List[str]:
-    names = [name[3:] for name in dir(type(debugger)) if name.startswith("do_")]
+    names = command_or_python.commands_of(type(debugger))
     return sorted([*names, *getattr(debugger, "aliases", {})])
 
 

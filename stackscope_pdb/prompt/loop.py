@@ -168,7 +168,7 @@ class ReadsLines(Base):
         return line.rstrip("\r\n") if line else "EOF"
 
     def _read_by_input(self) -> str:
-        """Read a line where no terminal is, as `cmd.Cmd.cmdloop` does, which minds readline."""
+        """Read a line as `cmd.Cmd.cmdloop` does, but without setting up readline for it."""
         try:
             return input(self.prompt)
         except EOFError:
@@ -417,10 +417,7 @@ class ReadsLines(Base):
             return "EOF"
         except BaseException as exc:
             handle(READER, exc, self)
-        try:
-            return input(self.prompt)
-        except EOFError:
-            return "EOF"
+        return self._read_by_input()
 
     def _read_first_line(self) -> str:
         """The same as long as prompt_toolkit hasn't been imported, which takes a while."""

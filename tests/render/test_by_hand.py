@@ -10,7 +10,7 @@ import threading
 import pytest
 
 import stackscope
-from stackscope import ItemNode, Snapshot, Stack, TaskNode, ThreadNode, Waiting, extract_since
+from stackscope import ItemNode, Snapshot, Stack, Waiting, extract_since
 from stackscope.glue.describing import ScopeState
 from stackscope.model.waiting import Amount
 from stackscope.render import html_writing
@@ -27,25 +27,7 @@ from stackscope.render.words import (
     seconds_text,
     times_text,
 )
-
-
-def task(number, **known):
-    node = TaskNode(object(), number, f"t{number}", "waiting", Stack(None, []), None, [])
-    for name, value in known.items():
-        setattr(node, name, value)
-    return node
-
-
-def thread(number, *, ident=0, is_here=False, **known):
-    stack = known.pop("stack", Stack(None, []))
-    node = ThreadNode(None, number, f"w{number}", is_here, stack, ident)
-    for name, value in known.items():
-        setattr(node, name, value)
-    return node
-
-
-def text_of(lines):
-    return "\n".join("".join(text for _, text in line) for line in lines)
+from tests.render.made import task, text_of, thread
 
 
 @pytest.mark.parametrize(

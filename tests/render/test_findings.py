@@ -15,8 +15,6 @@ from stackscope import (
     LoopNode,
     Snapshot,
     Stack,
-    TaskNode,
-    ThreadNode,
     Waiting,
     extract_since,
 )
@@ -40,21 +38,7 @@ from stackscope.render.diagnosis import (
     title_of,
 )
 from stackscope.render.graphs import MOST_EDGES
-
-
-def text_of(lines):
-    return "\n".join("".join(text for _, text in line) for line in lines)
-
-
-def task(number, waiting=None, stack=None):
-    stack = Stack(None, []) if stack is None else stack
-    node = TaskNode(object(), number, f"t{number}", "waiting", stack, None, [])
-    node.waiting = waiting
-    return node
-
-
-def thread(number, waiting=None):
-    return ThreadNode(None, number, f"w{number}", False, Stack(None, []), waiting=waiting)
+from tests.render.made import task, text_of, thread
 
 
 @pytest.mark.parametrize(
@@ -192,7 +176,7 @@ def holding(number, held, waiting):
     with held:
         stack = extract_since(None)
     stack.frames = stack.frames[-1:]
-    return task(number, Waiting("acquire()", obj=waiting, lock=waiting), stack)
+    return task(number, Waiting("acquire()", obj=waiting, lock=waiting), stack=stack)
 
 
 def test_what_to_do_about_locks():
