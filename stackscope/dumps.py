@@ -228,25 +228,31 @@ def _on_signal(signum: int, frame: Optional[FrameType]) -> None:
     registration = _registered.get(signum)
     if registration is None:  # somebody has kept this handler and calls it
         return
-    # Else it came while the last one was being answered. The frames tell that, for an exception may
-    # leave anything else in a wrong state.
-    if not is_called_by(_dump.__code__) and not is_called_by(_answers_request.__code__):
-        try:
-            if registration.chain or not _answers_request():
-                _dump_on_signal(registration, frame)
-        except RecursionError:
-            pass  # there is no room for so much as to say so
+    # What is done afterwards may end the process.
+    write = registration.output.write if registration.chain else registration.writer.write
+    try:
+        if _responds(registration, write, frame):
+            # Whoever has read this may send the next signal.
+            write([_last_line()])
+    except RecursionError:
+        pass  # there is no room for so much as to say so
     if registration.chain:
         _call_previous(signum, registration.previous, frame)
 
 
-def _dump_on_signal(registration: _Registration, frame: Optional[FrameType]) -> None:
-    # What is done afterwards may end the process.
-    write = registration.output.write if registration.chain else registration.writer.write
+def _responds(
+    registration: _Registration, write: Callable[[List[str]], bool], frame: Optional[FrameType]
+) -> bool:
+    """Whether a signal was responded to by a dump, which is written but for its `_last_line`."""
+    # One that comes while the last one is being responded to is dropped. The frames tell that, for
+    # an exception may leave anything else in a wrong state. This is asked first: where signals come
+    # faster than it is answered, each is one call inside the last, and the stack has an end.
+    if frame is not None and is_called_by(_responds.__code__, frame):
+        return False
+    if not registration.chain and _answers_request():
+        return False
     dump = _Dump(registration.output, write, registration.options, frame, is_ours=False)
-    if _dump(dump, f"on {registration.name}"):
-        # Whoever has read this may send the next signal.
-        write([_last_line()])
+    return _dump(dump, f"on {registration.name}")
 
 
 def _answers_request() -> bool:

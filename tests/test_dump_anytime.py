@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import textwrap
+import time
 
 import pytest
 
@@ -194,6 +196,10 @@ def test_during_an_import():
     assert (status, output) == (0, "True\n"), error
 
 
+PAUSE = 0.001
+"""Seconds between signals. Without one, a process may do nothing but take the next signal."""
+
+
 @pytest.mark.parametrize(
     "way",
     ["ends", "sys.exit(3)", "raise ValueError", "os._exit(4)", "fork", "unregister", "two"],
@@ -201,7 +207,7 @@ def test_during_an_import():
 def test_signals_until_the_very_end(way):
     """They come from outside all the time while the process ends, and change nothing."""
     program = f"""
-    import atexit, os, signal, stackscope, sys
+    import atexit, os, signal, stackscope, sys, time
     way = {way!r}
     with open(os.devnull, "w") as file:
         for number in (signal.SIGUSR1, signal.SIGUSR2):
@@ -223,6 +229,7 @@ def test_signals_until_the_very_end(way):
                     print("ready", flush=True)
                     os._exit(status and 9)
                 os.kill(child, signal.SIGUSR1)
+                time.sleep({PAUSE})
         sys.exit()
     atexit.register(lambda: print("ready", flush=True))
     if way == "two":
@@ -236,13 +243,16 @@ def test_signals_until_the_very_end(way):
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     try:
         process.stdout.readline()
         while process.poll() is None:
             os.kill(process.pid, signal.SIGUSR1)
+            time.sleep(PAUSE)
     finally:
-        process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # its child as well
         process.stdout.close()
         process.wait()
     expected = {"sys.exit(3)": 3, "raise ValueError": 1, "os._exit(4)": 4}

@@ -165,6 +165,49 @@ def test_a_chained_signal_that_does_no_harm(tmp_path):
     assert len([line for line in lines if line.startswith("+++ stackscope: ")]) == 2
 
 
+@UNIX
+def test_a_signal_costs_the_same_however_deep_the_stack_is_where_another_is_answered(
+    monkeypatch, tmp_path
+):
+    """Where it costs more each time, signals that come fast enough fill the stack."""
+    lines = []
+
+    def tracer(frame, event, arg):
+        lines[-1] += event == "line"
+        return tracer
+
+    def is_called_by(*args):
+        """The first one is interrupted at once, before anything of a dump was done."""
+        if len(lines) < len(depths):
+            lines.append(0)
+            before = sys.gettrace()
+            sys.settrace(tracer)
+            try:
+                signal.raise_signal(signal.SIGUSR2)
+            finally:
+                sys.settrace(before)
+        return original(*args)
+
+    def at_depth(depth):
+        return at_depth(depth - 1) if depth else signal.raise_signal(signal.SIGUSR2)
+
+    original = dumps.is_called_by
+    monkeypatch.setattr(dumps, "is_called_by", is_called_by)
+    with open(tmp_path / "file", "w+") as file:
+        stackscope.register(signal.SIGUSR2, file)
+        depths = []
+        try:
+            for depth in (1, 200):
+                depths.append(depth)
+                at_depth(depth)
+        finally:
+            stackscope.unregister(signal.SIGUSR2)
+        file.seek(0)
+        assert file.read().count("+++ stackscope: ") == len(depths)  # one was dropped each time
+    shallow, deep = lines
+    assert 0 < deep == shallow
+
+
 @pytest.mark.skipif(not hasattr(signal, "SIGRTMIN"), reason="there are no real-time signals")
 def test_the_name_of_a_signal_that_has_none():
     number = signal.SIGRTMIN + 1
