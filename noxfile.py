@@ -70,14 +70,9 @@ def growth(session: nox.Session) -> None:
 
 @nox.session(python=CPYTHONS, default=False)
 def all_rows(session: nox.Session) -> None:
-    """Try all that the tests take a part of: inputs, sizes of programs, pairs of versions."""
+    """Try all that the tests take a part of: inputs, sizes, pairs of versions, what is in turn."""
     session.install("-e", ".[all,test]", env=COMPILED)
-    parts = ["tests/properties", "tests/remote", "tests/render/test_many.py"]
-    parts += ["tests/safe/test_interruptions.py", "tests/snapshot/test_diagnosis_cost.py"]
-    parts += ["tests/test_first_use.py", "tests/snapshot/test_threads.py"]
-    parts += ["tests/pdb/program/test_quitting.py", "tests/extraction/contexts"]
-    parts += ["tests/glue/test_missing.py"]
-    tests = session.posargs or [*parts, "-n", "2"]
+    tests = session.posargs or ["tests", "-n", "2"]
     session.run("python", "-m", "pytest", *tests, env={"STACKSCOPE_ALL_ROWS": "1"})
 
 

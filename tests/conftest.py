@@ -15,6 +15,7 @@ import pytest
 
 from tests.helpers.measured import keep_what_was_measured
 from tests.helpers.repository import ROOT
+from tests.helpers.rows import is_its_turn
 
 try:
     from _pytest.assertion import rewrite
@@ -52,6 +53,14 @@ def pytest_configure(config: pytest.Config) -> None:
         rewrite_share(config)
     with config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
         config.stash[stderr] = os.dup(2)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out what this interpreter doesn't take: see `IN_TURN`."""
+    reason = "other versions take it: STACKSCOPE_ALL_ROWS=1 runs it here"
+    for item in items:
+        if item.get_closest_marker("in_turn") and not is_its_turn(item.nodeid):
+            item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.hookimpl(optionalhook=True)

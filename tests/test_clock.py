@@ -15,7 +15,7 @@ import pytest
 
 import stackscope
 from stackscope import Snapshot, clock, extract_all
-from tests.helpers.rows import HERE_AS_ON_OTHERS
+from tests.helpers.rows import IN_TURN
 
 BUSY = 0.05
 
@@ -392,7 +392,7 @@ def test_nothing_is_kept_alive():
     assert times._records == {}
 
 
-@HERE_AS_ON_OTHERS
+@IN_TURN
 @pytest.mark.usefixtures("installed")
 def test_ten_thousand_tasks():
     async def main():
@@ -615,7 +615,7 @@ async def switch(total):
         await asyncio.sleep(0)
 
 
-@HERE_AS_ON_OTHERS
+@IN_TURN
 @pytest.mark.parametrize("program", [make_tasks, switch])
 def test_it_costs_a_few_times_as_much_at_most(program):
     """Measured on an idle machine: see docs/clock.rst."""

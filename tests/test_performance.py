@@ -11,9 +11,9 @@ import pytest
 
 from benchmarks import page
 from tests.helpers.repository import ROOT
-from tests.helpers.rows import HERE_AS_ON_OTHERS
+from tests.helpers.rows import IN_TURN
 
-pytestmark = HERE_AS_ON_OTHERS
+pytestmark = IN_TURN
 
 
 def test_page_is_made_of_the_results():

@@ -8,9 +8,9 @@ import re
 import pytest
 
 from tests.helpers.repository import ROOT
-from tests.helpers.rows import HERE_AS_ON_OTHERS
+from tests.helpers.rows import IN_TURN
 
-pytestmark = HERE_AS_ON_OTHERS
+pytestmark = IN_TURN
 
 PACKAGES = ("stackscope", "stackscope_pdb", "stackscope_ipython")
 

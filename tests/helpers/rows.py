@@ -1,13 +1,14 @@
-"""Whether to run all rows of long tables, and all sizes; else each run takes a part of them.
+"""What each version of Python takes a part of: rows of long tables, sizes, and whole tests.
 
 ``STACKSCOPE_ALL_ROWS=1`` runs all. So do ``nox -s all_rows``, ``diagnosis`` and ``growth``. Each
-version of Python takes another part: eight that follow each other take all of them together.
+version takes another part: eight that follow each other take all of them together.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import zlib
 
 import pytest
 
@@ -17,11 +18,27 @@ VERSIONS = 8
 """How many versions of CPython are tested."""
 
 
-HERE_AS_ON_OTHERS = pytest.mark.skipif(
-    not ALL_ROWS and sys.version_info[1] not in (8, 12, 15),
-    reason="reads the source, or measures, and does so on 3.8, 3.12 and 3.15",
-)
-"""For tests that tell the same on all versions. Some have to run where the syntax is the oldest."""
+IN_TURN = pytest.mark.in_turn
+"""For tests that tell the same on all versions: each version takes a third of them.
+
+They measure, or read the source, or try what no version does otherwise.
+"""
+
+TURNS = {8: 0, 9: 1, 10: 2, 11: 0, 12: 1, 13: 2, 14: 0, 15: 2}
+"""Which third, by minor version. Those on which coverage is measured take all three together."""
+
+
+def is_its_turn(name: str) -> bool:
+    """Whether this interpreter takes a test that is marked by `IN_TURN`.
+
+    Args:
+        name: The test's name with its folders and its parameters.
+    """
+    if ALL_ROWS:
+        return True
+    if sys.implementation.name == "pypy":
+        return False
+    return zlib.crc32(name.encode()) % 3 == TURNS.get(sys.version_info[1])
 
 
 def share(rows, parts=VERSIONS):

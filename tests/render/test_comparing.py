@@ -10,7 +10,7 @@ import time
 import pytest
 
 from stackscope import FilterError, Snapshot, extract_all
-from tests.helpers.rows import HERE_AS_ON_OTHERS
+from tests.helpers.rows import IN_TURN
 
 
 async def program(look):
@@ -77,7 +77,7 @@ def test_ages_are_at_least_what_lies_between():
     asyncio.run(program(look))
 
 
-@HERE_AS_ON_OTHERS
+@IN_TURN
 def test_time_is_linear():
     async def main(total):
         tasks = [asyncio.ensure_future(asyncio.sleep(1000)) for _ in range(total)]

@@ -9,7 +9,7 @@ import time
 import pytest
 
 import stackscope
-from tests.helpers.rows import HERE_AS_ON_OTHERS
+from tests.helpers.rows import IN_TURN
 
 if sys.version_info < (3, 11):
     from exceptiongroup import ExceptionGroup
@@ -141,7 +141,7 @@ def measured(make, depth):
     return seconds, size, len(lines)
 
 
-@HERE_AS_ON_OTHERS
+@IN_TURN
 @EVERY
 def test_text_and_time_are_linear(make):
     _, small, few = measured(make, DEPTH)

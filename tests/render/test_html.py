@@ -19,7 +19,7 @@ import stackscope
 from stackscope import Context, Frame, LoopNode, Snapshot, Stack, TaskNode, extract, extract_all
 from stackscope.render.style import STYLES, TOKENS, WEB_COLORS
 from tests.helpers.repository import ROOT
-from tests.helpers.rows import HERE_AS_ON_OTHERS
+from tests.helpers.rows import IN_TURN
 from tests.render.scenes import SCENES
 
 VOID = {"input", "meta"}
@@ -451,7 +451,7 @@ def different(number):
     return node
 
 
-@HERE_AS_ON_OTHERS
+@IN_TURN
 @pytest.mark.parametrize("full", [False, True])
 def test_size_is_bounded_and_a_note_says_what_is_missing(full):
     threads = [stackscope.ThreadNode(None, 0, "last one", False, Stack(None, []))]
@@ -475,7 +475,7 @@ def test_many_alike_are_small():
     assert "left out" not in html
 
 
-@HERE_AS_ON_OTHERS
+@IN_TURN
 def test_time_is_linear():
     def seconds(number):
         snapshot = snapshot_of([different(one) for one in range(number)])

@@ -25,7 +25,7 @@ from stackscope.render.schema import schema
 from tests.helpers import managers
 from tests.helpers.hostile import CPYTHON, TRICK
 from tests.helpers.repository import ROOT
-from tests.helpers.rows import HERE_AS_ON_OTHERS
+from tests.helpers.rows import IN_TURN
 from tests.render.scenes import SCENES
 from tests.render.test_depth import EVERY, exit_stacks
 from tests.render.test_golden import drawings
@@ -617,7 +617,7 @@ def cost_of(count):
     return asyncio.run(main())
 
 
-@HERE_AS_ON_OTHERS
+@IN_TURN
 def test_time_and_size_are_linear():
     # Both are reported to the collector in the end, which first counts what is frozen.
     few = [min(values) for values in zip(*[cost_of(1000) for _ in range(2)])]

@@ -14,7 +14,7 @@ import pytest
 import stackscope
 from stackscope import FilterError, Snapshot, extract_all
 from stackscope.render.matching import filter_completions
-from tests.helpers.rows import HERE_AS_ON_OTHERS
+from tests.helpers.rows import IN_TURN
 
 
 async def cook(lock):
@@ -343,7 +343,7 @@ def test_names_with_spaces_are_offered_in_quotes():
     kitchen(look)
 
 
-@HERE_AS_ON_OTHERS
+@IN_TURN
 def test_time_is_linear():
     async def main(total):
         tasks = [named(asyncio.sleep(1000), f"sleeper-{i}") for i in range(total)]

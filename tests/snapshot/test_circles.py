@@ -12,7 +12,7 @@ import time
 import pytest
 
 from stackscope.api import extract_all
-from tests.helpers.rows import HERE_AS_ON_OTHERS
+from tests.helpers.rows import IN_TURN
 from tests.snapshot.programs import forever, look_at, nodes_by_name, start
 
 tells_locks = pytest.mark.skipif(
@@ -395,7 +395,7 @@ def test_a_pool_in_which_one_call_waits_for_another_is_no_circle_if_a_worker_is_
     assert snapshot.cycles == []
 
 
-@HERE_AS_ON_OTHERS
+@IN_TURN
 def test_the_work_is_linear():
     def seconds(number):
         async def main():

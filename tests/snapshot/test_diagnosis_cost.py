@@ -13,7 +13,7 @@ import stackscope
 from stackscope.interpreter import back_to_roots
 from stackscope.interpreter.reachable import counts_references
 from tests.growth import worlds
-from tests.helpers.rows import HERE_AS_ON_OTHERS, share
+from tests.helpers.rows import IN_TURN, share
 
 pytestmark = pytest.mark.skipif(not counts_references(), reason="the heap isn't searched")
 
@@ -134,7 +134,7 @@ MUTUAL = [
 """Those where as many may end a wait as wait."""
 
 
-@HERE_AS_ON_OTHERS
+@IN_TURN
 @pytest.mark.parametrize("start", share(MUTUAL, 3))
 def test_it_grows_no_faster_where_as_many_may_end_a_wait_as_wait(start):
     in_asyncio(start, 10, seconds)  # what is only made once

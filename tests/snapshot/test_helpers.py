@@ -10,7 +10,7 @@ import stackscope
 from stackscope.interpreter.reachable import counts_references
 from stackscope.snapshot import helpers
 from tests.growth import worlds
-from tests.helpers.rows import HERE_AS_ON_OTHERS
+from tests.helpers.rows import IN_TURN
 
 pytestmark = pytest.mark.skipif(not counts_references(), reason="the heap isn't searched")
 
@@ -45,7 +45,7 @@ def times_as_many(found):
     ]
 
 
-@HERE_AS_ON_OTHERS
+@IN_TURN
 @pytest.mark.parametrize(
     "make",
     [

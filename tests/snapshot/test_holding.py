@@ -10,7 +10,7 @@ import time
 import pytest
 
 from stackscope.api import extract_all
-from tests.helpers.rows import HERE_AS_ON_OTHERS
+from tests.helpers.rows import IN_TURN
 from tests.snapshot.programs import forever, look_at, nodes_by_name, start
 
 
@@ -422,7 +422,7 @@ def test_threads_that_have_it_by_a_generator_and_by_their_code():
             assert found["for bare"].waiting.holders_are_likely
 
 
-@HERE_AS_ON_OTHERS
+@IN_TURN
 def test_the_work_is_linear():
     def seconds(number):
         async def main():

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from stackscope import extract_all
-from tests.helpers.rows import HERE_AS_ON_OTHERS
+from tests.helpers.rows import IN_TURN
 from tests.snapshot.programs import nodes_by_name
 
 
@@ -183,7 +183,7 @@ def test_tasks_of_another_loop_are_named_but_not_drawn_there():
     assert f"(waits): waiting for {words}, at " in text
 
 
-@HERE_AS_ON_OTHERS
+@IN_TURN
 def test_chains_of_futures_take_linear_time():
     async def leaf():
         await asyncio.Event().wait()

@@ -11,7 +11,7 @@ import pytest
 
 from stackscope.api import extract_all
 from stackscope.snapshot import taking
-from tests.helpers.rows import HERE_AS_ON_OTHERS
+from tests.helpers.rows import IN_TURN
 from tests.snapshot.programs import forever, look_at, main_with, nodes_by_name, start, waiting
 
 
@@ -216,7 +216,7 @@ def test_what_was_noted_is_dropped_bit_by_bit(monkeypatch):
     assert not (inside.objects or inside.frames or inside._entries or inside._by_type)
 
 
-@HERE_AS_ON_OTHERS
+@IN_TURN
 def test_the_work_is_linear():
     import time
 

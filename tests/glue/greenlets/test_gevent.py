@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.helpers.rows import HERE_AS_ON_OTHERS
+from tests.helpers.rows import IN_TURN
 
 pytest.importorskip("gevent", reason="gevent has no wheels for this interpreter")
 
@@ -325,6 +325,6 @@ print("done")
 """
 
 
-@HERE_AS_ON_OTHERS
+@IN_TURN
 def test_time_is_linear():
     run(FIRST + QUADRATIC)
