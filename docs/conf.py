@@ -22,10 +22,14 @@ extensions = [
     "sphinx.ext.doctest",
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
+    "sphinxcontrib.towncrier",
     "debugger_commands",
     "sessions",
     "stackscope_options",
 ]
+towncrier_draft_autoversion_mode = "draft"
+towncrier_draft_include_empty = False
+towncrier_draft_working_directory = Path(__file__).parent.parent
 html_theme = "furo"
 html_static_path = ["_static"]
 html_css_files = ["docs.css"]
