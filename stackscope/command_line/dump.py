@@ -168,12 +168,11 @@ def _ask(options: Namespace) -> int:
         while options.watch is not None:
             time.sleep(options.watch)
             earlier, found = found.snapshot, asking.look()
-            write_lines(["\n"])
             if options.json is None and options.html is None:
                 difference = filtered(earlier, options.filter).diff(
                     filtered(found.snapshot, options.filter)
                 )
-                write_lines(difference.format(**looks()))
+                write_lines(["\n", *difference.format(**looks())])
             else:
                 _show(found, options)
     finally:

@@ -247,13 +247,15 @@ def test_as_json_and_as_a_page(capsys, answering, saved, tmp_path):
         assert paths[1].stat().st_mode & 0o777 == 0o600
 
 
-def test_watching_as_json_writes_each(capsys, answering, saved, tmp_path):
+@pytest.mark.parametrize("goes_to", ["output", "file"])
+def test_watching_as_json_writes_each(capsys, answering, saved, tmp_path, goes_to):
     text = saved[0].read_text()
     connection = answering((text, None), (text, None))
-    words = ["dump", "5", "--watch", "0.001", "--json", "-"]
+    path = "-" if goes_to == "output" else tmp_path / "a.json"
+    words = ["dump", "5", "--watch", "0.001", "--json", path]
     status, out, _ = done(capsys, *words)
     assert (status, connection.is_closed) == (output.INTERRUPTED, True)
-    assert out == f"{text}\n\n{text}\n"
+    assert out == (f"{text}\n" * 2 if goes_to == "output" else "")
 
 
 # -------------------------------------------------------------------------------------- run
