@@ -401,6 +401,18 @@ def test_options(file):
             call(SIGNAL, file=file, wholly=True)
 
 
+@UNIX
+@pytest.mark.skipif(sys.implementation.name == "pypy", reason="no call in C is told there")
+def test_the_call_in_c_that_is_interrupted(file):
+    """It goes on afterwards: who waits in it isn't busy."""
+    stackscope.register(SIGNAL, file)
+    timer = threading.Timer(0.1, os.kill, (os.getpid(), SIGNAL))
+    timer.start()
+    select.select([], [], [], 0.3)
+    timer.join()
+    assert re.search(r"^  \d+ MainThread +in select\.select\(\) ", text_of(file), re.MULTILINE)
+
+
 def test_a_thread_that_runs_no_python_code():
     """At the end of the process the main thread may run nothing but C code."""
     program = """

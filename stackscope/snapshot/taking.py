@@ -98,7 +98,7 @@ def _take(
             thread.waiting = attempt(None, describe_thread, thread.stack, trees.inside.objects)
         if thread.waiting is None and not thread.is_here:
             thread.waiting = attempt(None, asking.describe, thread)
-        if thread.waiting is None and not thread.is_here:
+        if thread.waiting is None and (interrupts or not thread.is_here):
             thread.calls = attempt("", _call_in, thread.stack)
     nodes = [*trees.nodes.values(), *others]
     attempt(None, Holding(extraction, nodes, trees.inside).name_holders)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import sys
 import threading
@@ -118,6 +119,20 @@ def test_the_call_in_c_that_a_thread_is_in():
     assert calls["receives"] == "socket.recv()"
     assert calls["spins"] in ("", "Event.is_set()")
     assert "in socket.recv(), daemon" in row_of("receives", str(snapshot))
+
+
+@tells_locks
+def test_it_is_named_as_programs_import_it():
+    """``os.read`` is from another module, whose name depends on the system."""
+    reader, writer = os.pipe()
+    with Threads() as threads:
+        threads.start("reads", lambda: os.read(reader, 1))
+        time.sleep(0.1)
+        snapshot = extract_all()
+        os.write(writer, b"x")
+    os.close(reader)
+    os.close(writer)
+    assert {node.name: node.calls for node in snapshot.threads}["reads"] == "os.read()"
 
 
 @tells_locks

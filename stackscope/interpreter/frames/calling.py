@@ -6,12 +6,15 @@ But the function, or the method and its object, are on the caller's stack during
 from __future__ import annotations
 
 import dis
+import os
+import sys
 from types import BuiltinFunctionType, FrameType, MethodDescriptorType, ModuleType
 
 from stackscope.interpreter.bytecode.analyze import analyze_whole
 from stackscope.interpreter.facts import IS_CPYTHON, has_gil
 from stackscope.interpreter.frames import choosing
 from stackscope.interpreter.frames.base import FrameMoved
+from stackscope.safe.objects import namespace_of_module
 
 __all__ = ["called_in_c"]
 
@@ -58,5 +61,14 @@ def _name_of(function: object) -> str:
         return f"{function.__objclass__.__name__}.{name}()"
     owner = getattr(function, "__self__", None)
     if type(owner) is ModuleType:
-        return f"{owner.__name__}.{name}()"
+        return f"{_public_module(function, name, owner.__name__)}.{name}()"
     return f"{type(owner).__name__}.{name}()" if owner is not None else f"{name}()"
+
+
+def _public_module(function: object, name: str, module: str) -> str:
+    """Where programs take a function from: ``signal``, though it is from ``_signal``."""
+    public = "os" if module == os.name else module[1:]
+    found = sys.modules.get(public) if module.startswith("_") or public == "os" else None
+    if type(found) is ModuleType and dict.get(namespace_of_module(found), name) is function:
+        return public
+    return module
