@@ -212,4 +212,4 @@ def test_chains_of_futures_take_linear_time(monkeypatch):
 
         return min(look(main)[0] for _ in range(3))
 
-    assert seconds(240) < 10 * seconds(60)
+    assert seconds(320) < 7 * seconds(80)
