@@ -35,32 +35,47 @@ def modules():
 MODULES = modules()
 
 
-def tree_of(path):
-    """The syntax tree of a module."""
-    return ast.parse(path.read_text(encoding="utf-8"))
-
-
-TYPE_CHECKING = [
-    ast.dump(ast.parse(text, mode="eval").body)
-    for text in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
-]
-
-
 def is_type_checking(node):
-    return isinstance(node, ast.If) and ast.dump(node.test) in TYPE_CHECKING
+    test = node.test
+    if isinstance(test, ast.Attribute) and getattr(test.value, "id", "") == "typing":
+        return test.attr == "TYPE_CHECKING"
+    return isinstance(test, ast.Name) and test.id == "TYPE_CHECKING"
 
 
-def imports_of(tree):
-    """The import statements that run, late ones included, but not those for annotations only."""
+def statements_of(tree):
+    """The statements of a module that run, but not those for annotations only."""
     todo = [tree]
     while todo:
         node = todo.pop()
-        if isinstance(node, (ast.Import, ast.ImportFrom)):
+        if isinstance(node, ast.stmt):
             yield node
-        elif is_type_checking(node):
-            todo += node.orelse
-        else:
-            todo += ast.iter_child_nodes(node)
+        if not (isinstance(node, ast.If) and is_type_checking(node)):
+            todo += getattr(node, "body", ())
+        for name in ("orelse", "finalbody", "handlers", "cases"):
+            todo += getattr(node, name, ())
+
+
+def is_import(statement):
+    return isinstance(statement, (ast.Import, ast.ImportFrom))
+
+
+@functools.lru_cache(maxsize=None)
+def parsed(path):
+    """A module's imports, late ones included, what attributes it assigns, and its docstring.
+
+    A whole tree is large, and is not kept.
+    """
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    statements = list(statements_of(tree))
+    return (
+        list(filter(is_import, statements)),
+        list(assigned_attributes(statements)),
+        ast.get_docstring(tree) or "",
+    )
+
+
+def imports_of(path):
+    return parsed(path)[0]
 
 
 @functools.lru_cache(maxsize=None)
@@ -71,7 +86,7 @@ def edges():
 
 def edges_in_files():
     for name, path in MODULES.items():
-        for node in imports_of(tree_of(path)):
+        for node in imports_of(path):
             if isinstance(node, ast.Import):
                 for alias in node.names:
                     if alias.name in MODULES:
@@ -154,9 +169,9 @@ def test_private_names_stay_in_their_modules():
     assert taken == []
 
 
-def assigned_attributes(tree):
+def assigned_attributes(statements):
     """The names ``x`` of assignments to ``x.attribute``."""
-    for node in ast.walk(tree):
+    for node in statements:
         targets = []
         if isinstance(node, ast.Assign):
             targets = node.targets
@@ -171,14 +186,13 @@ def test_no_global_of_another_module_is_assigned():
     """What others have to say is told by a function of the module that it concerns."""
     found = []
     for name, path in MODULES.items():
-        tree = tree_of(path)
         imported = set()
-        for node in imports_of(tree):
+        for node in imports_of(path):
             for alias in node.names:
                 full = alias.name if isinstance(node, ast.Import) else f"{node.module}.{alias.name}"
                 if full in MODULES:
                     imported.add(alias.asname or alias.name.partition(".")[0])
-        for module, attribute in assigned_attributes(tree):
+        for module, attribute in parsed(path)[1]:
             if module in imported:
                 found.append(f"{name}: {module}.{attribute}")
     assert found == []
@@ -199,7 +213,7 @@ def test_the_files_where_to_change_things_exist():
 def tables():
     """The packages whose docstrings list their modules, with what they list."""
     for name, path in MODULES.items():
-        doc = ast.get_docstring(tree_of(path)) or ""
+        doc = parsed(path)[2]
         if path.name == "__init__.py" and "\n==" in doc:
             yield name, set(re.findall(r"^`(\w+)` ", doc, re.M))
 

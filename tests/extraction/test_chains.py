@@ -17,6 +17,7 @@ from stackscope.extraction import chains, extraction
 from stackscope.extraction.hooks import unwrap_stackitem
 from stackscope.extraction.lookups import Lookups
 from stackscope.interpreter.facts import FREE_THREADED, IS_CPYTHON
+from tests.helpers.rows import ALL_ROWS
 
 pytestmark = pytest.mark.skipif(
     not IS_CPYTHON or FREE_THREADED, reason="coroutines are read one by one there"
@@ -546,7 +547,7 @@ def test_while_another_thread_resumes_them():
     found = 0
     thread.start()
     try:
-        for _ in range(3_000):
+        for _ in range(3_000 if ALL_ROWS else 1_000):
             for frame in stackscope.extract(coroutine).frames:
                 contexts = frame.contexts
                 if len(contexts) == 2 and frame.funcname.startswith("level"):

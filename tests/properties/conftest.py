@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from hypothesis import HealthCheck, settings
+from hypothesis.internal import conjecture
 
 from tests.helpers.rows import ALL_ROWS
 
@@ -18,3 +19,9 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("stackscope")
+
+# Newer versions of Hypothesis read all modules of ours for constants, in each process. That takes
+# long, and which inputs are tried then hangs on what has been imported.
+providers = getattr(conjecture, "providers", None)
+if not ALL_ROWS and hasattr(providers, "_get_local_constants"):
+    providers._get_local_constants = lambda: providers._local_constants

@@ -14,7 +14,7 @@ from tests.helpers.rows import IN_TURN
 if sys.version_info < (3, 11):
     from exceptiongroup import ExceptionGroup
 
-DEPTH = 500
+DEPTH = 300
 
 
 def chain(depth):

@@ -446,7 +446,7 @@ def test_the_work_is_linear(library):
 
         return min(asyncio.run(inside()) for _ in range(2))
 
-    assert time_of(800) < 10 * time_of(200) + 0.1
+    assert time_of(320) < 10 * time_of(80) + 0.05
 
 
 def test_a_loop_that_is_stuck_in_a_callback_or_waits_for_a_lock():

@@ -422,4 +422,5 @@ def test_the_work_is_linear():
         return found[0]
 
     seconds(100)
-    assert seconds(1200) < 10 * seconds(300)
+    few = min(seconds(150) for _ in range(2))
+    assert min(seconds(600) for _ in range(2)) < 10 * few

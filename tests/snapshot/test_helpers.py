@@ -14,7 +14,7 @@ from tests.helpers.rows import IN_TURN
 
 pytestmark = pytest.mark.skipif(not counts_references(), reason="the heap isn't searched")
 
-FEW, MANY = 20, 600
+FEW, MANY = 20, 300
 
 
 def found_in(make, size):

@@ -443,7 +443,8 @@ def test_the_work_is_linear():
         return found[0]
 
     seconds(100)
-    assert seconds(1200) < 10 * seconds(300)
+    few = min(seconds(120) for _ in range(2))
+    assert min(seconds(480) for _ in range(2)) < 10 * few
 
 
 async def inside(lock):

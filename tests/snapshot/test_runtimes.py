@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 import stackscope
 from stackscope import extract_all
 from stackscope.snapshot import runtimes
+from tests.helpers.rows import share
 
 
 class Errand:
@@ -64,8 +67,11 @@ def register():
     runtimes._runtimes.pop("errands", None)
 
 
-@pytest.mark.parametrize("answer", ANSWERS, ids=lambda one: type(one).__name__)
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    share(itertools.product(METHODS, ANSWERS), 4),
+    ids=lambda one: one if type(one) is str and one in METHODS else type(one).__name__,
+)
 def test_a_wrong_answer_costs_that_detail_only(name, answer, register):
     register(**{name: lambda self, *args: answer})
     drawn = str(extract_all())

@@ -242,5 +242,5 @@ def test_the_work_is_linear():
         return asyncio.run(main())
 
     spent(100)
-    few, many = spent(300), spent(3000)
+    few, many = spent(200), spent(1200)
     assert many < few * 4

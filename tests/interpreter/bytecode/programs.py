@@ -10,6 +10,7 @@ with ``async with``.
 from __future__ import annotations
 
 import dis
+import functools
 import sys
 import textwrap
 from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple
@@ -35,6 +36,12 @@ def marked_lines(source: str) -> Dict[int, Tuple[str, ...]]:
 def lines_never_run(source: str) -> Set[int]:
     """Lines that the code may reach, for all that can be told from it, but that never run."""
     return {i for i, line in enumerate(source.splitlines(), 1) if line.endswith("(never)")}
+
+
+@functools.lru_cache(maxsize=None)
+def codes_of(source: str) -> List[Any]:
+    """The code objects of a program: the same ones, with what is known of them, in all tests."""
+    return functions_in(compile(source, "<program>", "exec"))
 
 
 def functions_in(code: Any) -> List[Any]:

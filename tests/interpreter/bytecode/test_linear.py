@@ -87,12 +87,12 @@ def _analyze_anew(code):
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_analysis(shape):
-    assert _is_linear(_analyze_anew, shape, 40)
+    assert _is_linear(_analyze_anew, shape, 20)
 
 
 @pytest.mark.parametrize("shape", ["branches", "ways out"])
 def test_instructions(shape):
-    assert _is_linear(decode, shape, 250)
+    assert _is_linear(decode, shape, 80)
 
 
 @pytest.mark.parametrize("shape", ["blocks", "branches"])
@@ -104,7 +104,7 @@ def test_keepers(shape):
         [site, *_] = next(sites for sites in map(analysis.at, offsets) if sites and sites[0].live)
         find_keepers(code, analysis, site, True)
 
-    assert _is_linear(find, shape, 60)
+    assert _is_linear(find, shape, 30)
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 9), reason="later ones copy the body for each way")
