@@ -36,6 +36,26 @@ def test_a_circle_is_shown_and_not_followed():
         assert text.count(f"├ task {node.number} ({node.name}): waiting for asyncio.wait()") == 1
 
 
+def test_a_circle_that_nobody_else_awaits_hangs_below_its_first_task():
+    async def main():
+        others = {}
+
+        async def member(name):
+            while len(others) < 2:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+            await asyncio.wait([others[name]])  # as above
+
+        others["one"] = await start(member("two"), "one")
+        others["two"] = await start(member("one"), "two")
+        await asyncio.sleep(0.01)
+        return list(others.values())
+
+    found = nodes_by_name(look_at(main)[0])
+    first, last = sorted((found["one"], found["two"]), key=lambda node: node.is_awaited)
+    assert (first.is_awaited, last.is_awaited) == (False, True)
+    assert (first.children, last.children) == ([last], [])
+
+
 def test_who_holds_a_lock():
     async def main():
         lock, semaphore = asyncio.Lock(), asyncio.Semaphore(1)
