@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import gc
+import weakref
 
 import pytest
 
 from stackscope.interpreter import back_to_roots
 from stackscope.interpreter.nearby import Nearby
 from stackscope.interpreter.reachable import Reachable, counts_references
-from tests.interpreter.test_back_to_roots import Heap, Passive, opened_by_told, told
+from tests.interpreter.test_back_to_roots import Heap, Passive, Plain, opened_by_told, told
 
 pytestmark = pytest.mark.skipif(not counts_references(), reason="references aren't counted")
 
@@ -94,6 +95,29 @@ def test_what_the_search_has_in_containers_of_its_own_is_lost():
     keeper.more = {"inside": [inside]}
     del inside
     assert surely_lost(keeper, set()) == set(map(id, keeper.one))
+
+
+@pytest.mark.parametrize("is_closed", [False, True])
+def test_what_somebody_may_ask_a_weak_reference_for_is_not_lost(is_closed):
+    """But a task, which is closed, is: there is a weak set of all of them."""
+    keeper = Passive()
+    keeper.one, keeper.other = [[]], [Plain()]
+    keeper.other[0].one = keeper.one[0]
+    kept = weakref.ref(keeper.other[0])
+    if not is_closed:
+        keeper.other = [[keeper.other[0]]]
+    assert surely_lost(keeper, set()) == (set(map(id, keeper.one)) if is_closed else set())
+    del kept
+
+
+@pytest.mark.parametrize(("refer", "is_lost"), [(weakref.ref, True), (weakref.proxy, False)])
+def test_what_is_closed_itself_is_not_lost_if_there_is_a_proxy(refer, is_lost):
+    keeper = Passive()
+    keeper.one = [Plain()]
+    keeper.other = keeper.one[:]
+    kept = refer(keeper.one[0])
+    assert surely_lost(keeper, set()) == (set(map(id, keeper.one)) if is_lost else set())
+    del kept
 
 
 def fail(_):

@@ -101,6 +101,19 @@ def test_roots_are_reached_though_only_what_is_closed_has_them():
         reachable.close()
 
 
+def test_what_is_silent_does_not_hide_what_others_lead_to():
+    silent = [[]]
+    other = silent[:]
+    key = id(silent[0])
+    reachable = Reachable({key}, {key, id(other)}, {id(silent)}, (), {})
+    try:
+        assert reachable.follow() == []
+        reachable.open([other])
+        assert reachable.follow() == [key]
+    finally:
+        reachable.close()
+
+
 def test_progress_never_goes_back():
     target = [[]]
     shares = []

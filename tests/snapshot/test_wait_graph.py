@@ -30,7 +30,9 @@ def test_a_circle_is_shown_and_not_followed():
     snapshot, text = look_at(main)
     (circle,) = snapshot.cycles
     assert sorted(node.name for node in circle) == ["one", "three", "two"]
-    assert len(nodes_by_name(snapshot)) == 5
+    found = nodes_by_name(snapshot)
+    assert len(found) == 5
+    assert found["outside"].children == [found["one"]]  # which is older
     assert "waiting for each other: task" in text
     for node in circle:
         assert text.count(f"├ task {node.number} ({node.name}): waiting for asyncio.wait()") == 1
