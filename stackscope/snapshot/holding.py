@@ -304,7 +304,8 @@ class Holding:
                     for one in _belongs_to(context, code):
                         found.setdefault(id(one), []).append(holder)
                         self.keep.append(one)
-            known = self.kin[key] = {key: unique(holders) for key, holders in found.items()}
+            known = {one: self._in_order(unique(holders)) for one, holders in found.items()}
+            self.kin[key] = known
         return known.get(id(pool), [])
 
 

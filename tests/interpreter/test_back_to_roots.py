@@ -297,6 +297,16 @@ def test_what_is_silent_does_not_lead_to_what_is_wanted_and_closed(is_silent):
         search.close()
 
 
+def test_what_is_silent_leads_to_what_is_not_closed():
+    keeper, wanted = kept_by_nobody()
+    holder = [keeper.one[0]]
+    search = made(keeper, (), [id(holder)])
+    try:
+        assert search.follow() == wanted
+    finally:
+        search.close()
+
+
 def test_it_gives_up_if_it_has_asked_too_often(monkeypatch):
     """It tells nothing then, not even of what has a finalizer: not all is known that has that."""
     keeper, wanted = kept_by_nobody(make=Finalized)

@@ -65,6 +65,28 @@ def test_what_is_hidden_counts_for_what_is_wanted_and_closed_itself():
         reachable.close()
 
 
+def test_what_the_collector_tells_too_often_explains_nothing():
+    """As of a greenlet, whose stack it goes through."""
+    target = [[]]
+    key = id(target[0])
+    for told_too_often in ({}, {key: 1}):
+        reachable = Reachable({key}, {id(target)}, set(), (), {}, None, told_too_often)
+        try:
+            assert reachable.follow() == list(told_too_often)
+        finally:
+            reachable.close()
+
+
+def test_what_the_collector_does_not_know_is_taken_as_reached():
+    unknown = object()
+    reachable = made([id(unknown)])
+    try:
+        assert not reachable.is_wanted()
+        assert reachable.follow() == [id(unknown)]
+    finally:
+        reachable.close()
+
+
 def test_roots_are_reached_though_only_what_is_closed_has_them():
     target = [[[]]]
     key = id(target[0][0])
@@ -75,6 +97,19 @@ def test_roots_are_reached_though_only_what_is_closed_has_them():
         reachable.add_roots([target[0]])
         assert reachable.follow() == [key]
         assert not reachable.is_wanted()
+    finally:
+        reachable.close()
+
+
+def test_what_is_silent_does_not_hide_what_others_lead_to():
+    silent = [[]]
+    other = silent[:]
+    key = id(silent[0])
+    reachable = Reachable({key}, {key, id(other)}, {id(silent)}, (), {})
+    try:
+        assert reachable.follow() == []
+        reachable.open([other])
+        assert reachable.follow() == [key]
     finally:
         reachable.close()
 
@@ -149,6 +184,7 @@ def test_tracebacks_are_followed_last():
         assert reachable.follow() == []
         assert reachable.follow_what_may_come_back() == []
         assert reachable.follow_tracebacks() == [key]
+        assert reachable.follow_tracebacks() == []
     finally:
         reachable.close()
     del kept

@@ -12,6 +12,8 @@ import time
 import pytest
 
 from stackscope.api import extract_all
+from stackscope.snapshot.liveness import Liveness
+from stackscope.snapshot.needs import All, Either
 from tests.helpers.rows import IN_TURN
 from tests.snapshot.programs import forever, look_at, nodes_by_name, start
 
@@ -393,6 +395,22 @@ def test_a_pool_in_which_one_call_waits_for_another_is_no_circle_if_a_worker_is_
         snapshot = extract_all()
         leave.set()
     assert snapshot.cycles == []
+
+
+def test_what_goes_on_for_several_reasons_counts_once():
+    """Either of two is enough for the first of two things that somebody needs."""
+    one, other, stuck = All([]), All([]), All([])
+    first = Either([one, other])
+    needs_both = All([first, stuck])
+    vertices = [one, other, stuck, first, needs_both]
+    liveness = Liveness(vertices, lambda vertex: vertex.members)
+    assert len(liveness.begin([one, other])) == 3
+    assert liveness.stuck() == [stuck, needs_both]
+    if_alive = liveness.copy()
+    assert if_alive.begin([stuck]) == [stuck, needs_both]
+    assert if_alive.stuck() == []
+    assert liveness.stuck() == [stuck, needs_both]
+    assert liveness.begin([stuck]) == [stuck, needs_both]
 
 
 @IN_TURN

@@ -158,6 +158,8 @@ def test_a_loop_that_stands():
         signal.signal(signal.SIGUSR1, previous)
     (finding,) = found[0].findings
     assert (finding.kind, finding.call) == ("blocked loop", "time.sleep()")
+    assert [type(node) for node in finding.nodes] == [stackscope.TaskNode]
+    assert [node.thread for node in finding.threads] == [threading.main_thread()]
     assert finding.seconds >= 0.25
     assert "stands in time.sleep()" in finding.text
 

@@ -32,7 +32,7 @@ def test_a_loop_that_rests(frozen):
         assert any(node.task is task for node in before.tasks())
         is_found = any(node.task is task for node in after.tasks())
         assert is_found or "gc.freeze()" in str(after)
-        assert after.frozen > 0
+        assert is_found or after.frozen > 0
     finally:
         gc.unfreeze()
         task.cancel()

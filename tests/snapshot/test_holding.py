@@ -369,6 +369,20 @@ def test_who_waits_for_an_answer_waits_for_no_other_task():
     assert str(waiting) == "Event.wait(): 1 waiter"
 
 
+async def uses_and_has_a_lock(pool):
+    """The manager of the lock is made by a generator as well."""
+    async with locked(asyncio.Lock()), pool.connection():
+        await forever()
+
+
+def test_who_has_a_connection_may_have_something_else_of_that_class():
+    number = 6
+    waiting, holders, _ = look_at_a_waiter(
+        lambda: Pool(number), uses_and_has_a_lock, uses, holders=number
+    )
+    assert waiting.holders == [node.task for node in holders]  # as they are numbered
+
+
 def test_a_connection_for_each_of_its_own_kind():
     async def main():
         one, other = Pool(), Pool(0)

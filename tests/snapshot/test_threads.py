@@ -35,7 +35,8 @@ def test_loop_of_another_thread_and_one_that_stands_still():
         assert (places["elsewhere"].is_running, places["elsewhere"].is_here) == (True, False)
         assert [node.name for node in places[None].walk()] == ["parked"]
         assert not places[None].is_running
-        assert "elsewhere" in [node.name for node in snapshot.threads]
+        (node,) = [node for node in snapshot.threads if node.name == "elsewhere"]
+        assert node.thread is node.stack.root is thread
         assert snapshot.threads[0].is_here
     finally:
         loop, event = stop[0]

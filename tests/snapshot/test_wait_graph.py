@@ -30,10 +30,32 @@ def test_a_circle_is_shown_and_not_followed():
     snapshot, text = look_at(main)
     (circle,) = snapshot.cycles
     assert sorted(node.name for node in circle) == ["one", "three", "two"]
-    assert len(nodes_by_name(snapshot)) == 5
+    found = nodes_by_name(snapshot)
+    assert len(found) == 5
+    assert found["outside"].children == [found["one"]]  # which is older
     assert "waiting for each other: task" in text
     for node in circle:
         assert text.count(f"├ task {node.number} ({node.name}): waiting for asyncio.wait()") == 1
+
+
+def test_a_circle_that_nobody_else_awaits_hangs_below_its_first_task():
+    async def main():
+        others = {}
+
+        async def member(name):
+            while len(others) < 2:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+            await asyncio.wait([others[name]])  # as above
+
+        others["one"] = await start(member("two"), "one")
+        others["two"] = await start(member("one"), "two")
+        await asyncio.sleep(0.01)
+        return list(others.values())
+
+    found = nodes_by_name(look_at(main)[0])
+    first, last = sorted((found["one"], found["two"]), key=lambda node: node.is_awaited)
+    assert (first.is_awaited, last.is_awaited) == (False, True)
+    assert (first.children, last.children) == ([last], [])
 
 
 def test_who_holds_a_lock():

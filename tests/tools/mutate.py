@@ -154,7 +154,7 @@ def changes_of(node):
         yield f"if {shown(node.test)} is turned round", lambda: turned(node)
     if isinstance(node, REMOVED):
         yield f"{shown(node)} is removed", ast.Pass
-    if isinstance(node, ast.Return) and node.value is not None:
+    if isinstance(node, ast.Return) and getattr(node.value, "value", node.value) is not None:
         yield f"{shown(node)} without its value", lambda: ast.Return(None)
 
 

@@ -309,7 +309,7 @@ _SOURCES = {
     "tuple target": """
         def program(cm, mark):
             with cm("a") as a, cm("b") as b:
-                (x, *y), z = [(1, 2, 3), 4]
+                (x, *_, y, y, y), z = [range(9), 4]
                 d = {"k": [1]}
                 d["k"][0] += 1
                 mark()  # a b

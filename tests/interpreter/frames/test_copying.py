@@ -18,8 +18,9 @@ if sys.implementation.name != "cpython":
     pytest.skip("memory is read on CPython only", allow_module_level=True)
 
 from stackscope.interpreter.facts import FREE_THREADED
+from stackscope.interpreter.frames import liveness
 from stackscope.interpreter.frames.copying import Region, copy_of
-from stackscope.interpreter.frames.liveness import CALLABLE, all_hold, look_at
+from stackscope.interpreter.frames.liveness import CALLABLE, Proof, all_hold, look_at
 
 PAGE = mmap.PAGESIZE
 
@@ -192,3 +193,18 @@ def test_several_at_once() -> None:
     assert list(all_hold([])) == [True]
     del two
     assert list(all_hold(proofs)) == [False]
+
+
+def test_what_is_found_by_the_collector_alone() -> None:
+    """Where memory can't be copied."""
+    one = [[0]]
+    proof = liveness._in_heap(id(one))
+    assert (proof.in_use, proof.type) == (True, id(list))
+    assert list(all_hold([proof])) == [True]
+    assert any(proof.references())
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_what_is_being_freed_has_no_references(count: int) -> None:
+    proof = Proof(True, id(list), count=ctypes.c_size_t(count))
+    assert any(proof.references()) == bool(count)
