@@ -65,7 +65,7 @@ APP = textwrap.dedent(
                 raise ExceptionGroup("all", [exc])
 
     def begins():
-        print("be" + "gun", flush=True)
+        threading.Timer(0.2, print, ["be" + "gun"]).start()  # while this waits, so not before
         threading.Event().wait(100)
     """
 )
@@ -139,7 +139,7 @@ def test_an_interrupted_cell(shell):
     interrupted(shell, "begins()", "begun")
     assert "begins in app at app.py:49" in shell.run("%stackscope --last")
     # The task of an async cell stands still after Ctrl-C.
-    interrupted(shell, "print('be' 'gun'); await naps()", "begun")
+    interrupted(shell, "threading.Timer(0.2, print, ['be' 'gun']).start(); await naps()", "begun")
     text = shell.run("%stackscope --last")
     assert "naps in app at app.py:34" in text
     assert 'with lease("a-lease") as leased:' in text
