@@ -320,7 +320,7 @@ def test_a_watch_goes_on_beside_cells_and_marks_what_has_changed(kernel):
 
 
 WITHOUT_JEDI = "get_ipython().Completer.use_jedi = False"
-"""So that it doesn't read all about the builtins, where only the absence of a name of ours counts."""
+"""Jedi would read all about the builtins where only the absence of a name of ours counts."""
 
 
 def test_completion(busy):

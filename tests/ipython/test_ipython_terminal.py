@@ -199,7 +199,8 @@ def test_an_interrupted_cell(own_shell):
     interrupted(own_shell, "begins()", "begun")
     assert "begins in app at app.py:61" in own_shell.run("%stackscope --last")
     # The task of an async cell stands still after Ctrl-C.
-    interrupted(own_shell, "threading.Timer(0.2, print, ['be' 'gun']).start(); await naps()", "begun")
+    line = "threading.Timer(0.2, print, ['be' 'gun']).start(); await naps()"
+    interrupted(own_shell, line, "begun")
     text = own_shell.run("%stackscope --last")
     assert "naps in app at app.py:46" in text
     assert 'with lease("a-lease") as leased:' in text
@@ -272,4 +273,5 @@ def test_a_look_at_very_many_tasks_tells_how_far_it_has_come_and_can_be_ended(sh
     assert "Incomplete: Ctrl-C has ended the search after" in text
     assert "Looking at all tasks" not in text
     assert "Traceback" not in text
-    shell.run("undo(); [task.cancel() for task in tasks]; loop.call_soon(loop.stop); loop.run_forever()")
+    shell.run("undo(); [task.cancel() for task in tasks]")
+    shell.run("loop.call_soon(loop.stop); loop.run_forever()")

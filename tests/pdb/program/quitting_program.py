@@ -25,9 +25,9 @@ import trio
 
 import stackscope
 import stackscope_pdb.debugger.own
-import stackscope_pdb.entry.api  # noqa: F401  (so that each child needn't)
+import stackscope_pdb.entry.api
 import stackscope_pdb.output.highlight
-import stackscope_pdb.program.quitting
+import stackscope_pdb.program.quitting  # noqa: F401  (so that each child needn't)
 
 stackscope.extract_all()
 if hasattr(gc, "freeze"):
