@@ -135,10 +135,10 @@ class Screen:
             self._text = "\n".join(self._lines).rstrip()
         return self._text
 
-    @staticmethod
-    def _line(cells):
+    def _line(self, cells):
         """One line. The cell behind a wide character has an empty text."""
-        return "".join([cells[x].data for x in range(max(cells, default=-1) + 1)]).rstrip()
+        end = min(max(cells, default=-1) + 1, self.screen.columns)
+        return "".join([cells[x].data for x in range(end)]).rstrip()
 
     @property
     def last_line(self):
