@@ -100,7 +100,8 @@ def test_the_overview_tells_who_holds_what_and_folds_the_kernels_own(busy):
     assert "ipykernel" not in answer.text
     assert "IOPub" not in answer.text
     assert max(map(len, answer.text.splitlines())) <= 100
-    (html,) = answer.html
+    # On a busy machine it takes so long that a line before tells how far it has come.
+    (html,) = filter(None, answer.html)
     assert "In [2]" in html
     assert "ipykernel" not in html
     assert "IPython&#x27;s own: " in html
@@ -349,7 +350,7 @@ def test_the_bank_says_who_holds_the_lock(kernel):
     assert mark == row(answer.text, "journal  ")[0] == "!"
     for name in ("journal", "bank-bob", "bank-cleo", "bank-dan"):
         assert f"Lock.acquire(), held by {writer}" in row(answer.text, f"{name}  ")
-    assert "held by" in answer.html[0]
+    assert "held by" in answer.html[-1]
 
 
 def test_a_circle_is_named(kernel):
@@ -369,7 +370,7 @@ await asyncio.sleep(0.3)
     )
     answer = kernel.run("%stackscope")
     assert "waiting for each other: " in answer.text
-    assert "waiting for each other" in answer.html[0]
+    assert "waiting for each other" in answer.html[-1]
 
 
 def test_unloading_ends_all(kernel):
