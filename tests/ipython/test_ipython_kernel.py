@@ -100,7 +100,8 @@ def test_the_overview_tells_who_holds_what_and_folds_the_kernels_own(busy):
     assert "ipykernel" not in answer.text
     assert "IOPub" not in answer.text
     assert max(map(len, answer.text.splitlines())) <= 100
-    (html,) = answer.html
+    # On a busy machine it takes so long that a line before tells how far it has come.
+    (html,) = filter(None, answer.html)
     assert "In [2]" in html
     assert "ipykernel" not in html
     assert "IPython&#x27;s own: " in html
@@ -296,27 +297,31 @@ def test_after_an_interrupted_cell_without_the_magic(kernel):
     assert "naps in __main__ at In [4]:4" in kernel.run("%stackscope --last").text
 
 
-def test_a_watch_goes_on_beside_cells_and_marks_what_has_changed(own_kernel):
-    own_kernel.run(PROGRAM)
-    first = own_kernel.run("%stackscope --watch 0.2")
+def test_a_watch_goes_on_beside_cells_and_marks_what_has_changed(kernel):
+    kernel.run(PROGRAM)
+    first = kernel.run("%stackscope --watch 0.2")
     assert "Seen at " in first.text
     assert "held by" in first.text
-    own_kernel.later(lambda text: "since" in text and "no change" in text)
-    own_kernel.run("tasks[0].cancel(); tasks.append(asyncio.ensure_future(asyncio.sleep(1000)))")
-    text = own_kernel.later(lambda text: "gone" in text)
+    kernel.later(lambda text: "since" in text and "no change" in text)
+    kernel.run("tasks[0].cancel(); tasks.append(asyncio.ensure_future(asyncio.sleep(1000)))")
+    text = kernel.later(lambda text: "gone" in text)
     assert "1 new (+)" in text
     assert "gone: " in text
     assert row(text, "+ ").startswith("+ ")
     # while a cell runs
-    own_kernel.begin("def stands():\n    time.sleep(2)\nstands()")
-    own_kernel.later(lambda text: "stands:2 In [" in text)
-    own_kernel.later(lambda text: "gone: " in text)
-    own_kernel.begin("%stackscope --stop")
-    own_kernel.later(lambda text: text.endswith("Ended."))
-    own_kernel.later(lambda text: "1 watch ended." in text)
-    assert "0 watches ended." in own_kernel.run("%stackscope --stop").text
+    kernel.begin("def stands():\n    time.sleep(2)\nstands()")
+    kernel.later(lambda text: "stands:2 In [" in text)
+    kernel.later(lambda text: "gone: " in text)
+    kernel.begin("%stackscope --stop")
+    kernel.later(lambda text: text.endswith("Ended."))
+    kernel.later(lambda text: "1 watch ended." in text)
+    assert "0 watches ended." in kernel.run("%stackscope --stop").text
     names = "[one.name for one in threading.enumerate() if 'stackscope' in one.name]"
-    assert own_kernel.run(names).results == ["[]"]
+    assert kernel.run(names).results == ["[]"]
+
+
+WITHOUT_JEDI = "get_ipython().Completer.use_jedi = False"
+"""Jedi would read all about the builtins where only the absence of a name of ours counts."""
 
 
 def test_completion(busy):
@@ -330,6 +335,7 @@ def test_completion(busy):
     assert any(name.isdecimal() for name in names)
     assert busy.complete("%stackscope hol")[0] == ["holder", "holds"]
     assert "get_coro" in busy.complete("%stackscope tasks[0].get_co")[0]
+    busy.run(WITHOUT_JEDI)
     assert "--no-contexts" not in busy.complete("x = 1 --no")[0]
 
 
@@ -344,7 +350,7 @@ def test_the_bank_says_who_holds_the_lock(kernel):
     assert mark == row(answer.text, "journal  ")[0] == "!"
     for name in ("journal", "bank-bob", "bank-cleo", "bank-dan"):
         assert f"Lock.acquire(), held by {writer}" in row(answer.text, f"{name}  ")
-    assert "held by" in answer.html[0]
+    assert "held by" in answer.html[-1]
 
 
 def test_a_circle_is_named(kernel):
@@ -364,26 +370,27 @@ await asyncio.sleep(0.3)
     )
     answer = kernel.run("%stackscope")
     assert "waiting for each other: " in answer.text
-    assert "waiting for each other" in answer.html[0]
+    assert "waiting for each other" in answer.html[-1]
 
 
-def test_unloading_ends_all(own_kernel):
+def test_unloading_ends_all(kernel):
     state = (
         "get_ipython().input_transformers_cleanup, get_ipython().ast_transformers,"
         "get_ipython().events.callbacks['post_run_cell'], get_ipython().Completer.custom_matchers,"
         "[one.name for one in threading.enumerate() if 'stackscope' in one.name]"
     )
-    own_kernel.run("import threading")
-    own_kernel.run("%unload_ext stackscope_ipython")
-    before = own_kernel.run(state).results
-    own_kernel.run("%load_ext stackscope_ipython")
-    own_kernel.run("%load_ext stackscope_ipython")
-    assert own_kernel.run(state).results != before
-    own_kernel.run("%stackscope --watch 0.2")
-    own_kernel.run("%unload_ext stackscope_ipython")
-    assert own_kernel.run(state).results == before
-    assert "%stackscope` not found" in own_kernel.run("%stackscope").text
-    assert "--no-contexts" not in own_kernel.complete("%stackscope --no-")[0]
+    kernel.run("import threading")
+    kernel.run("%unload_ext stackscope_ipython")
+    before = kernel.run(state).results
+    kernel.run("%load_ext stackscope_ipython")
+    kernel.run("%load_ext stackscope_ipython")
+    assert kernel.run(state).results != before
+    kernel.run("%stackscope --watch 0.2")
+    kernel.run("%unload_ext stackscope_ipython")
+    assert kernel.run(state).results == before
+    assert "%stackscope` not found" in kernel.run("%stackscope").text
+    kernel.run(WITHOUT_JEDI)
+    assert "--no-contexts" not in kernel.complete("%stackscope --no-")[0]
 
 
 def test_a_loop_of_another_thread_and_nested_loops(own_kernel):
@@ -443,25 +450,27 @@ def test_the_debugger_bounds_values(kernel):
 MANY_TASKS = """
 import asyncio
 import stackscope_pdb.program.patience as patience
+before = patience.SECONDS_IN_SILENCE, patience.SECONDS_OF_SHORT_LOOK
 patience.SECONDS_IN_SILENCE = patience.SECONDS_OF_SHORT_LOOK = 0
 event = asyncio.Event()
-tasks = [asyncio.ensure_future(event.wait()) for _ in range(3_000)]
+tasks = [asyncio.ensure_future(event.wait()) for _ in range(2_000)]
 await asyncio.sleep(0)
 """
 
 
-def test_a_look_at_very_many_tasks_tells_how_far_it_has_come_and_can_be_ended(own_kernel):
-    own_kernel.run(MANY_TASKS)
-    answer = own_kernel.run("%stackscope")
+def test_a_look_at_very_many_tasks_tells_how_far_it_has_come_and_can_be_ended(kernel):
+    kernel.run(MANY_TASKS)
+    answer = kernel.run("%stackscope")
     *progress, last = answer.parts
     assert any(part.startswith("Looking at all tasks: ") for part in progress)
     assert "Drawing what was found (Ctrl-C gives up)" in progress
-    assert re.search("3,?000", last)  # in the place of these
+    assert re.search("2,?000", last)  # in the place of these
     assert "Incomplete" not in last
-    answer = own_kernel.run("%stackscope", interrupt_at="Looking at all tasks", after=0)
+    answer = kernel.run("%stackscope", interrupt_at="Looking at all tasks", after=0)
     assert answer.status == "ok"
     incomplete = r"Incomplete: Ctrl-C has ended the search after [\d,]+ tasks"
     assert re.search(incomplete, answer.parts[-1])
     assert re.search(incomplete, answer.html[-1])
-    answer = own_kernel.run("%stackscope --why", interrupt_at="Looking at all tasks", after=0)
+    answer = kernel.run("%stackscope --why", interrupt_at="Looking at all tasks", after=0)
     assert "So what is stuck isn't known." in answer.text
+    kernel.run("patience.SECONDS_IN_SILENCE, patience.SECONDS_OF_SHORT_LOOK = before")

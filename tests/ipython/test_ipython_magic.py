@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -13,35 +14,66 @@ from tests.helpers.repository import ROOT
 pytest.importorskip("IPython")
 
 
+COMMAND = [sys.executable, "-W", "ignore", "-m", "IPython", "--no-banner", "--quick"]
+COMMAND += ["--simple-prompt", "--colors=NoColor"]
+
+
+def process(folder):
+    """A new IPython in a folder, which reads lines."""
+    environ = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("COLUMNS", "FORCE_COLOR", "PYTHON_COLORS")
+    }
+    environ.update(PYTHONPATH=str(ROOT), IPYTHONDIR=str(folder))
+    return subprocess.Popen(
+        COMMAND,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        cwd=str(folder),
+        env=environ,
+        encoding="utf-8",
+    )
+
+
 @pytest.fixture
-def ipython(tmp_path, monkeypatch):
+def ipython(tmp_path):
     """Runs lines in a new IPython, and gives what it printed."""
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
-    for name in ("COLUMNS", "FORCE_COLOR", "PYTHON_COLORS"):
-        monkeypatch.delenv(name, raising=False)
 
     def run(*lines):
-        command = [sys.executable, "-W", "ignore", "-m", "IPython", "--no-banner", "--quick"]
-        run = subprocess.run(
-            [*command, "--simple-prompt", "--colors=NoColor"],
-            input="".join(f"{line}\n" for line in [*lines, "exit"]).encode(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            cwd=str(tmp_path),
-            timeout=100,
-            check=False,
-        )
-        return run.stdout.decode("utf-8").replace("\r", "")
+        with process(tmp_path) as shell:
+            out, _ = shell.communicate("".join(f"{line}\n" for line in [*lines, "exit"]), 100)
+        return out.replace("\r", "")
 
     return run
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """As `ipython`, but all tests use the same one. They leave only variables."""
+    with process(tmp_path_factory.mktemp("shared")) as shell:
+
+        def run(*lines):
+            lines = [*lines, "%reset -f", "print('the end of', 'these lines')"]
+            shell.stdin.write("".join(f"{line}\n" for line in lines))
+            shell.stdin.flush()
+            read = []
+            for line in shell.stdout:
+                if line.endswith("the end of these lines\n"):
+                    break
+                read.append(line)
+            return "".join(read).replace("\r", "")
+
+        yield run
+        shell.communicate("exit\n", 100)
 
 
 LOAD = "%load_ext stackscope_ipython"
 
 
-def test_stack_of_an_object(ipython):
-    out = ipython(
+def test_stack_of_an_object(shared):
+    out = shared(
         LOAD,
         "from contextlib import contextmanager",
         "@contextmanager",
@@ -68,8 +100,8 @@ def test_stack_of_an_object(ipython):
     assert "\x1b" not in out
 
 
-def test_tasks_and_threads_without_an_expression(ipython):
-    out = ipython(
+def test_tasks_and_threads_without_an_expression(shared):
+    out = shared(
         LOAD,
         "import asyncio, threading",
         "async def sleeper(lock):",
@@ -99,8 +131,8 @@ def test_tasks_and_threads_without_an_expression(ipython):
     assert "held by" in out
 
 
-def test_what_can_not_be_shown_ends_in_a_sentence(ipython):
-    out = ipython(
+def test_what_can_not_be_shown_ends_in_a_sentence(shared):
+    out = shared(
         LOAD,
         "%stackscope nowhere",
         "%stackscope 17",
@@ -120,12 +152,12 @@ def test_what_can_not_be_shown_ends_in_a_sentence(ipython):
     assert "still here" in out
 
 
-def test_nothing_to_show(ipython):
-    assert "No task is alive in this process." in ipython(LOAD, "%stackscope")
+def test_nothing_to_show(shared):
+    assert "No task is alive in this process." in shared(LOAD, "%stackscope")
 
 
-def test_help_and_loading_twice(ipython):
-    out = ipython(
+def test_help_and_loading_twice(shared):
+    out = shared(
         LOAD,
         "%reload_ext stackscope_ipython",
         LOAD,

@@ -14,12 +14,13 @@ if sys.platform == "win32":
 pytest.importorskip("pexpect")
 pytest.importorskip("pyte")
 
+from tests.helpers.terminals import end
 from tests.ipython.test_ipython_debugger import Shell
 from tests.terminal.conftest import Terminal
 
 APP = textwrap.dedent(
     """
-    import asyncio, threading
+    import asyncio, threading, time
     from contextlib import contextmanager
     try:
         ExceptionGroup
@@ -30,8 +31,11 @@ APP = textwrap.dedent(
     def lease(name):
         yield name
 
+    crews = []
+
     class Crew:
         def __init__(self):
+            crews.append(self)
             self.gate = threading.Event()
             self.lock = threading.Lock()
 
@@ -44,10 +48,19 @@ APP = textwrap.dedent(
                 pass
 
         def start(self):
-            threading.Thread(target=self.holds, name="holder", daemon=True).start()
+            self.threads = [threading.Thread(target=self.holds, name="holder", daemon=True)]
+            self.threads.append(threading.Thread(target=self.waits, name="waiter", daemon=True))
+            self.threads[0].start()
             while not self.lock.locked():
                 pass
-            threading.Thread(target=self.waits, name="waiter", daemon=True).start()
+            self.threads[1].start()
+
+    def end_crews():
+        while crews:
+            crew = crews.pop()
+            crew.gate.set()
+            for thread in crew.threads:
+                thread.join()
 
     async def naps():
         with lease("a-lease") as leased:
@@ -65,8 +78,26 @@ APP = textwrap.dedent(
                 raise ExceptionGroup("all", [exc])
 
     def begins():
-        print("be" + "gun", flush=True)
+        threading.Timer(0.2, print, ["be" + "gun"]).start()  # while this waits, so not before
         threading.Event().wait(100)
+
+    def wait_for_user():
+        # Looks at all tasks take until Ctrl-C is pressed. It gives what takes that back.
+        from stackscope_ipython.patience import Patience
+        from stackscope_pdb.program import patience
+
+        before = patience.SECONDS_IN_SILENCE, Patience.tell
+
+        def tell(self, line):
+            before[1](self, line)
+            while not self.is_enough:
+                time.sleep(0.01)
+
+        def undo():
+            patience.SECONDS_IN_SILENCE, Patience.tell = before
+
+        patience.SECONDS_IN_SILENCE, Patience.tell = -1, tell
+        return undo
     """
 )
 
@@ -74,16 +105,45 @@ APP = textwrap.dedent(
 PROMPT = re.compile(r"\nIn \[(\d+)\]:$")
 
 
-@pytest.fixture
-def shell(tmp_path):
-    (tmp_path / "app.py").write_text(APP, encoding="utf-8")
+def started(folder):
+    (folder / "app.py").write_text(APP, encoding="utf-8")
     arguments = ["-W", "ignore", "-m", "IPython", "--no-banner", "--no-confirm-exit"]
-    environ = {"IPYTHONDIR": str(tmp_path), "PROMPT_TOOLKIT_NO_CPR": "1"}
-    terminal = Terminal(arguments, tmp_path, **environ)
-    session = Shell(terminal).start()
+    # Or else what was typed in another test is drawn behind what is typed.
+    arguments += ["--TerminalInteractiveShell.autosuggestions_provider=None"]
+    environ = {"IPYTHONDIR": str(folder), "PROMPT_TOOLKIT_NO_CPR": "1"}
+    session = Shell(Terminal(arguments, folder, **environ)).start()
     session.run("from app import *")
+    return session
+
+
+@pytest.fixture
+def own_shell(tmp_path):
+    """An IPython for one test alone, which leaves tasks or unloads the extension."""
+    session = started(tmp_path)
     yield session
-    terminal.close()
+    end(session.child)
+
+
+@pytest.fixture(scope="module")
+def shells():
+    """The IPython for all other tests, if it is running."""
+    running = []
+    yield running
+    for one in running:
+        end(one.child)
+
+
+@pytest.fixture
+def shell(shells, tmp_path_factory):
+    """An IPython without a crew."""
+    if not shells:
+        shells.append(started(tmp_path_factory.mktemp("shell")))
+    [session] = shells
+    yield session
+    if PROMPT.search(session.text):
+        session.run("end_crews()")
+    else:  # the test has failed, and nobody knows where
+        end(shells.pop().child)
 
 
 def interrupted(session, line, mark):
@@ -103,7 +163,7 @@ def test_overview_stacks_and_values(shell):
     assert "Out[" not in text
     text = shell.run("thread = [t for t in threading.enumerate() if t.name == 'holder'][0]")
     text = shell.run("%stackscope thread")
-    assert "Crew.holds in app at app.py:20" in text
+    assert "Crew.holds in app at app.py:23" in text
     assert "with self.lock:" in text
     assert text.count("Crew.holds in app") == 1
     assert "Crew.holds" not in shell.run("x = %stackscope thread")
@@ -115,7 +175,7 @@ def test_overview_stacks_and_values(shell):
 def test_the_last_traceback_and_the_debugger_after_a_group(shell):
     shell.run("together()")
     text = shell.run("%stackscope --last")
-    assert "together in app at app.py:45" in text
+    assert "together in app at app.py:57" in text
     assert '"of-all"' in text
     assert "past" in text
     assert '"of-one"' in text
@@ -135,13 +195,14 @@ def test_the_last_traceback_and_the_debugger_after_a_group(shell):
     shell.run("q", lambda text: text.endswith(f"In [{shell.cell}]:"))
 
 
-def test_an_interrupted_cell(shell):
-    interrupted(shell, "begins()", "begun")
-    assert "begins in app at app.py:49" in shell.run("%stackscope --last")
+def test_an_interrupted_cell(own_shell):
+    interrupted(own_shell, "begins()", "begun")
+    assert "begins in app at app.py:61" in own_shell.run("%stackscope --last")
     # The task of an async cell stands still after Ctrl-C.
-    interrupted(shell, "print('be' 'gun'); await naps()", "begun")
-    text = shell.run("%stackscope --last")
-    assert "naps in app at app.py:34" in text
+    line = "threading.Timer(0.2, print, ['be' 'gun']).start(); await naps()"
+    interrupted(own_shell, line, "begun")
+    text = own_shell.run("%stackscope --last")
+    assert "naps in app at app.py:46" in text
     assert 'with lease("a-lease") as leased:' in text
 
 
@@ -157,7 +218,7 @@ def test_a_guarded_cell(shell):
     shell.cell += 1
     text = shell.wait(lambda text: text.endswith(f"In [{shell.cell}]:"))
     assert "The cell was interrupted here:" in text
-    assert "begins in app at app.py:49" in text
+    assert "begins in app at app.py:61" in text
     assert "stackscope_ipython" not in text
     assert "2" in shell.run("1 + 1")
 
@@ -181,18 +242,18 @@ def test_a_watch_updates_in_place_until_it_is_interrupted(shell):
     shell.wait(lambda text: text.endswith(f"In [{shell.cell}]:"))
 
 
-def test_completion(shell):
-    shell.clear()
-    shell.child.send("%stackscope --no-\t")
-    shell.wait(lambda text: text.endswith("%stackscope --no-contexts"))
-    shell.child.send("\x15%%stackscope --af\t")
-    shell.wait(lambda text: text.endswith("%%stackscope --after"))
-    shell.child.send("\x15%stackscope toge\t")
-    shell.wait(lambda text: text.endswith("%stackscope together"))
-    shell.child.send("\x15")
-    shell.wait(lambda text: "together" not in text)  # or else that may be drawn later
-    shell.run("%unload_ext stackscope_ipython")
-    assert "not found" in shell.run("%stackscope")
+def test_completion(own_shell):
+    own_shell.clear()
+    own_shell.child.send("%stackscope --no-\t")
+    own_shell.wait(lambda text: text.endswith("%stackscope --no-contexts"))
+    own_shell.child.send("\x15%%stackscope --af\t")
+    own_shell.wait(lambda text: text.endswith("%%stackscope --after"))
+    own_shell.child.send("\x15%stackscope toge\t")
+    own_shell.wait(lambda text: text.endswith("%stackscope together"))
+    own_shell.child.send("\x15")
+    own_shell.wait(lambda text: "together" not in text)  # or else that may be drawn later
+    own_shell.run("%unload_ext stackscope_ipython")
+    assert "not found" in own_shell.run("%stackscope")
 
 
 def test_help(shell):
@@ -202,10 +263,8 @@ def test_help(shell):
 
 
 def test_a_look_at_very_many_tasks_tells_how_far_it_has_come_and_can_be_ended(shell):
-    shell.run("import stackscope_pdb.program.patience as patience")
-    shell.run("patience.SECONDS_IN_SILENCE = 0")
-    shell.run("loop = asyncio.new_event_loop()")
-    shell.run("tasks = [loop.create_task(asyncio.sleep(1000)) for _ in range(8_000)]")
+    shell.run("undo = wait_for_user(); loop = asyncio.new_event_loop()")
+    shell.run("tasks = [loop.create_task(asyncio.sleep(1000)) for _ in range(200)]")
     shell.run("loop.call_soon(loop.stop); loop.run_forever()")
     shell.run("%stackscope", lambda text: "Looking at all tasks: " in text)
     shell.child.sendintr()
@@ -214,4 +273,5 @@ def test_a_look_at_very_many_tasks_tells_how_far_it_has_come_and_can_be_ended(sh
     assert "Incomplete: Ctrl-C has ended the search after" in text
     assert "Looking at all tasks" not in text
     assert "Traceback" not in text
-    shell.run("[task.cancel() for task in tasks]; loop.call_soon(loop.stop); loop.run_forever()")
+    shell.run("undo(); [task.cancel() for task in tasks]")
+    shell.run("loop.call_soon(loop.stop); loop.run_forever()")

@@ -72,6 +72,8 @@ def installed(pytester, monkeypatch):
     assert found is not None
     (about / "entry_points.txt").write_text("[pytest11]\n" + found.group(1).replace('"', ""))
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: stackscope\nVersion: 0.1.0\n")
+    # pytest-trio would import it, which takes longer than all the rest.
+    (about.parent / "hypothesis.py").write_text("raise ImportError('unwanted')\n")
     path = [str(about.parent), str(ROOT), os.environ.get("PYTHONPATH")]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, path)))
     for name in ("PYTHONBREAKPOINT", "PYTEST_ADDOPTS", "FORCE_COLOR", "PYTHON_COLORS", "COLUMNS"):
@@ -150,8 +152,8 @@ def terminal(pytester):
 
     def start_pytest(source, *arguments, **environ):
         pytester.makepyfile(test_module=source)
-        is_marked = any(mark and mark in source for _, mark, *_ in KINDS.values())
-        others = [] if is_marked else ALONE
+        kept = [f"no:{kind}" for kind, (_, mark, *_) in KINDS.items() if mark and mark in source]
+        others = [word for name in ALONE[1::2] if name not in kept for word in ("-p", name)]
         opened.append(Terminal(pytester.path, [*others, *arguments], environ))
         return opened[-1]
 

@@ -114,10 +114,31 @@ class Screen:
         rows, columns = self.child.getwinsize()
         self.screen = pyte.Screen(columns, rows)
         self.stream = pyte.Stream(self.screen)
+        self._lines = []
+        self._text = ""
 
     @property
     def text(self):
-        return "\n".join(line.rstrip() for line in self.screen.display).rstrip()
+        """The lines without what is blank at the end of them, and of all.
+
+        Only those that have changed are read anew: `wait` asks for the text with each piece that
+        comes, and `pyte.Screen.display` reads each cell of the screen.
+        """
+        screen = self.screen
+        if screen.dirty:
+            del self._lines[screen.lines :]
+            self._lines += [""] * (screen.lines - len(self._lines))
+            for number in screen.dirty:
+                if number < screen.lines:
+                    self._lines[number] = self._line(screen.buffer[number])
+            screen.dirty.clear()
+            self._text = "\n".join(self._lines).rstrip()
+        return self._text
+
+    def _line(self, cells):
+        """One line. The cell behind a wide character has an empty text."""
+        end = min(max(cells, default=-1) + 1, self.screen.columns)
+        return "".join([cells[x].data for x in range(end)]).rstrip()
 
     @property
     def last_line(self):

@@ -553,7 +553,10 @@ MANY = textwrap.dedent(
     async def main():
         workers = [asyncio.ensure_future(asyncio.sleep(1000)) for _ in range(200)]
         await asyncio.sleep(0)
-        {stop}
+        print("here")
+        breakpoint()
+        print("in a thread")
+        await asyncio.get_running_loop().run_in_executor(None, breakpoint)
 
     asyncio.run(main())
     """
@@ -561,18 +564,18 @@ MANY = textwrap.dedent(
 
 
 @pytest.mark.parametrize("kind", ["prompt_toolkit", "readline"])
-@pytest.mark.parametrize(
-    "stop", ["breakpoint()", "await asyncio.get_running_loop().run_in_executor(None, breakpoint)"]
-)
-def test_ctrl_c_ends_a_look_at_all_tasks(terminal, kind, stop):
-    source = MANY.replace("{stop}", stop)
-    session = terminal(source, *UNDER, STACKSCOPE_PDB_PROMPT=kind)
+def test_ctrl_c_ends_a_look_at_all_tasks(terminal, kind):
+    """In the main thread, and in another one."""
+    session = terminal(MANY, *UNDER, STACKSCOPE_PDB_PROMPT=kind)
     child = session.child
-    child.expect_exact("(stackscope_pdb)")
-    session.enter("tasks")
-    child.expect_exact("Looking at all tasks")
-    child.sendintr()
-    child.expect_exact("Incomplete: Ctrl-C has ended the search after")
-    assert "KeyboardInterrupt" not in child.before
-    child.expect_exact("(stackscope_pdb)")
-    assert "KeyboardInterrupt" not in child.before
+    for place in ("here\r\n", "in a thread\r\n"):
+        child.expect_exact(place)
+        child.expect_exact("(stackscope_pdb)")
+        session.enter("tasks")
+        child.expect_exact("Looking at all tasks")
+        child.sendintr()
+        child.expect_exact("Incomplete: Ctrl-C has ended the search after")
+        assert "KeyboardInterrupt" not in child.before
+        child.expect_exact("(stackscope_pdb)")
+        assert "KeyboardInterrupt" not in child.before
+        session.enter("continue")

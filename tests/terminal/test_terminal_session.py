@@ -14,6 +14,7 @@ if sys.platform == "win32":
 
 import stackscope_pdb.commands
 from stackscope_pdb.commands import registry
+from tests.helpers.rows import IN_TURN
 from tests.terminal.conftest import ESCAPES, Terminal
 
 PROGRAM = textwrap.dedent(
@@ -303,7 +304,7 @@ class WithPromptToolkit(Terminal):
         return answer
 
 
-@pytest.fixture(params=["readline", "prompt_toolkit"])
+@pytest.fixture(params=["readline", pytest.param("prompt_toolkit", marks=IN_TURN)])
 def session(request, tmp_path):
     if request.param == "prompt_toolkit":
         pytest.importorskip("prompt_toolkit")

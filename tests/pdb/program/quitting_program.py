@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import logging
 import os
@@ -24,9 +25,13 @@ import trio
 
 import stackscope
 import stackscope_pdb.debugger.own
+import stackscope_pdb.entry.api
+import stackscope_pdb.output.highlight
 import stackscope_pdb.program.quitting  # noqa: F401  (so that each child needn't)
 
 stackscope.extract_all()
+if hasattr(gc, "freeze"):
+    gc.freeze()  # or each child would look through all of it when it ends
 
 SECONDS = 60
 

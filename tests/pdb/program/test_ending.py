@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 
 import pytest
 
+from stackscope_pdb.program import loops
 from stackscope_pdb.program.ending import QuitTask, besides_quit, is_quit
 from tests.helpers.repository import ROOT
 
@@ -74,3 +76,28 @@ def test_what_fails_because_of_it_is_one_line():
     logged = f"ERROR: Exception in ASGI application: {what}"
     assert done.stdout.splitlines() == [logged, "ValueError: bad"]
     assert done.returncode == 1
+
+
+def test_what_ends_a_loop_is_not_traced():
+    """While a program is quit all that runs is traced, and a look at tasks runs much."""
+    before, seen = sys.gettrace(), []
+
+    def trace(frame, event, arg):
+        seen.append(frame.f_globals.get("__name__", ""))
+        return trace
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        end = loops._End(loop, [], [])
+        sys.settrace(trace)
+        loop.call_soon(end.go_on)
+        await asyncio.sleep(60)
+
+    try:
+        with pytest.raises(asyncio.CancelledError):
+            asyncio.run(main())
+        assert sys.gettrace() is trace
+    finally:
+        sys.settrace(before)
+    assert loops.__name__ in seen
+    assert not [name for name in seen if name.split(".")[0] == "stackscope"]

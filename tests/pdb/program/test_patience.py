@@ -266,20 +266,16 @@ def looks_at(*lines):
     return len(looks)
 
 
-def looks_in_a_process_of_one_thread(*lines):
-    """The same where there are no threads of the test runner's."""
-    call = f"from {__name__} import looks_at; print(looks_at(*{lines!r}))"
+ALL = ["tasks", "locks", "why", "why 2", "task 2", "tasks name:1", "locks"]
+RUNS = ["locks", "p list(map(int, '1'))", "locks"]
+
+
+def test_all_commands_have_one_look_in_common_unless_something_may_have_run():
+    """In a process of one thread: there are none of the test runner's."""
+    call = f"from {__name__} import *; print(looks_at(*ALL), looks_at(*RUNS))"
     root = Path(__file__).parents[3]
-    return int(subprocess.check_output([sys.executable, "-c", call], cwd=str(root)))
-
-
-def test_all_commands_have_one_look_in_common():
-    lines = ["tasks", "locks", "why", "why 2", "task 2", "tasks name:1", "locks"]
-    assert looks_in_a_process_of_one_thread(*lines) == 1
-
-
-def test_what_may_have_run_something_makes_another_look_needed():
-    assert looks_in_a_process_of_one_thread("locks", "p list(map(int, '1'))", "locks") == 2
+    found = subprocess.check_output([sys.executable, "-c", call], cwd=str(root))
+    assert found.split() == [b"1", b"2"]
 
 
 def test_threads_that_go_on_are_looked_at_anew():

@@ -15,6 +15,7 @@ import pytest
 import stackscope
 from stackscope_pdb import Pdb
 from tests.helpers.hostile import ALL, TRICK, Plain, disguised
+from tests.helpers.rows import share
 
 FORBIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
@@ -253,7 +254,7 @@ def seen_with(name, scripted):
     return snapshot, [re.sub(r"\d+", "N", " ".join(row.split())) for row in rows]
 
 
-@pytest.mark.parametrize("name", UNLUCKY)
+@pytest.mark.parametrize("name", share(UNLUCKY, 3))
 def test_names_that_look_like_words_of_ours(name, scripted, monkeypatch):
     """The name of a task changes the name that is shown, and nothing else."""
     monkeypatch.setenv("COLUMNS", "200")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from stackscope_pdb.output import highlight, plain_lines
+from tests.helpers.rows import IN_TURN
 
 
 def lines_of(module):
@@ -20,6 +21,7 @@ def lines_of(module):
                 yield line.strip()
 
 
+@IN_TURN
 def test_they_are_coloured_as_by_pygments():
     pytest.importorskip("pygments")
     lines = list(dict.fromkeys([*lines_of(asyncio), *lines_of(highlight)])) + [
