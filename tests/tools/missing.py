@@ -20,6 +20,7 @@ import pathlib
 import signal
 import sys
 import threading
+import time
 import traceback
 import types
 import warnings
@@ -83,7 +84,7 @@ def threads(look):
         with Manager() as manager:
             ready.set()
             while not leave.is_set():
-                pass
+                time.sleep(0.001)
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
