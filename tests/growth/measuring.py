@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import time
 
@@ -32,10 +33,13 @@ def empty_caches() -> None:
 
     They can hold few objects and not many, which then cost twice as much each.
     """
-    _filled.find(b"\0")
+    filler().find(b"\0")
 
 
-_filled = b"\1" * 32_000_000  # zeros alone might be one page of memory
+@functools.lru_cache(maxsize=None)
+def filler() -> bytes:
+    """What the caches are filled with. Zeros alone might be one page of memory."""
+    return b"\1" * 32_000_000
 
 
 def costs_of(operations, costs) -> None:
