@@ -57,7 +57,7 @@ def saved(tmp_path):
 # ------------------------------------------------------------------------------- in general
 
 
-@pytest.mark.parametrize("words", [[], *[[name] for name in COMMANDS]])
+@pytest.mark.parametrize("words", [[], *[[name] for name in COMMANDS if name != "debug"]])
 def test_help(capsys, monkeypatch, words):
     monkeypatch.setenv("COLUMNS", "80")
     status, shown, said = done(capsys, *words, "--help")
@@ -102,7 +102,9 @@ def test_nothing_is_wrong_use():
 
 def test_the_help_of_debug_says_what_to_type():
     found = command("debug", "--help")
+    assert (found.returncode, found.stderr) == (0, "")
     assert found.stdout.startswith("usage: stackscope debug [-h]")
+    assert max(map(len, found.stdout.splitlines())) <= 80
     assert "python -m" not in found.stdout
 
 
