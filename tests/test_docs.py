@@ -14,6 +14,7 @@ import pytest
 
 import stackscope
 from tests.helpers.repository import ROOT
+from tests.helpers.rows import IN_TURN
 
 PACKAGES = ("stackscope", "stackscope_pdb", "stackscope_ipython")
 NO_MESSAGES = re.compile(r"pip |pytest|python |%|<|print\(")
@@ -38,6 +39,7 @@ def quoted_messages():
                 yield quoted
 
 
+@IN_TURN
 def test_messages_that_are_quoted_are_ours():
     code = "\n".join(texts())
     messages = list(quoted_messages())
@@ -231,6 +233,7 @@ def test_tools_that_are_named_exist(name):
     assert folder.with_suffix(".py").is_file() or (folder / "__main__.py").is_file()
 
 
+@IN_TURN
 def test_names_of_the_checklist_exist():
     checklist = how_it_works()["A new version of Python"]
     names = set(re.findall(r"``(?:\w+\.)?(\w{5,})(?:\(\))?``", checklist))
@@ -244,4 +247,4 @@ def test_names_of_the_checklist_exist():
     code += "".join(
         (ROOT / name).read_text(encoding="utf-8") for name in ("noxfile.py", "pyproject.toml")
     )
-    assert [name for name in sorted(names) if not re.search(rf"\b{name}\b", code)] == []
+    assert sorted(names - set(re.findall(r"\w+", code))) == []

@@ -14,6 +14,7 @@ import textwrap
 import pytest
 
 from tests.helpers.repository import ROOT
+from tests.helpers.rows import is_its_turn
 from tests.test_public import listed
 
 PACKAGES = ("stackscope", "stackscope_pdb", "stackscope_ipython")
@@ -222,6 +223,12 @@ def test_examples_are_true():
 # ------------------------------------------------------------------ all docstrings
 
 
+reads_all = pytest.mark.skipif(
+    not is_its_turn("docstrings of all modules"), reason="another version reads all modules"
+)
+"""As `IN_TURN`, but all on the same versions: reading them takes longer than the tests."""
+
+
 @functools.lru_cache(maxsize=None)
 def trees():
     """The modules of the packages, by their paths."""
@@ -304,6 +311,7 @@ def is_class(node):
     return isinstance(node, ast.ClassDef)
 
 
+@reads_all
 def test_all_names_have_docstrings():
     assert list(without_docstring()) == []
 
@@ -338,6 +346,7 @@ def is_name(node):
     return isinstance(node, ast.Name)
 
 
+@reads_all
 def test_constants_have_text_below():
     """The reference shows it: a docstring would be that of the type."""
     found = set(names_with_text_below())
@@ -352,11 +361,13 @@ def docstrings():
                 yield f"{path}: {name}", ast.get_docstring(node)
 
 
+@reads_all
 def test_docstrings_are_plain_text():
     """`help()` shows them as they are, so they have no marks of Sphinx's."""
     assert [name for name, text in docstrings() if text and ROLE.search(text)] == []
 
 
+@reads_all
 def test_pages_that_are_named_exist():
     named = {page for _, text in docstrings() for page in PAGE.findall(text or "")}
     assert len(named) >= 5

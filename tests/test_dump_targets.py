@@ -17,6 +17,7 @@ import pytest
 
 import stackscope
 from stackscope.render import stream
+from tests.helpers.forked import Forks
 from tests.helpers.repository import ROOT
 from tests.helpers.targets import fill
 
@@ -31,6 +32,12 @@ def impatient(monkeypatch):
     monkeypatch.setattr(stream, "LONGEST", 0.5)
     yield
     stackscope.unregister(SIGNAL)
+
+
+@pytest.fixture(scope="module")
+def forks():
+    with Forks() as forks:
+        yield forks
 
 
 def dump_to(target):
@@ -51,7 +58,7 @@ def test_a_full_pipe():
     os.close(writer)
 
 
-def test_a_pipe_that_nobody_reads_any_more_ends_nothing():
+def test_a_pipe_that_nobody_reads_any_more_ends_nothing(forks):
     """Not even a program that doesn't ignore SIGPIPE."""
     program = """
     import os, signal, stackscope
@@ -61,10 +68,10 @@ def test_a_pipe_that_nobody_reads_any_more_ends_nothing():
     os.close(reader)
     signal.raise_signal(signal.SIGUSR1)
     """
-    assert run(program).returncode == 0
+    assert forks.run(program).returncode == 0
 
 
-def test_a_pipe_that_is_emptied_slowly():
+def test_a_pipe_that_is_emptied_slowly(forks):
     """What comes through is the beginning; that it takes too long is noticed."""
     program = """
     import os, signal, stackscope, sys, threading, time
@@ -89,7 +96,7 @@ def test_a_pipe_that_is_emptied_slowly():
     deep(800)
     """
     begin = time.monotonic()
-    assert run(program).returncode == 0
+    assert forks.run(program).returncode == 0
     assert time.monotonic() - begin < 40
 
 
@@ -119,7 +126,7 @@ def test_a_terminal_that_stands_still():
 
 
 @pytest.mark.parametrize("is_closed", ["by its owner", "with all others"])
-def test_a_number_that_is_another_files_by_now(tmp_path, is_closed):
+def test_a_number_that_is_another_files_by_now(forks, tmp_path, is_closed):
     """Nothing is written into that; what its owner has closed gets the dump all the same."""
     program = f"""
     import os, signal, stackscope, sys
@@ -136,14 +143,14 @@ def test_a_number_that_is_another_files_by_now(tmp_path, is_closed):
         other.write(b"data")
     os._exit(0)
     """
-    assert run(program, tmp_path).returncode == 0
+    assert forks.run(program, tmp_path).returncode == 0
     others = list(tmp_path.glob("other-*"))
     assert len(others) == 20
     assert all(other.read_bytes() == b"data" for other in others)
     assert bool((tmp_path / "dump.txt").read_text()) == (is_closed == "by its owner")
 
 
-def test_other_programs_do_not_get_the_descriptor(tmp_path):
+def test_other_programs_do_not_get_the_descriptor(forks, tmp_path):
     program = """
     import os, signal, stackscope, subprocess, sys
     stackscope.register(signal.SIGUSR1, open("dump.txt", "w"))
@@ -151,10 +158,10 @@ def test_other_programs_do_not_get_the_descriptor(tmp_path):
     look += "'dump.txt' in os.readlink(f'/proc/self/fd/{n}') for n in range(256)))"
     print(subprocess.check_output([sys.executable, "-c", look], close_fds=False).decode())
     """
-    assert run(program, tmp_path).stdout.split() == ["False"]
+    assert forks.run(program, tmp_path).stdout.split() == ["False"]
 
 
-def test_no_descriptors_left(tmp_path):
+def test_no_descriptors_left(forks, tmp_path):
     program = """
     import os, resource, signal, stackscope
     resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
@@ -175,12 +182,12 @@ def test_no_descriptors_left(tmp_path):
         signal.raise_signal(signal.SIGUSR1)
     print("on")
     """
-    done = run(program, tmp_path)
+    done = forks.run(program, tmp_path)
     assert (done.stdout, done.returncode) == ("on\n", 0), done.stderr
     assert "+++ end of" in (tmp_path / "dump.txt").read_text()
 
 
-def test_a_file_that_must_not_grow(tmp_path):
+def test_a_file_that_must_not_grow(forks, tmp_path):
     program = """
     import resource, signal, stackscope
     with open("dump.txt", "w") as file:
@@ -189,10 +196,10 @@ def test_a_file_that_must_not_grow(tmp_path):
         signal.raise_signal(signal.SIGUSR1)
     print("on")
     """
-    assert run(program, tmp_path).stdout == "on\n"
+    assert forks.run(program, tmp_path).stdout == "on\n"
 
 
-def test_a_file_that_is_deleted(tmp_path):
+def test_a_file_that_is_deleted(forks, tmp_path):
     program = """
     import os, signal, stackscope
     file = open("dump.txt", "w+")
@@ -202,7 +209,7 @@ def test_a_file_that_is_deleted(tmp_path):
     file.seek(0)
     print("+++ end of" in file.read())
     """
-    assert run(program, tmp_path).stdout == "True\n"
+    assert forks.run(program, tmp_path).stdout == "True\n"
 
 
 def test_a_full_disk():
@@ -212,7 +219,7 @@ def test_a_full_disk():
         dump_to(file)
 
 
-def test_stderr_is_closed():
+def test_stderr_is_closed(forks):
     program = """
     import os, signal, stackscope
     stackscope.register(signal.SIGUSR1)
@@ -221,10 +228,10 @@ def test_stderr_is_closed():
     signal.raise_signal(signal.SIGUSR1)
     print("on")
     """
-    assert run(program).stdout == "on\n"
+    assert forks.run(program).stdout == "on\n"
 
 
-def test_after_a_fork(tmp_path):
+def test_after_a_fork(forks, tmp_path):
     """The child has the descriptor, too."""
     program = """
     import os, signal, stackscope
@@ -239,7 +246,7 @@ def test_after_a_fork(tmp_path):
     signal.raise_signal(signal.SIGUSR1)
     print(open("dump.txt").read().count("+++ end of"))
     """
-    assert run(program, tmp_path).stdout == "2\n"
+    assert forks.run(program, tmp_path).stdout == "2\n"
 
 
 def test_nothing_is_left_open():
@@ -259,20 +266,6 @@ def test_nothing_is_left_open():
                 break
             time.sleep(0.01)
         assert len(os.listdir("/proc/self/fd")) == before
-
-
-def run(program, folder=None):
-    import textwrap
-
-    return subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program)],
-        cwd=folder or ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        check=False,
-        timeout=100,
-        universal_newlines=True,
-    )
 
 
 def test_a_pipe_that_takes_nothing_does_not_hold_up_the_program(monkeypatch):

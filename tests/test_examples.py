@@ -13,6 +13,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from tests.helpers.repository import ROOT
+from tests.helpers.rows import share
 
 # The example of the documentation, to the character; but for the path.
 TREE = """\
@@ -76,7 +77,7 @@ def without_numbers(line):
     return re.sub(r" +", " ", re.sub(r"\d+(\.\d+)?", "N", row + file)).strip()
 
 
-@pytest.mark.parametrize("name", sorted(blocks_of_frameworks()))
+@pytest.mark.parametrize("name", share(sorted(blocks_of_frameworks()), 3))
 def test_what_is_said_of_frameworks_is_so(repository, name):
     """The rows that name the culprit are those of the documentation, on all interpreters."""
     if name == "gevent_stuck":

@@ -18,7 +18,7 @@ from tests.helpers.rows import share
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
-TRIALS = 6
+TRIALS = 4
 
 
 WAYS = [
@@ -30,7 +30,7 @@ WAYS = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "what"), share(WAYS, 2))
+@pytest.mark.parametrize(("kind", "what"), share(WAYS, 4))
 def test_at_a_line(kind, what):
     outcomes = try_it(kind, what)
     assert set(outcomes) == {"fine"}

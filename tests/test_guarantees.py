@@ -5,9 +5,12 @@ from __future__ import annotations
 import ast
 import re
 
+from tests.helpers.rows import IN_TURN
+
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
+@IN_TURN
 def test_every_test_that_is_named_exists(repository):
     page = (repository / "docs" / "guarantees.rst").read_text(encoding="utf-8")
     named = set(re.findall(r"``(tests/[\w/]+\.py)::(\w+)``", page))

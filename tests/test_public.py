@@ -12,6 +12,7 @@ import stackscope
 import stackscope.clock
 import stackscope.lowlevel
 from tests.helpers.repository import ROOT
+from tests.helpers.rows import IN_TURN
 
 PAGE = ROOT / "docs" / "public.rst"
 FRONT_ENDS = ("stackscope_pdb", "stackscope_ipython")
@@ -76,6 +77,7 @@ def used_by_front_ends():
     return found
 
 
+@IN_TURN
 def test_front_ends_use_what_is_public():
     used = used_by_front_ends()
     assert used.pop("stackscope") <= set(stackscope.__all__)

@@ -7,6 +7,9 @@ import time
 
 from stackscope.extraction.extraction import Extraction
 from stackscope.model.diagnosis import BLOCKED_LOOP, Finding
+from stackscope.snapshot.runtimes import make_runtimes
+from stackscope.snapshot.stillness import is_alive
+from stackscope.snapshot.survey import Survey
 from stackscope.snapshot.user_code import calls_below_user, name_of_call
 from stackscope.snapshot.waits import ask_about
 from stackscope.snapshot.waking import turn_of
@@ -55,6 +58,7 @@ def blocked_loops(
     pairs = [(loop, thread) for loop, thread, _, _ in found]
     places = {id(thread): _place(loop, thread) for loop, thread in pairs}
     seconds = 0.0 if at_once else _watch(pairs, places)
+    _forget_ended(pairs, places)
     return [
         Finding(
             BLOCKED_LOOP,
@@ -119,6 +123,17 @@ def _watch(pairs: Sequence[Tuple[LoopNode, ThreadNode]], places: Dict[int, Place
         if not places:
             break
     return time.monotonic() - begun
+
+
+def _forget_ended(pairs: Sequence[Tuple[LoopNode, ThreadNode]], places: Dict[int, Place]) -> None:
+    """Forget the threads whose loop has ended, which it may have before they were looked at."""
+    survey = Survey([])
+    runtimes = make_runtimes()
+    for loop, thread in pairs:
+        askeds = [asked for asked in runtimes if asked.name == loop.library]
+        idents = [asked.thread(loop.loop, survey) for asked in askeds]
+        if is_alive(thread) and thread.ident not in idents:
+            places.pop(id(thread), None)
 
 
 def _place(loop: LoopNode, thread: ThreadNode) -> Place:

@@ -339,6 +339,7 @@ def test_where_the_program_begins(words, expected):
 
 
 def test_the_debugger_may_be_missing(capsys, monkeypatch, as_it_was):
+    monkeypatch.setitem(sys.modules, "stackscope_pdb.entry.cli", None)
     monkeypatch.setitem(sys.modules, "stackscope_pdb.entry", None)
     monkeypatch.setitem(sys.modules, "stackscope_pdb", None)
     status, _, said = done(capsys, "debug", "a.py")

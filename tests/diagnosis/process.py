@@ -5,14 +5,16 @@ prints what was found. Tests start one process that imports everything and forks
 that takes some milliseconds, and what one program leaves behind doesn't disturb the next.
 
 A search of the heap takes ten times as long with all libraries in it. So most programs run with
-these frozen (see `gc.freeze`); every eighth runs with the whole heap, and so do all with
-``STACKSCOPE_WHOLE_HEAP`` set.
+these frozen (see `gc.freeze`); one of sixteen runs with the whole heap, others on each version of
+Python, and so do all with ``STACKSCOPE_WHOLE_HEAP`` set.
 """
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import gc
+import importlib
 import json
 import os
 import select
@@ -24,6 +26,7 @@ import time
 import traceback
 import zlib
 
+import stackscope
 from tests.diagnosis import cases, runtimes
 from tests.helpers.measured import keep_what_was_measured
 from tests.helpers.repository import ROOT
@@ -72,11 +75,21 @@ def main():
 def serve():
     """For each line, ``[name, runtime]`` as JSON, answer with a line."""
     cases.load_all()
+    prepare()
     gc.collect()
     if hasattr(gc, "freeze"):
         gc.freeze()
     for line in sys.stdin:
         print(json.dumps(fork(*json.loads(line))), flush=True)
+
+
+def prepare():
+    """Do all that is imported and read the first time, or each fork would do that."""
+    for name in ("uvloop", "anyio._backends._asyncio", "anyio._backends._trio"):
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    diagnosis = stackscope.diagnose()
+    str(stackscope.Diagnosis.from_json(diagnosis.to_json()))
 
 
 def fork(name, runtime):
@@ -105,7 +118,7 @@ def fork(name, runtime):
 
 def has_whole_heap(name, runtime):
     """Whether a program runs without anything frozen."""
-    chosen = zlib.crc32(f"{name} {runtime}".encode()) % 8 == 0
+    chosen = zlib.crc32(f"{name} {runtime}".encode()) % 16 == sys.version_info[1]
     return hasattr(gc, "unfreeze") and (WHOLE_HEAP or chosen)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -63,13 +64,15 @@ async def test_all(value, resource):
 def test_in_a_run_of_its_own(tmp_path):
     program = tmp_path / "test_program.py"
     program.write_text(PROGRAM)
-    options = ["-q", "-p", "no:cacheprovider", "-p", "no:trio"]
+    # Other plugins have no business here, and take long to load.
+    options = ["-q", "-p", "no:cacheprovider", "-p", "pytest_asyncio.plugin"]
     result = subprocess.run(
         [sys.executable, "-m", "pytest", *options, str(program)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         universal_newlines=True,
         timeout=100,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         cwd=str(tmp_path),
     )
     assert result.returncode == 0, result.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -116,6 +117,7 @@ async def test_the_test_itself(plain):
 def test_in_a_run_of_its_own(tmp_path):
     program = tmp_path / "test_program.py"
     program.write_text(textwrap.dedent(PROGRAM))
+    # Other plugins have no business here, and take long to load.
     result = subprocess.run(
         [
             sys.executable,
@@ -125,12 +127,13 @@ def test_in_a_run_of_its_own(tmp_path):
             "-p",
             "no:cacheprovider",
             "-p",
-            "no:asyncio",
+            "pytest_trio.plugin",
             str(program),
         ],
         capture_output=True,
         text=True,
         timeout=100,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         cwd=str(tmp_path),
     )
     assert result.returncode == 0, result.stdout + result.stderr

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from tests.growth import worlds
+from tests.growth import measuring, worlds
 from tests.growth.measuring import what_grows_too_fast
 from tests.growth.operations import with_a_snapshot, with_a_stack
 from tests.helpers.rows import ALL_ROWS, share
@@ -83,7 +83,9 @@ def test_what_is_done_with_a_stack(world, size):
     assert found == {}
 
 
-def test_a_square_is_noticed():
+def test_a_square_is_noticed(monkeypatch):
+    monkeypatch.setattr(measuring, "LOOKS", 3)
+
     def world(size, look):
         return look(size)
 
@@ -94,4 +96,4 @@ def test_a_square_is_noticed():
             "line": lambda: [one for one in some for _ in range(500)],
         }
 
-    assert set(what_grows_too_fast(world, operations, 500)) == {"square"}
+    assert set(what_grows_too_fast(world, operations, 350)) == {"square"}

@@ -161,7 +161,6 @@ def in_child(kind, what, place):
 
 def main(kind, what, trials):
     warnings.simplefilter("error")
-    in_child("interrupt", what, 0)  # writes what is compiled to the disk
     lines, _ = in_child("interrupt", what, 0)
     if kind == "recursion":
         places = range(10, 250, 240 // trials)

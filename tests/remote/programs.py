@@ -41,10 +41,11 @@ def idle():
 
 
 def busy():
-    """Tasks that always have something to do."""
+    """Tasks that always have something to do, and allocate memory."""
 
     async def work(queue):
         while True:
+            [bytes(3000) for _ in range(100)]
             await queue.put(await queue.get() + 1)
 
     async def main():
@@ -111,13 +112,6 @@ def busy_thread():
 def sleeping():
     ready()
     time.sleep(1000)
-
-
-def computing():
-    """A main thread that always runs Python code, and allocates memory."""
-    ready()
-    while True:
-        [bytes(3000) for _ in range(100)]
 
 
 def read_in_c():

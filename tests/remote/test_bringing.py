@@ -6,6 +6,7 @@ import ast
 import re
 
 from stackscope.remote.bringing import bundle
+from tests.helpers.rows import IN_TURN
 
 
 def test_the_name_is_made_of_what_is_in_them():
@@ -13,6 +14,7 @@ def test_the_name_is_made_of_what_is_in_them():
     assert bundle() is bundle()
 
 
+@IN_TURN
 def test_nothing_in_them_imports_the_package_of_our_name():
     sources = bundle().sources
     assert f"{bundle().name}.remote.target" in sources

@@ -141,19 +141,17 @@ def test_one_that_has_not_registered(program, tmp_path):
     assert process.poll() is None
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
+def test_one_that_handles_it_no_more(registered):
+    process = registered()
+    for line in (
         "signal.signal(signal.SIGUSR1, signal.SIG_DFL)",
         "signal.signal(signal.SIGUSR1, signal.SIG_IGN)",
         "stackscope.unregister(signal.SIGUSR1)",
-    ],
-)
-def test_one_that_handles_it_no_more(registered, line):
-    process = registered()
-    assert may_be_asked(Process(process.pid))
-    execute(process, f"import stackscope; {line}")
-    assert not may_be_asked(Process(process.pid))
+    ):
+        execute(process, "import stackscope; stackscope.register(signal.SIGUSR1)")
+        assert may_be_asked(Process(process.pid)), line
+        execute(process, line)
+        assert not may_be_asked(Process(process.pid)), line
 
 
 def test_a_signal_that_does_something_else_afterwards(registered):

@@ -61,11 +61,11 @@ def test_it_is_as_its_own(name):
 
 @pytest.mark.parametrize("make", [frozenset, deque, OrderedDict.fromkeys])
 def test_only_what_is_shown_is_looked_at(make):
-    holder = make(range(1_000_000))
+    holder = make(range(200_000))
     start = time.thread_time()
     for _ in range(10):
         text = safe_repr(holder)
-    assert time.thread_time() - start < 0.5
+    assert time.thread_time() - start < 0.1
     assert text == repr(holder)[:400] + "..."
 
 

@@ -18,6 +18,7 @@ import pytest
 import stackscope
 from stackscope.interpreter.frames.blocking import tells_locks
 from stackscope.interpreter.reachable import counts_references
+from stackscope.snapshot import taking
 
 searches = pytest.mark.skipif(not counts_references(), reason="references aren't counted")
 
@@ -162,6 +163,40 @@ def test_a_loop_that_stands():
     assert [node.thread for node in finding.threads] == [threading.main_thread()]
     assert finding.seconds >= 0.25
     assert "stands in time.sleep()" in finding.text
+
+
+def test_a_loop_that_ends_before_its_thread_is_looked_at_is_not_blocked(monkeypatch):
+    """The thread that is seen waits for something else then."""
+    over = threading.Event()
+    parts = {}
+
+    async def main():
+        parts["loop"], parts["stop"] = asyncio.get_running_loop(), asyncio.Event()
+        begun.set()
+        await parts["stop"].wait()
+
+    def work():
+        asyncio.run(main())
+        ended.set()
+        over.wait()
+
+    def thread_nodes(extraction):
+        parts["loop"].call_soon_threadsafe(parts["stop"].set)
+        ended.wait()
+        time.sleep(0.1)  # until it waits
+        return nodes(extraction)
+
+    begun, ended = threading.Event(), threading.Event()
+    nodes = taking.thread_nodes
+    monkeypatch.setattr(taking, "thread_nodes", thread_nodes)
+    thread = threading.Thread(target=work)
+    thread.start()
+    begun.wait()
+    try:
+        assert stackscope.diagnose(deep=False).findings == []
+    finally:
+        over.set()
+        thread.join()
 
 
 def test_threads_with_locks():

@@ -20,6 +20,7 @@ import pathlib
 import signal
 import sys
 import threading
+import time
 import traceback
 import types
 import warnings
@@ -83,7 +84,7 @@ def threads(look):
         with Manager() as manager:
             ready.set()
             while not leave.is_set():
-                pass
+                time.sleep(0.001)
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
@@ -345,16 +346,16 @@ for path in package.rglob("*.py"):
     library = LIBRARIES.get(path.parent.name) or LIBRARIES.get(path.stem)
     if library is not None:
         mentioned[library].update(names_in(compile(path.read_text(), str(path), "exec")))
-static = {library: {} for library in SCENES}
-for library in SCENES:
+chosen = sys.argv[1:] or list(SCENES)
+static = {library: {} for library in chosen}
+for library in chosen:
     for owner, namespace in owners(gc.get_objects(), library):
         for name in mentioned[library].intersection(namespace):
             # A module inside a package is there, or its glue isn't installed.
             if type(namespace[name]) is not types.ModuleType:
                 static[library].setdefault(name, []).append(owner)
-present = {library: set(static[library]) for library in SCENES}
-expected = {scene: count_looks(scene, one) for one in SCENES for scene in SCENES[one]}
-chosen = sys.argv[1:] or list(SCENES)
+present = {library: set(static[library]) for library in chosen}
+expected = {scene: count_looks(scene, one) for one in chosen for scene in SCENES[one]}
 for library in chosen:  # all at the same time
     sys.stdout.flush()
     if os.fork() == 0:

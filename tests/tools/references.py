@@ -13,12 +13,13 @@ import contextlib
 import gc
 import sys
 import threading
-from typing import Any, Callable, Dict, Iterator, List, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 import stackscope
 from tests.helpers.managers import Manager
 
 WARM_UP = 5
+EVERYTHING_EACH = 10
 
 
 @contextlib.contextmanager
@@ -143,18 +144,35 @@ def held_by(items: List[Any]) -> List[int]:
     return [sys.getrefcount(item) for item in items]
 
 
-def growth(items: List[Any], look: Callable[[Any], None], rounds: int) -> Iterator[str]:
-    """Look at items again and again; yields what is more or less than before."""
+def growth(
+    items: List[Any], look: Callable[[Any], None], rounds: int, manager: Optional[Manager] = None
+) -> Iterator[str]:
+    """Look at items again and again; yields what is more or less than before.
+
+    Args:
+        items: What to look at.
+        look: How to do so.
+        rounds: How often. Without any, this is only for what is imported and remembered once.
+        manager: Where to look at `everything` in, now and then.
+    """
+
+    def look_at_all(number: int) -> None:
+        for item in items:
+            look(item)
+        if manager is not None and number % EVERYTHING_EACH == 0:
+            everything(manager)
+
     for _ in range(WARM_UP):
-        for item in items:
-            look(item)
-    spare_objects, spare_references = counts(), held_by(items)
-    objects, references = counts(), held_by(items)
+        look_at_all(0)
+    if not rounds:
+        return
+    held = items if manager is None else [*items, manager]
+    spare_objects, spare_references = counts(), held_by(held)
+    objects, references = counts(), held_by(held)
     del spare_objects, spare_references  # counted in place of what holds the figures now
-    for _ in range(rounds):
-        for item in items:
-            look(item)
-    for item, before, after in zip(items, references, held_by(items)):
+    for number in range(rounds):
+        look_at_all(number)
+    for item, before, after in zip(held, references, held_by(held)):
         if after != before:
             yield f"{type(item).__name__}: {after - before:+d} references"
     now = counts()
@@ -169,7 +187,7 @@ async def look_at_tasks(manager: Manager, rounds: int) -> List[str]:
     event = asyncio.Event()
     tasks = [asyncio.ensure_future(wait(manager, event)) for _ in range(3)]
     await asyncio.sleep(0)
-    problems = [*growth(tasks, bare, rounds), *growth([manager], everything, rounds // 20 + 1)]
+    problems = list(growth(tasks, bare, rounds, manager))
     event.set()
     await asyncio.gather(*tasks)
     return problems
@@ -184,8 +202,7 @@ def problems(rounds: int) -> Iterator[str]:
     manager = Manager()
     for case in CASES:
         with case(manager) as items:
-            found = list(growth([*items], bare, rounds))
-            found += growth([manager], everything, rounds // 20 + 1)
+            found = list(growth([*items], bare, rounds, manager))
         yield from (f"{case.__name__}: {problem}" for problem in found)
         del items
     yield from (f"tasks: {problem}" for problem in asyncio.run(look_at_tasks(manager, rounds)))
@@ -196,7 +213,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.tools.references", description=__doc__)
     parser.add_argument("--rounds", type=int, default=10_000)
     rounds = parser.parse_args().rounds
-    list(problems(1))  # for what is imported and remembered once
+    list(problems(0))
     found = list(problems(rounds))
     print("\n".join(found) or f"{rounds} rounds: nothing is kept")
     return 1 if found else 0

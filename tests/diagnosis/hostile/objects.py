@@ -138,10 +138,10 @@ async def deep_and_long_structures(look):
     """Nothing is walked by recursion."""
     event = asyncio.Event()
     nested = [event]
-    for _ in range(200_000):
+    for _ in range(50_000):
         nested = [nested]
     KEPT.append(nested)
-    KEPT.append([(number, [number]) for number in range(50_000)])
+    KEPT.append([(number, [number]) for number in range(10_000)])
     start(waits(event), "waits")
     del event, nested
     await asyncio.sleep(0)

@@ -9,7 +9,7 @@ from typing import Any, List
 
 import pytest
 
-_FILES = 40
+_FILES = 25
 
 
 def test_sample_of_the_standard_library() -> None:

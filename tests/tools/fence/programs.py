@@ -181,7 +181,7 @@ def main() -> int:
     global _in_thread  # noqa: PLW0603
     for _in_thread in (False, True):
         for case in CASES:
-            for _ in range(3):
+            for _ in range(2):
                 try:
                     case()
                 except ValueError:

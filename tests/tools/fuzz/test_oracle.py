@@ -75,7 +75,7 @@ def test_a_wrong_answer_is_noticed(what: str) -> None:
         return contexts
 
     for seed in range(3000, 3050):
-        oracle = Oracle(write_program(seed), spoilt)
+        oracle = Oracle(write_program(seed, 10), spoilt)
         Runtime(oracle).run()
         if oracle.figures.wrong:
             return
@@ -90,5 +90,5 @@ def test_same_seed_same_program() -> None:
 def test_a_program_is_repeatable() -> None:
     first, second = Figures(), Figures()
     for figures in (first, second):
-        run_program(write_program(7), Options(self_check=True), figures)
+        run_program(write_program(7, 15), Options(self_check=True), figures)
     assert first == second

@@ -9,7 +9,7 @@ import sys
 
 from tests.helpers.repository import ROOT
 
-LIMITS = ["--extractions", "100000", "--seconds", "4"]
+LIMITS = ["--extractions", "100000", "--seconds", "2"]
 if sys.implementation.name == "pypy":  # whose threads leave each other little time
     LIMITS = ["--extractions", "60", "--seconds", "60"]
 
