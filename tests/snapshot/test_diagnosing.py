@@ -223,6 +223,24 @@ def test_threads_with_locks():
 
 
 @searches
+def test_who_has_a_thread_that_is_stuck_has_what_is_stored_in_it():
+    worker = threading.Thread(target=threading.Event().wait, daemon=True)
+    worker.event = threading.Event()
+    waits = threading.Thread(target=worker.event.wait, daemon=True)
+    for thread in (worker, waits):
+        thread.start()
+    time.sleep(0.05)
+    diagnosis = stackscope.diagnose()
+    stuck = [node.thread for one in diagnosis.findings for node in one.nodes]
+    worker._target.__self__.set()
+    worker.event.set()
+    for thread in (worker, waits):
+        thread.join()
+    assert worker in stuck
+    assert waits not in stuck
+
+
+@searches
 def test_progress_can_end_the_search():
     class Enough(Exception):
         pass
