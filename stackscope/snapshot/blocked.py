@@ -9,7 +9,6 @@ from stackscope.extraction.extraction import Extraction
 from stackscope.model.diagnosis import BLOCKED_LOOP, Finding
 from stackscope.snapshot.runtimes import make_runtimes
 from stackscope.snapshot.stillness import is_alive
-from stackscope.snapshot.survey import Survey
 from stackscope.snapshot.user_code import calls_below_user, name_of_call
 from stackscope.snapshot.waits import ask_about
 from stackscope.snapshot.waking import turn_of
@@ -127,12 +126,10 @@ def _watch(pairs: Sequence[Tuple[LoopNode, ThreadNode]], places: Dict[int, Place
 
 def _forget_ended(pairs: Sequence[Tuple[LoopNode, ThreadNode]], places: Dict[int, Place]) -> None:
     """Forget the threads whose loop has ended, which it may have before they were looked at."""
-    survey = Survey([])
     runtimes = make_runtimes()
     for loop, thread in pairs:
-        askeds = [asked for asked in runtimes if asked.name == loop.library]
-        idents = [asked.thread(loop.loop, survey) for asked in askeds]
-        if is_alive(thread) and thread.ident not in idents:
+        running = [one.is_running(loop.loop) for one in runtimes if one.name == loop.library]
+        if is_alive(thread) and not any(running):
             places.pop(id(thread), None)
 
 
