@@ -55,6 +55,14 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[stderr] = os.dup(2)
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_collection(session: pytest.Session):
+    """Keep the collector from looking at the libraries that are imported meanwhile: they stay."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave out what this interpreter doesn't take: see `IN_TURN`."""
     reason = "other versions take it: STACKSCOPE_ALL_ROWS=1 runs it here"
@@ -65,8 +73,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Two processes for each core: tests wait for programs much of the time."""
-    return (os.cpu_count() or 1) * 2
+    """More than there are cores: tests wait for programs much of the time."""
+    return (os.cpu_count() or 1) * 2 + 2
 
 
 def compile_packages() -> None:

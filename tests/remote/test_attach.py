@@ -371,17 +371,15 @@ def test_in_a_container(tmp_path):
 # ------------------------------------------------------------------------------------- gdb
 
 
-def other_versions():
-    """The versions that are found here: the oldest, the newest, and the one after this one.
+def other_version(which):
+    """A version that is found here: the oldest, the newest, the one after this one, or itself.
 
-    So all versions together try each, and all with ``STACKSCOPE_ALL_ROWS`` set.
+    The interpreter of that version comes with it; both are ``None`` if there is none.
     """
     every = list(places())
-    if ALL_ROWS:
-        return list(filter(interpreter, every))
     later = [version for version in every if minor(version) > sys.version_info[1]]
-    firsts = [next(filter(interpreter, some), None) for some in (every, every[::-1], later)]
-    return sorted({version for version in firsts if version})
+    some = {"oldest": every, "newest": every[::-1], "next": later}.get(which, [which])
+    return next(((one, interpreter(one)) for one in some if interpreter(one)), (None, None))
 
 
 @needs_gdb
@@ -439,10 +437,13 @@ def test_without_machine_code(program, monkeypatch):
 
 
 @needs_gdb
-@pytest.mark.parametrize("version", other_versions())
-def test_another_version(program, version):
-    """Whoever asks may run another one."""
-    process = program("threads", python=interpreter(version))
+@pytest.mark.parametrize("which", list(places()) if ALL_ROWS else ["oldest", "newest", "next"])
+def test_another_version(program, which):
+    """Whoever asks may run another one. So all versions together try each."""
+    version, python = other_version(which)
+    if version is None or (which == "next" and version == other_version("newest")[0]):
+        pytest.skip("there is no such interpreter, or it is the newest one")
+    process = program("threads", python=python)
     connection = attach(process.pid, seconds=60)
     assert connection.version.startswith(version)
     found = Snapshot.from_json(connection.ask()[0])
