@@ -80,24 +80,6 @@ APP = textwrap.dedent(
     def begins():
         threading.Timer(0.2, print, ["be" + "gun"]).start()  # while this waits, so not before
         threading.Event().wait(100)
-
-    def wait_for_user():
-        # Looks at all tasks take until Ctrl-C is pressed. It gives what takes that back.
-        from stackscope_ipython.patience import Patience
-        from stackscope_pdb.program import patience
-
-        before = patience.SECONDS_IN_SILENCE, Patience.tell
-
-        def tell(self, line):
-            before[1](self, line)
-            while not self.is_enough:
-                time.sleep(0.01)
-
-        def undo():
-            patience.SECONDS_IN_SILENCE, Patience.tell = before
-
-        patience.SECONDS_IN_SILENCE, Patience.tell = -1, tell
-        return undo
     """
 )
 
@@ -263,7 +245,8 @@ def test_help(shell):
 
 
 def test_a_look_at_very_many_tasks_tells_how_far_it_has_come_and_can_be_ended(shell):
-    shell.run("undo = wait_for_user(); loop = asyncio.new_event_loop()")
+    shell.run("from tests.helpers.looks import wait_for_user; undo = wait_for_user()")
+    shell.run("loop = asyncio.new_event_loop()")
     shell.run("tasks = [loop.create_task(asyncio.sleep(1000)) for _ in range(200)]")
     shell.run("loop.call_soon(loop.stop); loop.run_forever()")
     shell.run("%stackscope", lambda text: "Looking at all tasks: " in text)
