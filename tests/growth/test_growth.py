@@ -13,7 +13,7 @@ import pytest
 from tests.growth import measuring, worlds
 from tests.growth.measuring import what_grows_too_fast
 from tests.growth.operations import with_a_snapshot, with_a_stack
-from tests.helpers.rows import ALL_ROWS, share
+from tests.helpers.rows import ALL_ROWS, IN_TURN, share
 
 SNAPSHOTS = {
     "alike": (worlds.in_asyncio(worlds.alike), 200),
@@ -71,6 +71,7 @@ def taken(table):
     return found
 
 
+@IN_TURN
 @pytest.mark.parametrize("world, size", taken(SNAPSHOTS))
 def test_what_is_done_with_a_snapshot(world, size):
     found = what_grows_too_fast(world, with_a_snapshot, size)

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from tests.helpers.rows import IN_TURN
 from tests.pytest_plugin.conftest import ALONE, OURS, kinds, module_of_kinds
 
 pytest_plugins = ["pytester"]
@@ -202,6 +203,7 @@ def test_await_at_the_prompt(terminal):
     assert out.partition("Captured stdout call")[2].splitlines()[1:3] == ["words", "after"]
 
 
+@IN_TURN
 def test_the_clock_stops_while_somebody_debugs(terminal):
     source = "import time\ndef test_it():\n    breakpoint()\n    time.sleep(0.5)\n"
     session = terminal(source, *ALONE, "--stackscope-timeout=1", **OURS)

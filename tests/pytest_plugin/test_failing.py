@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from tests.helpers.rows import IN_TURN
 from tests.pytest_plugin.conftest import (
     ALONE,
     ALWAYS,
@@ -190,6 +191,7 @@ def test_it():
 """
 
 
+@IN_TURN
 def test_the_dump_is_in_the_report_of_xdist(pytester, monkeypatch):
     pytest.importorskip("xdist")
     monkeypatch.setenv("COLUMNS", "90")
@@ -223,6 +225,7 @@ def test_it(was_told):
 """
 
 
+@IN_TURN
 def test_out_of_the_main_thread(pytester):
     pytester.makeconftest(TELLS_WHEN_TOLD)
     pytester.makepyfile(main=IN_A_THREAD, test_module=GOES_ON)

@@ -7,6 +7,7 @@ import sys
 
 from stackscope.interpreter.facts import has_gil
 from stackscope.interpreter.frames.blocking import tells_locks
+from tests.helpers.rows import IN_TURN
 from tests.pytest_plugin.conftest import (
     ALONE,
     ALWAYS,
@@ -136,6 +137,7 @@ def test_tests_that_hang_are_shown_and_go_on(pytester):
     result.assert_outcomes(failed=len(kinds()), passed=4)
 
 
+@IN_TURN
 def test_without_the_extras_and_with_output_that_takes_no_signs(pytester, monkeypatch):
     """And a test that counts threads: `threading` knows nothing of the thread that looks."""
     hide = "import sys\nsys.modules['pygments'] = sys.modules['prompt_toolkit'] = None\n"
@@ -195,6 +197,7 @@ COMPLAINTS = [
 USAGE = "write @pytest.mark.stackscope_timeout(SECONDS, fail=True) or (SECONDS, repeat=SECONDS)"
 
 
+@IN_TURN
 def test_the_marker_and_what_has_changed(pytester):
     pytester.makeconftest(TELLS_WHEN_TOLD)
     pytester.makepyfile(test_module=REPEATS)
@@ -257,6 +260,7 @@ print("as before")
 """
 
 
+@IN_TURN
 def test_after_a_run_the_package_is_as_it_was_and_values_that_make_no_sense(pytester):
     pytester.makepyfile(
         main=f"OPTIONS = {ALWAYS + ALONE}\n{MANY_RUNS}",

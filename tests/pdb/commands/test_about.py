@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from tests.helpers.rows import IN_TURN
 from tests.pdb.focused import run
 
 KEEPERS = []
@@ -132,6 +133,7 @@ class TestTrack:
         assert f"variable KEEPERS of module {__name__}" in session.replies[0]
         assert "Nothing that the garbage collector knows refers to it." in session.replies[1]
 
+    @IN_TURN
     def test_it_is_bounded(self, scripted):
         session = scripted("!many = [[thing, n] for n in range(100)]", "track thing", "c")
         stop(session)
@@ -139,6 +141,7 @@ class TestTrack:
         assert len(lines) == 31
         assert lines[-1].startswith("  … ")
 
+    @IN_TURN
     def test_equal_ones_are_counted(self, scripted):
         session = scripted("!many = [[thing] for _ in range(100)]", "track thing", "c")
         stop(session)

@@ -12,6 +12,7 @@ from typing import Any, List
 import pytest
 
 from tests.conftest import freeze
+from tests.helpers.rows import IN_TURN
 
 from .oracle import Figures, Oracle
 from .programs import write_program
@@ -38,6 +39,7 @@ def _run(**options: Any) -> Figures:
     return figures
 
 
+@IN_TURN
 def test_oracle_agrees_with_the_syntax_tree() -> None:
     figures = _run(self_check=True, probes=8_000, seed=SEED)
     assert figures.probes > figures.skipped / 2
@@ -54,6 +56,7 @@ def test_between_the_instructions(event: str) -> None:
     _run(probes=1_000, seed=SEED + 500, trace=event)
 
 
+@IN_TURN
 @pytest.mark.parametrize("what", ["drop", "swap", "line", "name", "exiting"])
 def test_a_wrong_answer_is_noticed(what: str) -> None:
     """The oracle finds fault with each kind of wrong answer."""
@@ -87,6 +90,7 @@ def test_same_seed_same_program() -> None:
     assert write_program(5).source != write_program(6).source
 
 
+@IN_TURN
 def test_a_program_is_repeatable() -> None:
     first, second = Figures(), Figures()
     for figures in (first, second):
