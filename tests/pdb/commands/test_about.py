@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import subprocess
+import inspect
 import sys
 
 import pytest
@@ -58,7 +59,7 @@ class TestAbout:
         stop(session)
         assert "Type:       Box" in session.replies[0]
         assert "Value:      <tests.pdb.commands.test_about.Box object" in session.replies[0]
-        assert "test_about.py:16" in session.replies[0]
+        assert f"test_about.py:{inspect.getsourcelines(Box)[1]}\n" in session.replies[0]
         assert "  It holds things." in session.replies[0]
         assert session.replies[1] == session.replies[0]
 
