@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import gc
-import subprocess
 import inspect
+import subprocess
 import sys
 
 import pytest
