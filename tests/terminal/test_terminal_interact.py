@@ -90,8 +90,7 @@ def test_what_is_typed_there(seen, tmp_path):
 
 @pytest.mark.parametrize("leave", ["exit()", "quit()"])
 def test_ways_out(seen, leave):
-    seen.child.sendintr()
-    seen.wait(lambda text: text.count(">>>") > 1 and text.rstrip().endswith(">>>"))
+    seen.interrupt(lambda text: text.count(">>>") > 1 and text.rstrip().endswith(">>>"))
     seen.child.send(leave + "\r")
     seen.wait_for_prompt()
     seen.child.send("c\r")

@@ -154,14 +154,13 @@ def play_while_typing(screen, folder, prompt):
     assert "This is thread second now." in text
     view.child.send("nothing")
     view.wait("nothing")
-    view.child.sendintr()
-    text = view.wait(lambda text: "Interrupt" in text and text.endswith("(stackscope_pdb)"))
+    text = view.interrupt(lambda text: "Interrupt" in text and text.endswith("(stackscope_pdb)"))
     assert "\n--KeyboardInterrupt--\n" in text
     if not IS_PYPY:  # there nothing can be raised in another thread
         view.child.send("exec('print(2 * 21)\\nwhile True: pass')\r")
         view.wait(lambda text: "\n42\n" in text + "\n")
         view.child.sendintr()
-        view.wait(lambda text: text.count("Interrupt") == 2 and text.endswith("(stackscope_pdb)"))
+        view.wait(lambda text: text.count("Interrupt") >= 2 and text.endswith("(stackscope_pdb)"))
     view.child.send("continue\r")
     text = view.wait("all joined True False")
     assert "(Pdb)" not in text and "Traceback" not in text
