@@ -23,6 +23,29 @@ If a signal comes just between two instructions and a system call that waits, Py
 when that has ended, or when the next signal comes.
 """
 
+SETTLED = 0.3
+"""Seconds that a program gets to begin to wait, or it is taken for busy."""
+
+
+def press_ctrl_c(child):
+    """Press Ctrl-C once a program waits, as a person does who has read what it shows."""
+    deadline = time.monotonic() + SETTLED
+    waits = 0
+    while waits < 3 and time.monotonic() < deadline:
+        waits = waits + 1 if is_asleep(child.pid) else 0
+        time.sleep(0.01)
+    child.sendintr()
+
+
+def is_asleep(pid):
+    """Whether the main thread of a process waits, as far as the system tells."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[0] == "S"
+    except OSError:  # there is no such file on macOS
+        return False
+
+
 LINE_READ = "\x1b[?2004l"
 """What PyPy's readline writes once it has read a line. Before that, it draws the prompt anew with
 each key."""
@@ -57,10 +80,10 @@ class Terminal:
         """Press Ctrl-C, and give what comes before the prompt that names ``name``."""
         wait, self.child.timeout = self.child.timeout, SEEN_AT_ONCE
         try:
-            self.child.sendintr()
+            press_ctrl_c(self.child)
             return self.expect_prompt(name)
         except pexpect.TIMEOUT:
-            self.child.sendintr()
+            press_ctrl_c(self.child)
             return self.expect_prompt(name)
         finally:
             self.child.timeout = wait
@@ -163,11 +186,11 @@ class Screen:
 
     def interrupt(self, is_there):
         """Press Ctrl-C, and wait as `wait` does."""
-        self.child.sendintr()
+        press_ctrl_c(self.child)
         try:
             return self.wait(is_there, SEEN_AT_ONCE)
         except AssertionError:
-            self.child.sendintr()
+            press_ctrl_c(self.child)
             return self.wait(is_there)
 
     def wait_for_prompt(self, name=""):
