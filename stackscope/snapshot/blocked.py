@@ -98,7 +98,7 @@ def _call(loop: LoopNode, thread: ThreadNode, has_task: bool) -> str:
 
 BLOCKING = frozenset(
     (
-        *("_posixsubprocess", "_socket", "_ssl", "_winapi", "multiprocessing", "nt", "posix"),
+        *("_posixsubprocess", "_socket", "_ssl", "_winapi", "multiprocessing", "nt", "os", "posix"),
         *("select", "signal", "socket", "sqlite3", "ssl", "subprocess", "time"),
     )
 )
