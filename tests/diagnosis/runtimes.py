@@ -179,6 +179,7 @@ def run_threads(case, tell):
 
 def look_until_all_is_there(case, tell):
     look = Look(case)
+    time.sleep(PAUSE)  # its threads are about to get stuck: one look may see half of that
     while look.again():
         time.sleep(PAUSE)
     tell(look.result())
