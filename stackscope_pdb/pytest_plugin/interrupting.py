@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from _thread import allocate_lock, interrupt_main
-from time import sleep
 
 import pytest
 
@@ -42,13 +42,19 @@ class Interrupter:
         message: What the test is failed with.
     """
 
+    # Not looked up when it is called: freezegun replaces it in modules, and a test's time counts
+    # even if the test has stopped the clock.
+    _now = staticmethod(time.monotonic)
+
     def __init__(self, message: str) -> None:
         self.message = message
         self.is_possible: bool = threading.current_thread() is threading.main_thread()
         self.has_interrupted: bool = False
         self._thread = threading.get_ident()
         self._lock = allocate_lock()
-        self._is_in_phase = False
+        self.is_in_phase: bool = False
+        self._entered = 0.0
+        self._spent = 0.0
         self._replaced: Dict[int, Tuple[Handler, Any]] = {}
 
     def prepare(self) -> None:
@@ -73,19 +79,35 @@ class Interrupter:
 
     def enter(self) -> None:
         """A phase begins, in which the test may be interrupted."""
-        self._is_in_phase = True
+        try:
+            with self._lock:
+                self._entered = self._now()
+                self.is_in_phase = True
+        except (KeyboardInterrupt, pytest.fail.Exception):
+            # At once. The phase runs nevertheless, as finalizers must; the next attempt ends it.
+            if not self.has_interrupted:
+                raise
 
     def leave(self) -> None:
         """It has ended. What was sent before is handled, and does nothing any more."""
         while True:
             try:
                 with self._lock:
-                    self._is_in_phase = False
+                    self._spent += self._in_this_phase()
+                    self.is_in_phase = False
                 if self.has_interrupted:
-                    sleep(SETTLING)
+                    time.sleep(SETTLING)
                 return
             except (KeyboardInterrupt, pytest.fail.Exception):
                 pass
+
+    def _in_this_phase(self) -> float:
+        return self._now() - self._entered if self.is_in_phase else 0.0
+
+    def spent(self) -> float:
+        """How many seconds the test has spent in its phases. What pytest does between isn't its."""
+        with self._lock:
+            return self._spent + self._in_this_phase()
 
     def interrupt(self, snapshot: Optional[Snapshot]) -> bool:
         """Interrupt the test, if it is in a phase. Gives whether it is.
@@ -94,7 +116,7 @@ class Interrupter:
             snapshot: What it is doing, if that is known.
         """
         with self._lock:
-            if not self._is_in_phase:
+            if not self.is_in_phase:
                 return False
             self.has_interrupted = True
             if self._takes_ours(snapshot):
@@ -131,10 +153,10 @@ class Interrupter:
 
     def _on_ours(self, number: int, frame: object) -> None:
         __tracebackhide__ = True
-        if self._is_in_phase:
+        if self.is_in_phase:
             raise pytest.fail.Exception(self.message)
 
     def _on_ctrl_c(self, number: int, frame: object) -> None:
         __tracebackhide__ = True
-        if self._is_in_phase and self.has_interrupted:
+        if self.is_in_phase and self.has_interrupted:
             raise KeyboardInterrupt

@@ -80,11 +80,10 @@ class Watch:
     def _run(self) -> None:
         __stackscope_exits_stay__ = True  # noqa: F841 (see stackscope.safe.interruptions)
         try:
-            if not self._waits(self._limits.seconds):
-                return
             if self.interrupter is not None and self.interrupter.is_possible:
-                self._fail(self.interrupter)
-            else:
+                if self._waits_for_phases(self.interrupter):
+                    self._fail(self.interrupter)
+            elif self._waits(self._limits.seconds):
                 self._tell()
         finally:
             self._is_over.release()
@@ -92,6 +91,15 @@ class Watch:
     def _waits(self, seconds: float) -> bool:
         """Wait. Gives whether this hasn't been ended meanwhile."""
         return not self._is_cancelled.acquire(timeout=seconds)
+
+    def _waits_for_phases(self, interrupter: Interrupter) -> bool:
+        """Wait until the test has spent its time, and is in a phase. Gives whether that came."""
+        left = self._limits.seconds
+        while self._waits(max(left, SOON)):
+            left = self._limits.seconds - interrupter.spent()
+            if left <= 0 and interrupter.is_in_phase:
+                return True
+        return False
 
     def _tell(self) -> None:
         """Tell what the test is doing, and leave it running."""

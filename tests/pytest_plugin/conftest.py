@@ -28,6 +28,12 @@ KINDS = {
     "anyio": ("anyio", "@pytest.mark.anyio", "async def", "await anyio.sleep"),
 }
 
+IMPORTS = {
+    "trio": ["import trio"],
+    # Else the first test imports the backend, and that counts as its time.
+    "anyio": ["import anyio, anyio._backends._asyncio"],
+}
+
 BEGIN = """
 import asyncio, time, pytest
 import stackscope_pdb
@@ -51,8 +57,7 @@ def module_of_kinds(body, names=tuple(KINDS), arguments="", mark=""):
     parts = [BEGIN]
     for kind in names:
         _, kind_mark, define, wait = KINDS[kind]
-        if kind in ("trio", "anyio"):
-            parts.append(f"import {kind}")
+        parts += IMPORTS.get(kind, [])
         head = f"{define} test_{kind}({arguments}):"
         parts += [kind_mark, mark, head, indented(body.replace("WAIT", wait)), ""]
     return "\n".join(parts)

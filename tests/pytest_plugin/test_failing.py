@@ -152,6 +152,37 @@ def test_tests_that_take_too_long_are_failed_and_the_others_run(pytester):
     )
 
 
+SLOW_REPORTS = """
+import time, pytest
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport():
+    time.sleep(1.5)
+    yield
+"""
+
+QUICK_TO_GO = """
+import time, pytest
+
+@pytest.fixture
+def quick_to_go():
+    yield
+
+def test_it(quick_to_go):
+    time.sleep(200)
+"""
+
+
+def test_a_slow_report_does_not_take_the_time_of_the_teardown(pytester):
+    pytester.makeconftest(SLOW_REPORTS)
+    pytester.makepyfile(test_module=QUICK_TO_GO)
+    result = run(pytester, *ALONE, "--stackscope-timeout=0.5", "--stackscope-timeout-fail")
+    result.assert_outcomes(failed=1)
+    said = report(result.stdout.str(), "test_it")
+    assert said.count("What the test was doing") == 1
+    assert "(200)" in said.partition("What the test was doing")[2]
+
+
 NEVER_ENDS = """
 import time
 

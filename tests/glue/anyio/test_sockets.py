@@ -36,7 +36,8 @@ async def waits_of(*clients):
             await anyio.sleep(0.1)
             snapshot = stackscope.extract_all(threads=False)
             waiting = [str(node.waiting) for node in snapshot.tasks() if node.waiting]
-            is_starting = "trio.to_thread.run_sync()" in waiting  # a process, in a thread
+            # A process, in a thread.
+            is_starting = any(wait.startswith("trio.to_thread.run_sync()") for wait in waiting)
             # This task itself doesn't wait.
             if len(waiting) == sum(1 for _ in snapshot.tasks()) - 1 and not is_starting:
                 break
