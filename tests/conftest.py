@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import pytest_rerunfailures as rerunfailures
 
 from tests.helpers.measured import keep_what_was_measured
 from tests.helpers.repository import ROOT
@@ -37,6 +38,10 @@ stderr = pytest.StashKey[int]()
 """Where stacks of tests that hang are written to: what was there before pytest captured it."""
 
 
+asked = pytest.StashKey["rerunfailures.ClientStatusDB"]()
+"""What asks the first process how often a test has failed."""
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Let programs in terminals be interrupted, also when the tests run in the background.
 
@@ -58,6 +63,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(hookwrapper=True)
 def pytest_collection(session: pytest.Session):
     """Keep the collector from looking at the libraries that are imported meanwhile: they stay."""
+    count_failures_here(session.config)
     gc.disable()
     yield
     gc.enable()
@@ -73,14 +79,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """More than there are cores: tests wait for programs much of the time."""
-    return (os.cpu_count() or 1) * 2 + 2
+    """More than there are cores, since tests wait for programs; not many: each imports all."""
+    return (os.cpu_count() or 1) * 2
 
 
 def compile_packages() -> None:
     """Keep the programs that tests start from compiling our modules, all at the same time."""
     for name in ("stackscope", "stackscope_pdb", "stackscope_ipython"):
         compileall.compile_dir(ROOT / name, quiet=2)
+
+
+def count_failures_here(config: pytest.Config) -> None:
+    """Keep pytest-rerunfailures from asking the first process, twice for each test.
+
+    An answer takes 40 ms. It asks only to run a test again that has crashed the interpreter, and a
+    crash is never excused here. What replaces it is what a run in one process has.
+    """
+    database = getattr(config, "failures_db", None)
+    if hasattr(config, "workerinput") and isinstance(database, rerunfailures.ClientStatusDB):
+        config.failures_db = rerunfailures.StatusDB()
+        # Once its connection is closed, the first process would read from it for ever.
+        config.stash[asked] = database
 
 
 def rewrite_share(config: pytest.Config) -> None:
@@ -125,12 +144,8 @@ def pytest_terminal_summary(terminalreporter) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A crash is never excused, though the test is run again in another process."""
-    reporter = session.config.pluginmanager.getplugin("terminalreporter")
-    again = reporter.getreports("rerun") if reporter is not None else []
-    if any(report.when == "???" for report in again):  # what xdist makes of a crash
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
-    keep_what_was_measured()  # a process of pytest-xdist may be ended before it does
+    """A process of pytest-xdist may be ended before it keeps what it has measured."""
+    keep_what_was_measured()
 
 
 MOST_OBJECTS = 50_000

@@ -14,7 +14,7 @@ import textwrap
 import pytest
 
 from tests.helpers.repository import ROOT
-from tests.helpers.rows import is_its_turn
+from tests.helpers.rows import IN_TURN, is_its_turn
 from tests.test_public import listed
 
 PACKAGES = ("stackscope", "stackscope_pdb", "stackscope_ipython")
@@ -125,6 +125,7 @@ def is_hooked(name):
     return name.startswith("stackscope_pdb.Pdb.")
 
 
+@IN_TURN
 @pytest.mark.parametrize("name", sorted(NAMES))
 def test_it_has_a_docstring(name):
     first = docstring(NAMES[name]).partition("\n")[0]
@@ -132,6 +133,7 @@ def test_it_has_a_docstring(name):
     assert is_hooked(name) or first.rstrip().endswith((".", ":")), first
 
 
+@IN_TURN
 @pytest.mark.parametrize("name", sorted(set(NAMES) - set(filter(is_hooked, NAMES))))
 def test_the_docstring_is_complete(name):
     thing = NAMES[name]
@@ -147,6 +149,7 @@ def test_the_docstring_is_complete(name):
             assert not told.keys().isdisjoint(bases), bases[0]
 
 
+@IN_TURN
 @pytest.mark.parametrize("name", [name for name in NAMES if LIKE.search(docstring(NAMES[name]))])
 def test_arguments_are_those_of_another_one(name):
     cls, method = filter(None, LIKE.search(docstring(NAMES[name])).groups())
@@ -163,6 +166,7 @@ def numbers():
                 yield name, one
 
 
+@IN_TURN
 @pytest.mark.parametrize(("name", "parameter"), list(numbers()))
 def test_numbers_have_units(name, parameter):
     assert UNIT.search(described(NAMES[name])[parameter])
@@ -172,6 +176,7 @@ def main_names():
     return [name for name in NAMES if name.rpartition(".")[0] in PUBLIC]
 
 
+@IN_TURN
 @pytest.mark.parametrize("name", main_names())
 def test_there_is_an_example(name):
     """The docstring has one, or says where one is."""

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from tests.helpers.repository import ROOT
+from tests.helpers.rows import IN_TURN
 
 pytest.importorskip("ipykernel")
 pytest.importorskip("jupyter_client")
@@ -458,6 +459,7 @@ await asyncio.sleep(0)
 """
 
 
+@IN_TURN
 def test_a_look_at_very_many_tasks_tells_how_far_it_has_come_and_can_be_ended(kernel):
     kernel.run(MANY_TASKS)
     answer = kernel.run("%stackscope")

@@ -14,6 +14,7 @@ if sys.platform == "win32":
 pytest.importorskip("pexpect")
 pytest.importorskip("pyte")
 
+from tests.helpers.rows import IN_TURN
 from tests.helpers.terminals import end
 from tests.ipython.test_ipython_debugger import Shell
 from tests.terminal.conftest import Terminal
@@ -244,6 +245,7 @@ def test_help(shell):
     assert "Show this help." in text
 
 
+@IN_TURN
 def test_a_look_at_very_many_tasks_tells_how_far_it_has_come_and_can_be_ended(shell):
     shell.run("from tests.helpers.looks import wait_for_user; undo = wait_for_user()")
     shell.run("loop = asyncio.new_event_loop()")

@@ -1,4 +1,4 @@
-"""A few seconds of the soak; run `python -m tests.tools.soak` for more."""
+"""A second of the soak; run `python -m tests.tools.soak` for more."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 
 from tests.helpers.repository import ROOT
 
-LIMITS = ["--extractions", "100000", "--seconds", "2"]
+LIMITS = ["--extractions", "100000", "--seconds", "1"]
 if sys.implementation.name == "pypy":  # whose threads leave each other little time
     LIMITS = ["--extractions", "60", "--seconds", "60"]
 
