@@ -19,6 +19,7 @@ from stackscope.remote.calling import (
     AttachError,
     TimeIsUp,
     accept,
+    being_traced,
     calling_script,
     check_process,
     execute,
@@ -290,10 +291,7 @@ def _check_state(process: Process) -> None:
     while process.tracer and time.monotonic() < deadline:
         time.sleep(0.1)
     if process.tracer:
-        raise AttachError(
-            f"Process {process.pid} is being traced by process {process.tracer}, most likely a "
-            "debugger. End that first."
-        )
+        raise being_traced(process.pid, process.tracer)
 
 
 def _ways(process: Process) -> List[Way]:

@@ -233,6 +233,14 @@ def no_permission(pid: int) -> AttachError:
     )
 
 
+def being_traced(pid: int, tracer: int) -> AttachError:
+    """The error for a process that another one has attached to."""
+    return AttachError(
+        f"Process {pid} is being traced by process {tracer}, most likely a debugger. End that "
+        "first."
+    )
+
+
 def accept(
     pid: int,
     place: Meeting,

@@ -34,7 +34,7 @@ import tempfile
 import time
 from contextlib import suppress
 
-from stackscope.remote.calling import AttachError, TimeIsUp, no_permission
+from stackscope.remote.calling import AttachError, TimeIsUp, being_traced, no_permission
 from stackscope.safe.folders import private_folder
 
 TYPE_CHECKING = False
@@ -56,6 +56,13 @@ SECONDS_TO_END = 10.0
 
 SECONDS_FOR_OTHERS = 5.0
 """How long to wait for another debugger to let go, for it may be one that asks, too."""
+
+SECONDS_TO_BE_SURE = 1.0
+"""How long to ask again after a refusal without a reason: another debugger may just have let go."""
+
+TRACED = re.compile(r"already traced by process (\d+)")
+NOT_PERMITTED = re.compile(r"Operation not permitted|Permission denied")
+"""What gdb says if it may not attach. There is no other way to ask it."""
 
 GRACE = 1.0
 """How long gdb has to finish before it is interrupted."""
@@ -192,13 +199,20 @@ def run_script(gdb: str, process: Process, script: str, name: str) -> None:
             has_ended=HAS_ENDED,
         )
         _write(os.path.join(folder, "commands"), commands.encode())
+        begun = time.monotonic()
         said = _run(gdb, process, os.path.join(folder, "commands"))
-        deadline = time.monotonic() + SECONDS_FOR_OTHERS
-        while "already traced" in said and time.monotonic() < deadline:
+        while time.monotonic() - begun < _patience(said):
             time.sleep(0.2)
             said = _run(gdb, process, os.path.join(folder, "commands"))
     if HAS_ENDED not in said:
         raise _error(process, said)
+
+
+def _patience(said: str) -> float:
+    """For how many seconds gdb is started again, by what it says."""
+    if TRACED.search(said):
+        return SECONDS_FOR_OTHERS
+    return SECONDS_TO_BE_SURE if NOT_PERMITTED.search(said) else 0.0
 
 
 def _write(path: str, data: bytes) -> None:
@@ -276,11 +290,14 @@ def _end(running: subprocess.Popen[bytes]) -> None:
 
 
 def _error(process: Process, said: str) -> AttachError:
-    """What went wrong, by what gdb says. There is no other way to ask it."""
+    """What went wrong, by what gdb says."""
     pid = process.pid
     if not process.is_alive:
         return AttachError(f"Process {pid} has ended.")
-    if re.search(r"Operation not permitted|Permission denied", said):
+    traced = TRACED.search(said)
+    if traced is not None:
+        return being_traced(pid, int(traced[1]))
+    if NOT_PERMITTED.search(said):
         return no_permission(pid)
     if re.search(r'No symbol "Py\w+" in|No symbol table is loaded', said):
         return AttachError(

@@ -96,16 +96,31 @@ def test_another_debugger_lets_go(saying, tmp_path):
         saying(
             f"echo >> {tmp_path}/times",
             f"if [ $(wc -l < {tmp_path}/times) = 3 ]; then {DONE}; else",
-            "echo 'warning: process 5 is already traced by process 6'; fi",
+            f"{TRACED}; fi",
         )
     )
     assert (tmp_path / "times").read_text() == "\n" * 3
 
 
+TRACED = """echo 'warning: process 5 is already traced by process 6'
+echo 'ptrace: Operation not permitted.'"""
+"""As gdb says it."""
+
+
 def test_another_debugger_stays(saying, monkeypatch):
     monkeypatch.setattr(gdb, "SECONDS_FOR_OTHERS", 0.1)
-    with pytest.raises(AttachError, match="already traced by process 6$"):
-        run(saying("echo 'warning: process 5 is already traced by process 6'"))
+    with pytest.raises(AttachError, match="is being traced by process 6, most likely a debugger"):
+        run(saying(TRACED))
+
+
+def test_another_debugger_lets_go_before_gdb_sees_it(saying, tmp_path):
+    run(
+        saying(
+            f"echo >> {tmp_path}/times",
+            f"if [ $(wc -l < {tmp_path}/times) = 2 ]; then {DONE}; else",
+            "echo 'ptrace: Operation not permitted.'; fi",
+        )
+    )
 
 
 @pytest.fixture
