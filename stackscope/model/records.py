@@ -100,16 +100,19 @@ else:
             import dataclasses
 
             cls = self.owner
-            cls.__init__  # noqa: B018  (written now, while the defaults are there to be read)
-            made = {name: value for name, value in vars(cls).items() if type(value) is new}
-            for name, value in made.items():
-                setattr(cls, name, dataclasses.field(default_factory=value.factory))
-            # Replaces this very attribute. What `record` has made (`__init__`, `__eq__` …) is kept.
-            dataclasses.dataclass(cls)
-            if "_is_sparse" in vars(cls):
-                for name, value in made.items():
-                    setattr(cls, name, value)
-            return vars(cls)["__dataclass_fields__"]
+            # From a class of its own: threads that come at the same time find ours as it was.
+            namespace = {name: getattr(cls, name) for name in ("__module__", "__qualname__")}
+            namespace["__annotations__"] = dict(cls.__annotations__)
+            for name in cls.__match_args__:
+                if name in vars(cls):
+                    default = vars(cls)[name]
+                    if type(default) is new:
+                        default = dataclasses.field(default_factory=default.factory)
+                    namespace[name] = None if type(default) is late else default
+            twin = dataclasses.dataclass(type(cls.__name__, (), namespace))
+            cls.__dataclass_params__ = twin.__dataclass_params__
+            cls.__dataclass_fields__ = twin.__dataclass_fields__  # in place of this very attribute
+            return twin.__dataclass_fields__
 
     def record(cls):
         """Make a dataclass of ``cls``.

@@ -35,7 +35,7 @@ _readers = {
     (id(cls), name): reader.__get__
     for cls in {asyncio.Task, asyncio.Future}
     for base in reversed(cls.__mro__)
-    for name, reader in base.__dict__.items()
+    for name, reader in list(base.__dict__.items())
     if type(reader) is GetSetDescriptorType
 }
 """Reads the private attributes of the tasks and futures that are written in C."""

@@ -148,6 +148,7 @@ async def test_a_task_of_a_run_in_another_thread():
     task = trio.lowlevel.current_task()
 
     def look():
+        trio.from_thread.run_sync(bool)  # the task may still be starting this thread
         return extract(task)
 
     async def corout():
