@@ -60,10 +60,23 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[stderr] = os.dup(2)
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Keep pytest-rerunfailures from asking the first process, twice for each test.
+
+    An answer takes 40 ms. It asks only to run a test again that has crashed the interpreter, and a
+    crash is never excused here. What replaces it is what a run in one process has.
+    """
+    config = session.config
+    database = getattr(config, "failures_db", None)
+    if isinstance(database, rerunfailures.ClientStatusDB):
+        config.failures_db = rerunfailures.StatusDB()
+        # Once its connection is closed, the first process would read from it for ever.
+        config.stash[asked] = database
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_collection(session: pytest.Session):
     """Keep the collector from looking at the libraries that are imported meanwhile: they stay."""
-    count_failures_here(session.config)
     gc.disable()
     yield
     gc.enable()
@@ -87,19 +100,6 @@ def compile_packages() -> None:
     """Keep the programs that tests start from compiling our modules, all at the same time."""
     for name in ("stackscope", "stackscope_pdb", "stackscope_ipython"):
         compileall.compile_dir(ROOT / name, quiet=2)
-
-
-def count_failures_here(config: pytest.Config) -> None:
-    """Keep pytest-rerunfailures from asking the first process, twice for each test.
-
-    An answer takes 40 ms. It asks only to run a test again that has crashed the interpreter, and a
-    crash is never excused here. What replaces it is what a run in one process has.
-    """
-    database = getattr(config, "failures_db", None)
-    if hasattr(config, "workerinput") and isinstance(database, rerunfailures.ClientStatusDB):
-        config.failures_db = rerunfailures.StatusDB()
-        # Once its connection is closed, the first process would read from it for ever.
-        config.stash[asked] = database
 
 
 def rewrite_share(config: pytest.Config) -> None:

@@ -101,7 +101,9 @@ else:
 
             cls = self.owner
             # From a class of its own: threads that come at the same time find ours as it was.
-            namespace = {name: getattr(cls, name) for name in ("__module__", "__qualname__")}
+            # Without a docstring it would get one, with its signature, which takes longer.
+            kept = ("__module__", "__qualname__", "__doc__")
+            namespace = {name: getattr(cls, name) for name in kept}
             namespace["__annotations__"] = dict(cls.__annotations__)
             for name in cls.__match_args__:
                 if name in vars(cls):
