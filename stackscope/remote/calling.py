@@ -292,6 +292,8 @@ def wake(pid: int) -> None:
     """
     if not sys.platform.startswith("linux"):
         return  # elsewhere stopping and going on doesn't end a system call
+    if Process(pid).tracer:
+        return  # gdb, say, which may be waiting for its threads to stop
     try:
         os.kill(pid, signal.SIGSTOP)
         os.kill(pid, signal.SIGCONT)

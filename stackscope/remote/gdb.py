@@ -35,13 +35,14 @@ import time
 from contextlib import suppress
 
 from stackscope.remote.calling import AttachError, TimeIsUp, being_traced, no_permission
+from stackscope.remote.processes import Process
 from stackscope.safe.folders import private_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import List, Optional
 
-    from stackscope.remote.processes import Place, Process
+    from stackscope.remote.processes import Place
 
 __all__ = ["find_gdb", "run_script"]
 
@@ -50,6 +51,11 @@ SECONDS = 30.0
 
 SECONDS_FOR_CALL = 10.0
 """How long it may take, once gdb has come so far. None of what it calls then waits."""
+
+SECONDS_OF_STANDSTILL = 5.0
+"""How long it may wait, using no processor time, before it calls anything. It waits for threads to
+stop then. A thread that another process lets go on at that moment (by ``SIGCONT``) doesn't, and gdb
+waits on, deaf to signals, while the others stand still."""
 
 SECONDS_TO_END = 10.0
 """How long it may take to detach when it is told to."""
@@ -200,19 +206,21 @@ def run_script(gdb: str, process: Process, script: str, name: str) -> None:
         )
         _write(os.path.join(folder, "commands"), commands.encode())
         begun = time.monotonic()
-        said = _run(gdb, process, os.path.join(folder, "commands"))
-        while time.monotonic() - begun < _patience(said):
+        answer = _run(gdb, process, os.path.join(folder, "commands"))
+        while time.monotonic() - begun < _patience(answer):
             time.sleep(0.2)
-            said = _run(gdb, process, os.path.join(folder, "commands"))
-    if HAS_ENDED not in said:
-        raise _error(process, said)
+            answer = _run(gdb, process, os.path.join(folder, "commands"))
+    if HAS_ENDED not in answer.said:
+        raise _error(process, answer)
 
 
-def _patience(said: str) -> float:
+def _patience(answer: Answer) -> float:
     """For how many seconds gdb is started again, by what it says."""
-    if TRACED.search(said):
+    if answer.stood_still:
+        return 2 * SECONDS_OF_STANDSTILL  # once more
+    if TRACED.search(answer.said):
         return SECONDS_FOR_OTHERS
-    return SECONDS_TO_BE_SURE if NOT_PERMITTED.search(said) else 0.0
+    return SECONDS_TO_BE_SURE if NOT_PERMITTED.search(answer.said) else 0.0
 
 
 def _write(path: str, data: bytes) -> None:
@@ -236,7 +244,22 @@ def _condition(place: Optional[Place]) -> str:
     return f"(unsigned long) $sp == {place.sp} && (unsigned long) $pc == {place.pc}"
 
 
-def _run(gdb: str, process: Process, command_file: str) -> str:
+class Answer:
+    """What came of running gdb.
+
+    Args:
+        said: What it said.
+        stood_still: Whether it stood still before it called anything, and was killed.
+    """
+
+    __slots__ = ("said", "stood_still")
+
+    def __init__(self, said: str, *, stood_still: bool) -> None:
+        self.said = said
+        self.stood_still = stood_still
+
+
+def _run(gdb: str, process: Process, command_file: str) -> Answer:
     """Run gdb, and give what it says."""
     command = [
         # No debug information is needed, which takes most of the time to read.
@@ -254,26 +277,66 @@ def _run(gdb: str, process: Process, command_file: str) -> str:
             env={**os.environ, "LC_ALL": "C"},
             start_new_session=True,  # Ctrl-C is ours
         )
+        stood_still = False
         try:
-            _wait(running, output.fileno())
+            if not _wait(running, output.fileno()):
+                stood_still = _kill(running, process, output.fileno())
         finally:
-            _end(running)
-        output.seek(0)
-        return output.read().decode("utf-8", "replace")
+            if not stood_still:
+                _end(running, process, output.fileno())
+        return Answer(_read(output.fileno()), stood_still=stood_still)
 
 
-def _wait(running: subprocess.Popen[bytes], output: int) -> None:
-    """Wait for gdb: long while it reads symbols, less long while the process is being asked."""
+def _read(output: int) -> str:
+    return os.pread(output, 1 << 20, 0).decode("utf-8", "replace")
+
+
+def _wait(running: subprocess.Popen[bytes], output: int) -> bool:
+    """Wait for gdb: long while it reads symbols, less long while the process is being asked.
+
+    Returns:
+        Whether it has got somewhere: it hasn't if it stands still before it calls anything.
+    """
     deadline = time.monotonic() + SECONDS
+    gdb = Process(running.pid)
     has_begun = False
+    ticks, last_seen_at_work = gdb.ticks, time.monotonic()
     while running.poll() is None and time.monotonic() < deadline:
-        if not has_begun and HAS_BEGUN.encode() in os.pread(output, 1 << 20, 0):
-            has_begun = True
-            deadline = time.monotonic() + SECONDS_FOR_CALL
+        if not has_begun:
+            if HAS_BEGUN in _read(output):
+                has_begun = True
+                deadline = time.monotonic() + SECONDS_FOR_CALL
+            elif gdb.ticks != ticks or gdb.state != "S":  # "D": it waits for a disk
+                ticks, last_seen_at_work = gdb.ticks, time.monotonic()
+            elif time.monotonic() - last_seen_at_work > SECONDS_OF_STANDSTILL:
+                return False
         time.sleep(0.01)
+    return True
 
 
-def _end(running: subprocess.Popen[bytes]) -> None:
+def _kill(running: subprocess.Popen[bytes], process: Process, output: int) -> bool:
+    """Kill gdb, unless it has called something meanwhile. The process goes on then.
+
+    Returns:
+        Whether it was killed.
+    """
+    # It might begin while we look.
+    running.send_signal(signal.SIGSTOP)
+    deadline = time.monotonic() + SECONDS_TO_END
+    while Process(running.pid).state not in ("T", "Z") and time.monotonic() < deadline:
+        time.sleep(0.01)
+    if HAS_BEGUN in _read(output):
+        running.send_signal(signal.SIGCONT)
+        return False
+    running.kill()
+    running.wait()
+    # A thread that has stopped for gdb may have to be told to go on.
+    with suppress(OSError):
+        os.kill(process.pid, signal.SIGCONT)
+    return True
+
+
+def _end(running: subprocess.Popen[bytes], process: Process, output: int) -> None:
     """Have gdb let go of the process.
 
     Not by SIGKILL: the process would go on in the middle of what gdb calls. An interrupted call is
@@ -287,11 +350,13 @@ def _end(running: subprocess.Popen[bytes]) -> None:
         running.send_signal(number)
         with suppress(subprocess.TimeoutExpired):
             running.wait(SECONDS_TO_END)
+    if running.poll() is None:
+        _kill(running, process, output)
 
 
-def _error(process: Process, said: str) -> AttachError:
+def _error(process: Process, answer: Answer) -> AttachError:
     """What went wrong, by what gdb says."""
-    pid = process.pid
+    pid, said = process.pid, answer.said
     if not process.is_alive:
         return AttachError(f"Process {pid} has ended.")
     traced = TRACED.search(said)
@@ -307,6 +372,11 @@ def _error(process: Process, said: str) -> AttachError:
     if HAS_BEGUN in said:
         return TimeIsUp(
             f"Process {pid} could not be asked within {SECONDS_FOR_CALL:g} seconds by gdb."
+        )
+    if answer.stood_still:
+        return AttachError(
+            f"gdb could not attach to process {pid}: it waited in vain for all threads to stop, "
+            "twice. Try again."
         )
     lines: List[str] = [line for line in said.splitlines() if line.strip()]
     return AttachError(

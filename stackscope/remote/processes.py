@@ -66,6 +66,13 @@ class Process:
         return self._status("State")[:1]
 
     @property
+    def ticks(self) -> int:
+        """The processor time that it has used, in the system's ticks; 0 if that is unknown."""
+        # The name before the last parenthesis may hold anything.
+        words = self._read("stat").rpartition(")")[2].split()
+        return int(words[11]) + int(words[12]) if len(words) > 12 else 0
+
+    @property
     def tracer(self) -> int:
         """The process that traces it, such as a debugger; 0 if there is none, or it is unknown."""
         return int(self._status("TracerPid") or 0)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 import sys
+import time
 
 import pytest
 
 from stackscope.remote import attach as attaching
 from stackscope.remote import gdb
-from stackscope.remote.calling import AttachError, TimeIsUp
-from stackscope.remote.processes import Place
+from stackscope.remote.calling import AttachError, TimeIsUp, wake
+from stackscope.remote.processes import Place, Process
 from tests.remote.asking import Described
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere gdb is no way")
@@ -142,6 +146,82 @@ def test_an_interrupt_may_end_a_call_only(saying, soon, tmp_path):
     with pytest.raises(TimeIsUp):
         run(saying(*said, f"echo '{gdb.HAS_BEGUN}'", WAIT))
     assert (tmp_path / "said").read_text().split() == ["INT", "INT", "TERM"]
+
+
+HANGS = """\
+import ctypes, os, signal, sys, time
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, signal.SIG_IGN)
+pid = int(sys.argv[1])
+if ctypes.CDLL(None, use_errno=True).ptrace(16, pid, None, None):
+    sys.exit(os.strerror(ctypes.get_errno()))
+os.waitpid(pid, 0)
+time.sleep(1000)
+"""
+"""As gdb does if it waits in vain for a thread to stop. 16 is ``PTRACE_ATTACH``."""
+
+
+@pytest.fixture
+def sleeper():
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    yield child
+    child.communicate(b"\n")
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_one_that_hangs_while_it_attaches_is_killed(saying, monkeypatch, tmp_path, sleeper, times):
+    """It would keep the process from going on, for ever."""
+    monkeypatch.setattr(gdb, "SECONDS_OF_STANDSTILL", 1.0)
+    (tmp_path / "hangs.py").write_text(HANGS)
+    hangs = saying(
+        f"echo >> {tmp_path}/times",
+        f"[ $(wc -l < {tmp_path}/times) -le {times} ] || {{ {DONE}; exit; }}",
+        f"exec {sys.executable} -S {tmp_path}/hangs.py {sleeper.pid}",
+    )
+    if times == 1:
+        gdb.run_script(hangs, Process(sleeper.pid), "the script", "its.name")
+    else:
+        with pytest.raises(AttachError, match="in vain for all threads to stop, twice"):
+            gdb.run_script(hangs, Process(sleeper.pid), "the script", "its.name")
+    assert (tmp_path / "times").read_text() == "\n\n"
+    assert not Process(sleeper.pid).tracer
+    assert Process(sleeper.pid).state in ("R", "S")
+
+
+def test_an_interrupt_ends_it_too(saying, soon, monkeypatch, tmp_path, sleeper):
+    def wait(running, output):
+        while not Process(sleeper.pid).tracer:
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(gdb, "_wait", wait)
+    (tmp_path / "hangs.py").write_text(HANGS)
+    hangs = saying(f"exec {sys.executable} -S {tmp_path}/hangs.py {sleeper.pid}")
+    with pytest.raises(KeyboardInterrupt):
+        gdb.run_script(hangs, Process(sleeper.pid), "the script", "its.name")
+    assert not Process(sleeper.pid).tracer
+    assert Process(sleeper.pid).state in ("R", "S")
+
+
+def test_what_is_traced_is_not_woken(tmp_path, sleeper, monkeypatch):
+    (tmp_path / "hangs.py").write_text(HANGS)
+    command = [sys.executable, "-S", str(tmp_path / "hangs.py"), str(sleeper.pid)]
+    tracer = subprocess.Popen(command)
+    while not Process(sleeper.pid).tracer:
+        time.sleep(0.01)
+    sent = []
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "kill", lambda pid, number: sent.append(number))
+        wake(sleeper.pid)
+    tracer.kill()
+    tracer.wait()
+    os.kill(sleeper.pid, signal.SIGCONT)
+    assert sent == []
+
+
+def test_one_that_begins_in_the_last_moment_is_not_killed(saying, soon, monkeypatch):
+    monkeypatch.setattr(gdb, "_wait", lambda running, output: time.sleep(0.3))
+    run(saying("trap 'exit 0' INT", DONE, WAIT))
 
 
 def test_reading_symbols_may_take_longer(saying, monkeypatch):

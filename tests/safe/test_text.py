@@ -73,26 +73,27 @@ def test_safe_repr_is_repr_for_what_is_harmless(obj):
     assert safe_repr(obj) == repr(obj)
 
 
-@pytest.mark.parametrize("limit", [1, 200, 201, 400, 1000])
-@pytest.mark.parametrize(
-    "obj",
-    [
-        "x" * 10**6,
-        b"x" * 10**6,
-        [0] * 10**6,
-        tuple(range(10**5)),
-        set(range(10**5)),
-        {i: str(i) for i in range(10**5)},
-        {"x" * 10**6: "y" * 10**6},
-        [[["x" * 1000] * 1000] * 1000] * 1000,
-        1 << 10**7,
-    ],
-    ids=lambda obj: type(obj).__name__,
-)
-def test_safe_repr_is_bounded(obj, limit):
-    result = safe_repr(obj, limit)
-    assert result.endswith("...")
-    assert len(result) == max(limit, 200) + 3
+LARGE = {
+    "text": lambda: "x" * 10**6,
+    "bytes": lambda: b"x" * 10**6,
+    "list": lambda: [0] * 10**6,
+    "tuple": lambda: tuple(range(10**5)),
+    "set": lambda: set(range(10**5)),
+    "dict": lambda: {i: str(i) for i in range(10**5)},
+    "dict of texts": lambda: {"x" * 10**6: "y" * 10**6},
+    "nested lists": lambda: [[["x" * 1000] * 1000] * 1000] * 1000,
+    "number": lambda: 1 << 10**7,
+}
+"""What makes each: all tests would hold them for the whole run, and each fork copy their pages."""
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_safe_repr_is_bounded(name):
+    obj = LARGE[name]()
+    for limit in [1, 200, 201, 400, 1000]:
+        result = safe_repr(obj, limit)
+        assert result.endswith("...")
+        assert len(result) == max(limit, 200) + 3
 
 
 def test_only_what_is_too_long_is_cut():

@@ -6,7 +6,9 @@ import pprint
 
 import pytest
 
-BIG = list(range(3_000_000))
+
+def big():
+    return [0] * 3_000_000
 
 
 class Broken:
@@ -28,7 +30,7 @@ SMALL = {"b": ("two", [1])}
 
 def replies(scripted, *lines):
     session = scripted(*lines, "c")
-    stop(session, BIG, SMALL, 1, key=2)
+    stop(session, big(), SMALL, 1, key=2)
     return session.replies
 
 
@@ -88,7 +90,7 @@ def test_one_that_fails_among_others(scripted):
 def test_what_has_changed_is_cut_too(scripted):
     session = scripted("display text", "!text = text + 'y'", "n", "c")
 
-    stop(session, BIG, SMALL)
+    stop(session, big(), SMALL)
     line = next(line for line in session.output.split("\n") if "[old: " in line)
     assert line.startswith("display text: 'xxx")
     assert line.count("more characters") == 2
@@ -102,7 +104,7 @@ def give(session, value):
 @pytest.mark.parametrize("command", ["retval", "rv"])
 def test_the_value_that_a_function_returns(scripted, command):
     session = scripted("return", command, "c")
-    give(session, BIG)
+    give(session, big())
     assert "… 2,999,900 more]" in session.replies[1]
     session = scripted(command, "return", command, "c")
     give(session, SMALL)

@@ -6,6 +6,7 @@ import array
 import collections
 import dataclasses
 import enum
+import functools
 import types
 import typing
 
@@ -169,28 +170,34 @@ def nested(depth, content):
 
 
 LARGE = {
-    "a list": list(range(1_000_000)),
-    "a long text": "x" * 3_000_000,
-    "a text of many lines": "line\n" * 100_000,
-    "bytes": b"x" * 3_000_000,
-    "a number": 1 << 10_000_000,
-    "a set": set(range(300_000)),
-    "keys": dict.fromkeys(range(300_000)).keys(),
-    "a wide tree": [[[[0] * 40] * 40] * 40] * 40,
-    "long texts": ["x" * 10_000] * 1_000,
-    "wide texts": ["寛" * 100] * 50,
-    "a deep nest": nested(50_000, "the end"),
-    "a deep nest of dictionaries": nested(20, {"key": nested(20, {"key": [0] * 100})}),
-    "data": Data(1, list(range(300_000))),
-    "an exception": ValueError(list(range(300_000))),
-    "a counter": collections.Counter(range(300_000)),
+    "a list": lambda: list(range(1_000_000)),
+    "a long text": lambda: "x" * 3_000_000,
+    "a text of many lines": lambda: "line\n" * 100_000,
+    "bytes": lambda: b"x" * 3_000_000,
+    "a number": lambda: 1 << 10_000_000,
+    "a set": lambda: set(range(300_000)),
+    "keys": lambda: dict.fromkeys(range(300_000)).keys(),
+    "a wide tree": lambda: [[[[0] * 40] * 40] * 40] * 40,
+    "long texts": lambda: ["x" * 10_000] * 1_000,
+    "wide texts": lambda: ["寛" * 100] * 50,
+    "a deep nest": lambda: nested(50_000, "the end"),
+    "a deep nest of dictionaries": lambda: nested(20, {"key": nested(20, {"key": [0] * 100})}),
+    "data": lambda: Data(1, list(range(300_000))),
+    "an exception": lambda: ValueError(list(range(300_000))),
+    "a counter": lambda: collections.Counter(range(300_000)),
 }
+"""What makes each: all tests would hold them for the whole run, and each fork copy their pages."""
+
+
+@functools.lru_cache(maxsize=1)
+def large(name):
+    return LARGE[name]()
 
 
 @pytest.mark.parametrize("name", LARGE)
 @pytest.mark.parametrize(("width", "rows"), [(80, 20), (40, 10), (200, 50)])
 def test_it_fits_on_the_screen(name, width, rows):
-    value = LARGE[name]
+    value = large(name)
     found = shown(value, width, rows, "…")
     assert not found.is_all
     lines = text_of(found).split("\n")
@@ -200,7 +207,7 @@ def test_it_fits_on_the_screen(name, width, rows):
 
 @pytest.mark.parametrize("name", sorted(set(LARGE) - {"wide texts"}))
 def test_it_is_not_small(name):
-    assert not is_small(LARGE[name])
+    assert not is_small(large(name))
 
 
 def test_what_is_shared_counts_each_time():
@@ -215,7 +222,7 @@ def test_no_more_is_looked_at_than_is_shown(name):
     def count(node):
         return 1 + sum(count(value) for _, _, value in getattr(node, "items", ()))
 
-    assert count(tree_of(LARGE[name])) <= 2 * MOST_LEAVES
+    assert count(tree_of(large(name))) <= 2 * MOST_LEAVES
 
 
 def test_how_much_is_left_out():
