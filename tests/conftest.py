@@ -74,6 +74,22 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         config.stash[asked] = database
 
 
+def keep_what_is_set_up(item: pytest.Item) -> None:
+    """Before a test is run again: forget that it was set up, and nothing else."""
+    item.session._setupstate.stack.pop(item, None)
+
+
+def leave_tearing_down_to_pytest(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """What takes the place of a hook that throws away what else would have to be torn down."""
+
+
+if sys.version_info < (3, 9):
+    # The last pytest-rerunfailures for 3.8 (14.0) forgets all that is set up when a test is run
+    # again, such as a kernel for a whole module. Nobody ever ends it, and other tests fail.
+    rerunfailures._remove_failed_setup_state_from_session = keep_what_is_set_up
+    rerunfailures.pytest_runtest_teardown.__code__ = leave_tearing_down_to_pytest.__code__
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_collection(session: pytest.Session):
     """Keep the collector from looking at the libraries that are imported meanwhile: they stay."""

@@ -196,7 +196,9 @@ def test_what_can_not_be_done_ends_in_a_sentence_and_nothing_is_lost(busy, tmp_p
         answer = busy.run(f"x = %stackscope {line}")
         assert words in answer.text, line
         assert "Traceback" not in answer.text, line
-        assert "\n" not in answer.text.strip(), line
+        # On a slow machine it may have been told how far it had come.
+        text = re.sub(r"^.*\(Ctrl-C gives up\)\n", "", answer.text, flags=re.MULTILINE)
+        assert "\n" not in text.strip(), line
         assert answer.status == "error"
     assert busy.run("x").results == ["17"]
     assert "ZeroDivisionError" in busy.run("%stackscope --last").text

@@ -9,6 +9,9 @@ from stackscope import Snapshot
 from stackscope.model.saved import SavedCode, SavedFrame
 from stackscope.model.snapshot import ItemNode, LoopNode, TaskNode, ThreadNode, key_of, nodes_of
 from stackscope.model.stacks import Frame, Stack
+from tests.helpers.rows import IN_TURN
+
+pytestmark = IN_TURN  # the same inputs on all versions
 
 CODE = SavedCode("app.py", "f", None, "", "", 0, False, "", {}, {})
 

@@ -8,7 +8,10 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from stackscope.model.filters import KEYS, WORDS, Facts, Filter, FilterError, last_word, quoted
+from tests.helpers.rows import IN_TURN
 from tests.properties.texts import texts
+
+pytestmark = IN_TURN  # the same inputs on all versions
 
 PIECES = st.one_of(
     st.sampled_from([*WORDS, *(f"{key}:" for key in KEYS), "age>", "age<=5m", "(", ")", "*", "="]),

@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 from stackscope.render.alike import groups_of_alike
 from stackscope.render.words import MOST_RANGES, number_ranges
 from stackscope.snapshot.folding import FEWEST_TIMES, LONGEST_CYCLE, repeats
+from tests.helpers.rows import IN_TURN
+
+pytestmark = IN_TURN  # the same inputs on all versions
 
 FRAMES = {name: SimpleNamespace(f_code=name) for name in "abcde"}
 """What stands for frames: of a frame, `repeats` asks whose code it is of."""

@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 
 from stackscope import Diagnosis, Snapshot, Stack
 from stackscope.render.schema import check
+from tests.helpers.rows import IN_TURN
 from tests.properties.documents import SIZE, documents
+
+pytestmark = IN_TURN  # the same inputs on all versions
 
 READERS = {"snapshot": Snapshot, "stack": Stack, "diagnosis": Diagnosis}
 

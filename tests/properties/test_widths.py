@@ -10,7 +10,10 @@ from stackscope.render.stream import beginning, cut_line, end, padded, width_of,
 from stackscope.render.waits import StateParts
 from stackscope.render.words import shortened
 from stackscope.safe.text import cut, safe_line, safe_text
+from tests.helpers.rows import IN_TURN
 from tests.properties.texts import texts
+
+pytestmark = IN_TURN  # the same inputs on all versions
 
 WIDTHS = st.integers(0, 20)
 LINES = st.lists(st.tuples(st.sampled_from(["text", "note", "source"]), texts()), max_size=5)

@@ -11,6 +11,7 @@ import pytest
 if sys.platform == "win32":
     pytest.skip("a pseudo-terminal", allow_module_level=True)
 
+from tests.helpers.rows import IN_TURN
 from tests.terminal.test_terminal_debugger import OURS, TASKS, TRIO
 
 
@@ -23,6 +24,7 @@ def test_trio(screen):
     seen.wait("end")
 
 
+@IN_TURN
 def test_menu_and_arguments(screen):
     seen = screen(TASKS, "app.py", **OURS)
     seen.wait_for_prompt()
@@ -45,6 +47,7 @@ def test_menu_and_arguments(screen):
     seen.wait("secrets [0, 11, 22]")
 
 
+@IN_TURN
 def test_suggestions(screen):
     seen = screen(TASKS, "app.py", **OURS)
     seen.wait_for_prompt()
@@ -58,6 +61,7 @@ def test_suggestions(screen):
     seen.wait("secrets [0, 11, 22]")
 
 
+@IN_TURN
 def test_what_stands_at_the_right(screen):
     seen = screen(TASKS, "app.py", STACKSCOPE_PDB_RPROMPT="1", **OURS)
     seen.wait(lambda text: text.split("\n")[-1].endswith(" main   1 thread"))
@@ -69,6 +73,7 @@ def test_what_stands_at_the_right(screen):
     seen.wait("secrets [0, 11, 22]")
 
 
+@IN_TURN
 def test_several_lines(screen):
     seen = screen(TASKS, "app.py", **OURS)
     seen.wait_for_prompt()
@@ -101,6 +106,7 @@ def test_keys_that_end_a_line(screen):
     assert "Traceback" not in seen.child.before
 
 
+@IN_TURN
 def test_history_is_kept(screen, tmp_path):
     environ = {**OURS, "XDG_STATE_HOME": str(tmp_path / "state")}
     seen = screen(TASKS, "app.py", **environ)
@@ -145,6 +151,7 @@ def test_history_and_keys_of_readline(terminal, tmp_path):
     assert entries == ["p 'from before'", "p 6 * 7", "c"]
 
 
+@IN_TURN
 def test_vi_keys(screen, tmp_path):
     inputrc = tmp_path / "inputrc"
     inputrc.write_text("set editing-mode vi\n")
@@ -162,6 +169,7 @@ def test_vi_keys(screen, tmp_path):
     seen.wait("secrets [0, 11, 22]")
 
 
+@IN_TURN
 def test_colors_while_typing_and_none_if_unwanted(screen):
     seen = screen(TASKS, "app.py", **OURS)
     seen.wait_for_prompt()

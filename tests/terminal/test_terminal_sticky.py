@@ -8,6 +8,10 @@ import textwrap
 
 import pytest
 
+from tests.helpers.rows import IN_TURN
+
+pytestmark = IN_TURN
+
 SOURCE = textwrap.dedent(
     """\
     def greet(名前):
