@@ -410,7 +410,7 @@ def test_the_call_in_c_that_is_interrupted(file):
     timer.start()
     select.select([], [], [], 0.3)
     timer.join()
-    assert re.search(r"^  \d+ MainThread +in select\.select\(\) ", text_of(file), re.MULTILINE)
+    assert re.search(r"^ +\d+ MainThread +in select\.select\(\) ", text_of(file), re.MULTILINE)
 
 
 def test_a_thread_that_runs_no_python_code():
