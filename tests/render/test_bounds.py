@@ -10,7 +10,10 @@ import pytest
 from stackscope import Context, Frame, Snapshot, Stack, extract, extract_all
 from stackscope.model.snapshot import LoopNode, TaskNode
 from tests.helpers.managers import Manager, pause
+from tests.helpers.rows import IN_TURN
 from tests.render.test_depth import EVERY, exit_stacks
+
+pytestmark = IN_TURN
 
 
 def many_entries():

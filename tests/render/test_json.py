@@ -78,6 +78,7 @@ def test_scenes(name):
     read_back_stack(SCENES[name]())
 
 
+@IN_TURN
 @EVERY
 def test_depth(make):
     item = make(1000)

@@ -15,6 +15,7 @@ import pytest
 from stackscope.render.stream import width_of
 from stackscope_pdb.views.pretty import shown, shown_on_one_line
 from stackscope_pdb.views.values import MOST_LEAVES, is_small, tree_of
+from tests.helpers.rows import IN_TURN
 
 
 class MyList(list):
@@ -194,6 +195,7 @@ def large(name):
     return LARGE[name]()
 
 
+@IN_TURN
 @pytest.mark.parametrize("name", LARGE)
 @pytest.mark.parametrize(("width", "rows"), [(80, 20), (40, 10), (200, 50)])
 def test_it_fits_on_the_screen(name, width, rows):
@@ -205,6 +207,7 @@ def test_it_fits_on_the_screen(name, width, rows):
     assert "…" in text_of(found)
 
 
+@IN_TURN
 @pytest.mark.parametrize("name", sorted(set(LARGE) - {"wide texts"}))
 def test_it_is_not_small(name):
     assert not is_small(large(name))
@@ -217,6 +220,7 @@ def test_what_is_shared_counts_each_time():
     assert not is_small(value)
 
 
+@IN_TURN
 @pytest.mark.parametrize("name", LARGE)
 def test_no_more_is_looked_at_than_is_shown(name):
     def count(node):
