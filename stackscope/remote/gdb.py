@@ -31,8 +31,9 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 from stackscope.remote.calling import AttachError, TimeIsUp, being_traced, no_permission
 from stackscope.remote.processes import Process
@@ -40,7 +41,7 @@ from stackscope.safe.folders import private_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import List, Optional
+    from typing import Any, Iterator, List, Optional, Tuple
 
     from stackscope.remote.processes import Place
 
@@ -255,8 +256,8 @@ class Answer:
     __slots__ = ("said", "stood_still")
 
     def __init__(self, said: str, *, stood_still: bool) -> None:
-        self.said = said
-        self.stood_still = stood_still
+        self.said: str = said
+        self.stood_still: bool = stood_still
 
 
 def _run(gdb: str, process: Process, command_file: str) -> Answer:
@@ -269,22 +270,41 @@ def _run(gdb: str, process: Process, command_file: str) -> Answer:
         *("-p", str(process.pid), "-x", command_file),
     ]
     with tempfile.TemporaryFile() as output:
-        running = subprocess.Popen(  # noqa: S603
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, "LC_ALL": "C"},
-            start_new_session=True,  # Ctrl-C is ours
-        )
+        running: Optional[subprocess.Popen[bytes]] = None
         stood_still = False
         try:
+            with _interrupts_later():  # or nobody knew of a gdb that is there already
+                running = subprocess.Popen(  # noqa: S603
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    env={**os.environ, "LC_ALL": "C"},
+                    start_new_session=True,  # Ctrl-C is ours
+                )
             if not _wait(running, output.fileno()):
                 stood_still = _kill(running, process, output.fileno())
         finally:
-            if not stood_still:
+            if running is not None and not stood_still:
                 _end(running, process, output.fileno())
         return Answer(_read(output.fileno()), stood_still=stood_still)
+
+
+@contextmanager
+def _interrupts_later() -> Iterator[None]:
+    """Have a Ctrl-C that comes meanwhile take effect at the end."""
+    previous = signal.getsignal(signal.SIGINT)
+    if not callable(previous) or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    noted: List[Tuple[Any, ...]] = []
+    signal.signal(signal.SIGINT, lambda *args: noted.append(args))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    for args in noted[:1]:
+        previous(*args)
 
 
 def _read(output: int) -> str:

@@ -203,6 +203,26 @@ def test_an_interrupt_ends_it_too(saying, soon, monkeypatch, tmp_path, sleeper):
     assert Process(sleeper.pid).state in ("R", "S")
 
 
+def test_an_interrupt_before_it_is_known(saying, soon, monkeypatch, tmp_path):
+    """It comes between the start of the process and the return of `Popen`."""
+    started = []
+
+    class Popen(subprocess.Popen):
+        def __init__(self, *args, **options):
+            super().__init__(*args, **options)
+            started.append(self)
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0)  # the handler runs here
+
+    monkeypatch.setattr(subprocess, "Popen", Popen)
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        run(saying("trap 'exit 3' INT", WAIT))
+    [child] = started
+    assert child.poll() is not None
+    assert signal.getsignal(signal.SIGINT) is before
+
+
 def test_what_is_traced_is_not_woken(tmp_path, sleeper, monkeypatch):
     (tmp_path / "hangs.py").write_text(HANGS)
     command = [sys.executable, "-S", str(tmp_path / "hangs.py"), str(sleeper.pid)]
