@@ -54,9 +54,9 @@ SECONDS_FOR_CALL = 10.0
 """How long it may take, once gdb has come so far. None of what it calls then waits."""
 
 SECONDS_OF_STANDSTILL = 5.0
-"""How long it may wait, using no processor time, before it calls anything. It waits for threads to
-stop then. A thread that another process lets go on at that moment (by ``SIGCONT``) doesn't, and gdb
-waits on, deaf to signals, while the others stand still."""
+"""How long it may wait, using no processor time, before it calls anything. All that it waits for
+then is that threads stop. Most likely one doesn't if another process lets it go on at that moment
+(by ``SIGCONT``). Then gdb waits on, deaf to signals, while the others stand still."""
 
 SECONDS_TO_END = 10.0
 """How long it may take to detach when it is told to."""
