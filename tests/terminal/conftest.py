@@ -6,15 +6,19 @@ import os
 import re
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from tests.helpers.repository import ROOT
+from tests.helpers.rows import IN_TURN
 from tests.helpers.terminals import close_when_ended, end, start
 
 pexpect = pytest.importorskip("pexpect")
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[=>]|\x1b\][^\x07]*\x07")
+
+FOLDER = Path(__file__).parent
 
 SEEN_AT_ONCE = 20
 """Seconds after which Ctrl-C is pressed again.
@@ -25,6 +29,18 @@ when that has ended, or when the next signal comes.
 
 SETTLED = 0.3
 """Seconds that a program gets to begin to wait, or it is taken for busy."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before the marks are looked at
+def pytest_collection_modifyitems(items):
+    """Let 3.8, 3.9 and 3.10 take a third each: their pdb is the same but for details.
+
+    All later versions take all. These sessions are what takes longest.
+    """
+    if sys.version_info < (3, 11):
+        for item in items:
+            if FOLDER in item.path.parents:
+                item.add_marker(IN_TURN)
 
 
 def press_ctrl_c(child):
