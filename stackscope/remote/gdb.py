@@ -285,7 +285,7 @@ def _run(gdb: str, process: Process, command_file: str) -> Answer:
             if not _wait(running, output.fileno()):
                 stood_still = _kill(running, process, output.fileno())
         finally:
-            if running is not None and not stood_still:
+            if running is not None:
                 _end(running, process, output.fileno())
         return Answer(_read(output.fileno()), stood_still=stood_still)
 

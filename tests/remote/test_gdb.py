@@ -168,15 +168,28 @@ def sleeper():
     child.communicate(b"\n")
 
 
+@pytest.fixture
+def hanging(tmp_path, sleeper):
+    """The command for what hangs as soon as it has attached to the sleeper."""
+    (tmp_path / "hangs.py").write_text(HANGS)
+    return [sys.executable, "-S", str(tmp_path / "hangs.py"), str(sleeper.pid)]
+
+
+def goes_on(child):
+    found = Process(child.pid)
+    return not found.tracer and found.state in ("R", "S")
+
+
 @pytest.mark.parametrize("times", [1, 2])
-def test_one_that_hangs_while_it_attaches_is_killed(saying, monkeypatch, tmp_path, sleeper, times):
+def test_one_that_hangs_while_it_attaches_is_killed(
+    saying, monkeypatch, tmp_path, sleeper, hanging, times
+):
     """It would keep the process from going on, for ever."""
     monkeypatch.setattr(gdb, "SECONDS_OF_STANDSTILL", 1.0)
-    (tmp_path / "hangs.py").write_text(HANGS)
     hangs = saying(
         f"echo >> {tmp_path}/times",
         f"[ $(wc -l < {tmp_path}/times) -le {times} ] || {{ {DONE}; exit; }}",
-        f"exec {sys.executable} -S {tmp_path}/hangs.py {sleeper.pid}",
+        f"exec {' '.join(hanging)}",
     )
     if times == 1:
         gdb.run_script(hangs, Process(sleeper.pid), "the script", "its.name")
@@ -184,26 +197,23 @@ def test_one_that_hangs_while_it_attaches_is_killed(saying, monkeypatch, tmp_pat
         with pytest.raises(AttachError, match="in vain for all threads to stop, twice"):
             gdb.run_script(hangs, Process(sleeper.pid), "the script", "its.name")
     assert (tmp_path / "times").read_text() == "\n\n"
-    assert not Process(sleeper.pid).tracer
-    assert Process(sleeper.pid).state in ("R", "S")
+    assert goes_on(sleeper)
 
 
-def test_an_interrupt_ends_it_too(saying, soon, monkeypatch, tmp_path, sleeper):
+def test_an_interrupt_ends_it_too(saying, soon, monkeypatch, sleeper, hanging):
     def wait(running, output):
         while not Process(sleeper.pid).tracer:
             time.sleep(0.01)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(gdb, "_wait", wait)
-    (tmp_path / "hangs.py").write_text(HANGS)
-    hangs = saying(f"exec {sys.executable} -S {tmp_path}/hangs.py {sleeper.pid}")
+    hangs = saying(f"exec {' '.join(hanging)}")
     with pytest.raises(KeyboardInterrupt):
         gdb.run_script(hangs, Process(sleeper.pid), "the script", "its.name")
-    assert not Process(sleeper.pid).tracer
-    assert Process(sleeper.pid).state in ("R", "S")
+    assert goes_on(sleeper)
 
 
-def test_an_interrupt_before_it_is_known(saying, soon, monkeypatch, tmp_path):
+def test_an_interrupt_before_it_is_known(saying, soon, monkeypatch):
     """It comes between the start of the process and the return of `Popen`."""
     started = []
 
@@ -223,10 +233,8 @@ def test_an_interrupt_before_it_is_known(saying, soon, monkeypatch, tmp_path):
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_what_is_traced_is_not_woken(tmp_path, sleeper, monkeypatch):
-    (tmp_path / "hangs.py").write_text(HANGS)
-    command = [sys.executable, "-S", str(tmp_path / "hangs.py"), str(sleeper.pid)]
-    tracer = subprocess.Popen(command)
+def test_what_is_traced_is_not_woken(sleeper, hanging, monkeypatch):
+    tracer = subprocess.Popen(hanging)
     while not Process(sleeper.pid).tracer:
         time.sleep(0.01)
     sent = []
